@@ -1,0 +1,69 @@
+"""Learned compression for the columns of high-energy-physics ntuples.
+
+The verbs are `fit`, `compress`, `decompress`, `open` and `evaluate`; each does what the command of the same name does.
+What they need is imported when one is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from baler_vae.errors import (
+        ArchiveError,
+        BalerError,
+        BoundBroken,
+        CorruptArchive,
+        MissingExtra,
+        OutputError,
+        SourceError,
+        ToleranceFailed,
+        TruncatedArchive,
+        UnsupportedVersion,
+        UsageError,
+    )
+    from baler_vae.pipeline.compress import compress
+    from baler_vae.pipeline.decompress import decompress
+    from baler_vae.pipeline.evaluate import evaluate
+    from baler_vae.pipeline.fit import fit
+    from baler_vae.pipeline.reading import open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArchiveError",
+    "BalerError",
+    "BoundBroken",
+    "CorruptArchive",
+    "MissingExtra",
+    "OutputError",
+    "SourceError",
+    "ToleranceFailed",
+    "TruncatedArchive",
+    "UnsupportedVersion",
+    "UsageError",
+    "__version__",
+    "compress",
+    "decompress",
+    "evaluate",
+    "fit",
+    "open",
+]
+
+_HOMES = {
+    "compress": "baler_vae.pipeline.compress",
+    "decompress": "baler_vae.pipeline.decompress",
+    "evaluate": "baler_vae.pipeline.evaluate",
+    "fit": "baler_vae.pipeline.fit",
+    "open": "baler_vae.pipeline.reading",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'baler_vae' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES.get(name, "baler_vae.errors")), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

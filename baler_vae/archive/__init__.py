@@ -1,0 +1,1 @@
+"""Named byte sections in one file, each under its digest."""

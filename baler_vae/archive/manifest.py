@@ -1,0 +1,84 @@
+"""What an archive says of itself: the member `manifest.json`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT_VERSION = 0
+"""Version 0 is not frozen: only the release that wrote such an archive promises to read it."""
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnEntry(_Entry):
+    """One column: what it is called, what it holds, which bound it was kept under, and the coding of its bytes.
+
+    `coding` is None where the group's model serves the column. `original_bytes` is what its values take uncompressed in
+    their own dtype (UTF-8 for text).
+    """
+
+    name: str
+    dtype: str
+    title: str = ""
+    typename: str = ""
+    implied: bool = False
+    bound: str
+    coding: str | None
+    original_bytes: Count = 0
+
+
+class LatentsEntry(_Entry):
+    """How the latents of a group are stored: one coding, and a step per latent for rounded ones."""
+
+    coding: str
+    n_latents: Count
+    steps: tuple[float, ...] = ()
+    keeps_log_variance: bool = False
+
+
+class GroupEntry(_Entry):
+    """The columns of equal length, and the latents of those that a model serves."""
+
+    name: str
+    counter: str | None
+    columns: tuple[ColumnEntry, ...]
+    latents: LatentsEntry | None = None
+
+
+class OriginEntry(_Entry):
+    """Where the columns came from."""
+
+    format: str
+    name: str
+    title: str
+    shape: tuple[Count, ...]
+
+
+class SectionEntry(_Entry):
+    """The size and the digest of one section."""
+
+    n_bytes: Count
+    sha256: str
+
+
+class Manifest(_Entry):
+    """All that is needed to find one's way in an archive.
+
+    `row_groups` holds, for each range of events, the number of rows of every group, events first. `settings` is what a
+    user needs to repeat the run; nothing depends on it when decoding.
+    """
+
+    format: Literal["baler-vae"] = "baler-vae"
+    version: int = FORMAT_VERSION
+    kind: Literal["archive", "codec"]
+    writer: str
+    origin: OriginEntry
+    groups: tuple[GroupEntry, ...]
+    order: tuple[str, ...]
+    row_groups: tuple[tuple[Count, ...], ...] = ()
+    settings: dict[str, Any] = {}
+    sections: dict[str, SectionEntry] = {}

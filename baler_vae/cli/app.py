@@ -1,0 +1,265 @@
+"""One short function per verb. What a verb needs is imported when it runs, so that `--help` is quick."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.errors import BalerError, UsageError
+
+app = typer.Typer(
+    name="baler-vae",
+    help="Learned compression for the columns of high-energy-physics ntuples.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events.")]
+ArchivePath = Annotated[Path, typer.Argument(help="Archive to read (.bvae).")]
+Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
+Model = Annotated[Literal["ae", "vae"] | None, typer.Option("--model", help="Autoencoder or variational one.")]
+Latent = Annotated[int | None, typer.Option("--latent", min=1, help="Latents per row; default half of the columns.")]
+Weights = Annotated[list[str] | None, typer.Option("--weight", help="GLOB=W: weight of columns; repeatable.")]
+Bounds = Annotated[list[str] | None, typer.Option("--bound", help="free, exact, or GLOB=BOUND; repeatable.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs of training; default by rows.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
+ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
+Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def main() -> None:
+    """Runs the command line; a `BalerError` becomes one line and its exit status."""
+    try:
+        app()
+    except BalerError as error:
+        note(f"baler-vae: {type(error).__name__}: {error}")
+        sys.exit(error.exit_status)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what the demo makes.")] = Path(
+        "baler-vae-demo"
+    ),
+    force: Force = False,
+    no_progress: Quiet = False,
+) -> None:
+    """Compress, restore and evaluate an embedded sample of 20,000 jets with a variational autoencoder."""
+    from baler_vae.cli.project import new_project, run_project
+
+    if not (output / "project.toml").exists() or force:
+        new_project(output, input_spec=None, force=force)
+    run_project(output / "project.toml", force=force, progress_shown=not no_progress)
+
+
+@app.command()
+def fit(
+    input: Input,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
+    columns: Columns = None,
+    model: Model = None,
+    latent: Latent = None,
+    weight: Weights = None,
+    bound: Bounds = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    project: ProjectPath = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+) -> None:
+    """Fit a codec to a file and store it, to compress other files with."""
+    from baler_vae.output import check_output
+    from baler_vae.pipeline.fit import fit as fit_file
+
+    check_output(output, force=force)
+    request = _request(project, columns, bound, _model_options(model, latent, weight, epochs, seed, device))
+    with progress_bar(shown=not no_progress) as progress:
+        codec = fit_file(input, progress=progress, **request)
+    codec.save(output, force=force)
+    for name, epochs_done in codec.history.items():
+        best = min(epoch["validation_error"] for epoch in epochs_done)
+        say(f"{name}: {len(epochs_done)} epochs, validation error {best:.4g}")
+    say(f"codec: {output} ({output.stat().st_size:,} bytes)")
+
+
+@app.command()
+def compress(
+    input: Input,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    columns: Columns = None,
+    model: Model = None,
+    latent: Latent = None,
+    weight: Weights = None,
+    bound: Bounds = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    device: Device = None,
+    codec: Annotated[Path | None, typer.Option("--codec", help="Use a stored codec instead of fitting one.")] = None,
+    project: ProjectPath = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+) -> None:
+    """Compress columns of a file into an archive."""
+    from baler_vae.pipeline.compress import compress as compress_file
+
+    options = _model_options(model, latent, weight, epochs, seed, device)
+    request: dict[str, Any] = {"codec": codec}
+    if codec is None:
+        request |= _request(project, columns, bound, options)
+    elif project or columns or bound or options:
+        raise UsageError(
+            "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
+        )
+    if codec is None and project is None and not (model and bound):
+        note(
+            f"Using --model {model or 'vae'} --bound {' '.join(bound or ['free'])}: under `free` a value comes back as "
+            "the latents give it, without a bound."
+        )
+    with progress_bar(shown=not no_progress) as progress:
+        info = compress_file(input, output, force=force, progress=progress, **request)
+    _show_info(info, json)
+
+
+@app.command()
+def decompress(
+    archive: ArchivePath,
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .root, .csv, .parquet, .h5 or .npz.")],
+    columns: Columns = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+) -> None:
+    """Restore the columns of an archive to a file."""
+    from baler_vae.pipeline.decompress import decompress as decompress_file
+
+    with progress_bar(shown=not no_progress) as progress:
+        decompress_file(archive, output, columns=columns or (), force=force, progress=progress)
+    say(f"restored: {output}")
+
+
+@app.command()
+def evaluate(
+    original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
+    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
+    project: ProjectPath = None,
+    force: Force = False,
+    json: AsJson = False,
+) -> None:
+    """Compare what came back with the original: residuals, responses, and the mass peak."""
+    from baler_vae.cli.project import show_evaluation, write_evaluation
+    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
+    from baler_vae.project import read_project
+
+    settings = read_project(project).evaluation if project else None
+    evaluation = evaluate_files(original, restored, settings=settings)
+    show_evaluation(evaluation, as_json=json)
+    if output is not None:
+        for line in write_evaluation(
+            evaluation, output, title=Path(restored).name, subtitle=f"{restored} against {original}", force=force
+        ):
+            note(line) if json else say(line)
+
+
+@app.command()
+def info(archive: ArchivePath, json: AsJson = False) -> None:
+    """Say what an archive holds and what takes its bytes."""
+    from baler_vae.pipeline.reading import Archive
+
+    with Archive(archive) as opened:
+        _show_info(opened.info(), json, columns=True)
+
+
+@app.command()
+def run(
+    project: Annotated[Path, typer.Argument(help="The project.toml to run.")],
+    input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for results.")] = None,
+    epochs: Epochs = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+) -> None:
+    """Run a project: compress, restore, evaluate, and its experiment where it declares one."""
+    from baler_vae.cli.project import run_project
+
+    run_project(project, input_spec=input, output=output, epochs=epochs, force=force, progress_shown=not no_progress)
+
+
+@app.command()
+def new(
+    name: Annotated[Path, typer.Argument(help="Folder to make; its name is the project's.")],
+    input: Annotated[
+        str | None, typer.Option("--input", help="The file to compress; default a copy of the embedded sample.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Make a project: a folder with a project.toml that `run` completes as it is."""
+    from baler_vae.cli.project import new_project
+
+    say(f"project: {new_project(name, input_spec=input, force=force)}")
+
+
+def _request(
+    project: Path | None, columns: list[str] | None, bound: list[str] | None, model: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments of `fit` for a project's settings and what the command line says beyond them."""
+    from baler_vae.project import ModelSettings, check_settings, read_project
+
+    base: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    if project is not None:
+        read = read_project(project)
+        base = {"columns": read.columns, "bound": read.bound}
+        settings = read.model.model_dump(exclude_defaults=True)
+    if columns:
+        base["columns"] = columns
+    if bound:
+        base["bound"] = bound
+    return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
+
+
+def _model_options(
+    model: str | None,
+    latent: int | None,
+    weight: list[str] | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str | None,
+) -> dict[str, Any]:
+    options = {
+        "kind": model,
+        "latent": latent,
+        "weights": dict(map(_weight, weight)) if weight else None,
+        "epochs": epochs,
+        "seed": seed,
+        "device": device,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _weight(text: str) -> tuple[str, float]:
+    pattern, separator, number = text.rpartition("=")
+    try:
+        if separator and pattern:
+            return pattern, float(number)
+    except ValueError:
+        pass
+    raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
+
+
+def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
+    from baler_vae.cli.tables import info_tables, summary_line
+
+    if json:
+        say_json(info)
+    elif columns:
+        say(*info_tables(info))
+    else:
+        say(summary_line(info))

@@ -1,0 +1,206 @@
+"""Making and running projects, and showing what came of them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.errors import MissingExtra, OutputError
+from baler_vae.output import check_output, replacing
+from baler_vae.project import Project, read_project
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.evaluate import Evaluation
+
+_SAMPLE_NAME = "sample.root"
+_TEMPLATE = """# A project of baler-vae. Run it with: baler-vae run project.toml
+name = {name}
+# The file to compress, with the tree behind a colon; relative to this folder.
+input = {input_spec}
+# The folder for archive, restored file, page and JSON; relative to this folder.
+output = "output"
+# The columns to keep, by name or glob; all of them when empty.
+columns = {columns}
+# "free" keeps latents only; "GLOB=exact" keeps the bits of float columns. Integers are always exact.
+bound = ["free"]
+
+[model]
+kind = "vae" # or "ae"
+# latent = 4 # latents per row; half of the float columns by default
+# seed = 0
+
+# How much the squared error of a column counts, by glob.
+[model.weights]
+{weights}
+# A peak that must not move: a Gaussian and a line are fitted before and after.
+{peak}"""
+_SAMPLE_WEIGHTS = "Jet_mass = 20.0\n"
+_SAMPLE_PEAK = '[[evaluation.peaks]]\ncolumn = "Jet_mass"\nwindow = [100.0, 225.0]\nbins = 199\n'
+
+
+def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
+    """Writes a project.toml into a new folder, with a copy of the embedded sample where no input is named."""
+    from baler_vae.sample import SAMPLE
+
+    path = folder / "project.toml"
+    if path.exists() and not force:
+        raise OutputError("exists already", path=path, way_out="Name another folder, or overwrite it with --force")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
+    is_sample = input_spec is None
+    if input_spec is None:
+        input_spec = f"{_SAMPLE_NAME}:Events"
+        with replacing(folder / _SAMPLE_NAME, force=force) as part:
+            shutil.copyfile(SAMPLE, part)
+    else:
+        input_spec = _absolute(input_spec)
+    text = _TEMPLATE.format(
+        name=json.dumps(folder.resolve().name),
+        input_spec=json.dumps(input_spec),
+        columns='["Jet_*"]' if is_sample else "[]",
+        weights=_SAMPLE_WEIGHTS if is_sample else '# "*mass" = 20.0\n',
+        peak=_SAMPLE_PEAK if is_sample else _commented(_SAMPLE_PEAK),
+    )
+    with replacing(path, force=force) as part:
+        part.write_text(text, "utf-8")
+    return path
+
+
+def _absolute(spec: str) -> str:
+    """An input as it is named from any folder."""
+    return spec if "://" in spec else str(Path(spec).absolute())
+
+
+def _commented(text: str) -> str:
+    return "".join(f"# {line}\n" for line in text.splitlines())
+
+
+def run_project(
+    path: Path,
+    *,
+    input_spec: str | None = None,
+    output: Path | None = None,
+    epochs: int | None = None,
+    force: bool = False,
+    progress_shown: bool = True,
+) -> None:
+    """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one."""
+    from baler_vae.cli.tables import summary_line
+    from baler_vae.io.files import split_spec
+    from baler_vae.pipeline.compress import compress
+    from baler_vae.pipeline.decompress import decompress
+    from baler_vae.pipeline.evaluate import archive_sizes, evaluate
+
+    project = read_project(path)
+    if epochs is not None:
+        project = project.model_copy(update={"model": project.model.model_copy(update={"epochs": epochs})})
+    source = input_spec or _beside(project.input, path.parent)
+    folder = output or path.parent / project.output
+    archive = folder / f"{project.name}.bvae"
+    restored = folder / f"restored{Path(split_spec(source)[0]).suffix}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
+    for target in (archive, restored, *_evaluation_files(folder)):
+        check_output(target, force=force)
+
+    with progress_bar(shown=progress_shown) as progress:
+        info = compress(
+            source,
+            archive,
+            columns=project.columns,
+            bound=project.bound,
+            settings=project.model,
+            force=force,
+            progress=progress,
+        )
+        decompress(archive, restored, force=force, progress=progress)
+        progress("evaluating", 0, 1)
+        evaluation = evaluate(source, restored, settings=project.evaluation, sizes=archive_sizes(info))
+        written = list(
+            write_evaluation(
+                evaluation,
+                folder,
+                title=project.name,
+                subtitle=f"{restored.name} against {Path(source).name}",
+                settings=info["settings"],
+                force=force,
+            )
+        )
+    show_evaluation(evaluation)
+    say(summary_line(info), f"restored file: {restored.absolute()}", *written)
+    if project.experiment is not None:
+        _run_experiment(project, source, folder / "experiment.json", force=force, progress_shown=progress_shown)
+
+
+def _beside(spec: str, folder: Path) -> str:
+    """An input as the project names it, found from the current folder."""
+    return spec if "://" in spec or Path(spec).is_absolute() else str(folder / spec)
+
+
+def _evaluation_files(folder: Path) -> tuple[Path, Path]:
+    return folder / "report.html", folder / "evaluation.json"
+
+
+def _run_experiment(project: Project, source: str, path: Path, *, force: bool, progress_shown: bool) -> None:
+    from baler_vae.cli.tables import experiment_table
+    from baler_vae.pipeline.experiment import run_experiment
+
+    check_output(path, force=force)
+    runs = []
+    with progress_bar(shown=progress_shown) as progress:
+        for run in run_experiment(project, source, progress=progress):
+            runs.append(run)
+            note(
+                f"{run.recipe}, {run.kind}, seed {run.seed}: {run.archive_bytes:,} bytes, {run.training_seconds:.1f} s"
+            )
+    with replacing(path, force=force) as part:
+        part.write_text(json.dumps([asdict(run) for run in runs], indent=2), "utf-8")
+    say(experiment_table(runs), f"experiment: {path.absolute()}")
+
+
+def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
+    """Prints the tables of an evaluation, or its JSON."""
+    from baler_vae.evaluation.evaluate import to_json
+    from baler_vae.report.tables import columns_table, peaks_table
+
+    if as_json:
+        say_json(to_json(evaluation))
+        return
+    say(columns_table(evaluation))
+    if evaluation.peaks:
+        say(peaks_table(evaluation))
+
+
+def write_evaluation(
+    evaluation: "Evaluation",
+    folder: Path,
+    *,
+    title: str,
+    subtitle: str,
+    settings: dict[str, Any] | None = None,
+    force: bool = False,
+) -> Iterator[str]:
+    """Writes the page and the JSON of an evaluation into a folder; gives a line on each."""
+    from baler_vae.evaluation.evaluate import to_json
+
+    try:
+        from baler_vae.report.page import write_page
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the page", "report", str(error.name)) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
+    page, numbers = _evaluation_files(folder)
+    write_page(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
+    yield f"page: {page.absolute()}"
+    with replacing(numbers, force=force) as part:
+        part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
+    yield f"numbers: {numbers.absolute()}"

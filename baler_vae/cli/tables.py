@@ -1,0 +1,85 @@
+"""What archives and experiments look like on a terminal."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.table import Table
+
+from baler_vae.pipeline.experiment import Run, Spread, spread
+
+
+def bytes_text(n_bytes: float) -> str:
+    """A size in decimal units with three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000 or unit == "GB":
+            break
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} {unit}" if n_bytes < 1000 else f"{n_bytes:,.0f} {unit}"
+
+
+def summary_line(info: Mapping[str, Any]) -> str:
+    """One sentence on what became of the bytes."""
+    rows = ", ".join(f"{count:,} {name}" for name, count in info["n_rows"].items())
+    return (
+        f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} -> {bytes_text(info['archive_bytes'])}, "
+        f"ratio {info['ratio']:.2f}"
+    )
+
+
+def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
+    """The sizes of an archive's parts, and its columns."""
+    parts = Table("part", "bytes", "share", title=summary_line(info), title_justify="left")
+    for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
+        parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
+    columns = Table("column", "group", "dtype", "bound", "original bytes", "bytes")
+    for name in ("original bytes", "bytes"):
+        next(column for column in columns.columns if column.header == name).justify = "right"
+    for column in info["columns"]:
+        own = "in the latents" if column["bytes"] is None else f"{column['bytes']:,}"
+        columns.add_row(
+            column["name"], column["group"], column["dtype"], column["bound"], f"{column['original_bytes']:,}", own
+        )
+    parts.columns[1].justify = parts.columns[2].justify = "right"
+    return parts, columns
+
+
+def experiment_table(runs: Sequence[Run]) -> Table:
+    """The runs of an experiment, averaged over seeds."""
+    table = Table(title="mean ± standard deviation over seeds", title_justify="left")
+    headings = ("archive bytes", "bytes/row", "ratio", "train s", "compress s", "decompress s")
+    for name in ("model", "recipe"):
+        table.add_column(name)
+    for name in (*headings, "mass difference %", "width change %"):
+        table.add_column(name, justify="right")
+    ordered = sorted(runs, key=lambda run: [r.recipe for r in runs].index(run.recipe))
+    for (recipe, kind), members in groupby(ordered, key=lambda run: (run.recipe, run.kind)):
+        same = list(members)
+        n_bytes = spread([float(run.archive_bytes) for run in same])
+        mean_bytes = n_bytes.mean or 0.0
+        table.add_row(
+            kind,
+            recipe,
+            f"{mean_bytes:,.0f}",
+            f"{mean_bytes / same[0].n_rows:.2f}",
+            f"{same[0].original_bytes / mean_bytes:.2f}",
+            *(
+                spread_text(spread([getattr(run, name) for run in same]), digits)
+                for name, digits in (
+                    ("training_seconds", 1),
+                    ("compression_seconds", 2),
+                    ("decompression_seconds", 2),
+                    ("mass_difference_percent", 3),
+                    ("width_change_percent", 1),
+                )
+            ),
+        )
+    return table
+
+
+def spread_text(value: Spread, digits: int) -> str:
+    """A mean with its deviation; failed fits are counted, never averaged."""
+    if value.mean is None:
+        return "fit failed"
+    failed = f" ({value.n_failed} failed)" if value.n_failed else ""
+    return f"{value.mean:.{digits}f} ± {value.deviation:.{digits}f}{failed}"

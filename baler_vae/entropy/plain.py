@@ -1,0 +1,96 @@
+"""Coders that need nothing but the values themselves.
+
+Each coding has an id, stored beside its bytes; an id names the layout of the bytes for ever.
+"""
+
+import struct
+from typing import Any, Final, Literal
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+from pcodec import ChunkConfig, standalone
+
+Coding = Literal["pcodec-1", "text-1", "raw-1"]
+
+PCODEC: Final[Coding] = "pcodec-1"
+TEXT: Final[Coding] = "text-1"
+RAW: Final[Coding] = "raw-1"
+
+_LEVEL = 12
+_ZSTD_LEVEL = 19
+_NARROW = {"?": "uint16", "b": "int16", "B": "uint16"}
+"""What pcodec is given for dtypes that it does not know."""
+
+
+def encode_numbers(values: NDArray[np.generic]) -> bytes:
+    """The bytes of a numeric array (rows,), every bit kept: any integer or float width, or bool."""
+    data: bytes = standalone.simple_compress(
+        np.ascontiguousarray(values.astype(_NARROW.get(values.dtype.char, values.dtype), copy=False)),
+        ChunkConfig(compression_level=_LEVEL),
+    )
+    return data
+
+
+def decode_numbers(data: bytes, dtype: np.dtype[Any], n_rows: int) -> NDArray[np.generic]:
+    """The array (n_rows,) of `dtype` that `encode_numbers` was given.
+
+    Raises:
+        ValueError: the bytes are not those of such an array.
+    """
+    wide = np.dtype(_NARROW.get(dtype.char, dtype))
+    if n_rows == 0:
+        return np.empty(0, dtype)
+    values = np.empty(n_rows, wide)
+    try:
+        progress = standalone.simple_decompress_into(data, values)
+    except RuntimeError as error:
+        raise ValueError(f"not a pcodec stream of {wide}: {error}") from error
+    if progress.n_processed != n_rows or not progress.finished:
+        raise ValueError(f"a pcodec stream that does not hold {n_rows} values")
+    return values.astype(dtype, copy=False)
+
+
+def encode_raw(values: NDArray[np.generic]) -> bytes:
+    """The little-endian bytes of a numeric array."""
+    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def decode_raw(data: bytes, dtype: np.dtype[Any], n_rows: int) -> NDArray[np.generic]:
+    """The array (n_rows,) of `dtype` that `encode_raw` was given.
+
+    Raises:
+        ValueError: the number of bytes is not that of such an array.
+    """
+    if len(data) != n_rows * dtype.itemsize:
+        raise ValueError(f"{len(data)} bytes instead of {n_rows} values of {dtype}")
+    return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
+
+
+def encode_text(values: NDArray[np.object_]) -> bytes:
+    """The bytes of an array (rows,) of `str` or None: lengths in bytes (-1 for None), then all text as UTF-8."""
+    encoded = [None if value is None else value.encode("utf-8", "surrogatepass") for value in values]
+    lengths = encode_numbers(np.array([-1 if text is None else len(text) for text in encoded], np.int64))
+    text = b"".join(text for text in encoded if text is not None)
+    return struct.pack("<QQ", len(lengths), len(text)) + lengths + zstandard.compress(text, _ZSTD_LEVEL)
+
+
+def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
+    """The array (n_rows,) of `str` or None that `encode_text` was given.
+
+    Raises:
+        ValueError: the bytes are not those of such an array.
+    """
+    values = np.empty(n_rows, object)
+    try:
+        lengths_bytes, text_bytes = struct.unpack_from("<QQ", data)
+        lengths = decode_numbers(data[16 : 16 + lengths_bytes], np.dtype(np.int64), n_rows)
+        text = zstandard.ZstdDecompressor().decompress(data[16 + lengths_bytes :], max_output_size=text_bytes)
+    except (struct.error, zstandard.ZstdError) as error:
+        raise ValueError(f"not a column of text: {error}") from error
+    ends = np.cumsum(np.maximum(lengths.astype(np.int64), 0))
+    if n_rows and int(ends[-1]) != len(text):
+        raise ValueError(f"{len(text)} bytes of text instead of {ends[-1]}")
+    for row, (length, end) in enumerate(zip(lengths.tolist(), ends.tolist(), strict=True)):
+        values[row] = None if length < 0 else text[end - length : end].decode("utf-8", "surrogatepass")
+    return values

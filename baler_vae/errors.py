@@ -1,0 +1,130 @@
+"""What can go wrong, told apart by what the user does next.
+
+Every error is a `BalerError`; each child stands for one remedy and one exit status of the command line.
+"""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class BalerError(Exception):
+    """A failure that is explained to the user: what happened, where, and the way out."""
+
+    exit_status = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        path: str | Path | None = None,
+        section: str | None = None,
+        column: str | None = None,
+        rows: str | None = None,
+        found: object = None,
+        expected: object = None,
+        way_out: str | None = None,
+    ) -> None:
+        self.what = what
+        self.path = None if path is None else str(path)
+        self.section = section
+        self.column = column
+        self.rows = rows
+        self.found = found
+        self.expected = expected
+        self.way_out = way_out
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        places = [self.path]
+        if self.section:
+            places.append(f"section {self.section}")
+        if self.column:
+            places.append(f"column {self.column!r}")
+        if self.rows:
+            places.append(self.rows)
+        where = ", ".join(place for place in places if place)
+        text = f"{where}: {self.what}" if where else self.what
+        facts = []
+        if self.found is not None:
+            facts.append(f"found {self.found}")
+        if self.expected is not None:
+            facts.append(f"expected {self.expected}")
+        if facts:
+            text += f" ({', '.join(facts)})"
+        if self.way_out:
+            text += f". {self.way_out}"
+        return text
+
+
+class UsageError(BalerError):
+    """The request itself is wrong: an option, a name, a setting."""
+
+    exit_status = 2
+
+
+class SourceError(BalerError):
+    """An input file cannot be read, or holds what is not supported."""
+
+    exit_status = 3
+
+
+class BoundBroken(BalerError):
+    """A restored value misses its bound."""
+
+    exit_status = 4
+
+
+class ArchiveError(BalerError):
+    """A file is not an archive that can be trusted."""
+
+    exit_status = 5
+
+
+class TruncatedArchive(ArchiveError):
+    """The end of the archive is missing."""
+
+
+class CorruptArchive(ArchiveError):
+    """The archive's bytes differ from what was written."""
+
+
+class UnsupportedVersion(ArchiveError):
+    """The archive needs a newer reader."""
+
+
+class MissingExtra(BalerError):
+    """An optional dependency is not installed."""
+
+    exit_status = 6
+
+    def __init__(self, purpose: str, extra: str, package: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed",
+            way_out=f"Install it with: pip install 'baler-vae[{extra}]'",
+        )
+        self.extra = extra
+
+
+class ToleranceFailed(BalerError):
+    """A declared tolerance is exceeded."""
+
+    exit_status = 7
+
+
+class OutputError(BalerError):
+    """An output exists already, cannot be written, or the disk is full."""
+
+    exit_status = 8
+
+
+def nearest(name: str, names: Iterable[str], limit: int = 5) -> str:
+    """A phrase that names the known names closest to `name`, or all of them when they are few."""
+    known = list(names)
+    close = difflib.get_close_matches(name, known, n=limit, cutoff=0.5)
+    if close:
+        return "the nearest names are " + ", ".join(map(repr, close))
+    if not known:
+        return "there are none"
+    shown = ", ".join(map(repr, known[:12]))
+    return f"there are {shown}" + (f" and {len(known) - 12} more" if len(known) > 12 else "")

@@ -1,0 +1,1 @@
+"""Original against restored: numbers."""

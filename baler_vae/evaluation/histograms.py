@@ -1,0 +1,93 @@
+"""Histograms of a column before and after, and of what lies between."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.evaluation.residuals import Array, Floats, percentiles, residuals
+
+N_BINS = 100
+TAILS = (0.1, 99.9)
+"""The range of a histogram spans these percentiles, and a margin: one value far off must not hide all others."""
+
+MARGIN = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """`edges` float64 (n_bins + 1,) in the unit of the values, `counts` int64 (n_bins,), rows below and above."""
+
+    edges: Floats
+    counts: NDArray[np.int64]
+    underflow: int
+    overflow: int
+
+
+@dataclass(frozen=True)
+class ColumnHistograms:
+    """The finite values of a column before and after on common edges; the residuals x' - x and the responses.
+
+    The last two are None where there is nothing to count.
+    """
+
+    before: Histogram
+    after: Histogram
+    residual: Histogram | None
+    response: Histogram | None
+
+
+def column_histograms(original: Array, restored: Array, *, angle: bool = False) -> ColumnHistograms | None:
+    """The histograms of a numeric column whose values, arrays (rows,), were `original` and are `restored`.
+
+    None when the original has no finite value.
+    """
+    before, after = (array[np.isfinite(array)].astype(np.float64) for array in (original, restored))
+    if not len(before):
+        return None
+    integer = original.dtype.kind != "f"
+    edges = robust_edges(before, integer=integer)
+    pairs = residuals(original, restored, angle=angle)
+    both_integers = integer and restored.dtype.kind != "f"
+    return ColumnHistograms(
+        before=fill(before, edges),
+        after=fill(after, edges),
+        residual=_histogram(pairs.residuals[np.isfinite(pairs.residuals)], integer=both_integers),
+        response=_histogram(pairs.responses(), integer=False),
+    )
+
+
+def robust_edges(values: Floats, *, integer: bool = False) -> Floats:
+    """Edges of about `N_BINS` equal bins that span all but the tails of at least one finite value, float64 (bins + 1,).
+
+    Bins of integers have integer widths and end halfway between two integers.
+    """
+    low, high = percentiles(values, TAILS)
+    if low == high:
+        low, high = float(np.min(values)), float(np.max(values))
+    low, high = map(float, np.clip([low, high], -1e300, 1e300))
+    if integer:
+        low, high = np.floor(low), np.ceil(high)
+        step = max(1.0, np.ceil((high - low + 1) / N_BINS))
+        first, n_bins = low - 0.5, int(np.ceil((high - low + 1) / step))
+        last = first + n_bins * step
+    else:
+        first, last, n_bins = low - MARGIN * (high - low), high + MARGIN * (high - low), N_BINS
+    magnitude = max(abs(first), abs(last))
+    if last - first <= max(1e-9 * magnitude, 1e-300):
+        # Floats cannot part such a range into bins; from zero to twice the one value shows it as well, and an odd
+        # number of bins keeps it off their edges.
+        room = magnitude if magnitude > 1e-300 else 0.5
+        first, last, n_bins = first - room, last + room, N_BINS + 1
+    return np.linspace(first, last, n_bins + 1)
+
+
+def fill(values: Floats, edges: Floats) -> Histogram:
+    """The histogram of finite values (rows,) on equal bins."""
+    counts, edges = np.histogram(values, len(edges) - 1, (edges[0], edges[-1]))
+    underflow = int(np.count_nonzero(values < edges[0]))
+    return Histogram(edges, counts, underflow, len(values) - underflow - int(counts.sum()))
+
+
+def _histogram(values: Floats, *, integer: bool) -> Histogram | None:
+    return fill(values, robust_edges(values, integer=integer)) if len(values) else None

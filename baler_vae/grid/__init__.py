@@ -1,0 +1,1 @@
+"""Values to integer codes and back."""

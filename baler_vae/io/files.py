@@ -1,0 +1,99 @@
+"""The doors of the room: open a file of any known format, write a table into one."""
+
+import re
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from baler_vae.errors import OutputError, SourceError, UsageError
+from baler_vae.io.source import Source
+from baler_vae.output import replacing
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch
+
+MODULES = {
+    ".root": "root",
+    ".csv": "delimited",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".hdf": "hdf5",
+    ".npz": "npz",
+}
+"""The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
+
+
+def open_source(spec: str | Path) -> Source:
+    """The source that a file name stands for, its format told by its suffix.
+
+    What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
+    name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
+    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: the suffix is unknown.
+    """
+    path, inner = split_spec(spec)
+    opener: Callable[[str, str], Source] = _function("open", path)
+    if "://" in path:
+        return opener(path if _suffix(path) == ".root" else _fetch(path), inner)
+    if Path(path).is_dir():
+        raise SourceError("is a directory", path=path, way_out="Name a file in it")
+    if not Path(path).exists():
+        raise SourceError("there is no such file", path=path)
+    return opener(path, inner)
+
+
+def write_file(path: str | Path, schema: Schema, batches: Iterable[Batch], *, force: bool = False) -> None:
+    """Write all batches into a file, its format told by its suffix; it appears whole or not at all.
+
+    Raises:
+        OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
+        UsageError: the suffix is unknown.
+    """
+    write: Callable[[Path, Schema, Iterable[Batch]], None] = _function("write", str(path))
+    with replacing(path, force=force) as part:
+        try:
+            write(part, schema, batches)
+        except OutputError as error:
+            error.path = error.path or str(path)
+            raise
+
+
+def split_spec(spec: str | Path) -> tuple[str, str]:
+    """The file's path or URL, and what is named inside it (or nothing)."""
+    text = str(spec)
+    if Path(text).exists():
+        return text, ""
+    suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
+    found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
+    return (found[1], found[2].strip("/")) if found else (text, "")
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).suffix.lower()
+
+
+def _function(verb: str, path: str) -> Callable[..., Any]:
+    suffix = _suffix(path)
+    if suffix not in MODULES:
+        raise UsageError(
+            f"unknown file format: {suffix or 'no suffix'}", path=path, expected=f"one of {', '.join(MODULES)}"
+        )
+    name = MODULES[suffix]
+    function: Callable[..., Any] = getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}")
+    return function
+
+
+def _fetch(url: str) -> str:
+    """The path of a local copy, which fsspec keeps until the process ends."""
+    import fsspec  # noqa: PLC0415 - only for URLs
+
+    try:
+        return str(fsspec.open_local(f"simplecache::{url}"))
+    except (OSError, ValueError, ImportError) as error:
+        raise SourceError(f"cannot be fetched: {error}", path=url) from error

@@ -1,0 +1,215 @@
+"""How the columns of a file become the groups of a schema, and its lists the tables of a batch."""
+
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import SourceError
+from baler_vae.table.schema import Column, Group, Origin, Schema, common_prefix
+from baler_vae.table.table import Batch, Table
+
+NUMBERS = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")))
+"""The dtypes that a column of numbers can have."""
+
+Lists = tuple[NDArray[np.generic], NDArray[np.generic]]
+"""A jagged column of a batch: the number of values in each event (events,), and all values (rows,)."""
+
+ReadCounts = Callable[[Sequence[str]], Iterable[tuple[str, NDArray[np.generic]]]]
+"""Reads columns through once: the lengths of the lists of jagged ones, the values of integer ones, in pieces."""
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The dtype in native byte order, or None where a column of numbers cannot have it."""
+    dtype = dtype.newbyteorder("=")
+    return dtype if dtype in NUMBERS else None
+
+
+@dataclass(frozen=True)
+class Jagged:
+    """A column of lists, before it is known which collection it belongs to.
+
+    `counter` is the event-level column that the source says counts it. Where there is none, `collection` and `hint` are
+    names of the collection and of its counter that the source suggests.
+    """
+
+    column: Column
+    counter: str = ""
+    collection: str = ""
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def prefix(self) -> str:
+        return self.collection or common_prefix(self.name)
+
+
+def counter_names(collection: str, hint: str = "") -> list[str]:
+    """The names by which a collection's counter is looked for, the likeliest first."""
+    folder, slash, last = collection.rpartition("/")
+    names = [hint] if hint else []
+    names += [f"{folder}{slash}{letter}{last}" for letter in "nN"]
+    if slash:
+        names += [f"n{last}", f"N{last}"]
+    return [*names, f"{collection}/n{last}", f"{collection}/N{last}", f"{collection}_size"]
+
+
+def build_schema(columns: Sequence[Column | Jagged], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:
+    """The schema of columns in the order of the source.
+
+    Jagged columns under the same counter are a collection. Those without one are a collection where their prefixes
+    are equal and the lengths of their lists too; `read_counts` reads those. An integer column with the name of a
+    counter and equal values counts them; where there is none, they get an implied counter, int32, before their first
+    column.
+    """
+    events = [column for column in columns if isinstance(column, Column)]
+    jagged = [column for column in columns if isinstance(column, Jagged)]
+    order = [column.name for column in columns]
+    digests = _digests(events, [column for column in jagged if not column.counter], read_counts)
+    collections: dict[tuple[str, str, bytes], list[Jagged]] = {}
+    for column in jagged:
+        key = (column.counter, "", b"") if column.counter else ("", column.prefix, digests[column.name])
+        collections.setdefault(key, []).append(column)
+    groups: list[Group] = []
+    for members in collections.values():
+        first = members[0]
+        known = (name for name in counter_names(first.prefix, first.hint) if name in digests)
+        counter = first.counter or next((name for name in known if digests[name] == digests[first.name]), "")
+        if not counter:
+            counter = unique(counter_names(first.prefix, first.hint)[0], order)
+            events.append(Column(counter, np.dtype(np.int32), implied=True))
+            order.insert(order.index(first.name), counter)
+        name = unique(_collection_name(members), ["events", *(group.name for group in groups)])
+        groups.append(Group(name, tuple(member.column for member in members), counter))
+    place = {name: i for i, name in enumerate(order)}
+    events.sort(key=lambda column: place[column.name])
+    return Schema((Group("events", tuple(events)), *groups), tuple(order), origin)
+
+
+def _digests(events: Sequence[Column], loose: Sequence[Jagged], read_counts: ReadCounts | None) -> dict[str, bytes]:
+    """One digest for the lengths of each jagged column, and for each integer column that may be their counter, so
+    that equal ones are known without keeping them all.
+    """
+    wanted = {name for column in loose for name in counter_names(column.prefix, column.hint)}
+    names = [column.name for column in loose]
+    names += [column.name for column in events if column.dtype.kind in "iu" and column.name in wanted]
+    hashes = {name: hashlib.sha256() for name in names}
+    if loose and read_counts is not None:
+        for name, counts in read_counts(names):
+            hashes[name].update(counts.astype(np.int64).tobytes())
+    return {name: digest.digest() for name, digest in hashes.items()}
+
+
+def _collection_name(members: Sequence[Jagged]) -> str:
+    """What the columns of a collection have in common in their names, or else what its counter counts."""
+    names = [member.name for member in members]
+    prefixes = {member.prefix for member in members}
+    counter = members[0].counter
+    if len(prefixes) == 1 and not (counter and prefixes <= set(names)):
+        return prefixes.pop()
+    return re.sub(r"^[nN]_?(?=[^_])|_size$", "", counter.rpartition("/")[2])
+
+
+def unique(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    number = 2
+    candidate = name
+    while candidate in taken:
+        candidate = f"{name}_{number}"
+        number += 1
+    return candidate
+
+
+def make_batch(selection: Schema, arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
+    """A batch of the arrays that a selection names."""
+    return tuple(Table(group, {name: arrays[name] for name in group.names}) for group in selection.groups)
+
+
+def columns_to_read(schema: Schema, selection: Schema) -> list[str]:
+    """The columns of the source that a selection needs: an implied counter is read off a column that it counts."""
+    implied = {column.name for column in selection.columns if column.implied}
+    counted = {group.counter for group in selection.groups[1:]}
+    names = [name for name in selection.order if name not in implied]
+    names += [group.names[0] for group in schema.groups[1:] if group.counter in implied - counted]
+    return names
+
+
+def batch_from_lists(
+    schema: Schema,
+    selection: Schema,
+    flat: Mapping[str, NDArray[np.generic]],
+    lists: Mapping[str, Lists],
+    *,
+    path: str,
+    first_event: int,
+) -> Batch:
+    """A batch of what `columns_to_read` named: event-level arrays, and lists of the whole schema's collections.
+
+    Raises:
+        SourceError: the lists of a column are not as long as its counter says.
+    """
+    arrays = dict(flat)
+    for group in schema.groups[1:]:
+        for name in group.names:
+            if name not in lists:
+                continue
+            counts, arrays[name] = lists[name]
+            counter = str(group.counter)
+            if counter not in arrays:
+                arrays[counter] = counts.astype(np.int32)
+            check_counts(arrays[counter], counts, path=path, column=name, counter=counter, first_event=first_event)
+    return make_batch(selection, arrays)
+
+
+def check_counts(
+    expected: NDArray[np.generic],
+    counts: NDArray[np.generic],
+    *,
+    path: str,
+    column: str,
+    counter: str,
+    first_event: int,
+) -> None:
+    """Nothing, when the lengths of a column's lists are what its counter says.
+
+    Raises:
+        SourceError: they differ; it names the first such event.
+    """
+    wrong = np.flatnonzero(expected != counts)
+    if len(wrong):
+        i = int(wrong[0])
+        raise SourceError(
+            "the lists are not as long as their counter says",
+            path=path,
+            column=column,
+            rows=f"event {first_event + i}",
+            found=f"{counts[i]} values",
+            expected=f"{counter} = {expected[i]}",
+        )
+
+
+def missing(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """The rows of a column of text that have no value, int64."""
+    return np.flatnonzero([value is None for value in values.tolist()])
+
+
+def check_names(path: str, names: Iterable[str], what: str) -> None:
+    """Nothing, when all names are there and differ.
+
+    Raises:
+        SourceError: a name is empty or occurs twice.
+    """
+    names = list(names)
+    empty = [str(i + 1) for i, name in enumerate(names) if not name.strip()]
+    if empty:
+        raise SourceError(f"{what} without a name: number {', '.join(empty)}", path=path, way_out="Give each a name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{what} with the same name: {', '.join(twice)}", path=path, way_out="Rename one of them")

@@ -1,0 +1,282 @@
+"""HDF5 files: flat datasets, or the hepfile layout for jagged collections.
+
+A group of objects has an attribute `counter`, the path of the dataset that counts them in each event; the other
+datasets in that group are the objects' columns. A column is named by the path of its dataset (`muons/px`), relative to
+the group that was opened. Columns with other names (`Jet_pt` under `nJet`) are written into a group named after their
+collection, whose attribute `full_names` says that the names are complete without the path.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import OutputError, SourceError, nearest
+from baler_vae.io.arrays import array_source, restored_array
+from baler_vae.io.grouping import Jagged, build_schema, make_batch, missing, native, unique
+from baler_vae.io.source import Source, reading, writing
+from baler_vae.table.schema import TEXT, Column, Origin, Schema
+from baler_vae.table.table import Batch
+
+FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
+
+CHUNK_ROWS = 16_384
+
+
+def open_hdf5(path: str, inner: str) -> Source:
+    """The source of an HDF5 file, of the group in it that `inner` names, or of one n-dimensional dataset.
+
+    Raises:
+        SourceError: it is no HDF5 file, or has no such group or dataset.
+    """
+    with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
+        place = file.get(inner or "/")
+        if place is None:
+            names: list[str] = []
+            file.visit(names.append)
+            raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
+        if isinstance(place, h5py.Dataset):
+            shape = place.shape[:-1] if place.ndim > 1 else ()
+            return array_source(path, place[()], [], Origin("hdf5", inner, shape=shape))
+        return _group_source(path, inner, place)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dataset below the opened group.
+
+    `name` is that of its column. Where it holds objects, `counter` is the path of the dataset that counts them and
+    `collection` the name of their group.
+    """
+
+    name: str
+    dataset: h5py.Dataset
+    counter: str = ""
+    collection: str = ""
+
+    @property
+    def path(self) -> str:
+        return str(self.dataset.name)
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        text = h5py.check_string_dtype(self.dataset.dtype)
+        if self.dataset.ndim != 1 or (text and (text.length or self.counter)):
+            return None
+        return TEXT if text else native(self.dataset.dtype)
+
+
+def _walk(group: h5py.Group, name: str, prefix: str = "", counter: str = "", collection: str = "") -> Iterator[Found]:
+    """The datasets below a group, in the group's order; `name` is the group's own, for a collection without folder."""
+    if "counter" in group.attrs:
+        counter = "/" + _decode(group.attrs["counter"]).strip("/")
+        collection = prefix.strip("/") or name
+        prefix = "" if group.attrs.get("full_names") else prefix
+    for key in group:
+        item = group.get(key)
+        if isinstance(item, h5py.Group):
+            yield from _walk(item, name, f"{prefix}{key}/", counter, collection)
+        elif isinstance(item, h5py.Dataset):
+            is_object = bool(counter) and item.name != counter
+            yield Found(prefix + key, item, counter if is_object else "", collection if is_object else "")
+
+
+def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
+    found = list(_walk(group, inner.rpartition("/")[2]))
+    known = {item.path for item in found}
+    outside = sorted({item.counter for item in found} - known - {""})
+    found[:0] = [Found(place.rpartition("/")[2], group.file[place]) for place in outside if place in group.file]
+    events = {item.path: item for item in found if not item.counter}
+    n_events = _common_length([events[item.counter] for item in found if item.counter in events] or events.values())
+    refused = {place: reason for place, item in events.items() if (reason := _refusal(item, n_events))}
+    totals = {c: _total(events[c].dataset) for c in {f.counter for f in found} if c in events and c not in refused}
+    columns: list[Column | Jagged] = []
+    for item in found:
+        reason = _refusal(item, totals.get(item.counter, -1) if item.counter else n_events)
+        if reason:
+            refused[item.path] = reason
+            continue
+        column = Column(item.name, item.dtype or TEXT, _decode(item.dataset.attrs.get("title", "")))
+        is_object = bool(item.counter)
+        columns.append(Jagged(column, events[item.counter].name, collection=item.collection) if is_object else column)
+    schema = build_schema(columns, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
+    places = {item.name: item.path for item in found}
+    unsupported = {item.name: refused[item.path] for item in found if item.path in refused}
+    return Source(path, schema, n_events, lambda s, step: _batches(path, s, step, n_events, places), unsupported)
+
+
+def _common_length(items: Iterable[Found]) -> int:
+    """The number of events: the length that most of the datasets have which are columns."""
+    lengths = Counter(len(item.dataset) for item in items if item.dtype is not None)
+    return lengths.most_common(1)[0][0] if lengths else 0
+
+
+def _refusal(item: Found, n_rows: int) -> str:
+    """Why a dataset is no column of `n_rows` values, or nothing."""
+    if item.dtype is None:
+        return f"{item.dataset.ndim}-d {item.dataset.dtype}"
+    if n_rows < 0:
+        return f"{item.counter} does not count it"
+    if len(item.dataset) != n_rows:
+        return f"{len(item.dataset)} values, not {n_rows}"
+    return ""
+
+
+def _total(counter: h5py.Dataset) -> int:
+    """The sum of a dataset of counts, or -1 where it is none."""
+    counts = counter[()]
+    return int(counts.sum()) if counts.dtype.kind in "iu" and not (counts < 0).any() else -1
+
+
+def _batches(path: str, selection: Schema, step: int, n_events: int, places: dict[str, str]) -> Iterator[Batch]:
+    first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
+    for start in range(0, n_events, step):
+        with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
+            stop = min(start + step, n_events)
+            arrays = {c.name: _rows(file[places[c.name]], c, start, stop) for c in selection.events.columns}
+            for group in selection.groups[1:]:
+                first = first_rows[group.name]
+                last = first + int(arrays[str(group.counter)].sum())
+                arrays |= {c.name: _rows(file[places[c.name]], c, first, last) for c in group.columns}
+                first_rows[group.name] = last
+        yield make_batch(selection, arrays)
+
+
+def _rows(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[np.generic]:
+    if column.is_text:
+        return np.asarray(dataset.asstr()[start:stop], TEXT)
+    return np.asarray(dataset[start:stop], column.dtype)
+
+
+def _decode(text: Any) -> str:  # noqa: ANN401 - an attribute may be of any type
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
+def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write HDF5 as the module's docstring says, below the group that the source was read from; a table that was an
+    n-dimensional dataset becomes one again.
+
+    Raises:
+        OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
+    """
+    origin = schema.origin
+    failures = (ValueError, TypeError, KeyError, RuntimeError)
+    with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
+        if origin.format == "hdf5" and origin.shape and len({column.dtype for column in schema.columns}) == 1:
+            array = restored_array(schema, batches)
+            with writing("an HDF5 file", *failures):
+                file.create_dataset(origin.name, data=array)
+        else:
+            with writing("an HDF5 file", *failures):
+                datasets = _create(file, schema)
+            for batch in batches:
+                for table in batch:
+                    for column in table.group.columns:
+                        with writing("an HDF5 file", *failures):
+                            _append(datasets[column.name], column, table[column.name])
+                patient.check()
+    patient.check()
+
+
+def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
+    """An empty dataset for each column, and the attributes of the groups that hold them."""
+    base = schema.origin.name if schema.origin.format == "hdf5" else ""
+    places, homes = _layout(schema, base)
+    datasets = {}
+    for column in schema.columns:
+        place = places[column.name]
+        if place.rpartition("/")[0]:
+            _require_group(file, place.rpartition("/")[0])
+        dtype, packed = column.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        if column.is_text:
+            dtype, packed = h5py.string_dtype(), {}
+        dataset = file.create_dataset(place, (0,), dtype, maxshape=(None,), chunks=(CHUNK_ROWS,), **packed)
+        if column.title:
+            dataset.attrs["title"] = column.title
+        datasets[column.name] = dataset
+    for group in schema.groups[1:]:
+        home = file[homes[group.name]]
+        home.attrs["counter"] = np.bytes_(places[str(group.counter)].encode())
+        if places[group.names[0]] != "/".join(filter(None, [base, group.names[0]])):
+            home.attrs["full_names"] = True
+    if schema.origin.title and schema.origin.format == "hdf5":
+        file[base or "/"].attrs["title"] = schema.origin.title
+    return datasets
+
+
+def _require_group(file: h5py.Group, place: str) -> None:
+    """The groups on the way to a dataset, which keep the order in which they are filled."""
+    if place not in file:
+        parent = place.rpartition("/")[0]
+        if parent:
+            _require_group(file, parent)
+        file.create_group(place, track_order=True)
+
+
+def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Where the dataset of each column goes, and the group of each collection.
+
+    The path of a jagged column is its name where that leads into a folder of its collection's own; otherwise its name
+    is put below a group for the collection.
+    """
+    root = f"{base}/" if base else ""
+    places = {name: root + name for name in schema.order}
+    homes: dict[str, str] = {}
+    for group in schema.groups[1:]:
+        home = places[group.names[0]].rpartition("/")[0]
+        inside = {name for name in schema.order if (root + name).startswith(f"{home}/")}
+        if not home or not set(group.names) <= inside <= {*group.names, group.counter}:
+            heads = {place.removeprefix(root).partition("/")[0] for place in places.values()}
+            home = root + unique(group.name.replace("/", "_"), heads)
+            places |= {name: f"{home}/{name}" for name in group.names}
+        homes[group.name] = home
+    return places, homes
+
+
+def _append(dataset: h5py.Dataset, column: Column, values: NDArray[np.generic]) -> None:
+    rows = missing(values) if column.is_text else ()
+    if len(rows):
+        raise OutputError(
+            "HDF5 has no missing strings",
+            column=column.name,
+            found=f"{len(rows)} missing",
+            way_out="Write .parquet or .csv instead, or choose columns without them",
+        )
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+
+
+class PatientFile(io.FileIO):
+    """A file that never fails to be written, and says so when asked: on a disk that is full the HDF5 library crashes
+    the process, at the latest when the file is closed.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = self.failure or error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raises the first failure, if there was one."""
+        if self.failure is not None:
+            raise self.failure

@@ -1,0 +1,177 @@
+"""From the columns of a group to its model."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baler_vae.errors import UsageError
+from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
+from baler_vae.learn.networks import Autoencoder, export_network
+from baler_vae.learn.training import Epoch, train
+from baler_vae.learn.transforms import fit_transform
+from baler_vae.model.group import Decoder, Encoder, GroupModel
+from baler_vae.model.transform import Transform, TransformKind
+from baler_vae.model.weights import round_weights
+from baler_vae.progress import Progress, silent
+from baler_vae.project import ModelSettings
+
+_ENCODER_BITS = 16
+_UNROUNDED_BITS = 24
+_JUDGED_ROWS = 16_384
+_TRIAL_ROWS = 20_000
+_TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0}
+_CANDIDATES: tuple[TransformKind, ...] = ("standard", "asinh", "quantile")
+"""What `auto` tries; `min-max` differs from `standard` only by a scale, which is a column weight."""
+
+Columns = Mapping[str, NDArray[np.generic]]
+
+
+def fit_group(columns: Columns, settings: ModelSettings, progress: Progress) -> tuple[GroupModel, tuple[Epoch, ...]]:
+    """The model of the finite values (rows,) of each column, and the history of its training.
+
+    Rows are split at random into training and validation rows (in order when `shuffle` is off); everything that is
+    chosen (transforms, the best epoch, bits of weights, steps of latents) is judged on validation rows. A single row
+    is both. The same columns, settings and versions on the same kind of machine give the same model.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    names = tuple(columns)
+    torch.set_num_threads(settings.threads)
+    device = _device(settings.device)
+    training_rows, validation_rows = _split(len(columns[names[0]]), settings)
+    weights = _column_weights(names, settings)
+    transforms = _choose_transforms(_take(columns, training_rows), weights, settings, progress)
+
+    def scores(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.stack([t.forward(columns[name][rows]) for name, t in zip(names, transforms, strict=True)], axis=1)
+
+    network, history = _train(scores(training_rows), scores(validation_rows), weights, settings, device, progress)
+    return _export(network, names, transforms, scores(validation_rows[:_JUDGED_ROWS]), weights, settings), history
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {name!r} cannot be used: {error}", way_out="Name another one with --device cpu"
+        ) from error
+    return device
+
+
+def _split(n_rows: int, settings: ModelSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    rows = np.random.default_rng(settings.seed).permutation(n_rows) if settings.shuffle else np.arange(n_rows)
+    n_validation = round(n_rows * settings.validation_fraction)
+    if not 0 < n_validation < n_rows:
+        return rows, rows
+    return rows[:-n_validation], rows[-n_validation:]
+
+
+def _take(columns: Columns, rows: NDArray[np.intp]) -> dict[str, NDArray[np.generic]]:
+    return {name: array[rows] for name, array in columns.items()}
+
+
+def _column_weights(names: Sequence[str], settings: ModelSettings) -> NDArray[np.float32]:
+    """The weight of each column, mean 1; the last glob that matches a name decides."""
+    weights = np.ones(len(names), np.float32)
+    for pattern, weight in settings.weights.items():
+        for j, name in enumerate(names):
+            if fnmatchcase(name, pattern):
+                weights[j] = weight
+    weights /= weights.mean()
+    return weights
+
+
+def _choose_transforms(
+    columns: Columns, weights: NDArray[np.float32], settings: ModelSettings, progress: Progress
+) -> tuple[Transform, ...]:
+    """The transform of each column: what the settings say, or the candidate of least validation loss.
+
+    Each candidate is tried on all columns at once by a short training on a sample; the loss is the mean change of a
+    value's rank, which has the same scale for every column and every transform.
+    """
+    fixed: dict[str, TransformKind] = {
+        name: kind for pattern, kind in settings.transforms.items() for name in columns if fnmatchcase(name, pattern)
+    }
+    if settings.transform != "auto":
+        fixed = {name: fixed.get(name, settings.transform) for name in columns}
+    if len(fixed) < len(columns):
+        fixed |= _try_transforms(columns, fixed, weights, settings, progress)
+    return tuple(fit_transform(fixed[name], array) for name, array in columns.items())
+
+
+def _try_transforms(
+    columns: Columns,
+    fixed: Mapping[str, TransformKind],
+    weights: NDArray[np.float32],
+    settings: ModelSettings,
+    progress: Progress,
+) -> dict[str, TransformKind]:
+    trial = settings.model_copy(update={**_TRIAL, "shuffle": True})
+    rows = np.random.default_rng(settings.seed).permutation(len(next(iter(columns.values()))))[:_TRIAL_ROWS]
+    training_rows, validation_rows = _split(len(rows), trial)
+    training, validation = _take(columns, rows[training_rows]), _take(columns, rows[validation_rows])
+    losses: dict[str, dict[TransformKind, float]] = {name: {} for name in columns if name not in fixed}
+    for done, kind in enumerate(_CANDIDATES):
+        progress(f"trying {kind} scores", done, len(_CANDIDATES))
+        transforms = [fit_transform(fixed.get(name, kind), array) for name, array in training.items()]
+        scored = [
+            np.stack([t.forward(array) for t, array in zip(transforms, part.values(), strict=True)], axis=1)
+            for part in (training, validation)
+        ]
+        network, _ = _train(scored[0], scored[1], weights, trial, torch.device("cpu"), silent)
+        model = _export(network, tuple(columns), tuple(transforms), scored[1], weights, trial)
+        restored = model.decoder.decode(model.encoder.encode(scored[1])[0])
+        for name, by_kind in losses.items():
+            by_kind[kind] = _rank_change(np.sort(training[name]), validation[name], restored[name])
+    return {name: min(by_kind, key=by_kind.__getitem__) for name, by_kind in losses.items()}
+
+
+def _rank_change(ordered: NDArray[np.generic], original: NDArray[np.generic], restored: NDArray[np.float64]) -> float:
+    """The mean change of rank within `ordered` (sorted values), between 0 and 1."""
+
+    def ranks(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        low = np.searchsorted(ordered, values, side="left")
+        return (low + np.searchsorted(ordered, values, side="right")) / (2 * len(ordered))
+
+    return float(np.abs(ranks(original) - ranks(restored.astype(original.dtype))).mean())
+
+
+def _train(
+    training: NDArray[np.float32],
+    validation: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    settings: ModelSettings,
+    device: torch.device,
+    progress: Progress,
+) -> tuple[Autoencoder, tuple[Epoch, ...]]:
+    n_columns = training.shape[1]
+    n_latents = min(settings.latent or (n_columns + 1) // 2, n_columns)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = Autoencoder(settings.kind, n_columns, n_latents, settings.hidden).to(device)
+    inputs = (torch.from_numpy(array).to(device) for array in (training, validation, weights))
+    return network, train(network, *inputs, settings=settings, progress=progress)
+
+
+def _export(
+    network: Autoencoder,
+    names: tuple[str, ...],
+    transforms: tuple[Transform, ...],
+    scores: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    settings: ModelSettings,
+) -> GroupModel:
+    encoder = Encoder(network.n_latents, round_weights(export_network(network.encoder), _ENCODER_BITS))
+    decoder = export_network(network.decoder)
+    if settings.latents == "float64":
+        return GroupModel(encoder, Decoder(names, transforms, round_weights(decoder, _UNROUNDED_BITS)), ())
+    error = reconstruction_error(scores, weights)
+    decoder = round_decoder(decoder, encoder.encode(scores)[0], error)
+    steps = latent_steps(encoder, decoder, scores, error)
+    return GroupModel(encoder, Decoder(names, transforms, decoder), steps)

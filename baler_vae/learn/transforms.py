@@ -1,0 +1,89 @@
+"""Transforms fitted to the values of a column."""
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.model.transform import Transform, TransformKind
+
+_KNOTS = 65
+_TAIL_SCORE = 4.0
+_SCORE_STEP = 2.0**-12
+"""Scores of knots are multiples of this, so that they take few bytes."""
+_SPIKE_FRACTION = 0.02
+"""The part of the rows that share one value for that value to get a plateau."""
+_NORMAL = NormalDist()
+
+
+def fit_transform(kind: TransformKind, values: NDArray[np.generic]) -> Transform:
+    """The transform of a kind for the values (rows,) of a column; a column of one value becomes `constant`.
+
+    `standard` gives mean 0 and variance 1, `min-max` the range 0 to 1, `asinh` compresses both tails beyond the median
+    absolute deviation, `quantile` makes the scores normal and gives spikes their plateaus; the last two are scaled to
+    mean 0 and variance 1 as well.
+    """
+    x = np.sort(values.astype(np.float64))
+    if x[0] == x[-1]:
+        return Transform("constant", x[:1], np.zeros(1))
+    if kind == "min-max":
+        return Transform(kind, x[[0, -1]], np.array([0.0, 1.0]))
+    if kind == "standard":
+        mean, width = float(x.mean()), float(x.std())
+        return Transform(kind, np.array([mean, mean + width]), np.array([0.0, 1.0]))
+    knots = _asinh_knots(x) if kind == "asinh" else _quantile_knots(x)
+    return _scaled(Transform(kind, *knots), x)
+
+
+def _scaled(transform: Transform, x: NDArray[np.float64]) -> Transform:
+    """The same transform with scores of mean 0 and variance 1 over `x`, on few bits."""
+    scores = transform.forward(x).astype(np.float64)
+    scaled = (transform.scores - scores.mean()) / scores.std()
+    scaled = np.rint(scaled / _SCORE_STEP) * _SCORE_STEP
+    distinct = np.append(True, np.diff(scaled) > 0)
+    return Transform(transform.kind, transform.values[distinct], scaled[distinct])
+
+
+def _asinh_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    centre = float(np.median(x))
+    scale = float(np.median(np.abs(x - centre))) or float(x.std())
+    low, high = np.arcsinh((x[[0, -1]] - centre) / scale)
+    scores = np.linspace(low, high, _KNOTS)
+    return _rising(_short(centre + scale * np.sinh(scores)), scores)
+
+
+def _quantile_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    tail = min(_TAIL_SCORE, -_NORMAL.inv_cdf(0.5 / len(x)))
+    scores = np.linspace(-tail, tail, _KNOTS)
+    values = _short(np.quantile(x, [_NORMAL.cdf(score) for score in scores]))
+    values[[0, -1]] = x[[0, -1]]
+    for value, low, high in _spikes(x):
+        apart = (scores < low - tail / _KNOTS) | (scores > high + tail / _KNOTS)
+        values, scores = np.append(values[apart], [value, value]), np.append(scores[apart], [low, high])
+        order = np.argsort(scores, kind="stable")
+        values, scores = values[order], scores[order]
+    return _rising(values, scores)
+
+
+def _spikes(x: NDArray[np.float64]) -> list[tuple[float, float, float]]:
+    """Each value that many rows share, with the scores between which its plateau lies; `x` is sorted."""
+    values, first, counts = np.unique(x, return_index=True, return_counts=True)
+    spikes = []
+    for i in np.flatnonzero(counts >= max(2, _SPIKE_FRACTION * len(x))):
+        below, above = first[i] / len(x), (first[i] + counts[i]) / len(x)
+        middle = _NORMAL.inv_cdf((below + above) / 2)
+        # A spike at the end of the range has no neighbour on one side: its plateau is symmetric about its middle.
+        low = _NORMAL.inv_cdf(below) if below > 0 else 2 * middle - _NORMAL.inv_cdf(above)
+        high = _NORMAL.inv_cdf(above) if above < 1 else 2 * middle - low
+        spikes.append((float(values[i]), low, high))
+    return spikes
+
+
+def _short(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values.astype(np.float32).astype(np.float64)
+
+
+def _rising(
+    values: NDArray[np.float64], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.maximum.accumulate(values), scores

@@ -1,0 +1,155 @@
+"""Networks and transforms to bytes and back.
+
+The weights of a stored network are multiples of a power of two, so that what was judged is what is stored.
+"""
+
+import json
+import math
+import struct
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.plain import decode_numbers, decode_raw, encode_numbers, encode_raw
+from baler_vae.model.group import Decoder, Encoder
+from baler_vae.model.network import Dense, Network
+from baler_vae.model.transform import Transform, TransformKind
+
+_FLOAT32 = np.dtype(np.float32)
+_INT64 = np.dtype(np.int64)
+_MANTISSA_BITS = 24
+
+
+def round_weights(network: Network, bits: int) -> Network:
+    """The network with the weights of each layer rounded to multiples of the least power of two that needs no more
+    than `bits` bits, the sign included.
+    """
+    layers = []
+    for layer in network:
+        largest = float(np.abs(layer.weights).max(initial=0.0))
+        step = 2.0 ** math.ceil(math.log2(largest / (2 ** (bits - 1) - 1))) if largest else 1.0
+        layers.append(Dense((np.rint(layer.weights / step) * step).astype(np.float32), layer.bias))
+    return tuple(layers)
+
+
+def _common_exponent(weights: NDArray[np.float32]) -> int:
+    """The exponent of the largest power of two that all weights are multiples of; 0 if all are zero."""
+    mantissas, exponents = np.frexp(weights[weights != 0].astype(np.float64))
+    integers = np.rint(mantissas * 2**_MANTISSA_BITS).astype(np.int64)
+    lowest_bits = np.log2(integers & -integers).astype(np.int64)
+    return int((exponents - _MANTISSA_BITS + lowest_bits).min(initial=0)) if len(integers) else 0
+
+
+def encode_network(network: Network) -> list[bytes]:
+    """Three parts per layer: its shape and the exponent of its step, its weights as integers, its bias.
+
+    Raises:
+        ValueError: weights span too many powers of two; `round_weights` comes first.
+    """
+    parts = []
+    for layer in network:
+        exponent = _common_exponent(layer.weights)
+        levels = np.ldexp(layer.weights.astype(np.float64), -exponent)
+        if np.abs(levels).max(initial=0.0) >= 2**53:
+            raise ValueError("weights that were not rounded cannot be stored")
+        parts += [
+            struct.pack("<IIi", *layer.weights.shape, exponent),
+            encode_numbers(levels.astype(np.int64).ravel()),
+            encode_raw(layer.bias),
+        ]
+    return parts
+
+
+def decode_network(parts: list[bytes]) -> Network:
+    """The network of the parts that `encode_network` made.
+
+    Raises:
+        ValueError: the parts are not those of a network.
+    """
+    if not parts or len(parts) % 3:
+        raise ValueError(f"{len(parts)} parts are not those of a network")
+    layers: list[Dense] = []
+    for i in range(0, len(parts), 3):
+        try:
+            n_outputs, n_inputs, exponent = struct.unpack("<IIi", parts[i])
+        except struct.error as error:
+            raise ValueError(f"the shape of layer {i // 3} is damaged: {error}") from error
+        if layers and len(layers[-1].bias) != n_inputs:
+            raise ValueError(f"layer {i // 3} takes {n_inputs} inputs after a layer of {len(layers[-1].bias)}")
+        levels = decode_numbers(parts[i + 1], _INT64, n_outputs * n_inputs).astype(np.float64)
+        weights = np.ldexp(levels, exponent).astype(np.float32).reshape(n_outputs, n_inputs)
+        layers.append(Dense(weights, decode_raw(parts[i + 2], _FLOAT32, n_outputs).astype(np.float32)))
+    return tuple(layers)
+
+
+def encode_decoder(decoder: Decoder) -> list[bytes]:
+    """A header, the knots of each column's transform, then the network."""
+    header = {
+        "columns": decoder.columns,
+        "transforms": [[transform.kind, len(transform.values)] for transform in decoder.transforms],
+    }
+    return [
+        json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+        *(encode_numbers(np.concatenate([t.values, t.scores])) for t in decoder.transforms),
+        *encode_network(decoder.network),
+    ]
+
+
+def decode_decoder(parts: list[bytes]) -> Decoder:
+    """The decoder of the parts that `encode_decoder` made.
+
+    Raises:
+        ValueError: the parts are not those of a decoder.
+    """
+    if not parts:
+        raise ValueError("the header of a decoder is missing")
+    columns, transforms = _read_header(parts[0])
+    n_columns = len(columns)
+    if len(parts) < 1 + n_columns:
+        raise ValueError(f"{len(parts)} parts are too few for {n_columns} columns")
+    network = decode_network(parts[1 + n_columns :])
+    if len(network[-1].bias) != n_columns:
+        raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_columns} columns")
+    knots = [
+        decode_numbers(part, np.dtype(np.float64), 2 * n_knots).astype(np.float64)
+        for (_, n_knots), part in zip(transforms, parts[1 : 1 + n_columns], strict=True)
+    ]
+    return Decoder(
+        columns,
+        tuple(Transform(kind, k[:n], k[n:]) for (kind, n), k in zip(transforms, knots, strict=True)),
+        network,
+    )
+
+
+def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind, int]]]:
+    header: Any = json.loads(part.decode("utf-8", "surrogatepass"))
+    try:
+        columns = tuple(str(name) for name in header["columns"])
+        transforms = [(kind, int(n_knots)) for kind, n_knots in header["transforms"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the header of a decoder is damaged: {error}") from error
+    if len(columns) != len(transforms) or not columns:
+        raise ValueError(f"{len(transforms)} transforms for {len(columns)} columns")
+    unknown = [kind for kind, _ in transforms if kind not in get_args(TransformKind)]
+    if unknown:
+        raise ValueError(f"unknown transform {unknown[0]!r}")
+    return columns, transforms
+
+
+def encode_encoder(encoder: Encoder) -> list[bytes]:
+    """The number of latents, then the network."""
+    return [struct.pack("<I", encoder.n_latents), *encode_network(encoder.network)]
+
+
+def decode_encoder(parts: list[bytes]) -> Encoder:
+    """The encoder of the parts that `encode_encoder` made.
+
+    Raises:
+        ValueError: the parts are not those of an encoder.
+    """
+    try:
+        (n_latents,) = struct.unpack("<I", parts[0])
+    except (IndexError, struct.error) as error:
+        raise ValueError(f"the number of latents is damaged: {error}") from error
+    return Encoder(n_latents, decode_network(parts[1:]))

@@ -1,0 +1,57 @@
+"""Output files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from baler_vae.errors import OutputError
+
+
+def check_output(path: str | Path, *, force: bool = False) -> Path:
+    """The path of an output file that may be written.
+
+    Raises:
+        OutputError: it exists and `force` is false, it is a directory, or its directory does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError("is a directory", path=path, way_out="Name a file in it")
+    if path.exists() and not force:
+        raise OutputError("exists already", path=path, way_out="Name another output, or overwrite it with --force")
+    if not path.parent.is_dir():
+        raise OutputError(
+            "cannot be written: its directory does not exist", path=path, way_out=f"Create {path.parent} first"
+        )
+    return path
+
+
+@contextmanager
+def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
+    """The path of a temporary file beside `path`, which takes its place when the block ends without an error.
+
+    Raises:
+        OutputError: `path` exists and `force` is false, is a directory, cannot be written, or the disk is full.
+    """
+    path = check_output(path, force=force)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
+    part = Path(name)
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)
+        part.replace(path)
+    except OSError as error:
+        if error.filename is not None and str(error.filename) not in (str(part), str(path)):
+            raise
+        raise OutputError(f"cannot be written: {error.strerror or error}", path=path) from error
+    finally:
+        part.unlink(missing_ok=True)

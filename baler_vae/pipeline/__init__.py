@@ -1,0 +1,1 @@
+"""Where the stages meet: whole files in, whole files out."""

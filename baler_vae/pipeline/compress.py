@@ -1,0 +1,136 @@
+"""Compressing a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.archive.container import ArchiveWriter, pack_parts, writing_archive
+from baler_vae.archive.manifest import Manifest
+from baler_vae.errors import UsageError
+from baler_vae.io.files import open_source
+from baler_vae.model.weights import encode_decoder
+from baler_vae.output import check_output
+from baler_vae.pipeline.codec import Codec, keeps_log_variance
+from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
+from baler_vae.pipeline.groups import coding_of, encode_column, encode_latents, latents_entry
+from baler_vae.pipeline.manifests import WRITER, group_entries, model_name, origin_entry, section_name
+from baler_vae.pipeline.reading import Archive
+from baler_vae.progress import Progress, silent
+from baler_vae.table.schema import TEXT, Schema
+from baler_vae.table.table import Batch, Table, row_groups
+
+
+def compress(
+    source: str | Path,
+    output: str | Path,
+    *,
+    codec: Codec | str | Path | None = None,
+    columns: Sequence[str] = (),
+    bound: str | Sequence[str] = "free",
+    force: bool = False,
+    progress: Progress = silent,
+    **model: Any,
+) -> dict[str, Any]:
+    """Writes the archive of a file, and returns what `info` says of it.
+
+    Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold.
+
+    Raises:
+        SourceError: the file cannot be read, or holds NaN or infinities under `free`.
+        UsageError: a column, a bound or a setting is wrong, or the codec does not fit the file.
+        OutputError: the archive exists and `force` is false, or it cannot be written.
+        MissingExtra: a codec must be fitted and PyTorch is not installed.
+    """
+    check_output(output, force=force)
+    opened = open_source(source)
+    if codec is None:
+        codec = fit(opened, columns=columns, bound=bound, progress=progress, **model)
+    elif columns or model or bound != "free":
+        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+    codec = codec if isinstance(codec, Codec) else Codec.load(codec)
+    schema = codec.match(opened)
+    with writing_archive(output, force=force) as archive:
+        writer = _RowGroupWriter(archive, schema, codec, opened.path)
+        writer.write_models()
+        for batch in row_groups(opened.batches(schema, STEP_EVENTS), schema):
+            writer.write(batch)
+            progress("compressing", writer.n_events, opened.n_events)
+        archive.finish(writer.manifest())
+    with Archive(output) as written:
+        return written.info()
+
+
+class _RowGroupWriter:
+    """The sections of an archive, row group by row group, and what the manifest must say of them."""
+
+    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec, path: str) -> None:
+        self._archive = archive
+        self._schema = schema
+        self._codec = codec
+        self._path = path
+        self._latents = {
+            name: latents_entry(model, keeps_log_variance(codec.settings)) for name, model in codec.models.items()
+        }
+        self._codings = {column.name: coding_of(column, codec.bounds[column.name]) for column in schema.columns}
+        self._original_bytes = dict.fromkeys(schema.order, 0)
+        self._row_groups: list[tuple[int, ...]] = []
+
+    @property
+    def n_events(self) -> int:
+        return sum(rows[0] for rows in self._row_groups)
+
+    def write_models(self) -> None:
+        for number, group in enumerate(self._schema.groups):
+            if group.name in self._codec.models:
+                decoder = self._codec.models[group.name].decoder
+                self._archive.add(model_name(number), pack_parts(encode_decoder(decoder)))
+
+    def write(self, batch: Batch) -> None:
+        first_rows = {
+            group.name: sum(rows[number] for rows in self._row_groups)
+            for number, group in enumerate(self._schema.groups)
+        }
+        check_finite(batch, self._codec.bounds, self._path, first_rows)
+        for number, table in enumerate(batch):
+            self._archive.add(section_name(number, len(self._row_groups)), pack_parts(self._parts(table)))
+            for column in table.group.columns:
+                self._original_bytes[column.name] += _typed_bytes(table[column.name])
+        self._row_groups.append(tuple(table.n_rows for table in batch))
+
+    def _parts(self, table: Table) -> list[bytes]:
+        name = table.group.name
+        parts = []
+        if name in self._latents:
+            parts += encode_latents(table, self._codec.models[name], self._latents[name])
+        elif table.n_rows and self._codec.free_columns(table.group):
+            raise UsageError(
+                f"the codec has no model for {name!r}: there were no rows when it was fitted",
+                path=self._path,
+                way_out="Fit a codec on this file",
+            )
+        for column in table.group.columns:
+            coding = self._codings[column.name]
+            if coding is not None:
+                parts.append(encode_column(table[column.name], coding))
+        return parts
+
+    def manifest(self) -> Manifest:
+        return Manifest(
+            kind="archive",
+            writer=WRITER,
+            origin=origin_entry(self._schema.origin),
+            groups=group_entries(self._schema, self._codec.bounds, self._codings, self._latents, self._original_bytes),
+            order=self._schema.order,
+            row_groups=tuple(self._row_groups),
+            settings=dict(self._codec.settings),
+        )
+
+
+def _typed_bytes(values: NDArray[np.generic]) -> int:
+    """The size of an array (rows,) in its own dtype; for text, of its UTF-8."""
+    if values.dtype == TEXT:
+        return sum(len(text.encode("utf-8", "surrogatepass")) for text in values.tolist() if text is not None)
+    return int(values.nbytes)

@@ -1,0 +1,39 @@
+"""Restoring a file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from baler_vae.io.files import write_file
+from baler_vae.pipeline.reading import Archive
+from baler_vae.progress import Progress, silent
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch
+
+
+def decompress(
+    archive: str | Path,
+    output: str | Path,
+    *,
+    columns: Sequence[str] = (),
+    force: bool = False,
+    progress: Progress = silent,
+) -> None:
+    """Writes what an archive holds to a file, its format told by its suffix; needs neither PyTorch nor the original.
+
+    Raises:
+        SourceError: there is no such archive.
+        ArchiveError: it is not an archive, or is damaged.
+        OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
+        UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
+    """
+    with Archive(archive) as opened:
+        selection = opened.schema.select(columns)
+        write_file(output, selection, _reported(opened, selection, progress), force=force)
+
+
+def _reported(archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
+    n_events = 0
+    for batch in archive.batches(selection):
+        yield batch
+        n_events += batch[0].n_rows
+        progress("restoring", n_events, archive.num_entries)

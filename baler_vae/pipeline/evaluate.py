@@ -1,0 +1,90 @@
+"""Comparing two files or archives."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_vae.errors import MissingExtra, UsageError, nearest
+from baler_vae.io.files import open_source
+from baler_vae.io.source import Source
+from baler_vae.pipeline.fit import STEP_EVENTS
+from baler_vae.pipeline.reading import Archive
+from baler_vae.project import EvaluationSettings
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch, concatenate
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.evaluate import Evaluation
+
+ARCHIVE_SUFFIX = ".bvae"
+
+
+def evaluate(
+    original: str | Path,
+    restored: str | Path,
+    *,
+    settings: EvaluationSettings | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> "Evaluation":
+    """What became of each column that `restored` holds; both are archives or files of any known format.
+
+    `sizes` is what `archive_sizes` gives; it is known without being told where `restored` is an archive.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: an archive is damaged.
+        UsageError: a column is missing in the original, or the numbers of rows differ.
+        MissingExtra: the packages for evaluation are not installed.
+    """
+    try:
+        from baler_vae.evaluation.evaluate import evaluate_tables  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.peaks import Peak  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra("an evaluation", "report", str(error.name)) from error
+    settings = settings or EvaluationSettings()
+    with _opened(original) as before, _opened(restored) as after:
+        missing = [name for name in after.schema.order if name not in before.schema.order]
+        if missing:
+            raise UsageError(
+                f"is not in the original: {nearest(missing[0], before.schema.order)}",
+                path=after.path,
+                column=missing[0],
+                way_out=f"Compare with the file that was compressed, not with {before.path}",
+            )
+        peaks = None
+        if settings.peaks is not None:
+            peaks = [Peak(peak.column, peak.window, peak.bins) for peak in settings.peaks]
+        if sizes is None and _is_archive(restored):
+            with Archive(restored) as archive:
+                sizes = archive_sizes(archive.info())
+        return evaluate_tables(
+            _read(before, before.select(after.schema.order)),
+            _read(after, after.schema),
+            angles=settings.angles,
+            peaks=peaks,
+            sizes=sizes,
+        )
+
+
+def archive_sizes(info: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts."""
+    parts = {f"{name}_bytes": n_bytes for name, n_bytes in info["bytes"].items()}
+    return {"original_bytes": info["original_bytes"], "archive_bytes": info["archive_bytes"], **parts}
+
+
+def _is_archive(spec: str | Path) -> bool:
+    return Path(spec).suffix.lower() == ARCHIVE_SUFFIX
+
+
+@contextmanager
+def _opened(spec: str | Path) -> Iterator[Source]:
+    if _is_archive(spec):
+        with Archive(spec) as archive:
+            yield archive.as_source()
+    else:
+        yield open_source(spec)
+
+
+def _read(source: Source, schema: Schema) -> Batch:
+    return concatenate(list(source.batches(schema, STEP_EVENTS)), schema)

@@ -1,0 +1,203 @@
+"""An archive open for reading: what it holds, and the rows in it."""
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import awkward as ak
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from baler_vae.archive.container import ArchiveFile
+from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.io.source import Source
+from baler_vae.model.group import Decoder
+from baler_vae.model.weights import decode_decoder
+from baler_vae.pipeline.groups import decode_column, decode_free_columns, decode_latents, n_latent_parts
+from baler_vae.pipeline.info import describe_archive
+from baler_vae.pipeline.manifests import model_name, schema_of, section_name
+from baler_vae.table.schema import Group, Schema
+from baler_vae.table.table import Batch, Table, concatenate, counts_of, slice_events
+
+Library = Literal["ak", "np", "pd"]
+
+
+def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know from uproot
+    """The archive at a path, open for reading.
+
+    Raises:
+        SourceError: there is no such file.
+        ArchiveError: it is not an archive, or is damaged.
+    """
+    return Archive(path)
+
+
+class Archive:
+    """An archive: schema, sizes, and rows, decoded row group by row group. Use it as a context manager."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = ArchiveFile(path)
+        self.path = self._file.path
+        self.manifest = self._file.manifest
+        if self.manifest.kind != "archive":
+            self.close()
+            raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
+        self.schema = schema_of(self.manifest, self.path)
+        self._decoders: dict[int, Decoder] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def n_bytes(self) -> int:
+        return self._file.n_bytes
+
+    @property
+    def num_entries(self) -> int:
+        """The number of events."""
+        return sum(rows[0] for rows in self.manifest.row_groups)
+
+    def keys(self, filter_name: str = "*") -> list[str]:
+        """The names of the columns that match a glob, in the order of the source."""
+        return [name for name in self.schema.order if fnmatchcase(name, filter_name)]
+
+    def arrays(
+        self,
+        expressions: Sequence[str] = (),
+        *,
+        entry_start: int = 0,
+        entry_stop: int | None = None,
+        library: Library = "ak",
+    ) -> Any:  # noqa: ANN401  it depends on the library
+        """The columns that match a glob of `expressions` (all of them by default) over a range of events.
+
+        `ak` gives an awkward array of records, jagged columns as lists; `np` a dict of arrays, jagged columns as
+        arrays of objects; `pd` a data frame of the event-level columns, or of one collection's when only those (and
+        their counter) are asked for.
+
+        Raises:
+            UsageError: an expression matches nothing, or `pd` is asked for columns of different lengths.
+        """
+        selection = self.schema.select([expressions] if isinstance(expressions, str) else expressions)
+        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
+        batch = concatenate(list(self.batches(selection, start=start, stop=stop)), selection)
+        if library == "pd":
+            return _data_frame(batch)
+        columns = {name: _column(batch, name) for name in selection.order}
+        if library == "ak":
+            return ak.zip(columns, depth_limit=1)
+        return {name: _as_numpy(array) for name, array in columns.items()}
+
+    def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """The row groups that overlap the events from `start` to `stop`, cut to them.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        first = 0
+        stop = self.num_entries if stop is None else stop
+        for number, rows in enumerate(self.manifest.row_groups):
+            last = first + rows[0]
+            if first < stop and last > start:
+                batch = self._row_group(number, selection)
+                yield slice_events(batch, max(start - first, 0), min(stop, last) - first)
+            first = last
+
+    def as_source(self) -> Source:
+        """The archive as one more kind of input."""
+        return Source(str(self.path), self.schema, self.num_entries, lambda selection, _step: self.batches(selection))
+
+    def info(self) -> dict[str, Any]:
+        """What takes how many bytes; the keys are those of `describe_archive`."""
+        return describe_archive(self)
+
+    def parts(self, number: int, row_group: int) -> list[bytes]:
+        """The parts of one group's section: its latents, then the columns that no model serves."""
+        return self._file.parts(section_name(number, row_group))
+
+    def _row_group(self, row_group: int, selection: Schema) -> Batch:
+        rows = self.manifest.row_groups[row_group]
+        numbers = {group.name: number for number, group in enumerate(self.schema.groups)}
+        return tuple(
+            self._table(numbers[group.name], row_group, rows[numbers[group.name]], group) for group in selection.groups
+        )
+
+    def _table(self, number: int, row_group: int, n_rows: int, wanted: Group) -> Table:
+        entry, group = self.manifest.groups[number], self.schema.groups[number]
+        parts = self.parts(number, row_group)
+        arrays: dict[str, NDArray[np.generic]] = {}
+        try:
+            if entry.latents is not None and any(c.coding is None for c in entry.columns if c.name in wanted.names):
+                latents = decode_latents(parts, entry.latents, n_rows)
+                arrays |= decode_free_columns(self._decoder(number), latents, group)
+            own_parts = iter(parts[n_latent_parts(entry.latents) :])
+            for column, described in zip(group.columns, entry.columns, strict=True):
+                if described.coding is not None:
+                    part = next(own_parts)
+                    if column.name in wanted.names:
+                        arrays[column.name] = decode_column(part, column, described.coding, n_rows)
+                elif entry.latents is None:
+                    arrays[column.name] = np.empty(0, column.dtype)
+            return Table(wanted, {name: arrays[name] for name in wanted.names})
+        except (ValueError, IndexError, KeyError, StopIteration) as error:
+            raise CorruptArchive(
+                f"does not hold what the manifest says: {error}",
+                path=self.path,
+                section=section_name(number, row_group),
+            ) from error
+
+    def _decoder(self, number: int) -> Decoder:
+        if number not in self._decoders:
+            section = model_name(number)
+            try:
+                self._decoders[number] = decode_decoder(self._file.parts(section))
+            except ValueError as error:
+                raise CorruptArchive(str(error), path=self.path, section=section) from error
+        return self._decoders[number]
+
+
+def _column(batch: Batch, name: str) -> ak.Array:
+    table = next(table for table in batch if name in table.group.names)
+    values = table[name]
+    array = ak.Array(ak.from_iter(values.tolist()) if values.dtype == object else values)
+    if table.group.counter is None:
+        return array
+    return ak.unflatten(array, counts_of(batch, table.group))
+
+
+def _as_numpy(array: ak.Array) -> NDArray[Any]:
+    if array.ndim == 1:
+        return np.asarray(ak.to_list(array), object) if "string" in str(array.type) else ak.to_numpy(array)
+    rows = np.empty(len(array), object)
+    rows[:] = [ak.to_numpy(row) for row in array]
+    return rows
+
+
+def _data_frame(batch: Batch) -> pd.DataFrame:
+    counters = {table.group.counter for table in batch}
+    collections = batch[1:]
+    event_columns = [name for name in batch[0].group.names if name not in counters]
+    if len(collections) > 1 or (collections and event_columns):
+        raise UsageError(
+            "a data frame has rows of one length",
+            found=", ".join(table.group.name for table in batch),
+            way_out='Ask for the columns of one collection, or for library="ak"',
+        )
+    if not collections:
+        return pd.DataFrame(dict(batch[0].arrays))
+    counts = counts_of(batch, collections[0].group)
+    entry = np.repeat(np.arange(len(counts)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    index = pd.MultiIndex.from_arrays([entry, np.arange(len(entry)) - first], names=["entry", "subentry"])
+    return pd.DataFrame(dict(collections[0].arrays), index=index)

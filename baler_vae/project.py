@@ -1,0 +1,133 @@
+"""Settings of a project: `project.toml`, checked."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from baler_vae.errors import SourceError, UsageError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+T = TypeVar("T", bound="Settings")
+Globs = dict[str, Positive]
+
+
+class Settings(BaseModel):
+    """The base of every table of a project: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(Settings):
+    """How a model is built and trained.
+
+    `latent` is the number of latents per group (half of the group's float columns by default). `epochs` and
+    `batch_rows` follow from the number of rows by default, about 5,000 steps in all. `weights` multiplies
+    the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
+    `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
+    overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
+    with the log-variance of a VAE beside them.
+    """
+
+    kind: Literal["ae", "vae"] = "vae"
+    latent: Annotated[int, Field(ge=1, le=4096)] | None = None
+    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (200, 100, 50)
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_rows: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Positive = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    patience: Annotated[int, Field(ge=1)] | None = 5
+    shuffle: bool = True
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    beta: NotNegative = 1e-3
+    warmup_epochs: Annotated[int, Field(ge=0)] = 3
+    l1: NotNegative = 0.0
+    weights: Globs = {}
+    transform: Literal["auto", "standard", "min-max", "asinh", "quantile"] = "auto"
+    transforms: dict[str, Literal["standard", "min-max", "asinh", "quantile"]] = {}
+    latents: Literal["rounded", "float64"] = "rounded"
+    keep_log_variance: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    threads: Annotated[int, Field(ge=1)] = 2
+    device: str = "auto"
+
+
+class PeakSettings(Settings):
+    """A mass peak to be fitted before and after: a Gaussian and a line in a window of a column, in bins."""
+
+    column: str
+    window: tuple[float, float]
+    bins: Annotated[int, Field(ge=10, le=100_000)] = 199
+
+
+class EvaluationSettings(Settings):
+    """What is judged: which columns are angles, by glob, and which peaks are fitted (None: found by name)."""
+
+    angles: tuple[str, ...] | None = None
+    peaks: tuple[PeakSettings, ...] | None = None
+
+
+class RecipeSettings(Settings):
+    """One recipe of an experiment: a name, and what it changes in the model's settings."""
+
+    name: str
+    model: dict[str, Any] = {}
+
+
+class ExperimentSettings(Settings):
+    """Every recipe with every kind of model and every seed; `peak` names the column whose peak is followed."""
+
+    kinds: tuple[Literal["ae", "vae"], ...] = ("ae", "vae")
+    seeds: tuple[int, ...] = (1, 2, 3)
+    recipes: Annotated[tuple[RecipeSettings, ...], Field(min_length=1)]
+
+
+class Project(Settings):
+    """A whole project: what is read, how it is kept, what is judged, and where results go.
+
+    Paths are relative to the folder of `project.toml`.
+    """
+
+    name: str
+    input: str
+    output: str = "output"
+    columns: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ("free",)
+    model: ModelSettings = ModelSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    experiment: ExperimentSettings | None = None
+
+
+def read_project(path: str | Path) -> Project:
+    """The project that a TOML file describes.
+
+    Raises:
+        SourceError: the file cannot be read or is not TOML.
+        UsageError: a setting is unknown or has a wrong value.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SourceError("there is no such file", path=path, way_out="Make one with: baler-vae new NAME") from error
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SourceError(f"is not TOML: {error}", path=path) from error
+    return check_settings(Project, content, path=path)
+
+
+def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None = None) -> T:
+    """The settings of a kind, made of plain values.
+
+    Raises:
+        UsageError: a setting is unknown or has a wrong value; the text names the first one.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=repr(first["input"])) from error

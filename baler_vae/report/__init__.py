@@ -1,0 +1,1 @@
+"""Numbers of an evaluation: figures, tables and one page."""

@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import pytest
+
+from baler_vae.errors import UsageError
+from baler_vae.evaluation.evaluate import evaluate_tables, size_ratio, to_json
+from baler_vae.evaluation.peaks import Peak
+from baler_vae.table.schema import TEXT, Column, Group
+from baler_vae.table.table import Table
+
+
+def table(group="", counter=None, **arrays):
+    arrays = {name: np.asarray(values) for name, values in arrays.items()}
+    columns = tuple(Column(name, array.dtype) for name, array in arrays.items())
+    return Table(Group(group, columns, counter), arrays)
+
+
+def masses(seed=0, width=6.0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.normal(172, width, 5000), rng.uniform(90, 250, 5000)])
+
+
+def jets(**changes):
+    arrays = {"nJet": np.array([2, 1])}, {"Jet_pt": [10.0, 20.0, 30.0], "Jet_phi": [3.1, -3.1, 0.0]}
+    events = table(**{name: changes.get(name, values) for name, values in arrays[0].items()})
+    objects = table("Jet", "nJet", **{name: changes.get(name, values) for name, values in arrays[1].items()})
+    return events, objects
+
+
+def test_columns_come_in_the_order_of_the_original_with_their_groups():
+    found = evaluate_tables(jets(), jets(Jet_pt=[11.0, 20.0, 30.0]))
+    assert [(column.group, column.name) for column in found.columns] == [
+        ("", "nJet"),
+        ("Jet", "Jet_pt"),
+        ("Jet", "Jet_phi"),
+    ]
+    assert [column.n_different for column in found.columns] == [0, 1, 0]
+    assert found.n_rows == {"": 2, "Jet": 3}
+    assert set(found.histograms) == {"nJet", "Jet_pt", "Jet_phi"}
+
+
+def test_groups_need_not_have_the_same_names_and_more_columns_are_ignored():
+    flat = (table(Jet_phi=[3.1, -3.1, 0.0], more=[1, 2, 3], Jet_pt=[10.0, 20.0, 30.0]),)
+    found = evaluate_tables(jets()[1:], flat)
+    assert [column.name for column in found.columns] == ["Jet_pt", "Jet_phi"]
+    assert all(column.n_different == 0 for column in found.columns)
+
+
+def test_a_missing_column_names_its_nearest_and_the_way_out():
+    with pytest.raises(UsageError, match=r"Jet_phi.*nearest names are 'Jet_Phi'.*--columns"):
+        evaluate_tables(jets(), (jets()[0], table("Jet", "nJet", Jet_pt=[1.0, 2.0, 3.0], Jet_Phi=[0.0, 0.0, 0.0])))
+
+
+def test_another_number_of_rows_names_the_group_and_both():
+    short = (jets()[0], jets()[1].rows(0, 2))
+    with pytest.raises(UsageError, match=r"group 'Jet'.*found 2 rows, expected 3 rows"):
+        evaluate_tables(jets(), short)
+
+
+def test_text_against_numbers_is_refused():
+    text = (table(x=np.array(["a"], TEXT)),)
+    with pytest.raises(UsageError, match=r"'x'.*found text, expected float64"):
+        evaluate_tables((table(x=[1.0]),), text)
+
+
+def test_angles_are_found_by_name():
+    found = evaluate_tables(jets(), jets(Jet_phi=[-3.1, -3.1, 0.0]))
+    phi = found.columns[2]
+    assert phi.angle
+    assert phi.largest == pytest.approx(2 * np.pi - 6.2)
+
+
+def test_degrees_and_integers_are_no_angles_by_default():
+    found = evaluate_tables(*[(table(phi=[350.0, 20.0], nphi=[1, 2], eta=[1.0, 2.0]),)] * 2)
+    assert [column.angle for column in found.columns] == [False, False, False]
+
+
+def test_angles_can_be_named():
+    tables = [(table(theta=[0.0], phi=[0.0]),), (table(theta=[6.0], phi=[6.0]),)]
+    theta, phi = evaluate_tables(*tables, angles=["th*"]).columns
+    assert (theta.angle, phi.angle) == (True, False)
+    assert theta.largest == pytest.approx(2 * np.pi - 6)
+    with pytest.raises(UsageError, match="no column matches 'psi'"):
+        evaluate_tables(*tables, angles=["psi"])
+
+
+def test_the_jet_mass_peak_is_fitted_without_being_asked_for():
+    found = evaluate_tables((table(Jet_mass=masses()),), (table(Jet_mass=masses() + 1),))
+    (shift,) = found.peaks
+    assert shift.peak.column == "Jet_mass"
+    assert shift.after.mean - shift.before.mean == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "values", [np.array([1.0, 2.0]), np.array([150, 160])], ids=["outside of the window", "integers"]
+)
+def test_the_default_peak_needs_floats_in_the_window(values):
+    assert evaluate_tables(*[(table(Jet_mass=values),)] * 2).peaks == ()
+
+
+def test_peaks_can_be_named_or_left_out():
+    tables = [(table(m=masses(), Jet_mass=masses()),)] * 2
+    (shift,) = evaluate_tables(*tables, peaks=[Peak("m", (120, 220), 100)]).peaks
+    assert shift.peak.column == "m"
+    assert shift.width_change_percent == 0
+    assert evaluate_tables(*tables, peaks=[]).peaks == ()
+    with pytest.raises(UsageError, match=r"'Jet_mas'.*nearest names are 'Jet_mass'"):
+        evaluate_tables(*tables, peaks=[Peak("Jet_mas", (120, 220), 100)])
+
+
+def test_text_cannot_have_a_peak():
+    tables = [(table(name=np.array(["a"], TEXT)),)] * 2
+    with pytest.raises(UsageError, match="no numeric column"):
+        evaluate_tables(*tables, peaks=[Peak("name", (0, 1), 10)])
+
+
+def test_json_has_plain_values_only():
+    original = table(
+        x=np.array([1.0, np.nan, 1e308, -1e308], np.float64),
+        none=np.full(4, np.nan, np.float32),
+        flag=np.array([True, False, True, True]),
+        text=np.array(["a", None, "b", "c"], TEXT),
+    )
+    restored = table(
+        x=np.array([np.inf, 2.0, -1e308, 1e308], np.float64),
+        none=np.full(4, np.nan, np.float32),
+        flag=np.array([True, False, True, False]),
+        text=np.array(["a", None, "b", "d"], TEXT),
+    )
+    sizes = {"original_bytes": np.int64(1000), "archive_bytes": 250}
+    found = evaluate_tables((original,), (restored,), peaks=[Peak("x", (0, 1), 10)], sizes=sizes)
+    document = to_json(found)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["sizes"] == {"original_bytes": 1000, "archive_bytes": 250, "ratio": 4.0}
+    assert document["n_rows"] == {"": 4}
+    x, none, flag, text = document["columns"]
+    assert (x["n_different"], x["n_lost"], x["residual"]["largest"]) == (4, 2, None)
+    assert none["residual"] == {"mean": None, "rms": None, "largest": None, "quantiles": None}
+    assert flag["residual"]["largest"] == 1
+    assert text["residual"] is text["response"] is None
+    assert text["n_different"] == 1
+    (peak,) = document["peaks"]
+    assert peak["after"]["valid"] is False
+    assert peak["after"]["yield"] is None
+    assert peak["mass_difference_percent"] is None
+
+
+def test_json_of_a_peak_holds_its_fits():
+    document = to_json(evaluate_tables(*[(table(Jet_mass=masses()),)] * 2))
+    (peak,) = document["peaks"]
+    assert (peak["column"], peak["window"], peak["n_bins"]) == ("Jet_mass", [100, 225], 199)
+    assert peak["before"] == peak["after"]
+    assert peak["before"]["yield"] == pytest.approx(5000, rel=0.1)
+    assert peak["before"]["n_dof"] == 194
+    assert document["sizes"] is None
+    assert set(document["columns"][0]["residual"]["quantiles"]) == {"0.5", "2.5", "16", "50", "84", "97.5", "99.5"}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ratio"),
+    [
+        (None, None),
+        ({}, None),
+        ({"original_bytes": 5}, None),
+        ({"original_bytes": 5, "archive_bytes": 0}, None),
+        ({"original_bytes": 5, "archive_bytes": 2}, 2.5),
+    ],
+)
+def test_the_ratio_needs_both_sizes(sizes, ratio):
+    assert size_ratio(sizes) == ratio
+
+
+def test_tables_without_rows():
+    found = evaluate_tables(*[(table(Jet_mass=np.empty(0), n=np.empty(0, int)),)] * 2)
+    assert found.n_rows == {"": 0}
+    assert found.histograms == {}
+    assert found.peaks == ()

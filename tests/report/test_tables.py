@@ -1,0 +1,41 @@
+import numpy as np
+from rich.console import Console
+
+from baler_vae.evaluation.evaluate import Evaluation
+from baler_vae.evaluation.peaks import Peak, PeakShift, fit_peak
+from baler_vae.evaluation.residuals import column_residuals
+from baler_vae.report.tables import columns_table, peaks_table
+
+
+def printed(table):
+    console = Console(width=250, record=True, quiet=True)
+    with console.capture() as captured:
+        console.quiet = False
+        console.print(table)
+    return captured.get()
+
+
+def test_columns_have_a_line_each():
+    original = np.array([1.0, 2.0, np.nan, 4.0])
+    columns = (
+        column_residuals("Jet_pt", original, original + 0.25),
+        column_residuals("[red]name", np.array(["a"], object), np.array(["b"], object)),
+    )
+    text = printed(columns_table(Evaluation({"": 4}, columns, (), {})))
+    (pt,) = [line for line in text.splitlines() if "Jet_pt" in line]
+    assert [cell.strip() for cell in pt.split("│")[1:-1]] == [
+        "Jet_pt", "float64", "GeV", "4", "3", "0", "0.250", "0.250", "0.250", "0.146", "0.165",
+    ]  # fmt: skip
+    assert "[red]name" in text
+
+
+def test_peaks_have_a_line_before_and_after():
+    rng = np.random.default_rng(0)
+    masses = np.concatenate([rng.normal(172, 6, 3000), rng.uniform(100, 225, 3000)])
+    peak = Peak("Jet_mass", (100, 225), 50)
+    before = fit_peak(masses, peak)
+    shifts = (PeakShift(peak, before, fit_peak(masses + 1, peak)), PeakShift(peak, before, fit_peak([], peak)))
+    text = printed(peaks_table(Evaluation({"": 0}, (), shifts, {})))
+    assert text.count(f"{before.mean:.2f} ± {before.mean_error:.2f} GeV") == 2
+    assert f"{shifts[0].mass_difference_percent:.3f} %" in text
+    assert "fit failed: no row lies in the window" in text

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from baler_vae.evaluation.evaluate import Evaluation
+from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
+from baler_vae.evaluation.residuals import column_residuals
+from baler_vae.report.wording import column_unit, count, measured, number, percent, setting, signed, size, unit, verdict
+
+MINUS = "\N{MINUS SIGN}"
+PEAK = Peak("Jet_mass", (100, 225), 10)
+
+
+def fit(reason="", **numbers):
+    return PeakFit(np.linspace(100, 225, 11), np.ones(10, int), 5, reason, **numbers)
+
+
+def shift(after_mean=175.0, after_width=6.0, reason=""):
+    before = fit(mean=174.0, mean_error=0.5, width=5.0, width_error=0.5)
+    after = fit(reason) if reason else fit(mean=after_mean, mean_error=0.5, width=after_width, width_error=0.5)
+    return PeakShift(PEAK, before, after)
+
+
+def evaluation(*columns, peaks=(), sizes=None):
+    return Evaluation({"": 0}, columns, tuple(peaks), {}, sizes)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "\N{EN DASH}"),
+        (float("nan"), "\N{EN DASH}"),
+        (float("-inf"), f"{MINUS}∞"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1.0, "1"),
+        (-225.0, f"{MINUS}225"),
+        (5.2379, "5.24"),
+        (0.0049876, "0.00499"),
+        (99.96, "100"),
+        (1234.56, "1,235"),
+        (1.23e6, "1.23 \N{MULTIPLICATION SIGN} 10⁶"),
+        (-4.2e-11, f"{MINUS}4.20 \N{MULTIPLICATION SIGN} 10⁻¹¹"),
+    ],
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_signs_and_per_cent():
+    assert signed(0.5) == "+0.500"
+    assert signed(0) == "0"
+    assert percent(None) == "\N{EN DASH}"
+    assert percent(12.34, sign=True) == "+12.3 %"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (174.7414, 0.0667, "174.741 ± 0.067"),
+        (174.7414, 0.0999, "174.74 ± 0.10"),
+        (12938.6, 146.9, "12,939 ± 147"),
+        (-1.5, 2.0, f"{MINUS}1.5 ± 2.0"),
+        (1.5, None, "1.50"),
+        (None, None, "\N{EN DASH}"),
+    ],
+)
+def test_measured_values_have_two_digits_of_their_error(value, error, text):
+    assert measured(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(None, "\N{EN DASH}"), (0, "0 B"), (999, "999 B"), (1500, "1.50 kB"), (11_910_727, "11.9 MB"), (3e9, "3 GB")],
+)
+def test_sizes(n_bytes, text):
+    assert size(n_bytes) == text
+
+
+def test_counts_and_settings():
+    assert [count(n, "row") for n in (0, 1, 1234)] == ["0 rows", "1 row", "1,234 rows"]
+    assert setting("bits:10") == "bits:10"
+    assert setting({"Jet_*": "bits:10", "k": None}) == '{"Jet_*": "bits:10", "k": null}'
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Jet_pt", "pt", "pt1", "muons/px", "E", "E1", "M", "mass", "Jet_emEnergy", "jetPt", "MET.et"], "GeV"),
+        (["Jet_phi", "phi", "phi2", "muPhi", "dphi"], "rad"),
+        (["eta", "Jet_eta", "beta", "script", "type", "Q", "name", "sample", "phase", "time", "weight"], ""),
+    ],
+)
+def test_units_are_guessed_from_names(names, expected):
+    assert {name: unit(name) for name in names} == dict.fromkeys(names, expected)
+
+
+def test_counts_have_no_unit():
+    zeros = np.zeros(1)
+    assert column_unit(column_residuals("pt", zeros, zeros)) == "GeV"
+    assert column_unit(column_residuals("pt", zeros.astype(int), zeros.astype(int))) == ""
+
+
+def test_the_verdict_on_sizes():
+    smaller = {"original_bytes": 10_000_000, "archive_bytes": 2_500_000}
+    assert verdict(evaluation(sizes=smaller)) == (
+        "The archive is 4 times smaller than the original: 10 MB became 2.50 MB.",
+    )
+    larger = {"original_bytes": 1000, "archive_bytes": 2000}
+    assert verdict(evaluation(sizes=larger)) == ("The archive is 2 times larger than the original: 1 kB became 2 kB.",)
+    assert verdict(evaluation(sizes={"original_bytes": 1000})) == ()
+
+
+def test_the_verdict_on_peaks():
+    assert verdict(evaluation(peaks=[shift()])) == (
+        "Peak of Jet_mass: moved by 0.571 % (+2 standard errors), width changed by +20.0 % (+2 standard errors).",
+    )
+    assert verdict(evaluation(peaks=[shift(reason="the yield is not positive")])) == (
+        "Peak of Jet_mass: Fit after compression failed: the yield is not positive.",
+    )
+
+
+def test_the_verdict_on_exact_columns():
+    zeros = np.zeros(1000, int)
+    one = zeros.copy()
+    one[3] = 1
+    kept = column_residuals("kept", zeros, zeros)
+    changed = column_residuals("changed", zeros, one)
+    assert verdict(evaluation(kept)) == ("All 1,000 values in 1 column of integers, flags or text came back exactly.",)
+    assert verdict(evaluation(kept, changed)) == (
+        "1 of 2,000 values in 2 columns of integers, flags or text differ: changed.",
+    )
+
+
+def test_the_verdict_on_floats():
+    original = np.array([1.0, 2.0, np.nan])
+    kept = column_residuals("x", original, original)
+    lost = column_residuals("y", original, np.array([1.0, 2.5, 3.0]))
+    assert verdict(evaluation(kept)) == ("All 3 values in 1 column of floats came back exactly.",)
+    assert verdict(evaluation(kept, lost)) == (
+        "2 of 6 values in 2 columns of floats differ; 1 of them are NaN or infinite on one side.",
+    )
