@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,7 +41,7 @@ def open_source(spec: str | Path) -> Source:
     path, inner = split_spec(spec)
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
-        return opener(path if _suffix(path) == ".root" else _fetch(path), inner)
+        return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
     if Path(path).is_dir():
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not Path(path).exists():

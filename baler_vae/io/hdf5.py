@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.io.arrays import array_source, restored_array
-from baler_vae.io.grouping import Jagged, build_schema, make_batch, missing, native, unique
+from baler_vae.io.grouping import Jagged, build_schema, check_names, make_batch, missing, native, unique
 from baler_vae.io.source import Source, reading, writing
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
@@ -43,7 +43,7 @@ def open_hdf5(path: str, inner: str) -> Source:
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
         if isinstance(place, h5py.Dataset):
             shape = place.shape[:-1] if place.ndim > 1 else ()
-            return array_source(path, place[()], [], Origin("hdf5", inner, shape=shape))
+            return array_source(path, np.asarray(place[()]), [], Origin("hdf5", inner, shape=shape))
         return _group_source(path, inner, place)
 
 
@@ -91,18 +91,21 @@ def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
     found = list(_walk(group, inner.rpartition("/")[2]))
     known = {item.path for item in found}
     outside = sorted({item.counter for item in found} - known - {""})
-    found[:0] = [Found(place.rpartition("/")[2], group.file[place]) for place in outside if place in group.file]
+    elsewhere = {place: group.file.get(place) for place in outside}
+    found[:0] = [Found(p.rpartition("/")[2], item) for p, item in elsewhere.items() if isinstance(item, h5py.Dataset)]
+    check_names(path, [item.name for item in found], "columns")
     events = {item.path: item for item in found if not item.counter}
     n_events = _common_length([events[item.counter] for item in found if item.counter in events] or events.values())
     refused = {place: reason for place, item in events.items() if (reason := _refusal(item, n_events))}
     totals = {c: _total(events[c].dataset) for c in {f.counter for f in found} if c in events and c not in refused}
     columns: list[Column | Jagged] = []
     for item in found:
+        dtype = item.dtype
         reason = _refusal(item, totals.get(item.counter, -1) if item.counter else n_events)
-        if reason:
+        if dtype is None or reason:
             refused[item.path] = reason
             continue
-        column = Column(item.name, item.dtype or TEXT, _decode(item.dataset.attrs.get("title", "")))
+        column = Column(item.name, dtype, _decode(item.dataset.attrs.get("title", "")))
         is_object = bool(item.counter)
         columns.append(Jagged(column, events[item.counter].name, collection=item.collection) if is_object else column)
     schema = build_schema(columns, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
@@ -136,8 +139,8 @@ def _total(counter: h5py.Dataset) -> int:
 
 def _batches(path: str, selection: Schema, step: int, n_events: int, places: dict[str, str]) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
-    for start in range(0, n_events, step):
-        with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
+    with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
+        for start in range(0, n_events, step):
             stop = min(start + step, n_events)
             arrays = {c.name: _rows(file[places[c.name]], c, start, stop) for c in selection.events.columns}
             for group in selection.groups[1:]:
@@ -145,7 +148,7 @@ def _batches(path: str, selection: Schema, step: int, n_events: int, places: dic
                 last = first + int(arrays[str(group.counter)].sum())
                 arrays |= {c.name: _rows(file[places[c.name]], c, first, last) for c in group.columns}
                 first_rows[group.name] = last
-        yield make_batch(selection, arrays)
+            yield make_batch(selection, arrays)
 
 
 def _rows(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[np.generic]:

@@ -36,8 +36,8 @@ def open_npz(path: str, inner: str) -> Source:
     Raises:
         SourceError: it is no npz archive, holds pickled objects, has no such array, or lengths do not fit.
     """
-    with reading(path, "an npz archive", *FAILURES):
-        loaded = np.load(path, allow_pickle=False)
+    with reading(path, "an npz archive", *FAILURES), Path(path).open("rb") as stream:
+        loaded = np.load(stream, allow_pickle=False)
         if not isinstance(loaded, NpzFile):
             raise SourceError("is not an npz archive", path=path, found="a single array")
         with loaded:

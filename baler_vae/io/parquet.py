@@ -75,7 +75,7 @@ def open_parquet(path: str, inner: str) -> Source:
 
 def _describe(field: pa.Field) -> Column | Jagged | None:
     """The column of a field, or None where its type is not supported."""
-    said = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    said = {k.decode(errors="replace"): v.decode(errors="replace") for k, v in (field.metadata or {}).items()}
     is_list = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
     dtype = _dtype(field.type.value_type if is_list else field.type)
     if dtype is None or (is_list and dtype == TEXT):
@@ -106,7 +106,8 @@ def _chunks(path: str, names: Sequence[str], step: int) -> Iterator[tuple[int, p
 def _values(array: pa.Array, dtype: np.dtype[Any], path: str, name: str, first: int) -> NDArray[np.generic]:
     if array.null_count and dtype.kind in "iub":
         raise _null_error(f"a null in a column of {dtype}", path, name, first + _first_null(array))
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype)
+    with reading(path, "a Parquet file", *FAILURES):
+        return np.asarray(array.to_numpy(zero_copy_only=False), dtype)
 
 
 def _lengths(array: pa.Array, path: str, name: str, first: int) -> NDArray[np.generic]:

@@ -1,5 +1,6 @@
 """TTrees of ROOT files."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from baler_vae.io.grouping import (
     Lists,
     batch_from_lists,
     build_schema,
+    check_names,
     columns_to_read,
     missing,
     native,
@@ -47,9 +49,10 @@ def open_root(path: str, inner: str) -> Source:
         SourceError: it is no ROOT file, or damaged, or there is no such tree.
     """
     with reading(path, "a ROOT file", FAILURES), uproot.open({path: None}) as file:
+        _check_length(file, path)
         name = _find_tree(file, inner, path)
         tree = file[name]
-        columns, unsupported = _describe(tree)
+        columns, unsupported = _describe(tree, path)
         origin = Origin("root", name.partition(";")[0], tree.title or "")
         n_events = int(tree.num_entries)
 
@@ -69,12 +72,21 @@ def open_root(path: str, inner: str) -> Source:
     return Source(path, schema, n_events, batches, unsupported)
 
 
+def _check_length(file: uproot.ReadOnlyDirectory, path: str) -> None:
+    """A tree may well be found in the first half of a file, so the length is compared with what the header says."""
+    expected = file.file.fEND
+    if "://" not in path and Path(path).stat().st_size < expected:
+        found = f"{Path(path).stat().st_size} bytes"
+        raise SourceError("the end of the file is missing", path=path, found=found, expected=f"{expected}")
+
+
 def _find_tree(file: uproot.ReadOnlyDirectory, inner: str, path: str) -> str:
     """The name of the tree in the file, with the directories before it; the newest cycle unless one is named."""
-    classes = file.classnames(recursive=True, cycle=False)
-    trees: list[str] = [name for name, kind in classes.items() if kind in TREES]
+    classes = file.classnames(recursive=True)
+    cycles: list[str] = [name for name, kind in classes.items() if kind in TREES]
+    trees = list(dict.fromkeys(name.partition(";")[0] for name in cycles))
     if inner:
-        if inner.partition(";")[0] not in trees:
+        if inner not in trees and inner not in cycles:
             raise SourceError(f"there is no TTree {inner!r}: {nearest(inner, trees)}", path=path)
         return inner
     if not trees:
@@ -89,8 +101,9 @@ def _find_tree(file: uproot.ReadOnlyDirectory, inner: str, path: str) -> str:
     return trees[0]
 
 
-def _describe(tree: uproot.TTree) -> tuple[list[Column | Jagged], dict[str, str]]:
+def _describe(tree: uproot.TTree, path: str) -> tuple[list[Column | Jagged], dict[str, str]]:
     """The columns of a tree in the order of its branches, and what cannot be read, with the reason."""
+    check_names(path, tree.keys(recursive=True), "branches")
     branches = {key: branch for key, branch in tree.iteritems(recursive=True) if not branch.branches}
     short = Counter(branch.name for branch in branches.values())
     columns: dict[str, Column] = {}
@@ -140,7 +153,8 @@ def _lists(array: ak.Array) -> Lists:
 
 
 def write_root(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named as the columns (`_` for `/`), one int32 counter branch for each jagged group.
+    """Write a TTree: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for each
+    jagged group.
 
     Raises:
         OutputError: ROOT has no type for a column, two columns get the same name, or a string is missing.
@@ -159,12 +173,12 @@ def write_root(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
 
 
 def _branch_names(schema: Schema) -> dict[str, str]:
-    """The branch of each column; a `/` would be a directory to ROOT."""
-    branch_of = {name: name.replace("/", "_") for name in schema.order}
+    """The branch of each column: to ROOT, `/` would be a directory and `[3]` an array."""
+    branch_of = {name: re.sub(r"[/\[\]]", "_", name) for name in schema.order}
     clashes = sorted(name for name, times in Counter(branch_of.values()).items() if times > 1)
     if clashes:
         raise OutputError(
-            f"'/' becomes '_' in the name of a branch, which gives several columns the same name: {', '.join(clashes)}",
+            f"'/' and brackets become '_' in a branch's name, which several columns then share: {', '.join(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
     halves = [column.name for column in schema.columns if column.dtype == np.float16]

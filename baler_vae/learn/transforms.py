@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from baler_vae.model.transform import Transform, TransformKind
 
-_KNOTS = 65
+_KNOTS = (65, 257)
+"""Fewest and most knots of a curved transform: one per thousand rows between them."""
 _TAIL_SCORE = 4.0
 _SCORE_STEP = 2.0**-12
 """Scores of knots are multiples of this, so that they take few bytes."""
@@ -48,21 +49,26 @@ def _asinh_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     centre = float(np.median(x))
     scale = float(np.median(np.abs(x - centre))) or float(x.std())
     low, high = np.arcsinh((x[[0, -1]] - centre) / scale)
-    scores = np.linspace(low, high, _KNOTS)
+    scores = np.linspace(low, high, _n_knots(x))
     return _rising(_short(centre + scale * np.sinh(scores)), scores)
 
 
 def _quantile_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     tail = min(_TAIL_SCORE, -_NORMAL.inv_cdf(0.5 / len(x)))
-    scores = np.linspace(-tail, tail, _KNOTS)
+    scores = np.linspace(-tail, tail, _n_knots(x))
     values = _short(np.quantile(x, [_NORMAL.cdf(score) for score in scores]))
     values[[0, -1]] = x[[0, -1]]
     for value, low, high in _spikes(x):
-        apart = (scores < low - tail / _KNOTS) | (scores > high + tail / _KNOTS)
+        margin = tail / len(scores)
+        apart = (scores < low - margin) | (scores > high + margin)
         values, scores = np.append(values[apart], [value, value]), np.append(scores[apart], [low, high])
         order = np.argsort(scores, kind="stable")
         values, scores = values[order], scores[order]
     return _rising(values, scores)
+
+
+def _n_knots(x: NDArray[np.float64]) -> int:
+    return min(max(len(x) // 1000, _KNOTS[0]), _KNOTS[1])
 
 
 def _spikes(x: NDArray[np.float64]) -> list[tuple[float, float, float]]:

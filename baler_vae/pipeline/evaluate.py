@@ -50,7 +50,7 @@ def evaluate(
                 f"is not in the original: {nearest(missing[0], before.schema.order)}",
                 path=after.path,
                 column=missing[0],
-                way_out=f"Compare with the file that was compressed, not with {before.path}",
+                way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
             )
         peaks = None
         if settings.peaks is not None:

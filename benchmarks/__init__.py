@@ -1,0 +1,1 @@
+"""Measurements of size, quality, speed and memory."""

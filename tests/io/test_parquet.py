@@ -1,0 +1,154 @@
+"""Parquet: which types are columns, what nulls become, how lists are grouped."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from baler_vae.errors import SourceError
+from baler_vae.io.files import open_source, write_file
+from baler_vae.table.schema import TEXT, Origin
+
+COUNTS = np.array([1, 0, 2], "i4")
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """A file of the given columns, two rows to a row group."""
+
+    def build(columns, names=None):
+        path = tmp_path / "table.parquet"
+        arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns.values()]
+        pq.write_table(pa.Table.from_arrays(arrays, names=names or list(columns)), path, row_group_size=2)
+        return path
+
+    return build
+
+
+@pytest.mark.parametrize("step", [1, 2, 1000])
+def test_numbers_text_and_lists_are_columns(step, parquet, read):
+    path = parquet(
+        {
+            "x": pa.array([1.5, None, 2.5], pa.float32()),
+            "h": pa.array(np.array([1, 2, 3], "f2")),
+            "big": pa.array([2**64 - 1, 0, 1], pa.uint64()),
+            "word": ["a", None, ""],
+            "long": pa.array(["a", "b", "c"], pa.large_string()),
+            "Jet_pt": pa.array([[1.0], [], [None, 3.0]], pa.large_list(pa.float64())),
+            "Jet_id": pa.array([[True], [], [False, True]]),
+        }
+    )
+    _, schema, batch = read(path, step=step)
+    assert [c.dtype for c in schema.columns] == [np.dtype(k) for k in ["f4", "f2", "u8", TEXT, TEXT, "i4", "f8", "?"]]
+    assert np.array_equal(batch[0]["x"], np.array([1.5, np.nan, 2.5], "f4"), equal_nan=True)
+    assert batch[0]["big"].tolist() == [2**64 - 1, 0, 1]
+    assert batch[0]["word"].tolist() == ["a", None, ""]
+    assert batch[0]["nJet"].tolist() == [1, 0, 2]
+    assert np.array_equal(batch[1]["Jet_pt"], [1.0, np.nan, 3.0], equal_nan=True)
+    assert batch[1]["Jet_id"].tolist() == [True, False, True]
+
+
+def test_lists_are_grouped_by_prefix_and_length(parquet, read):
+    columns = {"Jet_pt": [[1.0], [], [2.0, 3.0]], "Jet_m": [[1.0], [], [2.0, 3.0]], "Jet_other": [[1.0], [], [2.0]]}
+    _, schema, batch = read(parquet({**columns, "NJet": COUNTS, "Mu_pt": [[1], [], []], "nMu": COUNTS}))
+    assert [(g.name, g.counter, g.names) for g in schema.groups] == [
+        ("events", None, ("nJet", "NJet", "nMu_2", "nMu")),
+        ("Jet", "NJet", ("Jet_pt", "Jet_m")),
+        ("Jet_2", "nJet", ("Jet_other",)),
+        ("Mu", "nMu_2", ("Mu_pt",)),
+    ]
+    assert [c.name for c in schema.columns if c.implied] == ["nJet", "nMu_2"]
+    assert batch[0]["nMu_2"].tolist() == [1, 0, 0]
+
+
+def test_an_implied_counter_can_be_read_alone(parquet, read):
+    path = parquet({"Jet_pt": [[1.0], [], [2.0, 3.0]], "x": [1, 2, 3]})
+    assert read(path, "nJet")[2][0]["nJet"].tolist() == [1, 0, 2]
+
+
+def test_other_types_are_unsupported_until_they_are_left_out(parquet, read):
+    path = parquet(
+        {
+            "x": [1.0],
+            "when": pa.array([0], pa.timestamp("s")),
+            "code": pa.array(["a"]).dictionary_encode(),
+            "words": [["a"]],
+            "deep": [[[1.0]]],
+            "pair": pa.array([[1, 2]], pa.list_(pa.int64(), 2)),
+            "record": [{"a": 1}],
+            "money": pa.array([1]).cast(pa.decimal128(19)),
+        }
+    )
+    source = open_source(path)
+    assert list(source.unsupported) == ["when", "code", "words", "deep", "pair", "record", "money"]
+    with pytest.raises(SourceError, match=r"when \(timestamp\[ms\]\), code"):
+        source.select()
+    assert read(path, "x")[2][0]["x"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (pa.array([1, 2, None, 4]), "'a', event 2: a null in a column of int64"),
+        (pa.array([True, None]), "'a', event 1: a null in a column of bool"),
+    ],
+)
+def test_a_null_that_has_no_value_is_refused(array, message, parquet):
+    source = open_source(parquet({"a": array}))
+    for step in (1, 3, 1000):
+        with pytest.raises(SourceError, match=message):
+            list(source.batches(source.select(), step))
+
+
+def test_nulls_of_lists_are_refused(parquet):
+    with pytest.raises(SourceError, match="'a', event 2: a null in place of a list"):
+        open_source(parquet({"a": pa.array([[1], [], None])}))
+    source = open_source(parquet({"a": pa.array([[1], [], [2, None]])}))
+    for step in (1, 1000):
+        with pytest.raises(SourceError, match="'a', event 2: a null in lists of int64"):
+            list(source.batches(source.select(), step))
+
+
+def test_names_that_occur_twice_are_refused(parquet):
+    with pytest.raises(SourceError, match="same name: a"):
+        open_source(parquet({"a": [1], "b": [2]}, names=["a", "a"]))
+
+
+def test_dots_in_names_are_part_of_them(parquet, read):
+    _, schema, batch = read(
+        parquet({"mu.pt": [[1.0], [2.0]], "mu": [1, 2], "x.y": [1, 2], "x": [3, 4]}), "x.y", "mu.pt"
+    )
+    assert schema.order == ("nmu", "mu.pt", "x.y")
+    assert batch[0]["x.y"].tolist() == [1, 2]
+
+
+def test_implied_counters_and_foreign_names_come_back(tmp_path, table, read):
+    schema, batch = table(
+        {"x": np.zeros(3), "count": COUNTS, "n": COUNTS},
+        {"A": ("count", {"pt": np.zeros(3), "m_1": np.zeros(3)}), "B": ("n", {"q": np.zeros(3)})},
+        origin=Origin("root"),
+        implied=["count"],
+    )
+    path = tmp_path / "table.parquet"
+    write_file(path, schema, [batch])
+    assert pq.read_schema(path).names == ["x", "n", "pt", "m_1", "q"]
+    assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
+    _, found, back = read(path)
+    assert [(g.name, g.counter, g.names) for g in found.groups[1:]] == [
+        ("A", "count", ("pt", "m_1")),
+        ("B", "n", ("q",)),
+    ]
+    assert found.events.column("count").implied
+    assert back[0]["count"].tolist() == COUNTS.tolist()
+
+
+@pytest.mark.parametrize("n_events", [0, 1])
+def test_files_without_events_keep_their_dtypes(n_events, tmp_path, table, read):
+    schema, batch = table(
+        {"w": np.array([None] * n_events, TEXT), "nJet": np.zeros(n_events, "i4")},
+        {"Jet": ("nJet", {"Jet_id": np.zeros(0, "u1")})},
+    )
+    write_file(tmp_path / "table.parquet", schema, [batch])
+    source, found, _ = read(tmp_path / "table.parquet")
+    assert source.n_events == n_events
+    assert [(c.name, c.dtype) for c in found.columns] == [(c.name, c.dtype) for c in schema.columns]
