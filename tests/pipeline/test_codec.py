@@ -1,0 +1,81 @@
+"""Codecs that are stored and used on other files."""
+
+import numpy as np
+import pytest
+
+import baler_vae
+from baler_vae.errors import ArchiveError, OutputError, UsageError
+from baler_vae.pipeline.codec import Codec
+
+from .conftest import flat_batch, jagged_batch
+
+
+def test_a_stored_codec_gives_the_same_archive(jets, tmp_path, quick):
+    codec = baler_vae.fit(jets, settings=quick)
+    codec.save(tmp_path / "c.bvmodel")
+    loaded = Codec.load(tmp_path / "c.bvmodel")
+    baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
+    baler_vae.compress(jets, tmp_path / "b.bvae", codec=tmp_path / "c.bvmodel")
+    assert (tmp_path / "a.bvae").read_bytes() == (tmp_path / "b.bvae").read_bytes()
+    assert loaded.schema == codec.schema
+    assert loaded.bounds == codec.bounds
+    assert {name: [e["number"] for e in epochs] for name, epochs in loaded.history.items()} == {
+        "events": [1, 2],
+        "Jet": [1, 2],
+    }
+    with pytest.raises(OutputError, match="--force"):
+        codec.save(tmp_path / "c.bvmodel")
+
+
+def test_columns_are_found_in_any_order(write, tmp_path, quick):
+    x, y = np.arange(20, dtype=np.float32), np.arange(20, dtype=np.int32)
+    codec = baler_vae.fit(write(*flat_batch({"x": x, "y": y})), settings=quick)
+    other = write(*flat_batch({"z": y, "y": y, "x": x}), "other.root")
+    baler_vae.compress(other, tmp_path / "a.bvae", codec=codec)
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        assert archive.keys() == ["y", "x"]
+        assert np.array_equal(archive.arrays(library="np")["y"], y)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"xx": np.zeros(3, np.float32)}, "'x'.*nearest names are 'xx'"),
+        ({"x": np.zeros(3, np.float64)}, "another dtype.*found float64, expected float32"),
+    ],
+)
+def test_files_that_do_not_fit(write, tmp_path, quick, arrays, message):
+    codec = baler_vae.fit(write(*flat_batch({"x": np.arange(20, dtype=np.float32)})), settings=quick)
+    with pytest.raises(UsageError, match=message):
+        baler_vae.compress(write(*flat_batch(arrays), "other.root"), tmp_path / "a.bvae", codec=codec)
+
+
+def test_a_column_of_another_collection(write, tmp_path, quick):
+    codec = baler_vae.fit(write(*jagged_batch()), columns=["Jet_pt"], settings=quick)
+    n = np.zeros(5, np.int32)
+    other = write(*flat_batch({"nJet": n, "Jet_pt": np.ones(5, np.float32)}), "other.root")
+    with pytest.raises(UsageError, match="another collection"):
+        baler_vae.compress(other, tmp_path / "a.bvae", codec=codec)
+
+
+def test_archive_and_codec_are_told_apart(jets, tmp_path, quick):
+    codec = baler_vae.fit(jets, settings=quick)
+    codec.save(tmp_path / "c.bvmodel")
+    baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
+    with pytest.raises(UsageError, match="archive, not a codec"):
+        Codec.load(tmp_path / "a.bvae")
+    with pytest.raises(UsageError, match="codec, not an archive"):
+        baler_vae.open(tmp_path / "c.bvmodel")
+    with pytest.raises(ArchiveError, match="not an archive"):
+        Codec.load(jets)
+
+
+def test_a_codec_has_its_own_settings(jets, tmp_path, quick):
+    codec = baler_vae.fit(jets, settings=quick)
+    with pytest.raises(UsageError, match="own columns"):
+        baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec, kind="ae")
+
+
+def test_weights_must_name_columns(jets):
+    with pytest.raises(UsageError, match="Jet_mas"):
+        baler_vae.fit(jets, weights={"Jet_mas*": 2.0})
