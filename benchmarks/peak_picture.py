@@ -77,7 +77,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     shifts = peak_shifts(read_project(arguments.project), arguments.input, arguments.kind, arguments.seed)
-    draw(arguments.output, shifts, r"Jets of $Z' \to t\bar{t}$: 8 columns through 4 latents (as float32: 32 bytes a jet)")
+    draw(
+        arguments.output, shifts, r"Jets of $Z' \to t\bar{t}$: 8 columns through 4 latents (as float32: 32 bytes a jet)"
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -82,10 +83,14 @@ def train(
         progress(f"training, validation error {error:.3g}", number + 1, epochs)
         if error < best_error:
             best_error, best_weights = error, copy.deepcopy(network.state_dict())
-        elif settings.patience and number - min(history, key=lambda e: e.validation_error).number >= settings.patience:
+        elif settings.patience and number + 1 - _best(history).number >= settings.patience:
             break
     network.load_state_dict(best_weights)
     return tuple(history)
+
+
+def _best(history: Sequence[Epoch]) -> Epoch:
+    return min(history, key=lambda epoch: epoch.validation_error)
 
 
 def training_length(settings: ModelSettings, n_rows: int) -> tuple[int, int]:

@@ -16,7 +16,10 @@ def test_a_file_against_its_archive(jets, tmp_path, quick):
     info = baler_vae.compress(jets, tmp_path / "a.bvae", codec=baler_vae.fit(jets, columns=["Jet_*"], settings=quick))
     evaluation = baler_vae.evaluate(jets, tmp_path / "a.bvae")
     assert [column.name for column in evaluation.columns] == ["nJet", "Jet_pt", "Jet_eta", "Jet_id"]
-    assert {c.name: c.n_different for c in evaluation.columns if c.name in ("nJet", "Jet_id")} == {"nJet": 0, "Jet_id": 0}
+    assert {c.name: c.n_different for c in evaluation.columns if c.name in ("nJet", "Jet_id")} == {
+        "nJet": 0,
+        "Jet_id": 0,
+    }
     assert evaluation.sizes == {
         "original_bytes": info["original_bytes"],
         "archive_bytes": info["archive_bytes"],

@@ -1,7 +1,6 @@
 """A file in, an archive, the file back."""
 
 import hashlib
-from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -106,7 +105,7 @@ def test_free_refuses_what_it_would_lose(write, tmp_path, quick, bad):
     values = np.arange(10, dtype=np.float32)
     values[7] = bad
     path = write(*flat_batch({"x": np.arange(10, dtype=np.float32), "y": values}))
-    with pytest.raises(SourceError, match="'y'.*row 7.*--bound 'y=exact'"):
+    with pytest.raises(SourceError, match=r"'y'.*row 7.*--bound 'y=exact'"):
         baler_vae.compress(path, tmp_path / "a.bvae")
     assert not (tmp_path / "a.bvae").exists()
     baler_vae.compress(path, tmp_path / "a.bvae", bound=["free", "y=exact"], hidden=(4,), epochs=1)

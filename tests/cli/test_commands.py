@@ -1,0 +1,175 @@
+"""Every verb as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import uproot
+
+from baler_vae.sample import SAMPLE
+
+INPUT = f"{SAMPLE}:Events"
+QUICK = ("--columns", "Jet_*", "--epochs", "1", "--no-progress")
+
+
+def run(*arguments, cwd, status=0):
+    command = [sys.executable, "-m", "baler_vae", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a project, its archive `jets.bvae`, the codec `jets.bvmodel` and the restored `jets.root`."""
+    path = tmp_path_factory.mktemp("cli")
+    run("fit", INPUT, "-o", "jets.bvmodel", "--model", "ae", "--latent", "4", "--weight", "*mass=20", *QUICK, cwd=path)
+    run("compress", INPUT, "-o", "jets.bvae", "--codec", "jets.bvmodel", "--no-progress", cwd=path)
+    run("decompress", "jets.bvae", "-o", "jets.root", "--no-progress", cwd=path)
+    return path
+
+
+def test_compress_says_what_it_assumes(tmp_path):
+    done = run("compress", INPUT, "-o", "a.bvae", *QUICK, cwd=tmp_path)
+    assert done.stderr.count("\n") == 1
+    assert "--model vae --bound free" in done.stderr
+    assert "20,092 Jet" in done.stdout
+    done = run("compress", INPUT, "-o", "b.bvae", "--model", "ae", "--bound", "free", *QUICK, cwd=tmp_path)
+    assert done.stderr == ""
+
+
+def test_json_goes_to_standard_output_alone(tmp_path):
+    done = run("compress", INPUT, "-o", "a.bvae", "--json", *QUICK, cwd=tmp_path)
+    info = json.loads(done.stdout)
+    shown = json.loads(run("info", "a.bvae", "--json", cwd=tmp_path).stdout)
+    assert {**info, "path": ""} == {**shown, "path": ""}
+    assert shown["n_rows"] == {"events": 2_400, "Jet": 20_092}
+    assert shown["original_bytes"] == 2_400 * 4 + 20_092 * 9 * 4
+    assert shown["archive_bytes"] == (tmp_path / "a.bvae").stat().st_size
+    assert set(shown["bytes"]) == {"model", "latents", "codes", "metadata"}
+    assert [c["name"] for c in shown["columns"]][:2] == ["nJet", "Jet_pt"]
+    assert shown["settings"]["columns"] == ["Jet_*"]
+
+
+def test_info_as_tables(folder):
+    shown = run("info", "jets.bvae", cwd=folder).stdout
+    for word in ("model", "latents", "codes", "metadata", "Jet_pt", "in the latents", "ratio"):
+        assert word in shown
+
+
+def test_restored_file_and_evaluation(folder, tmp_path):
+    with uproot.open(f"{folder}/jets.root:Events") as tree:
+        assert tree.keys() == ["nJet", *(name for name in tree.keys() if name.startswith("Jet_"))]
+        assert tree.num_entries == 2_400
+    done = run("evaluate", INPUT, folder / "jets.root", "-o", "report", cwd=tmp_path)
+    assert "Jet_mass" in done.stdout
+    assert (tmp_path / "report/report.html").read_text().startswith("<!doctype html>")
+    numbers = json.loads((tmp_path / "report/evaluation.json").read_text())
+    assert {c["name"]: c["n_different"] for c in numbers["columns"] if c["dtype"] == "int32"} == {
+        "nJet": 0,
+        "Jet_nConstituents": 0,
+    }
+    printed = json.loads(run("evaluate", INPUT, folder / "jets.bvae", "--json", cwd=tmp_path).stdout)
+    assert printed["columns"] == numbers["columns"]
+    assert printed["sizes"]["archive_bytes"] == (folder / "jets.bvae").stat().st_size
+    assert (
+        "exists already" in run("evaluate", INPUT, folder / "jets.root", "-o", "report", cwd=tmp_path, status=8).stderr
+    )
+
+
+def test_decompress_some_columns_to_another_format(folder, tmp_path):
+    run("decompress", folder / "jets.bvae", "-o", "pt.parquet", "--columns", "Jet_pt", cwd=tmp_path)
+    evaluated = run("evaluate", folder / "jets.bvae", "pt.parquet", "--json", cwd=tmp_path)
+    assert [c["n_different"] for c in json.loads(evaluated.stdout)["columns"]] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["compress", "none.root", "-o", "a.bvae"], 3, "no such file"),
+        (["compress", f"{SAMPLE}:Event", "-o", "a.bvae"], 3, "'Events'"),
+        (["compress", INPUT, "-o", "a.bvae", "--columns", "Jet_px"], 2, "'Jet_pt'"),
+        (["compress", INPUT, "-o", "a.bvae", "--bound", "loose"], 2, "not a bound"),
+        (["compress", INPUT, "-o", "a.bvae", "--bound", "nJet=free"], 2, "only float columns"),
+        (["compress", INPUT, "-o", "a.bvae", "--weight", "Jet_mass"], 2, "GLOB=NUMBER"),
+        (["compress", INPUT, "-o", "a.bvae", "--weight", "Jet_mass=-1"], 2, "greater than 0"),
+        (["compress", INPUT, "-o", ".", *QUICK], 8, "directory"),
+        (["compress", INPUT, "-o", "no/where/a.bvae", *QUICK], 8, "does not exist"),
+        (["compress", INPUT, "-o", "a.bvae", "--codec", "c", "--model", "ae"], 2, "Leave out --codec"),
+        (["compress", INPUT, "-o", "a.bvae", "--device", "abacus", *QUICK], 2, "--device cpu"),
+        (["compress", INPUT, "-o", "a.bvae", "--model", "gan"], 2, "gan"),
+        (["decompress", SAMPLE, "-o", "a.root"], 5, "not an archive"),
+        (["info", "none.bvae"], 3, "no such file"),
+        (["run", "none.toml"], 3, "baler-vae new"),
+        (["evaluate", INPUT, "none.csv"], 3, "no such file"),
+    ],
+)
+def test_wrong_requests_give_one_line_and_a_status(tmp_path, arguments, status, words):
+    done = run(*arguments, cwd=tmp_path, status=status)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_are_not_overwritten_without_force(folder, tmp_path):
+    target = tmp_path / "jets.root"
+    target.write_text("mine")
+    assert "--force" in run("decompress", folder / "jets.bvae", "-o", target, cwd=tmp_path, status=8).stderr
+    assert target.read_text() == "mine"
+    run("decompress", folder / "jets.bvae", "-o", target, "--force", cwd=tmp_path)
+    assert target.stat().st_size > 1_000
+    assert [path.name for path in tmp_path.iterdir()] == ["jets.root"]
+
+
+def test_wrong_suffix_and_truncated_archive(folder, tmp_path):
+    assert ".parquet" in run("decompress", folder / "jets.bvae", "-o", "jets.xls", cwd=tmp_path, status=2).stderr
+    (tmp_path / "cut.bvae").write_bytes((folder / "jets.bvae").read_bytes()[:5_000])
+    assert "end of the archive is missing" in run("info", "cut.bvae", cwd=tmp_path, status=5).stderr
+
+
+def test_new_project_runs_unchanged(tmp_path):
+    run("new", "mine", cwd=tmp_path)
+    assert "exists already" in run("new", "mine", cwd=tmp_path, status=8).stderr
+    done = run("run", "mine/project.toml", "--no-progress", cwd=tmp_path)
+    for kind in ("restored file", "page", "numbers"):
+        path = next(line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith(f"{kind}: "))
+        assert Path(path).stat().st_size > 1_000
+    assert "exists already" in run("run", "mine/project.toml", cwd=tmp_path, status=8).stderr
+
+
+def test_new_project_for_a_file_of_ones_own(folder, tmp_path):
+    run("new", "mine", "--input", folder / "jets.root", cwd=tmp_path)
+    done = run("run", "mine/project.toml", "--epochs", "1", "--no-progress", cwd=tmp_path)
+    assert "restored.root" in done.stdout
+
+
+def test_experiment_of_a_project(tmp_path):
+    (tmp_path / "project.toml").write_text(
+        f"""
+        name = "tiny"
+        input = "{INPUT}"
+        columns = ["Jet_pt", "Jet_mass"]
+        model = {{ hidden = [4], epochs = 1, transform = "standard" }}
+        evaluation.peaks = [{{ column = "Jet_mass", window = [100.0, 225.0] }}]
+        experiment = {{ kinds = ["ae"], seeds = [1, 2], recipes = [{{ name = "plain" }}] }}
+        """
+    )
+    done = run("run", "project.toml", "--no-progress", cwd=tmp_path)
+    assert "mass difference %" in done.stdout
+    assert "plain" in done.stdout
+    assert [r["seed"] for r in json.loads((tmp_path / "output/experiment.json").read_text())] == [1, 2]
+
+
+def test_mistakes_in_a_project_are_named(tmp_path):
+    (tmp_path / "project.toml").write_text('name = "x"\ninput = "x.root"\n[model]\nlatents = 4\n')
+    done = run("run", "project.toml", cwd=tmp_path, status=2)
+    assert "model.latents" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["demo", "fit", "compress", "decompress", "evaluate", "info", "run", "new"])
+def test_every_verb_explains_itself(tmp_path, verb):
+    assert verb in run("--help", cwd=tmp_path).stdout
+    assert "Usage" in run(verb, "--help", cwd=tmp_path).stdout

@@ -1,0 +1,44 @@
+"""The commands of the README, as it shows them."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def block(name):
+    found = re.search(rf"<!-- {name} -->\n```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+def test_the_tour_runs(tmp_path):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block("tour")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"jets.bvae", "restored.root", "jets.bvmodel", "again.bvae"} <= {p.name for p in tmp_path.iterdir()}
+    assert (tmp_path / "report/report.html").exists()
+    assert (tmp_path / "tour/output/report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["demo", "tests"])
+def test_set_up_is_one_line(name):
+    line = block(name)
+    assert line.count("\n") == 1
+    steps = [shlex.split(step) for step in line.split("&&")]
+    assert steps[0] == ["python3", "-m", "venv", ".venv"]
+    assert "constraints.txt" in steps[1]
