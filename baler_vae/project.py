@@ -28,9 +28,9 @@ class ModelSettings(Settings):
     the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
     `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
     overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
-    with the log-variance of a VAE beside them. `threads` is fixed, so that results do not depend on the number of cores;
-    these networks are so small that more threads gain little, and lose a hundredfold where another process wants the
-    same cores.
+    with the log-variance of a VAE beside them. `threads` is fixed, so that results do not depend on the number of
+    cores; these networks are so small that more threads gain little, and lose a hundredfold where another process
+    wants the same cores.
     """
 
     kind: Literal["ae", "vae"] = "vae"

@@ -4,6 +4,7 @@ Each coding has an id, stored beside its bytes; an id names the layout of the by
 """
 
 import struct
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -72,7 +73,7 @@ def encode_text(values: NDArray[np.object_]) -> bytes:
     encoded = [None if value is None else value.encode("utf-8", "surrogatepass") for value in values]
     lengths = encode_numbers(np.array([-1 if text is None else len(text) for text in encoded], np.int64))
     text = b"".join(text for text in encoded if text is not None)
-    return struct.pack("<QQ", len(lengths), len(text)) + lengths + zstandard.compress(text, _ZSTD_LEVEL)
+    return struct.pack("<Q", len(lengths)) + lengths + zstandard.compress(text, _ZSTD_LEVEL)
 
 
 def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
@@ -83,14 +84,16 @@ def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
     """
     values = np.empty(n_rows, object)
     try:
-        lengths_bytes, text_bytes = struct.unpack_from("<QQ", data)
-        lengths = decode_numbers(data[16 : 16 + lengths_bytes], np.dtype(np.int64), n_rows)
-        text = zstandard.ZstdDecompressor().decompress(data[16 + lengths_bytes :], max_output_size=text_bytes)
+        (lengths_bytes,) = struct.unpack_from("<Q", data)
+        lengths = decode_numbers(data[8 : 8 + lengths_bytes], np.dtype(np.int64), n_rows).tolist()
+        ends = list(accumulate(max(length, 0) for length in lengths))
+        frame = data[8 + lengths_bytes :]
+        n_bytes = zstandard.frame_content_size(frame)
+        if n_bytes != (ends[-1] if ends else 0):
+            raise ValueError(f"{n_bytes} bytes of text for lengths that sum to {ends[-1:]}")
+        text = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
     except (struct.error, zstandard.ZstdError) as error:
         raise ValueError(f"not a column of text: {error}") from error
-    ends = np.cumsum(np.maximum(lengths.astype(np.int64), 0))
-    if n_rows and int(ends[-1]) != len(text):
-        raise ValueError(f"{len(text)} bytes of text instead of {ends[-1]}")
-    for row, (length, end) in enumerate(zip(lengths.tolist(), ends.tolist(), strict=True)):
+    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
         values[row] = None if length < 0 else text[end - length : end].decode("utf-8", "surrogatepass")
     return values

@@ -29,16 +29,19 @@ def round_weights(network: Network, bits: int) -> Network:
     for layer in network:
         largest = float(np.abs(layer.weights).max(initial=0.0))
         step = 2.0 ** math.ceil(math.log2(largest / (2 ** (bits - 1) - 1))) if largest else 1.0
-        layers.append(Dense((np.rint(layer.weights / step) * step).astype(np.float32), layer.bias))
+        weights = np.rint(layer.weights / step) * step + 0.0  # no negative zeros
+        layers.append(Dense(weights.astype(np.float32), layer.bias))
     return tuple(layers)
 
 
 def _common_exponent(weights: NDArray[np.float32]) -> int:
     """The exponent of the largest power of two that all weights are multiples of; 0 if all are zero."""
+    if not np.any(weights):
+        return 0
     mantissas, exponents = np.frexp(weights[weights != 0].astype(np.float64))
     integers = np.rint(mantissas * 2**_MANTISSA_BITS).astype(np.int64)
     lowest_bits = np.log2(integers & -integers).astype(np.int64)
-    return int((exponents - _MANTISSA_BITS + lowest_bits).min(initial=0)) if len(integers) else 0
+    return int((exponents - _MANTISSA_BITS + lowest_bits).min())
 
 
 def encode_network(network: Network) -> list[bytes]:

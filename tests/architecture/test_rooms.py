@@ -1,0 +1,123 @@
+"""The floors of the house, and what must stay out of it."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import baler_vae
+
+PACKAGE = Path(baler_vae.__file__).parent
+PROJECT = PACKAGE.parent
+
+# The room (a folder or a module), its floor counted from the errors up, and what it may import beyond numpy.
+ROOMS: dict[str, tuple[int, set[str]]] = {
+    "errors": (0, set()),
+    "output": (1, set()),
+    "progress": (1, set()),
+    "sample": (1, set()),
+    "table": (2, set()),
+    "entropy": (2, {"pcodec", "zstandard"}),
+    "archive": (2, {"pydantic"}),
+    "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
+    "grid": (3, set()),
+    "project": (3, {"pydantic"}),
+    "model": (4, set()),
+    "learn": (5, {"torch"}),
+    "evaluation": (5, {"iminuit", "scipy"}),
+    "pipeline": (6, {"awkward", "pandas"}),
+    "report": (6, {"jinja2", "markupsafe", "matplotlib", "mplhep", "rich"}),
+    "cli": (7, {"rich", "typer"}),
+    "__init__": (8, set()),
+    "__main__": (8, set()),
+}
+REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
+EXTRAS = {"torch": "train", **dict.fromkeys(REPORT, "report")}
+BROUGHT_BY = {"markupsafe": "jinja2"}
+HEAVY = {"torch", "matplotlib", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The absolute names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            names.add(node.module or "")
+            if node.module == "baler_vae":
+                names |= {f"baler_vae.{alias.name}" for alias in node.names if alias.name in ROOMS}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_from_lower_floors_only(path):
+    floor, packages = ROOMS[room_of(path)]
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "baler_vae":
+            other = rest.partition(".")[0]
+            if other and other != room_of(path):
+                assert ROOMS[other][0] < floor, f"{room_of(path)} imports {name}"
+        elif top not in sys.stdlib_module_names:
+            assert top in packages | {"numpy"}, f"{room_of(path)} imports {name}"
+
+
+def test_every_room_has_its_floor():
+    assert {room_of(path) for path in MODULES} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_are_short_and_silent(path):
+    text = path.read_text("utf-8")
+    assert text.count("\n") <= 400
+    if room_of(path) != "cli":
+        calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+        assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import baler_vae, sys"], ["-m", "baler_vae", "--help"]])
+def test_importing_is_light(arguments):
+    code = f"""
+import runpy, sys
+sys.argv = ["baler-vae", *{arguments[2:]!r}]
+try:
+    {"import baler_vae" if arguments[0] == "-c" else 'runpy.run_module("baler_vae", run_name="__main__")'}
+except SystemExit:
+    pass
+heavy = {HEAVY!r} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_front_door_shows_what_it_offers():
+    assert dir(baler_vae) == baler_vae.__all__ == sorted(baler_vae.__all__)
+    assert all(getattr(baler_vae, name) is not None for name in baler_vae.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'shrink'"):
+        _ = baler_vae.shrink
+
+
+def test_dependencies_are_declared_and_used():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    def declared(lines):
+        return {line.split(">")[0].split("=")[0].split("[")[0].strip() for line in lines}
+
+    used = {package for _, packages in ROOMS.values() for package in packages} | {"numpy"}
+    core = {package for package in used if package not in EXTRAS}
+    assert declared(project["dependencies"]) == core
+    for package, extra in EXTRAS.items():
+        assert BROUGHT_BY.get(package, package) in declared(project["optional-dependencies"][extra])
+    imported = {name.partition(".")[0] for path in MODULES for name in imports(path)}
+    assert used <= imported
