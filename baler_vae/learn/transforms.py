@@ -1,5 +1,6 @@
 """Transforms fitted to the values of a column."""
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -14,19 +15,28 @@ _SCORE_STEP = 2.0**-12
 """Scores of knots are multiples of this, so that they take few bytes."""
 _SPIKE_FRACTION = 0.02
 """The part of the rows that share one value for that value to get a plateau."""
+_PLATEAU_EDGE = 1 / 32
+"""The part of a plateau that is left to the slope at each of its ends, so that neighbouring plateaus stay apart."""
+_LEAST_RANGE = 1e-150
+"""The range of a column below which it counts as constant: the squares of such differences vanish in float64."""
+_RESOLUTION_BITS = 200
 _NORMAL = NormalDist()
 
 
 def fit_transform(kind: TransformKind, values: NDArray[np.generic]) -> Transform:
-    """The transform of a kind for the values (rows,) of a column; a column of one value becomes `constant`.
+    """The transform of a kind for the finite values (rows,) of a column, whose squares are finite in float64; a column
+    of one value becomes `constant`.
 
     `standard` gives mean 0 and variance 1, `min-max` the range 0 to 1, `asinh` compresses both tails beyond the median
     absolute deviation, `quantile` makes the scores normal and gives spikes their plateaus; the last two are scaled to
     mean 0 and variance 1 as well.
     """
     x = np.sort(values.astype(np.float64))
-    if x[0] == x[-1]:
+    if x[-1] - x[0] < _LEAST_RANGE:
         return Transform("constant", x[:1], np.zeros(1))
+    # Values that differ by less would have a slope between them beyond all bounds.
+    resolution = 2.0 ** (math.frexp(x[-1] - x[0])[1] - _RESOLUTION_BITS)
+    x = np.rint(x / resolution) * resolution
     if kind == "min-max":
         return Transform(kind, x[[0, -1]], np.array([0.0, 1.0]))
     if kind == "standard":
@@ -48,6 +58,7 @@ def _scaled(transform: Transform, x: NDArray[np.float64]) -> Transform:
 def _asinh_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     centre = float(np.median(x))
     scale = float(np.median(np.abs(x - centre))) or float(x.std())
+    scale = max(scale, 2.0 ** (-_RESOLUTION_BITS / 2) * float(x[-1] - x[0]))
     low, high = np.arcsinh((x[[0, -1]] - centre) / scale)
     scores = np.linspace(low, high, _n_knots(x))
     return _rising(_short(centre + scale * np.sinh(scores)), scores)
@@ -58,12 +69,16 @@ def _quantile_knots(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     scores = np.linspace(-tail, tail, _n_knots(x))
     values = _short(np.quantile(x, [_NORMAL.cdf(score) for score in scores]))
     values[[0, -1]] = x[[0, -1]]
-    for value, low, high in _spikes(x):
-        margin = tail / len(scores)
+    spikes = _spikes(x)
+    margin = tail / len(scores)
+    for _, low, high in spikes:
         apart = (scores < low - margin) | (scores > high + margin)
-        values, scores = np.append(values[apart], [value, value]), np.append(scores[apart], [low, high])
-        order = np.argsort(scores, kind="stable")
-        values, scores = values[order], scores[order]
+        values, scores = values[apart], scores[apart]
+    for value, low, high in spikes:
+        edge = _PLATEAU_EDGE * (high - low)
+        below, above = np.minimum(values[scores < low], value), np.maximum(values[scores > high], value)
+        values = np.concatenate([below, [value, value], above])
+        scores = np.concatenate([scores[scores < low], [low + edge, high - edge], scores[scores > high]])
     return _rising(values, scores)
 
 
@@ -86,7 +101,11 @@ def _spikes(x: NDArray[np.float64]) -> list[tuple[float, float, float]]:
 
 
 def _short(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values.astype(np.float32).astype(np.float64)
+    """Knots that do not fall, rounded to float32 to take few bytes, unless that makes different ones equal."""
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32).astype(np.float64)
+    kept = np.isfinite(short).all() and not np.any((np.diff(short) == 0) & (np.diff(values) > 0))
+    return short if kept else values
 
 
 def _rising(
