@@ -1,20 +1,22 @@
 """One short function per verb. What a verb needs is imported when it runs, so that `--help` is quick."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
     name="baler-vae",
-    help="Learned compression for the columns of high-energy-physics ntuples.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events.")]
@@ -40,6 +42,21 @@ def main() -> None:
     except BalerError as error:
         note(f"baler-vae: {type(error).__name__}: {error}")
         sys.exit(error.exit_status)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        say(f"baler-vae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Learned compression for the columns of high-energy-physics ntuples."""
 
 
 @app.command()
@@ -118,11 +135,8 @@ def compress(
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
-    if codec is None and project is None and not (model and bound):
-        note(
-            f"Using --model {model or 'vae'} --bound {' '.join(bound or ['free'])}: under `free` a value comes back as "
-            "the latents give it, without a bound."
-        )
+    if codec is None and project is None:
+        _note_defaults(model, bound)
     with progress_bar(shown=not no_progress) as progress:
         info = compress_file(input, output, force=force, progress=progress, **request)
     _show_info(info, json)
@@ -179,7 +193,7 @@ def info(archive: ArchivePath, json: AsJson = False) -> None:
 
 @app.command()
 def run(
-    project: Annotated[Path, typer.Argument(help="The project.toml to run.")],
+    project: Annotated[Path, typer.Argument(help="The project.toml to run, or its folder.")],
     input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for results.")] = None,
     epochs: Epochs = None,
@@ -225,6 +239,13 @@ def _request(
     return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
 
 
+def _note_defaults(model: str | None, bound: list[str] | None) -> None:
+    assumed = [text for given, text in ((model, "--model vae"), (bound, "--bound free")) if not given]
+    meaning = "" if bound else ": under `free` a value comes back as the latents give it, without a bound"
+    if assumed:
+        note(f"Using {' '.join(assumed)}{meaning}.")
+
+
 def _model_options(
     model: str | None,
     latent: int | None,
@@ -245,13 +266,14 @@ def _model_options(
 
 
 def _weight(text: str) -> tuple[str, float]:
-    pattern, separator, number = text.rpartition("=")
+    pattern, _, number = text.rpartition("=")
     try:
-        if separator and pattern:
-            return pattern, float(number)
+        weight = float(number)
     except ValueError:
-        pass
-    raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
+        weight = math.nan
+    if not pattern or math.isnan(weight):
+        raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
+    return pattern, weight
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
@@ -260,6 +282,6 @@ def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> No
     if json:
         say_json(info)
     elif columns:
-        say(*info_tables(info))
+        say(summary_line(info), *info_tables(info))
     else:
         say(summary_line(info))

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +48,7 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     path = folder / "project.toml"
     if path.exists() and not force:
         raise OutputError("exists already", path=path, way_out="Name another folder, or overwrite it with --force")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
+    _make_folder(folder)
     is_sample = input_spec is None
     if input_spec is None:
         input_spec = f"{_SAMPLE_NAME}:Events"
@@ -60,8 +57,8 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     else:
         input_spec = _absolute(input_spec)
     text = _TEMPLATE.format(
-        name=json.dumps(folder.resolve().name),
-        input_spec=json.dumps(input_spec),
+        name=json.dumps(folder.resolve().name, ensure_ascii=False),
+        input_spec=json.dumps(input_spec, ensure_ascii=False),
         columns='["Jet_*"]' if is_sample else "[]",
         weights=_SAMPLE_WEIGHTS if is_sample else '# "*mass" = 20.0\n',
         peak=_SAMPLE_PEAK if is_sample else _commented(_SAMPLE_PEAK),
@@ -69,6 +66,13 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     with replacing(path, force=force) as part:
         part.write_text(text, "utf-8")
     return path
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
 
 
 def _absolute(spec: str) -> str:
@@ -91,23 +95,22 @@ def run_project(
 ) -> None:
     """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one."""
     from baler_vae.cli.tables import summary_line
-    from baler_vae.io.files import split_spec
     from baler_vae.pipeline.compress import compress
-    from baler_vae.pipeline.decompress import decompress
+    from baler_vae.pipeline.decompress import decompress, restored_beside
     from baler_vae.pipeline.evaluate import archive_sizes, evaluate
 
+    path = path / "project.toml" if path.is_dir() else path
     project = read_project(path)
     if epochs is not None:
-        project = project.model_copy(update={"model": project.model.model_copy(update={"epochs": epochs})})
+        project = _with_epochs(project, epochs)
     source = input_spec or _beside(project.input, path.parent)
     folder = output or path.parent / project.output
     archive = folder / f"{project.name}.bvae"
-    restored = folder / f"restored{Path(split_spec(source)[0]).suffix}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
-    for target in (archive, restored, *_evaluation_files(folder)):
+    restored, restored_spec = restored_beside(source, folder)
+    experiment = folder / "experiment.json"
+    _page_writer()
+    _make_folder(folder)
+    for target in (archive, restored, *_evaluation_files(folder), *([experiment] if project.experiment else [])):
         check_output(target, force=force)
 
     with progress_bar(shown=progress_shown) as progress:
@@ -122,7 +125,7 @@ def run_project(
         )
         decompress(archive, restored, force=force, progress=progress)
         progress("evaluating", 0, 1)
-        evaluation = evaluate(source, restored, settings=project.evaluation, sizes=archive_sizes(info))
+        evaluation = evaluate(source, restored_spec, settings=project.evaluation, sizes=archive_sizes(info))
         written = list(
             write_evaluation(
                 evaluation,
@@ -136,12 +139,32 @@ def run_project(
     show_evaluation(evaluation)
     say(summary_line(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
-        _run_experiment(project, source, folder / "experiment.json", force=force, progress_shown=progress_shown)
+        _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
+
+
+def _with_epochs(project: Project, epochs: int) -> Project:
+    """The same project with another number of epochs, in every recipe of its experiment too."""
+    changes: dict[str, Any] = {"model": project.model.model_copy(update={"epochs": epochs})}
+    if project.experiment is not None:
+        recipes = tuple(
+            recipe.model_copy(update={"model": {**recipe.model, "epochs": epochs}})
+            for recipe in project.experiment.recipes
+        )
+        changes["experiment"] = project.experiment.model_copy(update={"recipes": recipes})
+    return project.model_copy(update=changes)
 
 
 def _beside(spec: str, folder: Path) -> str:
     """An input as the project names it, found from the current folder."""
     return spec if "://" in spec or Path(spec).is_absolute() else str(folder / spec)
+
+
+def _page_writer() -> Callable[..., None]:
+    try:
+        from baler_vae.report.page import write_page
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the page", "report", str(error.name)) from error
+    return write_page
 
 
 def _evaluation_files(folder: Path) -> tuple[Path, Path]:
@@ -152,7 +175,6 @@ def _run_experiment(project: Project, source: str, path: Path, *, force: bool, p
     from baler_vae.cli.tables import experiment_table
     from baler_vae.pipeline.experiment import run_experiment
 
-    check_output(path, force=force)
     runs = []
     with progress_bar(shown=progress_shown) as progress:
         for run in run_experiment(project, source, progress=progress):
@@ -190,16 +212,9 @@ def write_evaluation(
     """Writes the page and the JSON of an evaluation into a folder; gives a line on each."""
     from baler_vae.evaluation.evaluate import to_json
 
-    try:
-        from baler_vae.report.page import write_page
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the page", "report", str(error.name)) from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
+    _make_folder(folder)
     page, numbers = _evaluation_files(folder)
-    write_page(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
+    _page_writer()(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
     yield f"page: {page.absolute()}"
     with replacing(numbers, force=force) as part:
         part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")

@@ -29,7 +29,7 @@ def summary_line(info: Mapping[str, Any]) -> str:
 
 def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
     """The sizes of an archive's parts, and its columns."""
-    parts = Table("part", "bytes", "share", title=summary_line(info), title_justify="left")
+    parts = Table("part", "bytes", "share")
     for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
         parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
     columns = Table("column", "group", "dtype", "bound", "original bytes", "bytes")

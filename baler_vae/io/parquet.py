@@ -137,7 +137,8 @@ def _null_error(what: str, path: str, name: str, event: int) -> SourceError:
 
 def write_parquet(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     """Write Parquet, zstd compressed: jagged columns as lists that name their collection and counter in the metadata
-    of the field; an implied counter is not written beside the lists that it counts.
+    of the field; an implied counter is not written beside the lists that it counts. Numbers cannot be null, so that
+    awkward sees no options.
 
     Raises:
         OutputError: a text is not valid Unicode.
@@ -158,9 +159,9 @@ def _field(column: Column, group: Group) -> pa.Field:
     said = {"title": column.title} if column.title else {}
     kind = pa.string() if column.is_text else pa.from_numpy_dtype(column.dtype)
     if group.counter is not None:
-        kind = pa.list_(kind)
+        kind = pa.list_(pa.field("element", kind, nullable=False))
         said |= {"collection": group.name, "counter": group.counter}
-    return pa.field(column.name, kind, metadata=said or None)
+    return pa.field(column.name, kind, nullable=column.is_text, metadata=said or None)
 
 
 def _arrays(batch: Batch, fields: pa.Schema) -> Iterator[tuple[str, pa.Array]]:

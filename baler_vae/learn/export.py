@@ -43,12 +43,15 @@ def round_decoder(decoder: Network, latents: NDArray[np.float32], error: Error) 
 def latent_steps(encoder: Encoder, decoder: Network, scores: NDArray[np.float32], error: Error) -> tuple[float, ...]:
     """The step of each latent: rounding all latents costs at most 1 % more validation error.
 
-    It starts from the spread of the posterior (the spread of the latents themselves for a plain autoencoder) and is
-    halved, first for each latent alone until it costs no more than its share, then for all together.
+    It starts from the spread of the posterior (the spread of the latents themselves for a plain autoencoder), but not
+    from more than a step that rounds all latents to zero, and is halved, first for each latent alone until it costs no
+    more than its share, then for all together.
     """
     mean, log_variance = encoder.encode(scores)
-    spread = np.exp(log_variance.astype(np.float64)).mean(axis=0) ** 0.5 if log_variance.size else mean.std(axis=0)
-    steps = np.where(spread > 0, spread, 1.0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        spread = np.exp(log_variance.astype(np.float64)).mean(axis=0) ** 0.5 if log_variance.size else mean.std(axis=0)
+    steps = np.minimum(spread, 2 * np.abs(mean).max(axis=0)).astype(np.float64)
+    steps[steps == 0] = 1.0
     before = error(decoder, mean)
     for latent in range(len(steps)):
         for _ in range(_HALVINGS):

@@ -1,5 +1,6 @@
 """From the columns of a group to its model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -37,10 +38,9 @@ def fit_group(columns: Columns, settings: ModelSettings, progress: Progress) -> 
     is both. The same columns, settings and versions on the same kind of machine give the same model.
 
     Raises:
-        UsageError: the device is not there.
+        UsageError: the device is not there, or the training diverged.
     """
     names = tuple(columns)
-    torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     training_rows, validation_rows = _split(len(columns[names[0]]), settings)
     weights = _column_weights(names, settings)
@@ -50,6 +50,12 @@ def fit_group(columns: Columns, settings: ModelSettings, progress: Progress) -> 
         return np.stack([t.forward(columns[name][rows]) for name, t in zip(names, transforms, strict=True)], axis=1)
 
     network, history = _train(scores(training_rows), scores(validation_rows), weights, settings, device, progress)
+    if not any(math.isfinite(epoch.validation_error) for epoch in history):
+        raise UsageError(
+            "the training diverged: no epoch has a finite validation error",
+            found=f"learning_rate {settings.learning_rate}",
+            way_out="Lower learning_rate",
+        )
     return _export(network, names, transforms, scores(validation_rows[:_JUDGED_ROWS]), weights, settings), history
 
 
@@ -81,10 +87,15 @@ def _column_weights(names: Sequence[str], settings: ModelSettings) -> NDArray[np
     weights = np.ones(len(names), np.float32)
     for pattern, weight in settings.weights.items():
         for j, name in enumerate(names):
-            if fnmatchcase(name, pattern):
+            if _matches(name, pattern):
                 weights[j] = weight
     weights /= weights.mean()
     return weights
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a glob matches a name; a name always matches itself, whatever characters it has."""
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _choose_transforms(
@@ -96,7 +107,7 @@ def _choose_transforms(
     value's rank, which has the same scale for every column and every transform.
     """
     fixed: dict[str, TransformKind] = {
-        name: kind for pattern, kind in settings.transforms.items() for name in columns if fnmatchcase(name, pattern)
+        name: kind for pattern, kind in settings.transforms.items() for name in columns if _matches(name, pattern)
     }
     if settings.transform != "auto":
         fixed = {name: fixed.get(name, settings.transform) for name in columns}

@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +44,8 @@ def train(
     """The history of a training; the network is left with the weights of the epoch of least validation error.
 
     `training` and `validation` are scores float32 (rows, columns), `weights` float32 (columns,) of mean 1. The
-    validation error is the weighted squared error of latents without noise.
+    validation error is the weighted squared error of latents without noise; the training stops early when it has not
+    fallen for `patience` epochs.
     """
     epochs, batch_rows = training_length(settings, len(training))
     generator = torch.Generator(training.device).manual_seed(settings.seed)
@@ -51,42 +53,54 @@ def train(
     n_batches = math.ceil(len(training) / batch_rows)
     best_error, best_weights = math.inf, copy.deepcopy(network.state_dict())
     history: list[Epoch] = []
-    for number in range(epochs):
-        beta = settings.beta * min(1.0, (number + 1) / max(1, settings.warmup_epochs))
-        objective = free_objective(weights, beta=beta, l1=settings.l1)
-        rows = (
-            torch.randperm(len(training), generator=generator, device=training.device)
-            if settings.shuffle
-            else torch.arange(len(training), device=training.device)
-        )
-        total_loss = torch.zeros((), device=training.device)
-        for i, chosen in enumerate(torch.split(rows, batch_rows)):
-            for group in optimiser.param_groups:
-                group["lr"] = _learning_rate(settings, (number + i / n_batches) / epochs)
-            batch = training[chosen]  # (batch rows, columns)
-            posterior = network.encode(batch)
-            loss = objective(batch, network.decode(posterior.sample(generator)), posterior)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            total_loss += loss.detach() * len(batch)
-        error = validation_error(network, validation, weights)
-        history.append(
-            Epoch(
-                number + 1,
-                float(total_loss) / len(training),
-                error,
-                _learning_rate(settings, number / epochs),
-                beta if network.kind == "vae" else 0.0,
+    with _threads(settings.threads):
+        for number in range(epochs):
+            beta = settings.beta * min(1.0, (number + 1) / max(1, settings.warmup_epochs))
+            objective = free_objective(weights, beta=beta, l1=settings.l1)
+            rows = (
+                torch.randperm(len(training), generator=generator, device=training.device)
+                if settings.shuffle
+                else torch.arange(len(training), device=training.device)
             )
-        )
-        progress(f"training, validation error {error:.3g}", number + 1, epochs)
-        if error < best_error:
-            best_error, best_weights = error, copy.deepcopy(network.state_dict())
-        elif settings.patience and number + 1 - _best(history).number >= settings.patience:
-            break
+            total_loss = torch.zeros((), device=training.device)
+            for i, chosen in enumerate(torch.split(rows, batch_rows)):
+                for group in optimiser.param_groups:
+                    group["lr"] = _learning_rate(settings, (number + i / n_batches) / epochs)
+                batch = training[chosen]  # (batch rows, columns)
+                posterior = network.encode(batch)
+                loss = objective(batch, network.decode(posterior.sample(generator)), posterior)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                total_loss += loss.detach() * len(batch)
+            error = validation_error(network, validation, weights)
+            history.append(
+                Epoch(
+                    number + 1,
+                    float(total_loss) / len(training),
+                    error,
+                    _learning_rate(settings, number / epochs),
+                    beta if network.kind == "vae" else 0.0,
+                )
+            )
+            progress(f"training, validation error {error:.3g}", number + 1, epochs)
+            if error < best_error:
+                best_error, best_weights = error, copy.deepcopy(network.state_dict())
+            elif settings.patience and number + 1 - _best(history).number >= settings.patience:
+                break
     network.load_state_dict(best_weights)
     return tuple(history)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """A block in which PyTorch uses a number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _best(history: Sequence[Epoch]) -> Epoch:

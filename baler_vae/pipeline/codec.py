@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,7 +49,7 @@ class Codec:
                     model = self.models[group.name]
                     archive.add(model_name(number), pack_parts(encode_decoder(model.decoder)))
                     archive.add(f"encoder/{number}", pack_parts(encode_encoder(model.encoder)))
-            archive.add("history", json.dumps(self.history, default=asdict).encode())
+            archive.add("history", json.dumps(self.history).encode())
             archive.finish(
                 Manifest(
                     kind="codec",
@@ -77,6 +77,7 @@ class Codec:
         Raises:
             SourceError: there is no such file.
             ArchiveError: it is not a codec, or is damaged.
+            UsageError: it is an archive.
         """
         with ArchiveFile(path) as archive:
             manifest = archive.manifest

@@ -28,7 +28,7 @@ def compress(
     output: str | Path,
     *,
     codec: Codec | str | Path | None = None,
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = "free",
     force: bool = False,
     progress: Progress = silent,
@@ -39,7 +39,7 @@ def compress(
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold.
 
     Raises:
-        SourceError: the file cannot be read, or holds NaN or infinities under `free`.
+        SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
         UsageError: a column, a bound or a setting is wrong, or the codec does not fit the file.
         OutputError: the archive exists and `force` is false, or it cannot be written.
         MissingExtra: a codec must be fitted and PyTorch is not installed.

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from baler_vae.io.files import write_file
+from baler_vae.io.files import split_spec, write_file
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
 
 
@@ -14,7 +15,7 @@ def decompress(
     archive: str | Path,
     output: str | Path,
     *,
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     force: bool = False,
     progress: Progress = silent,
 ) -> None:
@@ -27,8 +28,18 @@ def decompress(
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
     with Archive(archive) as opened:
-        selection = opened.schema.select(columns)
+        selection = opened.schema.select(several(columns))
         write_file(output, selection, _reported(opened, selection, progress), force=force)
+
+
+def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
+    """The path of a restored file in a folder, with the suffix of the source, and the name by which it is read as the
+    source was: with the same tree, group or key behind a colon.
+    """
+    path, inner = split_spec(source)
+    suffix = Path(urlsplit(path).path if "://" in path else path).suffix
+    restored, inner = folder / f"restored{suffix}", inner.partition(";")[0]
+    return restored, f"{restored}:{inner}" if inner else str(restored)
 
 
 def _reported(archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from baler_vae.errors import UsageError
 from baler_vae.pipeline.compress import compress
-from baler_vae.pipeline.decompress import decompress
+from baler_vae.pipeline.decompress import decompress, restored_beside
 from baler_vae.pipeline.evaluate import evaluate
 from baler_vae.pipeline.fit import fit
 from baler_vae.progress import Progress, silent
@@ -67,7 +67,8 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
         progress(f"{recipe.name}, {kind}, seed {seed}: {what}", done, total)
 
     with TemporaryDirectory() as folder:
-        archive, restored = Path(folder) / "archive.bvae", Path(folder) / "restored.root"
+        archive = Path(folder) / "archive.bvae"
+        restored, restored_spec = restored_beside(source, Path(folder))
         started = time.perf_counter()
         codec = fit(source, columns=project.columns, bound=project.bound, settings=settings, progress=told)
         fitted = time.perf_counter()
@@ -75,7 +76,7 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
         compressed = time.perf_counter()
         decompress(archive, restored, progress=told)
         decompressed = time.perf_counter()
-        evaluation = evaluate(source, restored, settings=project.evaluation)
+        evaluation = evaluate(source, restored_spec, settings=project.evaluation)
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from baler_vae.archive.manifest import LatentsEntry
 from baler_vae.entropy import plain
+from baler_vae.errors import UsageError
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.bounds import Bound
@@ -15,6 +16,8 @@ from baler_vae.table.table import Table
 
 _CODE = np.dtype(np.int64)
 _LATENT = np.dtype(np.float64)
+_LARGEST_LATENT = 2.0**62
+"""In units of the step, or of 1 where the step is larger: beyond, codes or the decoder would overflow."""
 
 
 def coding_of(column: Column, bound: Bound) -> str | None:
@@ -25,12 +28,13 @@ def coding_of(column: Column, bound: Bound) -> str | None:
 
 
 def latents_entry(model: GroupModel, keeps_log_variance: bool) -> LatentsEntry:
-    """How the latents of a model are stored."""
+    """How the latents of a model are stored; only a VAE has log-variances, kept beside latents that are not rounded."""
+    n_outputs = len(model.encoder.network[-1].bias)
     return LatentsEntry(
         coding=plain.PCODEC if model.steps else plain.RAW,
         n_latents=model.encoder.n_latents,
         steps=model.steps,
-        keeps_log_variance=keeps_log_variance,
+        keeps_log_variance=keeps_log_variance and not model.steps and n_outputs > model.encoder.n_latents,
     )
 
 
@@ -42,8 +46,21 @@ def n_latent_parts(latents: LatentsEntry | None) -> int:
 
 
 def encode_latents(table: Table, model: GroupModel, entry: LatentsEntry) -> list[bytes]:
-    """One part per latent (and per log-variance, where those are kept) of the columns that the model serves."""
-    mean, log_variance = model.encoder.encode(model.decoder.scores(table.arrays))
+    """One part per latent (and per log-variance, where those are kept) of the columns that the model serves.
+
+    Raises:
+        UsageError: values are so far from those of the fit that no latent can be stored for them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, log_variance = model.encoder.encode(model.decoder.scores(table.arrays))
+    limits = np.minimum(entry.steps or 1.0, 1.0) * _LARGEST_LATENT
+    far = ~np.all(np.abs(mean) < limits, axis=1)  # NaN is not below any limit
+    if far.any():
+        raise UsageError(
+            "values are too far from those that the codec was fitted on",
+            rows=f"{far.sum():,} of {table.n_rows:,} rows of {table.group.name}",
+            way_out="Fit a codec on this file",
+        )
     if not entry.steps:
         stored = np.hstack([mean, log_variance]) if entry.keeps_log_variance else mean
         return [plain.encode_raw(latent.astype(_LATENT)) for latent in stored.T]

@@ -1,19 +1,17 @@
 """What an archive holds, and what takes its bytes."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry
 from baler_vae.pipeline.groups import n_latent_parts
-from baler_vae.pipeline.manifests import model_name
-
-if TYPE_CHECKING:
-    from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.manifests import model_name, section_name
 
 
-def describe_archive(archive: "Archive") -> dict[str, Any]:
+def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     """A document of plain values.
 
     Keys: `path`, `writer`, `format_version`, `model_kind` (None without a model); `n_rows` by group; `original_bytes`
@@ -33,7 +31,7 @@ def describe_archive(archive: "Archive") -> dict[str, Any]:
             sizes["model"] += manifest.sections[model_name(number)].n_bytes
         n_bytes = np.zeros(0, np.int64)
         for row_group in range(len(manifest.row_groups)):
-            found = np.array([len(part) for part in archive.parts(number, row_group)])
+            found = np.array([len(part) for part in archive.parts(section_name(number, row_group))])
             n_bytes = found + n_bytes if len(n_bytes) else found
         first = n_latent_parts(group.latents)
         sizes["latents"] += int(n_bytes[:first].sum())

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import awkward as ak
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveFile
+from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import Decoder
@@ -19,8 +21,8 @@ from baler_vae.model.weights import decode_decoder
 from baler_vae.pipeline.groups import decode_column, decode_free_columns, decode_latents, n_latent_parts
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import model_name, schema_of, section_name
-from baler_vae.table.schema import Group, Schema
-from baler_vae.table.table import Batch, Table, concatenate, counts_of, slice_events
+from baler_vae.table.schema import TEXT, Group, Schema, several
+from baler_vae.table.table import Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
 Library = Literal["ak", "np", "pd"]
 
@@ -31,6 +33,7 @@ def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know
     Raises:
         SourceError: there is no such file.
         ArchiveError: it is not an archive, or is damaged.
+        UsageError: it is a codec.
     """
     return Archive(path)
 
@@ -40,13 +43,14 @@ class Archive:
 
     def __init__(self, path: str | Path) -> None:
         self._file = ArchiveFile(path)
+        self._decoders: dict[int, Decoder] = {}
         self.path = self._file.path
         self.manifest = self._file.manifest
-        if self.manifest.kind != "archive":
+        try:
+            self.schema = _archive_schema(self.manifest, self.path)
+        except BaseException:
             self.close()
-            raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
-        self.schema = schema_of(self.manifest, self.path)
-        self._decoders: dict[int, Decoder] = {}
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -60,21 +64,17 @@ class Archive:
         self._file.close()
 
     @property
-    def n_bytes(self) -> int:
-        return self._file.n_bytes
-
-    @property
     def num_entries(self) -> int:
         """The number of events."""
         return sum(rows[0] for rows in self.manifest.row_groups)
 
     def keys(self, filter_name: str = "*") -> list[str]:
         """The names of the columns that match a glob, in the order of the source."""
-        return [name for name in self.schema.order if fnmatchcase(name, filter_name)]
+        return [name for name in self.schema.order if name == filter_name or fnmatchcase(name, filter_name)]
 
     def arrays(
         self,
-        expressions: Sequence[str] = (),
+        expressions: str | Sequence[str] = (),
         *,
         entry_start: int = 0,
         entry_stop: int | None = None,
@@ -87,17 +87,19 @@ class Archive:
         their counter) are asked for.
 
         Raises:
-            UsageError: an expression matches nothing, or `pd` is asked for columns of different lengths.
+            UsageError: an expression matches nothing, the library is unknown, or `pd` is asked for columns of different
+                lengths.
         """
-        selection = self.schema.select([expressions] if isinstance(expressions, str) else expressions)
+        if library not in get_args(Library):
+            raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Library)))
+        selection = self.schema.select(several(expressions))
         start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
         batch = concatenate(list(self.batches(selection, start=start, stop=stop)), selection)
         if library == "pd":
             return _data_frame(batch)
-        columns = {name: _column(batch, name) for name in selection.order}
         if library == "ak":
-            return ak.zip(columns, depth_limit=1)
-        return {name: _as_numpy(array) for name, array in columns.items()}
+            return ak.zip({name: _as_awkward(batch, name) for name in selection.order}, depth_limit=1)
+        return {name: _as_numpy(batch, name) for name in selection.order}
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """The row groups that overlap the events from `start` to `stop`, cut to them.
@@ -120,11 +122,7 @@ class Archive:
 
     def info(self) -> dict[str, Any]:
         """What takes how many bytes; the keys are those of `describe_archive`."""
-        return describe_archive(self)
-
-    def parts(self, number: int, row_group: int) -> list[bytes]:
-        """The parts of one group's section: its latents, then the columns that no model serves."""
-        return self._file.parts(section_name(number, row_group))
+        return describe_archive(self._file)
 
     def _row_group(self, row_group: int, selection: Schema) -> Batch:
         rows = self.manifest.row_groups[row_group]
@@ -135,7 +133,7 @@ class Archive:
 
     def _table(self, number: int, row_group: int, n_rows: int, wanted: Group) -> Table:
         entry, group = self.manifest.groups[number], self.schema.groups[number]
-        parts = self.parts(number, row_group)
+        parts = self._file.parts(section_name(number, row_group))
         arrays: dict[str, NDArray[np.generic]] = {}
         try:
             if entry.latents is not None and any(c.coding is None for c in entry.columns if c.name in wanted.names):
@@ -167,20 +165,31 @@ class Archive:
         return self._decoders[number]
 
 
-def _column(batch: Batch, name: str) -> ak.Array:
-    table = next(table for table in batch if name in table.group.names)
+def _archive_schema(manifest: Manifest, path: Path) -> Schema:
+    if manifest.kind != "archive":
+        raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
+    return schema_of(manifest, path)
+
+
+def _table_of(batch: Batch, name: str) -> Table:
+    return next(table for table in batch if name in table.group.names)
+
+
+def _as_awkward(batch: Batch, name: str) -> ak.Array:
+    table = _table_of(batch, name)
     values = table[name]
-    array = ak.Array(ak.from_iter(values.tolist()) if values.dtype == object else values)
+    array = ak.Array(ak.from_iter(values.tolist()) if values.dtype == TEXT else values)
+    return array if table.group.counter is None else ak.unflatten(array, counts_of(batch, table.group))
+
+
+def _as_numpy(batch: Batch, name: str) -> NDArray[Any]:
+    table = _table_of(batch, name)
     if table.group.counter is None:
-        return array
-    return ak.unflatten(array, counts_of(batch, table.group))
-
-
-def _as_numpy(array: ak.Array) -> NDArray[Any]:
-    if array.ndim == 1:
-        return np.asarray(ak.to_list(array), object) if "string" in str(array.type) else ak.to_numpy(array)
-    rows = np.empty(len(array), object)
-    rows[:] = [ak.to_numpy(row) for row in array]
+        return table[name]
+    offsets = offsets_from_counts(counts_of(batch, table.group))
+    rows = np.empty(len(offsets) - 1, object)
+    for event, (start, stop) in enumerate(pairwise(offsets.tolist())):
+        rows[event] = table[name][start:stop]
     return rows
 
 

@@ -158,6 +158,11 @@ def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
     return matched
 
 
+def several(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """The texts; one alone need not stand in a list."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
 def common_prefix(name: str) -> str:
     """The collection that a column's name points to: what stands before its last `/`, or else its first `_` or `.`.
 

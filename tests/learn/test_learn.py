@@ -5,17 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as torch_kl
 
 from baler_vae.errors import UsageError
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
-from baler_vae.learn.fit import fit_group
+from baler_vae.learn.fit import _split, fit_group
 from baler_vae.learn.networks import Autoencoder, Posterior, export_network
 from baler_vae.learn.objective import free_objective, kl_divergence
 from baler_vae.learn.training import train, training_length, validation_error
 from baler_vae.model.group import Encoder
-from baler_vae.model.network import apply_network
+from baler_vae.model.network import Dense, apply_network
 from baler_vae.progress import silent
 from baler_vae.project import ModelSettings
 
@@ -70,6 +71,13 @@ def test_layers_are_the_ancestors(kind, n_outputs):
     assert shapes == [(50, 4), (100, 50), (200, 100), (9, 200)]
 
 
+def test_every_layer_but_the_last_is_followed_by_a_leaky_relu():
+    network = Autoencoder("vae", 9, 4, (20, 10))
+    for part in (network.encoder, network.decoder):
+        assert [type(layer) for layer in part] == [nn.Linear, nn.LeakyReLU, nn.Linear, nn.LeakyReLU, nn.Linear]
+        assert [part[1].negative_slope, part[3].negative_slope] == pytest.approx([0.01, 0.01])
+
+
 def test_numpy_computes_what_torch_computes():
     network = Autoencoder("vae", 5, 3, (20, 10))
     batch = scores(200, 5)
@@ -119,6 +127,26 @@ def test_beta_warms_up_and_the_learning_rate_falls():
 def test_training_length_follows_from_the_rows(n_rows, expected):
     assert training_length(ModelSettings(), n_rows) == expected
     assert training_length(ModelSettings(epochs=7, batch_rows=10), n_rows) == (7, 10)
+
+
+@pytest.mark.parametrize("n_rows", [2, 5, 17, 1_000])
+def test_split_takes_every_row_once(n_rows):
+    training, validation = _split(n_rows, ModelSettings(seed=4))
+    if round(0.1 * n_rows) == 0:
+        assert np.array_equal(training, validation)
+        assert sorted(training) == list(range(n_rows))
+    else:
+        assert len(validation) == round(0.1 * n_rows)
+        assert sorted([*training, *validation]) == list(range(n_rows))
+    unshuffled = np.concatenate(_split(n_rows, ModelSettings(shuffle=False, validation_fraction=0.5)))
+    assert unshuffled.tolist() == list(range(n_rows))
+
+
+def test_shuffled_rows_are_in_disorder():
+    training, validation = _split(1_000, ModelSettings(seed=4))
+    assert not np.array_equal(training, np.sort(training))
+    assert validation.mean() == pytest.approx(500, abs=120)
+    assert not np.array_equal(validation, _split(1_000, ModelSettings(seed=5))[1])
 
 
 def test_training_learns_the_surface():
@@ -185,6 +213,68 @@ def test_rounding_costs_what_is_promised(kind):
     coarse = (np.rint(latents / steps) * steps).astype(np.float32)
     assert error(rounded, coarse) <= 1.01 * error(rounded, latents) * (1 + 1e-6)
     assert steps.min() > 1e-4
+
+
+def test_steps_are_found_from_an_absurd_posterior():
+    """An encoder whose posterior is as wide as float32 allows, over latents of about 1."""
+    rng = np.random.default_rng(6)
+    encoder = Encoder(
+        2, (Dense(np.vstack([np.eye(2), np.zeros((2, 2))]).astype(np.float32), np.float32([0, 0, 700, 88])),)
+    )
+    decoder = (Dense(rng.normal(size=(3, 2)).astype(np.float32), np.zeros(3, np.float32)),)
+    latents = rng.normal(size=(500, 2)).astype(np.float32)
+    target = apply_network(decoder, latents) + rng.normal(0, 0.1, (500, 3)).astype(np.float32)
+    error = reconstruction_error(target, np.ones(3, np.float32))
+    steps = np.array(latent_steps(encoder, decoder, latents, error))
+    coarse = (np.rint(latents / steps) * steps).astype(np.float32)
+    assert error(decoder, coarse) <= 1.01 * error(decoder, latents) * (1 + 1e-6)
+    assert 1e-3 < steps.min() <= steps.max() < 1
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae"])
+def test_a_latent_that_never_moves_has_a_step(kind):
+    columns = {"a": np.full(50, 2.0), "b": np.full(50, -1.0)}
+    model, _ = fit_group(columns, ModelSettings(**QUICK, kind=kind), silent)
+    assert all(math.isfinite(step) and step > 0 for step in model.steps)
+    restored = model.decoder.decode(model.encoder.encode(model.decoder.scores(columns))[0])
+    assert all(np.array_equal(restored[name], columns[name]) for name in columns)
+
+
+def test_there_are_no_more_latents_than_columns():
+    model, _ = fit_group(columns(100), ModelSettings(**QUICK, latent=9), silent)
+    assert model.encoder.n_latents == model.decoder.n_latents == 4
+    assert len(model.steps) == 4
+    model, _ = fit_group(columns(100), ModelSettings(**QUICK), silent)
+    assert model.decoder.n_latents == 2
+
+
+def test_names_with_brackets_match_themselves():
+    data = {"x[0]": columns(200)["u"], "x[1]": columns(200)["v"]}
+    settings = ModelSettings(**QUICK | {"transforms": {"x[1]": "min-max"}, "weights": {"x[1]": 3.0}})
+    model, _ = fit_group(data, settings, silent)
+    assert [transform.kind for transform in model.decoder.transforms] == ["standard", "min-max"]
+    unweighted, _ = fit_group(data, settings.model_copy(update={"weights": {}}), silent)
+    assert not np.array_equal(model.decoder.network[0].bias, unweighted.decoder.network[0].bias)
+
+
+def test_a_training_that_diverges_is_no_model():
+    with pytest.raises(UsageError, match=r"diverged.*Lower learning_rate"):
+        fit_group(columns(200), ModelSettings(**QUICK, learning_rate=1e6), silent)
+
+
+def test_fitting_uses_the_threads_it_is_given_and_leaves_the_others():
+    before = torch.get_num_threads()
+    seen = []
+    settings = ModelSettings(**QUICK, threads=before + 1)
+    fit_group(columns(100), settings, lambda *_: seen.append(torch.get_num_threads()))
+    assert set(seen) == {before + 1}
+    assert torch.get_num_threads() == before
+
+
+def test_progress_counts_the_epochs():
+    told = []
+    fit_group(columns(100), ModelSettings(**QUICK), lambda _, done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_an_unknown_device_is_named():

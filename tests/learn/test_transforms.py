@@ -71,3 +71,49 @@ def test_any_values_have_a_transform(kind, values, repeats):
     assert np.isfinite(restored).all()
     reach = np.ptp(column.astype(np.float64)) + np.abs(column).max()
     np.testing.assert_allclose(restored, column, atol=1e-3 * reach)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [-1.0, 0.0, 1.0, 2.0], [0.1, np.nextafter(0.1, 1)], [-1e9, 0.0, 1e-9]])
+def test_neighbouring_spikes_stay_apart(values):
+    column = np.repeat(values, 500 * np.arange(1, len(values) + 1))
+    transform = fit_transform("quantile", column)
+    noise = np.random.default_rng(1).uniform(-0.02, 0.02, len(column))
+    assert np.array_equal(transform.inverse(transform.forward(column) + noise), column)
+
+
+def test_a_spike_among_close_values_is_exact():
+    rng = np.random.default_rng(2)
+    column = np.where(rng.random(5_000) < 0.5, 0.1, 0.1 + rng.normal(0, 1e-12, 5_000))
+    transform = fit_transform("quantile", column)
+    assert np.array_equal(transform.inverse(transform.forward(column[column == 0.1])), column[column == 0.1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("offset", "width"), [(1.7e9, 10), (0, 1e-300), (0, 1e140), (1e16, 64), (0, 1e-140)])
+def test_float64_columns_that_float32_cannot_hold(kind, offset, width):
+    column = offset + width * np.random.default_rng(3).random(2_000)
+    transform = fit_transform(kind, column)
+    np.testing.assert_allclose(transform.inverse(transform.forward(column)), column, rtol=0, atol=1e-5 * width + 1e-150)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_narrow_columns_up_to_their_limits(kind, dtype):
+    limits = np.finfo(dtype)
+    column = np.random.default_rng(4).normal(size=2_000).astype(dtype)
+    column[:4] = limits.min, limits.max, limits.smallest_subnormal, -limits.smallest_subnormal
+    transform = fit_transform(kind, column)
+    scores = transform.forward(column)
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(transform.inverse(scores), column, rtol=0, atol=1e-4 * float(limits.max))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.sampled_from(KINDS), st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=40))
+def test_any_float64_values_have_a_transform(kind, values):
+    column = np.array(values)
+    transform = fit_transform(kind, column)
+    scores = transform.forward(column)
+    assert np.isfinite(scores).all()
+    reach = np.ptp(column) + np.abs(column).max()
+    np.testing.assert_allclose(transform.inverse(scores), column, rtol=0, atol=1e-3 * reach + 1e-150)
