@@ -1,9 +1,13 @@
 """Making and running projects, and showing what came of them."""
 
 import json
+import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,8 +187,18 @@ def _run_experiment(project: Project, source: str, path: Path, *, force: bool, p
                 f"{run.recipe}, {run.kind}, seed {run.seed}: {run.archive_bytes:,} bytes, {run.training_seconds:.1f} s"
             )
     with replacing(path, force=force) as part:
-        part.write_text(json.dumps([asdict(run) for run in runs], indent=2), "utf-8")
+        part.write_text(json.dumps({**_environment(), "runs": list(map(asdict, runs))}, indent=2), "utf-8")
     say(experiment_table(runs), f"experiment: {path.absolute()}")
+
+
+def _environment() -> dict[str, Any]:
+    """What seconds and bytes depend on beside the data and the settings."""
+    packages = ("baler-vae", "torch", "numpy", "pcodec")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
 
 
 def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:

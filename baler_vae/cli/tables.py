@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from baler_vae.pipeline.experiment import Run, Spread, spread
 
@@ -29,16 +31,21 @@ def summary_line(info: Mapping[str, Any]) -> str:
 
 def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
     """The sizes of an archive's parts, and its columns."""
-    parts = Table("part", "bytes", "share")
+    parts = Table("part", "bytes", "share", box=SIMPLE_HEAD, pad_edge=False)
     for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
         parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
-    columns = Table("column", "group", "dtype", "bound", "original bytes", "bytes")
+    columns = Table("column", "group", "dtype", "bound", "original bytes", "bytes", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("original bytes", "bytes"):
         next(column for column in columns.columns if column.header == name).justify = "right"
     for column in info["columns"]:
         own = "in the latents" if column["bytes"] is None else f"{column['bytes']:,}"
         columns.add_row(
-            column["name"], column["group"], column["dtype"], column["bound"], f"{column['original_bytes']:,}", own
+            Text(column["name"]),
+            Text(column["group"]),
+            column["dtype"],
+            column["bound"],
+            f"{column['original_bytes']:,}",
+            own,
         )
     parts.columns[1].justify = parts.columns[2].justify = "right"
     return parts, columns
@@ -46,7 +53,7 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
 
 def experiment_table(runs: Sequence[Run]) -> Table:
     """The runs of an experiment, averaged over seeds."""
-    table = Table(title="mean ± standard deviation over seeds", title_justify="left")
+    table = Table(title="mean ± standard deviation over seeds", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     headings = ("archive bytes", "bytes/row", "ratio", "train s", "compress s", "decompress s")
     for name in ("model", "recipe"):
         table.add_column(name)
@@ -59,7 +66,7 @@ def experiment_table(runs: Sequence[Run]) -> Table:
         mean_bytes = n_bytes.mean or 0.0
         table.add_row(
             kind,
-            recipe,
+            Text(recipe),
             f"{mean_bytes:,.0f}",
             f"{mean_bytes / same[0].n_rows:.2f}",
             f"{same[0].original_bytes / mean_bytes:.2f}",

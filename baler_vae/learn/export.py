@@ -11,7 +11,7 @@ from baler_vae.model.group import Encoder
 from baler_vae.model.network import Network, apply_network
 from baler_vae.model.weights import round_weights
 
-_WEIGHT_BITS = range(6, 24)
+_WEIGHT_BITS = range(6, 18)
 _WEIGHT_TOLERANCE = 0.005
 _LATENT_TOLERANCE = 0.01
 _HALVINGS = 30

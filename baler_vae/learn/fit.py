@@ -20,7 +20,7 @@ from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
 
 _ENCODER_BITS = 16
-_UNROUNDED_BITS = 24
+_FINEST_BITS = 18
 _JUDGED_ROWS = 16_384
 _TRIAL_ROWS = 20_000
 _TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0}
@@ -181,7 +181,7 @@ def _export(
     encoder = Encoder(network.n_latents, round_weights(export_network(network.encoder), _ENCODER_BITS))
     decoder = export_network(network.decoder)
     if settings.latents == "float64":
-        return GroupModel(encoder, Decoder(names, transforms, round_weights(decoder, _UNROUNDED_BITS)), ())
+        return GroupModel(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), ())
     error = reconstruction_error(scores, weights)
     decoder = round_decoder(decoder, encoder.encode(scores)[0], error)
     steps = latent_steps(encoder, decoder, scores, error)

@@ -9,53 +9,43 @@ import struct
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baler_vae.entropy.plain import decode_numbers, decode_raw, encode_numbers, encode_raw
 from baler_vae.model.group import Decoder, Encoder
-from baler_vae.model.network import Dense, Network
+from baler_vae.model.network import Dense, Network, check_exact, common_exponent
 from baler_vae.model.transform import Transform, TransformKind
 
 _FLOAT32 = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
-_MANTISSA_BITS = 24
+_SUM_BITS = 25
+"""Of the sum of a layer's absolute weights, in units of their step: what `check_exact` allows."""
 
 
 def round_weights(network: Network, bits: int) -> Network:
     """The network with the weights of each layer rounded to multiples of the least power of two that needs no more
-    than `bits` bits, the sign included.
+    than `bits` bits, the sign included; fewer for a layer so wide that its sums would not be exact.
     """
     layers = []
     for layer in network:
         largest = float(np.abs(layer.weights).max(initial=0.0))
-        step = 2.0 ** math.ceil(math.log2(largest / (2 ** (bits - 1) - 1))) if largest else 1.0
+        n_levels = min(2 ** (bits - 1) - 1, 2**_SUM_BITS // (layer.weights.shape[1] + 1))
+        step = 2.0 ** math.ceil(math.log2(largest / n_levels)) if largest else 1.0
         weights = np.rint(layer.weights / step) * step + 0.0  # no negative zeros
         layers.append(Dense(weights.astype(np.float32), layer.bias))
     return tuple(layers)
-
-
-def _common_exponent(weights: NDArray[np.float32]) -> int:
-    """The exponent of the largest power of two that all weights are multiples of; 0 if all are zero."""
-    if not np.any(weights):
-        return 0
-    mantissas, exponents = np.frexp(weights[weights != 0].astype(np.float64))
-    integers = np.rint(mantissas * 2**_MANTISSA_BITS).astype(np.int64)
-    lowest_bits = np.log2(integers & -integers).astype(np.int64)
-    return int((exponents - _MANTISSA_BITS + lowest_bits).min())
 
 
 def encode_network(network: Network) -> list[bytes]:
     """Three parts per layer: its shape and the exponent of its step, its weights as integers, its bias.
 
     Raises:
-        ValueError: weights span too many powers of two; `round_weights` comes first.
+        ValueError: its sums would not be exact; `round_weights` comes first.
     """
+    check_exact(network)
     parts = []
     for layer in network:
-        exponent = _common_exponent(layer.weights)
+        exponent = common_exponent(layer.weights)
         levels = np.ldexp(layer.weights.astype(np.float64), -exponent)
-        if np.abs(levels).max(initial=0.0) >= 2**53:
-            raise ValueError("weights that were not rounded cannot be stored")
         parts += [
             struct.pack("<IIi", *layer.weights.shape, exponent),
             encode_numbers(levels.astype(np.int64).ravel()),
@@ -83,6 +73,7 @@ def decode_network(parts: list[bytes]) -> Network:
         levels = decode_numbers(parts[i + 1], _INT64, n_outputs * n_inputs).astype(np.float64)
         weights = np.ldexp(levels, exponent).astype(np.float32).reshape(n_outputs, n_inputs)
         layers.append(Dense(weights, decode_raw(parts[i + 2], _FLOAT32, n_outputs).astype(np.float32)))
+    check_exact(tuple(layers))
     return tuple(layers)
 
 

@@ -104,7 +104,7 @@ class _RowGroupWriter:
         name = table.group.name
         parts = []
         if name in self._latents:
-            parts += encode_latents(table, self._codec.models[name], self._latents[name])
+            parts += encode_latents(table, self._codec.models[name], self._latents[name], self._path)
         elif table.n_rows and self._codec.free_columns(table.group):
             raise UsageError(
                 f"the codec has no model for {name!r}: there were no rows when it was fitted",

@@ -10,14 +10,13 @@ from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.group import Decoder, GroupModel
+from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import Table
 
 _CODE = np.dtype(np.int64)
 _LATENT = np.dtype(np.float64)
-_LARGEST_LATENT = 2.0**62
-"""In units of the step, or of 1 where the step is larger: beyond, codes or the decoder would overflow."""
 
 
 def coding_of(column: Column, bound: Bound) -> str | None:
@@ -45,22 +44,24 @@ def n_latent_parts(latents: LatentsEntry | None) -> int:
     return latents.n_latents * (2 if latents.keeps_log_variance else 1)
 
 
-def encode_latents(table: Table, model: GroupModel, entry: LatentsEntry) -> list[bytes]:
-    """One part per latent (and per log-variance, where those are kept) of the columns that the model serves.
+def encode_latents(table: Table, model: GroupModel, entry: LatentsEntry, path: str) -> list[bytes]:
+    """One part per latent (and per log-variance, where those are kept) of the columns that the model serves; `path`
+    names their file in errors.
 
     Raises:
-        UsageError: values are so far from those of the fit that no latent can be stored for them.
+        UsageError: values are so far from those of the fit that the network cannot take them.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, log_variance = model.encoder.encode(model.decoder.scores(table.arrays))
-    limits = np.minimum(entry.steps or 1.0, 1.0) * _LARGEST_LATENT
-    far = ~np.all(np.abs(mean) < limits, axis=1)  # NaN is not below any limit
+    with np.errstate(over="ignore"):
+        scores = model.decoder.scores(table.arrays)
+    far = ~np.all(np.abs(scores) < LARGEST_ACTIVATION, axis=1)
     if far.any():
         raise UsageError(
             "values are too far from those that the codec was fitted on",
+            path=path,
             rows=f"{far.sum():,} of {table.n_rows:,} rows of {table.group.name}",
             way_out="Fit a codec on this file",
         )
+    mean, log_variance = model.encoder.encode(scores)
     if not entry.steps:
         stored = np.hstack([mean, log_variance]) if entry.keeps_log_variance else mean
         return [plain.encode_raw(latent.astype(_LATENT)) for latent in stored.T]

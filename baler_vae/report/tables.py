@@ -1,27 +1,31 @@
 """Tables for the command line."""
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import PeakFit
-from baler_vae.report.wording import NOTHING, column_unit, measured, number, percent, unit
+from baler_vae.report.wording import NOTHING, measured, number, percent, unit
 
 
 def columns_table(evaluation: Evaluation) -> Table:
-    """One line per column: rows, differing values, residuals and responses."""
-    table = _table("Columns", ("column", "type", "unit"))
-    for heading in ("rows", "different", "lost", "mean", "rms", "largest", "response mean", "response rms"):
+    """One line per column: differing values, lost ones where there are any, residuals and responses."""
+    lost = any(column.n_lost for column in evaluation.columns)
+    table = _table("Columns: residual = restored - original, response = residual / original", ())
+    table.add_column(
+        "column", overflow="fold", min_width=min(24, max((len(c.name) for c in evaluation.columns), default=0))
+    )
+    for heading in ("differ", *(["lost"] if lost else []), "mean", "rms", "largest"):
+        table.add_column(heading, justify="right")
+    for heading in ("resp. mean", "resp. rms"):
         table.add_column(heading, justify="right")
     for column in evaluation.columns:
         response = column.response
         table.add_row(
             Text(column.name),
-            column.dtype,
-            column_unit(column),
-            f"{column.n_rows:,}",
             f"{column.n_different:,}",
-            f"{column.n_lost:,}",
+            *([f"{column.n_lost:,}"] if lost else []),
             *(number(value) for value in (column.mean, column.rms, column.largest)),
             *(number(value) for value in ((response.mean, response.rms) if response else (None, None))),
         )
@@ -30,28 +34,30 @@ def columns_table(evaluation: Evaluation) -> Table:
 
 def peaks_table(evaluation: Evaluation) -> Table:
     """Two lines per peak, before and after; a failed fit has its reason in place of numbers."""
-    table = _table("Peaks", ("column", "", "mean", "width", "yield", "chi2 / dof", "shift of mean", "shift of width"))
+    table = _table("Peaks", ("column", "", "mean", "width", "yield", "chi2/dof", "mean shift", "width shift"))
     for shift in evaluation.peaks:
-        table.add_row(Text(shift.peak.column), "before", *_fit_cells(shift.before, unit(shift.peak.column)), "", "")
+        unit_name = unit(shift.peak.column)
+        label = f"{shift.peak.column} [{unit_name}]" if unit_name else shift.peak.column
+        table.add_row(Text(label), "before", *_fit_cells(shift.before), "", "")
         moved = percent(shift.mass_difference_percent)
         widened = percent(shift.width_change_percent, sign=True)
-        table.add_row("", "after", *_fit_cells(shift.after, unit(shift.peak.column)), moved, widened)
+        table.add_row("", "after", *_fit_cells(shift.after), moved, widened)
     return table
 
 
 def _table(title: str, headings: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         table.add_column(heading)
     return table
 
 
-def _fit_cells(fit: PeakFit, unit_name: str) -> tuple[str | Text, ...]:
+def _fit_cells(fit: PeakFit) -> tuple[str | Text, ...]:
     if not fit.valid:
         return Text(f"fit failed: {fit.reason}"), NOTHING, NOTHING, NOTHING
     return (
-        f"{measured(fit.mean, fit.mean_error)} {unit_name}".strip(),
-        f"{measured(fit.width, fit.width_error)} {unit_name}".strip(),
+        measured(fit.mean, fit.mean_error),
+        measured(fit.width, fit.width_error),
         measured(fit.peak_yield, fit.yield_error),
         f"{number(fit.chi2)} / {fit.n_dof}",
     )

@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "project": (3, {"pydantic"}),
-    "model": (4, set()),
+    "model": (4, {"threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
     "pipeline": (6, {"awkward", "pandas"}),

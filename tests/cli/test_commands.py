@@ -160,7 +160,9 @@ def test_experiment_of_a_project(tmp_path):
     done = run("run", "project.toml", "--no-progress", cwd=tmp_path)
     assert "mass difference %" in done.stdout
     assert "plain" in done.stdout
-    assert [r["seed"] for r in json.loads((tmp_path / "output/experiment.json").read_text())] == [1, 2]
+    results = json.loads((tmp_path / "output/experiment.json").read_text())
+    assert [run["seed"] for run in results["runs"]] == [1, 2]
+    assert {"date", "machine", "versions"} < set(results)
 
 
 def test_mistakes_in_a_project_are_named(tmp_path):

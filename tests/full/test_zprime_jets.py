@@ -1,4 +1,4 @@
-"""The whole file of jets: what the project's experiment promises. Five minutes on two cores."""
+"""The whole file of jets: what the project's experiment promises. Three minutes on two cores."""
 
 import subprocess
 import sys

@@ -86,9 +86,9 @@ def test_numpy_computes_what_torch_computes():
         decoded = network.decode(posterior.mean)
     encoder = Encoder(3, export_network(network.encoder))
     mean, log_variance = encoder.encode(batch.numpy())
-    np.testing.assert_allclose(mean, posterior.mean, atol=1e-5)
-    np.testing.assert_allclose(log_variance, posterior.log_variance, atol=1e-5)
-    np.testing.assert_allclose(apply_network(export_network(network.decoder), mean), decoded, atol=1e-5)
+    np.testing.assert_allclose(mean, posterior.mean, atol=1e-3)
+    np.testing.assert_allclose(log_variance, posterior.log_variance, atol=1e-3)
+    np.testing.assert_allclose(apply_network(export_network(network.decoder), mean), decoded, atol=1e-3)
 
 
 def trained(**changes):

@@ -76,6 +76,11 @@ def test_a_codec_has_its_own_settings(jets, tmp_path, quick):
         baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec, kind="ae")
 
 
+def test_a_model_is_described_once(jets, quick):
+    with pytest.raises(UsageError, match="described twice"):
+        baler_vae.fit(jets, settings=quick, kind="ae")
+
+
 def test_weights_must_name_columns(jets):
     with pytest.raises(UsageError, match="Jet_mas"):
         baler_vae.fit(jets, weights={"Jet_mas*": 2.0})

@@ -1,13 +1,16 @@
 """Comparing files and archives, and the experiment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.pipeline.experiment import run_experiment, spread
-from baler_vae.project import Project
+from baler_vae.project import EvaluationSettings, Project
 from baler_vae.sample import SAMPLE
+from baler_vae.table.schema import Origin
 
 from .conftest import flat_batch
 
@@ -63,6 +66,64 @@ def test_experiment_runs_every_recipe_kind_and_seed():
     assert n_bytes["new", "ae"] < n_bytes["old", "ae"] / 2
     with pytest.raises(UsageError, match="no experiment"):
         next(run_experiment(project.model_copy(update={"experiment": None}), str(SAMPLE)))
+
+
+@pytest.mark.parametrize(("suffix", "tree"), [(".h5", "tree"), (".npz", ""), (".parquet", ""), (".root", "dir/tree")])
+def test_experiment_reads_and_restores_every_format(write, tmp_path, suffix, tree):
+    """The restored file is found again: the same group or tree, and names that ROOT or CSV would not keep."""
+    rng = np.random.default_rng(0)
+    schema, batch = flat_batch({"mass": rng.normal(91, 3, 500), "n": np.arange(500)})
+    origin = Origin("hdf5" if suffix == ".h5" else "root", tree)
+    spec = write(replace(schema, origin=origin), batch, f"in{suffix}") + (f":{tree}" if tree else "")
+    project = Project.model_validate(
+        {
+            "name": "tiny",
+            "input": "unused",
+            "model": {"hidden": [4], "epochs": 1, "transform": "standard"},
+            "evaluation": {"peaks": [{"column": "mass", "window": [80.0, 100.0], "bins": 20}]},
+            "experiment": {"kinds": ["ae"], "seeds": [1], "recipes": [{"name": "plain"}]},
+        }
+    )
+    (run,) = run_experiment(project, spec)
+    assert run.n_rows == 500
+    assert run.original_bytes == 500 * 16
+    assert run.archive_bytes > 500
+
+
+def test_a_failed_fit_of_the_peak_is_no_number(write):
+    values = np.random.default_rng(0).normal(10, 1, 300)
+    path = write(*flat_batch({"mass": values.astype(np.float32), "other": values}))
+    project = Project.model_validate(
+        {
+            "name": "tiny",
+            "input": "unused",
+            "model": {"hidden": [4], "epochs": 1},
+            "evaluation": {"peaks": [{"column": "mass", "window": [500.0, 600.0]}]},
+            "experiment": {"kinds": ["ae"], "seeds": [1], "recipes": [{"name": "plain"}]},
+        }
+    )
+    (run,) = run_experiment(project, path)
+    assert run.mass_difference_percent is None
+    assert run.width_change_percent is None
+    none = project.model_copy(update={"evaluation": EvaluationSettings(), "columns": ("other",)})
+    with pytest.raises(UsageError, match=r"no peak.*evaluation.peaks"):
+        next(run_experiment(none, path))
+
+
+def test_archives_are_compared_with_files_and_archives(jets, tmp_path, quick):
+    baler_vae.compress(jets, tmp_path / "exact.bvae", bound="exact")
+    codec = baler_vae.fit(jets, settings=quick)
+    baler_vae.compress(jets, tmp_path / "free.bvae", codec=codec)
+    baler_vae.decompress(tmp_path / "free.bvae", tmp_path / "free.parquet", columns=["Jet_pt", "met"])
+    exact = baler_vae.evaluate(jets, tmp_path / "exact.bvae")
+    assert {column.n_different for column in exact.columns} == {0}
+    ways = [baler_vae.evaluate(before, tmp_path / "free.parquet") for before in (jets, tmp_path / "exact.bvae")]
+    for evaluation in ways:
+        assert [column.name for column in evaluation.columns] == ["met", "nJet", "Jet_pt"]
+        assert evaluation.sizes is None
+        assert [column.rms for column in evaluation.columns] == [column.rms for column in ways[0].columns]
+    whole = baler_vae.evaluate(jets, tmp_path / "free.bvae")
+    assert {c.name: c.rms for c in whole.columns}["Jet_pt"] == {c.name: c.rms for c in ways[0].columns}["Jet_pt"]
 
 
 def test_spread_counts_failures_and_never_averages_them():

@@ -1,8 +1,11 @@
 """Archives as users read them, and archives that are damaged."""
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -10,8 +13,9 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UsageError
+from baler_vae.table.table import Table
 
-from .conftest import jagged_batch
+from .conftest import flat_batch, jagged_batch
 
 
 @pytest.fixture
@@ -41,6 +45,70 @@ def test_arrays_as_awkward_numpy_and_pandas(archive_path):
             archive.arrays(library="pd")
         with pytest.raises(UsageError, match="Jet_pt"):
             archive.arrays(["Jet_p"])
+
+
+def test_every_range_of_events_is_what_the_whole_holds(archive_path):
+    with baler_vae.open(archive_path) as archive:
+        whole = ak.to_list(archive.arrays())
+        for start, stop in [(0, 0), (0, 1), (39, 40), (17, 23), (-5, None), (30, 99), (20, 10), (50, 60)]:
+            part = archive.arrays(entry_start=start, entry_stop=stop)
+            assert ak.to_list(part) == whole[slice(start, stop)], (start, stop)
+            jet_pt = archive.arrays("Jet_pt", entry_start=start, entry_stop=stop, library="np")["Jet_pt"]
+            assert [row.tolist() for row in jet_pt] == part["Jet_pt"].to_list()
+
+
+def test_one_name_needs_no_list_and_a_name_with_brackets_matches_itself(tmp_path, quick):
+    np.savez(tmp_path / "x.npz", **{"x[0]": np.arange(9.0), "x[1]": np.arange(9), "y": np.arange(9)})
+    baler_vae.compress(tmp_path / "x.npz", tmp_path / "x.bvae", columns="x[*", settings=quick)
+    with baler_vae.open(tmp_path / "x.bvae") as archive:
+        assert archive.keys() == archive.keys("x*") == ["x[0]", "x[1]"]
+        assert archive.keys("x[1]") == ["x[1]"]
+        assert archive.arrays("x[1]", library="np")["x[1]"].tolist() == list(range(9))
+    baler_vae.decompress(tmp_path / "x.bvae", tmp_path / "y.npz", columns="x[1]")
+    assert np.load(tmp_path / "y.npz").files == ["x[1]"]
+
+
+def test_lists_of_equal_length_stay_one_array_an_event(write, tmp_path):
+    schema, (events, jets) = jagged_batch()
+    events["nJet"][:] = 2
+    two = {name: np.resize(array, 80) for name, array in jets.arrays.items()}
+    baler_vae.compress(write(schema, (events, Table(jets.group, two))), tmp_path / "a.bvae", bound="exact")
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        rows = archive.arrays("Jet_id", library="np")["Jet_id"]
+    assert rows.shape == (40,)
+    assert [row.dtype for row in rows] == [np.dtype(np.uint8)] * 40
+    assert np.array_equal(np.stack(rows).ravel(), two["Jet_id"])
+
+
+def test_text_in_every_library(write, tmp_path):
+    words = np.array(["a", "é", "", "bb"], object)
+    baler_vae.compress(write(*flat_batch({"w": words, "n": np.arange(4)}), "in.csv"), tmp_path / "a.bvae")
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        assert archive.arrays("w")["w"].to_list() == words.tolist()
+        assert archive.arrays("w", library="pd")["w"].tolist() == words.tolist()
+        for stop in (4, 0):
+            got = archive.arrays("w", library="np", entry_stop=stop)["w"]
+            assert got.dtype == object
+            assert got.tolist() == words[:stop].tolist()
+
+
+def test_an_unknown_library_is_refused(archive_path):
+    with baler_vae.open(archive_path) as archive, pytest.raises(UsageError, match=r"'pandas'.*ak or np or pd"):
+        archive.arrays(library="pandas")
+
+
+def test_info_has_the_keys_that_it_promises(archive_path):
+    with baler_vae.open(archive_path) as archive:
+        info = archive.info()
+    assert set(info) == {
+        *("path", "writer", "format_version", "model_kind", "n_rows", "original_bytes", "archive_bytes", "ratio"),
+        *("bytes", "columns", "settings"),
+    }
+    assert set(info["bytes"]) == {"model", "latents", "codes", "metadata"}
+    assert {frozenset(column) for column in info["columns"]} == {
+        frozenset({"name", "group", "dtype", "title", "bound", "original_bytes", "bytes"})
+    }
+    assert json.loads(json.dumps(info))["ratio"] == info["original_bytes"] / info["archive_bytes"]
 
 
 def test_info_adds_up(archive_path):
@@ -106,3 +174,44 @@ def test_damage_is_named(archive_path, jets, tmp_path):
         baler_vae.open(jets)
     with pytest.raises(SourceError, match="no such file"):
         baler_vae.open(tmp_path / "none.bvae")
+
+
+@pytest.mark.parametrize("core", ["Prescott", "Haswell", "SkylakeX"])
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_decoding_gives_the_same_bytes_on_any_core(exact_archive, core, threads):
+    path, expected = exact_archive
+    if core == "SkylakeX" and not has_avx512():
+        pytest.skip("this processor has no AVX-512")
+    environment = {**os.environ, "OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST, str(path)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == expected
+
+
+DIGEST = """
+import hashlib, sys
+import baler_vae
+with baler_vae.open(sys.argv[1]) as archive:
+    arrays = archive.arrays(library="np")
+    print(hashlib.sha256(b"".join(arrays[name].tobytes() for name in archive.keys())).hexdigest())
+"""
+
+
+def has_avx512():
+    cpu = Path("/proc/cpuinfo")
+    return cpu.exists() and "avx512f" in cpu.read_text()
+
+
+@pytest.fixture(scope="module")
+def exact_archive(tmp_path_factory):
+    """An archive of 30,000 rows through the default layers, and the digest of what it gives back."""
+    folder = tmp_path_factory.mktemp("exact")
+    rng = np.random.default_rng(4)
+    x, y, z = rng.normal(size=(3, 30_000)).astype(np.float32)
+    np.savez(folder / "x.npz", a=x, b=np.exp(x + y), c=x * y, d=z, e=x + z)
+    baler_vae.compress(folder / "x.npz", folder / "x.bvae", latent=3, epochs=1)
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST, str(folder / "x.bvae")], capture_output=True, text=True, check=True
+    )
+    return folder / "x.bvae", done.stdout.strip()
