@@ -23,8 +23,8 @@ class Settings(BaseModel):
 class ModelSettings(Settings):
     """How a model is built and trained.
 
-    `latent` is the number of latents per group (half of the group's float columns by default). `epochs` and
-    `batch_rows` follow from the number of rows by default, about 5,000 steps in all. `weights` multiplies
+    `latent` is the number of latents per group (half of the group's float columns by default, never more than those).
+    `epochs` and `batch_rows` follow from the number of rows by default, about 5,000 steps in all. `weights` multiplies
     the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
     `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
     overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
@@ -79,7 +79,7 @@ class RecipeSettings(Settings):
 
 
 class ExperimentSettings(Settings):
-    """Every recipe with every kind of model and every seed; `peak` names the column whose peak is followed."""
+    """Every recipe with every kind of model and every seed; the first peak of the evaluation is followed."""
 
     kinds: tuple[Literal["ae", "vae"], ...] = ("ae", "vae")
     seeds: tuple[int, ...] = (1, 2, 3)

@@ -168,10 +168,13 @@ def evaluate(
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import show_evaluation, write_evaluation
+    from baler_vae.cli.project import evaluation_files, show_evaluation, write_evaluation
+    from baler_vae.output import check_output
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import read_project
 
+    for target in evaluation_files(output) if output and output.exists() else ():
+        check_output(target, force=force)
     settings = read_project(project).evaluation if project else None
     evaluation = evaluate_files(original, restored, settings=settings)
     show_evaluation(evaluation, as_json=json)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.errors import MissingExtra, OutputError
 from baler_vae.output import check_output, replacing
@@ -114,7 +115,7 @@ def run_project(
     experiment = folder / "experiment.json"
     _page_writer()
     _make_folder(folder)
-    for target in (archive, restored, *_evaluation_files(folder), *([experiment] if project.experiment else [])):
+    for target in (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else [])):
         check_output(target, force=force)
 
     with progress_bar(shown=progress_shown) as progress:
@@ -171,7 +172,8 @@ def _page_writer() -> Callable[..., None]:
     return write_page
 
 
-def _evaluation_files(folder: Path) -> tuple[Path, Path]:
+def evaluation_files(folder: Path) -> tuple[Path, Path]:
+    """The page and the JSON of an evaluation in a folder."""
     return folder / "report.html", folder / "evaluation.json"
 
 
@@ -193,11 +195,15 @@ def _run_experiment(project: Project, source: str, path: Path, *, force: bool, p
 
 def _environment() -> dict[str, Any]:
     """What seconds and bytes depend on beside the data and the settings."""
-    packages = ("baler-vae", "torch", "numpy", "pcodec")
+    packages = ("torch", "numpy", "pcodec")
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": {
+            "baler-vae": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
     }
 
 
@@ -227,7 +233,7 @@ def write_evaluation(
     from baler_vae.evaluation.evaluate import to_json
 
     _make_folder(folder)
-    page, numbers = _evaluation_files(folder)
+    page, numbers = evaluation_files(folder)
     _page_writer()(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
     yield f"page: {page.absolute()}"
     with replacing(numbers, force=force) as part:

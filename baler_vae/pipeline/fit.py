@@ -56,7 +56,7 @@ def fit(
     schema = source.select(patterns)
     bounds = assign_bounds(schema, [parse_bound(text) for text in rules])
     for pattern in (*settings.weights, *settings.transforms):
-        match_columns(pattern, schema.order)
+        match_columns(pattern, [name for name in schema.order if bounds[name] == "free"])
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
     check_finite(batch, bounds, source.path)
@@ -66,7 +66,7 @@ def fit(
         if free and table.n_rows:
             models[table.group.name], epochs = _fit_group(free, settings, _prefixed(progress, table.group.name))
             history[table.group.name] = tuple(asdict(epoch) for epoch in epochs)
-    repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(exclude_defaults=True)}
+    repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
     return Codec(schema, bounds, models, history, repeat)
 
 
