@@ -13,14 +13,18 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
     """The path of an output file that may be written.
 
     Raises:
-        OutputError: it exists and `force` is false, it is a directory, or its directory does not exist.
+        OutputError: it exists and `force` is false, it is a directory, or its directory does not exist or is closed.
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_directory, exists, has_directory = path.is_dir(), path.exists(), path.parent.is_dir()
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
+    if is_directory:
         raise OutputError("is a directory", path=path, way_out="Name a file in it")
-    if path.exists() and not force:
+    if exists and not force:
         raise OutputError("exists already", path=path, way_out="Name another output, or overwrite it with --force")
-    if not path.parent.is_dir():
+    if not has_directory:
         raise OutputError(
             "cannot be written: its directory does not exist", path=path, way_out=f"Create {path.parent} first"
         )

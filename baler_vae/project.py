@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from baler_vae.errors import SourceError, UsageError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 T = TypeVar("T", bound="Settings")
 Globs = dict[str, Positive]
@@ -51,7 +52,7 @@ class ModelSettings(Settings):
     transforms: dict[str, Literal["standard", "min-max", "asinh", "quantile"]] = {}
     latents: Literal["rounded", "float64"] = "rounded"
     keep_log_variance: bool = False
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     threads: Annotated[int, Field(ge=1)] = 1
     device: str = "auto"
 
@@ -81,8 +82,8 @@ class RecipeSettings(Settings):
 class ExperimentSettings(Settings):
     """Every recipe with every kind of model and every seed; the first peak of the evaluation is followed."""
 
-    kinds: tuple[Literal["ae", "vae"], ...] = ("ae", "vae")
-    seeds: tuple[int, ...] = (1, 2, 3)
+    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1)] = ("ae", "vae")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1, 2, 3)
     recipes: Annotated[tuple[RecipeSettings, ...], Field(min_length=1)]
 
 
@@ -132,4 +133,5 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=repr(first["input"])) from error
+        found = None if first["type"] == "missing" else repr(first["input"])
+        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=found) from error

@@ -103,7 +103,7 @@ class ArchiveFile:
         expected = self.manifest.sections.get(name)
         if expected is None:
             raise CorruptArchive("is missing", path=self.path, section=name)
-        data = self._read(name, expected.n_bytes)
+        data = self._read(name, expected.n_bytes, zipfile.ZIP_STORED)
         if hashlib.sha256(data).hexdigest() != expected.sha256:
             raise CorruptArchive("the digest does not match", path=self.path, section=name)
         return data
@@ -115,11 +115,15 @@ class ArchiveFile:
         except ValueError as error:
             raise CorruptArchive(str(error), path=self.path, section=name) from error
 
-    def _read(self, name: str, limit: int) -> bytes:
+    def _read(self, name: str, limit: int, *methods: int) -> bytes:
         try:
-            if self._zip.getinfo(name).file_size > limit:
-                raise CorruptArchive(f"is larger than {limit} bytes", path=self.path, section=name)
-            return self._zip.read(name)
+            member = self._zip.getinfo(name)
+            if member.compress_type not in methods:
+                raise CorruptArchive("is not compressed as it should be", path=self.path, section=name)
+            if member.file_size > limit or member.compress_size > self.n_bytes:
+                raise CorruptArchive(f"is larger than {min(limit, self.n_bytes)} bytes", path=self.path, section=name)
+            with self._zip.open(member) as file:
+                return file.read(member.file_size)  # no more, whatever the compressed bytes hold
         except KeyError as error:
             raise CorruptArchive("is missing", path=self.path, section=name) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
@@ -132,7 +136,7 @@ class ArchiveFile:
                 path=self.path,
                 way_out="Give a file that baler-vae wrote (.bvae or .bvmodel)",
             )
-        text = self._read(MANIFEST, MANIFEST_LIMIT)
+        text = self._read(MANIFEST, MANIFEST_LIMIT, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
         try:
             content = json.loads(text.decode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError) as error:

@@ -8,6 +8,7 @@ FORMAT_VERSION = 0
 """Version 0 is not frozen: only the release that wrote such an archive promises to read it."""
 
 Count = Annotated[int, Field(ge=0)]
+Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text)$")]
 
 
 class _Entry(BaseModel):
@@ -22,7 +23,7 @@ class ColumnEntry(_Entry):
     """
 
     name: str
-    dtype: str
+    dtype: Dtype
     title: str = ""
     typename: str = ""
     implied: bool = False

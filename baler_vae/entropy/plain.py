@@ -20,6 +20,8 @@ RAW: Final[Coding] = "raw-1"
 
 _LEVEL = 12
 _ZSTD_LEVEL = 19
+_ZSTD_RATIO = 2**15
+"""At most: a block of four bytes gives 128 kB. What claims more is refused before memory is taken."""
 _NARROW = {"?": "uint16", "b": "int16", "B": "uint16"}
 """What pcodec is given for dtypes that it does not know."""
 
@@ -40,13 +42,11 @@ def decode_numbers(data: bytes, dtype: np.dtype[Any], n_rows: int) -> NDArray[np
         ValueError: the bytes are not those of such an array.
     """
     wide = np.dtype(_NARROW.get(dtype.char, dtype))
-    if n_rows == 0:
-        return np.empty(0, dtype)
-    values = np.empty(n_rows, wide)
     try:
+        values = np.empty(n_rows, wide)
         progress = standalone.simple_decompress_into(data, values)
-    except RuntimeError as error:
-        raise ValueError(f"not a pcodec stream of {wide}: {error}") from error
+    except (RuntimeError, TypeError, MemoryError) as error:
+        raise ValueError(f"not a pcodec stream of {n_rows} values of {wide}: {error}") from error
     if progress.n_processed != n_rows or not progress.finished:
         raise ValueError(f"a pcodec stream that does not hold {n_rows} values")
     return values.astype(dtype, copy=False)
@@ -82,7 +82,6 @@ def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
     Raises:
         ValueError: the bytes are not those of such an array.
     """
-    values = np.empty(n_rows, object)
     try:
         (lengths_bytes,) = struct.unpack_from("<Q", data)
         lengths = decode_numbers(data[8 : 8 + lengths_bytes], np.dtype(np.int64), n_rows).tolist()
@@ -91,9 +90,12 @@ def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
         n_bytes = zstandard.frame_content_size(frame)
         if n_bytes != (ends[-1] if ends else 0):
             raise ValueError(f"{n_bytes} bytes of text for lengths that sum to {ends[-1:]}")
+        if n_bytes > len(frame) * _ZSTD_RATIO:
+            raise ValueError(f"{n_bytes} bytes of text in {len(frame)} bytes")
         text = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
-    except (struct.error, zstandard.ZstdError) as error:
+    except (struct.error, zstandard.ZstdError, MemoryError) as error:
         raise ValueError(f"not a column of text: {error}") from error
+    values = np.empty(n_rows, object)
     for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
         values[row] = None if length < 0 else text[end - length : end].decode("utf-8", "surrogatepass")
     return values

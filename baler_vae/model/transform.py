@@ -27,8 +27,12 @@ class Transform:
             raise ValueError(f"{len(self.values)} values for {len(self.scores)} scores")
         if not (np.all(np.isfinite(self.values)) and np.all(np.isfinite(self.scores))):
             raise ValueError("a knot is not finite")
-        if np.any(np.diff(self.values) < 0) or np.any(np.diff(self.scores) <= 0):
-            raise ValueError("the knots do not rise")
+        with np.errstate(over="ignore"):
+            rises, widths = np.diff(self.values), np.diff(self.scores)
+            if np.any(rises < 0) or np.any(widths <= 0):
+                raise ValueError("the knots do not rise")
+            if not np.all(np.isfinite(rises / widths)):
+                raise ValueError("the slope between two knots is not finite")
 
     def forward(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
         """The scores of values, float32, same shape. A value on a plateau gets the score in its middle."""

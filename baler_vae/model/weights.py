@@ -30,7 +30,7 @@ def round_weights(network: Network, bits: int) -> Network:
         largest = float(np.abs(layer.weights).max(initial=0.0))
         n_levels = min(2 ** (bits - 1) - 1, 2**_SUM_BITS // (layer.weights.shape[1] + 1))
         step = 2.0 ** math.ceil(math.log2(largest / n_levels)) if largest else 1.0
-        weights = np.rint(layer.weights / step) * step + 0.0  # no negative zeros
+        weights = np.rint(layer.weights.astype(np.float64) / step) * step + 0.0  # no negative zeros
         layers.append(Dense(weights.astype(np.float32), layer.bias))
     return tuple(layers)
 
@@ -71,8 +71,13 @@ def decode_network(parts: list[bytes]) -> Network:
         if layers and len(layers[-1].bias) != n_inputs:
             raise ValueError(f"layer {i // 3} takes {n_inputs} inputs after a layer of {len(layers[-1].bias)}")
         levels = decode_numbers(parts[i + 1], _INT64, n_outputs * n_inputs).astype(np.float64)
-        weights = np.ldexp(levels, exponent).astype(np.float32).reshape(n_outputs, n_inputs)
-        layers.append(Dense(weights, decode_raw(parts[i + 2], _FLOAT32, n_outputs).astype(np.float32)))
+        with np.errstate(over="ignore"):
+            exact = np.ldexp(levels, exponent)
+            weights = exact.astype(np.float32)
+        if not np.all(np.isfinite(weights) & (weights == exact)):
+            raise ValueError(f"the weights of layer {i // 3} are not float32 numbers")
+        bias = decode_raw(parts[i + 2], _FLOAT32, n_outputs).astype(np.float32)
+        layers.append(Dense(weights.reshape(n_outputs, n_inputs), bias))
     check_exact(tuple(layers))
     return tuple(layers)
 
@@ -117,11 +122,11 @@ def decode_decoder(parts: list[bytes]) -> Decoder:
 
 
 def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind, int]]]:
-    header: Any = json.loads(part.decode("utf-8", "surrogatepass"))
     try:
+        header: Any = json.loads(part.decode("utf-8", "surrogatepass"))
         columns = tuple(str(name) for name in header["columns"])
         transforms = [(kind, int(n_knots)) for kind, n_knots in header["transforms"]]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"the header of a decoder is damaged: {error}") from error
     if len(columns) != len(transforms) or not columns:
         raise ValueError(f"{len(transforms)} transforms for {len(columns)} columns")
@@ -146,4 +151,7 @@ def decode_encoder(parts: list[bytes]) -> Encoder:
         (n_latents,) = struct.unpack("<I", parts[0])
     except (IndexError, struct.error) as error:
         raise ValueError(f"the number of latents is damaged: {error}") from error
-    return Encoder(n_latents, decode_network(parts[1:]))
+    network = decode_network(parts[1:])
+    if len(network[-1].bias) not in (n_latents, 2 * n_latents):
+        raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_latents} latents")
+    return Encoder(n_latents, network)

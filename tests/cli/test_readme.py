@@ -33,6 +33,9 @@ def test_the_tour_runs(tmp_path):
     assert {"jets.bvae", "restored.root", "jets.bvmodel", "again.bvae"} <= {p.name for p in tmp_path.iterdir()}
     assert (tmp_path / "report/report.html").exists()
     assert (tmp_path / "tour/output/report.html").exists()
+    snippet = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    subprocess.run([sys.executable, "-c", snippet[1]], cwd=tmp_path, check=True, timeout=300)
+    assert (tmp_path / "mine.parquet").exists()
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
