@@ -45,7 +45,7 @@ def decode_numbers(data: bytes, dtype: np.dtype[Any], n_rows: int) -> NDArray[np
     try:
         values = np.empty(n_rows, wide)
         progress = standalone.simple_decompress_into(data, values)
-    except (RuntimeError, TypeError, MemoryError) as error:
+    except (RuntimeError, TypeError, ValueError, MemoryError) as error:
         raise ValueError(f"not a pcodec stream of {n_rows} values of {wide}: {error}") from error
     if progress.n_processed != n_rows or not progress.finished:
         raise ValueError(f"a pcodec stream that does not hold {n_rows} values")

@@ -44,7 +44,8 @@ def apply_network(network: Network, inputs: NDArray[np.float32]) -> NDArray[np.f
     """
     outputs = np.empty((len(inputs), len(network[-1].bias)), np.float32)
     weights = [layer.weights.T.astype(np.float64) for layer in network]
-    biases = [layer.bias.astype(np.float64) / _UNIT for layer in network]
+    # Plus zero: the sign of a zero sum, which libraries choose, never reaches the outputs.
+    biases = [layer.bias.astype(np.float64) / _UNIT + 0.0 for layer in network]
 
     def apply_to(start: int) -> None:
         x = _activations(inputs[start : start + _CHUNK_ROWS].astype(np.float64) / _UNIT)

@@ -41,10 +41,10 @@ class Transform:
             return np.full(x.shape, self.scores[0], np.float32)
         first = np.searchsorted(self.values, x, side="left")
         last = np.searchsorted(self.values, x, side="right") - 1
-        segment = np.clip(first - 1, 0, len(self.values) - 2)
+        below = np.maximum(first - 1, 0)
         width = np.diff(self.values)
         slope = np.divide(np.diff(self.scores), width, out=np.zeros_like(width), where=width > 0)
-        score = self.scores[segment] + (x - self.values[segment]) * slope[segment]
+        score = self.scores[below] + (x - self.values[below]) * slope[np.minimum(below, len(slope) - 1)]
         on_knot = first <= last
         middle = (self.scores[np.minimum(first, len(self.scores) - 1)] + self.scores[last]) / 2
         return np.where(on_knot, middle, score).astype(np.float32)

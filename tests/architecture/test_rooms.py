@@ -72,6 +72,14 @@ def test_a_room_imports_from_lower_floors_only(path):
             assert top in packages | {"numpy"}, f"{room_of(path)} imports {name}"
 
 
+def test_only_front_doors_import_by_name():
+    """Modules of the package may be found by name, where that keeps imports light; packages of others never are."""
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+                assert room_of(path) in {"__init__", "io"}, f"{path}: {ast.unparse(node)}"
+
+
 def test_every_room_has_its_floor():
     assert {room_of(path) for path in MODULES} == set(ROOMS)
 

@@ -1,10 +1,11 @@
 """Sections in, sections out, and files that cannot be trusted."""
 
 import json
+import tracemalloc
 import zipfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae.archive.container import MANIFEST, ArchiveFile, pack_parts, part_sizes, unpack_parts, writing_archive
@@ -47,6 +48,18 @@ def write(path, manifest=MINIMAL, sections=SECTIONS, **options):
 def read(path):
     with ArchiveFile(path) as archive:
         return archive.manifest, {name: archive.section(name) for name in archive.manifest.sections}
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.dictionaries(st.from_regex(r"(model|encoder|groups/[0-9])/[0-9]+", fullmatch=True), st.binary(max_size=99)))
+def test_any_sections_come_back(tmp_path_factory, sections):
+    path = tmp_path_factory.mktemp("archive") / "a.bvae"
+    write(path, sections=sections)
+    manifest, found = read(path)
+    assert found == sections
+    assert {name: entry.n_bytes for name, entry in manifest.sections.items()} == dict(
+        zip(sections, map(len, sections.values()), strict=True)
+    )
 
 
 def test_what_was_written_comes_back(path):
@@ -109,6 +122,23 @@ def test_no_flipped_byte_changes_what_is_read(path):
     assert n_refused > 1.5 * len(data)
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=8), st.integers(0, 8)), max_size=4))
+def test_no_patch_changes_what_is_read(tmp_path_factory, patches):
+    path = tmp_path_factory.mktemp("archive") / "a.bvae"
+    write(path)
+    expected = read(path)
+    data = path.read_bytes()
+    for where, new, n_replaced in patches:
+        place = int(where * len(data))
+        data = data[:place] + new + data[place + n_replaced :]
+    path.write_bytes(data)
+    try:
+        assert read(path) == expected
+    except ArchiveError:
+        assert patches
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"\0" * 5000])
 def test_foreign_files(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
@@ -121,14 +151,19 @@ def test_a_foreign_zip_a_folder_and_a_missing_file(tmp_path):
         foreign.writestr("hello.txt", "hello")
     with pytest.raises(ArchiveError, match="ZIP file but not an archive"):
         ArchiveFile(tmp_path / "x.zip")
+    for content, words in (("{}", "not an archive"), ("[]", "not an archive"), ("{", "JSON"), ("[" * 99_999, "JSON")):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as foreign:
+            foreign.writestr(MANIFEST, content)
+        with pytest.raises(ArchiveError, match=words):
+            ArchiveFile(tmp_path / "x.zip")
     with pytest.raises(SourceError, match="directory"):
         ArchiveFile(tmp_path)
     with pytest.raises(SourceError, match="no such file"):
         ArchiveFile(tmp_path / "none")
 
 
-def rewrite(path, change, extra=()):
-    """Writes the archive again with a changed manifest, its digests untouched."""
+def rewrite(path, change=lambda _: None, extra=(), methods=None):
+    """Writes the archive again with a changed manifest and other methods of compression, its digests untouched."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     manifest = json.loads(members[MANIFEST])
@@ -136,7 +171,7 @@ def rewrite(path, change, extra=()):
     members[MANIFEST] = json.dumps(manifest).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in [*members.items(), *extra]:
-            archive.writestr(name, data)
+            archive.writestr(name, data, (methods or {}).get(name, zipfile.ZIP_STORED))
 
 
 def test_another_version_is_named(path):
@@ -150,6 +185,12 @@ def test_another_version_is_named(path):
     [
         (lambda m: m.update(surprise=1), "surprise"),
         (lambda m: m.pop("order"), "order"),
+        (lambda m: m.update(kind="model"), "kind"),
+        (lambda m: m["groups"][0]["columns"][0].update(dtype="complex128"), "groups.0.columns.0.dtype"),
+        (lambda m: m["groups"][0]["columns"][0].update(dtype="int32\n"), "groups.0.columns.0.dtype"),
+        (lambda m: m["groups"][0]["columns"][0].pop("bound"), "groups.0.columns.0.bound"),
+        (lambda m: m["groups"][0].update(latents={"coding": "x", "n_latents": -1}), "groups.0.latents.n_latents"),
+        (lambda m: m["origin"].update(shape=[2, -3]), "origin.shape.1"),
         (lambda m: m["row_groups"][0].__setitem__(0, -1), "row_groups.0.0"),
         (lambda m: m["sections"]["model/0"].update(n_bytes=-5), "n_bytes"),
         (lambda m: m["sections"]["model/0"].update(n_bytes=10), "larger than 10 bytes"),
@@ -167,9 +208,58 @@ def test_manifests_that_lie(path, change, words):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", ["extra", "model/0", "../../etc/x"])
 def test_members_that_nobody_listed(path, name):
-    rewrite(path, lambda _: None, extra=[(name, b"x")])
+    rewrite(path, extra=[(name, b"x")])
     with pytest.raises(CorruptArchive, match="not those that the manifest lists"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("model/0", zipfile.ZIP_DEFLATED),
+        ("model/0", zipfile.ZIP_BZIP2),
+        ("groups/0/1", zipfile.ZIP_LZMA),
+        (MANIFEST, zipfile.ZIP_BZIP2),
+        (MANIFEST, zipfile.ZIP_LZMA),
+    ],
+)
+def test_members_that_are_compressed_otherwise(path, name, method):
+    rewrite(path, methods={name: method})
+    with pytest.raises(CorruptArchive, match=f"section {name}: is not compressed as it should be"):
+        read(path)
+
+
+def refused_in_little_memory(path, words):
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptArchive, match=words):
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_manifest_that_unpacks_to_more_than_it_says(path):
+    size, said = 32 << 20, 64 << 10
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, b"0" * size)
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), said.to_bytes(4, "little")))
+    refused_in_little_memory(path, "Bad CRC-32")
+
+
+def test_a_section_that_claims_more_bytes_than_the_file_has(path):
+    size, said = len(SECTIONS["model/0"]), 2**32 - 2
+    rewrite(path, lambda m: m["sections"]["model/0"].update(n_bytes=said))
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), said.to_bytes(4, "little")))
+    refused_in_little_memory(path, "model/0: is larger than")
+
+
+def test_a_manifest_that_claims_to_be_endless(path):
+    size, said = 12_345, 2**32 - 2
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, b" " * size)
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), said.to_bytes(4, "little")))
+    refused_in_little_memory(path, f"{MANIFEST}: is larger than")
 
 
 def test_a_section_that_is_not_there(path):
@@ -177,6 +267,7 @@ def test_a_section_that_is_not_there(path):
         archive.section("model/7")
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=20), max_size=6))
 def test_parts_come_back(parts):
     packed = pack_parts(parts)
@@ -184,8 +275,11 @@ def test_parts_come_back(parts):
     assert part_sizes(packed) == tuple(map(len, parts))
 
 
-@given(st.binary(max_size=60))
-def test_bytes_that_are_no_parts(data):
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.binary(max_size=60) | st.tuples(st.lists(st.binary(max_size=5), max_size=5), st.binary(max_size=3)))
+def test_bytes_that_are_no_parts(drawn):
+    data = drawn if isinstance(drawn, bytes) else pack_parts(drawn[0]) + drawn[1]
+
     try:
         parts = unpack_parts(data)
     except ValueError:

@@ -1,5 +1,6 @@
 """Schemas, batches, bounds."""
 
+from fnmatch import fnmatchcase
 from itertools import pairwise
 
 import numpy as np
@@ -8,9 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae.errors import UsageError
-from baler_vae.table.bounds import BoundRule, assign_bounds, parse_bound
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
-from baler_vae.table.table import Table, concatenate, empty_batch, row_groups, slice_events
+from baler_vae.table.bounds import BOUNDS, BoundRule, assign_bounds, parse_bound
+from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema, common_prefix, match_columns, several
+from baler_vae.table.table import (
+    Table,
+    concatenate,
+    counts_of,
+    empty_batch,
+    offsets_from_counts,
+    row_groups,
+    slice_events,
+)
 
 I4, F4 = np.dtype(np.int32), np.dtype(np.float32)
 EVENTS = Group("events", (Column("met", F4), Column("nJet", I4), Column("nMuon", I4)))
@@ -34,7 +43,8 @@ def batch_of(n_jets, n_muons):
 
 
 def same(a, b):
-    return all(np.array_equal(x[name], y[name]) for x, y in zip(a, b, strict=True) for name in x.group.names)
+    pairs = [(x[name], y[name]) for x, y in zip(a, b, strict=True) for name in x.group.names]
+    return all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs)
 
 
 counts = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=25)
@@ -55,6 +65,81 @@ def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit):
     for group in groups[:-1]:
         assert max(table.n_rows for table in group) >= limit
         assert max(table.n_rows for table in slice_events(group, 0, group[0].n_rows - 1)) < limit
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(counts, st.data())
+def test_slices_hold_their_events(events, data):
+    batch = batch_of([n for n, _ in events], [n for _, n in events])
+    start = data.draw(st.integers(0, len(events)))
+    stop = data.draw(st.integers(start, len(events)))
+    found = slice_events(batch, start, stop)
+    offsets = offsets_from_counts(counts_of(batch, JETS))
+    assert offsets.tolist() == [sum(n for n, _ in events[:i]) for i in range(len(events) + 1)]
+    assert found[0]["met"].tolist() == list(range(start, stop))
+    assert found[1]["Jet_id"].tolist() == list(range(offsets[start], offsets[stop]))
+    assert found[2].n_rows == sum(n for _, n in events[start:stop])
+    edges = [slice_events(batch, 0, start), found, slice_events(batch, stop, len(events))]
+    assert same(concatenate(edges, SCHEMA), batch)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i4", "u4", "i8", "u8"])
+def test_counters_of_any_width_add_up(dtype):
+    counter = Column("n", np.dtype(dtype))
+    group = Group("x", (Column("x", F4),), "n")
+    schema = Schema((Group("events", (counter,)), group), ("n", "x"), Origin("root"))
+    counted = Table(schema.events, {"n": np.full(9, 100, dtype)})
+    batch = (counted, Table(group, {"x": np.arange(900, dtype=F4)}))
+    assert slice_events(batch, 7, 9)[1]["x"].tolist() == list(range(700, 900))
+    assert [part[1].n_rows for part in row_groups([batch], schema, 350)] == [400, 400, 100]
+    with pytest.raises(ValueError, match="not jagged"):
+        counts_of(batch, schema.events)
+
+
+PATTERNS = ("*", "met", "n*", "Jet_*", "*_pt", "Muon_pt", "[Jn]*", "nMuon")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))
+def test_a_selection_is_what_matches_and_its_counters(patterns):
+    chosen = SCHEMA.select(patterns)
+    matched = {name for name in ORDER for pattern in patterns if fnmatchcase(name, pattern)}
+    counters = {group.counter for group in SCHEMA.groups[1:] if matched & set(group.names)}
+    assert chosen.order == tuple(name for name in ORDER if name in matched | counters)
+    assert [column.name for column in chosen.columns] == list(chosen.order)
+    for group in chosen.groups:
+        (whole,) = (other for other in SCHEMA.groups if other.name == group.name)
+        assert group.columns == tuple(column for column in whole.columns if column.name in matched | counters)
+        assert group.counter == whole.counter
+    assert chosen.select(chosen.order) == chosen
+    assert chosen.is_jagged == (len(chosen.groups) > 1)
+
+
+def test_a_name_with_wildcards_matches_itself():
+    names = ["x[0]", "x*", "x0", "X0"]
+    assert "x[0]" in match_columns("x[0]", names)
+    assert match_columns("x[[]0]", names) == ["x[0]"]
+    assert match_columns("?0", names) == ["x0", "X0"]
+    assert several("x*") == ("x*",)
+    assert several(names) == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("Jet_pt", "Jet"),
+        ("Jet_btag_score", "Jet"),
+        ("jets.fCoordinates.fX", "jets"),
+        ("_Jet_pt", "_Jet"),
+        ("a/b/c_d", "a/b"),
+        ("met", "met"),
+        ("met_", "met_"),
+        ("__", "__"),
+        ("", ""),
+    ],
+)
+def test_prefixes_point_to_collections(name, prefix):
+    assert common_prefix(name) == prefix
 
 
 def test_select_keeps_counters_and_order():
@@ -110,6 +195,22 @@ def test_bounds_are_read():
     for text in ("", "=exact", "exact=", "bits", "x=loose", "FREE"):
         with pytest.raises(UsageError, match="not a bound"):
             parse_bound(text)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text(min_size=1).filter(lambda glob: glob.strip() == glob), st.sampled_from(BOUNDS))
+def test_any_glob_can_have_any_bound(glob, bound):
+    assert parse_bound(f"{glob}={bound}") == BoundRule(bound, glob)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from((None, *PATTERNS[:-1])), st.sampled_from(BOUNDS)), max_size=5))
+def test_the_last_bound_that_matches_decides(rules):
+    bounds = assign_bounds(SCHEMA, [BoundRule(bound, pattern) for pattern, bound in rules])
+    assert tuple(bounds) == ORDER
+    for column in SCHEMA.columns:
+        asked = ["free", *(bound for pattern, bound in rules if pattern is None or fnmatchcase(column.name, pattern))]
+        assert bounds[column.name] == (asked[-1] if column.is_float else "exact")
 
 
 def test_bounds_are_assigned():

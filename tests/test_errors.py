@@ -1,0 +1,83 @@
+"""Errors tell what happened, where, and the way out."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baler_vae import errors
+from baler_vae.errors import ArchiveError, BalerError, MissingExtra, SourceError, nearest
+
+KINDS = {
+    kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BalerError)
+}
+STATUSES = {
+    "BalerError": 1,
+    "UsageError": 2,
+    "SourceError": 3,
+    "BoundBroken": 4,
+    "ArchiveError": 5,
+    "TruncatedArchive": 5,
+    "CorruptArchive": 5,
+    "UnsupportedVersion": 5,
+    "MissingExtra": 6,
+    "ToleranceFailed": 7,
+    "OutputError": 8,
+}
+
+
+def test_the_text_says_where_what_and_the_way_out():
+    error = SourceError("is short", path="a.root", column="pt", rows="row 7", found=1, expected=2, way_out="Copy it")
+    assert str(error) == "a.root, column 'pt', row 7: is short (found 1, expected 2). Copy it"
+    assert str(BalerError("plain")) == "plain"
+    assert str(ArchiveError("is missing", section="model/0")) == "section model/0: is missing"
+
+
+def test_falsy_facts_are_facts():
+    assert str(BalerError("is odd", found=0, expected=False)) == "is odd (found 0, expected False)"
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(words, st.fixed_dictionaries({}, optional=dict.fromkeys(("path", "section", "rows", "way_out"), words)))
+def test_everything_that_is_known_is_told(what, known):
+    error = BalerError(what, **known)
+    assert all(text in str(error) for text in (what, *known.values()))
+    assert {name: getattr(error, name) for name in known} == known
+
+
+def test_a_path_is_kept_as_text():
+    assert BalerError("x", path=Path("a") / "b.root").path == str(Path("a") / "b.root")
+
+
+def test_exit_statuses_tell_remedies_apart():
+    assert {name: kind.exit_status for name, kind in KINDS.items()} == STATUSES
+    assert all(issubclass(kind, ArchiveError) for kind in KINDS.values() if kind.exit_status == 5)
+
+
+def test_a_missing_extra_says_how_to_install_it():
+    error = MissingExtra("fitting", "train", "torch")
+    assert str(error).startswith("fitting needs the package 'torch'")
+    assert str(error).endswith("pip install 'baler-vae[train]'")
+    assert error.extra == "train"
+
+
+def test_nearest_names():
+    assert nearest("Jet_px", ["Jet_pt", "Jet_eta", "event"]).startswith("the nearest names are 'Jet_pt'")
+    assert nearest("zzz", ["a", "b"]) == "there are 'a', 'b'"
+    assert nearest("zzz", map(str, range(12))).endswith("'11'")
+    assert nearest("zzz", map(str, range(20))).endswith("'11' and 8 more")
+    assert nearest("x", []) == "there are none"
+
+
+@pytest.mark.parametrize("n_names", [1, 5, 12, 13, 1000])
+def test_a_phrase_of_names_stays_short(n_names):
+    names = [f"column_{i:04}" for i in range(n_names)]
+    for asked in ("column_00", "@"):
+        quoted = re.findall(r"'([^']*)'", nearest(asked, names))
+        assert 1 <= len(quoted) <= 12
+        assert set(quoted) <= set(names)
