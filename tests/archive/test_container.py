@@ -73,6 +73,17 @@ def test_same_sections_same_bytes(path, tmp_path):
     assert (tmp_path / "b.bvae").read_bytes() == path.read_bytes()
 
 
+def test_members_are_as_the_format_says(path):
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        text = archive.read(MANIFEST).decode()
+    assert [member.filename for member in members] == [*SECTIONS, MANIFEST]
+    assert [member.compress_type for member in members] == [zipfile.ZIP_STORED] * 3 + [zipfile.ZIP_DEFLATED]
+    assert {member.date_time for member in members} == {(1980, 1, 1, 0, 0, 0)}
+    assert {(member.create_system, member.external_attr >> 16) for member in members} == {(3, 0o644)}
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def test_a_failed_writer_leaves_nothing(tmp_path):
     def fail():
         with writing_archive(tmp_path / "a.bvae") as archive:
@@ -287,7 +298,9 @@ def test_bytes_that_are_no_parts(drawn):
     assert pack_parts(parts) == data
 
 
-@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x01\0\0\0" + b"\xff" * 8, b"\x02\0\0\0" + b"\0" * 12])
+@pytest.mark.parametrize(
+    "data", [b"\xff\xff\xff\xff", b"\x01\0\0\0" + b"\xff" * 8, b"\x02\0\0\0" + b"\0" * 12, b"", b"\0\0\0"]
+)
 def test_hostile_indices(data):
     with pytest.raises(ValueError, match=r"index|fill"):
         unpack_parts(data)

@@ -23,7 +23,11 @@ from baler_vae.model.weights import (
     round_weights,
 )
 
-WEIGHTS = st.one_of(st.floats(-(2.0**60), 2.0**60, width=32), st.floats(-(2.0**-120), 2.0**-120, width=32))
+WEIGHTS = st.one_of(
+    st.floats(-(2.0**60), 2.0**60, width=32),
+    st.floats(-(2.0**-120), 2.0**-120, width=32),
+    st.floats(-(2.0**-145), 2.0**-145, width=32),
+)
 
 
 def same_network(a, b):

@@ -51,7 +51,7 @@ counts = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=25)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(counts, st.lists(st.integers(0, 25), max_size=4), st.integers(1, 12))
+@given(counts, st.lists(st.integers(0, 25), max_size=25), st.integers(1, 12))
 def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit):
     whole = batch_of([n for n, _ in events], [n for _, n in events])
     edges = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
@@ -179,6 +179,12 @@ def test_schemas_that_do_not_hang_together(groups, order):
 def test_tables_hold_what_their_group_says(arrays):
     with pytest.raises(ValueError, match=r"column|shapes"):
         Table(MUONS, arrays)
+
+
+def test_row_groups_of_many_small_batches():
+    one = batch_of([3], [0])
+    found = list(row_groups([one] * 9, SCHEMA, 10))
+    assert [[table.n_rows for table in batch] for batch in found] == [[4, 12, 0], [4, 12, 0], [1, 3, 0]]
 
 
 def test_empty_batches():
