@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from baler_vae.errors import BalerError, OutputError, SourceError
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Schema, matches
 from baler_vae.table.table import Batch
 
 
@@ -34,7 +33,7 @@ class Source:
         refused = [
             f"{name} ({why})"
             for name, why in self.unsupported.items()
-            if not patterns or any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+            if not patterns or any(matches(name, pattern) for pattern in patterns)
         ]
         if refused:
             more = f" and {len(refused) - 8} more" if len(refused) > 8 else ""

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from baler_vae.model.transform import Transform, TransformKind
 from baler_vae.model.weights import round_weights
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
+from baler_vae.table.schema import matches
 
 _ENCODER_BITS = 16
 _FINEST_BITS = 18
@@ -87,15 +87,10 @@ def _column_weights(names: Sequence[str], settings: ModelSettings) -> NDArray[np
     weights = np.ones(len(names), np.float32)
     for pattern, weight in settings.weights.items():
         for j, name in enumerate(names):
-            if _matches(name, pattern):
+            if matches(name, pattern):
                 weights[j] = weight
     weights /= weights.mean()
     return weights
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Whether a glob matches a name; a name always matches itself, whatever characters it has."""
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _choose_transforms(
@@ -107,7 +102,7 @@ def _choose_transforms(
     value's rank, which has the same scale for every column and every transform.
     """
     fixed: dict[str, TransformKind] = {
-        name: kind for pattern, kind in settings.transforms.items() for name in columns if _matches(name, pattern)
+        name: kind for pattern, kind in settings.transforms.items() for name in columns if matches(name, pattern)
     }
     if settings.transform != "auto":
         fixed = {name: fixed.get(name, settings.transform) for name in columns}

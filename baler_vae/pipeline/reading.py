@@ -1,7 +1,6 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,7 @@ from baler_vae.model.weights import decode_decoder
 from baler_vae.pipeline.groups import decode_column, decode_free_columns, decode_latents, n_latent_parts
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import model_name, schema_of, section_name
-from baler_vae.table.schema import TEXT, Group, Schema, several
+from baler_vae.table.schema import TEXT, Group, Schema, matches, several
 from baler_vae.table.table import Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
 Library = Literal["ak", "np", "pd"]
@@ -70,7 +69,7 @@ class Archive:
 
     def keys(self, filter_name: str = "*") -> list[str]:
         """The names of the columns that match a glob, in the order of the source."""
-        return [name for name in self.schema.order if name == filter_name or fnmatchcase(name, filter_name)]
+        return [name for name in self.schema.order if matches(name, filter_name)]
 
     def arrays(
         self,

@@ -146,13 +146,18 @@ class Schema:
         return replace(self, groups=(events, *kept), order=tuple(name for name in self.order if name in names))
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Whether a glob matches a name, case-sensitively; a name always matches itself, whatever characters it has."""
+    return name == pattern or fnmatchcase(name, pattern)
+
+
 def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
-    """The names that a glob matches, case-sensitively; a name always matches itself, whatever characters it has.
+    """The names that a glob matches.
 
     Raises:
         UsageError: it matches none.
     """
-    matched = [name for name in names if name == pattern or fnmatchcase(name, pattern)]
+    matched = [name for name in names if matches(name, pattern)]
     if not matched:
         raise UsageError(f"no column matches {pattern!r}: {nearest(pattern, names)}", column=pattern)
     return matched
