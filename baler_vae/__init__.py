@@ -1,6 +1,6 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
-The verbs are `fit`, `compress`, `decompress`, `open` and `evaluate`; each does what the command of the same name does.
+The verbs are `fit`, `compress`, `decompress`, `open`, `evaluate` and `verify`; each does what the command of the same name does.
 What they need is imported when one is first used.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from baler_vae.pipeline.evaluate import evaluate
     from baler_vae.pipeline.fit import fit
     from baler_vae.pipeline.reading import open
+    from baler_vae.pipeline.verify import verify
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate",
     "fit",
     "open",
+    "verify",
 ]
 
 _HOMES = {
@@ -55,6 +57,7 @@ _HOMES = {
     "evaluate": "baler_vae.pipeline.evaluate",
     "fit": "baler_vae.pipeline.fit",
     "open": "baler_vae.pipeline.reading",
+    "verify": "baler_vae.pipeline.verify",
 }
 
 

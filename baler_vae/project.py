@@ -34,7 +34,7 @@ class ModelSettings(Settings):
     wants the same cores.
     """
 
-    kind: Literal["ae", "vae"] = "vae"
+    kind: Literal["independent", "ae", "vae"] = "vae"
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (200, 100, 50)
     epochs: Annotated[int, Field(ge=1)] | None = None
@@ -97,7 +97,7 @@ class Project(Settings):
     input: str
     output: str = "output"
     columns: tuple[str, ...] = ()
-    bound: tuple[str, ...] = ("free",)
+    bound: tuple[str, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     experiment: ExperimentSettings | None = None

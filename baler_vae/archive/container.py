@@ -27,8 +27,9 @@ _ZIP_END = b"PK\x05\x06"
 class ArchiveWriter:
     """An archive that is being written: sections as they come, then the manifest."""
 
-    def __init__(self, file: zipfile.ZipFile) -> None:
-        self._zip = file
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip = zipfile.ZipFile(path, "w", allowZip64=True)
         self._entries: dict[str, SectionEntry] = {}
 
     def add(self, name: str, data: bytes) -> None:
@@ -41,6 +42,7 @@ class ArchiveWriter:
         complete = manifest.model_copy(update={"sections": self._entries})
         text = json.dumps(complete.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         self._zip.writestr(_member(MANIFEST, zipfile.ZIP_DEFLATED), text.encode("utf-8", "surrogatepass"))
+        self._zip.close()
 
 
 @contextmanager
@@ -50,8 +52,8 @@ def writing_archive(path: str | Path, *, force: bool = False) -> Iterator[Archiv
     Raises:
         OutputError: the file exists and `force` is false, or it cannot be written.
     """
-    with replacing(path, force=force) as part, zipfile.ZipFile(part, "w", allowZip64=True) as file:
-        yield ArchiveWriter(file)
+    with replacing(path, force=force) as part:
+        yield ArchiveWriter(part)
 
 
 def _member(name: str, method: int) -> zipfile.ZipInfo:
@@ -107,6 +109,10 @@ class ArchiveFile:
         if hashlib.sha256(data).hexdigest() != expected.sha256:
             raise CorruptArchive("the digest does not match", path=self.path, section=name)
         return data
+
+    def check_all(self) -> None:
+        for name in self.manifest.sections:
+            self.section(name)
 
     def parts(self, name: str) -> list[bytes]:
         """The parts that `pack_parts` put in a section."""

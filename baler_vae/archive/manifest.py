@@ -15,10 +15,18 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class GridEntry(_Entry):
+    """A grid: its kind, and the numbers that this kind needs."""
+
+    kind: str
+    parameters: dict[str, int | float] = {}
+
+
 class ColumnEntry(_Entry):
     """One column: what it is called, what it holds, which bound it was kept under, and the coding of its bytes.
 
-    `coding` is None where the group's model serves the column. `original_bytes` is what its values take uncompressed in
+    `coding` is None where the value is what the group's decoder gives. `grid` gives codes their meaning, `predicted`
+    tells whether they are differences from the decoder's. `original_bytes` is what the values take uncompressed in
     their own dtype (UTF-8 for text).
     """
 
@@ -29,14 +37,15 @@ class ColumnEntry(_Entry):
     implied: bool = False
     bound: str
     coding: str | None
+    grid: GridEntry | None = None
+    predicted: bool = False
     original_bytes: Count = 0
 
 
 class LatentsEntry(_Entry):
-    """How the latents of a group are stored: one coding, and a step per latent for rounded ones."""
+    """How the latents of a group are stored: a coding for each, and a step for each that is rounded."""
 
-    coding: str
-    n_latents: Count
+    codings: tuple[str, ...]
     steps: tuple[float, ...] = ()
     keeps_log_variance: bool = False
 
@@ -74,7 +83,7 @@ class Manifest(_Entry):
     """
 
     format: Literal["baler-vae"] = "baler-vae"
-    version: int = FORMAT_VERSION
+    version: Annotated[int, Field(strict=True)] = FORMAT_VERSION
     kind: Literal["archive", "codec"]
     writer: str
     origin: OriginEntry

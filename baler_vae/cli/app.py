@@ -22,10 +22,20 @@ app = typer.Typer(
 Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events.")]
 ArchivePath = Annotated[Path, typer.Argument(help="Archive to read (.bvae).")]
 Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
-Model = Annotated[Literal["ae", "vae"] | None, typer.Option("--model", help="Autoencoder or variational one.")]
+Model = Annotated[
+    Literal["independent", "ae", "vae"] | None,
+    typer.Option("--model", help="Each column by itself, an autoencoder, or a variational one (the default)."),
+]
 Latent = Annotated[int | None, typer.Option("--latent", min=1, help="Latents per row; default half of the columns.")]
 Weights = Annotated[list[str] | None, typer.Option("--weight", help="GLOB=W: weight of columns; repeatable.")]
-Bounds = Annotated[list[str] | None, typer.Option("--bound", help="free, exact, or GLOB=BOUND; repeatable.")]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bound",
+        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for all float columns or as GLOB=BOUND; "
+        "repeatable; default bits:12 with a floor.",
+    ),
+]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs of training; default by rows.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
@@ -120,6 +130,9 @@ def compress(
     device: Device = None,
     codec: Annotated[Path | None, typer.Option("--codec", help="Use a stored codec instead of fitting one.")] = None,
     project: ProjectPath = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
+    ] = False,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
@@ -135,10 +148,8 @@ def compress(
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
-    if codec is None and project is None:
-        _note_defaults(model, bound)
     with progress_bar(shown=not no_progress) as progress:
-        info = compress_file(input, output, force=force, progress=progress, **request)
+        info = compress_file(input, output, verify=not no_verify, force=force, progress=progress, **request)
     _show_info(info, json)
 
 
@@ -183,6 +194,34 @@ def evaluate(
             evaluation, output, title=Path(restored).name, subtitle=f"{restored} against {original}", force=force
         ):
             note(line) if json else say(line)
+
+
+@app.command()
+def verify(
+    archive: ArchivePath,
+    against: Annotated[
+        str | None, typer.Option("--against", help="The original: compare every value with its bound.")
+    ] = None,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+) -> None:
+    """Check every digest and decode every row; with the original, compare every value with its bound."""
+    from dataclasses import asdict
+
+    from baler_vae.cli.tables import verification_table
+    from baler_vae.pipeline.verify import check_broken
+    from baler_vae.pipeline.verify import verify as verify_file
+
+    with progress_bar(shown=not no_progress) as progress:
+        done = verify_file(archive, against=against, progress=progress)
+    if json:
+        say_json(asdict(done))
+    else:
+        rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
+        if done.columns:
+            say(verification_table(done))
+        say(f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded")
+    check_broken(done.columns, str(archive))
 
 
 @app.command()
@@ -240,13 +279,6 @@ def _request(
     if bound:
         base["bound"] = bound
     return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
-
-
-def _note_defaults(model: str | None, bound: list[str] | None) -> None:
-    assumed = [text for given, text in ((model, "--model vae"), (bound, "--bound free")) if not given]
-    meaning = "" if bound else ": under `free` a value comes back as the latents give it, without a bound"
-    if assumed:
-        note(f"Using {' '.join(assumed)}{meaning}.")
 
 
 def _model_options(

@@ -29,11 +29,12 @@ input = {input_spec}
 output = "output"
 # The columns to keep, by name or glob; all of them when empty.
 columns = {columns}
-# "free" keeps latents only; "GLOB=exact" keeps the bits of float columns. Integers are always exact.
-bound = ["free"]
+# What is promised of every value, such as "bits:10", "Jet_phi=abs:1e-4", "Jet_eta=exact"; "free" promises nothing. Float
+# columns that none of these names get "bits:12" with a floor; integers, flags and text are exact.
+bound = []
 
 [model]
-kind = "vae" # or "ae"
+kind = "vae" # or "ae", or "independent": no network
 # latent = 4 # latents per row; half of the float columns by default
 # seed = 0
 

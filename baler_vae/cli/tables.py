@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from baler_vae.pipeline.experiment import Run, Spread, spread
+from baler_vae.pipeline.verify import Verification
 
 
 def bytes_text(n_bytes: float) -> str:
@@ -34,7 +35,8 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
     parts = Table("part", "bytes", "share", box=SIMPLE_HEAD, pad_edge=False)
     for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
         parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
-    columns = Table("column", "group", "dtype", "bound", "original bytes", "bytes", box=SIMPLE_HEAD, pad_edge=False)
+    headings = ("column", "group", "dtype", "bound", "kept as", "original bytes", "bytes")
+    columns = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
     for name in ("original bytes", "bytes"):
         next(column for column in columns.columns if column.header == name).justify = "right"
     for column in info["columns"]:
@@ -44,11 +46,41 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
             Text(column["group"]),
             column["dtype"],
             column["bound"],
+            Text(kept_as(column)),
             f"{column['original_bytes']:,}",
             own,
         )
     parts.columns[1].justify = parts.columns[2].justify = "right"
     return parts, columns
+
+
+def kept_as(column: Mapping[str, Any]) -> str:
+    """What a column is stored as, in a few words."""
+    if column["grid"] is None:
+        return "values" if column["coding"] else "what the decoder gives"
+    return f"{column['grid']}, predicted" if column["predicted"] else str(column["grid"])
+
+
+def verification_table(done: Verification) -> Table:
+    """One line per column: values, how many miss their bound, and the worst in units of the bound."""
+    table = Table("column", "bound", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("values", "broken", "worst / bound", "in row"):
+        table.add_column(name, justify="right")
+    for name in ("original", "restored"):
+        table.add_column(name)
+    for column in done.columns:
+        promised = column.bound != "free"
+        table.add_row(
+            Text(column.name),
+            column.bound,
+            f"{column.n_values:,}",
+            f"{column.n_broken:,}" if promised else "–",
+            f"{column.worst:.6f}" if promised else "–",
+            "" if column.worst_row is None else f"{column.worst_row:,}",
+            Text(column.original),
+            Text(column.restored),
+        )
+    return table
 
 
 def experiment_table(runs: Sequence[Run]) -> Table:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from baler_vae.errors import BalerError, OutputError, SourceError
-from baler_vae.table.schema import Schema, matches
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
+from baler_vae.table.schema import Group, Schema, matches
 from baler_vae.table.table import Batch
 
 
@@ -45,6 +45,48 @@ class Source:
         if not self.schema.order:
             raise SourceError("holds no columns", path=self.path)
         return self.schema.select(patterns)
+
+    def match(self, wanted: Schema, owner: str, way_out: str) -> Schema:
+        """The schema of the columns of `wanted` in this source: groups and columns in its order, titles and origin the
+        source's. `owner` names in errors what needs the columns.
+
+        Raises:
+            UsageError: a column is missing, has another dtype, or belongs to another collection; it ends with `way_out`.
+        """
+        theirs = {column.name: column for column in self.schema.columns}
+        for column in wanted.columns:
+            if column.name not in theirs:
+                raise UsageError(
+                    f"{owner} has a column that is not there: {nearest(column.name, theirs)}",
+                    path=self.path,
+                    column=column.name,
+                    way_out=way_out,
+                )
+            if theirs[column.name].dtype != column.dtype:
+                raise UsageError(
+                    f"{owner} has another dtype",
+                    path=self.path,
+                    column=column.name,
+                    found=str(theirs[column.name].dtype),
+                    expected=str(column.dtype),
+                    way_out=way_out,
+                )
+        for group in wanted.groups:
+            for name in group.names:
+                counter = self.schema.group_of(name).counter
+                if counter != group.counter:
+                    raise UsageError(
+                        f"{owner} has it in another collection",
+                        path=self.path,
+                        column=name,
+                        found=f"counter {counter!r}",
+                        expected=f"counter {group.counter!r}",
+                        way_out=way_out,
+                    )
+        groups = tuple(
+            Group(group.name, tuple(theirs[name] for name in group.names), group.counter) for group in wanted.groups
+        )
+        return Schema(groups, tuple(n for n in self.schema.order if n in wanted.order), self.schema.origin)
 
 
 @contextmanager

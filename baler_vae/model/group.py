@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.grid.grids import Grid
+from baler_vae.model.coders import Coder
 from baler_vae.model.network import Network, apply_network
 from baler_vae.model.transform import Transform
 
@@ -54,9 +56,46 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class GroupModel:
-    """A fitted model: encoder, decoder, and the step of each latent (none: latents are kept as they are)."""
+class ColumnModel:
+    """How one column is kept: as what the decoder gives (`coding` is None), by a coding of its values, or as codes on a
+    grid under a coder.
+    """
 
-    encoder: Encoder
-    decoder: Decoder
-    steps: tuple[float, ...]
+    coding: str | None
+    grid: Grid | None = None
+    coder: Coder | None = None
+
+    @property
+    def needs_decoder(self) -> bool:
+        return self.coding is None or (self.coder is not None and self.coder.predicted)
+
+
+@dataclass(frozen=True)
+class GroupModel:
+    """What was fitted to the columns of a group.
+
+    `decoder` is None where no network pays, `encoder` also where an archive is read. `latents` has a coder for each
+    latent that is rounded to its step of `steps`; both are empty where latents are kept as they are, then perhaps with
+    the log-variance of a VAE beside them.
+    """
+
+    columns: Mapping[str, ColumnModel]
+    decoder: Decoder | None = None
+    encoder: Encoder | None = None
+    steps: tuple[float, ...] = ()
+    latents: tuple[Coder, ...] = ()
+    keeps_log_variance: bool = False
+
+    @property
+    def n_latents(self) -> int:
+        return 0 if self.decoder is None else self.decoder.n_latents
+
+    @property
+    def n_latent_parts(self) -> int:
+        """How many parts of a section hold latents and log-variances."""
+        return self.n_latents * (2 if self.keeps_log_variance else 1)
+
+    @property
+    def coders(self) -> tuple[Coder, ...]:
+        """Those of the latents, then those of the columns."""
+        return self.latents + tuple(column.coder for column in self.columns.values() if column.coder is not None)

@@ -9,14 +9,20 @@ done element by element in single IEEE operations.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
+from array_api_compat import device as array_device
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 LEAKY_SLOPE = np.float32(0.01)
 LARGEST_ACTIVATION = 2.0**12
 """In absolute value; inputs and hidden activations beyond are moved to it."""
+
+Array = Any
+"""An array of whichever library; numpy's own types are written out where only numpy will do."""
 
 _UNIT = 2.0**-16
 _EXACT = 2.0**53
@@ -37,38 +43,43 @@ Network = tuple[Dense, ...]
 """Dense layers with LeakyReLU between them."""
 
 
-def apply_network(network: Network, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outputs of a network, float32 (rows, outputs), for inputs float32 (rows, inputs).
+def apply_network(network: Network, inputs: Array) -> Array:
+    """The outputs of a network, float32 (rows, outputs), for inputs float32 (rows, inputs): an array of numpy or of any
+    library that follows the array API standard (a tensor of PyTorch on the CPU or a GPU), and outputs of the same kind.
 
     They are the same on every machine for a network that passes `check_exact`.
     """
-    outputs = np.empty((len(inputs), len(network[-1].bias)), np.float32)
-    weights = [layer.weights.T.astype(np.float64) for layer in network]
+    xp, device = array_namespace(inputs), array_device(inputs)
+    outputs = xp.empty((inputs.shape[0], len(network[-1].bias)), dtype=xp.float32, device=device)
     # Plus zero: the sign of a zero sum, which libraries choose, never reaches the outputs.
-    biases = [layer.bias.astype(np.float64) / _UNIT + 0.0 for layer in network]
+    layers = [
+        (
+            xp.asarray(layer.weights.T.astype(np.float64), device=device),
+            xp.asarray(layer.bias.astype(np.float64) / _UNIT + 0.0, device=device),
+        )
+        for layer in network
+    ]
 
     def apply_to(start: int) -> None:
-        x = _activations(inputs[start : start + _CHUNK_ROWS].astype(np.float64) / _UNIT)
-        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            x = x @ weight
-            x += bias
-            np.maximum(x, x * float(LEAKY_SLOPE), out=x)
-            x = _activations(x)
-        outputs[start : start + _CHUNK_ROWS] = (x @ weights[-1] + biases[-1]) * _UNIT
+        x = xp.astype(inputs[start : start + _CHUNK_ROWS], xp.float64) / _UNIT
+        for number, (weights, bias) in enumerate(layers):
+            if number:
+                x = xp.maximum(x, x * float(LEAKY_SLOPE))
+            x = _activations(x, xp) @ weights + bias
+        outputs[start : start + _CHUNK_ROWS] = xp.astype(x * _UNIT, xp.float32)
 
     # Threads of ours, each with one of the library: its own wait for each other by spinning, which takes many times as
     # long where another process wants the same core.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(apply_to, range(0, len(inputs), _CHUNK_ROWS)):
+        for _ in pool.map(apply_to, range(0, inputs.shape[0], _CHUNK_ROWS)):
             pass
     return outputs
 
 
-def _activations(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _activations(x: Array, xp: Any) -> Array:  # noqa: ANN401  a module
     """Activations (rows, width) as whole numbers of units, within their limits, float64 (rows, width)."""
     limit = LARGEST_ACTIVATION / _UNIT
-    np.rint(x, out=x)
-    return np.clip(x, -limit, limit, out=x)
+    return xp.clip(xp.round(x), -limit, limit)
 
 
 def common_exponent(weights: NDArray[np.float32]) -> int:

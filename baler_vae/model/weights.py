@@ -6,11 +6,14 @@ The weights of a stored network are multiples of a power of two, so that what wa
 import json
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
 
 from baler_vae.entropy.plain import decode_numbers, decode_raw, encode_numbers, encode_raw
+from baler_vae.entropy.tables import decode_tables, encode_tables
+from baler_vae.model.coders import Coder
 from baler_vae.model.group import Decoder, Encoder
 from baler_vae.model.network import Dense, Network, check_exact, common_exponent
 from baler_vae.model.transform import Transform, TransformKind
@@ -155,3 +158,34 @@ def decode_encoder(parts: list[bytes]) -> Encoder:
     if len(network[-1].bias) not in (n_latents, 2 * n_latents):
         raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_latents} latents")
     return Encoder(n_latents, network)
+
+
+def encode_coders(coders: Sequence[Coder]) -> list[bytes]:
+    """The edges of all contexts, then the tables, of the coders that have one; nothing where none has."""
+    tabled = [coder for coder in coders if coder.table is not None]
+    if not tabled:
+        return []
+    edges = encode_numbers(np.concatenate([coder.edges for coder in tabled]))
+    return [edges, *encode_tables([coder.table for coder in tabled if coder.table is not None])]
+
+
+def decode_coders(parts: list[bytes], kinds: Sequence[tuple[bool, bool]]) -> tuple[Coder, ...]:
+    """The coders that `encode_coders` was given, of which it is known whether each has a table and is predicted.
+
+    Raises:
+        ValueError: the parts are not those of such coders.
+    """
+    n_tables = sum(has_table for has_table, _ in kinds)
+    if bool(parts) != bool(n_tables):
+        raise ValueError(f"{len(parts)} parts for {n_tables} tables")
+    tables = decode_tables(parts[1:]) if parts else ()
+    if len(tables) != n_tables:
+        raise ValueError(f"{len(tables)} tables instead of {n_tables}")
+    n_edges = [len(table.levels) - 1 for table in tables]
+    edges = decode_numbers(parts[0], _INT64, sum(n_edges)).astype(np.int64) if parts else np.empty(0, np.int64)
+    tabled = zip(tables, np.split(edges, np.cumsum(n_edges)), strict=False)  # the last split is empty
+    coders = []
+    for has_table, predicted in kinds:
+        table, own_edges = next(tabled) if has_table else (None, edges[:0])
+        coders.append(Coder(table, predicted, own_edges))
+    return tuple(coders)

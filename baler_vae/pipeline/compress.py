@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveWriter, pack_parts, writing_archive
 from baler_vae.archive.manifest import Manifest
-from baler_vae.errors import UsageError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
-from baler_vae.model.weights import encode_decoder
 from baler_vae.output import check_output
-from baler_vae.pipeline.codec import Codec, keeps_log_variance
+from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
-from baler_vae.pipeline.groups import coding_of, encode_column, encode_latents, latents_entry
-from baler_vae.pipeline.manifests import WRITER, group_entries, model_name, origin_entry, section_name
+from baler_vae.pipeline.groups import encode_group
+from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
+from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.table.schema import TEXT, Schema
-from baler_vae.table.table import Batch, Table, row_groups
+from baler_vae.table.table import LARGEST_ROWS, Batch, Table, row_groups
 
 
 def compress(
@@ -29,7 +30,8 @@ def compress(
     *,
     codec: Codec | str | Path | None = None,
     columns: str | Sequence[str] = (),
-    bound: str | Sequence[str] = "free",
+    bound: str | Sequence[str] = (),
+    verify: bool = True,
     force: bool = False,
     progress: Progress = silent,
     **model: Any,
@@ -37,28 +39,31 @@ def compress(
     """Writes the archive of a file, and returns what `info` says of it.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold.
+    With `verify` the archive is decoded and every value compared before it takes its place.
 
     Raises:
         SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
         UsageError: a column, a bound or a setting is wrong, or the codec does not fit the file.
         OutputError: the archive exists and `force` is false, or it cannot be written.
+        BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
     check_output(output, force=force)
     opened = open_source(source)
     if codec is None:
         codec = fit(opened, columns=columns, bound=bound, progress=progress, **model)
-    elif columns or model or bound != "free":
+    elif columns or model or bound:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     schema = codec.match(opened)
     with writing_archive(output, force=force) as archive:
         writer = _RowGroupWriter(archive, schema, codec, opened.path)
-        writer.write_models()
         for batch in row_groups(opened.batches(schema, STEP_EVENTS), schema):
             writer.write(batch)
             progress("compressing", writer.n_events, opened.n_events)
         archive.finish(writer.manifest())
+        if verify:
+            verify_bounds(archive.path, opened, progress=progress)
     with Archive(output) as written:
         return written.info()
 
@@ -71,22 +76,14 @@ class _RowGroupWriter:
         self._schema = schema
         self._codec = codec
         self._path = path
-        self._latents = {
-            name: latents_entry(model, keeps_log_variance(codec.settings)) for name, model in codec.models.items()
-        }
-        self._codings = {column.name: coding_of(column, codec.bounds[column.name]) for column in schema.columns}
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
+        for number, group in enumerate(schema.groups):
+            write_model(archive, number, codec.models[group.name])
 
     @property
     def n_events(self) -> int:
         return sum(rows[0] for rows in self._row_groups)
-
-    def write_models(self) -> None:
-        for number, group in enumerate(self._schema.groups):
-            if group.name in self._codec.models:
-                decoder = self._codec.models[group.name].decoder
-                self._archive.add(model_name(number), pack_parts(encode_decoder(decoder)))
 
     def write(self, batch: Batch) -> None:
         first_rows = {
@@ -101,28 +98,28 @@ class _RowGroupWriter:
         self._row_groups.append(tuple(table.n_rows for table in batch))
 
     def _parts(self, table: Table) -> list[bytes]:
-        name = table.group.name
-        parts = []
-        if name in self._latents:
-            parts += encode_latents(table, self._codec.models[name], self._latents[name], self._path)
-        elif table.n_rows and self._codec.free_columns(table.group):
+        model = self._codec.models[table.group.name]
+        if table.n_rows > LARGEST_ROWS:
+            raise SourceError(
+                f"an event holds {table.n_rows:,} rows of {table.group.name}",
+                path=self._path,
+                expected=f"at most {LARGEST_ROWS:,}",
+                way_out="Leave its columns out with --columns",
+            )
+        if table.n_rows and model.decoder is None and any(c.coding is None for c in model.columns.values()):
             raise UsageError(
-                f"the codec has no model for {name!r}: there were no rows when it was fitted",
+                f"the codec has no model for {table.group.name!r}: there were no rows when it was fitted",
                 path=self._path,
                 way_out="Fit a codec on this file",
             )
-        for column in table.group.columns:
-            coding = self._codings[column.name]
-            if coding is not None:
-                parts.append(encode_column(table[column.name], coding))
-        return parts
+        return encode_group(table, model, self._codec.bounds, self._path)
 
     def manifest(self) -> Manifest:
         return Manifest(
             kind="archive",
             writer=WRITER,
             origin=origin_entry(self._schema.origin),
-            groups=group_entries(self._schema, self._codec.bounds, self._codings, self._latents, self._original_bytes),
+            groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
             order=self._schema.order,
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),

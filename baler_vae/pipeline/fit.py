@@ -3,44 +3,38 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from baler_vae.errors import MissingExtra, SourceError, UsageError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.fitting import LARGEST, fit_group_model
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings, check_settings
-from baler_vae.table.bounds import Bound, assign_bounds, parse_bound
+from baler_vae.table.bounds import Bound, assign_rules, column_limits, parse_bound, resolve_bound
 from baler_vae.table.schema import match_columns, several
 from baler_vae.table.table import Batch, Table, concatenate
 
-if TYPE_CHECKING:
-    from baler_vae.learn.training import Epoch
-    from baler_vae.model.group import GroupModel
-
 STEP_EVENTS = 65_536
 """Events that are read at once."""
-
-LARGEST = 1e150
-"""The largest absolute value under `free`: the square of its multiples has a place in float64."""
 
 
 def fit(
     source: str | Path | Source,
     *,
     columns: str | Sequence[str] = (),
-    bound: str | Sequence[str] = "free",
+    bound: str | Sequence[str] = (),
     settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
 ) -> Codec:
     """The codec of the columns that match `columns` (all of them by default), one glob or several.
 
-    `bound` is one text such as `free` or `Jet_eta=exact`, or several of them. The model is described by `settings`, or
+    `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
+    `bits:12` with a floor, all others are exact. The model is described by `settings`, or
     by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`.
 
     Raises:
@@ -54,30 +48,25 @@ def fit(
     source = source if isinstance(source, Source) else open_source(source)
     patterns, rules = several(columns), several(bound)
     schema = source.select(patterns)
-    bounds = assign_bounds(schema, [parse_bound(text) for text in rules])
+    assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     for pattern in (*settings.weights, *settings.transforms):
-        match_columns(pattern, [name for name in schema.order if bounds[name] == "free"])
+        match_columns(pattern, [column.name for column in schema.columns if column.is_float])
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
+    bounds = {
+        column.name: resolve_bound(assigned[column.name], column, column_limits(table[column.name]))
+        for table in batch
+        for column in table.group.columns
+    }
     check_finite(batch, bounds, source.path)
     models, history = {}, {}
     for table in batch:
-        free = {name: table[name] for name in table.group.names if bounds[name] == "free"}
-        if free and table.n_rows:
-            models[table.group.name], epochs = _fit_group(free, settings, _prefixed(progress, table.group.name))
-            history[table.group.name] = tuple(asdict(epoch) for epoch in epochs)
+        name = table.group.name
+        models[name], epochs = fit_group_model(table, bounds, settings, source.path, _prefixed(progress, name))
+        if epochs:
+            history[name] = tuple(asdict(epoch) for epoch in epochs)
     repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
     return Codec(schema, bounds, models, history, repeat)
-
-
-def _fit_group(
-    free: Mapping[str, NDArray[np.generic]], settings: ModelSettings, progress: Progress
-) -> "tuple[GroupModel, tuple[Epoch, ...]]":
-    try:
-        from baler_vae.learn.fit import fit_group  # noqa: PLC0415  PyTorch is needed here and nowhere else
-    except ModuleNotFoundError as error:
-        raise MissingExtra("fitting a model", "train", str(error.name)) from error
-    return fit_group(free, settings, progress)
 
 
 def _prefixed(progress: Progress, name: str) -> Progress:
@@ -94,7 +83,7 @@ def check_finite(
     """
     for table in batch:
         for name in table.group.names:
-            if bounds[name] == "free":
+            if bounds[name].kind == "free":
                 _check_column(table, name, path, (first_rows or {}).get(table.group.name, 0))
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import ColumnEntry, GroupEntry
-from baler_vae.pipeline.groups import n_latent_parts
-from baler_vae.pipeline.manifests import model_name, section_name
+from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
+from baler_vae.grid.grids import describe_grid, grid_of
+from baler_vae.pipeline.manifests import section_name
+from baler_vae.pipeline.models import decoder_section, tables_section
 
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
@@ -27,13 +28,14 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     sizes = {"model": 0, "latents": 0, "codes": 0}
     columns: dict[str, dict[str, Any]] = {}
     for number, group in enumerate(manifest.groups):
-        if group.latents is not None:
-            sizes["model"] += manifest.sections[model_name(number)].n_bytes
+        own = [manifest.sections.get(name) for name in (decoder_section(number), tables_section(number))]
+        sizes["model"] += sum(section.n_bytes for section in own if section is not None)
         n_bytes = np.zeros(0, np.int64)
         for row_group in range(len(manifest.row_groups)):
             found = np.array([len(part) for part in archive.parts(section_name(number, row_group))])
             n_bytes = found + n_bytes if len(n_bytes) else found
-        first = n_latent_parts(group.latents)
+        latents = group.latents
+        first = 0 if latents is None else len(latents.codings) * (2 if latents.keeps_log_variance else 1)
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:].sum())
         columns |= _columns(group, n_bytes[first:].tolist())
@@ -42,7 +44,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         "path": str(archive.path),
         "writer": manifest.writer,
         "format_version": manifest.version,
-        "model_kind": manifest.settings.get("model", {}).get("kind", "vae") if sizes["model"] else None,
+        "model_kind": _model_kind(manifest),
         "n_rows": {
             group.name: sum(rows[number] for rows in manifest.row_groups)
             for number, group in enumerate(manifest.groups)
@@ -56,6 +58,13 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     }
 
 
+def _model_kind(manifest: Manifest) -> str:
+    """The kind of network that gives or predicts columns, or `independent` where none does."""
+    if all(group.latents is None for group in manifest.groups):
+        return "independent"
+    return str(manifest.settings.get("model", {}).get("kind", "vae"))
+
+
 def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:
     sizes = iter(own_bytes)
 
@@ -66,6 +75,9 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str,
             "dtype": column.dtype,
             "title": column.title,
             "bound": column.bound,
+            "grid": None if column.grid is None else describe_grid(grid_of(column.grid.kind, column.grid.parameters)),
+            "coding": column.coding,
+            "predicted": column.predicted,
             "original_bytes": column.original_bytes,
             "bytes": None if column.coding is None else next(sizes, 0),
         }

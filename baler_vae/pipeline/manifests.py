@@ -7,17 +7,14 @@ from typing import cast
 import numpy as np
 
 from baler_vae import __version__
-from baler_vae.archive.manifest import ColumnEntry, GroupEntry, LatentsEntry, Manifest, OriginEntry
+from baler_vae.archive.manifest import GroupEntry, Manifest, OriginEntry
 from baler_vae.errors import CorruptArchive
+from baler_vae.model.group import GroupModel
+from baler_vae.pipeline.models import column_entry, latents_entry
+from baler_vae.table.bounds import Bound, bound_of_text
 from baler_vae.table.schema import TEXT, Column, Format, Group, Origin, Schema
 
 WRITER = f"baler-vae {__version__}"
-_TEXT_NAME = "text"
-
-
-def model_name(group: int) -> str:
-    """The section of a group's decoder."""
-    return f"model/{group}"
 
 
 def section_name(group: int, row_group: int) -> str:
@@ -27,30 +24,25 @@ def section_name(group: int, row_group: int) -> str:
 
 def group_entries(
     schema: Schema,
-    bounds: Mapping[str, str],
-    codings: Mapping[str, str | None],
-    latents: Mapping[str, LatentsEntry],
+    models: Mapping[str, GroupModel],
+    bounds: Mapping[str, Bound],
     original_bytes: Mapping[str, int],
 ) -> tuple[GroupEntry, ...]:
-    """The entries of a schema's groups, from what is known of each column and of each group's latents by name."""
+    """The entries of a schema's groups, from the model of each group and what is known of each column by name."""
     return tuple(
         GroupEntry(
             name=group.name,
             counter=group.counter,
             columns=tuple(
-                ColumnEntry(
-                    name=column.name,
-                    dtype=_TEXT_NAME if column.is_text else column.dtype.name,
-                    title=column.title,
-                    typename=column.typename,
-                    implied=column.implied,
-                    bound=bounds[column.name],
-                    coding=codings[column.name],
-                    original_bytes=original_bytes.get(column.name, 0),
+                column_entry(
+                    column,
+                    models[group.name].columns[column.name],
+                    str(bounds[column.name]),
+                    original_bytes.get(column.name, 0),
                 )
                 for column in group.columns
             ),
-            latents=latents.get(group.name),
+            latents=latents_entry(models[group.name]),
         )
         for group in schema.groups
     )
@@ -76,7 +68,7 @@ def schema_of(manifest: Manifest, path: Path) -> Schema:
                     tuple(
                         Column(
                             column.name,
-                            TEXT if column.dtype == _TEXT_NAME else np.dtype(column.dtype),
+                            TEXT if column.dtype == "text" else np.dtype(column.dtype),
                             column.title,
                             column.typename,
                             column.implied,
@@ -94,3 +86,15 @@ def schema_of(manifest: Manifest, path: Path) -> Schema:
         raise CorruptArchive(
             f"the schema does not hang together: {error}", path=path, section="manifest.json"
         ) from error
+
+
+def bounds_of(manifest: Manifest, path: Path) -> dict[str, Bound]:
+    """The bound of each column of a manifest, by name.
+
+    Raises:
+        CorruptArchive: a text is not a bound.
+    """
+    try:
+        return {column.name: bound_of_text(column.bound) for group in manifest.groups for column in group.columns}
+    except ValueError as error:
+        raise CorruptArchive(str(error), path=path, section="manifest.json") from error

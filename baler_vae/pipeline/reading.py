@@ -15,13 +15,13 @@ from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
-from baler_vae.model.group import Decoder
-from baler_vae.model.weights import decode_decoder
-from baler_vae.pipeline.groups import decode_column, decode_free_columns, decode_latents, n_latent_parts
+from baler_vae.model.group import GroupModel
+from baler_vae.pipeline.groups import decode_group
 from baler_vae.pipeline.info import describe_archive
-from baler_vae.pipeline.manifests import model_name, schema_of, section_name
+from baler_vae.pipeline.manifests import schema_of, section_name
+from baler_vae.pipeline.models import read_model
 from baler_vae.table.schema import TEXT, Group, Schema, matches, several
-from baler_vae.table.table import Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
+from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
 Library = Literal["ak", "np", "pd"]
 
@@ -42,11 +42,12 @@ class Archive:
 
     def __init__(self, path: str | Path) -> None:
         self._file = ArchiveFile(path)
-        self._decoders: dict[int, Decoder] = {}
+        self._models: dict[int, GroupModel] = {}
         self.path = self._file.path
         self.manifest = self._file.manifest
         try:
             self.schema = _archive_schema(self.manifest, self.path)
+            _check_row_groups(self.manifest, self.path)
         except BaseException:
             self.close()
             raise
@@ -119,6 +120,19 @@ class Archive:
         """The archive as one more kind of input."""
         return Source(str(self.path), self.schema, self.num_entries, lambda selection, _step: self.batches(selection))
 
+    @property
+    def n_bytes(self) -> int:
+        return self._file.n_bytes
+
+    def check_sections(self) -> int:
+        """The number of sections, every one checked against its digest.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        self._file.check_all()
+        return len(self.manifest.sections)
+
     def info(self) -> dict[str, Any]:
         """What takes how many bytes; the keys are those of `describe_archive`."""
         return describe_archive(self._file)
@@ -126,48 +140,53 @@ class Archive:
     def _row_group(self, row_group: int, selection: Schema) -> Batch:
         rows = self.manifest.row_groups[row_group]
         numbers = {group.name: number for number, group in enumerate(self.schema.groups)}
-        return tuple(
+        batch = tuple(
             self._table(numbers[group.name], row_group, rows[numbers[group.name]], group) for group in selection.groups
         )
+        for table in batch[1:]:
+            counts = counts_of(batch, table.group)
+            if np.any(counts < 0) or counts.sum() != table.n_rows:
+                raise CorruptArchive(
+                    f"the counter {table.group.counter!r} does not add up to the rows of {table.group.name!r}",
+                    path=self.path,
+                    section=section_name(0, row_group),
+                    found=int(counts.sum()),
+                    expected=table.n_rows,
+                )
+        return batch
 
     def _table(self, number: int, row_group: int, n_rows: int, wanted: Group) -> Table:
-        entry, group = self.manifest.groups[number], self.schema.groups[number]
-        parts = self._file.parts(section_name(number, row_group))
-        arrays: dict[str, NDArray[np.generic]] = {}
+        if number not in self._models:
+            self._models[number] = read_model(self._file, number)
+        section = section_name(number, row_group)
+        parts = self._file.parts(section)
         try:
-            if entry.latents is not None and any(c.coding is None for c in entry.columns if c.name in wanted.names):
-                latents = decode_latents(parts, entry.latents, n_rows)
-                arrays |= decode_free_columns(self._decoder(number), latents, group)
-            own_parts = iter(parts[n_latent_parts(entry.latents) :])
-            for column, described in zip(group.columns, entry.columns, strict=True):
-                if described.coding is not None:
-                    part = next(own_parts)
-                    if column.name in wanted.names:
-                        arrays[column.name] = decode_column(part, column, described.coding, n_rows)
-                elif entry.latents is None:
-                    arrays[column.name] = np.empty(0, column.dtype)
-            return Table(wanted, {name: arrays[name] for name in wanted.names})
-        except (ValueError, IndexError, KeyError, StopIteration) as error:
+            return Table(
+                wanted, decode_group(parts, self._models[number], self.schema.groups[number], wanted, n_rows)
+            )
+        except ValueError as error:
             raise CorruptArchive(
-                f"does not hold what the manifest says: {error}",
-                path=self.path,
-                section=section_name(number, row_group),
+                f"does not hold what the manifest says: {error}", path=self.path, section=section
             ) from error
-
-    def _decoder(self, number: int) -> Decoder:
-        if number not in self._decoders:
-            section = model_name(number)
-            try:
-                self._decoders[number] = decode_decoder(self._file.parts(section))
-            except ValueError as error:
-                raise CorruptArchive(str(error), path=self.path, section=section) from error
-        return self._decoders[number]
 
 
 def _archive_schema(manifest: Manifest, path: Path) -> Schema:
     if manifest.kind != "archive":
         raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
     return schema_of(manifest, path)
+
+
+def _check_row_groups(manifest: Manifest, path: Path) -> None:
+    """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
+    for number, rows in enumerate(manifest.row_groups):
+        if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
+            raise CorruptArchive(
+                f"row group {number} does not have a possible number of rows for each group",
+                path=path,
+                section="manifest.json",
+                found=str(rows[:8]),
+                expected=f"{len(manifest.groups)} numbers up to {LARGEST_ROWS}",
+            )
 
 
 def _table_of(batch: Batch, name: str) -> Table:

@@ -1,61 +1,241 @@
 """What a user promises of the values of each column."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.table.schema import Column, Schema, match_columns
 
-Bound = Literal["exact", "free"]
-"""`exact`: the same bits come back. `free`: the value is what the latents give, nothing is promised."""
+Kind = Literal["exact", "free", "abs", "rel", "bits"]
 
-BOUNDS: tuple[Bound, ...] = get_args(Bound)
+MOST_BITS = 52
+"""The mantissa bits that float64 stores: the most that `bits` can promise."""
+DEFAULT_BITS = 12
+
+_GRAMMAR = "exact, abs:E, rel:R, rel:R,floor:A, bits:B, bits:B,floor:A, range:R or free"
+_EXAMPLE = "Write a bound such as abs:0.01, or GLOB=BOUND such as 'Jet_*=bits:12' for the columns that match"
+_WILDCARDS = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What is promised of each finite value x and the value x' that comes back; NaN and infinities come back with the
+    same bits under every kind but `free`.
+
+    * `exact`: the same bits.
+    * `free`: nothing.
+    * `abs`: abs(x' - x) <= size, in the unit of the column.
+    * `rel`: abs(x' - x) <= max(size abs(x), floor), the floor in the unit of the column.
+    * `bits`: as `rel` with 2^-(size + 1): what keeping that many bits of the mantissa promises.
+    """
+
+    kind: Kind
+    size: float = 0.0
+    floor: float = 0.0
+
+    @property
+    def relative(self) -> float:
+        """The part of abs(x) by which a value may change; 0 where the kind promises no such part."""
+        if self.kind == "bits":
+            return math.ldexp(1.0, -int(self.size) - 1)
+        return self.size if self.kind == "rel" else 0.0
+
+    @property
+    def absolute(self) -> float:
+        """By how much any value may change, in the unit of the column."""
+        return self.size if self.kind == "abs" else self.floor
+
+    @property
+    def text(self) -> str:
+        """The bound as a user would write it; `bound_of_text` gives the same bound back."""
+        text = self.kind if self.kind in {"exact", "free"} else f"{self.kind}:{_number_text(self.size)}"
+        return f"{text},floor:{_number_text(self.floor)}" if self.floor else text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+EXACT: Final = Bound("exact")
+FREE: Final = Bound("free")
 
 
 @dataclass(frozen=True)
 class BoundRule:
-    """A bound for the columns that match a glob, or for all float columns when there is none."""
+    """A bound for the columns that match a glob, or for all float columns when there is none.
 
-    bound: Bound
+    The kind `range` is `abs` with a size in units of the column's range; it becomes a number in `resolve_bound`.
+    """
+
+    kind: Kind | Literal["range"]
+    size: float = 0.0
+    floor: float | None = None
     pattern: str | None = None
+
+    @property
+    def is_lossy(self) -> bool:
+        return self.kind != "exact"
+
+    @property
+    def names_a_column(self) -> bool:
+        """Whether the pattern is a name, without wildcards."""
+        return self.pattern is not None and not _WILDCARDS & set(self.pattern)
+
+
+@dataclass(frozen=True)
+class ColumnLimits:
+    """The smallest and largest finite value, and the median of the finite non-zero abs(x), in the unit of the column;
+    NaN where there is no such value.
+    """
+
+    minimum: float = math.nan
+    maximum: float = math.nan
+    median_abs: float = math.nan
 
 
 def parse_bound(text: str) -> BoundRule:
-    """The rule of a text such as `free` or `Jet_eta=exact`.
+    """The rule of a text such as `free`, `abs:0.01`, `bits:12,floor:0.001` or `Jet_eta=exact`.
+
+    The last `=` separates: a name may hold one.
 
     Raises:
-        UsageError: the text is not a bound.
+        UsageError: the text is not a bound, or a number in it is none that a bound can have.
     """
     pattern, separator, bound = text.rpartition("=")
-    bound = bound.strip()
-    if bound not in BOUNDS or (separator and not pattern.strip()):
-        raise UsageError(
-            f"{text!r} is not a bound",
-            expected=" or ".join(BOUNDS),
-            way_out="Write a bound, or GLOB=BOUND for the columns that match",
-        )
-    return BoundRule(bound, pattern.strip() if separator else None)
+    head, *options = bound.strip().split(",")
+    kind, colon, number = head.partition(":")
+    floors = [option.strip().removeprefix("floor:") for option in options if option.strip().startswith("floor:")]
+    if (
+        (separator and not pattern.strip())
+        or kind not in {"exact", "free", "abs", "rel", "bits", "range"}
+        or bool(colon) is (kind in {"exact", "free"})
+        or len(options) != len(floors)
+        or len(floors) > (kind in {"rel", "bits"})
+    ):
+        raise UsageError(f"{text!r} is not a bound", expected=_GRAMMAR, way_out=_EXAMPLE)
+    size = _size(kind, number, text) if colon else 0.0
+    floor = _positive(floors[0], "the floor", text, "rel:0.001,floor:0.01") if floors else None
+    return BoundRule(kind, size, floor, pattern.strip() if separator else None)  # type: ignore[arg-type]  # checked
 
 
-def assign_bounds(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, Bound]:
-    """The bound of every column; where several rules match, the last one decides. Only float columns can be `free`.
+def bound_of_text(text: str) -> Bound:
+    """The bound that `Bound.text` wrote.
 
     Raises:
-        UsageError: a glob matches no column, or a name without wildcards asks for `free` on a column that is not float.
+        ValueError: it is none.
+    """
+    try:
+        rule = parse_bound(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    if rule.pattern is not None or rule.kind == "range":
+        raise ValueError(f"{text!r} is not a bound of explicit numbers")
+    return Bound(rule.kind, rule.size, rule.floor or 0.0)
+
+
+def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundRule | None]:
+    """The rule of every column, None where none applies; where several do, the last one decides.
+
+    A rule without a glob applies to float columns. A glob that allows a loss applies to float columns too; an integer
+    or boolean column becomes lossy only where its name, without wildcards, says so. Text is always exact.
+
+    Raises:
+        UsageError: a glob matches no column, or a name asks for what its column cannot have.
     """
     columns = {column.name: column for column in schema.columns}
-    bounds: dict[str, Bound] = {name: "free" if column.is_float else "exact" for name, column in columns.items()}
+    assigned: dict[str, BoundRule | None] = dict.fromkeys(columns)
     for rule in rules:
         matched = list(columns) if rule.pattern is None else match_columns(rule.pattern, list(columns))
-        if rule.bound == "free" and matched == [rule.pattern]:
-            _check_float(columns[matched[0]])
-        bounds |= {name: rule.bound for name in matched if columns[name].is_float}
-    return bounds
+        if rule.names_a_column:
+            _check_possible(rule, columns[matched[0]])
+        assigned |= {name: rule for name in matched if _applies(rule, columns[name])}
+    return assigned
 
 
-def _check_float(column: Column) -> None:
-    if not column.is_float:
+def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) -> Bound:
+    """The bound of a column in explicit numbers.
+
+    Without a rule, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of the finite non-zero
+    abs(x); all else is exact. `range` of a column without two different values is exact.
+    """
+    if rule is None:
+        if not column.is_float:
+            return EXACT
+        relative = Bound("bits", DEFAULT_BITS).relative
+        floor = 0.0 if math.isnan(limits.median_abs) else relative * limits.median_abs
+        return Bound("bits", DEFAULT_BITS, floor)
+    if rule.kind != "range":
+        return Bound(rule.kind, rule.size, rule.floor or 0.0)
+    # Halves, because the range of float64 numbers can be beyond float64.
+    half_range = limits.maximum / 2 - limits.minimum / 2
+    size = min(2 * (rule.size * half_range), float(np.finfo(np.float64).max))
+    return Bound("abs", size) if size > 0 else EXACT
+
+
+def column_limits(values: NDArray[np.generic]) -> ColumnLimits:
+    """The limits of the values (rows,) of a column of numbers or booleans, judged in float64."""
+    numbers = values.astype(np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        return ColumnLimits()
+    minimum, maximum = float(numbers.min()), float(numbers.max())
+    return ColumnLimits(minimum, maximum, _median(np.abs(numbers[numbers != 0])))
+
+
+def _median(numbers: NDArray[np.float64]) -> float:
+    if not len(numbers):
+        return math.nan
+    middle = [(len(numbers) - 1) // 2, len(numbers) // 2]
+    low, high = np.partition(numbers, middle)[middle].tolist()
+    # Halves, because the sum of two numbers can be beyond float64; equal ones are not halved, for the subnormals.
+    return float(low if low == high else low / 2 + high / 2)
+
+
+def _applies(rule: BoundRule, column: Column) -> bool:
+    if column.is_float:
+        return True
+    return rule.pattern is not None and (rule.names_a_column or not rule.is_lossy)
+
+
+def _check_possible(rule: BoundRule, column: Column) -> None:
+    if rule.is_lossy and not column.is_float and (rule.kind == "free" or column.is_text):
         raise UsageError(
-            "only float columns can be free", column=column.name, found=str(column.dtype), way_out="Leave out its bound"
+            "text is always exact" if column.is_text else "only float columns can be free",
+            column=column.name,
+            found="text" if column.is_text else str(column.dtype),
+            way_out="Leave out its bound",
         )
+
+
+def _size(kind: str, number: str, text: str) -> float:
+    if kind == "bits":
+        digits = number.strip()
+        if not (digits.isdecimal() and len(digits) <= 2 and int(digits) <= MOST_BITS):
+            raise UsageError(
+                f"the mantissa bits in {text!r} are not a whole number from 0 to {MOST_BITS}",
+                way_out="Write, say, bits:12",
+            )
+        return float(int(digits))
+    size = _positive(number, "the size", text, f"{kind}:0.001")
+    if kind in {"rel", "range"} and size >= 1:
+        raise UsageError(f"the size in {text!r} is not less than 1", way_out=f"Write, say, {kind}:0.001")
+    return size
+
+
+def _positive(number: str, what: str, text: str, example: str) -> float:
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        way_out = f"Write, say, {example}, or exact for values that may not change"
+        raise UsageError(f"{what} in {text!r} is not a positive number", way_out=way_out)
+    return value
+
+
+def _number_text(number: float) -> str:
+    return repr(float(number)).removesuffix(".0")

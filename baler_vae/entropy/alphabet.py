@@ -1,0 +1,127 @@
+"""Few symbols for many codes: ranges of codes, and the place of a code in its range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST_ALPHABET = 255
+"""The most ranges: with the escape, 256 symbols."""
+
+_MOST_DISTINCT = 1 << 16
+"""More distinct codes than that are sampled: their ranges are wide."""
+_SIGN = np.uint64(1 << 63)
+_ESCAPE_BITS = 64
+_BISECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Disjoint ranges [start, start + 2^shift) in rising order, each start a multiple of its width; the last symbol,
+    after those of the ranges, is the escape: any other code, in 64 bits.
+
+    `starts` int64 (ranges,), `shifts` uint8 (ranges,).
+    """
+
+    starts: NDArray[np.int64]
+    shifts: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.starts) <= LARGEST_ALPHABET or len(self.starts) != len(self.shifts):
+            raise ValueError(f"an alphabet of {len(self.starts)} ranges and {len(self.shifts)} widths")
+        lasts = [int(start) + (1 << int(shift)) - 1 for start, shift in zip(self.starts, self.shifts, strict=True)]
+        aligned = all(
+            shift < 64 and int(start) % (1 << int(shift)) == 0
+            for start, shift in zip(self.starts, self.shifts, strict=True)
+        )
+        if not aligned or any(last >= int(start) for last, start in zip(lasts, self.starts[1:], strict=False)):
+            raise ValueError("the ranges of an alphabet overlap, or do not start at multiples of their widths")
+
+    @property
+    def n_symbols(self) -> int:
+        return len(self.starts) + 1
+
+    @property
+    def widths(self) -> NDArray[np.uint8]:
+        """The bits that each symbol (symbols,) takes beside itself."""
+        return np.append(self.shifts, np.uint8(_ESCAPE_BITS))
+
+    def split(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """The symbols int32 and offsets uint64 of codes (rows,)."""
+        place = np.maximum(np.searchsorted(self.starts, codes, side="right") - 1, 0)
+        offsets = (codes - self.starts[place]).view(np.uint64)  # below the first range it wraps and is too large
+        inside = (offsets >> self.shifts[place].astype(np.uint64)) == 0
+        symbols = np.where(inside, place, len(self.starts)).astype(np.int32)
+        return symbols, np.where(inside, offsets, codes.view(np.uint64))
+
+    def join(self, symbols: NDArray[np.int32], offsets: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The codes int64 (rows,) that `split` was given."""
+        starts = np.append(self.starts, np.int64(0))
+        return (starts.view(np.uint64)[symbols] + offsets).view(np.int64)
+
+
+def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float) -> Alphabet:
+    """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` by itself.
+
+    Ranges are leaves of the binary tree over all codes. From the bottom up, a node becomes a leaf where that takes no
+    more bits than its two branches (the optimal pruning of Breiman et al. 1984); regions without codes are left to
+    the escape. More ranges than allowed raise the price of a range until they fit.
+    """
+    if not len(codes):
+        return Alphabet(np.zeros(1, np.int64), np.zeros(1, np.uint8))
+    distinct, masses = np.unique(codes, return_counts=True)
+    if len(distinct) > _MOST_DISTINCT:
+        distinct, masses = np.unique(codes[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
+    high, low = range_bits, range_bits
+    alphabet = _prune(distinct, masses, high)
+    while len(alphabet[0]) > LARGEST_ALPHABET:
+        low, high = high, 2 * high
+        alphabet = _prune(distinct, masses, high)
+    for _ in range(_BISECTIONS if high > low else 0):
+        middle = (low * high) ** 0.5
+        trial = _prune(distinct, masses, middle)
+        if len(trial[0]) > LARGEST_ALPHABET:
+            low = middle
+        else:
+            high, alphabet = middle, trial
+    return Alphabet(*alphabet)
+
+
+def _prune(
+    distinct: NDArray[np.int64], masses: NDArray[np.int64], range_bits: float
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Starts and shifts of the leaves for distinct codes (codes,) in rising order and their masses (codes,)."""
+    total = masses.sum()
+    keys = distinct.view(np.uint64) ^ _SIGN
+    # Neighbours meet in the node that leaves out all bits up to the highest in which they differ.
+    meets = _bit_lengths(keys[1:] ^ keys[:-1])
+    first, mass = np.arange(len(keys)), masses.astype(np.float64)
+    bits = mass * np.log2(total / mass) + range_bits
+    shifts = np.zeros(len(keys), np.uint8)
+    for shift in np.unique(meets[meets < _ESCAPE_BITS]).tolist():
+        left = np.flatnonzero(meets == shift)
+        together = mass[left] + mass[left + 1]
+        as_leaf = together * (np.log2(total / together) + shift) + range_bits
+        branches = bits[left] + bits[left + 1]
+        merged = left[as_leaf <= branches]
+        ends = np.append(first, len(keys))
+        for start, end in zip(first[merged], ends[merged + 2], strict=True):
+            shifts[start:end] = shift
+        mass[left], bits[left] = together, np.minimum(as_leaf, branches)
+        kept = np.ones(len(mass), bool)
+        kept[left + 1] = False
+        first, mass, bits = first[kept], mass[kept], bits[kept]
+        meets = np.delete(meets, left)
+    # An arithmetic shift there and back: the start of the range in which each code lies.
+    starts, where = np.unique((distinct >> shifts) << shifts, return_index=True)
+    return starts, shifts[where]
+
+
+def _bit_lengths(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The number of bits that each value (n,) takes."""
+    lengths = np.zeros(len(values), np.uint8)
+    for step in (32, 16, 8, 4, 2, 1):
+        large = values >= np.uint64(1 << step)
+        lengths[large] += np.uint8(step)
+        values = np.where(large, values >> np.uint64(step), values)
+    return lengths + (values > 0).astype(np.uint8)

@@ -1,0 +1,136 @@
+"""Which grid takes the fewest bits for a column."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.grid.codes import Codes, quantise_column
+from baler_vae.grid.decimal import FURTHEST_DECADE, Decimal, Significant
+from baler_vae.grid.grids import LARGEST_WHOLE_STEP, Grid, Integers, Pattern, Step
+from baler_vae.grid.lattice import find_step
+from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
+from baler_vae.grid.numbers import Values, bits_of, is_finite, same_bits, widened
+from baler_vae.table.bounds import Bound
+
+SAMPLE = 20_000
+"""The rows on which all grids are judged; the best few are judged on all."""
+NEARLY_ALL = 0.99
+"""The share of values that a grid must give back to the bit for it to be what the numbers were once rounded to."""
+
+_BEST = 3
+_FEW = 256
+_FEWEST_DIGITS = 3
+
+
+def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float]) -> Grid:
+    """The grid under which the codes of values (rows,) cost least; `cost` gives the bits of codes and of what stands
+    verbatim beside them.
+    """
+    sample = _sample(values)
+    everything = Pattern() if values.dtype.kind == "f" else Integers()
+    if not len(sample) or values.dtype == np.bool_:
+        return everything
+    candidates: list[Grid] = [everything, *_exact_grids(sample), *_lossy_grids(sample, bound)]
+    grids = list(dict.fromkeys(candidates))
+    costs = [cost(quantise_column(sample, grid, bound)) for grid in grids]
+    best = [grids[index] for index in np.argsort(costs, kind="stable")[:_BEST]]
+    if len(sample) < len(values) and len(best) > 1:
+        best.sort(key=lambda grid: cost(quantise_column(values, grid, bound)))
+    cheapest: Grid = best[0]
+    return cheapest
+
+
+def _sample(values: Values) -> Values:
+    if len(values) <= SAMPLE:
+        return values
+    rows = np.random.default_rng(0).choice(len(values), SAMPLE, replace=False)
+    return values[np.sort(rows)]
+
+
+def _exact_grids(sample: Values) -> list[Grid]:
+    """Grids that hold nearly all of a sample (rows,) to the bit."""
+    if sample.dtype.kind != "f":
+        common = int(np.gcd.reduce(widened(sample)))
+        return [Step(float(common))] if 1 < common <= LARGEST_WHOLE_STEP else []
+    finite = sample[is_finite(sample)]
+    sizes = np.abs(finite[finite != 0].astype(np.float64))
+    if not len(sizes):
+        return []
+    decimals = _first(map(Decimal, range(16)), finite)
+    significant = _first(_significant(sizes, finite.dtype), finite)
+    step = find_step(sizes, finite.dtype)
+    steps = [] if step is None else _first([Step(step)], finite)
+    return [*map(Pattern, _empty_bits(finite[finite != 0], finite.dtype)), *decimals, *significant, *steps]
+
+
+def _first(grids: Iterable[Grid], values: Values) -> list[Grid]:
+    """The first grid that gives back nearly all values (rows,) to the bit, if there is one."""
+
+    def holds(grid: Grid, some: Values) -> bool:
+        kept = same_bits(some, grid.dequantise(grid.quantise(some), some.dtype))
+        return bool(np.count_nonzero(kept | (some == 0)) >= NEARLY_ALL * len(some))
+
+    # A few values tell most grids apart from what holds the numbers.
+    few = values[:: max(1, len(values) // _FEW)]
+    return [grid for grid in grids if holds(grid, few) and holds(grid, values)][:1]
+
+
+def _significant(sizes: NDArray[np.float64], dtype: np.dtype[Any]) -> list[Grid]:
+    decade = math.floor(math.log10(float(sizes.min())))
+    most = np.finfo(dtype).precision + 1
+    # A decade below the sample's lowest, for the rows that are not in it.
+    lowest = [(digits, max(-FURTHEST_DECADE, decade - digits)) for digits in range(_FEWEST_DIGITS, min(15, most) + 1)]
+    return [Significant(digits, unit) for digits, unit in lowest]
+
+
+def _empty_bits(values: Values, dtype: np.dtype[Any]) -> list[int]:
+    """How many of the lowest bits are zero in all, and in nearly all, of some non-zero floats (rows,)."""
+    bits = bits_of(values)
+    lowest = np.sort((bits & (~bits + np.uint64(1))).astype(np.float64))
+    _, exponents = np.frexp(lowest[[0, int((1 - NEARLY_ALL) * len(lowest))]])
+    most = int(np.finfo(dtype).nmant)
+    return [min(int(exponent) - 1, most) for exponent in exponents if exponent > 1]
+
+
+def _lossy_grids(sample: Values, bound: Bound) -> list[Grid]:
+    """Grids whose steps are about as wide as a bound allows."""
+    if bound.kind == "abs":
+        return _steps(sample, bound.size) if sample.dtype.kind == "f" else _whole_steps(bound.size)
+    return _relative_steps(sample.dtype, bound) if bound.relative else []
+
+
+def _steps(sample: Values, size: float) -> list[Grid]:
+    """Steps of twice a bound, and narrower ones that leave room for rounding large values to the dtype."""
+    finite = np.sort(np.abs(sample[is_finite(sample)]))
+    if not len(finite):
+        return []
+    typical = finite[[len(finite) // 2, int(NEARLY_ALL * (len(finite) - 1)), -1]]
+    rooms = [0.0, *(np.spacing(typical).astype(np.float64) / 2)]
+    steps = [2 * (size - float(room)) for room in rooms]
+    lattice = find_step(finite[finite > 0].astype(np.float64), sample.dtype)
+    if lattice is not None:
+        # An odd number of the steps on which the values lie: none is then half-way between two codes.
+        steps.append(lattice * (2 * math.floor(min(size / lattice, LARGEST_WHOLE_STEP) * (1 + 1e-9)) + 1))
+    return [Step(step) for step in steps if 0 < step < math.inf]
+
+
+def _whole_steps(size: float) -> list[Grid]:
+    return [Step(float(2 * math.floor(min(size, LARGEST_WHOLE_STEP // 2)) + 1))] if size >= 1 else []
+
+
+def _relative_steps(dtype: np.dtype[Any], bound: Bound) -> list[Grid]:
+    """Logarithmic steps, narrower by what rounding to the dtype may take; and patterns without their last bits."""
+    grids: list[Grid] = []
+    stored_bits = np.finfo(dtype).nmant if dtype.kind == "f" else 52
+    rounding = math.ldexp(1.0, -stored_bits - 1) if dtype.kind == "f" else 0.0
+    relative = math.log1p(bound.relative) - rounding * (1 + 2.0**-20)
+    floor = bound.floor * (relative / bound.relative)
+    if relative >= max(LEAST_RELATIVE, bound.relative / 4) and floor / relative < math.inf:
+        grids.append(Logarithmic(relative, floor))
+    shift = int(stored_bits) + math.frexp(bound.relative)[1]
+    if dtype.kind == "f" and shift > 0:
+        grids.append(Pattern(shift))
+    return grids

@@ -1,0 +1,134 @@
+"""Columns to codes and back: every value is restored as a reader will, and judged."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.grid.grids import Grid
+from baler_vae.grid.judge import keeps_bound
+from baler_vae.grid.numbers import CODE_LIMIT, Floats64, Integers64, Values, bits_of, from_bits, is_finite, to_dtype
+from baler_vae.table.bounds import Bound
+
+SPECIAL: Final = -(1 << 63)
+"""The first special code: the value stands verbatim, the next of the list. The codes after it stand for `_PATTERNS`."""
+
+_PATTERNS: Final = {
+    2: (0x7E00, 0x7C00, 0xFC00, 0x8000),
+    4: (0x7FC0_0000, 0x7F80_0000, 0xFF80_0000, 0x8000_0000),
+    8: (0x7FF8_0000_0000_0000, 0x7FF0_0000_0000_0000, 0xFFF0_0000_0000_0000, 0x8000_0000_0000_0000),
+}
+"""The quiet NaN, infinity, minus infinity and -0.0, by the size of a float in bytes."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of a column.
+
+    `codes` int64 (rows,); `verbatim` uint64 (n,) holds the bit patterns, zero-extended, of the values whose code is
+    `SPECIAL`, in the order of the rows.
+    """
+
+    codes: Integers64
+    verbatim: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+
+
+def is_special(codes: Integers64) -> NDArray[np.bool_]:
+    """Which codes (rows,), of a grid that does not hold everything, are special."""
+    return np.less_equal(codes, SPECIAL + 4)
+
+
+def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
+    """The codes of values (rows,) whose restored values keep a bound, verbatim where there is none.
+
+    Quantising the restored values gives the same codes again.
+    """
+    if grid.holds_everything:
+        return Codes(grid.quantise(values))
+    finite = is_finite(values)
+    codes = grid.quantise(_or_zero(values, finite))
+    settled = finite & _settle(values, codes, grid, bound)
+    if settled.all():
+        return Codes(codes)
+    rows = np.flatnonzero(finite & ~settled)
+    nearest = codes[rows]
+    # Where the restored value has another code, that one may do; the last that does is taken.
+    for tried in (nearest - 1, nearest + 1, grid.quantise(_restored(nearest, grid, values.dtype))):
+        good = _settle(values[rows], tried, grid, bound)
+        codes[rows[good]] = tried[good]
+        settled[rows[good]] = True
+    return _with_specials(values, codes, np.flatnonzero(~settled))
+
+
+def dequantise_column(codes: Codes, grid: Grid, dtype: np.dtype[Any]) -> Values:
+    """The values (rows,) of codes.
+
+    Raises:
+        ValueError: there is a code that the grid or the dtype does not have, or the verbatim values are not those of
+            the codes.
+    """
+    special = np.zeros(len(codes.codes), np.bool_) if grid.holds_everything else is_special(codes.codes)
+    rows = np.flatnonzero(special)
+    numbers = codes.codes[rows] - SPECIAL
+    n_verbatim = np.count_nonzero(numbers == 0)
+    if n_verbatim != len(codes.verbatim):
+        raise ValueError(f"{len(codes.verbatim)} verbatim values for {n_verbatim} codes that stand for them")
+    ordinary = np.where(special, 0, codes.codes) if len(rows) else codes.codes
+    if not grid.holds_everything and not _within_limit(ordinary).all():
+        raise ValueError("a code is beyond those of a grid")
+    restored = grid.dequantise(ordinary, dtype)
+    if len(rows):
+        if dtype.kind != "f" and n_verbatim != len(rows):
+            raise ValueError(f"a code of infinity, -0.0 or NaN is none of {dtype}")
+        bits = np.array([0, *_PATTERNS.get(dtype.itemsize, ())], np.uint64)[np.where(dtype.kind == "f", numbers, 0)]
+        bits[numbers == 0] = codes.verbatim
+        restored[rows] = from_bits(bits, dtype)
+    return restored
+
+
+def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any]) -> Integers64:
+    """The codes (rows,) of predicted values (rows,), whatever float64 they are: NaN counts as 0, what is beyond the
+    dtype or the codes of the grid as the last one. The same on every machine.
+    """
+    limits = np.finfo(dtype) if dtype.kind == "f" else None
+    numbers = np.where(np.isnan(values), 0.0, values)
+    if limits is not None:
+        numbers = np.clip(numbers, float(limits.min), float(limits.max))
+    codes = grid.quantise(to_dtype(numbers, dtype))
+    return codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT)
+
+
+def _settle(values: Values, codes: Integers64, grid: Grid, bound: Bound) -> NDArray[np.bool_]:
+    """Where codes (rows,) give back values that keep a bound to `values` (rows,) and have the same code again."""
+    within = _within_limit(codes)
+    restored = grid.dequantise(codes if within.all() else np.where(within, codes, 0), values.dtype)
+    again = grid.quantise(_or_zero(restored, is_finite(restored)))
+    settled: NDArray[np.bool_] = within & keeps_bound(values, restored, bound) & (again == codes)
+    return settled
+
+
+def _restored(codes: Integers64, grid: Grid, dtype: np.dtype[Any]) -> Values:
+    """The values (rows,) of codes (rows,), 0 for those that are none of the grid or not finite."""
+    restored = grid.dequantise(np.where(_within_limit(codes), codes, 0), dtype)
+    return _or_zero(restored, is_finite(restored))
+
+
+def _within_limit(codes: Integers64) -> NDArray[np.bool_]:
+    within: NDArray[np.bool_] = (codes > -CODE_LIMIT) & (codes < CODE_LIMIT)
+    return within
+
+
+def _or_zero(values: Values, keep: NDArray[np.bool_]) -> Values:
+    return values if keep.all() else np.where(keep, values, np.zeros((), values.dtype))
+
+
+def _with_specials(values: Values, codes: Integers64, rows: NDArray[np.intp]) -> Codes:
+    """The codes with special ones in some rows, and what stands verbatim."""
+    bits = bits_of(values[rows])
+    numbers = np.zeros(len(rows), np.int64)
+    if values.dtype.kind == "f":
+        for number, pattern in enumerate(_PATTERNS[values.dtype.itemsize], start=1):
+            numbers[bits == pattern] = number
+    codes[rows] = SPECIAL + numbers
+    return Codes(codes, bits[numbers == 0])

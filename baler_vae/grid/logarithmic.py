@@ -1,0 +1,127 @@
+"""The grid whose steps grow with the value."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, ClassVar
+
+import numpy as np
+
+from baler_vae.grid.numbers import Floats64, Integers64, Values, to_codes, to_dtype
+
+SEGMENTS = 1024
+LEAST_RELATIVE = 2.0**-50
+
+_LOWEST_EXPONENT = -1074
+_POWERS_OF_TWO = np.array([*(math.ldexp(1.0, k) for k in range(_LOWEST_EXPONENT, 1024)), math.inf])
+_LARGEST_TABLE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Logarithmic:
+    """Steps of 2 `floor` up to abs(x) = `floor` / `relative`, of about 2 `relative` abs(x) beyond; odd in x.
+
+    Without a floor (0) zero has code 0 and all other values are beyond, counted from the smallest subnormal of float64.
+    The logarithm is piecewise linear in the mantissa: exact on every machine, and its steps are nowhere wider than
+    those of the true one.
+    """
+
+    relative: float
+    floor: float = 0.0
+
+    kind: ClassVar = "logarithmic"
+    holds_everything: ClassVar = False
+
+    def __post_init__(self) -> None:
+        if not LEAST_RELATIVE <= self.relative < 1:
+            raise ValueError(f"a logarithmic grid has no relative steps of {self.relative}")
+        if not 0 <= self.floor <= self.floor / self.relative < math.inf:
+            raise ValueError(f"a logarithmic grid of relative steps {self.relative} has no floor of {self.floor}")
+
+    def quantise(self, values: Values) -> Integers64:
+        """The codes (rows,) nearest to values (rows,)."""
+        numbers = values.astype(np.float64)
+        size = np.abs(numbers)
+        layout = _layout(self.relative, self.floor)
+        mantissas, exponents = np.frexp(size)
+        place = (2 * mantissas - 1) * SEGMENTS
+        segment = np.fmin(place, SEGMENTS - 1).astype(np.int64)
+        segment[size == 0] = 0
+        within = layout.starts[segment] + (place - segment) * layout.widths[segment]
+        octaves = exponents.astype(np.int64) - 1 - layout.exponent
+        codes = octaves * layout.n_steps + layout.base + np.rint(within + layout.fraction).astype(np.int64)
+        linear = size <= layout.threshold
+        if linear.any():
+            codes[linear] = to_codes(size[linear] / (2 * self.floor)) if self.floor else 0
+        signed: Integers64 = np.where(numbers < 0, -codes, codes)
+        return signed
+
+    def dequantise(self, codes: Integers64, dtype: np.dtype[Any]) -> Values:
+        """The values (rows,) of codes (rows,)."""
+        count = np.abs(codes)
+        layout = _layout(self.relative, self.floor)
+        octaves, steps = np.divmod(count - layout.base, layout.n_steps)
+        mantissas = layout.mantissas(steps) if layout.table is None else layout.table[steps]
+        exponents = octaves + (layout.exponent - _LOWEST_EXPONENT)
+        with np.errstate(over="ignore"):
+            size = mantissas * _POWERS_OF_TWO[np.clip(exponents, 0, len(_POWERS_OF_TWO) - 1)]
+            linear = count <= layout.n_linear
+            if linear.any():
+                size[linear] = count[linear] * (2 * self.floor)
+        return to_dtype(np.where(codes < 0, -size, size), dtype)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What follows from the parameters of a logarithmic grid.
+
+    An octave has `n_steps` steps; `starts` and `widths`, float64 (segments,), are the position of each segment in it
+    and the steps it has. Beyond `threshold`, the value 2^(exponent + k) times a mantissa at position p has the position
+    k n_steps + base + fraction + p; codes up to `n_linear` are multiples of twice the floor. `table` holds the
+    mantissas of all positions of an octave, float64 (n_steps,), where they are few.
+    """
+
+    n_steps: int
+    starts: Floats64
+    widths: Floats64
+    threshold: float
+    n_linear: int
+    exponent: int
+    base: int
+    fraction: float
+    table: Floats64 | None = None
+
+    def mantissas(self, steps: Integers64) -> Floats64:
+        """The mantissas (rows,) at steps (rows,) of an octave; those of the octave before lie in [0.5, 1)."""
+        within = steps - self.fraction
+        borrows = within < 0
+        within[borrows] += self.n_steps
+        segment = np.searchsorted(self.starts, within, side="right") - 1
+        mantissas = 1 + (segment + (within - self.starts[segment]) / self.widths[segment]) / SEGMENTS
+        return np.where(borrows, 0.5 * mantissas, mantissas)
+
+
+@lru_cache(maxsize=256)
+def _layout(relative: float, floor: float) -> _Layout:
+    ideal = [0.5 / (relative * (SEGMENTS + segment)) for segment in range(SEGMENTS)]
+    *_, total = accumulate(ideal)
+    n_steps = math.ceil(total)
+    widths = [width * (n_steps / total) for width in ideal]
+    starts = list(accumulate(widths[:-1], initial=0.0))
+    threshold, n_linear, exponent, base, fraction = 0.0, 0, _LOWEST_EXPONENT, 1, 0.0
+    if floor:
+        threshold = floor / relative
+        n_linear = math.floor(0.5 / relative)
+        mantissa, exponent = math.frexp(threshold)
+        exponent -= 1
+        place = (2 * mantissa - 1) * SEGMENTS
+        segment = int(place)
+        offset = 0.5 / relative - (starts[segment] + (place - segment) * widths[segment])
+        base = math.floor(offset)
+        fraction = offset - base
+    layout = _Layout(n_steps, np.array(starts), np.array(widths), threshold, n_linear, exponent, base, fraction)
+    if n_steps > _LARGEST_TABLE:
+        return layout
+    table = layout.mantissas(np.arange(n_steps))
+    return _Layout(**{**vars(layout), "table": table})

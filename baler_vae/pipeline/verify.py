@@ -1,0 +1,173 @@
+"""Proving that an archive gives back what it promises."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.grid.judge import in_units_of_bound, keeps_bound
+from baler_vae.io.files import open_source
+from baler_vae.io.source import Source
+from baler_vae.pipeline.fit import STEP_EVENTS
+from baler_vae.pipeline.manifests import bounds_of
+from baler_vae.pipeline.reading import Archive
+from baler_vae.progress import Progress, silent
+from baler_vae.table.bounds import Bound
+from baler_vae.table.table import Batch, row_groups
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """One column against its original: `worst` is the largest deviation in units of the bound (infinite where a value
+    that must come back exactly did not), found in row `worst_row` of its group; None where nothing differs.
+    """
+
+    name: str
+    group: str
+    bound: str
+    n_values: int = 0
+    n_broken: int = 0
+    worst: float = 0.0
+    worst_row: int | None = None
+    original: str = ""
+    restored: str = ""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked: sections under their digests, rows decoded by group, and the columns where the original was
+    at hand. Columns under `free` promise nothing, and none of their values counts as broken.
+    """
+
+    path: str
+    n_sections: int
+    n_bytes: int
+    n_rows: dict[str, int]
+    columns: tuple[ColumnCheck, ...] = ()
+
+    @property
+    def broken(self) -> tuple[ColumnCheck, ...]:
+        return tuple(column for column in self.columns if column.n_broken)
+
+
+def verify(archive: str | Path, *, against: str | Path | None = None, progress: Progress = silent) -> Verification:
+    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
+
+    Broken bounds do not raise: they stand in the result.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: the archive is damaged, or cannot be decoded.
+        UsageError: `against` has other columns or other numbers of rows.
+    """
+    with Archive(archive) as opened:
+        n_sections = opened.check_sections()
+        original = None if against is None else open_source(against)
+        if original is None:
+            checks: tuple[ColumnCheck, ...] = ()
+            for done, _ in _counted(opened.batches(opened.schema)):
+                progress("decoding", done, opened.num_entries)
+        else:
+            checks = _compare(opened, original, progress)
+        rows = {
+            group.name: sum(counts[number] for counts in opened.manifest.row_groups)
+            for number, group in enumerate(opened.schema.groups)
+        }
+        return Verification(str(opened.path), n_sections, opened.n_bytes, rows, checks)
+
+
+def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
+    """Nothing, when an archive just written gives back what its bounds promise.
+
+    Raises:
+        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        ArchiveError: it cannot be decoded.
+    """
+    with Archive(archive) as opened:
+        check_broken(_compare(opened, original, progress), original.path)
+
+
+def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
+    """Nothing, when no value misses its bound.
+
+    Raises:
+        BoundBroken: it names the first such column and its worst value.
+    """
+    for column in columns:
+        if column.n_broken:
+            raise BoundBroken(
+                f"{column.n_broken:,} of {column.n_values:,} values miss the bound {column.bound}",
+                path=path,
+                column=column.name,
+                rows=f"the worst in row {column.worst_row} of {column.group}",
+                found=column.restored,
+                expected=f"{column.original} within {column.bound}",
+                way_out="Keep the original, and report this together with the file",
+            )
+
+
+def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[ColumnCheck, ...]:
+    schema = original.match(archive.schema, "the archive", "Name the file that was compressed, and the same tree or group")
+    bounds = bounds_of(archive.manifest, archive.path)
+    checks = {
+        name: ColumnCheck(name, group.name, str(bounds[name])) for group in archive.schema.groups for name in group.names
+    }
+    restored = archive.batches(archive.schema)
+    for done, batch in _counted(row_groups(original.batches(schema, STEP_EVENTS), schema)):
+        other = next(restored, ())
+        if [table.n_rows for table in batch] != [table.n_rows for table in other]:
+            raise _other_rows(original, archive)
+        for before, after in zip(batch, other, strict=True):
+            for name in before.group.names:
+                checks[name] = _updated(checks[name], before[name], after[name], bounds[name])
+        progress("verifying", done, archive.num_entries)
+    if next(restored, ()):
+        raise _other_rows(original, archive)
+    return tuple(checks[name] for name in archive.schema.order)
+
+
+def _other_rows(original: Source, archive: Archive) -> UsageError:
+    return UsageError(
+        "is not the file that was compressed: its events have other numbers of rows",
+        path=original.path,
+        found=f"{original.n_events:,} events",
+        expected=f"{archive.num_entries:,} events",
+    )
+
+
+def _counted(batches: Iterator[Batch]) -> Iterator[tuple[int, Batch]]:
+    """The batches with the number of events up to their end."""
+    n_events = 0
+    for batch in batches:
+        n_events += batch[0].n_rows
+        yield n_events, batch
+
+
+def _updated(
+    check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound
+) -> ColumnCheck:
+    """The check with the values (rows,) of one more row group."""
+    first_row, check = check.n_values, replace(check, n_values=check.n_values + len(before))
+    if bound.kind == "free":
+        return check
+    if before.dtype == object:
+        kept = before == after
+        units = np.where(kept, 0.0, np.inf)
+    else:
+        kept, units = keeps_bound(before, after, bound), in_units_of_bound(before, after, bound)
+    check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept)))
+    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
+    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
+    worst = int(np.argmax(units)) if len(units) else 0
+    if not len(units) or units[worst] <= check.worst:
+        return check
+    return replace(
+        check,
+        worst=float(units[worst]),
+        worst_row=first_row + worst,
+        original=repr(before[worst].item() if before.dtype != object else before[worst]),
+        restored=repr(after[worst].item() if after.dtype != object else after[worst]),
+    )

@@ -1,0 +1,209 @@
+"""Bounds: their texts, which columns they are for, and the numbers they become."""
+
+import math
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_vae.errors import UsageError
+from baler_vae.table.bounds import (
+    EXACT,
+    FREE,
+    Bound,
+    BoundRule,
+    ColumnLimits,
+    assign_rules,
+    bound_of_text,
+    column_limits,
+    parse_bound,
+    resolve_bound,
+)
+from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
+
+F4, F8, I4 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int32)
+EVENTS = Group("events", (Column("met", F4), Column("nJet", I4), Column("pass", np.dtype(bool)), Column("tag", TEXT)))
+JETS = Group("Jet", (Column("Jet_pt", F4), Column("Jet_id", I4), Column("x[0]", I4)), "nJet")
+SCHEMA = Schema((EVENTS, JETS), (*EVENTS.names, *JETS.names), Origin("root"))
+COLUMNS = {column.name: column for column in SCHEMA.columns}
+
+positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
+below_one = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
+floors = st.one_of(st.just(0.0), positive)
+bounds = st.one_of(
+    st.sampled_from([EXACT, FREE]),
+    st.builds(Bound, st.just("abs"), positive),
+    st.builds(Bound, st.just("rel"), below_one, floors),
+    st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), floors),
+)
+
+
+@given(bounds)
+def test_a_bound_comes_back_from_its_text(bound):
+    assert bound_of_text(str(bound)) == bound
+    rule = parse_bound(str(bound))
+    assert resolve_bound(rule, COLUMNS["met"], ColumnLimits()) == bound
+    assert parse_bound(f"a=b*={bound}") == BoundRule(rule.kind, rule.size, rule.floor, "a=b*")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("free", BoundRule("free")),
+        (" Jet_* = exact ", BoundRule("exact", pattern="Jet_*")),
+        ("abs:1e-3", BoundRule("abs", 0.001)),
+        ("rel:0.001", BoundRule("rel", 0.001)),
+        ("rel:0.001,floor:0.5", BoundRule("rel", 0.001, 0.5)),
+        ("x=bits:12, floor:2", BoundRule("bits", 12.0, 2.0, "x")),
+        ("bits:0", BoundRule("bits", 0.0)),
+        ("range:0.01", BoundRule("range", 0.01)),
+    ],
+)
+def test_bounds_are_read(text, rule):
+    assert parse_bound(text) == rule
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [
+        (EXACT, "exact"),
+        (Bound("abs", 1.0), "abs:1"),
+        (Bound("abs", 1e-3), "abs:0.001"),
+        (Bound("rel", 1e-3, 0.5), "rel:0.001,floor:0.5"),
+        (Bound("bits", 12.0, 2.0**-13), "bits:12,floor:0.0001220703125"),
+        (Bound("abs", 1e22), "abs:1e+22"),
+    ],
+)
+def test_texts_of_bounds(bound, text):
+    assert bound.text == str(bound) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "=exact", "exact=", "bits", "abs", "x=loose", "FREE", "exact:1", "free:", ":1", "abs 1"),
+        *("abs:1,floor:1", "range:1,floor:1", "exact,floor:1"),
+        *("rel:0.1,floor:1,floor:2", "rel:0.1,roof:1", "rel:0.1,1"),
+    ],
+)
+def test_texts_that_are_no_bounds(text):
+    with pytest.raises(UsageError, match=r"not a bound.*abs:0\.01"):
+        parse_bound(text)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "-inf", "", "one", "-0.0", "1e999", "1e-999"])
+@pytest.mark.parametrize("form", ["abs:{}", "rel:{}", "range:{}", "rel:0.1,floor:{}", "x=bits:12,floor:{}"])
+def test_numbers_that_no_bound_has(form, number):
+    with pytest.raises(UsageError, match=r"not a positive number.*Write, say,"):
+        parse_bound(form.format(number))
+
+
+@pytest.mark.parametrize("text", ["rel:1", "rel:2", "range:1"])
+def test_relative_sizes_are_below_one(text):
+    with pytest.raises(UsageError, match="not less than 1"):
+        parse_bound(text)
+
+
+@pytest.mark.parametrize("number", ["-1", "53", "1.5", "nan", "", "9" * 5000, "²"])
+def test_mantissa_bits_are_whole(number):
+    with pytest.raises(UsageError, match="whole number from 0 to 52"):
+        parse_bound(f"bits:{number}")
+
+
+@pytest.mark.parametrize("text", ["range:0.1", "x=exact", "abs:0", "", "12"])
+def test_texts_that_are_no_explicit_bounds(text):
+    with pytest.raises(ValueError, match=r"bound|number"):
+        bound_of_text(text)
+
+
+def test_what_bounds_promise():
+    assert Bound("bits", 10.0).relative == 2.0**-11
+    assert Bound("rel", 0.25, 2.0).relative == 0.25
+    assert (Bound("abs", 0.25).relative, EXACT.relative, FREE.relative) == (0, 0, 0)
+    assert (Bound("abs", 0.25).absolute, Bound("rel", 0.25, 2.0).absolute, EXACT.absolute) == (0.25, 2.0, 0)
+
+
+def kinds(*texts):
+    rules = assign_rules(SCHEMA, [parse_bound(text) for text in texts])
+    assert tuple(rules) == SCHEMA.order
+    return {name: rule.kind for name, rule in rules.items() if rule is not None}
+
+
+def test_rules_are_for_floats_unless_a_name_says_otherwise():
+    assert kinds() == {}
+    assert kinds("abs:1") == {"met": "abs", "Jet_pt": "abs"}
+    assert kinds("*=abs:1") == {"met": "abs", "Jet_pt": "abs"}
+    assert kinds("nJe?=abs:1", "x[0]=abs:1") == {}
+    assert kinds("nJet=abs:1", "pass=rel:0.1") == {"nJet": "abs", "pass": "rel"}
+    assert kinds("nJet=abs:1", "*=bits:3") == {"met": "bits", "nJet": "abs", "Jet_pt": "bits"}
+    assert kinds("nJet=abs:1", "n*=exact") == {"nJet": "exact"}
+    assert kinds("nJet=abs:1", "nJet=range:0.1") == {"nJet": "range"}
+    assert kinds("tag=exact") == {"tag": "exact"}
+    assert kinds("free", "met=exact") == {"met": "exact", "Jet_pt": "free"}
+
+
+@given(st.lists(st.tuples(st.sampled_from((None, "*", "J*", "met", "Jet_pt")), bounds), max_size=5))
+def test_the_last_rule_decides(asked):
+    rules = [BoundRule(bound.kind, bound.size, bound.floor, pattern) for pattern, bound in asked]
+    assigned = assign_rules(SCHEMA, rules)
+    for name in ("met", "Jet_pt"):
+        fitting = [rule for rule in rules if rule.pattern is None or fnmatchcase(name, rule.pattern)]
+        assert assigned[name] == (fitting[-1] if fitting else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Jet_id=free", "'Jet_id': only float columns.*found int32"),
+        ("pass=free", "'pass': only float columns"),
+        ("tag=abs:1", "'tag': text is always exact"),
+        ("Jet_px=exact", "no column matches.*'Jet_pt'"),
+    ],
+)
+def test_rules_that_columns_cannot_have(text, message):
+    with pytest.raises(UsageError, match=message):
+        kinds(text)
+
+
+def resolved(text, values, dtype=F8):
+    values = np.array(values, dtype)
+    return resolve_bound(None if text is None else parse_bound(text), Column("x", dtype), column_limits(values))
+
+
+def test_the_default_keeps_twelve_bits():
+    assert resolved(None, [-4.0, 0, 0, 1, math.nan, math.inf, 2]) == Bound("bits", 12, 2.0**-12)
+    assert resolved(None, [0.0, math.nan]) == resolved(None, []) == Bound("bits", 12)
+    assert resolved(None, [5e-324]) == Bound("bits", 12)
+    assert resolved(None, [1, 2], I4) == EXACT
+    assert resolve_bound(None, COLUMNS["tag"], ColumnLimits()) == EXACT
+
+
+def test_ranges_become_numbers():
+    assert resolved("range:0.25", [-3.0, 5, math.inf, math.nan]) == Bound("abs", 2.0)
+    assert resolved("range:0.25", [-3, 5], I4) == Bound("abs", 2.0)
+    assert resolved("range:0.25", [3.0, 3, math.inf]) == resolved("range:0.25", []) == EXACT
+    largest = float(np.finfo(F8).max)
+    assert resolved("range:0.25", [-largest, largest]) == Bound("abs", largest / 2)
+    assert resolved("range:0.75", [-largest, largest]) == Bound("abs", largest)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "?", "i1", "u2", "i8", "u8"])
+def test_limits_of_any_dtype(dtype):
+    found = column_limits(np.array([1, 0, 1, 1], dtype))
+    assert (found.minimum, found.maximum, found.median_abs) == (0, 1, 1)
+    assert all(math.isnan(limit) for limit in vars(column_limits(np.empty(0, dtype))).values())
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_limits_are_exact(values):
+    found = column_limits(np.array([*values, math.inf, math.nan, -math.inf]))
+    assert (found.minimum, found.maximum) == (min(values), max(values))
+    sizes = sorted(abs(value) for value in values if value)
+    if sizes:
+        low, high = sizes[(len(sizes) - 1) // 2], sizes[len(sizes) // 2]
+        assert low <= found.median_abs <= high
+        assert found.median_abs == pytest.approx(low / 2 + high / 2)
+    else:
+        assert math.isnan(found.median_abs)
