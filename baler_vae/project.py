@@ -29,7 +29,8 @@ class ModelSettings(Settings):
     the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
     `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
     overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
-    with the log-variance of a VAE beside them. `threads` is fixed, so that results do not depend on the number of
+    with the log-variance of a VAE beside them. Where values keep a bound, `keep_network` keeps a network whose latents
+    and weights take more bytes than they save. `threads` is fixed, so that results do not depend on the number of
     cores; these networks are so small that more threads gain little, and lose a hundredfold where another process
     wants the same cores.
     """
@@ -52,6 +53,7 @@ class ModelSettings(Settings):
     transforms: dict[str, Literal["standard", "min-max", "asinh", "quantile"]] = {}
     latents: Literal["rounded", "float64"] = "rounded"
     keep_log_variance: bool = False
+    keep_network: bool = False
     seed: Seed = 0
     threads: Annotated[int, Field(ge=1)] = 1
     device: str = "auto"

@@ -23,6 +23,7 @@ _RANGE_BITS = 12.0
 _LEVEL_BITS = 5.0
 """About what a range takes in stored tables: once, and per context."""
 _PRIOR_ROWS = 2.0
+_LARGEST_LEVELS = 1 << 24
 _WORD_BYTES = 4
 _INT64 = np.dtype(np.int64)
 _UINT8 = np.dtype(np.uint8)
@@ -197,12 +198,10 @@ def decode_tables(parts: Sequence[bytes]) -> tuple[ColumnTable, ...]:
     return tuple(tables)
 
 
-_LARGEST_LEVELS = 1 << 24
-
-
 def _gaps(alphabet: Alphabet) -> NDArray[np.int64]:
     ends = alphabet.starts + (np.int64(1) << alphabet.shifts.astype(np.int64))
-    return alphabet.starts - np.append(np.int64(0), ends[:-1])
+    gaps: NDArray[np.int64] = alphabet.starts - np.append(np.int64(0), ends[:-1])
+    return gaps
 
 
 def _starts(gaps: NDArray[np.int64], shifts: NDArray[np.uint8]) -> NDArray[np.int64]:

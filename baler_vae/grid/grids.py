@@ -8,6 +8,7 @@ codes of the others are for finite values, stay within +-`CODE_LIMIT`, and leave
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast, get_args
@@ -138,7 +139,7 @@ def grid_of(kind: str, parameters: Mapping[str, int | float]) -> Grid:
         raise ValueError(f"a grid {kind!r} has {sorted(types)}, not {sorted(parameters)}")
     for name, number in parameters.items():
         fits = type(number) is int or (types[name] is float and type(number) is float and math.isfinite(number))
-        if not fits or abs(number) >= 2.0**1023:
+        if not fits or abs(number) > sys.float_info.max:
             raise ValueError(f"{name} of a grid {kind!r} cannot be {number!r}")
     grid: Grid = found(**{name: types[name](number) for name, number in parameters.items()})
     return grid

@@ -132,7 +132,7 @@ def _fit_predictions(
         if own_bits < alone[name].bits:
             columns[name] = ColumnModel(coder.coding, grids[name], coder)
         total_bits += min(own_bits, alone[name].bits)
-    if total_bits >= sum(alone[name].bits for name in names):
+    if total_bits >= sum(alone[name].bits for name in names) and not settings.keep_network:
         return without, history
     return replace(model, columns=columns, latents=tuple(coder for coder, _ in latents)), history
 

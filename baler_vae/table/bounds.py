@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from baler_vae.errors import UsageError
 from baler_vae.table.schema import Column, Schema, match_columns
 
 Kind = Literal["exact", "free", "abs", "rel", "bits"]
+RuleKind = Kind | Literal["range"]
 
 MOST_BITS = 52
 """The mantissa bits that float64 stores: the most that `bits` can promise."""
@@ -71,7 +72,7 @@ class BoundRule:
     The kind `range` is `abs` with a size in units of the column's range; it becomes a number in `resolve_bound`.
     """
 
-    kind: Kind | Literal["range"]
+    kind: RuleKind
     size: float = 0.0
     floor: float | None = None
     pattern: str | None = None
@@ -119,7 +120,7 @@ def parse_bound(text: str) -> BoundRule:
         raise UsageError(f"{text!r} is not a bound", expected=_GRAMMAR, way_out=_EXAMPLE)
     size = _size(kind, number, text) if colon else 0.0
     floor = _positive(floors[0], "the floor", text, "rel:0.001,floor:0.01") if floors else None
-    return BoundRule(kind, size, floor, pattern.strip() if separator else None)  # type: ignore[arg-type]  # checked
+    return BoundRule(cast("RuleKind", kind), size, floor, pattern.strip() if separator else None)
 
 
 def bound_of_text(text: str) -> Bound:

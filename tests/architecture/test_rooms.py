@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
 }
 REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
 EXTRAS = {"torch": "train", **dict.fromkeys(REPORT, "report")}
+DISTRIBUTIONS = {"array_api_compat": "array-api-compat"}
 BROUGHT_BY = {"markupsafe": "jinja2"}
 HEAVY = {"torch", "matplotlib", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -123,7 +124,7 @@ def test_dependencies_are_declared_and_used():
         return {line.split(">")[0].split("=")[0].split("[")[0].strip() for line in lines}
 
     used = {package for _, packages in ROOMS.values() for package in packages} | {"numpy"}
-    core = {package for package in used if package not in EXTRAS}
+    core = {DISTRIBUTIONS.get(package, package) for package in used if package not in EXTRAS}
     assert declared(project["dependencies"]) == core
     for package, extra in EXTRAS.items():
         assert BROUGHT_BY.get(package, package) in declared(project["optional-dependencies"][extra])

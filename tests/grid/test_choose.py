@@ -1,5 +1,7 @@
 """The grid of a column: what its numbers were once rounded to, or steps as wide as the bound allows."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import dequantise_column, quantise_column
 from baler_vae.grid.decimal import Decimal, Significant
-from baler_vae.grid.grids import Integers, Pattern, Step
+from baler_vae.grid.grids import Integers, Pattern, Step, grid_of, grid_parameters
 from baler_vae.grid.judge import keeps_bound
 from baler_vae.grid.lattice import find_step
 from baler_vae.grid.logarithmic import Logarithmic
@@ -34,6 +36,7 @@ def chosen(values, bound=EXACT):
     restored = dequantise_column(quantise_column(values, grid, bound), grid, values.dtype)
     assert keeps_bound(values, restored, bound).all()
     assert choose_grid(values, bound, cost=spread) == grid
+    assert grid_of(grid.kind, json.loads(json.dumps(grid_parameters(grid)))) == grid
     return grid
 
 
@@ -127,15 +130,12 @@ def test_columns_of_hardly_anything(dtype, bound):
         chosen(np.array([np.nan, -0.0, 5, 1e4], dtype), bound)
 
 
+BOUNDS = [EXACT, *(Bound("abs", size) for size in (1e-3, 1e30, 1.7e308)), Bound("rel", 0.1), Bound("bits", 9.0, 1e-6)]
 patterns = npst.arrays(np.uint64, st.integers(1, 40), elements=npst.from_dtype(np.dtype(np.uint64)))
 
 
 @settings(max_examples=300)
-@given(
-    patterns,
-    st.sampled_from(["f2", "f4", "f8", "i2", "u8"]),
-    st.sampled_from([EXACT, Bound("abs", 1e-3), Bound("abs", 1e30), Bound("rel", 0.1), Bound("bits", 9.0, 1e-6)]),
-)
+@given(patterns, st.sampled_from(["f2", "f4", "f8", "i2", "u8"]), st.sampled_from(BOUNDS))
 def test_any_column_has_a_grid(bits, dtype, bound):
     dtype = np.dtype(dtype)
     chosen(bits.astype(f"u{dtype.itemsize}").view(dtype), bound)

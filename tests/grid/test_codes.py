@@ -32,7 +32,7 @@ bounds = st.one_of(
 number_grids = st.one_of(
     st.builds(Decimal, st.integers(0, 22)),
     st.builds(Significant, st.integers(1, 15), st.integers(-308, 308)),
-    st.builds(Step, st.one_of(st.floats(5e-324, 8e307), sizes)),
+    st.builds(Step, st.one_of(st.floats(5e-324, 1.79e308), sizes)),
     st.builds(Logarithmic, st.floats(LEAST_RELATIVE, 0.99), st.one_of(st.just(0.0), st.floats(5e-324, 1e290))),
 )
 float_grids = st.one_of(number_grids, st.builds(Pattern, st.integers(0, 52)))

@@ -21,7 +21,7 @@ grids = st.one_of(
     st.builds(Pattern, st.integers(0, 52)),
     st.builds(Decimal, st.integers(0, 22)),
     st.builds(Significant, st.integers(1, 15), st.integers(-308, 308)),
-    st.builds(Step, st.floats(5e-324, 8e307)),
+    st.builds(Step, st.floats(5e-324, 1.79e308)),
     st.builds(Logarithmic, st.floats(LEAST_RELATIVE, 0.99), st.one_of(st.just(0.0), st.floats(5e-324, 1e290))),
 )
 
@@ -54,7 +54,6 @@ def test_a_grid_comes_back_from_its_parameters(grid):
         ("step", {"step": -1.0}),
         ("step", {"step": math.nan}),
         ("step", {"step": math.inf}),
-        ("step", {"step": 1.7e308}),
         ("step", {"step": 10**400}),
         ("step", {"step": 1.0, "offset": 0.0}),
         ("logarithmic", {"relative": 0.1}),
