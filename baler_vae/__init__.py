@@ -1,7 +1,7 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
-The verbs are `fit`, `compress`, `decompress`, `open`, `evaluate` and `verify`; each does what the command of the same name does.
-What they need is imported when one is first used.
+The verbs are `fit`, `compress`, `decompress`, `open`, `evaluate` and `verify`; each does what the command of the same
+name does. What they need is imported when one is first used.
 """
 
 from importlib import import_module

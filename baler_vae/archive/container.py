@@ -3,46 +3,63 @@
 import hashlib
 import json
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
 from pydantic import ValidationError
 
 from baler_vae.archive.manifest import FORMAT_VERSION, Manifest, SectionEntry
+from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UnsupportedVersion
 from baler_vae.output import replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_ZIP_START = b"PK\x03\x04"
-_ZIP_END = b"PK\x05\x06"
+_WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
 
 
 class ArchiveWriter:
-    """An archive that is being written: sections as they come, then the manifest."""
+    """An archive that is being written: sections as they come, then the manifest. `path` is the file's for now."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._zip = zipfile.ZipFile(path, "w", allowZip64=True)
+        self._file = path.open("wb")
+        self._members: list[Member] = []
         self._entries: dict[str, SectionEntry] = {}
 
     def add(self, name: str, data: bytes) -> None:
         """Writes a section."""
-        self._zip.writestr(_member(name, zipfile.ZIP_STORED), data)
+        self._write(name, STORED, data, data)
         self._entries[name] = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     def finish(self, manifest: Manifest) -> None:
-        """Writes the manifest, completed with the sizes and digests of the sections."""
+        """Writes the manifest, completed with the sizes and digests of the sections; the file can be read from now on.
+
+        Raises:
+            ValueError: the manifest is larger than a reader accepts.
+        """
         complete = manifest.model_copy(update={"sections": self._entries})
-        text = json.dumps(complete.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        self._zip.writestr(_member(MANIFEST, zipfile.ZIP_DEFLATED), text.encode("utf-8", "surrogatepass"))
-        self._zip.close()
+        data = _canonical(complete.model_dump(mode="json"))
+        if len(data) > MANIFEST_LIMIT:
+            raise ValueError(f"a manifest of {len(data)} bytes")
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._write(MANIFEST, DEFLATED, data, deflate.compress(data) + deflate.flush())
+        self._file.write(directory(self._members))
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, name: str, method: int, data: bytes, stored: bytes) -> None:
+        offset = self._members[-1].end if self._members else 0
+        member = Member(name, method, zlib.crc32(data), len(stored), len(data), offset)
+        self._file.write(local_header(member))
+        self._file.write(stored)
+        self._members.append(member)
 
 
 @contextmanager
@@ -53,15 +70,17 @@ def writing_archive(path: str | Path, *, force: bool = False) -> Iterator[Archiv
         OutputError: the file exists and `force` is false, or it cannot be written.
     """
     with replacing(path, force=force) as part:
-        yield ArchiveWriter(part)
+        writer = ArchiveWriter(part)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
-def _member(name: str, method: int) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, date_time=_EPOCH)
-    member.compress_type = method
-    member.create_system = 3
-    member.external_attr = 0o644 << 16
-    return member
+def _canonical(content: object) -> bytes:
+    """The one way to write a manifest: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 class ArchiveFile:
@@ -74,8 +93,17 @@ class ArchiveFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._zip = _open_zip(self.path)
         try:
+            self._file = self.path.open("rb")
+        except FileNotFoundError as error:
+            raise SourceError("there is no such file", path=path) from error
+        except IsADirectoryError as error:
+            raise SourceError("is a directory", path=path, way_out="Give a file") from error
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+        try:
+            self.n_bytes = self._file.seek(0, 2)
+            self._members = {member.name: member for member in self._read_directory()}
             self.manifest = self._read_manifest()
         except BaseException:
             self.close()
@@ -90,11 +118,7 @@ class ArchiveFile:
         self.close()
 
     def close(self) -> None:
-        self._zip.close()
-
-    @property
-    def n_bytes(self) -> int:
-        return self.path.stat().st_size
+        self._file.close()
 
     def section(self, name: str) -> bytes:
         """The bytes of a section, checked against its digest.
@@ -105,12 +129,17 @@ class ArchiveFile:
         expected = self.manifest.sections.get(name)
         if expected is None:
             raise CorruptArchive("is missing", path=self.path, section=name)
-        data = self._read(name, expected.n_bytes, zipfile.ZIP_STORED)
-        if hashlib.sha256(data).hexdigest() != expected.sha256:
+        data = self._read(self._members[name])
+        if zlib.crc32(data) != self._members[name].crc or hashlib.sha256(data).hexdigest() != expected.sha256:
             raise CorruptArchive("the digest does not match", path=self.path, section=name)
         return data
 
     def check_all(self) -> None:
+        """Nothing, when every section is what was written.
+
+        Raises:
+            CorruptArchive: a section differs.
+        """
         for name in self.manifest.sections:
             self.section(name)
 
@@ -121,79 +150,93 @@ class ArchiveFile:
         except ValueError as error:
             raise CorruptArchive(str(error), path=self.path, section=name) from error
 
-    def _read(self, name: str, limit: int, *methods: int) -> bytes:
+    def _read(self, member: Member) -> bytes:
+        """The stored bytes of a member, behind the header that it must have."""
+        header = local_header(member)
         try:
-            member = self._zip.getinfo(name)
-            if member.compress_type not in methods:
-                raise CorruptArchive("is not compressed as it should be", path=self.path, section=name)
-            if member.file_size > limit or member.compress_size > self.n_bytes:
-                raise CorruptArchive(f"is larger than {min(limit, self.n_bytes)} bytes", path=self.path, section=name)
-            with self._zip.open(member) as file:
-                return file.read(member.file_size)  # no more, whatever the compressed bytes hold
-        except KeyError as error:
-            raise CorruptArchive("is missing", path=self.path, section=name) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-            raise CorruptArchive(f"cannot be read: {error}", path=self.path, section=name) from error
+            self._file.seek(member.offset)
+            found, data = self._file.read(len(header)), self._file.read(member.stored_bytes)
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror}", path=self.path, section=member.name) from error
+        if found != header or len(data) != member.stored_bytes:
+            raise CorruptArchive("its header is damaged", path=self.path, section=member.name)
+        return data
+
+    def _read_directory(self) -> tuple[Member, ...]:
+        self._file.seek(0)
+        starts_well = self._file.read(len(START)) == START
+        try:
+            members = read_directory(self._file, self.n_bytes)
+        except EOFError as error:
+            if starts_well:
+                raise TruncatedArchive(
+                    "the end of the archive is missing",
+                    path=self.path,
+                    way_out="Copy it again from where it was written",
+                ) from error
+            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+        except ValueError as error:
+            if starts_well:
+                raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=self.path) from error
+            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+        if members[-1].name != MANIFEST:
+            raise ArchiveError("is a ZIP file but not an archive of baler-vae", path=self.path, way_out=_WAY_OUT)
+        for member in members[:-1]:
+            if member.method != STORED or member.stored_bytes != member.n_bytes:
+                raise CorruptArchive("is not stored as it should be", path=self.path, section=member.name)
+        return members
 
     def _read_manifest(self) -> Manifest:
-        if MANIFEST not in self._zip.namelist():
-            raise ArchiveError(
-                "is a ZIP file but not an archive of baler-vae",
-                path=self.path,
-                way_out="Give a file that baler-vae wrote (.bvae or .bvmodel)",
-            )
-        text = self._read(MANIFEST, MANIFEST_LIMIT, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
+        text = self._inflate(self._members[MANIFEST])
         try:
-            content = json.loads(text.decode("utf-8", "surrogatepass"))
+            content = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+            is_canonical = _canonical(content) == text
         except (ValueError, RecursionError) as error:
             raise CorruptArchive(f"is not JSON: {error}", path=self.path, section=MANIFEST) from error
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
             raise ArchiveError("is not an archive of baler-vae", path=self.path, section=MANIFEST)
-        if content.get("version") != FORMAT_VERSION:
+        version = content.get("version")
+        if type(version) is not int or version != FORMAT_VERSION:
             raise UnsupportedVersion(
                 "has a format that this version does not read",
                 path=self.path,
-                found=f"format {content.get('version')!r}",
+                found=f"format {version!r}",
                 expected=f"format {FORMAT_VERSION}",
                 way_out=f"It was written by {content.get('writer')!r}: use that version",
             )
+        if not is_canonical:
+            raise CorruptArchive("is not written as it should be", path=self.path, section=MANIFEST)
+        return self._check_manifest(content)
+
+    def _check_manifest(self, content: dict[str, Any]) -> Manifest:
         try:
             manifest = Manifest.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise CorruptArchive(f"{place}: {first['msg']}", path=self.path, section=MANIFEST) from error
-        members = sorted(self._zip.namelist())
-        if members != sorted([*manifest.sections, MANIFEST]):
+        listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
+        if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:
             raise CorruptArchive("its members are not those that the manifest lists", path=self.path)
         return manifest
 
+    def _inflate(self, member: Member) -> bytes:
+        if member.method != DEFLATED or member.n_bytes > MANIFEST_LIMIT:
+            raise CorruptArchive(
+                f"is not deflated, or larger than {MANIFEST_LIMIT} bytes", path=self.path, section=MANIFEST
+            )
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            data = inflate.decompress(self._read(member), member.n_bytes + 1)
+        except zlib.error as error:
+            raise CorruptArchive(f"cannot be inflated: {error}", path=self.path, section=MANIFEST) from error
+        if len(data) != member.n_bytes or not inflate.eof or inflate.unused_data or zlib.crc32(data) != member.crc:
+            raise CorruptArchive("the digest does not match", path=self.path, section=MANIFEST)
+        return data
 
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=path) from error
-    except IsADirectoryError as error:
-        raise SourceError("is a directory", path=path, way_out="Give a file") from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        with path.open("rb") as file:
-            start = file.read(4)
-            file.seek(max(0, path.stat().st_size - 22))
-            end = file.read(4)
-        if start == _ZIP_START and end != _ZIP_END:
-            raise TruncatedArchive(
-                "the end of the archive is missing", path=path, way_out="Copy it again from where it was written"
-            ) from error
-        if start == _ZIP_START:
-            raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=path) from error
-        raise ArchiveError(
-            "is not an archive of baler-vae",
-            path=path,
-            way_out="Give a file that baler-vae wrote (.bvae or .bvmodel)",
-        ) from error
-    except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def pack_parts(parts: Sequence[bytes]) -> bytes:

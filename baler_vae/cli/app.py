@@ -32,7 +32,7 @@ Bounds = Annotated[
     list[str] | None,
     typer.Option(
         "--bound",
-        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for all float columns or as GLOB=BOUND; "
+        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for float columns or as GLOB=BOUND; "
         "repeatable; default bits:12 with a floor.",
     ),
 ]

@@ -29,8 +29,8 @@ input = {input_spec}
 output = "output"
 # The columns to keep, by name or glob; all of them when empty.
 columns = {columns}
-# What is promised of every value, such as "bits:10", "Jet_phi=abs:1e-4", "Jet_eta=exact"; "free" promises nothing. Float
-# columns that none of these names get "bits:12" with a floor; integers, flags and text are exact.
+# What is promised of every value, such as "bits:10", "Jet_phi=abs:1e-4", "Jet_eta=exact"; "free" promises nothing.
+# Float columns that none of these names get "bits:12" with a floor; integers, flags and text are exact.
 bound = []
 
 [model]

@@ -23,6 +23,7 @@ NEARLY_ALL = 0.99
 _BEST = 3
 _FEW = 256
 _FEWEST_DIGITS = 3
+_OCTAVES = 12
 
 
 def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float]) -> Grid:
@@ -103,18 +104,29 @@ def _lossy_grids(sample: Values, bound: Bound) -> list[Grid]:
 
 
 def _steps(sample: Values, size: float) -> list[Grid]:
-    """Steps of twice a bound, and narrower ones that leave room for rounding large values to the dtype."""
+    """Steps of twice a bound, and others that allow for what rounding large values to the dtype does."""
     finite = np.sort(np.abs(sample[is_finite(sample)]))
     if not len(finite):
         return []
     typical = finite[[len(finite) // 2, int(NEARLY_ALL * (len(finite) - 1)), -1]]
-    rooms = [0.0, *(np.spacing(typical).astype(np.float64) / 2)]
-    steps = [2 * (size - float(room)) for room in rooms]
+    # The spacing of floats halves with each octave below.
+    steps = [2 * size] + [
+        min(2 * size, *(_odd_multiple(math.ldexp(spacing, -octave), size) for octave in range(_OCTAVES)))
+        for spacing in np.spacing(typical).astype(np.float64).tolist()
+    ]
     lattice = find_step(finite[finite > 0].astype(np.float64), sample.dtype)
     if lattice is not None:
-        # An odd number of the steps on which the values lie: none is then half-way between two codes.
-        steps.append(lattice * (2 * math.floor(min(size / lattice, LARGEST_WHOLE_STEP) * (1 + 1e-9)) + 1))
+        steps.append(_odd_multiple(lattice, size))
     return [Step(step) for step in steps if 0 < step < math.inf]
+
+
+def _odd_multiple(spacing: float, size: float) -> float:
+    """The largest odd multiple of a spacing whose half is not beyond a bound for values that are whole spacings apart:
+    none of them is half-way between two codes.
+    """
+    if not spacing:
+        return math.inf
+    return spacing * (2 * math.floor(min(size / spacing, LARGEST_WHOLE_STEP) + 1e-6) + 1)
 
 
 def _whole_steps(size: float) -> list[Grid]:

@@ -48,7 +48,7 @@ def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
         return Codes(grid.quantise(values))
     finite = is_finite(values)
     codes = grid.quantise(_or_zero(values, finite))
-    settled = finite & _settle(values, codes, grid, bound)
+    settled = _settle(values, codes, grid, bound)
     if settled.all():
         return Codes(codes)
     rows = np.flatnonzero(finite & ~settled)
@@ -104,7 +104,7 @@ def _settle(values: Values, codes: Integers64, grid: Grid, bound: Bound) -> NDAr
     within = _within_limit(codes)
     restored = grid.dequantise(codes if within.all() else np.where(within, codes, 0), values.dtype)
     again = grid.quantise(_or_zero(restored, is_finite(restored)))
-    settled: NDArray[np.bool_] = within & keeps_bound(values, restored, bound) & (again == codes)
+    settled: NDArray[np.bool_] = keeps_bound(values, restored, bound) & (again == codes)
     return settled
 
 

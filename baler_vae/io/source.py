@@ -51,7 +51,7 @@ class Source:
         source's. `owner` names in errors what needs the columns.
 
         Raises:
-            UsageError: a column is missing, has another dtype, or belongs to another collection; it ends with `way_out`.
+            UsageError: a column is missing, has another dtype, or is in another collection; it ends with `way_out`.
         """
         theirs = {column.name: column for column in self.schema.columns}
         for column in wanted.columns:

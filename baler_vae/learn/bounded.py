@@ -99,7 +99,9 @@ def choose_weights(encoder: Encoder, decoder: Network, steps: tuple[float, ...],
     return best, chosen
 
 
-def rounding_cost(encoder: Encoder, decoder: Network, rounded: Network, steps: tuple[float, ...], judge: Judge) -> float:
+def rounding_cost(
+    encoder: Encoder, decoder: Network, rounded: Network, steps: tuple[float, ...], judge: Judge
+) -> float:
     """By what part the rounded decoder makes latents and codes larger than the decoder as it was trained."""
     before = judge.data_bits(encoder, round_weights(decoder, _FINEST_BITS), np.array(steps))
     return judge.data_bits(encoder, rounded, np.array(steps)) / before - 1

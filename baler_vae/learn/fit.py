@@ -15,6 +15,7 @@ from baler_vae.learn.networks import Autoencoder, export_network, round_while_tr
 from baler_vae.learn.training import Epoch, train
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder
+from baler_vae.model.network import Network
 from baler_vae.model.transform import Transform, TransformKind
 from baler_vae.model.weights import round_weights
 from baler_vae.progress import Progress, silent
@@ -36,11 +37,14 @@ Columns = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network as it is stored: no steps where latents are kept as they are."""
+    """A trained network as it is stored: no steps where latents are kept as they are. `trained` is the decoder's
+    network before its weights were rounded.
+    """
 
     encoder: Encoder
     decoder: Decoder
     steps: tuple[float, ...]
+    trained: Network
 
 
 def fit_group(
@@ -187,7 +191,9 @@ def _train(
     n_latents = min(settings.latent or (n_columns + 1) // 2, n_columns)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = Autoencoder("ae" if settings.kind == "ae" else "vae", n_columns, n_latents, settings.hidden).to(device)
+        network = Autoencoder("ae" if settings.kind == "ae" else "vae", n_columns, n_latents, settings.hidden).to(
+            device
+        )
     return network, _continue(network, training, validation, weights, settings, device, progress)
 
 
@@ -215,11 +221,11 @@ def _export(
     encoder = _export_encoder(network)
     decoder = export_network(network.decoder)
     if settings.latents == "float64":
-        return Fitted(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), ())
+        return Fitted(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), (), decoder)
     error = reconstruction_error(scores, weights)
-    decoder = round_decoder(decoder, encoder.encode(scores)[0], error)
-    steps = latent_steps(encoder, decoder, scores, error)
-    return Fitted(encoder, Decoder(names, transforms, decoder), steps)
+    rounded = round_decoder(decoder, encoder.encode(scores)[0], error)
+    steps = latent_steps(encoder, rounded, scores, error)
+    return Fitted(encoder, Decoder(names, transforms, rounded), steps, decoder)
 
 
 def _export_encoder(network: Autoencoder) -> Encoder:
@@ -239,4 +245,4 @@ def _export_bounded(network: Autoencoder, judge: Judge, train_rounded: Callable[
         tuned_encoder, tuned = _export_encoder(network), round_weights(export_network(network.decoder), weight_bits)
         if judge.data_bits(tuned_encoder, tuned, np.array(steps)) < before:
             encoder, rounded = tuned_encoder, tuned
-    return Fitted(encoder, Decoder(judge.columns, judge.transforms, rounded), steps)
+    return Fitted(encoder, Decoder(judge.columns, judge.transforms, rounded), steps, decoder)

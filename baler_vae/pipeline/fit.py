@@ -14,8 +14,8 @@ from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fitting import LARGEST, fit_group_model
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings, check_settings
-from baler_vae.table.bounds import Bound, assign_rules, column_limits, parse_bound, resolve_bound
-from baler_vae.table.schema import match_columns, several
+from baler_vae.table.bounds import Bound, ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound
+from baler_vae.table.schema import Column, match_columns, several
 from baler_vae.table.table import Batch, Table, concatenate
 
 STEP_EVENTS = 65_536
@@ -54,7 +54,7 @@ def fit(
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
     bounds = {
-        column.name: resolve_bound(assigned[column.name], column, column_limits(table[column.name]))
+        column.name: resolve_bound(assigned[column.name], column, _limits(table, column))
         for table in batch
         for column in table.group.columns
     }
@@ -67,6 +67,10 @@ def fit(
             history[name] = tuple(asdict(epoch) for epoch in epochs)
     repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
     return Codec(schema, bounds, models, history, repeat)
+
+
+def _limits(table: Table, column: Column) -> ColumnLimits:
+    return ColumnLimits() if column.is_text else column_limits(table[column.name])
 
 
 def _prefixed(progress: Progress, name: str) -> Progress:

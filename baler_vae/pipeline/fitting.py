@@ -65,7 +65,9 @@ def fit_group_model(
         fitted, history = _fit_network({name: table[name] for name in free}, settings, progress, None)
         model = _with_network(GroupModel(columns), fitted, settings)
         means = latents_of(dict(table.arrays), table, model, path)[0]
-        return replace(model, latents=tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))), history
+        return replace(
+            model, latents=tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
+        ), history
     floats = [column.name for column in table.group.columns if column.is_float and alone[column.name].codes is not None]
     if free or settings.kind == "independent" or not floats or table.n_rows < _LEAST_ROWS:
         return GroupModel(columns), ()

@@ -25,9 +25,7 @@ Arrays = dict[str, NDArray[np.generic]]
 Predictions = Mapping[str, NDArray[np.int64]]
 
 
-def encode_group(
-    table: Table, model: GroupModel, bounds: Mapping[str, Bound], path: str
-) -> list[bytes]:
+def encode_group(table: Table, model: GroupModel, bounds: Mapping[str, Bound], path: str) -> list[bytes]:
     """The parts of a group's rows; `path` names their file in errors.
 
     Raises:

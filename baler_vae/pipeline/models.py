@@ -25,14 +25,17 @@ _VALUES = (plain.PCODEC, plain.TEXT)
 
 
 def decoder_section(group: int) -> str:
+    """The section of a group's decoder."""
     return f"model/{group}"
 
 
 def tables_section(group: int) -> str:
+    """The section of a group's tables."""
     return f"tables/{group}"
 
 
 def encoder_section(group: int) -> str:
+    """The section of a group's encoder, in a codec."""
     return f"encoder/{group}"
 
 

@@ -161,9 +161,7 @@ class Archive:
         section = section_name(number, row_group)
         parts = self._file.parts(section)
         try:
-            return Table(
-                wanted, decode_group(parts, self._models[number], self.schema.groups[number], wanted, n_rows)
-            )
+            return Table(wanted, decode_group(parts, self._models[number], self.schema.groups[number], wanted, n_rows))
         except ValueError as error:
             raise CorruptArchive(
                 f"does not hold what the manifest says: {error}", path=self.path, section=section

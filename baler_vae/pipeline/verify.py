@@ -110,10 +110,14 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
 
 
 def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[ColumnCheck, ...]:
-    schema = original.match(archive.schema, "the archive", "Name the file that was compressed, and the same tree or group")
+    schema = original.match(
+        archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
+    )
     bounds = bounds_of(archive.manifest, archive.path)
     checks = {
-        name: ColumnCheck(name, group.name, str(bounds[name])) for group in archive.schema.groups for name in group.names
+        name: ColumnCheck(name, group.name, str(bounds[name]))
+        for group in archive.schema.groups
+        for name in group.names
     }
     restored = archive.batches(archive.schema)
     for done, batch in _counted(row_groups(original.batches(schema, STEP_EVENTS), schema)):
@@ -146,9 +150,7 @@ def _counted(batches: Iterator[Batch]) -> Iterator[tuple[int, Batch]]:
         yield n_events, batch
 
 
-def _updated(
-    check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound
-) -> ColumnCheck:
+def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound) -> ColumnCheck:
     """The check with the values (rows,) of one more row group."""
     first_row, check = check.n_values, replace(check, n_values=check.n_values + len(before))
     if bound.kind == "free":

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from baler_vae.grid.choose import choose_grid
+from baler_vae.grid.choose import SAMPLE, choose_grid
 from baler_vae.grid.codes import dequantise_column, quantise_column
 from baler_vae.grid.decimal import Decimal, Significant
 from baler_vae.grid.grids import Integers, Pattern, Step, grid_of, grid_parameters
@@ -101,6 +101,25 @@ def test_bounds_near_the_resolution_of_the_dtype():
     tight = Bound("abs", 1e-5)
     codes = quantise_column(values, chosen(values, tight), tight)
     assert spread(codes) < spread(quantise_column(values, Pattern(), tight))
+
+
+@pytest.mark.parametrize("size", [3.5e-4, 8.3e-4, 1.8e-3])
+def test_steps_leave_room_for_rounding(size):
+    values, bound = np.random.default_rng(1).uniform(-8000, 8000, 5000).astype(F4), Bound("abs", size)
+    wide, narrow = (quantise_column(values, grid, bound) for grid in (Step(2 * size), chosen(values, bound)))
+    assert len(wide.verbatim) > 50
+    assert len(narrow.verbatim) == 0
+    assert spread(narrow) < spread(wide)
+
+
+def test_the_best_of_a_sample_are_judged_on_all_rows():
+    def perverse(codes):
+        return spread(codes) if len(codes.codes) <= SAMPLE else -spread(codes)
+
+    values = as_text(MASSES, "%.3g", F4)
+    assert len(values) > SAMPLE
+    cheapest, dearest = (choose_grid(values, EXACT, cost=cost) for cost in (spread, perverse))
+    assert perverse(quantise_column(values, dearest, EXACT)) < perverse(quantise_column(values, cheapest, EXACT))
 
 
 def test_an_exact_grid_may_beat_a_bound():

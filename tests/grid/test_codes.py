@@ -75,6 +75,17 @@ def test_integers_keep_their_bound(data, dtype, grid, bound):
     check_column(data.draw(values), grid, bound)
 
 
+def test_multiples_that_wrap_round_are_not_taken():
+    codes, restored = check_column(np.array([255], np.uint8), Step(96.0), Bound("abs", 230.0))
+    assert (codes.codes.tolist(), restored.tolist()) == ([2], [192])
+
+
+def test_values_at_the_limit_of_codes_stand_verbatim():
+    limit = float(CODE_LIMIT)
+    codes, _ = check_column(np.array([limit, -limit, limit / 2]), Step(1.0), EXACT)
+    assert codes.codes.tolist() == [SPECIAL, SPECIAL, CODE_LIMIT // 2]
+
+
 def test_booleans_keep_their_bits():
     values = np.array([True, False, True])
     assert check_column(values, Integers(), EXACT)[0].codes.tolist() == [1, 0, 1]

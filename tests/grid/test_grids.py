@@ -131,6 +131,12 @@ def test_values_of_codes(grid, dtype, codes, texts):
     assert found.tobytes() == expected.tobytes()
 
 
+def test_integers_have_the_code_of_the_nearest_multiple():
+    values = [0, 3, 4, -3, -4, 10, 11, -128, 127]
+    assert Step(7.0).quantise(np.array(values, np.int8)).tolist() == [0, 0, 1, 0, -1, 1, 2, -18, 18]
+    assert Step(7.0).quantise(np.array([2**64 - 1, 2**63 + 3], np.uint64)).tolist() == [2**64 // 7, 2**63 // 7 + 1]
+
+
 def logarithmic_value(code, relative, floor):
     """The value of a code, step by step as the format describes it."""
     widths = [0.5 / (relative * (1024 + j)) for j in range(1024)]
