@@ -126,7 +126,7 @@ def _odd_multiple(spacing: float, size: float) -> float:
     """
     if not spacing:
         return math.inf
-    return spacing * (2 * math.floor(min(size / spacing, LARGEST_WHOLE_STEP) + 1e-6) + 1)
+    return spacing * (2 * math.floor(min(size / spacing, LARGEST_WHOLE_STEP)) + 1)
 
 
 def _whole_steps(size: float) -> list[Grid]:

@@ -191,9 +191,8 @@ def _train(
     n_latents = min(settings.latent or (n_columns + 1) // 2, n_columns)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = Autoencoder("ae" if settings.kind == "ae" else "vae", n_columns, n_latents, settings.hidden).to(
-            device
-        )
+        plain = settings.kind == "ae"
+        network = Autoencoder("ae" if plain else "vae", n_columns, n_latents, settings.hidden).to(device)
     return network, _continue(network, training, validation, weights, settings, device, progress)
 
 

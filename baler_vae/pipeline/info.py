@@ -62,7 +62,8 @@ def _model_kind(manifest: Manifest) -> str:
     """The kind of network that gives or predicts columns, or `independent` where none does."""
     if all(group.latents is None for group in manifest.groups):
         return "independent"
-    return str(manifest.settings.get("model", {}).get("kind", "vae"))
+    settings = manifest.settings.get("model")
+    return str(settings.get("kind", "vae")) if isinstance(settings, dict) else "vae"
 
 
 def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:

@@ -103,11 +103,11 @@ def test_bounds_near_the_resolution_of_the_dtype():
     assert spread(codes) < spread(quantise_column(values, Pattern(), tight))
 
 
-@pytest.mark.parametrize("size", [3.5e-4, 8.3e-4, 1.8e-3])
+@pytest.mark.parametrize("size", [3.5e-4, 5.9e-4, 8.3e-4, 1.8e-3])
 def test_steps_leave_room_for_rounding(size):
     values, bound = np.random.default_rng(1).uniform(-8000, 8000, 5000).astype(F4), Bound("abs", size)
     wide, narrow = (quantise_column(values, grid, bound) for grid in (Step(2 * size), chosen(values, bound)))
-    assert len(wide.verbatim) > 50
+    assert len(wide.verbatim) > 30
     assert len(narrow.verbatim) == 0
     assert spread(narrow) < spread(wide)
 
