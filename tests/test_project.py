@@ -25,7 +25,7 @@ def test_a_project_needs_a_name_and_an_input(written):
     project = read_project(written(NEEDED))
     assert (project.name, project.input, project.output) == ("z", "z.root:Events", "output")
     assert project.columns == ()
-    assert project.bound == ("free",)
+    assert project.bound == ()
     assert project.model == ModelSettings()
     assert project.evaluation == EvaluationSettings()
     assert project.experiment is None

@@ -19,6 +19,8 @@ from baler_vae.output import replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
+_LAST_ENTRY = 256
+"""Bytes at the end that hold the last entry of the directory and all end records."""
 _WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
 
 
@@ -176,15 +178,20 @@ class ArchiveFile:
                 ) from error
             raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
         except ValueError as error:
-            if starts_well:
+            if starts_well and self._names_a_manifest():
                 raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=self.path) from error
             raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
         if members[-1].name != MANIFEST:
-            raise ArchiveError("is a ZIP file but not an archive of baler-vae", path=self.path, way_out=_WAY_OUT)
+            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT)
         for member in members[:-1]:
             if member.method != STORED or member.stored_bytes != member.n_bytes:
                 raise CorruptArchive("is not stored as it should be", path=self.path, section=member.name)
         return members
+
+    def _names_a_manifest(self) -> bool:
+        """Whether the last entry of the directory seems to be the manifest's, as in no foreign ZIP file."""
+        self._file.seek(max(0, self.n_bytes - _LAST_ENTRY))
+        return MANIFEST.encode() in self._file.read(_LAST_ENTRY)
 
     def _read_manifest(self) -> Manifest:
         text = self._inflate(self._members[MANIFEST])
@@ -225,14 +232,29 @@ class ArchiveFile:
             raise CorruptArchive(
                 f"is not deflated, or larger than {MANIFEST_LIMIT} bytes", path=self.path, section=MANIFEST
             )
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            data = inflate.decompress(self._read(member), member.n_bytes + 1)
-        except zlib.error as error:
-            raise CorruptArchive(f"cannot be inflated: {error}", path=self.path, section=MANIFEST) from error
-        if len(data) != member.n_bytes or not inflate.eof or inflate.unused_data or zlib.crc32(data) != member.crc:
+        stored = self._read(member)
+        data = _inflated(stored, member.n_bytes)
+        if data is None or zlib.crc32(data) != member.crc or _ends_in_loose_bits(stored, data):
             raise CorruptArchive("the digest does not match", path=self.path, section=MANIFEST)
         return data
+
+
+def _inflated(stored: bytes, n_bytes: int) -> bytes | None:
+    """The `n_bytes` bytes of one whole deflate stream; None where it is not that."""
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflate.decompress(stored, n_bytes + 1)
+    except zlib.error:
+        return None
+    return data if len(data) == n_bytes and inflate.eof and not inflate.unused_data else None
+
+
+def _ends_in_loose_bits(stored: bytes, data: bytes) -> bool:
+    """Whether a bit is set in the last byte behind the end of the stream, where no digest sees it: then the stream says
+    the same without the highest bit of that byte.
+    """
+    highest = 1 << stored[-1].bit_length() >> 1
+    return bool(highest) and _inflated(stored[:-1] + bytes([stored[-1] ^ highest]), len(data)) == data
 
 
 def _refuse_constant(name: str) -> NoReturn:

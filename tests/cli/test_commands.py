@@ -26,19 +26,21 @@ def run(*arguments, cwd, status=0):
 def folder(tmp_path_factory):
     """A folder with a project, its archive `jets.bvae`, the codec `jets.bvmodel` and the restored `jets.root`."""
     path = tmp_path_factory.mktemp("cli")
-    run("fit", INPUT, "-o", "jets.bvmodel", "--model", "ae", "--latent", "4", "--weight", "*mass=20", *QUICK, cwd=path)
+    model = ("--model", "ae", "--latent", "4", "--weight", "*mass=20", "--bound", "free")
+    run("fit", INPUT, "-o", "jets.bvmodel", *model, *QUICK, cwd=path)
     run("compress", INPUT, "-o", "jets.bvae", "--codec", "jets.bvmodel", "--no-progress", cwd=path)
     run("decompress", "jets.bvae", "-o", "jets.root", "--no-progress", cwd=path)
     return path
 
 
-def test_compress_says_what_it_assumes(tmp_path):
+def test_the_default_keeps_twelve_bits_and_says_nothing(tmp_path):
     done = run("compress", INPUT, "-o", "a.bvae", *QUICK, cwd=tmp_path)
-    assert done.stderr.count("\n") == 1
-    assert "--model vae --bound free" in done.stderr
-    assert "20,092 Jet" in done.stdout
-    done = run("compress", INPUT, "-o", "b.bvae", "--model", "ae", "--bound", "free", *QUICK, cwd=tmp_path)
     assert done.stderr == ""
+    assert "20,092 Jet" in done.stdout
+    columns = json.loads(run("info", "a.bvae", "--json", cwd=tmp_path).stdout)["columns"]
+    bounds = {column["name"]: column["bound"] for column in columns}
+    assert bounds.pop("nJet") == bounds.pop("Jet_nConstituents") == "exact"
+    assert all(bound.startswith("bits:12,floor:") for bound in bounds.values())
 
 
 def test_json_goes_to_standard_output_alone(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import baler_vae
 from baler_vae.sample import SAMPLE
 
-VERBS = ["demo", "fit", "compress", "decompress", "evaluate", "info", "run", "new"]
+VERBS = ["demo", "fit", "compress", "decompress", "evaluate", "verify", "info", "run", "new"]
 
 
 def test_the_verbs_are_listed(call):
@@ -24,23 +24,6 @@ def test_h_is_help(call, verb):
     assert err == ""
     assert call(verb, "--help")[0] == out
     assert f"baler-vae {verb}" in out
-
-
-@pytest.mark.parametrize(
-    ("options", "noted"),
-    [
-        ([], "Using --model vae --bound free: under `free` a value comes back as the latents give it"),
-        (["--model", "ae"], "Using --bound free: under `free`"),
-        (["--bound", "exact"], "Using --model vae.\n"),
-        (["--bound", "free", "--model", "ae"], ""),
-    ],
-)
-def test_compress_notes_what_nobody_chose(call, options, noted):
-    _, err = call("compress", "none.root", "-o", "a.bvae", *options, status=3)
-    lines = err.splitlines(keepends=True)
-    assert "".join(lines[:-1]).startswith(noted)
-    assert len(lines) == 1 + bool(noted)
-    assert lines[-1] == "baler-vae: SourceError: none.root: there is no such file\n"
 
 
 @pytest.mark.parametrize("weight", ["=2", "Jet_mass=", "Jet_mass=heavy", "Jet_mass=nan", "Jet_mass"])

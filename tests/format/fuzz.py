@@ -185,7 +185,7 @@ def main(minutes: float, seed: int) -> int:
                 read(target)
             except (ArchiveError, UsageError):
                 refused += 1
-            except BaseException as error:  # noqa: BLE001  panics of extensions are no Exception
+            except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 failures += 1

@@ -112,7 +112,7 @@ def test_a_failed_fit_of_the_peak_is_no_number(write):
 
 def test_archives_are_compared_with_files_and_archives(jets, tmp_path, quick):
     baler_vae.compress(jets, tmp_path / "exact.bvae", bound="exact")
-    codec = baler_vae.fit(jets, settings=quick)
+    codec = baler_vae.fit(jets, bound="free", settings=quick)
     baler_vae.compress(jets, tmp_path / "free.bvae", codec=codec)
     baler_vae.decompress(tmp_path / "free.bvae", tmp_path / "free.parquet", columns=["Jet_pt", "met"])
     exact = baler_vae.evaluate(jets, tmp_path / "exact.bvae")

@@ -9,13 +9,14 @@ from baler_vae.errors import SourceError, UsageError
 from .conftest import flat_batch, jagged_batch
 
 TINY = {"hidden": (8, 4), "epochs": 1, "transform": "standard"}
+FREE = {"bound": "free", **TINY}
 
 
 @pytest.mark.parametrize("keep_log_variance", [False, True])
 @pytest.mark.parametrize("latents", ["rounded", "float64"])
 @pytest.mark.parametrize("kind", ["ae", "vae"])
 def test_every_way_of_storing_latents_restores(jets, tmp_path, kind, latents, keep_log_variance):
-    model = {"kind": kind, "latents": latents, "keep_log_variance": keep_log_variance, "latent": 1, **TINY}
+    model = {"kind": kind, "latents": latents, "keep_log_variance": keep_log_variance, "latent": 1, **FREE}
     info = baler_vae.compress(jets, tmp_path / "a.bvae", **model)
     _, (events, jet) = jagged_batch()
     with baler_vae.open(tmp_path / "a.bvae") as archive:
@@ -34,7 +35,7 @@ def test_every_way_of_storing_latents_restores(jets, tmp_path, kind, latents, ke
 
 def test_the_bytes_of_columns_and_latents_add_up_under_every_storage(jets, tmp_path):
     for model in ({"kind": "vae", "latents": "float64", "keep_log_variance": True}, {"kind": "ae"}):
-        info = baler_vae.compress(jets, tmp_path / "a.bvae", force=True, **model, **TINY)
+        info = baler_vae.compress(jets, tmp_path / "a.bvae", force=True, **model, **FREE)
         assert sum(column["bytes"] or 0 for column in info["columns"]) == info["bytes"]["codes"]
         by_name = {column["name"]: column["bytes"] for column in info["columns"]}
         assert [name for name, n_bytes in by_name.items() if n_bytes is None] == ["met", "Jet_pt", "Jet_eta"]
@@ -48,7 +49,7 @@ def test_a_codec_refuses_values_that_it_cannot_express(tmp_path, latents, scale)
     x, y = np.random.default_rng(0).normal(size=(2, 500))
     np.savez(tmp_path / "near.npz", x=x, y=y)
     np.savez(tmp_path / "far.npz", x=x, y=np.where(np.arange(500) < 3, scale * y, y))
-    codec = baler_vae.fit(tmp_path / "near.npz", latents=latents, **TINY)
+    codec = baler_vae.fit(tmp_path / "near.npz", latents=latents, **FREE)
     with pytest.raises(UsageError, match=r"far.npz.*3 of 500 rows of events.*too far.*Fit a codec on this file"):
         baler_vae.compress(tmp_path / "far.npz", tmp_path / "a.bvae", codec=codec)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["far.npz", "near.npz"]
@@ -62,7 +63,7 @@ def test_float64_columns_of_great_offset_and_range_are_fitted(tmp_path):
         "tiny": 1e-200 * rng.random(400),
     }
     np.savez(tmp_path / "x.npz", **columns)
-    baler_vae.compress(tmp_path / "x.npz", tmp_path / "x.bvae", hidden=(8, 4), epochs=1)
+    baler_vae.compress(tmp_path / "x.npz", tmp_path / "x.bvae", bound="free", hidden=(8, 4), epochs=1)
     with baler_vae.open(tmp_path / "x.bvae") as archive:
         back = archive.arrays(library="np")
     for name, values in columns.items():
@@ -75,8 +76,8 @@ def test_values_whose_squares_overflow_are_refused_and_named(write, tmp_path):
     values[6] = np.finfo(float).max
     path = write(*flat_batch({"x": values, "y": np.arange(10.0)}))
     with pytest.raises(SourceError, match=r"'x', first in row 6.*beyond 1e\+150.*--bound 'x=exact'"):
-        baler_vae.fit(path, **TINY)
-    baler_vae.compress(path, tmp_path / "a.bvae", bound="x=exact", **TINY)
+        baler_vae.fit(path, **FREE)
+    baler_vae.compress(path, tmp_path / "a.bvae", bound=["free", "x=exact"], **TINY)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert np.array_equal(archive.arrays("x", library="np")["x"], values)
 
@@ -84,7 +85,7 @@ def test_values_whose_squares_overflow_are_refused_and_named(write, tmp_path):
 def test_float16_columns_stay_within_their_dtype(tmp_path):
     values = np.append(np.random.default_rng(2).normal(size=300), [65504, -65504]).astype(np.float16)
     np.savez(tmp_path / "x.npz", x=values)
-    baler_vae.compress(tmp_path / "x.npz", tmp_path / "x.bvae", **TINY)
+    baler_vae.compress(tmp_path / "x.npz", tmp_path / "x.bvae", **FREE)
     with baler_vae.open(tmp_path / "x.bvae") as archive:
         back = archive.arrays(library="np")["x"]
     assert back.dtype == np.float16

@@ -17,7 +17,7 @@ def made(jets, tmp_path, quick):
     """What each writer of the pipeline needs: the input, a codec, and an archive in a folder of its own."""
     folder = tmp_path / "made"
     folder.mkdir()
-    codec = baler_vae.fit(jets, settings=quick)
+    codec = baler_vae.fit(jets, bound="free", settings=quick)
     codec.save(folder / "c.bvmodel")
     baler_vae.compress(jets, folder / "a.bvae", codec=codec)
     return jets, codec, folder
@@ -97,7 +97,7 @@ def long_input(tmp_path):
 
 
 def test_a_failure_in_a_later_row_group_names_the_row_and_leaves_nothing(long_input, tmp_path):
-    codec = baler_vae.fit(long_input("good.npz"), **TINY)
+    codec = baler_vae.fit(long_input("good.npz"), bound="free", **TINY)
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(SourceError, match=r"bad.npz, column 'x', first in row 69123 of events"):
@@ -106,7 +106,7 @@ def test_a_failure_in_a_later_row_group_names_the_row_and_leaves_nothing(long_in
 
 
 def test_damage_in_a_later_row_group_leaves_nothing(long_input, tmp_path):
-    codec = baler_vae.fit(long_input("good.npz"), **TINY)
+    codec = baler_vae.fit(long_input("good.npz"), bound="free", **TINY)
     baler_vae.compress(tmp_path / "good.npz", tmp_path / "a.bvae", codec=codec)
     data = bytearray((tmp_path / "a.bvae").read_bytes())
     place = data.index(b"groups/0/1") + 200

@@ -21,7 +21,7 @@ from .conftest import flat_batch, jagged_batch
 @pytest.fixture
 def archive_path(jets, tmp_path, quick):
     path = tmp_path / "a.bvae"
-    baler_vae.compress(jets, path, codec=baler_vae.fit(jets, settings=quick))
+    baler_vae.compress(jets, path, codec=baler_vae.fit(jets, bound="free", settings=quick))
     return path
 
 
@@ -106,7 +106,9 @@ def test_info_has_the_keys_that_it_promises(archive_path):
     }
     assert set(info["bytes"]) == {"model", "latents", "codes", "metadata"}
     assert {frozenset(column) for column in info["columns"]} == {
-        frozenset({"name", "group", "dtype", "title", "bound", "original_bytes", "bytes"})
+        frozenset(
+            {"name", "group", "dtype", "title", "bound", "grid", "coding", "predicted", "original_bytes", "bytes"}
+        )
     }
     assert json.loads(json.dumps(info))["ratio"] == info["original_bytes"] / info["archive_bytes"]
 
@@ -126,7 +128,7 @@ def test_info_adds_up(archive_path):
 
 def test_latents_as_the_ancestor_kept_them(jets, tmp_path):
     model = {"kind": "vae", "latents": "float64", "keep_log_variance": True, "hidden": (8, 4), "epochs": 1}
-    info = baler_vae.compress(jets, tmp_path / "a.bvae", columns=["Jet_*"], latent=1, **model)
+    info = baler_vae.compress(jets, tmp_path / "a.bvae", bound="free", columns=["Jet_*"], latent=1, **model)
     assert info["bytes"]["latents"] == 2 * 8 * info["n_rows"]["Jet"]
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert np.isfinite(ak.to_numpy(ak.flatten(archive.arrays("Jet_pt")["Jet_pt"]))).all()
@@ -148,6 +150,8 @@ def test_reading_needs_neither_torch_nor_the_original(archive_path, jets, tmp_pa
     baler_vae.decompress({str(archive_path)!r}, {str(tmp_path / "r.root")!r})
     with baler_vae.open({str(archive_path)!r}) as archive:
         assert archive.info()["n_rows"]["events"] == 40
+    assert not baler_vae.verify({str(archive_path)!r}, against={str(tmp_path / "r.root")!r}).broken
+    baler_vae.fit({str(tmp_path / "r.root")!r}, kind="independent")
     try:
         baler_vae.fit({str(tmp_path / "r.root")!r})
     except baler_vae.MissingExtra as error:
@@ -203,14 +207,15 @@ def has_avx512():
     return cpu.exists() and "avx512f" in cpu.read_text()
 
 
-@pytest.fixture(scope="module")
-def exact_archive(tmp_path_factory):
+@pytest.fixture(scope="module", params=["free", "bits:10", "exact"])
+def exact_archive(request, tmp_path_factory):
     """An archive of 30,000 rows through the default layers, and the digest of what it gives back."""
     folder = tmp_path_factory.mktemp("exact")
     rng = np.random.default_rng(4)
     x, y, z = rng.normal(size=(3, 30_000)).astype(np.float32)
     np.savez(folder / "x.npz", a=x, b=np.exp(x + y), c=x * y, d=z, e=x + z)
-    baler_vae.compress(folder / "x.npz", folder / "x.bvae", latent=3, epochs=1)
+    settings = {"latent": 3, "epochs": 1, "bound": request.param, "keep_network": True}
+    baler_vae.compress(folder / "x.npz", folder / "x.bvae", **settings)
     done = subprocess.run(
         [sys.executable, "-c", DIGEST, str(folder / "x.bvae")], capture_output=True, text=True, check=True
     )

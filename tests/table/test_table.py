@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae.errors import UsageError
-from baler_vae.table.bounds import BOUNDS, BoundRule, assign_bounds, parse_bound
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema, common_prefix, match_columns, several
 from baler_vae.table.table import (
     Table,
@@ -192,47 +191,6 @@ def test_empty_batches():
     assert [table.n_rows for table in empty] == [0, 0, 0]
     assert same(concatenate([], SCHEMA), empty)
     assert list(row_groups([empty], SCHEMA)) == []
-
-
-def test_bounds_are_read():
-    assert parse_bound("free") == BoundRule("free")
-    assert parse_bound("Jet_*=exact") == BoundRule("exact", "Jet_*")
-    assert parse_bound(" a=b = exact ") == BoundRule("exact", "a=b")
-    for text in ("", "=exact", "exact=", "bits", "x=loose", "FREE"):
-        with pytest.raises(UsageError, match="not a bound"):
-            parse_bound(text)
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.text(min_size=1).filter(lambda glob: glob.strip() == glob), st.sampled_from(BOUNDS))
-def test_any_glob_can_have_any_bound(glob, bound):
-    assert parse_bound(f"{glob}={bound}") == BoundRule(bound, glob)
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.sampled_from((None, *PATTERNS[:-1])), st.sampled_from(BOUNDS)), max_size=5))
-def test_the_last_bound_that_matches_decides(rules):
-    bounds = assign_bounds(SCHEMA, [BoundRule(bound, pattern) for pattern, bound in rules])
-    assert tuple(bounds) == ORDER
-    for column in SCHEMA.columns:
-        asked = ["free", *(bound for pattern, bound in rules if pattern is None or fnmatchcase(column.name, pattern))]
-        assert bounds[column.name] == (asked[-1] if column.is_float else "exact")
-
-
-def test_bounds_are_assigned():
-    def assigned(*texts):
-        return assign_bounds(SCHEMA, [parse_bound(text) for text in texts])
-
-    floats = {"met", "Jet_pt", "Muon_pt"}
-    assert {name for name, bound in assigned().items() if bound == "free"} == floats
-    assert set(assigned("exact").values()) == {"exact"}
-    assert {name for name, bound in assigned("exact", "*=free", "met=exact").items() if bound == "free"} == floats - {
-        "met"
-    }
-    with pytest.raises(UsageError, match="only float columns"):
-        assigned("Jet_id=free")
-    with pytest.raises(UsageError, match="no column matches"):
-        assigned("Jet_px=exact")
 
 
 def test_kinds_of_columns():

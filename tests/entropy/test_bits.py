@@ -1,0 +1,31 @@
+"""Whole numbers of few bits in one stream."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_vae.entropy.bits import pack_bits, unpack_bits
+
+FIELDS = st.lists(st.integers(0, 64).flatmap(lambda width: st.tuples(st.integers(0, 2**width - 1), st.just(width))))
+
+
+@given(FIELDS)
+def test_numbers_come_back_and_lie_lowest_bit_first(fields):
+    values = np.array([value for value, _ in fields], np.uint64)
+    widths = np.array([width for _, width in fields], np.uint8)
+    data = pack_bits(values, widths)
+    assert np.array_equal(unpack_bits(data, widths), values)
+    whole, place = 0, 0
+    for value, width in fields:
+        whole |= value << place
+        place += width
+    assert data == whole.to_bytes((place + 7) // 8, "little")
+
+
+def test_other_bytes_are_refused():
+    widths = np.array([3, 4], np.uint8)
+    for data in (b"", b"\0\0", b"\x80"):
+        with pytest.raises(ValueError, match="bits"):
+            unpack_bits(data, widths)
+    assert unpack_bits(b"\x7f", widths).tolist() == [7, 15]
