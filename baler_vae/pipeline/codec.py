@@ -12,7 +12,7 @@ from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.manifests import WRITER, bounds_of, group_entries, origin_entry, schema_of
-from baler_vae.pipeline.models import read_model, write_model
+from baler_vae.pipeline.models import check_entries, read_model, write_model
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
 
@@ -67,6 +67,7 @@ class Codec:
                 raise UsageError(
                     "is an archive, not a codec", path=path, way_out="Give what `baler-vae fit` wrote (.bvmodel)"
                 )
+            check_entries(archive)
             return cls(
                 schema_of(manifest, archive.path),
                 bounds_of(manifest, archive.path),

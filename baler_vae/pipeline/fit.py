@@ -59,6 +59,10 @@ def fit(
         for column in table.group.columns
     }
     check_finite(batch, bounds, source.path)
+    if settings.latents == "float64" and all(bound.kind != "free" for bound in bounds.values()):
+        raise UsageError(
+            'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
+        )
     models, history = {}, {}
     for table in batch:
         name = table.group.name

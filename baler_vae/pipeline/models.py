@@ -74,15 +74,31 @@ def latents_entry(model: GroupModel) -> LatentsEntry | None:
     return LatentsEntry(codings=codings, steps=model.steps, keeps_log_variance=model.keeps_log_variance)
 
 
-def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False) -> GroupModel:
-    """The model that `write_model` wrote.
+def check_entries(archive: ArchiveFile) -> None:
+    """Nothing, where the manifest names only codings and grids that this version reads, and they go together.
 
     Raises:
         UnsupportedVersion: a coding or a grid is unknown.
+        CorruptArchive: a column has codes without a grid, a grid has wrong parameters, or the like.
+    """
+    for entry in archive.manifest.groups:
+        _check_known(archive, entry)
+        for column in entry.columns:
+            try:
+                _grid(column)
+            except ValueError as error:
+                raise CorruptArchive(
+                    str(error), path=archive.path, section="manifest.json", column=column.name
+                ) from error
+
+
+def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False) -> GroupModel:
+    """The model that `write_model` wrote, of an archive that passes `check_entries`.
+
+    Raises:
         CorruptArchive: a section is damaged, or is not what the manifest says.
     """
     entry = archive.manifest.groups[number]
-    _check_known(archive, entry)
     section = decoder_section(number)
     try:
         decoder = None if entry.latents is None else decode_decoder(archive.parts(section))

@@ -19,7 +19,7 @@ from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import decode_group
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
-from baler_vae.pipeline.models import read_model
+from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.table.schema import TEXT, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
@@ -47,6 +47,7 @@ class Archive:
         self.manifest = self._file.manifest
         try:
             self.schema = _archive_schema(self.manifest, self.path)
+            check_entries(self._file)
             _check_row_groups(self.manifest, self.path)
         except BaseException:
             self.close()

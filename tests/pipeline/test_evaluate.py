@@ -45,6 +45,7 @@ def test_experiment_runs_every_recipe_kind_and_seed():
             "name": "tiny",
             "input": "unused",
             "columns": ["Jet_pt", "Jet_mass"],
+            "bound": ["free"],
             "model": {"hidden": [4], "epochs": 1, "transform": "standard"},
             "evaluation": {"peaks": [{"column": "Jet_mass", "window": [100.0, 225.0]}]},
             "experiment": {
