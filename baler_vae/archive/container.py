@@ -213,15 +213,17 @@ class ArchiveFile:
             )
         if not is_canonical:
             raise CorruptArchive("is not written as it should be", path=self.path, section=MANIFEST)
-        return self._check_manifest(content)
+        return self._check_manifest(content, text)
 
-    def _check_manifest(self, content: dict[str, Any]) -> Manifest:
+    def _check_manifest(self, content: dict[str, Any], text: bytes) -> Manifest:
         try:
             manifest = Manifest.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise CorruptArchive(f"{place}: {first['msg']}", path=self.path, section=MANIFEST) from error
+        if _canonical(manifest.model_dump(mode="json")) != text:
+            raise CorruptArchive("lacks what every manifest has", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:
             raise CorruptArchive("its members are not those that the manifest lists", path=self.path)

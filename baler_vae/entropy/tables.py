@@ -23,6 +23,7 @@ _RANGE_BITS = 12.0
 _LEVEL_BITS = 5.0
 """About what a range takes in stored tables: once, and per context."""
 _PRIOR_ROWS = 2.0
+_SHARED_BYTES = 80
 _LARGEST_LEVELS = 1 << 24
 _WORD_BYTES = 4
 _INT64 = np.dtype(np.int64)
@@ -158,8 +159,8 @@ def encode_tables(tables: Sequence[ColumnTable]) -> list[bytes]:
 
 
 def table_bytes(tables: Sequence[ColumnTable]) -> int:
-    """About what tables take."""
-    return sum(map(len, encode_tables(tables)))
+    """About what tables take, beside what all tables of a group share."""
+    return max(0, sum(map(len, encode_tables(tables))) - _SHARED_BYTES)
 
 
 def decode_tables(parts: Sequence[bytes]) -> tuple[ColumnTable, ...]:

@@ -80,6 +80,8 @@ def decode_network(parts: list[bytes]) -> Network:
         if not np.all(np.isfinite(weights) & (weights == exact)):
             raise ValueError(f"the weights of layer {i // 3} are not float32 numbers")
         bias = decode_raw(parts[i + 2], _FLOAT32, n_outputs).astype(np.float32)
+        if not np.all(np.isfinite(bias)):
+            raise ValueError(f"a bias of layer {i // 3} is not finite")
         layers.append(Dense(weights.reshape(n_outputs, n_inputs), bias))
     check_exact(tuple(layers))
     return tuple(layers)

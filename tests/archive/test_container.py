@@ -297,6 +297,8 @@ def test_another_version_is_named(path, version):
     [
         (lambda m: m.update(surprise=1), "surprise"),
         (lambda m: m.pop("order"), "order"),
+        (lambda m: m.pop("settings"), "lacks what every manifest has"),
+        (lambda m: m["groups"][0]["columns"][0].update(implied=0), "lacks what every manifest has"),
         (lambda m: m.update(kind="model"), "kind"),
         (lambda m: m["groups"][0]["columns"][0].update(dtype="complex128"), "groups.0.columns.0.dtype"),
         (lambda m: m["groups"][0]["columns"][0].update(dtype="int32\n"), "groups.0.columns.0.dtype"),

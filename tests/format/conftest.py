@@ -1,0 +1,26 @@
+"""Archives of less than 4 kB."""
+
+import numpy as np
+import pytest
+
+import baler_vae
+
+SMALL = {
+    "independent": {"kind": "independent", "bound": ["abs:0.1", "z=exact"]},
+    "vae": {"kind": "vae", "bound": "abs:0.05", "hidden": (8, 4), "latent": 1, "epochs": 60, "keep_network": True},
+}
+
+
+@pytest.fixture(scope="session")
+def small_archives(tmp_path_factory):
+    """The paths of two archives by name, of 500 rows with NaN and verbatim values among them."""
+    folder = tmp_path_factory.mktemp("small")
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(2, 500)).astype(np.float32)
+    flags = rng.integers(0, 9, 500)
+    columns = {"x": x, "y": 3 * x + noise / 50, "z": np.round(rng.normal(size=500), 1), "n": flags}
+    columns["x"][[3, 50]] = np.nan, np.float32(1e30)
+    np.savez(folder / "small.npz", **columns)
+    for name, options in SMALL.items():
+        baler_vae.compress(folder / "small.npz", folder / f"{name}.bvae", transform="standard", **options)
+    return {name: folder / f"{name}.bvae" for name in SMALL}
