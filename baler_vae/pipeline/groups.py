@@ -67,7 +67,7 @@ def latents_of(columns: Arrays, table: Table, model: GroupModel, path: str) -> L
     """
     if model.decoder is None or model.encoder is None:
         raise ValueError("a group without a network has no latents")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         scores = model.decoder.scores(columns)
     scores[np.isnan(scores)] = 0.0
     far = ~np.all(np.abs(scores) < LARGEST_ACTIVATION, axis=1)

@@ -9,7 +9,7 @@ from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion
 from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
 from baler_vae.model.coders import PCODEC_CODES, TABLE
-from baler_vae.model.group import ColumnModel, GroupModel
+from baler_vae.model.group import ColumnModel, Decoder, GroupModel
 from baler_vae.model.weights import (
     decode_coders,
     decode_decoder,
@@ -104,7 +104,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         decoder = None if entry.latents is None else decode_decoder(archive.parts(section))
         if decoder is not None:
             _check_latents(entry, decoder.n_latents)
-            _check_served(entry, decoder.columns)
+        _check_served(entry, decoder)
         encoder = None
         if decoder is not None and with_encoder:
             section = encoder_section(number)
@@ -161,10 +161,11 @@ def _check_latents(entry: GroupEntry, n_latents: int) -> None:
         raise ValueError(f"a step of latents is not a positive number: {latents.steps}")
 
 
-def _check_served(entry: GroupEntry, served: tuple[str, ...]) -> None:
-    needing = {column.name for column in entry.columns if column.coding is None or column.predicted}
-    if not needing <= set(served):
-        raise ValueError(f"the decoder does not serve {sorted(needing - set(served))}")
+def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
+    """Nothing, when the decoder gives every column that needs it; one under `free` may be without rows and decoder."""
+    needing = {column.name for column in entry.columns if column.predicted or (decoder and column.coding is None)}
+    if not needing <= set(decoder.columns if decoder else ()):
+        raise ValueError(f"no decoder serves {sorted(needing)}")
 
 
 def _coder_codings(entry: GroupEntry) -> list[tuple[str, bool]]:
