@@ -1,7 +1,7 @@
 """Bytes of archives by kind of model, beside pcodec on the very same grids.
 
-`python benchmarks/same_grid.py RESULT.json [SOURCE...]` reads the data of the folder that BALER_VAE_DATA names, prints a
-table in Markdown and stores the figures. Networks are kept even where they cost more than they save. Every archive is
+`python benchmarks/same_grid.py RESULT.json [SOURCE...]` reads the data of the folder that BALER_VAE_DATA names, prints
+a table in Markdown and stores the figures. Networks are kept even where they cost more than they save. Every archive is
 verified against its original, value by value, before it counts.
 """
 

@@ -24,9 +24,11 @@ def bytes_text(n_bytes: float) -> str:
 def summary_line(info: Mapping[str, Any]) -> str:
     """One sentence on what became of the bytes."""
     rows = ", ".join(f"{count:,} {name}" for name, count in info["n_rows"].items())
+    wanted = info["settings"].get("model", {}).get("kind", info["model_kind"])
+    left_out = "" if wanted == info["model_kind"] else f"; the {wanted} would cost more than it saves and was left out"
     return (
         f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} -> {bytes_text(info['archive_bytes'])}, "
-        f"ratio {info['ratio']:.2f}"
+        f"ratio {info['ratio']:.2f}{left_out}"
     )
 
 
