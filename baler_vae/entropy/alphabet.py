@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 LARGEST_ALPHABET = 255
 """The most ranges: with the escape, 256 symbols."""
 
-_MOST_DISTINCT = 1 << 16
+_MOST_DISTINCT = 1 << 18
 """More distinct codes than that are sampled: their ranges are wide."""
 _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
@@ -71,7 +71,8 @@ def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float) -> Alphabet:
         return Alphabet(np.zeros(1, np.int64), np.zeros(1, np.uint8))
     distinct, masses = np.unique(codes, return_counts=True)
     if len(distinct) > _MOST_DISTINCT:
-        distinct, masses = np.unique(codes[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
+        # Taken from the sorted codes: at every k-th row a column with a period could lose one of its parts.
+        distinct, masses = np.unique(np.sort(codes)[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
     high, low = range_bits, range_bits
     alphabet = _prune(distinct, masses, high)
     while len(alphabet[0]) > LARGEST_ALPHABET:
@@ -105,8 +106,10 @@ def _prune(
         branches = bits[left] + bits[left + 1]
         merged = left[as_leaf <= branches]
         ends = np.append(first, len(keys))
-        for start, end in zip(first[merged], ends[merged + 2], strict=True):
-            shifts[start:end] = shift
+        marks = np.zeros(len(keys) + 1, np.int8)  # 1 where a new leaf begins, -1 where one ends
+        marks[first[merged]] += 1
+        marks[ends[merged + 2]] -= 1
+        shifts[np.cumsum(marks[:-1], dtype=np.int8) > 0] = shift
         mass[left], bits[left] = together, np.minimum(as_leaf, branches)
         kept = np.ones(len(mass), bool)
         kept[left + 1] = False

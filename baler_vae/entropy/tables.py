@@ -24,6 +24,7 @@ _LEVEL_BITS = 5.0
 """About what a range takes in stored tables: once, and per context."""
 _PRIOR_ROWS = 2.0
 _SHARED_BYTES = 80
+_LARGEST_TABLES = 1 << 16
 _LARGEST_LEVELS = 1 << 24
 _WORD_BYTES = 4
 _INT64 = np.dtype(np.int64)
@@ -140,6 +141,8 @@ def _by_context(
         if n_contexts != 1:
             raise ValueError(f"no contexts for a table of {n_contexts}")
         return slice(None), [0, n_rows]
+    if len(contexts) != n_rows or contexts.min(initial=0) < 0 or contexts.max(initial=0) >= n_contexts:
+        raise ValueError(f"{len(contexts)} contexts that do not fit {n_rows} rows and a table of {n_contexts}")
     counts = np.bincount(contexts, minlength=n_contexts)
     return np.argsort(contexts, kind="stable"), [0, *np.cumsum(counts).tolist()]
 
@@ -172,7 +175,7 @@ def decode_tables(parts: Sequence[bytes]) -> tuple[ColumnTable, ...]:
     if len(parts) != 4 or len(parts[0]) < 4:
         raise ValueError(f"{len(parts)} parts are not those of tables")
     n_tables = int.from_bytes(parts[0][:4], "little")
-    if n_tables > _LARGEST_LEVELS:
+    if n_tables > _LARGEST_TABLES:
         raise ValueError(f"{n_tables} tables")
     sizes = decode_numbers(parts[0][4:], _INT64, 2 * n_tables).astype(np.int64).reshape(-1, 2)
     n_ranges, n_contexts = sizes.T

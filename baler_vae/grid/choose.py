@@ -109,7 +109,8 @@ def _steps(sample: Values, size: float) -> list[Grid]:
     if not len(finite):
         return []
     typical = finite[[len(finite) // 2, int(NEARLY_ALL * (len(finite) - 1)), -1]]
-    typical = np.minimum(typical, np.finfo(sample.dtype).max / 2)  # the largest float has no next one
+    largest = float(np.finfo(np.dtype(sample.dtype.name)).max)  # which has no next one
+    typical = np.minimum(typical, np.array(largest / 2, sample.dtype))
     # The spacing of floats halves with each octave below.
     steps = [2 * size] + [
         min(2 * size, *(_odd_multiple(math.ldexp(spacing, -octave), size) for octave in range(_OCTAVES)))

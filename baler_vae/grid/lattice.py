@@ -28,8 +28,9 @@ def find_step(sizes: NDArray[np.float64], dtype: np.dtype[Any]) -> float | None:
             step = _common_divisor(np.diff(window), 2 * precision * float(window[-1]))
             for numbers in (distinct - window[0], distinct):
                 step = _refined(step, np.abs(numbers), precision)
-            if step:
-                return _roundest(step, distinct, dtype)
+            found = _roundest(step, distinct, dtype) if 0 < step < math.inf else 0.0
+            if 0 < found < math.inf:
+                return found
     return None
 
 

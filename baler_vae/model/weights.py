@@ -180,9 +180,9 @@ def decode_coders(parts: list[bytes], kinds: Sequence[tuple[bool, bool]]) -> tup
     n_tables = sum(has_table for has_table, _ in kinds)
     if bool(parts) != bool(n_tables):
         raise ValueError(f"{len(parts)} parts for {n_tables} tables")
+    if parts and int.from_bytes(parts[1][:4], "little") != n_tables:
+        raise ValueError(f"another number of tables than {n_tables}")
     tables = decode_tables(parts[1:]) if parts else ()
-    if len(tables) != n_tables:
-        raise ValueError(f"{len(tables)} tables instead of {n_tables}")
     n_edges = [len(table.levels) - 1 for table in tables]
     edges = decode_numbers(parts[0], _INT64, sum(n_edges)).astype(np.int64) if parts else np.empty(0, np.int64)
     tabled = zip(tables, np.split(edges, np.cumsum(n_edges)), strict=False)  # the last split is empty

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as npst
 
 from baler_vae.entropy.alphabet import LARGEST_ALPHABET, Alphabet, fit_alphabet
 from baler_vae.entropy.frequencies import TOTAL, frequencies, levels_of
+from baler_vae.entropy.plain import encode_numbers
 from baler_vae.entropy.tables import (
     ColumnTable,
     decode_codes,
@@ -214,6 +215,36 @@ def test_contexts_pay():
 def test_one_code_takes_no_room():
     codes = np.full(100_000, 7)
     assert len(encode_codes(codes, None, fit_table(codes))) < 12
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_columns_with_a_period_and_many_codes_are_covered(first):
+    """Of more distinct codes than an alphabet is fitted to, a sample must not miss what comes at every other row."""
+    codes = np.random.default_rng(7).integers(0, 1 << 40, 1 << 19)
+    codes[first::2] += 1 << 50
+    alphabet = fit_alphabet(codes, range_bits=17)
+    assert np.mean(alphabet.split(codes)[0] == alphabet.n_symbols - 1) < 0.001
+
+
+@pytest.mark.parametrize("contexts", [np.zeros(10, np.int64), np.full(400, 2), np.full(400, -1)])
+def test_contexts_that_do_not_fit_are_refused(contexts):
+    table = fit_table(SOME, SOME % 2, 2)
+    stream = encode_codes(SOME, SOME % 2, table)
+    with pytest.raises(ValueError, match="contexts that do not fit"):
+        encode_codes(SOME, contexts, table)
+    with pytest.raises(ValueError, match="contexts that do not fit"):
+        decode_codes(stream, contexts, table, len(SOME))
+
+
+def test_more_tables_than_any_ntuple_has_are_refused():
+    """A hundred bytes can claim millions of tables."""
+    n_tables = (1 << 16) + 1
+    numbers = [np.ones(2 * n_tables, np.int64), np.zeros(n_tables, np.uint8), np.zeros(n_tables, np.int64)]
+    parts = [encode_numbers(values) for values in [*numbers, np.zeros(2 * n_tables, np.uint8)]]
+    parts[0] = n_tables.to_bytes(4, "little") + parts[0]
+    assert sum(map(len, parts)) < 200
+    with pytest.raises(ValueError, match="65537 tables"):
+        decode_tables(parts)
 
 
 def test_what_is_no_table():
