@@ -13,6 +13,8 @@ _MOST_DISTINCT = 1 << 18
 _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
 _BISECTIONS = 4
+_PLACE_BITS = np.uint64(6)
+_PLACE_MASK = np.uint64(63)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,26 @@ class Alphabet:
         starts = np.append(self.starts, np.int64(0))
         return (starts.view(np.uint64)[symbols] + offsets).view(np.int64)
 
+    def positions(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where codes (rows,) lie among the ranges, int64 (rows,): 64 for each range below, and how far inside the
+        own one in 64ths; codes below all ranges have 0, codes between ranges stand at the end of the range below.
+        """
+        place = np.searchsorted(self.starts, codes, side="right") - 1
+        below = place < 0
+        place = np.maximum(place, 0)
+        shifts = self.shifts[place].astype(np.uint64)
+        offsets = (codes - self.starts[place]).view(np.uint64)
+        offsets = np.minimum(offsets, (np.uint64(1) << shifts) - np.uint64(1))
+        wide = shifts >= _PLACE_BITS
+        inside = np.where(wide, offsets >> np.where(wide, shifts - _PLACE_BITS, np.uint64(0)), np.uint64(0))
+        narrow = offsets << np.where(wide, np.uint64(0), _PLACE_BITS - shifts)
+        found = (place << int(_PLACE_BITS)) + np.where(wide, inside, narrow & _PLACE_MASK).astype(np.int64)
+        return np.where(below, 0, found)
 
-def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float) -> Alphabet:
-    """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` by itself.
+
+def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = LARGEST_ALPHABET) -> Alphabet:
+    """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` by itself and
+    there are no more than `largest`.
 
     Ranges are leaves of the binary tree over all codes. From the bottom up, a node becomes a leaf where that takes no
     more bits than its two branches (the optimal pruning of Breiman et al. 1984); regions without codes are left to
@@ -75,13 +94,13 @@ def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float) -> Alphabet:
         distinct, masses = np.unique(np.sort(codes)[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
     high, low = range_bits, range_bits
     alphabet = _prune(distinct, masses, high)
-    while len(alphabet[0]) > LARGEST_ALPHABET:
+    while len(alphabet[0]) > largest:
         low, high = high, 2 * high
         alphabet = _prune(distinct, masses, high)
     for _ in range(_BISECTIONS if high > low else 0):
         middle = (low * high) ** 0.5
         trial = _prune(distinct, masses, middle)
-        if len(trial[0]) > LARGEST_ALPHABET:
+        if len(trial[0]) > largest:
             low = middle
         else:
             high, alphabet = middle, trial

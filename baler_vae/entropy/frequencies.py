@@ -14,12 +14,12 @@ _STEPS = 16
 _SCALE_BITS = 30
 
 
-def _root_of_two_to(n: int) -> int:
+def root_of_two_to(n: int) -> int:
     """floor(2^(n / 16)), in integers."""
     return isqrt(isqrt(isqrt(isqrt(1 << n))))
 
 
-_OCTAVE = np.array([_root_of_two_to(_STEPS * _SCALE_BITS + j) for j in range(_STEPS)], np.int64)
+_OCTAVE = np.array([root_of_two_to(_STEPS * _SCALE_BITS + j) for j in range(_STEPS)], np.int64)
 _POWERS = np.array([_OCTAVE[-level % _STEPS] >> -(-level // _STEPS) for level in range(256)], np.int64)
 """About 2^(30 - level / 16) for each level."""
 

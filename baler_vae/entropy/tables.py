@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import LARGEST_ALPHABET, Alphabet, fit_alphabet
-from baler_vae.entropy.bits import pack_bits, unpack_bits
 from baler_vae.entropy.frequencies import TOTAL_BITS, frequencies, levels_of
 from baler_vae.entropy.plain import decode_numbers, encode_numbers
+from baler_vae.entropy.stream import CodeReader, SymbolWriter
 
 LARGEST_CONTEXTS = 256
 
@@ -26,7 +26,6 @@ _PRIOR_ROWS = 2.0
 _SHARED_BYTES = 80
 _LARGEST_TABLES = 1 << 16
 _LARGEST_LEVELS = 1 << 24
-_WORD_BYTES = 4
 _INT64 = np.dtype(np.int64)
 _UINT8 = np.dtype(np.uint8)
 
@@ -81,13 +80,11 @@ def encode_codes(codes: NDArray[np.int64], contexts: NDArray[np.integer[Any]] | 
         return b""
     order, ends = _by_context(contexts, len(table.levels), len(codes))
     symbols, offsets = table.alphabet.split(codes[order])
-    coder = constriction.stream.stack.AnsCoder()
+    writer = SymbolWriter()
     models = _models(table)
     for context in reversed(range(len(models))):
-        coder.encode_reverse(symbols[ends[context] : ends[context + 1]], models[context])
-    words = coder.get_compressed()
-    word_bytes: bytes = words.astype("<u4").tobytes()
-    return _leb128(len(words)) + word_bytes + pack_bits(offsets, table.alphabet.widths[symbols])
+        writer.put(symbols[ends[context] : ends[context + 1]], models[context])
+    return writer.finish(offsets, table.alphabet.widths[symbols])
 
 
 def decode_codes(
@@ -102,24 +99,15 @@ def decode_codes(
         if data:
             raise ValueError(f"{len(data)} bytes for no rows")
         return np.empty(0, np.int64)
-    n_words, start = _read_leb128(data)
-    stop = start + _WORD_BYTES * n_words
-    if stop > len(data):
-        raise ValueError(f"{n_words} words in {len(data)} bytes")
-    words = np.frombuffer(data[start:stop], "<u4").astype(np.uint32)
-    if n_words and not words[-1]:
-        raise ValueError("the last word is zero")
     order, ends = _by_context(contexts, len(table.levels), n_rows)
-    coder = constriction.stream.stack.AnsCoder(words)
+    reader = CodeReader(data, table.alphabet)
     models = _models(table)
     symbols = np.concatenate(
-        [coder.decode(model, ends[context + 1] - ends[context]) for context, model in enumerate(models)]
+        [reader.symbols(model, ends[context + 1] - ends[context]) for context, model in enumerate(models)]
     )
-    if not coder.is_empty():
-        raise ValueError("words are left over")
-    offsets = unpack_bits(data[stop:], table.alphabet.widths[symbols])
     codes = np.empty(n_rows, np.int64)
-    codes[order] = table.alphabet.join(symbols, offsets)
+    codes[order] = reader.codes(symbols)
+    reader.finish()
     return codes
 
 
@@ -217,24 +205,3 @@ def _starts(gaps: NDArray[np.int64], shifts: NDArray[np.uint8]) -> NDArray[np.in
 def _level_steps(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     steps: NDArray[np.uint8] = np.diff(levels, axis=0, prepend=np.uint8(0)).ravel()
     return steps
-
-
-def _leb128(number: int) -> bytes:
-    """A number in groups of seven bits, the lowest first; all but the last have the highest bit set."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*groups, number])
-
-
-def _read_leb128(data: bytes) -> tuple[int, int]:
-    """The number at the start of the bytes, and where it ends."""
-    number = 0
-    for place, group in enumerate(data[:5]):
-        number |= (group & 127) << 7 * place
-        if group < 128:
-            if place and not group:
-                raise ValueError("a number is longer than it need be")
-            return number, place + 1
-    raise ValueError("a number does not end")

@@ -1,20 +1,32 @@
-"""The model of one group: columns to latents and back."""
+"""The model of one group: how its columns become bytes, and what must be known of others for that."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.grids import Grid
+from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
+from baler_vae.model.conditional import Conditional
 from baler_vae.model.network import Network, apply_network
 from baler_vae.model.transform import Transform
 
 
+def scores_of(
+    columns: tuple[str, ...], transforms: tuple[Transform, ...], arrays: Mapping[str, NDArray[np.generic]]
+) -> NDArray[np.float32]:
+    """The scores float32 (rows, columns) of the values (rows,) of each column."""
+    return np.stack(
+        [transform.forward(arrays[name]) for name, transform in zip(columns, transforms, strict=True)], axis=1
+    )
+
+
 @dataclass(frozen=True)
 class Decoder:
-    """What restores the columns of a group from their latents."""
+    """What gives the columns of a group under `free` from their latents."""
 
     columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
@@ -23,13 +35,6 @@ class Decoder:
     @property
     def n_latents(self) -> int:
         return int(self.network[0].weights.shape[1])
-
-    def scores(self, arrays: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-        """The scores float32 (rows, columns) of the values (rows,) of each column."""
-        return np.stack(
-            [transform.forward(arrays[name]) for name, transform in zip(self.columns, self.transforms, strict=True)],
-            axis=1,
-        )
 
     def decode(self, latents: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """The values of each column, float64 (rows,) in its unit, from latents float32 (rows, k)."""
@@ -42,10 +47,16 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Encoder:
-    """What turns the columns of a group into latents; its outputs are k means, then k log-variances for a VAE."""
+    """What turns the columns of a group into latents; its outputs are k means, then perhaps k log-variances."""
 
+    columns: tuple[str, ...]
+    transforms: tuple[Transform, ...]
     n_latents: int
     network: Network
+
+    def scores(self, arrays: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
+        """The scores float32 (rows, columns) of the values (rows,) of each column."""
+        return scores_of(self.columns, self.transforms, arrays)
 
     def encode(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The posterior's mean and log-variance, float32 (rows, k) and (rows, k) or (rows, 0), of scores float32
@@ -58,25 +69,30 @@ class Encoder:
 @dataclass(frozen=True)
 class ColumnModel:
     """How one column is kept: as what the decoder gives (`coding` is None), by a coding of its values, or as codes on a
-    grid under a coder.
+    grid, under a coder of their own or a network.
+
+    A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
+    otherwise the network is shown where they lie.
     """
 
     coding: str | None
     grid: Grid | None = None
     coder: Coder | None = None
-
-    @property
-    def needs_decoder(self) -> bool:
-        return self.coding is None or (self.coder is not None and self.coder.predicted)
+    conditional: Conditional | None = None
+    formula: Formula | None = None
+    predicted: bool = False
 
 
 @dataclass(frozen=True)
 class GroupModel:
     """What was fitted to the columns of a group.
 
-    `decoder` is None where no network pays, `encoder` also where an archive is read. `latents` has a coder for each
-    latent that is rounded to its step of `steps`; both are empty where latents are kept as they are, then perhaps with
-    the log-variance of a VAE beside them.
+    `decoder` is None where no column is `free`; `encoder` where there are no latents, and where an archive is read.
+    `latents` has a coder for each latent that is rounded to its step of `steps`; both are empty where latents are kept
+    as they are, then perhaps with the log-variance of a VAE beside them.
+
+    Networks see sources by number: the columns of the group, then its latents, then the columns of the events. `views`
+    are the alphabets in which they see those that have no suitable one of their own.
     """
 
     columns: Mapping[str, ColumnModel]
@@ -85,10 +101,11 @@ class GroupModel:
     steps: tuple[float, ...] = ()
     latents: tuple[Coder, ...] = ()
     keeps_log_variance: bool = False
+    views: Mapping[int, Alphabet] = field(default_factory=dict)
 
     @property
     def n_latents(self) -> int:
-        return 0 if self.decoder is None else self.decoder.n_latents
+        return len(self.steps) if self.decoder is None else self.decoder.n_latents
 
     @property
     def n_latent_parts(self) -> int:
@@ -96,6 +113,129 @@ class GroupModel:
         return self.n_latents * (2 if self.keeps_log_variance else 1)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+    @property
+    def first_event_source(self) -> int:
+        return len(self.columns) + self.n_latents
+
+    @property
     def coders(self) -> tuple[Coder, ...]:
         """Those of the latents, then those of the columns."""
         return self.latents + tuple(column.coder for column in self.columns.values() if column.coder is not None)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a network looks at the objects before: the rows are then coded rank by rank."""
+        return any(c.conditional is not None and c.conditional.looks_back for c in self.columns.values())
+
+    def view(self, source: int) -> Alphabet:
+        """The alphabet in which networks see a source.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if source in self.views:
+            return self.views[source]
+        own = own_view(self, source)
+        if own is None:
+            raise ValueError(f"networks cannot see source {source}")
+        return own
+
+    def sources_of(self, name: str) -> set[int]:
+        """The sources that the network of a column sees."""
+        conditional = self.columns[name].conditional
+        return set() if conditional is None else {entry.source for entry in conditional.inputs if entry.source >= 0}
+
+    def parents(self, name: str, *, same_row: bool = False) -> set[str]:
+        """The columns of the group that must be known before a column is, all rows of them, or those that must be known
+        of the `same_row`.
+        """
+        column, found = self.columns[name], set()
+        if column.formula is not None:
+            found |= {read for read in column.formula.names if read in self.columns}
+        if column.conditional is not None:
+            found |= {
+                self.names[entry.source]
+                for entry in column.conditional.inputs
+                if 0 <= entry.source < len(self.columns) and not (same_row and entry.lag)
+            }
+        return found - {name} if not same_row else found - self._itself(name)
+
+    def _itself(self, name: str) -> set[str]:
+        """The column itself, as the code that its formula predicts: no parent."""
+        return {name} if self.columns[name].formula is not None else set()
+
+    def needed(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """The wanted columns and all that they depend on, each after those that it needs of its own row.
+
+        Raises:
+            ValueError: columns depend on each other.
+        """
+        return in_order(self.columns, self.closure(wanted), {n: self.parents(n, same_row=True) for n in self.columns})
+
+    def closure(self, wanted: Iterable[str]) -> set[str]:
+        """The wanted columns and all columns of the group that they depend on."""
+        found: set[str] = set()
+        waiting = list(wanted)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.parents(name)
+        return found
+
+    def event_columns(self, wanted: Iterable[str], events: tuple[str, ...]) -> set[str]:
+        """The columns of the events, out of all `events`, that must be known before the wanted columns are."""
+        first, found = self.first_event_source, set()
+        for name in self.closure(wanted):
+            formula = self.columns[name].formula
+            if formula is not None:
+                found |= {read for read in formula.names if read not in self.columns}
+            numbers = [source - first for source in self.sources_of(name) if source >= first]
+            if any(number >= len(events) for number in numbers):
+                raise ValueError(f"the network of column {name!r} sees what is not there")
+            found |= {events[number] for number in numbers}
+        return found
+
+
+def own_view(model: GroupModel, source: int) -> Alphabet | None:
+    """The alphabet in which a source is coded, where that is one of its codes: None for differences and other codings."""
+    if source < len(model.columns):
+        column = model.columns[model.names[source]]
+        if column.predicted:
+            return None
+        if column.conditional is not None:
+            return column.conditional.alphabet
+        return column.coder.table.alphabet if column.coder is not None and column.coder.table is not None else None
+    latent = source - len(model.columns)
+    if latent >= len(model.latents):
+        return None
+    table = model.latents[latent].table
+    return None if table is None else table.alphabet
+
+
+def in_order(names: Iterable[str], chosen: set[str], parents: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """The chosen names, each after its parents, otherwise in the order of `names`.
+
+    Raises:
+        ValueError: some depend on each other.
+    """
+    ordered: dict[str, None] = {}
+    opened: set[str] = set()
+    for root in (name for name in names if name in chosen):
+        waiting = [root]
+        while waiting:
+            name = waiting[-1]
+            missing = [] if name in ordered else sorted(parents[name] - ordered.keys())
+            if name in opened and missing:
+                raise ValueError(f"columns depend on each other: {name!r} and {missing[0]!r}")
+            if missing:
+                opened.add(name)
+                waiting += missing
+            else:
+                ordered[name] = None
+                opened.discard(name)
+                waiting.pop()
+    return tuple(ordered)

@@ -1,0 +1,71 @@
+"""The rows of a jagged collection in their events: which object comes before which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST_LAG = 2
+"""How many objects back a network may look."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows in the order in which they are coded: rank by rank, all first objects, then all second ones and so on, each
+    in the order of the events; rows without events are one rank.
+
+    All arrays are int64 (rows,) in that order. `order` is the row's number in the table; `events` its event, `ranks`
+    its place in the event from 0 on, `remaining` the number of objects behind it; `previous[lag]` is the place in this
+    order of the object `lag + 1` before it, -1 where there is none. `ends` int64 (ranks,) tells where each rank ends.
+    """
+
+    order: Rows
+    events: Rows
+    ranks: Rows
+    remaining: Rows
+    previous: tuple[Rows, ...]
+    ends: Rows
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.order)
+
+    def slices(self, *, by_rank: bool) -> list[tuple[int, int]]:
+        """Where the rows that are coded together begin and end."""
+        if not by_rank:
+            return [(0, self.n_rows)] if self.n_rows else []
+        ends = self.ends.tolist()
+        return list(zip([0, *ends[:-1]], ends, strict=True))
+
+    def restore(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Values (rows,) in the order of the table."""
+        restored = np.empty_like(values)
+        restored[self.order] = values
+        return restored
+
+
+def flat_layout(n_rows: int) -> Layout:
+    """The layout of rows that belong to no events: their own order."""
+    rows, none = np.arange(n_rows), np.zeros(n_rows, np.int64)
+    ends = np.full(1 if n_rows else 0, n_rows, np.int64)
+    return Layout(rows, rows, none, none, (np.full(n_rows, -1),) * LARGEST_LAG, ends)
+
+
+def jagged_layout(counts: Rows) -> Layout:
+    """The layout of objects, given how many each event (events,) has."""
+    n_rows = int(counts.sum())
+    events = np.repeat(np.arange(len(counts)), counts)
+    firsts = np.cumsum(counts) - counts
+    ranks = np.arange(n_rows) - firsts[events]
+    order = np.argsort(ranks, kind="stable")
+    place = np.empty(n_rows, np.int64)
+    place[order] = np.arange(n_rows)
+    ranks, events = ranks[order], events[order]
+    previous = []
+    for lag in range(1, LARGEST_LAG + 1):
+        before = place[np.maximum(order - lag, 0)] if n_rows else order
+        previous.append(np.where(ranks >= lag, before, -1))
+    ends = np.cumsum(np.bincount(ranks)) if n_rows else np.empty(0, np.int64)
+    return Layout(order, events, ranks, counts[events] - 1 - ranks, tuple(previous), ends)
