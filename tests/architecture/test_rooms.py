@@ -24,6 +24,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "archive": (2, {"pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
+    "kinematics": (3, set()),
     "project": (3, {"pydantic"}),
     "model": (4, {"array_api_compat", "threadpoolctl"}),
     "learn": (5, {"torch"}),

@@ -1,0 +1,1 @@
+"""Formulas in exact arithmetic, and which columns follow from which."""

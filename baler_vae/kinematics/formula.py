@@ -1,0 +1,132 @@
+"""Formulas over columns, with the same results on every machine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import UsageError
+from baler_vae.kinematics import arithmetic
+from baler_vae.kinematics.arithmetic import Floats64
+from baler_vae.kinematics.grammar import (
+    LONGEST,
+    Call,
+    Chain,
+    Name,
+    Negative,
+    Node,
+    Number,
+    Power,
+    names_of,
+    parse_tree,
+    print_tree,
+)
+
+BLOCK: Final = 8192
+"""The rows evaluated at a time: what a formula holds in between stays in the caches, and small."""
+
+_OPERATORS: Final[dict[str, Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+_FUNCTIONS: Final[dict[str, Callable[..., Floats64]]] = {
+    "abs": np.abs,
+    "asinh": arithmetic.asinh,
+    "atan": arithmetic.atan,
+    "atan2": arithmetic.atan2,
+    "cos": arithmetic.cos,
+    "cosh": arithmetic.cosh,
+    "exp": arithmetic.exp,
+    "hypot": arithmetic.hypot,
+    "log": arithmetic.log,
+    "mass": arithmetic.mass,
+    "norm": arithmetic.norm,
+    "sin": arithmetic.sin,
+    "sinh": arithmetic.sinh,
+    "sqrt": arithmetic.sqrt,
+    "tan": arithmetic.tan,
+    "tanh": arithmetic.tanh,
+    "wrap": arithmetic.wrap,
+}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A number for each row from the columns of that row; made by `parse_formula`, whose grammar `grammar` tells.
+
+    `text` is the formula as `parse_formula` gives it back, `names` are the columns it reads in the order of their first
+    use. Angles are in rad; of functions beyond those of mathematics, `norm(a, b, ...)` is the root of the sum of
+    squares, `mass(e, a, b, ...)` the root of e^2 - a^2 - b^2 - ..., and `wrap(a)` an angle moved into (-pi, pi]. The
+    root of a negative number is 0.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    tree: Node = field(repr=False, compare=False)
+
+    def evaluate(self, arrays: Mapping[str, NDArray[np.generic]]) -> Floats64:
+        """The results, float64 (rows,): one IEEE operation at a time in the order of the text, on values converted to
+        float64. There is one NaN only. No value raises or warns.
+
+        `arrays` maps names of columns to values (rows,) of any bool, integer or float dtype.
+
+        Raises:
+            UsageError: a column of the formula is not among them.
+        """
+        for name in self.names:
+            if name not in arrays:
+                raise UsageError(f"the formula {self.text!r} reads a column that is not there", column=name)
+        n_rows = len(arrays[self.names[0]] if self.names else next(iter(arrays.values()), ()))
+        results = np.empty(n_rows)
+        with np.errstate(all="ignore"):
+            for start in range(0, n_rows, BLOCK):
+                stop = min(start + BLOCK, n_rows)
+                block = {name: arrays[name][start:stop].astype(np.float64) for name in self.names}
+                results[start:stop] = _value(self.tree, block, stop - start)
+        results[np.isnan(results)] = np.nan
+        return results
+
+
+def parse_formula(text: str) -> Formula:
+    """The formula that a text stands for.
+
+    Raises:
+        UsageError: the text is none; it says where, and what is allowed.
+    """
+    tree = parse_tree(text)
+    canonical = print_tree(tree)
+    if len(canonical) > LONGEST:
+        raise UsageError(f"the formula has {len(canonical)} characters when written in full, more than {LONGEST}")
+    return Formula(canonical, names_of(tree), tree)
+
+
+def quoted(name: str) -> str:
+    """A column's name as it stands in a formula."""
+    return print_tree(Name(name))
+
+
+def _value(node: Node, block: Mapping[str, Floats64], n_rows: int) -> Floats64:
+    """The results of a tree, float64 (rows,)."""
+    match node:
+        case Number(number):
+            return np.full(n_rows, number)
+        case Name(name):
+            return block[name]
+        case Negative(operand):
+            return -_value(operand, block, n_rows)
+        case Power(base, exponent):
+            return _power(_value(base, block, n_rows), exponent)
+        case Call(function, arguments):
+            return _FUNCTIONS[function](*(_value(argument, block, n_rows) for argument in arguments))
+        case Chain(first, rest):
+            total = _value(first, block, n_rows)
+            for sign, operand in rest:
+                total = _OPERATORS[sign](total, _value(operand, block, n_rows))
+            return total
+
+
+def _power(base: Floats64, exponent: int) -> Floats64:
+    """A whole power by repeated multiplication from left to right; negative ones are 1 over it."""
+    total = base if exponent else np.ones_like(base)
+    for _ in range(abs(exponent) - 1):
+        total = total * base
+    return 1 / total if exponent < 0 else total
