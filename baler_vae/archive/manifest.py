@@ -25,9 +25,9 @@ class GridEntry(_Entry):
 class ColumnEntry(_Entry):
     """One column: what it is called, what it holds, which bound it was kept under, and the coding of its bytes.
 
-    `coding` is None where the value is what the group's decoder gives. `grid` gives codes their meaning, `predicted`
-    tells whether they are differences from the decoder's. `original_bytes` is what the values take uncompressed in
-    their own dtype (UTF-8 for text).
+    `coding` is None where the value is what the group's decoder gives. `grid` gives codes their meaning, `formula`
+    predicts them from other columns, `predicted` tells whether differences from those predictions are coded.
+    `original_bytes` is what the values take uncompressed in their own dtype (UTF-8 for text).
     """
 
     name: str
@@ -38,6 +38,7 @@ class ColumnEntry(_Entry):
     bound: str
     coding: str | None
     grid: GridEntry | None = None
+    formula: str | None = None
     predicted: bool = False
     original_bytes: Count = 0
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import root_of_two_to
-from baler_vae.model.layout import Layout
+from baler_vae.model.layout import LARGEST_LAG, Layout
 
 LARGEST_RANGES: Final = 63
 """The most ranges in the alphabet of a column under a network."""
@@ -44,8 +44,9 @@ class Input:
     """One number that a network sees.
 
     Of a source (a column, a latent), in the row or `lag` objects before: where its code lies among the ranges of its
-    view, or, where `symbol` is not negative, whether it lies in that range. With source -1: the place in the event
-    (symbol 0: how many objects before, 1: how many behind, 2: whether it is the first, 3: the second).
+    view, or, where `symbol` is not negative, whether it lies in that range. Source -1 is the place in the event (symbol
+    0: how many objects before, 1: how many behind, 2: whether it is the first, 3: the second), source -2 the code that
+    the column's formula predicts, among the ranges of its own alphabet.
     """
 
     source: int
@@ -54,6 +55,7 @@ class Input:
 
 
 PLACE_INPUTS: Final = tuple(Input(_PLACE, 0, symbol) for symbol in range(4))
+FORMULA: Final = -2
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Conditional:
         fits = all(layer.weights.shape[1] == width for layer, width in zip(self.layers, widths, strict=False))
         if not self.layers or not fits or widths[-1] != self.alphabet.n_symbols:
             raise ValueError(f"layers that do not lead from {len(self.inputs)} inputs to {self.alphabet.n_symbols}")
+        if not all(_is_possible(entry) for entry in self.inputs):
+            raise ValueError("a network sees what is not there")
 
     @property
     def looks_back(self) -> bool:
@@ -107,6 +111,13 @@ class Conditional:
         np.subtract(x.max(axis=1, keepdims=True), x, out=x)
         np.minimum(x, 255.0, out=x)
         return _WEIGHTS[x.astype(np.uint8)]
+
+
+def _is_possible(entry: Input) -> bool:
+    if entry.source == _PLACE:
+        return entry.lag == 0 and 0 <= entry.symbol < len(PLACE_INPUTS)
+    lags = LARGEST_LAG if entry.source >= 0 else 0
+    return entry.source >= FORMULA and 0 <= entry.lag <= lags and -1 <= entry.symbol
 
 
 def _apply(layer: IntegerLayer, x: Floats) -> Floats:
@@ -125,15 +136,26 @@ def _activate(y: Floats) -> Floats:
     return np.maximum(y, np.floor(y * np.float32(2.0**-_SLOPE_BITS)), out=y)
 
 
-@dataclass(frozen=True)
 class Sources:
-    """What networks can see of the rows of a layout: `places` int64 (rows,) by number of source, as
-    `Alphabet.positions` gives them, and the number of ranges of each source's view.
+    """What networks see of the rows of a layout: the places of the codes of each source, int64 (rows,), as
+    `Alphabet.positions` gives them for its view.
     """
 
-    layout: Layout
-    places: Mapping[int, Codes]
-    n_ranges: Mapping[int, int]
+    def __init__(self, layout: Layout, views: Mapping[int, Alphabet]) -> None:
+        self.layout = layout
+        self._views = dict(views)
+        self._places = {source: np.zeros(layout.n_rows, np.int64) for source in views}
+
+    def show(self, source: int, codes: Codes, start: int = 0) -> None:
+        """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
+        if source in self._places:
+            self._places[source][start : start + len(codes)] = self._views[source].positions(codes)
+
+    def show_formula(self, view: Alphabet, codes: Codes, start: int = 0) -> None:
+        """Lets the network of one column see the codes (rows,) that its formula predicts."""
+        self._views[FORMULA] = view
+        self._places.setdefault(FORMULA, np.zeros(self.layout.n_rows, np.int64))
+        self.show(FORMULA, codes, start)
 
     def inputs(self, wanted: Sequence[Input], start: int, stop: int) -> Floats:
         """The numbers float32 (rows, inputs) that a network sees of the rows from `start` to `stop` of the layout."""
@@ -145,17 +167,16 @@ class Sources:
     def _input(self, entry: Input, start: int, stop: int) -> Codes:
         if entry.source == _PLACE:
             return self._place(entry.symbol, start, stop)
-        places = self.places[entry.source]
+        places = self._places[entry.source]
         if entry.lag:
             rows = self.layout.previous[entry.lag - 1][start:stop]
-            known = rows >= 0
-            return np.where(known, self._seen(entry, places[np.maximum(rows, 0)]), 0)
+            return np.where(rows >= 0, self._seen(entry, places[np.maximum(rows, 0)]), 0)
         return self._seen(entry, places[start:stop])
 
     def _seen(self, entry: Input, places: Codes) -> Codes:
         if entry.symbol >= 0:
             return np.where(places >> 6 == entry.symbol, _FLAG, 0)
-        seen: Codes = (places << 4) // self.n_ranges[entry.source] - (_LIMIT >> 1)
+        seen: Codes = (places << 4) // len(self._views[entry.source].starts) - (_LIMIT >> 1)
         return seen
 
     def _place(self, kind: int, start: int, stop: int) -> Codes:

@@ -161,11 +161,7 @@ class GroupModel:
                 for entry in column.conditional.inputs
                 if 0 <= entry.source < len(self.columns) and not (same_row and entry.lag)
             }
-        return found - {name} if not same_row else found - self._itself(name)
-
-    def _itself(self, name: str) -> set[str]:
-        """The column itself, as the code that its formula predicts: no parent."""
-        return {name} if self.columns[name].formula is not None else set()
+        return found if same_row else found - {name}
 
     def needed(self, wanted: Iterable[str]) -> tuple[str, ...]:
         """The wanted columns and all that they depend on, each after those that it needs of its own row.

@@ -13,12 +13,13 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows in the order in which they are coded: rank by rank, all first objects, then all second ones and so on, each
-    in the order of the events; rows without events are one rank.
+    """Rows in the order in which they are coded: their own, or rank by rank, all first objects, then all second ones
+    and so on, each in the order of the events.
 
     All arrays are int64 (rows,) in that order. `order` is the row's number in the table; `events` its event, `ranks`
     its place in the event from 0 on, `remaining` the number of objects behind it; `previous[lag]` is the place in this
-    order of the object `lag + 1` before it, -1 where there is none. `ends` int64 (ranks,) tells where each rank ends.
+    order of the object `lag + 1` before it, -1 where there is none. `ends` int64 (ranks,) tells where each rank ends;
+    rows in their own order count as one.
     """
 
     order: Rows
@@ -32,12 +33,11 @@ class Layout:
     def n_rows(self) -> int:
         return len(self.order)
 
-    def slices(self, *, by_rank: bool) -> list[tuple[int, int]]:
+    @property
+    def slices(self) -> list[tuple[int, int]]:
         """Where the rows that are coded together begin and end."""
-        if not by_rank:
-            return [(0, self.n_rows)] if self.n_rows else []
         ends = self.ends.tolist()
-        return list(zip([0, *ends[:-1]], ends, strict=True))
+        return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
     def restore(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Values (rows,) in the order of the table."""
@@ -53,13 +53,13 @@ def flat_layout(n_rows: int) -> Layout:
     return Layout(rows, rows, none, none, (np.full(n_rows, -1),) * LARGEST_LAG, ends)
 
 
-def jagged_layout(counts: Rows) -> Layout:
-    """The layout of objects, given how many each event (events,) has."""
+def jagged_layout(counts: Rows, *, by_rank: bool = True) -> Layout:
+    """The layout of objects, given how many each event (events,) has: rank by rank, or in their own order."""
     n_rows = int(counts.sum())
     events = np.repeat(np.arange(len(counts)), counts)
     firsts = np.cumsum(counts) - counts
     ranks = np.arange(n_rows) - firsts[events]
-    order = np.argsort(ranks, kind="stable")
+    order = np.argsort(ranks, kind="stable") if by_rank else np.arange(n_rows)
     place = np.empty(n_rows, np.int64)
     place[order] = np.arange(n_rows)
     ranks, events = ranks[order], events[order]
@@ -67,5 +67,5 @@ def jagged_layout(counts: Rows) -> Layout:
     for lag in range(1, LARGEST_LAG + 1):
         before = place[np.maximum(order - lag, 0)] if n_rows else order
         previous.append(np.where(ranks >= lag, before, -1))
-    ends = np.cumsum(np.bincount(ranks)) if n_rows else np.empty(0, np.int64)
+    ends = np.cumsum(np.bincount(ranks)) if by_rank and n_rows else np.full(1 if n_rows else 0, n_rows)
     return Layout(order, events, ranks, counts[events] - 1 - ranks, tuple(previous), ends)

@@ -87,17 +87,38 @@ def decode_network(parts: list[bytes]) -> Network:
     return tuple(layers)
 
 
-def encode_decoder(decoder: Decoder) -> list[bytes]:
+def _encode_serving(columns: Sequence[str], transforms: Sequence[Transform], network: Network) -> list[bytes]:
     """A header, the knots of each column's transform, then the network."""
     header = {
-        "columns": decoder.columns,
-        "transforms": [[transform.kind, len(transform.values)] for transform in decoder.transforms],
+        "columns": columns,
+        "transforms": [[transform.kind, len(transform.values)] for transform in transforms],
     }
     return [
         json.dumps(header, ensure_ascii=False).encode("utf-8", "surrogatepass"),
-        *(encode_numbers(np.concatenate([t.values, t.scores])) for t in decoder.transforms),
-        *encode_network(decoder.network),
+        *(encode_numbers(np.concatenate([t.values, t.scores])) for t in transforms),
+        *encode_network(network),
     ]
+
+
+def _decode_serving(parts: list[bytes]) -> tuple[tuple[str, ...], tuple[Transform, ...], Network]:
+    if not parts:
+        raise ValueError("the header of a network is missing")
+    columns, transforms = _read_header(parts[0])
+    n_columns = len(columns)
+    if len(parts) < 1 + n_columns:
+        raise ValueError(f"{len(parts)} parts are too few for {n_columns} columns")
+    network = decode_network(parts[1 + n_columns :])
+    knots = [
+        decode_numbers(part, np.dtype(np.float64), 2 * n_knots).astype(np.float64)
+        for (_, n_knots), part in zip(transforms, parts[1 : 1 + n_columns], strict=True)
+    ]
+    found = tuple(Transform(kind, k[:n], k[n:]) for (kind, n), k in zip(transforms, knots, strict=True))
+    return columns, found, network
+
+
+def encode_decoder(decoder: Decoder) -> list[bytes]:
+    """The parts of a decoder."""
+    return _encode_serving(decoder.columns, decoder.transforms, decoder.network)
 
 
 def decode_decoder(parts: list[bytes]) -> Decoder:
@@ -106,44 +127,16 @@ def decode_decoder(parts: list[bytes]) -> Decoder:
     Raises:
         ValueError: the parts are not those of a decoder.
     """
-    if not parts:
-        raise ValueError("the header of a decoder is missing")
-    columns, transforms = _read_header(parts[0])
-    n_columns = len(columns)
-    if len(parts) < 1 + n_columns:
-        raise ValueError(f"{len(parts)} parts are too few for {n_columns} columns")
-    network = decode_network(parts[1 + n_columns :])
-    if len(network[-1].bias) != n_columns:
-        raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_columns} columns")
-    knots = [
-        decode_numbers(part, np.dtype(np.float64), 2 * n_knots).astype(np.float64)
-        for (_, n_knots), part in zip(transforms, parts[1 : 1 + n_columns], strict=True)
-    ]
-    return Decoder(
-        columns,
-        tuple(Transform(kind, k[:n], k[n:]) for (kind, n), k in zip(transforms, knots, strict=True)),
-        network,
-    )
-
-
-def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind, int]]]:
-    try:
-        header: Any = json.loads(part.decode("utf-8", "surrogatepass"))
-        columns = tuple(str(name) for name in header["columns"])
-        transforms = [(kind, int(n_knots)) for kind, n_knots in header["transforms"]]
-    except (KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"the header of a decoder is damaged: {error}") from error
-    if len(columns) != len(transforms) or not columns:
-        raise ValueError(f"{len(transforms)} transforms for {len(columns)} columns")
-    unknown = [kind for kind, _ in transforms if kind not in get_args(TransformKind)]
-    if unknown:
-        raise ValueError(f"unknown transform {unknown[0]!r}")
-    return columns, transforms
+    decoder = Decoder(*_decode_serving(parts))
+    if len(decoder.network[-1].bias) != len(decoder.columns):
+        raise ValueError(f"a network of {len(decoder.network[-1].bias)} outputs for {len(decoder.columns)} columns")
+    return decoder
 
 
 def encode_encoder(encoder: Encoder) -> list[bytes]:
-    """The number of latents, then the network."""
-    return [struct.pack("<I", encoder.n_latents), *encode_network(encoder.network)]
+    """The number of latents, then what a decoder has too."""
+    serving = _encode_serving(encoder.columns, encoder.transforms, encoder.network)
+    return [struct.pack("<I", encoder.n_latents), *serving]
 
 
 def decode_encoder(parts: list[bytes]) -> Encoder:
@@ -156,38 +149,43 @@ def decode_encoder(parts: list[bytes]) -> Encoder:
         (n_latents,) = struct.unpack("<I", parts[0])
     except (IndexError, struct.error) as error:
         raise ValueError(f"the number of latents is damaged: {error}") from error
-    network = decode_network(parts[1:])
-    if len(network[-1].bias) not in (n_latents, 2 * n_latents):
+    columns, transforms, network = _decode_serving(parts[1:])
+    if len(network[-1].bias) not in (n_latents, 2 * n_latents) or network[0].weights.shape[1] != len(columns):
         raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_latents} latents")
-    return Encoder(n_latents, network)
+    return Encoder(columns, transforms, n_latents, network)
+
+
+def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind, int]]]:
+    try:
+        header: Any = json.loads(part.decode("utf-8", "surrogatepass"))
+        columns = tuple(str(name) for name in header["columns"])
+        transforms = [(kind, int(n_knots)) for kind, n_knots in header["transforms"]]
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the header of a network is damaged: {error}") from error
+    if len(columns) != len(transforms) or not columns:
+        raise ValueError(f"{len(transforms)} transforms for {len(columns)} columns")
+    unknown = [kind for kind, _ in transforms if kind not in get_args(TransformKind)]
+    if unknown:
+        raise ValueError(f"unknown transform {unknown[0]!r}")
+    return columns, transforms
 
 
 def encode_coders(coders: Sequence[Coder]) -> list[bytes]:
-    """The edges of all contexts, then the tables, of the coders that have one; nothing where none has."""
-    tabled = [coder for coder in coders if coder.table is not None]
-    if not tabled:
-        return []
-    edges = encode_numbers(np.concatenate([coder.edges for coder in tabled]))
-    return [edges, *encode_tables([coder.table for coder in tabled if coder.table is not None])]
+    """The tables of the coders that have one; nothing where none has."""
+    tables = [coder.table for coder in coders if coder.table is not None]
+    return encode_tables(tables) if tables else []
 
 
-def decode_coders(parts: list[bytes], kinds: Sequence[tuple[bool, bool]]) -> tuple[Coder, ...]:
-    """The coders that `encode_coders` was given, of which it is known whether each has a table and is predicted.
+def decode_coders(parts: list[bytes], have_tables: Sequence[bool]) -> tuple[Coder, ...]:
+    """The coders that `encode_coders` was given, of which it is known whether each has a table.
 
     Raises:
         ValueError: the parts are not those of such coders.
     """
-    n_tables = sum(has_table for has_table, _ in kinds)
-    if bool(parts) != bool(n_tables):
-        raise ValueError(f"{len(parts)} parts for {n_tables} tables")
-    if parts and int.from_bytes(parts[1][:4], "little") != n_tables:
-        raise ValueError(f"another number of tables than {n_tables}")
-    tables = decode_tables(parts[1:]) if parts else ()
-    n_edges = [len(table.levels) - 1 for table in tables]
-    edges = decode_numbers(parts[0], _INT64, sum(n_edges)).astype(np.int64) if parts else np.empty(0, np.int64)
-    tabled = zip(tables, np.split(edges, np.cumsum(n_edges)), strict=False)  # the last split is empty
-    coders = []
-    for has_table, predicted in kinds:
-        table, own_edges = next(tabled) if has_table else (None, edges[:0])
-        coders.append(Coder(table, predicted, own_edges))
-    return tuple(coders)
+    if bool(parts) != any(have_tables):
+        raise ValueError(f"{len(parts)} parts for {sum(have_tables)} tables")
+    tables = decode_tables(parts) if parts else ()
+    if len(tables) != sum(have_tables):
+        raise ValueError(f"{len(tables)} tables instead of {sum(have_tables)}")
+    rest = iter(tables)
+    return tuple(Coder(next(rest) if has_table else None) for has_table in have_tables)

@@ -6,10 +6,13 @@ from typing import Any
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter, pack_parts
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, UnsupportedVersion
+from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
-from baler_vae.model.coders import PCODEC_CODES, TABLE
-from baler_vae.model.group import ColumnModel, Decoder, GroupModel
+from baler_vae.kinematics.formula import Formula, parse_formula
+from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
+from baler_vae.model.conditional import FORMULA, Conditional
+from baler_vae.model.group import ColumnModel, Decoder, GroupModel, own_view
+from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
     decode_coders,
     decode_decoder,
@@ -20,7 +23,8 @@ from baler_vae.model.weights import (
 )
 from baler_vae.table.schema import Column
 
-_CODES = (TABLE, PCODEC_CODES)
+_OWN_CODES = (TABLE, PCODEC_CODES)
+_CODES = (*_OWN_CODES, NETWORK)
 _VALUES = (plain.PCODEC, plain.TEXT)
 
 
@@ -34,20 +38,34 @@ def tables_section(group: int) -> str:
     return f"tables/{group}"
 
 
+def networks_section(group: int) -> str:
+    """The section of the networks of a group's codes."""
+    return f"networks/{group}"
+
+
 def encoder_section(group: int) -> str:
     """The section of a group's encoder, in a codec."""
     return f"encoder/{group}"
 
 
 def write_model(archive: ArchiveWriter, number: int, model: GroupModel, *, with_encoder: bool = False) -> None:
-    """Writes what a group's model needs: its decoder, its tables, and for a codec its encoder."""
+    """Writes what a group's model needs: its decoder, its tables, its networks, and for a codec its encoder."""
     if model.decoder is not None:
         archive.add(decoder_section(number), pack_parts(encode_decoder(model.decoder)))
     tables = encode_coders(model.coders)
     if tables:
         archive.add(tables_section(number), pack_parts(tables))
+    networks = networks_of(model)
+    if networks:
+        archive.add(networks_section(number), pack_parts(encode_networks(networks, model.views)))
     if with_encoder and model.encoder is not None:
         archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))
+
+
+def networks_of(model: GroupModel) -> dict[int, Conditional]:
+    """The networks of columns, by the number of the column in its group."""
+    columns = enumerate(model.columns.values())
+    return {number: column.conditional for number, column in columns if column.conditional is not None}
 
 
 def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
@@ -61,14 +79,15 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
         bound=bound,
         coding=model.coding,
         grid=None if model.grid is None else GridEntry(kind=model.grid.kind, parameters=grid_parameters(model.grid)),
-        predicted=model.coder is not None and model.coder.predicted,
+        formula=None if model.formula is None else model.formula.text,
+        predicted=model.predicted,
         original_bytes=original_bytes,
     )
 
 
 def latents_entry(model: GroupModel) -> LatentsEntry | None:
     """What a manifest says of the latents of a group."""
-    if model.decoder is None:
+    if not model.n_latents:
         return None
     codings = tuple(coder.coding for coder in model.latents) if model.steps else (plain.RAW,) * model.n_latents
     return LatentsEntry(codings=codings, steps=model.steps, keeps_log_variance=model.keeps_log_variance)
@@ -101,35 +120,78 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
     entry = archive.manifest.groups[number]
     section = decoder_section(number)
     try:
-        decoder = None if entry.latents is None else decode_decoder(archive.parts(section))
-        if decoder is not None:
-            _check_latents(entry, decoder.n_latents)
+        decoder = decode_decoder(archive.parts(section)) if _has_decoder(archive, number) else None
         _check_served(entry, decoder)
         encoder = None
-        if decoder is not None and with_encoder:
+        if entry.latents is not None and with_encoder:
             section = encoder_section(number)
             encoder = decode_encoder(archive.parts(section))
+        _check_latents(entry, decoder.n_latents if decoder else None, encoder.n_latents if encoder else None)
         section = tables_section(number)
-        codings = _coder_codings(entry)
-        parts = archive.parts(section) if any(coding == TABLE for coding, _ in codings) else []
-        coders = decode_coders(parts, [(coding == TABLE, predicted) for coding, predicted in codings])
+        have_tables = [coding == TABLE for coding in _coder_codings(entry)]
+        coders = decode_coders(archive.parts(section) if any(have_tables) else [], have_tables)
+        section = networks_section(number)
+        has_networks = any(column.coding == NETWORK for column in entry.columns)
+        networks, views = decode_networks(archive.parts(section)) if has_networks else ({}, {})
         section = "manifest.json"
         n_latents = 0 if entry.latents is None else len(entry.latents.steps)
         own_coders = iter(coders[n_latents:])
         columns = {}
-        for column in entry.columns:
-            grid = _grid(column)
-            columns[column.name] = ColumnModel(column.coding, grid, None if grid is None else next(own_coders))
-        return GroupModel(
+        for place, column in enumerate(entry.columns):
+            coder = next(own_coders) if column.coding in _OWN_CODES else None
+            columns[column.name] = ColumnModel(
+                column.coding, _grid(column), coder, networks.pop(place, None), _formula(column), column.predicted
+            )
+        if networks or any((c.conditional is None) is (c.coding == NETWORK) for c in columns.values()):
+            raise ValueError("networks and columns do not go together")
+        model = GroupModel(
             columns,
             decoder,
             encoder,
             () if entry.latents is None else entry.latents.steps,
             coders[:n_latents],
             keeps_log_variance=entry.latents is not None and entry.latents.keeps_log_variance,
+            views=views,
         )
+        _check_dependencies(archive, number, model)
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=section) from error
+    return model
+
+
+def _has_decoder(archive: ArchiveFile, number: int) -> bool:
+    """Whether a group has a decoder: its section is there."""
+    return decoder_section(number) in archive.manifest.sections
+
+
+def _check_dependencies(archive: ArchiveFile, number: int, model: GroupModel) -> None:
+    """Nothing, when every column can be decoded from others that are there."""
+    events = archive.manifest.groups[0].columns if number else ()
+    names = tuple(column.name for column in events)
+    model.needed(model.names)
+    for name in model.event_columns(model.names, names):
+        if name not in names:
+            raise ValueError(f"a formula reads {name!r}, which is not there")
+        read = next(column for column in events if column.name == name)
+        if read.coding is None or read.dtype == "text":
+            raise ValueError(f"columns depend on {name!r}, which is free or text")
+    for name, column in model.columns.items():
+        numeric = [model.columns[read].coding != plain.TEXT for read in model.parents(name)]
+        if not all(numeric) or (column.formula is not None and not column.formula.names):
+            raise ValueError(f"column {name!r} depends on what is no number")
+        if column.conditional is None:
+            continue
+        for entry in column.conditional.inputs:
+            if entry.source == FORMULA and (column.formula is None or column.predicted):
+                raise ValueError(f"the network of column {name!r} sees a formula that is not there")
+            if 0 <= entry.source < len(model.columns) and model.columns[model.names[entry.source]].grid is None:
+                raise ValueError(f"the network of column {name!r} sees a column without codes")
+            if entry.source >= model.first_event_source:
+                seen = events[entry.source - model.first_event_source]
+                if seen.grid is None or entry.source not in model.views:
+                    raise ValueError(f"the network of column {name!r} sees a column without codes")
+            elif entry.source >= 0 and entry.source not in model.views and own_view(model, entry.source) is None:
+                raise ValueError(f"the network of column {name!r} has no view of source {entry.source}")
 
 
 def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
@@ -139,7 +201,7 @@ def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
     ]
     known += [("grid", column.grid.kind, GRID_KINDS) for column in entry.columns if column.grid is not None]
     if entry.latents is not None:
-        known += [("coding", coding, (plain.RAW, *_CODES)) for coding in entry.latents.codings]
+        known += [("coding", coding, (plain.RAW, *_OWN_CODES)) for coding in entry.latents.codings]
     for what, found, expected in known:
         if found not in expected:
             raise UnsupportedVersion(
@@ -151,10 +213,16 @@ def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
             )
 
 
-def _check_latents(entry: GroupEntry, n_latents: int) -> None:
+def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
+    """Nothing, when the latents of the manifest are those of its decoder and its encoder, where it has them."""
     latents = entry.latents
-    if latents is None or len(latents.codings) != n_latents or len(latents.steps) not in (0, n_latents):
-        raise ValueError(f"a decoder of {n_latents} latents does not fit the manifest")
+    n_latents = 0 if latents is None else len(latents.codings)
+    if any(number is not None and number != n_latents for number in numbers):
+        raise ValueError(f"a network of {numbers} latents does not fit the manifest")
+    if latents is None:
+        return
+    if len(latents.steps) not in (0, n_latents) or not n_latents or not (latents.steps or numbers[0]):
+        raise ValueError(f"{len(latents.steps)} steps for {n_latents} latents")
     if any((coding == plain.RAW) is bool(latents.steps) for coding in latents.codings):
         raise ValueError("latents have a step and no codes, or codes and no step")
     if not all(math.isfinite(step) and step > 0 for step in latents.steps):
@@ -162,24 +230,35 @@ def _check_latents(entry: GroupEntry, n_latents: int) -> None:
 
 
 def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
-    """Nothing, when the decoder gives every column that needs it; one under `free` may be without rows and decoder."""
-    needing = {column.name for column in entry.columns if column.predicted or (decoder and column.coding is None)}
-    if not needing <= set(decoder.columns if decoder else ()):
+    """Nothing, when the decoder gives every column under `free`; without rows there may be no decoder."""
+    needing = {column.name for column in entry.columns if column.coding is None}
+    if decoder is not None and not needing <= set(decoder.columns):
         raise ValueError(f"no decoder serves {sorted(needing)}")
 
 
-def _coder_codings(entry: GroupEntry) -> list[tuple[str, bool]]:
-    """Coding, and whether it codes differences, of every latent and column with a coder, latents first."""
+def _coder_codings(entry: GroupEntry) -> list[str]:
+    """The coding of every latent and column with a coder, latents first."""
     latents = entry.latents.codings if entry.latents is not None and entry.latents.steps else ()
-    columns = [column for column in entry.columns if column.grid is not None]
-    return [(coding, False) for coding in latents] + [(str(column.coding), column.predicted) for column in columns]
+    return [*latents, *(column.coding for column in entry.columns if column.coding in _OWN_CODES)]
+
+
+def _formula(column: ColumnEntry) -> Formula | None:
+    if column.formula is None:
+        if column.predicted:
+            raise ValueError(f"column {column.name!r} has differences from no formula")
+        return None
+    try:
+        formula = parse_formula(column.formula)
+    except UsageError as error:
+        raise ValueError(f"column {column.name!r}: {error}") from error
+    if formula.text != column.formula or column.grid is None or column.name in formula.names:
+        raise ValueError(f"column {column.name!r} has a formula that it cannot have")
+    return formula
 
 
 def _grid(column: ColumnEntry) -> Grid | None:
     if (column.grid is None) is (column.coding in _CODES):
         raise ValueError(f"column {column.name!r} has codes without a grid, or a grid without codes")
-    if column.predicted and column.grid is None:
-        raise ValueError(f"column {column.name!r} has predictions without codes")
     if (column.coding == plain.TEXT) is not (column.dtype == "text"):
         raise ValueError(f"column {column.name!r} of {column.dtype} is coded as {column.coding}")
     return None if column.grid is None else grid_of(column.grid.kind, column.grid.parameters)
