@@ -23,7 +23,7 @@ from baler_vae.kinematics.names import (
     pairs_of,
     read_name,
 )
-from baler_vae.kinematics.sample import FEWEST_ROWS, Sample, SampledColumn
+from baler_vae.kinematics.sample import FEWEST_ROWS, Sample
 from baler_vae.table.schema import common_prefix
 
 LARGEST_ERROR: Final = 0.05
@@ -32,6 +32,7 @@ MOST_PER_TARGET: Final = 8
 _PRECISE = 1e-3
 _MOST_PAIRS = 12
 _MOST_TARGETS = 32
+_LIKELIEST = 4
 _GROUP = 24
 _LIGHT = tuple(map(repr, KNOWN_MASSES[:7]))
 """The masses that two objects may have whose own columns do not tell."""
@@ -147,7 +148,7 @@ class _Search:
         energy = self.sample.columns[self.sample.names[members["e"]]] if forms else None
         if energy is None or not energy.spread:
             return
-        fits = [_best_mass(energy, self.sample.evaluate(momentum[0])) for momentum in forms.values() if momentum]
+        fits = [self.best_mass(members["e"], *momentum) for momentum in forms.values() if momentum]
         error, mass = min(fits, default=(np.inf, 0.0))
         for form in forms if error < np.inf else ():
             self.try_all([(members["e"], norm_of(form, repr(mass) if mass else ""))])
@@ -155,6 +156,24 @@ class _Search:
                 self.try_all([(members["e"], norm_of(form))])
         if error < _PRECISE and mass and repr(mass) not in self.masses:
             self.masses.append(repr(mass))
+
+    def best_mass(self, energy_text: str, formula: Formula, few: Floats64) -> tuple[float, float]:
+        """The least error with which a mass leads from momenta to energies, and that mass: a known one if that is
+        precise, else none or a round number. `few` are the momenta of a few rows (few rows,).
+        """
+        name = self.sample.names[energy_text]
+        energy, momentum = self.sample.columns[name], self.sample.evaluate(formula)
+        known = [0.0, *KNOWN_MASSES, *(float(f"{1000 * mass:.12g}") for mass in KNOWN_MASSES)]
+        known.sort(key=lambda mass: self.sample.error_on_few(name, np.sqrt(few * few + mass * mass)))
+
+        def best(masses: list[float]) -> tuple[float, float]:
+            return min((energy.error(np.sqrt(momentum * momentum + mass * mass)), mass) for mass in masses)
+
+        precise = best(known[:_LIKELIEST])
+        if precise[0] < _PRECISE:
+            return precise
+        square = float(np.nanmedian((energy.values - momentum) * (energy.values + momentum)))
+        return best([0.0, float(f"{np.sqrt(square):.3g}")] if 0 < square < np.inf else [0.0])
 
     def try_sums(self, members: Object) -> None:
         """Tries whether columns beside those of an object sum up to an energy that is none of them."""
@@ -229,18 +248,3 @@ class _Search:
 def _may_be_mass(name: str) -> bool:
     place = read_name(name)
     return is_pair_mass(name) if place is None else place[1] == "m"
-
-
-def _best_mass(energy: SampledColumn, momentum: Floats64) -> tuple[float, float]:
-    """The least error with which a mass leads from momenta (rows,) to energies, and that mass: a known one if that is
-    precise, else none or a round number.
-    """
-    square = float(np.nanmedian((energy.values - momentum) * (energy.values + momentum)))
-    rounded = [float(f"{np.sqrt(square):.3g}")] if 0 < square < np.inf else []
-    known = [0.0, *KNOWN_MASSES, *(float(f"{1000 * mass:.9g}") for mass in KNOWN_MASSES)]
-
-    def best(masses: list[float]) -> tuple[float, float]:
-        return min((energy.error(np.sqrt(momentum * momentum + mass * mass)), mass) for mass in masses)
-
-    precise = best(known)
-    return precise if precise[0] < _PRECISE else best([0.0, *rounded])

@@ -11,6 +11,8 @@ from baler_vae.kinematics.arithmetic import Floats64
 MOST_TERMS: Final = 6
 FIT_ROWS: Final = 512
 _EXACT = 1e-3
+_LEAST_SHARE = 0.03
+"""The share of what is left that the next term must explain. Of a few columns without any relation some explain 2 %."""
 _SIMPLE: Final = (1.0, 2.0, 0.5, 3.0, 4.0, 1 / 3, 0.25, 1.5, 10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
 
 
@@ -110,16 +112,16 @@ def _pursue(gram: Floats64, target: int) -> list[int]:
     pursuit, Pati et al. 1993). `gram`, float64 (columns, columns), holds the correlations of all columns.
     """
     chosen: list[int] = []
-    left = gram[target].copy()
+    left, rest = gram[target].copy(), 1.0
     for _ in range(min(MOST_TERMS, len(gram) - 1)):
         # What the chosen columns explain of the others counts no more.
         left[[target, *chosen]] = 0
         best = int(np.argmax(np.abs(left)))
-        if not abs(left[best]) > 1e-9:
+        if not left[best] ** 2 >= _LEAST_SHARE * rest:
             return []
         chosen.append(best)
         factors = np.linalg.lstsq(gram[np.ix_(chosen, chosen)], gram[chosen, target], rcond=1e-12)[0]
-        rest = 1 - factors @ gram[chosen, target]
+        rest = float(1 - factors @ gram[chosen, target])
         if rest < _EXACT**2:
             return chosen
         left = gram[target] - factors @ gram[chosen]
@@ -138,18 +140,19 @@ def _fitted(matrix: Floats64, target: int, chosen: list[int]) -> Linear | None:
     kept = [
         (index, factor) for index, factor, size in zip(chosen, factors, weights, strict=True) if size > 1e-4 * spread
     ]
-    rests = []
-    for digits in (0, 2, 3, 4, 6, 17):
+    least, rests = np.inf, []
+    for digits in (17, 0, 2, 3, 4, 6):
         terms = [(index, _snapped(float(factor), digits)) for index, factor in kept]
         rest = values - sum((factor * matrix[:, index] for index, factor in terms), start=np.zeros(len(values)))
         constant = float(np.median(rest))
         constant = 0.0 if abs(constant) < 1e-3 * spread else _snapped(constant, max(digits, 3))
-        rests.append((float(np.median(np.abs(rest - constant))), digits, constant, terms))
-    least = min(rest for rest, *_ in rests)
-    if not least <= _EXACT * spread:
-        return None
+        rests.append((float(np.median(np.abs(rest - constant))), constant, terms))
+        least = min(least, rests[-1][0])
+        if not least <= _EXACT * spread:
+            return None
+    rests.append(rests.pop(0))
     # Short factors may be worse by what the rounding of the columns explains.
-    _, _, constant, terms = next(entry for entry in rests if entry[0] <= 2 * least + 1e-9 * spread)
+    _, constant, terms = next(entry for entry in rests if entry[0] <= 2 * least + 1e-9 * spread)
     usable = terms and all(factor and math.isfinite(1 / factor) for _, factor in terms)
     return Linear(target, constant, tuple(terms)) if usable else None
 
@@ -181,9 +184,19 @@ def multiples(columns: list[Floats64]) -> list[Linear]:
         for other_signature, other in signatures[place + 1 : place + 4]:
             if abs(other_signature - signature) > 1e-5:
                 break
-            pair = np.stack([columns[target], columns[other]], axis=1)
-            pair = pair[np.isfinite(pair).all(axis=1)]
-            relation = _fitted(pair, 0, [1]) if len(pair) >= 16 and pair[:, 0].std() > 0 else None
+            relation = _multiple(columns[target], columns[other])
             if relation is not None and not relation.constant:
                 found += Linear(target, 0.0, ((other, relation.terms[0][1]),)).solved()
     return found
+
+
+def _multiple(first: Floats64, second: Floats64) -> Linear | None:
+    """The relation of two columns (rows,), the first by the second."""
+    pair = np.stack([first, second], axis=1)
+    few = pair[:: max(1, len(pair) // 64)]
+    few = few[np.isfinite(few).all(axis=1)]
+    factor = np.median(few[:, 0][few[:, 1] != 0] / few[:, 1][few[:, 1] != 0]) if few[:, 1].any() else np.nan
+    if not np.median(np.abs(few[:, 0] - factor * few[:, 1])) <= _EXACT * np.median(np.abs(few[:, 0])) + 1e-300:
+        return None
+    pair = pair[np.isfinite(pair).all(axis=1)]
+    return _fitted(pair, 0, [1]) if len(pair) >= 16 and pair[:, 0].std() > 0 else None
