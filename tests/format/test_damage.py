@@ -171,3 +171,32 @@ def test_damage_takes_little_memory(small_archives, jagged_archive, tmp_path):
     assert peak() - before < 200, peak() - before
     """
     in_a_fresh_process(tmp_path, script)
+
+
+def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
+    """Manifests of 64 MiB that deflate to a few kilobytes, as deep, or as full of values, as such a text can be."""
+    script = """
+    import zlib
+    from baler_vae.archive.container import MANIFEST_LIMIT
+    from baler_vae.archive.document import LARGEST_VALUES
+    from baler_vae.archive.zip import DEFLATED, Member, directory, local_header
+    before = peak()
+    whole = MANIFEST_LIMIT - 2
+    documents = [
+        b"[" * whole,
+        b'{"a":' * (whole // 5),
+        b'{"format":"baler-vae","version":0,"a":[' + b"{}," * (LARGEST_VALUES // 2 - 8) + b"0]}",
+        b'{"format":"baler-vae","version":0,"settings":{"a":[' + b'{"b":[]},' * (LARGEST_VALUES // 3 - 8) + b"0]}}",
+        b'"' + rb'\"' * (whole // 2),
+    ]
+    for text in documents:
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        stored = deflate.compress(text) + deflate.flush()
+        member = Member("manifest.json", DEFLATED, zlib.crc32(text), len(stored), len(text), 0)
+        path = FOLDER / "large.bvae"
+        path.write_bytes(local_header(member) + stored + directory((member,)))
+        assert path.stat().st_size < 200_000
+        refused(path)
+    assert peak() - before < 1_000, peak() - before
+    """
+    in_a_fresh_process(tmp_path, script)
