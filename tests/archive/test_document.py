@@ -46,7 +46,7 @@ def test_values_and_levels_are_counted_outside_of_texts(content, ascii_only):
         check_size(data)
         if values_of(content):
             patch.setattr(document, "LARGEST_VALUES", values_of(content) - 1)
-            with pytest.raises(ValueError, match="more than .* values"):
+            with pytest.raises(ValueError, match=r"more than .* values"):
                 check_size(data)
             patch.undo()
             patch.setattr(document, "DEEPEST", depth_of(content) - 1)
