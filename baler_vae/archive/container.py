@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
+from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSION, Manifest, SectionEntry
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UnsupportedVersion
@@ -48,6 +49,7 @@ class ArchiveWriter:
         data = _canonical(complete.model_dump(mode="json"))
         if len(data) > MANIFEST_LIMIT:
             raise ValueError(f"a manifest of {len(data)} bytes")
+        check_size(data)
         deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._write(MANIFEST, DEFLATED, data, deflate.compress(data) + deflate.flush())
         self._file.write(directory(self._members))
@@ -196,9 +198,9 @@ class ArchiveFile:
     def _read_manifest(self) -> Manifest:
         text = self._inflate(self._members[MANIFEST])
         try:
-            content = json.loads(text.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+            content = read_json(text)
             is_canonical = _canonical(content) == text
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise CorruptArchive(f"is not JSON: {error}", path=self.path, section=MANIFEST) from error
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
             raise ArchiveError("is not an archive of baler-vae", path=self.path, section=MANIFEST)
@@ -257,10 +259,6 @@ def _ends_in_loose_bits(stored: bytes, data: bytes) -> bool:
     """
     highest = 1 << stored[-1].bit_length() >> 1
     return bool(highest) and _inflated(stored[:-1] + bytes([stored[-1] ^ highest]), len(data)) == data
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
 
 
 def pack_parts(parts: Sequence[bytes]) -> bytes:

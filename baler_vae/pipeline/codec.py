@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, writing_archive
+from baler_vae.archive.document import read_json
 from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
@@ -91,6 +92,6 @@ class Codec:
 
 def _history(archive: ArchiveFile) -> Any:  # noqa: ANN401  JSON
     try:
-        return json.loads(archive.section("history"))
+        return read_json(archive.section("history"), constants=True)  # a loss may have been infinite
     except ValueError as error:
         raise CorruptArchive(f"is not JSON: {error}", path=archive.path, section="history") from error

@@ -11,8 +11,9 @@ from baler_vae.table.schema import Group, Schema
 ROW_GROUP_ROWS = 65_536
 """A row group is closed when its largest group reaches this number of rows."""
 
-LARGEST_ROWS = 1 << 24
-"""The most rows that a group may have in a row group: a single event with more is refused."""
+LARGEST_ROWS = 1 << 22
+"""The most rows that a group may have in a row group: a single event with more is refused. A reader takes memory for
+all of them before it can know that an archive lies; this many take some hundred megabytes."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.io.files import write_file
+from baler_vae.table.schema import Column, Group, Origin, Schema
+from baler_vae.table.table import Table
 
 SMALL = {
     "independent": {"kind": "independent", "bound": ["abs:0.1", "z=exact"]},
@@ -24,3 +27,22 @@ def small_archives(tmp_path_factory):
     for name, options in SMALL.items():
         baler_vae.compress(folder / "small.npz", folder / f"{name}.bvae", transform="standard", **options)
     return {name: folder / f"{name}.bvae" for name in SMALL}
+
+
+@pytest.fixture(scope="session")
+def jagged_archive(tmp_path_factory):
+    """The path of an archive of 300 events with a collection that a network predicts."""
+    folder = tmp_path_factory.mktemp("jagged")
+    rng = np.random.default_rng(1)
+    counts = rng.integers(0, 4, 300).astype(np.int32)
+    x = rng.normal(size=counts.sum())
+    events = Group("events", (Column("n", counts.dtype), Column("met", np.dtype(np.float32))))
+    jets = Group("jet", (Column("pt", x.dtype), Column("mass", x.dtype)), "n")
+    tables = (
+        Table(events, {"n": counts, "met": rng.exponential(size=300).astype(np.float32)}),
+        Table(jets, {"pt": np.exp(x), "mass": 2 * x}),
+    )
+    write_file(folder / "in.parquet", Schema((events, jets), ("n", "met", "pt", "mass"), Origin("parquet")), [tables])
+    options = {"hidden": (8, 4), "latent": 1, "epochs": 5, "keep_network": True, "transform": "standard"}
+    baler_vae.compress(folder / "in.parquet", folder / "a.bvae", bound="abs:0.01", **options)
+    return folder / "a.bvae"

@@ -1,14 +1,16 @@
 """No cut and no changed byte goes unnoticed, to the last decoded value."""
 
-import resource
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 import baler_vae
 from baler_vae.errors import ArchiveError
+from baler_vae.table.table import LARGEST_ROWS
 
 from .conftest import SMALL
 
@@ -55,36 +57,146 @@ def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, k
         data[place] ^= mask
 
 
-def test_many_rows_in_few_bytes_take_little_memory(small_archives, tmp_path):
-    """A manifest that claims 2^24 rows, with right digests, is refused before its columns are built."""
-    script = f"""
-    import resource, sys
-    sys.path.insert(0, {str(__file__).rpartition("/")[0]!r})
-    import json
-    from fuzz import _Unchecked
-    import baler_vae
-    from baler_vae.archive.container import ArchiveFile, writing_archive
-    from baler_vae.errors import ArchiveError
-    with ArchiveFile({str(small_archives["vae"])!r}) as archive:
-        sections = {{name: archive.section(name) for name in archive.manifest.sections}}
-        content = archive.manifest.model_dump(mode="json", exclude={{"sections"}})
-    for n_rows in (2**24, 2**31, 2**63):
-        content["row_groups"] = [[n_rows]]
-        with writing_archive({str(tmp_path / "large.bvae")!r}, force=True) as writer:
-            for name, data in sections.items():
-                writer.add(name, data)
-            writer.finish(_Unchecked(content))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        try:
-            with baler_vae.open({str(tmp_path / "large.bvae")!r}) as archive:
-                archive.arrays(library="np")
-        except ArchiveError as error:
-            assert chr(10) not in str(error)
-        else:
-            raise SystemExit("read")
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        assert grown < 1 << 20, grown  # kB
+def in_a_fresh_process(folder, script):
+    """Runs a script under a cap of 3 GiB of addresses. There `lies(archive, **fields)` is the path of a copy whose
+    manifest says what it is told to, digests right; `refused(path)` reads a file and gives the text of its error; and
+    `peak()` is what the process has ever held in MiB, which `ru_maxrss` would take over from its parent.
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not tell the peak of a process")
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
     assert done.returncode == 0, done.stderr
-    assert resource.RLIM_INFINITY  # the module that measures exists here
+
+
+PRELUDE = """
+import re, resource, sys
+from pathlib import Path
+from fuzz import _Unchecked, read
+from baler_vae.archive.container import ArchiveFile, writing_archive
+from baler_vae.errors import ArchiveError
+FOLDER = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+
+def peak():
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+
+def lies(path, **fields):
+    with ArchiveFile(path) as archive:
+        sections = {name: archive.section(name) for name in archive.manifest.sections}
+        content = archive.manifest.model_dump(mode="json", exclude={"sections"})
+    with writing_archive(FOLDER / "lies.bvae", force=True) as writer:
+        for name, data in sections.items():
+            writer.add(name, data)
+        writer.finish(_Unchecked({**content, **fields}))
+    return FOLDER / "lies.bvae"
+
+def refused(path):
+    try:
+        read(path)
+    except ArchiveError as error:
+        assert chr(10) not in str(error), error
+        return str(error)
+    raise SystemExit(f"{path} was read")
+
+"""
+
+
+def test_the_peak_is_that_of_the_process(tmp_path):
+    """It is small in a child of a process that once held much, and it grows."""
+    held = b"x" * (512 << 20)
+    del held
+    script = """
+    before = peak()
+    assert before < 400, before
+    held = b"x" * (300 << 20)
+    assert peak() > before + 250, peak()
+    try:
+        held = b"x" * (4 << 30)
+    except MemoryError:
+        pass
+    else:
+        raise SystemExit("there is no cap")
+    """
+    in_a_fresh_process(tmp_path, script)
+
+
+def test_rows_that_are_not_there_take_little_memory(small_archives, jagged_archive, tmp_path):
+    """Manifests with right digests that claim rows are refused, whatever the columns of so many rows would take."""
+    script = f"""
+    before = peak()
+    for n_rows in (501, {LARGEST_ROWS}, {LARGEST_ROWS + 1}, 2**31, 2**63):
+        for path in {[str(small_archives[kind]) for kind in SMALL]!r}:
+            text = refused(lies(path, row_groups=[[n_rows]]))
+            assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
+        for rows in ([300, n_rows], [n_rows, n_rows], [n_rows, 0]):
+            text = refused(lies({str(jagged_archive)!r}, row_groups=[rows]))
+            assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
+    assert peak() - before < 600, peak() - before
+    """
+    in_a_fresh_process(tmp_path, script)
+
+
+def test_damage_takes_little_memory(small_archives, jagged_archive, tmp_path):
+    """Cuts, changed bytes, and changed bytes of a section under the right digest."""
+    script = f"""
+    before = peak()
+    target = FOLDER / "damaged.bvae"
+    for path in {[str(small_archives[kind]) for kind in SMALL]!r}:
+        data = Path(path).read_bytes()
+        for place in range(0, len(data), 5):
+            target.write_bytes(data[:place])
+            refused(target)
+            target.write_bytes(data[:place] + bytes([data[place] ^ 0x80]) + data[place + 1 :])
+            refused(target)
+    with ArchiveFile({str(jagged_archive)!r}) as archive:
+        sections = {{name: archive.section(name) for name in archive.manifest.sections}}
+        manifest = archive.manifest
+    for name, data in sections.items():
+        for place in range(0, len(data), 1 + len(data) // 100):
+            with writing_archive(target, force=True) as writer:
+                for other, content in sections.items():
+                    changed = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+                    writer.add(other, changed if other == name else content)
+                writer.finish(manifest)
+            try:
+                read(target)
+            except ArchiveError:
+                pass
+    assert peak() - before < 200, peak() - before
+    """
+    in_a_fresh_process(tmp_path, script)
+
+
+def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
+    """Manifests of 64 MiB that deflate to a few kilobytes, as deep, or as full of values, as such a text can be."""
+    script = """
+    import zlib
+    from baler_vae.archive.container import MANIFEST_LIMIT
+    from baler_vae.archive.document import LARGEST_VALUES
+    from baler_vae.archive.zip import DEFLATED, Member, directory, local_header
+    before = peak()
+    whole = MANIFEST_LIMIT - 2
+    documents = [
+        b"[" * whole,
+        b'{"a":' * (whole // 5),
+        b'{"format":"baler-vae","version":0,"a":[' + b"{}," * (LARGEST_VALUES // 2 - 8) + b"0]}",
+        b'{"format":"baler-vae","version":0,"settings":{"a":[' + b'{"b":[]},' * (LARGEST_VALUES // 3 - 8) + b"0]}}",
+        b'"' + rb'\"' * (whole // 2),
+    ]
+    for text in documents:
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        stored = deflate.compress(text) + deflate.flush()
+        member = Member("manifest.json", DEFLATED, zlib.crc32(text), len(stored), len(text), 0)
+        path = FOLDER / "large.bvae"
+        path.write_bytes(local_header(member) + stored + directory((member,)))
+        assert path.stat().st_size < 200_000
+        refused(path)
+    assert peak() - before < 1_000, peak() - before
+    """
+    in_a_fresh_process(tmp_path, script)

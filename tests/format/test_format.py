@@ -13,10 +13,12 @@ from pcodec import standalone
 
 import baler_vae
 from baler_vae.archive import container
+from baler_vae.archive.document import DEEPEST, LARGEST_VALUES
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, LatentsEntry, Manifest
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders
+from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_ROWS
 
 PAGE = Path(container.__file__).with_name("FORMAT.md").read_text("utf-8")
 
@@ -147,3 +149,11 @@ def test_the_page_names_every_key(model):
 def test_the_page_names_every_coding_and_grid():
     codings = {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES}
     assert {name for name in (*codings, *GRID_KINDS) if f"`{name}`" not in PAGE} == set()
+
+
+def test_the_page_names_the_limits():
+    assert f"reaches {ROW_GROUP_ROWS:,} rows" in PAGE
+    assert f"refuses more than 2^{LARGEST_ROWS.bit_length() - 1} rows" in PAGE
+    assert f"at most 2^{LARGEST_VALUES.bit_length() - 1} commas and opening brackets" in PAGE
+    assert LARGEST_ROWS.bit_count() == LARGEST_VALUES.bit_count() == 1
+    assert f"no more than {DEEPEST} brackets" in PAGE

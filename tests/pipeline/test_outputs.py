@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.errors import CorruptArchive, OutputError, SourceError, UsageError
 from baler_vae.pipeline.codec import Codec
 
@@ -135,3 +136,15 @@ def test_one_output_for_one_input_of_one_column(write, tmp_path):
     path = write(*flat_batch({"x": np.arange(30, dtype=np.float32)}))
     baler_vae.compress(path, tmp_path / "a.bvae", **TINY)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bvae", "input.root"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"[" * 9_999, "levels deep"), (b"{", "is not JSON"), (b"\xff", "JSON")]
+)
+def test_a_codec_with_a_hostile_history_is_named(made, tmp_path, content, words):
+    with ArchiveFile(made[2] / "c.bvmodel") as file, writing_archive(tmp_path / "forged.bvmodel") as writer:
+        for name in file.manifest.sections:
+            writer.add(name, content if name == "history" else file.section(name))
+        writer.finish(file.manifest)
+    with pytest.raises(CorruptArchive, match=f"section history.*{words}"):
+        Codec.load(tmp_path / "forged.bvmodel")

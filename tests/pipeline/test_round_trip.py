@@ -197,6 +197,13 @@ def test_archive_does_not_depend_on_how_the_file_is_read(jets, tmp_path, quick, 
     assert (tmp_path / "a.bvae").read_bytes() == (tmp_path / "b.bvae").read_bytes()
 
 
+def test_an_event_of_more_rows_than_a_reader_takes_is_refused(jets, tmp_path, monkeypatch):
+    monkeypatch.setattr("baler_vae.pipeline.compress.LARGEST_ROWS", 50)
+    with pytest.raises(SourceError, match=r"an event holds \d+ rows of Jet.*at most 50"):
+        baler_vae.compress(jets, tmp_path / "a.bvae", kind="independent")
+    assert not (tmp_path / "a.bvae").exists()
+
+
 def test_several_row_groups(write, tmp_path):
     values = np.random.default_rng(2).normal(size=140_000).astype(np.float32)
     path = write(*flat_batch({"x": values, "i": np.arange(140_000, dtype=np.int32)}), "many.npz")
