@@ -35,7 +35,7 @@ class ModelSettings(Settings):
     wants the same cores.
     """
 
-    kind: Literal["independent", "ae", "vae"] = "vae"
+    kind: Literal["auto", "independent", "autoregressive", "ae", "vae"] = "auto"
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
     hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (200, 100, 50)
     epochs: Annotated[int, Field(ge=1)] | None = None

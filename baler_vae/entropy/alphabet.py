@@ -43,6 +43,10 @@ class Alphabet:
     def n_symbols(self) -> int:
         return len(self.starts) + 1
 
+    def same_as(self, other: "Alphabet") -> bool:
+        """Whether two alphabets have the same ranges."""
+        return np.array_equal(self.starts, other.starts) and np.array_equal(self.shifts, other.shifts)
+
     @property
     def widths(self) -> NDArray[np.uint8]:
         """The bits that each symbol (symbols,) takes beside itself."""

@@ -1,8 +1,6 @@
 """Training of the small networks that predict codes: the loss is the archive's size, weights included."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.learn.training import one_step, threads
 from baler_vae.model.conditional import (
     ACTIVATION_BITS,
     LARGEST_SHIFT,
@@ -70,7 +69,7 @@ def fit_conditional(
     generator = torch.Generator().manual_seed(training.seed)
     network = _Network(len(entries), training.width, levels - levels.max(), generator)
     seen, wanted = torch.from_numpy(inputs), torch.from_numpy(symbols.astype(np.int64))
-    with _one_thread():
+    with threads(1):
         _train(network, seen, wanted, training, generator)
     return Conditional(alphabet, entries, network.export())
 
@@ -85,8 +84,6 @@ def _train(
         if step == rounding:
             network.round_from_now_on(training.weight_bits)
         rate = 0.5 * (1 + math.cos(math.pi * step / training.steps)) * min(1.0, (step + 1) / _WARMUP_STEPS)
-        for group in optimiser.param_groups:
-            group["lr"] = training.learning_rate * rate
         if training.batch_rows < n_rows:
             rows = torch.randint(n_rows, (training.batch_rows,), generator=generator)
             batch, wanted = inputs[rows], symbols[rows]  # (batch rows, inputs), (batch rows,)
@@ -94,20 +91,7 @@ def _train(
             batch, wanted = inputs, symbols
         nats = functional.cross_entropy(network.logits(batch.float() / _UNIT), wanted)
         loss = nats + network.weight_bits() * (_BIT / n_rows)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A block in which PyTorch uses one thread: with these sizes more of them only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        one_step(optimiser, training.learning_rate * rate, loss)
 
 
 class _Network:
@@ -129,7 +113,7 @@ class _Network:
         return [*self.weights, *self.biases]
 
     def round_from_now_on(self, weight_bits: int) -> None:
-        """From here on weights act as multiples of a power of two; the gradient passes unchanged (Bengio et al. 2013)."""
+        """From here on weights act as multiples of a power of two; gradients pass unchanged (Bengio et al. 2013)."""
         limit = 2 ** (weight_bits - 1) - 1
         largest = [max(float(weights.detach().abs().max()), 2.0**-LARGEST_SHIFT * limit) for weights in self.weights]
         self.steps = tuple(min(1.0, 2.0 ** math.ceil(math.log2(size / limit))) for size in largest)

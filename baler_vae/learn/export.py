@@ -40,8 +40,15 @@ def round_decoder(decoder: Network, latents: NDArray[np.float32], error: Error) 
     return round_weights(decoder, _WEIGHT_BITS.stop)
 
 
-def latent_steps(encoder: Encoder, decoder: Network, scores: NDArray[np.float32], error: Error) -> tuple[float, ...]:
-    """The step of each latent: rounding all latents costs at most 1 % more validation error.
+def latent_steps(
+    encoder: Encoder,
+    decoder: Network,
+    scores: NDArray[np.float32],
+    error: Error,
+    *,
+    tolerance: float = _LATENT_TOLERANCE,
+) -> tuple[float, ...]:
+    """The step of each latent: rounding all latents raises the validation error by at most the part `tolerance`.
 
     It starts from the spread of the posterior (the spread of the latents themselves for a plain autoencoder), but not
     from more than a step that rounds all latents to zero, and is halved, first for each latent alone until it costs no
@@ -55,11 +62,11 @@ def latent_steps(encoder: Encoder, decoder: Network, scores: NDArray[np.float32]
     before = error(decoder, mean)
     for latent in range(len(steps)):
         for _ in range(_HALVINGS):
-            if error(decoder, _rounded(mean, steps, [latent])) <= before * (1 + _LATENT_TOLERANCE / len(steps)):
+            if error(decoder, _rounded(mean, steps, [latent])) <= before * (1 + tolerance / len(steps)):
                 break
             steps[latent] /= 2
     for _ in range(_HALVINGS):
-        if error(decoder, _rounded(mean, steps, range(len(steps)))) <= before * (1 + _LATENT_TOLERANCE):
+        if error(decoder, _rounded(mean, steps, range(len(steps)))) <= before * (1 + tolerance):
             break
         steps /= math.sqrt(2)
     return tuple(float(np.float32(step)) for step in steps)

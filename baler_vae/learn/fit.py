@@ -1,7 +1,7 @@
 """From the columns of a group to its model."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.learn.bounded import Bits, Judge, choose_steps, choose_weights, rounding_cost
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
-from baler_vae.learn.networks import Autoencoder, export_network, round_while_training
+from baler_vae.learn.networks import Autoencoder, export_network
+from baler_vae.learn.latents import train_bits
 from baler_vae.learn.training import Epoch, train
 from baler_vae.learn.transforms import fit_transform
-from baler_vae.model.group import Decoder, Encoder
-from baler_vae.model.network import Network
+from baler_vae.model.group import Decoder, Encoder, scores_of
 from baler_vae.model.transform import Transform, TransformKind
 from baler_vae.model.weights import round_weights
 from baler_vae.progress import Progress, silent
@@ -24,11 +23,10 @@ from baler_vae.table.schema import matches
 
 _ENCODER_BITS = 16
 _FINEST_BITS = 18
+_BOUNDED_TOLERANCE = 1.0
 _JUDGED_ROWS = 16_384
 _TRIAL_ROWS = 20_000
 _TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0}
-_FINE_TUNING = {"epochs": 5, "learning_rate": 2e-4, "warmup_epochs": 0, "patience": None}
-_ROUNDING_TOLERANCE = 0.003
 _CANDIDATES: tuple[TransformKind, ...] = ("standard", "asinh", "quantile")
 """What `auto` tries; `min-max` differs from `standard` only by a scale, which is a column weight."""
 
@@ -37,60 +35,113 @@ Columns = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network as it is stored: no steps where latents are kept as they are. `trained` is the decoder's
-    network before its weights were rounded.
-    """
+    """A trained network as it is stored: no steps where latents are kept as they are."""
 
     encoder: Encoder
     decoder: Decoder
     steps: tuple[float, ...]
-    trained: Network
 
 
-def fit_group(
-    columns: Columns, settings: ModelSettings, progress: Progress, bits: Bits | None = None
-) -> tuple[Fitted, tuple[Epoch, ...]]:
-    """The network of the finite values (rows,) of each column, and the history of its training.
+@dataclass(frozen=True)
+class Scored:
+    """The columns `names` as a network sees them: their transforms, and scores float32 (rows, columns) of the rows that
+    it is trained on and judged by.
+    """
+
+    names: tuple[str, ...]
+    transforms: tuple[Transform, ...]
+    training: NDArray[np.float32]
+    validation: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def fit_group(columns: Columns, settings: ModelSettings, progress: Progress) -> tuple[Fitted, tuple[Epoch, ...]]:
+    """The network of the finite values (rows,) of each column under `free`, and the history of its training.
 
     Rows are split at random into training and validation rows (in order when `shuffle` is off); everything that is
     chosen (transforms, the best epoch, bits of weights, steps of latents) is judged on validation rows. A single row
-    is both. The squared error of what the decoder gives decides on weights and steps, or, where values keep a bound,
-    the `bits` that the archive takes. The same columns, settings and versions on the same kind of machine give the
-    same network.
+    is both. The same columns, settings and versions on the same kind of machine give the same network.
 
     Raises:
         UsageError: the device is not there, or the training diverged.
     """
+    scored = score(columns, settings, progress)
+    network, history = train_network(scored, settings, progress)
+    judged = scored.validation[:_JUDGED_ROWS]
+    return _export(network, scored.names, scored.transforms, judged, scored.weights, settings), history
+
+
+def fit_encoder(
+    columns: Columns, settings: ModelSettings, progress: Progress
+) -> tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]:
+    """The encoder whose latents, rounded to steps, tell most of the values (rows,) of columns that keep a bound; those
+    steps; the history of its training. Networks of codes are then shown the latents.
+
+    `ae` is trained on the squared error, and its latents are rounded until that doubles; `vae` on the bits of latents
+    and scores together, with uniform noise in place of rounding to steps of 1 (Balle et al. 2017).
+
+    Raises:
+        UsageError: the device is not there, or the training diverged.
+    """
+    scored = score(columns, settings, progress)
+    if settings.kind == "ae":
+        network, history = train_network(scored, settings, progress)
+        encoder = _export_encoder(network, scored.names, scored.transforms)
+        judged = scored.validation[:_JUDGED_ROWS]
+        decoder = round_weights(export_network(network.decoder), _FINEST_BITS)
+        error = reconstruction_error(judged, scored.weights)
+        return encoder, latent_steps(encoder, decoder, judged, error, tolerance=_BOUNDED_TOLERANCE), history
+    n_latents = _n_latents(len(scored.names), settings)
+    layers, history = train_bits(
+        scored.training, scored.validation, n_latents, settings, device_of(settings.device), progress
+    )
+    _check_converged(history, settings)
+    network = round_weights(export_network(layers), _ENCODER_BITS)
+    return Encoder(scored.names, scored.transforms, n_latents, network), (1.0,) * n_latents, history
+
+
+def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scored:
+    """The columns (rows,) as a network sees them, split into training and validation rows."""
     names = tuple(columns)
-    device = _device(settings.device)
     training_rows, validation_rows = _split(len(columns[names[0]]), settings)
     weights = _column_weights(names, settings)
     transforms = _choose_transforms(_take(columns, training_rows), weights, settings, progress)
 
     def scores(rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        return np.stack([t.forward(columns[name][rows]) for name, t in zip(names, transforms, strict=True)], axis=1)
+        return scores_of(names, transforms, _take(columns, rows))
 
-    network, history = _train(scores(training_rows), scores(validation_rows), weights, settings, device, progress)
+    return Scored(names, transforms, scores(training_rows), scores(validation_rows), weights)
+
+
+def train_network(
+    scored: Scored, settings: ModelSettings, progress: Progress
+) -> tuple[Autoencoder, tuple[Epoch, ...]]:
+    """The trained autoencoder of scored columns, and its history.
+
+    Raises:
+        UsageError: the device is not there, or the training diverged.
+    """
+    device = device_of(settings.device)
+    network, history = _train(scored.training, scored.validation, scored.weights, settings, device, progress)
+    _check_converged(history, settings)
+    return network, history
+
+
+def _check_converged(history: Sequence[Epoch], settings: ModelSettings) -> None:
     if not any(math.isfinite(epoch.validation_error) for epoch in history):
         raise UsageError(
             "the training diverged: no epoch has a finite validation error",
             found=f"learning_rate {settings.learning_rate}",
             way_out="Lower learning_rate",
         )
-    judged = validation_rows[:_JUDGED_ROWS]
-    if bits is None:
-        return _export(network, names, transforms, scores(judged), weights, settings), history
-    judge = Judge(names, transforms, judged, scores(judged), len(columns[names[0]]), bits)
-
-    def train_rounded(weight_bits: int) -> None:
-        round_while_training(network.decoder, weight_bits)
-        inputs = (scores(training_rows), scores(validation_rows))
-        _continue(network, *inputs, weights, settings.model_copy(update=_FINE_TUNING), device, progress)
-
-    return _export_bounded(network, judge, train_rounded), history
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of a name; `auto` is a GPU where there is one.
+
+    Raises:
+        UsageError: it is not there.
+    """
     try:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.empty(0, device=device)
@@ -188,25 +239,17 @@ def _train(
     progress: Progress,
 ) -> tuple[Autoencoder, tuple[Epoch, ...]]:
     n_columns = training.shape[1]
-    n_latents = min(settings.latent or (n_columns + 1) // 2, n_columns)
+    n_latents = _n_latents(n_columns, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         plain = settings.kind == "ae"
         network = Autoencoder("ae" if plain else "vae", n_columns, n_latents, settings.hidden).to(device)
-    return network, _continue(network, training, validation, weights, settings, device, progress)
-
-
-def _continue(
-    network: Autoencoder,
-    training: NDArray[np.float32],
-    validation: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    settings: ModelSettings,
-    device: torch.device,
-    progress: Progress,
-) -> tuple[Epoch, ...]:
     inputs = (torch.from_numpy(array).to(device) for array in (training, validation, weights))
-    return train(network, *inputs, settings=settings, progress=progress)
+    return network, train(network, *inputs, settings=settings, progress=progress)
+
+
+def _n_latents(n_columns: int, settings: ModelSettings) -> int:
+    return min(settings.latent or (n_columns + 1) // 2, n_columns)
 
 
 def _export(
@@ -217,31 +260,15 @@ def _export(
     weights: NDArray[np.float32],
     settings: ModelSettings,
 ) -> Fitted:
-    encoder = _export_encoder(network)
+    encoder = _export_encoder(network, names, transforms)
     decoder = export_network(network.decoder)
     if settings.latents == "float64":
-        return Fitted(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), (), decoder)
+        return Fitted(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), ())
     error = reconstruction_error(scores, weights)
     rounded = round_decoder(decoder, encoder.encode(scores)[0], error)
-    steps = latent_steps(encoder, rounded, scores, error)
-    return Fitted(encoder, Decoder(names, transforms, rounded), steps, decoder)
+    return Fitted(encoder, Decoder(names, transforms, rounded), latent_steps(encoder, rounded, scores, error))
 
 
-def _export_encoder(network: Autoencoder) -> Encoder:
-    return Encoder(network.n_latents, round_weights(export_network(network.encoder), _ENCODER_BITS))
-
-
-def _export_bounded(network: Autoencoder, judge: Judge, train_rounded: Callable[[int], None]) -> Fitted:
-    """The network with the steps and weights that make the archive smallest. Where rounding costs more than 0.3 %, the
-    training goes on for a while with rounded weights.
-    """
-    encoder, decoder = _export_encoder(network), export_network(network.decoder)
-    steps = choose_steps(encoder, decoder, judge)
-    rounded, weight_bits = choose_weights(encoder, decoder, steps, judge)
-    if rounding_cost(encoder, decoder, rounded, steps, judge) > _ROUNDING_TOLERANCE:
-        before = judge.data_bits(encoder, rounded, np.array(steps))
-        train_rounded(weight_bits)
-        tuned_encoder, tuned = _export_encoder(network), round_weights(export_network(network.decoder), weight_bits)
-        if judge.data_bits(tuned_encoder, tuned, np.array(steps)) < before:
-            encoder, rounded = tuned_encoder, tuned
-    return Fitted(encoder, Decoder(judge.columns, judge.transforms, rounded), steps, decoder)
+def _export_encoder(network: Autoencoder, names: tuple[str, ...], transforms: tuple[Transform, ...]) -> Encoder:
+    layers = round_weights(export_network(network.encoder), _ENCODER_BITS)
+    return Encoder(names, transforms, network.n_latents, layers)

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import register_parametrization
 
 from baler_vae.model.network import LEAKY_SLOPE, Dense, Network
 
@@ -39,8 +38,8 @@ class Autoencoder(nn.Module):
         self.kind = kind
         self.n_latents = n_latents
         n_outputs = n_latents if kind == "ae" else 2 * n_latents
-        self.encoder = _dense_layers((n_columns, *hidden, n_outputs))
-        self.decoder = _dense_layers((n_latents, *reversed(hidden), n_columns))
+        self.encoder = dense_layers((n_columns, *hidden, n_outputs))
+        self.decoder = dense_layers((n_latents, *reversed(hidden), n_columns))
 
     def encode(self, scores: Tensor) -> Posterior:
         """The posterior of scores float32 (rows, columns)."""
@@ -55,7 +54,8 @@ class Autoencoder(nn.Module):
         return scores
 
 
-def _dense_layers(sizes: tuple[int, ...]) -> nn.Sequential:
+def dense_layers(sizes: tuple[int, ...]) -> nn.Sequential:
+    """Dense layers from the first size to the last, LeakyReLU between them."""
     layers: list[nn.Module] = []
     for n_inputs, n_outputs in pairwise(sizes):
         layers += [nn.Linear(n_inputs, n_outputs), nn.LeakyReLU(float(LEAKY_SLOPE))]
@@ -69,24 +69,3 @@ def export_network(layers: nn.Module) -> Network:
         for layer in layers.modules()
         if isinstance(layer, nn.Linear)
     )
-
-
-class _Rounding(nn.Module):
-    """Weights rounded to a number of bits on the way forward, as `round_weights` does; the gradient passes unchanged
-    (the straight-through estimator of Bengio et al. 2013).
-    """
-
-    def __init__(self, bits: int) -> None:
-        super().__init__()
-        self.n_levels = 2 ** (bits - 1) - 1
-
-    def forward(self, weights: Tensor) -> Tensor:
-        step = torch.exp2(torch.ceil(torch.log2(weights.abs().amax().clamp_min(1e-30) / self.n_levels)))
-        return weights + (torch.round(weights / step) * step - weights).detach()
-
-
-def round_while_training(layers: nn.Module, bits: int) -> None:
-    """From here on the weights of dense layers act as if they had only a number of bits."""
-    for layer in layers.modules():
-        if isinstance(layer, nn.Linear):
-            register_parametrization(layer, "weight", _Rounding(bits))

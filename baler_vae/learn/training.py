@@ -53,7 +53,7 @@ def train(
     n_batches = math.ceil(len(training) / batch_rows)
     best_error, best_weights = math.inf, copy.deepcopy(network.state_dict())
     history: list[Epoch] = []
-    with _threads(settings.threads):
+    with threads(settings.threads):
         for number in range(epochs):
             beta = settings.beta * min(1.0, (number + 1) / max(1, settings.warmup_epochs))
             objective = free_objective(weights, beta=beta, l1=settings.l1)
@@ -64,14 +64,10 @@ def train(
             )
             total_loss = torch.zeros((), device=training.device)
             for i, chosen in enumerate(torch.split(rows, batch_rows)):
-                for group in optimiser.param_groups:
-                    group["lr"] = _learning_rate(settings, (number + i / n_batches) / epochs)
                 batch = training[chosen]  # (batch rows, columns)
                 posterior = network.encode(batch)
                 loss = objective(batch, network.decode(posterior.sample(generator)), posterior)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                one_step(optimiser, learning_rate(settings, (number + i / n_batches) / epochs), loss)
                 total_loss += loss.detach() * len(batch)
             error = validation_error(network, validation, weights)
             history.append(
@@ -79,7 +75,7 @@ def train(
                     number + 1,
                     float(total_loss) / len(training),
                     error,
-                    _learning_rate(settings, number / epochs),
+                    learning_rate(settings, number / epochs),
                     beta if network.kind == "vae" else 0.0,
                 )
             )
@@ -92,8 +88,17 @@ def train(
     return tuple(history)
 
 
+def one_step(optimiser: torch.optim.Optimizer, rate: float, loss: Tensor) -> None:
+    """Moves the parameters down the gradient of a loss."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def threads(number: int) -> Iterator[None]:
     """A block in which PyTorch uses a number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
@@ -119,7 +124,7 @@ def training_length(settings: ModelSettings, n_rows: int) -> tuple[int, int]:
     ), batch_rows
 
 
-def _learning_rate(settings: ModelSettings, done: float) -> float:
+def learning_rate(settings: ModelSettings, done: float) -> float:
     """The learning rate when a part `done` of the training, between 0 and 1, is over."""
     if settings.schedule == "constant":
         return settings.learning_rate

@@ -4,7 +4,7 @@ All numbers are integers, carried by float32 products and sums that cannot round
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -101,8 +101,20 @@ class Conditional:
     def looks_back(self) -> bool:
         return any(entry.lag for entry in self.inputs)
 
+    def pruned(self) -> "Conditional":
+        """The same network without inputs and units that nothing depends on; one of each is left."""
+        layers = list(self.layers)
+        for number in reversed(range(len(layers))):
+            used = np.flatnonzero(layers[number].weights.any(axis=0))
+            used = used if len(used) else np.zeros(1, np.intp)
+            layers[number] = replace(layers[number], weights=layers[number].weights[:, used])
+            if number:
+                before = layers[number - 1]
+                layers[number - 1] = replace(before, weights=before.weights[used], bias=before.bias[used])
+        return Conditional(self.alphabet, tuple(self.inputs[place] for place in used), tuple(layers))
+
     def tables(self, inputs: Floats) -> NDArray[np.float64]:
-        """The weights float64 (rows, symbols) of every symbol, whole numbers up to 65,536, for inputs (rows, inputs)."""
+        """The weights float64 (rows, symbols) of all symbols, whole numbers up to 65,536, for inputs (rows, inputs)."""
         x = inputs
         for number, layer in enumerate(self.layers):
             if number:

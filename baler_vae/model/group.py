@@ -197,7 +197,7 @@ class GroupModel:
 
 
 def own_view(model: GroupModel, source: int) -> Alphabet | None:
-    """The alphabet in which a source is coded, where that is one of its codes: None for differences and other codings."""
+    """The alphabet in which a source is coded; None where differences are coded, or no symbols."""
     if source < len(model.columns):
         column = model.columns[model.names[source]]
         if column.predicted:

@@ -14,7 +14,7 @@ from baler_vae.io.files import open_source
 from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
-from baler_vae.pipeline.groups import encode_group
+from baler_vae.pipeline.groups import encode_group, events_of
 from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
@@ -92,12 +92,12 @@ class _RowGroupWriter:
         }
         check_finite(batch, self._codec.bounds, self._path, first_rows)
         for number, table in enumerate(batch):
-            self._archive.add(section_name(number, len(self._row_groups)), pack_parts(self._parts(table)))
+            self._archive.add(section_name(number, len(self._row_groups)), pack_parts(self._parts(table, batch)))
             for column in table.group.columns:
                 self._original_bytes[column.name] += _typed_bytes(table[column.name])
         self._row_groups.append(tuple(table.n_rows for table in batch))
 
-    def _parts(self, table: Table) -> list[bytes]:
+    def _parts(self, table: Table, batch: Batch) -> list[bytes]:
         model = self._codec.models[table.group.name]
         if table.n_rows > LARGEST_ROWS:
             raise SourceError(
@@ -112,7 +112,9 @@ class _RowGroupWriter:
                 path=self._path,
                 way_out="Fit a codec on this file",
             )
-        return encode_group(table, model, self._codec.bounds, self._path)
+        bounds = self._codec.bounds
+        events = events_of(batch, table.group, self._codec.models[batch[0].group.name], bounds)
+        return encode_group(table, model, bounds, self._path, events)
 
     def manifest(self) -> Manifest:
         return Manifest(

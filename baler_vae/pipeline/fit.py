@@ -11,7 +11,9 @@ from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
 from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.fitting import LARGEST, fit_group_model
+from baler_vae.pipeline.choosing import fit_group_model
+from baler_vae.pipeline.fitting import LARGEST
+from baler_vae.pipeline.groups import events_of
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import Bound, ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound
@@ -63,14 +65,16 @@ def fit(
         raise UsageError(
             'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
         )
-    models, history = {}, {}
+    models, history, candidates = {}, {}, {}
     for table in batch:
         name = table.group.name
-        models[name], epochs = fit_group_model(table, bounds, settings, source.path, _prefixed(progress, name))
-        if epochs:
-            history[name] = tuple(asdict(epoch) for epoch in epochs)
+        events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
+        chosen = fit_group_model(table, bounds, settings, source.path, _prefixed(progress, name), events)
+        models[name], candidates[name] = chosen.fit.model, dict(chosen.candidates)
+        if chosen.fit.history:
+            history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
     repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
-    return Codec(schema, bounds, models, history, repeat)
+    return Codec(schema, bounds, models, history, repeat | {"candidate_bytes": candidates})
 
 
 def _limits(table: Table, column: Column) -> ColumnLimits:

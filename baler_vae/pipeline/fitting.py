@@ -1,7 +1,7 @@
 """Choosing how the columns of one group are kept."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy import plain
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
-from baler_vae.errors import MissingExtra
 from baler_vae.grid.choose import choose_grid
-from baler_vae.grid.codes import Codes, predicted_codes, quantise_column
+from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
 from baler_vae.grid.grids import Grid
-from baler_vae.model.coders import contiguous_slices, differences, fit_coder, fit_predicted_coder, predicted_bits
-from baler_vae.model.group import ColumnModel, GroupModel
-from baler_vae.model.weights import encode_decoder
-from baler_vae.pipeline.groups import Arrays, latents_of, quantise_latents, restored_columns, round_latents
+from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.model.coders import NETWORK, contiguous_slices, differences, fit_coder
+from baler_vae.model.conditional import FORMULA
+from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
+from baler_vae.model.layout import Layout, flat_layout, jagged_layout
+from baler_vae.pipeline.conditionals import Served, Shown, Target, fit_conditionals, view_of
+from baler_vae.pipeline.groups import Events
+from baler_vae.pipeline.relations import Followed, Numeric, choose_relations, parents_of
 from baler_vae.progress import Progress
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
@@ -24,8 +27,6 @@ from baler_vae.table.schema import Column
 from baler_vae.table.table import Table
 
 if TYPE_CHECKING:
-    from baler_vae.learn.bounded import Bits
-    from baler_vae.learn.fit import Fitted
     from baler_vae.learn.training import Epoch
 
 LARGEST = 1e150
@@ -33,140 +34,258 @@ LARGEST = 1e150
 
 _LEAST_ROWS = 64
 """Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
+_LEAST_SAVING = 0.1
+"""The part of its bits that a formula must save for differences to be coded; otherwise networks are shown what it says."""
+_LEAST_BITS = 2_000
+"""Bits of a column below which no network is tried."""
 
 
 @dataclass(frozen=True)
-class _Alone:
-    """A column kept without a network: how, about how many bits it takes, and its codes on the best grid, if any."""
+class GroupFit:
+    """The model of a group, about how many bits its rows take together with the model, the networks' share of that, and
+    the history of a training.
+    """
+
+    model: GroupModel
+    bits: float
+    model_bits: float = 0.0
+    history: "tuple[Epoch, ...]" = ()
+
+    @property
+    def n_bytes(self) -> int:
+        return round(self.bits / 8)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A column kept without any other: how, and about how many bits it takes; how it would be kept on a grid, so that
+    others can see its codes, and those codes.
+    """
 
     model: ColumnModel
     bits: float = 0.0
-    grid: Grid | None = None
+    on_grid: ColumnModel | None = None
     codes: Codes | None = None
 
 
-def fit_group_model(
-    table: Table, bounds: Mapping[str, Bound], settings: ModelSettings, path: str, progress: Progress
-) -> tuple[GroupModel, "tuple[Epoch, ...]"]:
-    """The model of a group, and the history of the network's training where one was trained.
+@dataclass(frozen=True)
+class GroupRows:
+    """The rows of a group in the order of their layout, and what is known of them: `alone` is how each column would be
+    kept without others, `numeric` the columns with codes, `events` what the rows see of their events.
+    """
 
-    Columns under `free` are what the network gives. Without such columns the network predicts all float columns, and
-    each is coded as differences from its prediction or alone, whichever takes fewer bits; the network goes when all
-    columns alone take fewer bits than latents, weights and codes together.
+    table: Table
+    layout: Layout
+    alone: Mapping[str, Alone]
+    numeric: Mapping[str, Numeric]
+    events: Events | None = None
+    others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> float:
+        return sum(kept.bits for kept in self.alone.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.table.group.names
+
+
+def rows_of_group(table: Table, bounds: Mapping[str, Bound], events: Events | None) -> GroupRows:
+    """The rows of a group with the grids and codes of all columns."""
+    alone = {column.name: _fit_alone(table[column.name], column, bounds[column.name]) for column in table.group.columns}
+    layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
+    ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
+    numeric = {}
+    for name, kept in alone.items():
+        if kept.codes is not None and kept.on_grid is not None and kept.on_grid.grid is not None:
+            values = dequantise_column(kept.codes, kept.on_grid.grid, table[name].dtype)
+            numeric[name] = Numeric(values[layout.order], kept.codes.codes[layout.order], kept.on_grid.grid)
+    others = {}
+    if events is not None:
+        seen = (name for name in events.names if events.models[name].grid is not None)
+        others = {name: events.arrays[name][layout.events] for name in seen}
+    return GroupRows(ordered, layout, alone, numeric, events, others)
+
+
+def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
+    """The rows of random events, about `n_rows` of them; all where there are no more."""
+    if rows.table.n_rows <= n_rows:
+        return rows
+    n_events = len(rows.events.counts) if rows.events is not None else rows.table.n_rows
+    chosen = np.zeros(n_events, np.bool_)
+    chosen[np.random.default_rng(seed).permutation(n_events)[: -(-n_events * n_rows // rows.table.n_rows)]] = True
+    kept = chosen[rows.layout.events]
+    table = Table(rows.table.group, {name: array[kept] for name, array in rows.table.arrays.items()})
+    events = rows.events
+    if events is not None:
+        arrays = {name: array[chosen] for name, array in events.arrays.items()}
+        events = replace(events, counts=events.counts[chosen], arrays=arrays)
+    part = table.n_rows / rows.table.n_rows
+    return GroupRows(
+        table,
+        flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
+        {name: replace(own, bits=own.bits * part) for name, own in rows.alone.items()},
+        {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
+        events,
+        {name: values[kept] for name, values in rows.others.items()},
+    )
+
+
+def fit_independent(rows: GroupRows) -> GroupFit:
+    """Every column by itself."""
+    return GroupFit(GroupModel({name: kept.model for name, kept in rows.alone.items()}), rows.bits)
+
+
+def fit_conditional_group(
+    rows: GroupRows,
+    settings: ModelSettings,
+    progress: Progress,
+    *,
+    part: float = 1.0,
+    latents: "GroupModel | None" = None,
+    latent_codes: tuple[NDArray[np.int64], ...] = (),
+) -> GroupFit:
+    """Columns under formulas and networks where that takes fewer bits; the latents of `latents`, whose codes (rows,)
+    are given, are seen by all networks.
 
     Raises:
-        MissingExtra: a network is wanted and PyTorch is not installed.
-        UsageError: the training diverged, or the device is not there.
+        MissingExtra: PyTorch is not installed.
     """
-    alone = {column.name: _fit_alone(table[column.name], column, bounds[column.name]) for column in table.group.columns}
-    columns = {name: kept.model for name, kept in alone.items()}
-    free = [name for name in table.group.names if bounds[name].kind == "free"]
-    if free and table.n_rows:
-        fitted, history = _fit_network({name: table[name] for name in free}, settings, progress, None)
-        model = _with_network(GroupModel(columns), fitted, settings)
-        means = latents_of(dict(table.arrays), table, model, path)[0]
-        return replace(
-            model, latents=tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
-        ), history
-    floats = [column.name for column in table.group.columns if column.is_float and alone[column.name].codes is not None]
-    if free or settings.kind == "independent" or not floats or table.n_rows < _LEAST_ROWS:
-        return GroupModel(columns), ()
-    return _fit_predictions(table, alone, floats, settings, path, progress)
+    base = latents or GroupModel({})
+    columns = {name: kept.model for name, kept in rows.alone.items()}
+    bits = {name: kept.bits for name, kept in rows.alone.items()}
+    followed = choose_relations(rows.numeric, rows.others, settings.seed)
+    coded, hints = _under_formulas(rows, followed, columns, bits)
+    shown = _shown(rows, latent_codes)
+    order = in_order(rows.names, set(rows.names), parents_of(rows.names, followed))
+    targets = _targets(rows, order, coded, hints, bits, len(latent_codes))
+    served: dict[int, Served] = {}
+    if targets and rows.table.n_rows >= _LEAST_ROWS:
+        jagged = rows.events is not None
+        served = fit_conditionals(
+            targets, shown, rows.layout, jagged=jagged, seed=settings.seed, part=part, progress=progress
+        )
+    for number, found in served.items():
+        name = rows.names[number]
+        kept, grid = columns[name], rows.numeric[name].grid
+        hinted = any(entry.source == FORMULA for entry in found.conditional.inputs)
+        formula = followed[name].formula if hinted else kept.formula
+        columns[name] = ColumnModel(NETWORK, grid, None, found.conditional, formula, kept.predicted)
+        bits[name] = found.bits + found.weight_bits + _verbatim_bits(rows, name)
+    model = replace(base, columns=columns)
+    for number in _seen(model):
+        kept = rows.alone[rows.names[number]] if number < len(rows.names) else None
+        if kept is not None and kept.on_grid is not None and columns[rows.names[number]].grid is None:
+            columns[rows.names[number]] = kept.on_grid
+    model = replace(base, columns=columns)
+    model_bits = sum(found.weight_bits for found in served.values())
+    return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits)
 
 
-def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> _Alone:
+def _under_formulas(
+    rows: GroupRows, followed: Mapping[str, Followed], columns: dict[str, ColumnModel], bits: dict[str, float]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
+    """Puts columns under their formulas where differences take much fewer bits. Gives back for every column with codes
+    what is coded of it, and for the other columns the codes that their formulas predict, (rows,) each, by name.
+    """
+    arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
+    coded, hints = {name: column.codes for name, column in rows.numeric.items()}, {}
+    for name, relation in followed.items():
+        column = rows.numeric[name]
+        predicted = predicted_codes(relation.formula.evaluate(arrays), column.grid, column.values.dtype)
+        differing = differences(column.codes, predicted, column.grid)
+        coder, own_bits = fit_coder(differing)
+        own_bits += _verbatim_bits(rows, name)
+        if own_bits < bits[name] * (1 - _LEAST_SAVING):
+            coded[name], bits[name] = differing, own_bits
+            columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=relation.formula, predicted=True)
+        else:
+            hints[name] = predicted
+    return coded, hints
+
+
+def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, Shown]:
+    """What networks can see of a group's rows, by number of source."""
+    shown = {}
+    for number, name in enumerate(rows.names):
+        if name in rows.numeric:
+            codes = rows.numeric[name].codes
+            shown[number] = Shown(codes, view_of(codes))
+    for number, codes in enumerate(latent_codes, len(rows.names)):
+        shown[number] = Shown(codes, view_of(codes))
+    if rows.events is not None:
+        first = len(rows.names) + len(latent_codes)
+        for number, name in enumerate(rows.events.names, first):
+            if name in rows.others:
+                codes = rows.events.codes(name)[rows.layout.events]
+                shown[number] = Shown(codes, view_of(codes))
+    return {number: entry for number, entry in shown.items() if entry.view.n_symbols > 2}
+
+
+def _targets(
+    rows: GroupRows,
+    order: Iterable[str],
+    coded: Mapping[str, NDArray[np.int64]],
+    hints: Mapping[str, NDArray[np.int64]],
+    bits: Mapping[str, float],
+    n_latents: int,
+) -> list[Target]:
+    """The columns that networks may serve, each with the sources before it."""
+    first = len(rows.names) + n_latents
+    outside = list(range(len(rows.names), first))
+    if rows.events is not None:
+        outside += [n for n, name in enumerate(rows.events.names, first) if name in rows.others]
+    before: list[int] = []
+    targets = []
+    for name in order:
+        number = rows.names.index(name)
+        if name not in rows.numeric:
+            continue
+        if bits[name] > _LEAST_BITS:
+            own_bits = bits[name] - _verbatim_bits(rows, name)
+            targets.append(Target(number, name, coded[name], (*outside, *before), hints.get(name), own_bits))
+        before.append(number)
+    return targets
+
+
+def _seen(model: GroupModel) -> list[int]:
+    """The sources that networks of a group see."""
+    return sorted({source for name in model.columns for source in model.sources_of(name)})
+
+
+def _views(model: GroupModel, shown: Mapping[int, Shown]) -> dict[int, Alphabet]:
+    """The views of all sources that networks see in another alphabet than that of their own coding."""
+    views = {}
+    for source in _seen(model):
+        own = own_view(model, source)
+        if own is None or not own.same_as(shown[source].view):
+            views[source] = shown[source].view
+    return views
+
+
+def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
     if column.is_text:
-        return _Alone(ColumnModel(plain.TEXT))
+        return Alone(ColumnModel(plain.TEXT), 8.0 * len(plain.encode_text(values.astype(object))))
     if bound.kind == "free":
-        return _Alone(ColumnModel(None))
+        return Alone(ColumnModel(None))
     grid = choose_grid(values, bound, cost=_code_bits)
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
-    bits += _verbatim_bits(codes, column)
+    bits += 8.0 * column.dtype.itemsize * len(codes.verbatim)
+    on_grid = ColumnModel(coder.coding, grid, coder)
     sample = contiguous_slices(values)
     plain_bits = 8.0 * sum(len(plain.encode_numbers(part)) for part in sample)
     plain_bits *= len(values) / max(1, sum(map(len, sample)))
     if plain_bits < bits:
-        return _Alone(ColumnModel(plain.PCODEC), plain_bits, grid, codes)
-    return _Alone(ColumnModel(coder.coding, grid, coder), bits, grid, codes)
+        return Alone(ColumnModel(plain.PCODEC), plain_bits, on_grid, codes)
+    return Alone(on_grid, bits, on_grid, codes)
 
 
 def _code_bits(codes: Codes) -> float:
-    table = fit_table(codes.codes, None)
-    return table_bits(codes.codes, None, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
+    table = fit_table(codes.codes)
+    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
 
 
-def _fit_predictions(
-    table: Table,
-    alone: Mapping[str, _Alone],
-    names: list[str],
-    settings: ModelSettings,
-    path: str,
-    progress: Progress,
-) -> tuple[GroupModel, "tuple[Epoch, ...]"]:
-    """The model of a group whose values all keep a bound, with a network for the columns `names`."""
-    without = GroupModel({name: kept.model for name, kept in alone.items()})
-    grids = {name: kept.grid for name, kept in alone.items() if kept.grid is not None}
-    codes = {name: kept.codes for name, kept in alone.items() if kept.codes is not None}
-    dtypes = {name: table[name].dtype for name in names}
-
-    def bits(rows: NDArray[np.intp], values: Mapping[str, NDArray[np.float64]]) -> float:
-        total = 0.0
-        for name in names:
-            predictions = predicted_codes(values[name], grids[name], dtypes[name])
-            differing = differences(codes[name].codes[rows], predictions, grids[name])
-            own_bits = predicted_bits(differing, predictions)
-            total += min(own_bits, alone[name].bits * len(rows) / table.n_rows)
-        return total
-
-    restored = restored_columns(table, codes, grids)
-    fitted, history = _fit_network({name: _shown(restored[name]) for name in names}, settings, progress, bits)
-    model = _with_network(without, fitted, settings)
-    means = latents_of(restored, table, model, path)[0]
-    latents = [fit_coder(latent) for latent in quantise_latents(means, model.steps)]
-    values = fitted.decoder.decode(round_latents(means, model.steps))
-    columns = dict(without.columns)
-    total_bits = sum(own for _, own in latents) + 8 * sum(map(len, encode_decoder(fitted.decoder)))
-    for name in names:
-        predictions = predicted_codes(values[name], grids[name], dtypes[name])
-        coder, own_bits = fit_predicted_coder(differences(codes[name].codes, predictions, grids[name]), predictions)
-        own_bits += _verbatim_bits(codes[name], table.group.column(name))
-        if own_bits < alone[name].bits:
-            columns[name] = ColumnModel(coder.coding, grids[name], coder)
-        total_bits += min(own_bits, alone[name].bits)
-    if total_bits >= sum(alone[name].bits for name in names) and not settings.keep_network:
-        return without, history
-    return replace(model, columns=columns, latents=tuple(coder for coder, _ in latents)), history
-
-
-def _fit_network(
-    columns: Arrays, settings: ModelSettings, progress: Progress, bits: "Bits | None"
-) -> "tuple[Fitted, tuple[Epoch, ...]]":
-    try:
-        from baler_vae.learn.fit import fit_group  # noqa: PLC0415  PyTorch is needed here and nowhere else
-    except ModuleNotFoundError as error:
-        raise MissingExtra("fitting a network", "train", str(error.name)) from error
-    return fit_group(columns, settings, progress, bits)
-
-
-def _with_network(model: GroupModel, fitted: "Fitted", settings: ModelSettings) -> GroupModel:
-    n_outputs = len(fitted.encoder.network[-1].bias)
-    return replace(
-        model,
-        decoder=fitted.decoder,
-        encoder=fitted.encoder,
-        steps=fitted.steps,
-        keeps_log_variance=settings.keep_log_variance and not fitted.steps and n_outputs > fitted.encoder.n_latents,
-    )
-
-
-def _shown(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """The values (rows,) of a column as a network is shown them: finite and not too large for squares."""
-    x = values.astype(np.float64)
-    finite = np.isfinite(x)
-    middle = float(np.median(x[finite])) if finite.any() else 0.0
-    return np.clip(np.where(np.isnan(x), middle, x), -LARGEST, LARGEST)
-
-
-def _verbatim_bits(codes: Codes, column: Column) -> float:
-    return 8.0 * column.dtype.itemsize * len(codes.verbatim)
+def _verbatim_bits(rows: GroupRows, name: str) -> float:
+    codes = rows.alone[name].codes
+    return 0.0 if codes is None else 8.0 * rows.table[name].dtype.itemsize * len(codes.verbatim)

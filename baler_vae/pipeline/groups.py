@@ -51,6 +51,24 @@ class Events:
         return shown_codes(self.arrays[name], grid)
 
 
+def events_of(
+    batch: Sequence[Table], group: Group, model: GroupModel, bounds: Mapping[str, Bound]
+) -> Events | None:
+    """What the rows of a group see of their events, as a reader gets it: none for the events themselves. `model` is
+    that of the events.
+    """
+    if group.counter is None:
+        return None
+    table = batch[0]
+    arrays = {}
+    for name, column in model.columns.items():
+        values = table[name]
+        if column.grid is not None:
+            values = dequantise_column(quantise_column(values, column.grid, bounds[name]), column.grid, values.dtype)
+        arrays[name] = values
+    return Events(table[group.counter].astype(np.int64), table.group.names, arrays, model.columns)
+
+
 def shown_codes(values: NDArray[np.generic], grid: Grid) -> NDArray[np.int64]:
     """The codes (rows,) of restored values (rows,), 0 for NaN and infinities where a grid does not hold those."""
     if not grid.holds_everything and values.dtype.kind == "f":
@@ -126,7 +144,7 @@ def encode_group(
     rows.show_events(model.event_columns(model.names, () if events is None else events.names))
     parts: list[bytes] = []
     if model.encoder is not None and model.n_latents:
-        latents = latents_of(rows.values, table, model, path)
+        latents = latents_of(rows.values, model, path, bounded=model.decoder is None)
         parts += encode_latents(latents, model)
         for number, latent in enumerate(quantise_latents(latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
@@ -298,8 +316,11 @@ Latents = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Means and log-variances, float32 (rows, k) and (rows, k) or (rows, 0)."""
 
 
-def latents_of(columns: Mapping[str, NDArray[np.generic]], table: Table, model: GroupModel, path: str) -> Latents:
-    """The latents of the columns (rows,) that the network of a model sees.
+def latents_of(
+    columns: Mapping[str, NDArray[np.generic]], model: GroupModel, path: str, *, bounded: bool = False
+) -> Latents:
+    """The latents of the columns (rows,) that the encoder of a model sees. Where all columns keep a bound, latents only
+    help: values that are too far away are then seen as the farthest.
 
     Raises:
         UsageError: values under `free` are too far from those of the fit.
@@ -310,11 +331,11 @@ def latents_of(columns: Mapping[str, NDArray[np.generic]], table: Table, model: 
         scores = model.encoder.scores(columns)
     scores[np.isnan(scores)] = 0.0
     far = ~np.all(np.abs(scores) < LARGEST_ACTIVATION, axis=1)
-    if far.any() and any(column.coding is None for column in model.columns.values()):
+    if far.any() and not bounded:
         raise UsageError(
             "values are too far from those that the codec was fitted on",
             path=path,
-            rows=f"{far.sum():,} of {table.n_rows:,} rows of {table.group.name}",
+            rows=f"{far.sum():,} of {len(far):,} rows",
             way_out="Fit a codec on this file",
         )
     return model.encoder.encode(scores)

@@ -16,7 +16,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.groups import decode_group
+from baler_vae.pipeline.groups import Events, decode_group
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
@@ -141,28 +141,48 @@ class Archive:
     def _row_group(self, row_group: int, selection: Schema) -> Batch:
         rows = self.manifest.row_groups[row_group]
         numbers = {group.name: number for number, group in enumerate(self.schema.groups)}
-        batch = tuple(
-            self._table(numbers[group.name], row_group, rows[numbers[group.name]], group) for group in selection.groups
-        )
-        for table in batch[1:]:
-            counts = counts_of(batch, table.group)
-            if np.any(counts < 0) or counts.sum() != table.n_rows:
-                raise CorruptArchive(
-                    f"the counter {table.group.counter!r} does not add up to the rows of {table.group.name!r}",
-                    path=self.path,
-                    section=section_name(0, row_group),
-                    found=int(counts.sum()),
-                    expected=table.n_rows,
-                )
-        return batch
+        own = Group(selection.events.name, self._needed_events(selection))
+        events = self._table(0, row_group, rows[0], own)
+        batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
+        for group in selection.groups[1:]:
+            number = numbers[group.name]
+            seen = self._events(events, group, row_group, rows[number])
+            batch.append(self._table(number, row_group, rows[number], group, seen))
+        return tuple(batch)
 
-    def _table(self, number: int, row_group: int, n_rows: int, wanted: Group) -> Table:
+    def _events(self, events: Table, group: Group, row_group: int, n_rows: int) -> Events:
+        """What the rows of a group see of their events, its counter checked."""
+        counts = counts_of((events,), group)
+        if np.any(counts < 0) or counts.sum() != n_rows:
+            raise CorruptArchive(
+                f"the counter {group.counter!r} does not add up to the rows of {group.name!r}",
+                path=self.path,
+                section=section_name(0, row_group),
+                found=int(counts.sum()),
+                expected=n_rows,
+            )
+        return Events(counts, self.schema.events.names, events.arrays, self._model(0).columns)
+
+    def _needed_events(self, selection: Schema) -> tuple[Column, ...]:
+        """The columns of the events that are wanted, or that columns of other groups depend on."""
+        events, names = self.schema.events, set(selection.events.names)
+        for group in selection.groups[1:]:
+            model = self._model([own.name for own in self.schema.groups].index(group.name))
+            names |= model.event_columns(group.names, events.names)
+        return tuple(column for column in events.columns if column.name in names)
+
+    def _model(self, number: int) -> GroupModel:
         if number not in self._models:
             self._models[number] = read_model(self._file, number)
+        return self._models[number]
+
+    def _table(
+        self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None
+    ) -> Table:
         section = section_name(number, row_group)
-        parts = self._file.parts(section)
+        parts, model = self._file.parts(section), self._model(number)
         try:
-            return Table(wanted, decode_group(parts, self._models[number], self.schema.groups[number], wanted, n_rows))
+            return Table(wanted, decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events))
         except ValueError as error:
             raise CorruptArchive(
                 f"does not hold what the manifest says: {error}", path=self.path, section=section

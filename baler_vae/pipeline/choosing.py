@@ -1,0 +1,160 @@
+"""The model of a group: the kind that was asked for, or the one whose archive is smallest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import MissingExtra
+from baler_vae.model.coders import fit_coder
+from baler_vae.model.group import ColumnModel, GroupModel
+from baler_vae.pipeline.fitting import (
+    LARGEST,
+    GroupFit,
+    GroupRows,
+    fit_conditional_group,
+    fit_independent,
+    rows_of_group,
+    sample_of,
+)
+from baler_vae.pipeline.groups import Events, latents_of, quantise_latents
+from baler_vae.progress import Progress
+from baler_vae.project import ModelSettings
+from baler_vae.table.bounds import Bound
+from baler_vae.table.table import Table
+
+if TYPE_CHECKING:
+    from baler_vae.learn.training import Epoch
+
+LearnedKind = Literal["autoregressive", "vae", "ae"]
+
+_SAMPLE_ROWS = 16_384
+_TRIAL_PART = 0.25
+_TRIAL_EPOCHS = 6
+_LEAST_ROWS = 256
+"""Rows below which `auto` tries no network: it could never pay for its weights."""
+
+
+@dataclass(frozen=True)
+class ChosenFit:
+    """The fit of a group, and about how many bytes each kind would have taken, by name."""
+
+    fit: GroupFit
+    candidates: Mapping[str, int] = field(default_factory=dict)
+
+
+def fit_group_model(
+    table: Table,
+    bounds: Mapping[str, Bound],
+    settings: ModelSettings,
+    path: str,
+    progress: Progress,
+    events: Events | None = None,
+) -> ChosenFit:
+    """The model of a group; `events` is given for objects.
+
+    Columns under `free` are what a network gives, all others of their group are then kept by themselves. Without such
+    columns the kind decides; a network that does not pay is left out, unless the settings keep it.
+
+    Raises:
+        MissingExtra: a network is wanted and PyTorch is not installed.
+        UsageError: the training diverged, or the device is not there.
+    """
+    rows = rows_of_group(table, bounds, events)
+    alone = fit_independent(rows)
+    if any(bounds[name].kind == "free" for name in table.group.names):
+        return ChosenFit(_fit_free(table, alone, bounds, settings, path, progress) if table.n_rows else alone)
+    found = {"independent": alone.n_bytes}
+    kind: str = settings.kind
+    if kind == "independent" or not rows.numeric or table.n_rows < (_LEAST_ROWS if kind == "auto" else 1):
+        return ChosenFit(alone, found)
+    if kind == "auto":
+        kind, trials = _try_kinds(rows, settings, path, progress)
+        found |= trials
+    fitted = _fit_kind(rows, settings.model_copy(update={"kind": kind}), path, progress)
+    found[kind] = fitted.n_bytes
+    if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
+        return ChosenFit(alone, found)
+    return ChosenFit(fitted, found)
+
+
+def _try_kinds(
+    rows: GroupRows, settings: ModelSettings, path: str, progress: Progress
+) -> tuple[LearnedKind, dict[str, int]]:
+    """The kind of network that takes the fewest bytes when it is fitted briefly on a sample of events, and about how many
+    bytes every kind would take for all rows.
+    """
+    sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
+    grows = rows.table.n_rows / max(1, sample.table.n_rows)
+    found: dict[str, int] = {}
+    kinds: tuple[LearnedKind, ...] = get_args(LearnedKind)
+    for kind in kinds:
+        update = {"kind": kind, "epochs": settings.epochs or _TRIAL_EPOCHS, "transform": _trial_transform(settings)}
+        trial = _fit_kind(sample, settings.model_copy(update=update), path, progress, part=_TRIAL_PART)
+        found[kind] = round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
+    return min(kinds, key=found.__getitem__), found
+
+
+def _trial_transform(settings: ModelSettings) -> str:
+    return "quantile" if settings.transform == "auto" else settings.transform
+
+
+def _fit_kind(
+    rows: GroupRows, settings: ModelSettings, path: str, progress: Progress, *, part: float = 1.0
+) -> GroupFit:
+    """The fit of a kind of networks, `part` of the usual steps of training."""
+    floats = [name for name in rows.numeric if rows.table.group.column(name).is_float]
+    if settings.kind == "autoregressive" or not floats:
+        return fit_conditional_group(rows, settings, progress, part=part)
+    columns = {name: _finite(rows.numeric[name].values) for name in floats}
+    encoder, steps, history = _learn().fit_encoder(columns, settings, progress)
+    with_latents = GroupModel({name: ColumnModel(None) for name in rows.names}, encoder=encoder, steps=steps)
+    values = {name: column.values for name, column in rows.numeric.items()}
+    means = latents_of(values, with_latents, path, bounded=True)[0]
+    codes = tuple(quantise_latents(means, steps))
+    coders = [fit_coder(latent) for latent in codes]
+    with_latents = replace(with_latents, latents=tuple(coder for coder, _ in coders))
+    fitted = fit_conditional_group(rows, settings, progress, part=part, latents=with_latents, latent_codes=codes)
+    return replace(fitted, bits=fitted.bits + sum(bits for _, bits in coders), history=history)
+
+
+def _fit_free(
+    table: Table,
+    alone: GroupFit,
+    bounds: Mapping[str, Bound],
+    settings: ModelSettings,
+    path: str,
+    progress: Progress,
+) -> GroupFit:
+    """The columns under `free` from a network, the others by themselves."""
+    free = {name: table[name] for name in table.group.names if bounds[name].kind == "free"}
+    fitted, history = _learn().fit_group(free, settings, progress)
+    n_outputs = len(fitted.encoder.network[-1].bias)
+    model = replace(
+        alone.model,
+        decoder=fitted.decoder,
+        encoder=fitted.encoder,
+        steps=fitted.steps,
+        keeps_log_variance=settings.keep_log_variance and not fitted.steps and n_outputs > fitted.encoder.n_latents,
+    )
+    means = latents_of(table.arrays, model, path)[0]
+    latents = tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
+    return replace(alone, model=replace(model, latents=latents), history=history)
+
+
+def _learn():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    try:
+        from baler_vae.learn import fit  # noqa: PLC0415  PyTorch is needed here and nowhere else
+    except ModuleNotFoundError as error:
+        raise MissingExtra("fitting a network", "train", str(error.name)) from error
+    return fit
+
+
+def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The values (rows,) of a column as a network is shown them: finite and not too large for squares."""
+    x = values.astype(np.float64)
+    finite = np.isfinite(x)
+    middle = float(np.median(x[finite])) if finite.any() else 0.0
+    return np.clip(np.where(np.isnan(x), middle, x), -LARGEST, LARGEST)

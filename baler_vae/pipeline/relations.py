@@ -1,0 +1,99 @@
+"""Which formula each column of a group follows, if any: the one that saves most bits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.tables import fit_table, table_bits
+from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.grids import Grid
+from baler_vae.kinematics.find import Relation, find_relations
+from baler_vae.kinematics.formula import Formula
+from baler_vae.model.coders import differences
+
+_SAMPLE_ROWS = 4_096
+_LEAST_SAVING = -0.05
+"""The part of a column's bits that differences must save for a formula to be of use: where they save nothing, what it
+predicts may still tell a network something.
+"""
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,)."""
+
+    values: NDArray[np.generic]
+    codes: Codes
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A formula that a column follows, and the part of its bits that its differences save on the sample."""
+
+    formula: Formula
+    saving: float
+
+
+def choose_relations(
+    columns: Mapping[str, Numeric], others: Mapping[str, NDArray[np.generic]], seed: int = 0
+) -> dict[str, Followed]:
+    """The formula of each column that follows one, by name; they read columns of the group and `others`, values (rows,)
+    of the events repeated for each row.
+
+    A relation is confirmed by the bits that differences from its predictions take on a sample. Where columns could
+    follow from each other, the one that saves most does.
+    """
+    n_rows = len(next(iter(columns.values())).codes) if columns else 0
+    if n_rows == 0:
+        return {}
+    rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
+    sample = {name: column.values[rows] for name, column in columns.items()}
+    arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
+    found: list[tuple[float, float, Relation]] = []
+    alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
+    for relation in find_relations(arrays):
+        if relation.target in columns and alone[relation.target] > 0:
+            column = columns[relation.target]
+            bits = _difference_bits(relation.formula, arrays, column.codes[rows], column)
+            saving = alone[relation.target] - bits
+            found.append((saving, saving / alone[relation.target], relation))
+    chosen: dict[str, Followed] = {}
+    for saving, part, relation in sorted(found, key=lambda entry: -entry[0]):
+        if part < _LEAST_SAVING or relation.target in chosen:
+            continue
+        if not _leads_back(relation.formula, relation.target, chosen):
+            chosen[relation.target] = Followed(relation.formula, part)
+    return chosen
+
+
+def _difference_bits(
+    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Codes, column: Numeric
+) -> float:
+    predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
+    differing = differences(codes, predicted, column.grid)
+    return table_bits(differing, fit_table(differing))
+
+
+def _leads_back(formula: Formula, target: str, chosen: Mapping[str, Followed]) -> bool:
+    """Whether what a formula reads follows, in the end, from the target."""
+    waiting: list[str] = list(formula.names)
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name == target:
+            return True
+        if name not in seen and name in chosen:
+            seen.add(name)
+            waiting += chosen[name].formula.names
+    return False
+
+
+def parents_of(names: Sequence[str], followed: Mapping[str, Followed]) -> dict[str, set[str]]:
+    """For each column the columns of its group that its formula reads."""
+    read = {name: set(followed[name].formula.names) if name in followed else set() for name in names}
+    return {name: own & set(names) for name, own in read.items()}
