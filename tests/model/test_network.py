@@ -66,6 +66,25 @@ def test_rows_do_not_depend_on_their_neighbours(network):
     assert apply_network(layers, x[::-7]).tobytes() == whole[::-7].tobytes()
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_tensors_give_the_bytes_of_arrays(network, device, threads):
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA here")
+    layers = round_weights(network(6, 200, 100, 5, scale=0.3), 12)
+    x = (50 * np.random.default_rng(1).standard_cauchy(size=(3_000, 6))).astype(np.float32)
+    x[:5, 0] = 0, -0.0, np.inf, -np.inf, 1e-40
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        outputs = apply_network(layers, torch.tensor(x, device=device))
+    finally:
+        torch.set_num_threads(before)
+    assert (outputs.device.type, outputs.dtype) == (device, torch.float32)
+    assert outputs.cpu().numpy().tobytes() == apply_network(layers, x).tobytes()
+
+
 def test_inputs_are_not_changed(network):
     x = np.array([[0.1, 1e30, -5.0]], np.float32)
     before = x.copy()

@@ -1,0 +1,61 @@
+"""Archives made once: every release that names their codings reads them, on every machine and with every numpy.
+
+`digests.json` holds what they gave back when they were made. Neither it nor they are ever made again by a test.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import baler_vae
+from baler_vae.archive.container import ArchiveFile
+from baler_vae.entropy import plain
+from baler_vae.grid.grids import GRID_KINDS
+from baler_vae.model import coders
+
+from .digest import digests
+
+FOLDER = Path(__file__).parent
+GOLDEN = json.loads((FOLDER / "digests.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_archives_give_the_same_bytes_for_ever(name):
+    path = FOLDER / f"{name}.bvae"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == GOLDEN[name]["archive"]
+    assert digests(path) == GOLDEN[name]["columns"]
+    assert baler_vae.verify(path).n_rows == GOLDEN[name]["rows"]
+
+
+def test_every_archive_here_is_read():
+    assert {path.stem for path in FOLDER.glob("*.bvae")} == set(GOLDEN)
+
+
+def test_every_coding_and_grid_is_among_them():
+    codings, grids, dtypes, predicted = set(), set(), set(), set()
+    for name in GOLDEN:
+        with ArchiveFile(FOLDER / f"{name}.bvae") as archive:
+            for group in archive.manifest.groups:
+                codings |= set(group.latents.codings if group.latents else ())
+                codings |= {column.coding for column in group.columns}
+                grids |= {column.grid.kind for column in group.columns if column.grid}
+                dtypes |= {column.dtype for column in group.columns}
+                predicted |= {column.grid.kind for column in group.columns if column.predicted}
+    assert codings == {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES, None}
+    assert grids == set(GRID_KINDS)
+    assert dtypes >= {"bool", "uint16", "int32", "int64", "float16", "float32", "float64", "text"}
+    assert len(predicted) >= 3
+
+
+def test_what_they_hold_is_what_was_put_in():
+    """A few values known by heart, so that the digests are not those of something else."""
+    with baler_vae.open(FOLDER / "independent.bvae") as archive:
+        back = archive.arrays(library="np")
+    assert back["run"].tolist() == np.repeat(np.arange(6) * 10**10, 50).tolist()
+    assert back["name"].tolist()[:9] == [None, "é", "éé", "ééé", "éééé", "", "é", None, "ééé"]
+    eta = np.concatenate(back["eta"])
+    assert [np.isnan(eta[3]), eta[40], eta[41]] == [True, np.inf, -np.inf]
+    assert np.concatenate(back["e"]).view(np.uint64)[5] == 0x7FF0_0000_0000_BEEF
