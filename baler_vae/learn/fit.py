@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
-from baler_vae.learn.networks import Autoencoder, export_network
 from baler_vae.learn.latents import train_bits
+from baler_vae.learn.networks import Autoencoder, export_network
 from baler_vae.learn.training import Epoch, train
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder, scores_of
@@ -96,8 +96,8 @@ def fit_encoder(
         scored.training, scored.validation, n_latents, settings, device_of(settings.device), progress
     )
     _check_converged(history, settings)
-    network = round_weights(export_network(layers), _ENCODER_BITS)
-    return Encoder(scored.names, scored.transforms, n_latents, network), (1.0,) * n_latents, history
+    rounded = round_weights(export_network(layers), _ENCODER_BITS)
+    return Encoder(scored.names, scored.transforms, n_latents, rounded), (1.0,) * n_latents, history
 
 
 def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scored:
@@ -113,9 +113,7 @@ def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scor
     return Scored(names, transforms, scores(training_rows), scores(validation_rows), weights)
 
 
-def train_network(
-    scored: Scored, settings: ModelSettings, progress: Progress
-) -> tuple[Autoencoder, tuple[Epoch, ...]]:
+def train_network(scored: Scored, settings: ModelSettings, progress: Progress) -> tuple[Autoencoder, tuple[Epoch, ...]]:
     """The trained autoencoder of scored columns, and its history.
 
     Raises:

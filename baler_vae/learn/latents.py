@@ -96,7 +96,9 @@ def _run(
                 total += float(bits.detach()) * len(chosen)
             with torch.no_grad():
                 error = float(network.bits(validation, torch.round(network.encoder(validation))).mean())
-            history.append(Epoch(number + 1, total / len(training), error, learning_rate(settings, number / epochs), 1.0))
+            history.append(
+                Epoch(number + 1, total / len(training), error, learning_rate(settings, number / epochs), 1.0)
+            )
             progress(f"training latents, {error:.3f} bits", number + 1, epochs)
             if error < best:
                 best, kept = error, copy.deepcopy(network.state_dict())

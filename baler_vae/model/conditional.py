@@ -30,9 +30,7 @@ _PLACE = -1
 _FARTHEST = 16
 _FLAG = 256
 _WEIGHT_BITS = 16
-_WEIGHTS = np.array(
-    [root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.float64
-)
+_WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.float64)
 """floor(2^(16 - level / 16)): from 65,536 down to 1."""
 
 Codes = NDArray[np.int64]
@@ -122,14 +120,15 @@ class Conditional:
             x = _apply(layer, x)
         np.subtract(x.max(axis=1, keepdims=True), x, out=x)
         np.minimum(x, 255.0, out=x)
-        return _WEIGHTS[x.astype(np.uint8)]
+        weights: NDArray[np.float64] = _WEIGHTS[x.astype(np.uint8)]
+        return weights
 
 
 def _is_possible(entry: Input) -> bool:
     if entry.source == _PLACE:
         return entry.lag == 0 and 0 <= entry.symbol < len(PLACE_INPUTS)
     lags = LARGEST_LAG if entry.source >= 0 else 0
-    return entry.source >= FORMULA and 0 <= entry.lag <= lags and -1 <= entry.symbol
+    return entry.source >= FORMULA and 0 <= entry.lag <= lags and entry.symbol >= -1
 
 
 def _apply(layer: IntegerLayer, x: Floats) -> Floats:
@@ -143,7 +142,7 @@ def _apply(layer: IntegerLayer, x: Floats) -> Floats:
 
 
 def _activate(y: Floats) -> Floats:
-    """y within the limits, an eighth of it, rounded down, where it is negative."""
+    """Y within the limits, an eighth of it, rounded down, where it is negative."""
     np.clip(y, -_LIMIT, _LIMIT - 1, out=y)
     return np.maximum(y, np.floor(y * np.float32(2.0**-_SLOPE_BITS)), out=y)
 

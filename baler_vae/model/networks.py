@@ -85,10 +85,10 @@ def decode_networks(parts: Sequence[bytes]) -> tuple[dict[int, Conditional], dic
         raise ValueError(f"{len(alphabets)} alphabets for {len(shapes)} networks and {n_views} views")
     first = 3 + _ALPHABET_PARTS
     tables = decode_tables(parts[first : first + _TABLE_PARTS])
-    sizes = np.sum([shape.sizes for shape in shapes], axis=0, dtype=np.int64) if shapes else np.zeros(_KINDS, np.int64)
-    if len(tables) != _KINDS or sizes.sum() > _MOST_NUMBERS:
-        raise ValueError(f"{len(tables)} tables for networks of {sizes.sum()} numbers")
-    coded = zip(parts[first + _TABLE_PARTS :], tables, sizes.tolist(), strict=True)
+    sizes = [sum(shape.sizes[kind] for shape in shapes) for kind in range(_KINDS)]
+    if len(tables) != _KINDS or sum(sizes) > _MOST_NUMBERS:
+        raise ValueError(f"{len(tables)} tables for networks of {sum(sizes)} numbers")
+    coded = zip(parts[first + _TABLE_PARTS :], tables, sizes, strict=True)
     numbers = [_Numbers(decode_codes(data, table, size)) for data, table, size in coded]
     networks: dict[int, Conditional] = {}
     for shape, alphabet in zip(shapes, alphabets, strict=False):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,6 @@ from baler_vae.progress import Progress
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
 from baler_vae.table.table import Table
-
-if TYPE_CHECKING:
-    from baler_vae.learn.training import Epoch
 
 LearnedKind = Literal["autoregressive", "vae", "ae"]
 
@@ -108,8 +105,11 @@ def _fit_kind(
     floats = [name for name in rows.numeric if rows.table.group.column(name).is_float]
     if settings.kind == "autoregressive" or not floats:
         return fit_conditional_group(rows, settings, progress, part=part)
+    _check_training()
+    from baler_vae.learn.fit import fit_encoder  # noqa: PLC0415
+
     columns = {name: _finite(rows.numeric[name].values) for name in floats}
-    encoder, steps, history = _learn().fit_encoder(columns, settings, progress)
+    encoder, steps, history = fit_encoder(columns, settings, progress)
     with_latents = GroupModel({name: ColumnModel(None) for name in rows.names}, encoder=encoder, steps=steps)
     values = {name: column.values for name, column in rows.numeric.items()}
     means = latents_of(values, with_latents, path, bounded=True)[0]
@@ -129,8 +129,11 @@ def _fit_free(
     progress: Progress,
 ) -> GroupFit:
     """The columns under `free` from a network, the others by themselves."""
+    _check_training()
+    from baler_vae.learn.fit import fit_group  # noqa: PLC0415
+
     free = {name: table[name] for name in table.group.names if bounds[name].kind == "free"}
-    fitted, history = _learn().fit_group(free, settings, progress)
+    fitted, history = fit_group(free, settings, progress)
     n_outputs = len(fitted.encoder.network[-1].bias)
     model = replace(
         alone.model,
@@ -144,12 +147,16 @@ def _fit_free(
     return replace(alone, model=replace(model, latents=latents), history=history)
 
 
-def _learn():  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _check_training() -> None:
+    """Nothing, when networks can be trained.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
     try:
-        from baler_vae.learn import fit  # noqa: PLC0415  PyTorch is needed here and nowhere else
+        import baler_vae.learn.fit  # noqa: F401, PLC0415  PyTorch is needed there and nowhere else
     except ModuleNotFoundError as error:
         raise MissingExtra("fitting a network", "train", str(error.name)) from error
-    return fit
 
 
 def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -10,8 +10,9 @@ import numpy as np
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
-from baler_vae.pipeline.codec import Codec
+from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
+from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fitting import LARGEST
 from baler_vae.pipeline.groups import events_of
 from baler_vae.progress import Progress, silent
@@ -65,7 +66,9 @@ def fit(
         raise UsageError(
             'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
         )
-    models, history, candidates = {}, {}, {}
+    models: dict[str, GroupModel] = {}
+    history: dict[str, tuple[dict[str, float], ...]] = {}
+    candidates: dict[str, dict[str, int]] = {}
     for table in batch:
         name = table.group.name
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy import plain
+from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
-from baler_vae.grid.grids import Grid
-from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.model.coders import NETWORK, contiguous_slices, differences, fit_coder
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
@@ -174,9 +173,11 @@ def fit_conditional_group(
         bits[name] = found.bits + found.weight_bits + _verbatim_bits(rows, name)
     model = replace(base, columns=columns)
     for number in _seen(model):
-        kept = rows.alone[rows.names[number]] if number < len(rows.names) else None
-        if kept is not None and kept.on_grid is not None and columns[rows.names[number]].grid is None:
-            columns[rows.names[number]] = kept.on_grid
+        if number >= len(rows.names) or columns[rows.names[number]].grid is not None:
+            continue
+        on_grid = rows.alone[rows.names[number]].on_grid
+        if on_grid is not None:
+            columns[rows.names[number]] = on_grid
     model = replace(base, columns=columns)
     model_bits = sum(found.weight_bits for found in served.values())
     return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits)

@@ -51,9 +51,7 @@ class Events:
         return shown_codes(self.arrays[name], grid)
 
 
-def events_of(
-    batch: Sequence[Table], group: Group, model: GroupModel, bounds: Mapping[str, Bound]
-) -> Events | None:
+def events_of(batch: Sequence[Table], group: Group, model: GroupModel, bounds: Mapping[str, Bound]) -> Events | None:
     """What the rows of a group see of their events, as a reader gets it: none for the events themselves. `model` is
     that of the events.
     """
@@ -205,9 +203,7 @@ def decode_group(
     needed = model.needed(wanted.names)
     rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
     _decode_latents(parts, rows, needed)
-    readers = [
-        _ColumnReader(own_parts[name], name, rows) for name in needed if model.columns[name].coding is not None
-    ]
+    readers = [_ColumnReader(own_parts[name], name, rows) for name in needed if model.columns[name].coding is not None]
     for start, stop in layout.slices:
         for reader in readers:
             reader.read(start, stop)

@@ -20,7 +20,7 @@ from baler_vae.pipeline.groups import Events, decode_group
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
-from baler_vae.table.schema import TEXT, Group, Schema, matches, several
+from baler_vae.table.schema import TEXT, Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
 Library = Literal["ak", "np", "pd"]
@@ -176,9 +176,7 @@ class Archive:
             self._models[number] = read_model(self._file, number)
         return self._models[number]
 
-    def _table(
-        self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None
-    ) -> Table:
+    def _table(self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None) -> Table:
         section = section_name(number, row_group)
         parts, model = self._file.parts(section), self._model(number)
         try:

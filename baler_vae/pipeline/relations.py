@@ -54,7 +54,7 @@ def choose_relations(
     rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
     sample = {name: column.values[rows] for name, column in columns.items()}
     arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
-    found: list[tuple[float, float, Relation]] = []
+    found: list[tuple[float, float, Relation]] = []  # bits saved, the part that is, and by what
     alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
     for relation in find_relations(arrays):
         if relation.target in columns and alone[relation.target] > 0:
@@ -63,7 +63,7 @@ def choose_relations(
             saving = alone[relation.target] - bits
             found.append((saving, saving / alone[relation.target], relation))
     chosen: dict[str, Followed] = {}
-    for saving, part, relation in sorted(found, key=lambda entry: -entry[0]):
+    for _, part, relation in sorted(found, key=lambda entry: -entry[0]):
         if part < _LEAST_SAVING or relation.target in chosen:
             continue
         if not _leads_back(relation.formula, relation.target, chosen):
