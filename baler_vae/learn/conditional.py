@@ -13,7 +13,6 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.learn.training import one_step, threads
 from baler_vae.model.conditional import (
     ACTIVATION_BITS,
-    LARGEST_SHIFT,
     LEVELS_PER_OCTAVE,
     Conditional,
     Input,
@@ -27,7 +26,9 @@ _BIT = math.log(2)
 _HEAD_BITS = 2
 """A unit of activation is 64, an octave of the head's outputs 16 levels."""
 _FIRST_STEPS = (2.0**-5, 2.0**-5, 2.0**-5)
+_LEAST_STEP = 2.0**-16
 _WARMUP_STEPS = 50
+_BATCH_ROWS = 1_024
 _GAINS = (0.3, 1.0, 0.3)
 
 
@@ -39,18 +40,21 @@ class Training:
 
     width: int
     steps: int
-    batch_rows: int = 1_024
+    batch_rows: int = _BATCH_ROWS
     learning_rate: float = 1e-2
     weight_bits: int = 8
     rounded_part: float = 0.3
     seed: int = 0
 
 
-def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0) -> Training:
-    """The training for a number of rows: wider and longer the more there are; `part` of its steps."""
+def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int | None = None) -> Training:
+    """The training for a number of rows: wider and longer the more there are; `part` of its steps, or as many as
+    `epochs` take.
+    """
     width = min(max(8 * round(math.log2(max(n_rows, 1) / 500)), 8), 64) // 2
     steps = min(max(n_rows // 20, 600), 4_000)
-    return Training(width, max(1, round(part * steps)), seed=seed)
+    steps = max(1, round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
+    return Training(width, steps, seed=seed)
 
 
 def fit_conditional(
@@ -106,7 +110,7 @@ class _Network:
         biases = [torch.rand(width, generator=generator) - 0.5, torch.zeros(width), torch.from_numpy(levels).float()]
         self.biases = [bias.requires_grad_() for bias in biases]
         self.steps: tuple[float, ...] = _FIRST_STEPS
-        self.rounds = False
+        self.limit = 0
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -115,9 +119,9 @@ class _Network:
     def round_from_now_on(self, weight_bits: int) -> None:
         """From here on weights act as multiples of a power of two; gradients pass unchanged (Bengio et al. 2013)."""
         limit = 2 ** (weight_bits - 1) - 1
-        largest = [max(float(weights.detach().abs().max()), 2.0**-LARGEST_SHIFT * limit) for weights in self.weights]
+        largest = [max(float(weights.detach().abs().max()), _LEAST_STEP * limit) for weights in self.weights]
         self.steps = tuple(min(1.0, 2.0 ** math.ceil(math.log2(size / limit))) for size in largest)
-        self.rounds = True
+        self.limit = limit
 
     def logits(self, x: Tensor) -> Tensor:
         """The logits (rows, symbols) of inputs (rows, inputs)."""
@@ -132,9 +136,10 @@ class _Network:
         return torch.stack(bits).sum()
 
     def _rounded(self, layer: int) -> Tensor:
-        weights, step = self.weights[layer], self.steps[layer]
-        if not self.rounds:
-            return weights
+        if not self.limit:
+            return self.weights[layer]
+        step = self.steps[layer]
+        weights = self.weights[layer].clamp(-self.limit * step, self.limit * step)
         return weights + (torch.round(weights / step) * step - weights).detach()
 
     def export(self) -> tuple[IntegerLayer, ...]:
@@ -143,7 +148,7 @@ class _Network:
         for number, (w, b, step) in enumerate(zip(self.weights, self.biases, self.steps, strict=True)):
             is_head = number == len(self.weights) - 1
             shift = -round(math.log2(step)) + (_HEAD_BITS if is_head else 0)
-            weights = np.rint(w.detach().double().numpy() / step)
+            weights = np.clip(np.rint(w.detach().double().numpy() / step), -self.limit, self.limit)
             bias = np.rint(b.detach().double().numpy() * (LEVELS_PER_OCTAVE if is_head else _UNIT))
             layers.append(IntegerLayer(weights.astype(np.int16), bias.astype(np.int32), shift))
         return tuple(layers)

@@ -53,8 +53,8 @@ def train_bits(
     device: torch.device,
     progress: Progress,
 ) -> tuple[nn.Sequential, tuple[Epoch, ...]]:
-    """The encoder of scores float32 (rows, columns), its latents to be rounded to whole numbers, and the history: losses
-    and errors are bits a row, up to a constant.
+    """The encoder of scores float32 (rows, columns), whose latents are to be rounded to whole numbers, and the history:
+    losses and errors are bits a row, up to a constant.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

@@ -144,7 +144,8 @@ def _apply(layer: IntegerLayer, x: Floats) -> Floats:
 def _activate(y: Floats) -> Floats:
     """Y within the limits, an eighth of it, rounded down, where it is negative."""
     np.clip(y, -_LIMIT, _LIMIT - 1, out=y)
-    return np.maximum(y, np.floor(y * np.float32(2.0**-_SLOPE_BITS)), out=y)
+    np.maximum(y, np.floor(y * np.float32(2.0**-_SLOPE_BITS)), out=y)
+    return y
 
 
 class Sources:

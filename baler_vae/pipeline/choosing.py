@@ -80,8 +80,8 @@ def fit_group_model(
 def _try_kinds(
     rows: GroupRows, settings: ModelSettings, path: str, progress: Progress
 ) -> tuple[LearnedKind, dict[str, int]]:
-    """The kind of network that takes the fewest bytes when it is fitted briefly on a sample of events, and about how many
-    bytes every kind would take for all rows.
+    """The kind of network that takes the fewest bytes when it is fitted briefly on a sample of events, and about how
+    many bytes every kind would take for all rows.
     """
     sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
     grows = rows.table.n_rows / max(1, sample.table.n_rows)

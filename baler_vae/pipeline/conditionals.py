@@ -1,5 +1,6 @@
 """Choosing what the networks of a group's codes look at, and which columns they serve."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,12 +51,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Target:
-    """A column for a network: its number and name, what is coded of it (rows,), the sources that it may see in its own
+    """A column for a network: its number, what is coded of it (rows,), the sources that it may see in its own
     row, the codes that its formula predicts where it sees them, and the bits that it takes without a network.
     """
 
     number: int
-    name: str
     coded: Codes
     before: tuple[int, ...]
     hint: Codes | None
@@ -84,9 +84,11 @@ def fit_conditionals(
     jagged: bool,
     seed: int,
     part: float,
+    epochs: int | None,
+    keep: bool,
     progress: Progress,
 ) -> dict[int, Served]:
-    """The networks that pay, by number of column; `part` of the usual steps of training.
+    """The networks that pay, or with `keep` all of them, by number of column; `part` of the usual steps of training, or as many as `epochs` take.
 
     Every network has its own random numbers: the result does not depend on how many are trained at once.
 
@@ -104,12 +106,12 @@ def fit_conditionals(
     served: dict[int, Served] = {}
 
     def fit(target: Target) -> Served | None:
-        return _fit_one(target, sources, chooser, shown, jagged=jagged, seed=seed, part=part)
+        return _fit_one(target, sources, chooser, shown, jagged=jagged, seed=seed, part=part, epochs=epochs)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         for done, (target, found) in enumerate(zip(targets, pool.map(fit, targets), strict=True), 1):
             progress("training networks", done, len(targets))
-            if found is not None and found.bits + found.weight_bits < target.bits:
+            if found is not None and (keep or found.bits + found.weight_bits < target.bits):
                 served[target.number] = found
     return served
 
@@ -123,20 +125,22 @@ def _fit_one(
     jagged: bool,
     seed: int,
     part: float,
+    epochs: int | None,
 ) -> Served | None:
     from baler_vae.learn.conditional import fit_conditional, training_for  # noqa: PLC0415
 
-    alphabet = shown[target.number].view if target.coded is shown[target.number].codes else view_of(target.coded)
+    own = shown.get(target.number)
+    alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
     if alphabet.n_symbols < 3:
         return None
     symbols, _ = alphabet.split(target.coded)
-    parents = chooser.choose(symbols, target.before)
+    hinted = Sources(sources.layout, {})
+    parents = chooser.choose(symbols, target)
     entries = [Input(source, lag) for source, lag in parents]
     entries += [spike for source, lag in parents for spike in chooser.spikes(source, lag)]
     if target.hint is not None:
         entries.append(Input(FORMULA))
-        own = Sources(sources.layout, {})
-        own.show_formula(alphabet, target.hint)
+        hinted.show_formula(alphabet, target.hint)
     if jagged:
         entries += PLACE_INPUTS
     if not entries:
@@ -146,9 +150,11 @@ def _fit_one(
     for start in range(0, n_rows, _CHUNK_ROWS):
         stop = min(start + _CHUNK_ROWS, n_rows)
         for column, entry in enumerate(entries):
-            seen = own if entry.source == FORMULA else sources
+            seen = hinted if entry.source == FORMULA else sources
             inputs[start:stop, column] = seen.inputs([entry], start, stop)[:, 0]
-    conditional = fit_conditional(inputs, tuple(entries), symbols, alphabet, training_for(n_rows, seed=seed, part=part))
+    conditional = fit_conditional(
+        inputs, tuple(entries), symbols, alphabet, training_for(n_rows, seed=seed, part=part, epochs=epochs)
+    )
     conditional = conditional.pruned()
     kept = [entries.index(entry) for entry in conditional.inputs]
     bits = coded_bits(conditional, inputs[:, kept], target.coded)
@@ -184,15 +190,15 @@ class _Parents:
         self._bins: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
-    def choose(self, symbols: NDArray[np.int32], before: Sequence[int]) -> list[tuple[int, int]]:
-        """The sources and lags of a column's parents, the most telling ones."""
-        near = list(before)[-_WINDOW:]
+    def choose(self, symbols: NDArray[np.int32], target: Target) -> list[tuple[int, int]]:
+        """The sources and lags of a column's parents, the most telling ones of those that are near."""
+        near = dict.fromkeys((*target.before[:_WINDOW], *target.before[-_WINDOW:]))
         candidates = [(source, 0) for source in near]
         if self._jagged:
-            window = [source for source in self._shown if abs(source - (before[-1] if before else 0)) <= _WINDOW]
+            window = [source for source in self._shown if abs(source - target.number) <= _WINDOW]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
-        target = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
-        told = {entry: _information(self._one_hot(*entry), target) for entry in candidates}
+        own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
+        told = {entry: _information(self._one_hot(*entry), own) for entry in candidates}
         best = sorted((entry for entry in candidates if told[entry] > _LEAST_INFORMATION), key=lambda e: -told[e])
         return sorted(best[:LARGEST_PARENTS], key=lambda entry: (entry[1], entry[0]))
 
@@ -224,7 +230,8 @@ def _ranked_bins(numbers: Codes, n_bins: int) -> Codes:
 
 
 def _one_hot(bins: Codes) -> NDArray[np.float32]:
-    return (bins[:, None] == np.arange(int(bins.max(initial=0)) + 1)).astype(np.float32)
+    one_hot: NDArray[np.float32] = (bins[:, None] == np.arange(int(bins.max(initial=0)) + 1)).astype(np.float32)
+    return one_hot
 
 
 def _information(parent: NDArray[np.float32], target: NDArray[np.float32]) -> float:
@@ -234,4 +241,5 @@ def _information(parent: NDArray[np.float32], target: NDArray[np.float32]) -> fl
     rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
     full = joint > 0
     bits = float((joint[full] / n_rows * np.log2((joint * n_rows)[full] / (rows @ columns)[full])).sum())
-    return bits - (np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1) / (2 * n_rows * np.log(2))
+    freedom = float(np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1)
+    return bits - freedom / (2 * float(n_rows) * math.log(2))

@@ -34,7 +34,7 @@ LARGEST = 1e150
 _LEAST_ROWS = 64
 """Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
 _LEAST_SAVING = 0.1
-"""The part of its bits that a formula must save for differences to be coded; otherwise networks are shown what it says."""
+"""The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
 _LEAST_BITS = 2_000
 """Bits of a column below which no network is tried."""
 
@@ -157,12 +157,21 @@ def fit_conditional_group(
     coded, hints = _under_formulas(rows, followed, columns, bits)
     shown = _shown(rows, latent_codes)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, followed))
-    targets = _targets(rows, order, coded, hints, bits, len(latent_codes))
+    least = 0 if settings.keep_network else _LEAST_BITS
+    targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
     served: dict[int, Served] = {}
     if targets and rows.table.n_rows >= _LEAST_ROWS:
         jagged = rows.events is not None
         served = fit_conditionals(
-            targets, shown, rows.layout, jagged=jagged, seed=settings.seed, part=part, progress=progress
+            targets,
+            shown,
+            rows.layout,
+            jagged=jagged,
+            seed=settings.seed,
+            part=part,
+            epochs=settings.epochs,
+            keep=settings.keep_network,
+            progress=progress,
         )
     for number, found in served.items():
         name = rows.names[number]
@@ -229,23 +238,18 @@ def _targets(
     coded: Mapping[str, NDArray[np.int64]],
     hints: Mapping[str, NDArray[np.int64]],
     bits: Mapping[str, float],
-    n_latents: int,
+    shown: Mapping[int, Shown],
 ) -> list[Target]:
     """The columns that networks may serve, each with the sources before it."""
-    first = len(rows.names) + n_latents
-    outside = list(range(len(rows.names), first))
-    if rows.events is not None:
-        outside += [n for n, name in enumerate(rows.events.names, first) if name in rows.others]
-    before: list[int] = []
+    before = [source for source in shown if source >= len(rows.names)]
     targets = []
     for name in order:
         number = rows.names.index(name)
         if name not in rows.numeric:
             continue
-        if bits[name] > _LEAST_BITS:
-            own_bits = bits[name] - _verbatim_bits(rows, name)
-            targets.append(Target(number, name, coded[name], (*outside, *before), hints.get(name), own_bits))
-        before.append(number)
+        own_bits = bits[name] - _verbatim_bits(rows, name)
+        targets.append(Target(number, coded[name], tuple(before), hints.get(name), own_bits))
+        before += [number] if number in shown else []
     return targets
 
 

@@ -146,9 +146,8 @@ def encode_group(
         parts += encode_latents(latents, model)
         for number, latent in enumerate(quantise_latents(latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
-    for number, (name, coded) in enumerate((name, codes.get(name)) for name in model.names):
-        if coded is not None:
-            rows.sources.show(number, coded.codes)
+    for name, coded in codes.items():
+        rows.sources.show(model.names.index(name), coded.codes)
     for name, column in model.columns.items():
         if column.grid is not None:
             parts.append(_encode_codes(codes[name], name, rows))

@@ -10,8 +10,8 @@ from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
-from baler_vae.model.conditional import FORMULA, Conditional
-from baler_vae.model.group import ColumnModel, Decoder, GroupModel, own_view
+from baler_vae.model.conditional import Conditional
+from baler_vae.model.group import ColumnModel, Decoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
     decode_coders,
@@ -21,6 +21,7 @@ from baler_vae.model.weights import (
     encode_decoder,
     encode_encoder,
 )
+from baler_vae.pipeline.dependencies import check_model
 from baler_vae.table.schema import Column
 
 _OWN_CODES = (TABLE, PCODEC_CODES)
@@ -142,8 +143,6 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
             columns[column.name] = ColumnModel(
                 column.coding, _grid(column), coder, networks.pop(place, None), _formula(column), column.predicted
             )
-        if networks or any((c.conditional is None) is (c.coding == NETWORK) for c in columns.values()):
-            raise ValueError("networks and columns do not go together")
         model = GroupModel(
             columns,
             decoder,
@@ -153,7 +152,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
             keeps_log_variance=entry.latents is not None and entry.latents.keeps_log_variance,
             views=views,
         )
-        _check_dependencies(archive, number, model)
+        check_model(model, archive.manifest.groups[0] if number else None, networks)
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=section) from error
     return model
@@ -162,36 +161,6 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:
     """Whether a group has a decoder: its section is there."""
     return decoder_section(number) in archive.manifest.sections
-
-
-def _check_dependencies(archive: ArchiveFile, number: int, model: GroupModel) -> None:
-    """Nothing, when every column can be decoded from others that are there."""
-    events = archive.manifest.groups[0].columns if number else ()
-    names = tuple(column.name for column in events)
-    model.needed(model.names)
-    for name in model.event_columns(model.names, names):
-        if name not in names:
-            raise ValueError(f"a formula reads {name!r}, which is not there")
-        read = next(column for column in events if column.name == name)
-        if read.coding is None or read.dtype == "text":
-            raise ValueError(f"columns depend on {name!r}, which is free or text")
-    for name, column in model.columns.items():
-        numeric = [model.columns[read].coding != plain.TEXT for read in model.parents(name)]
-        if not all(numeric) or (column.formula is not None and not column.formula.names):
-            raise ValueError(f"column {name!r} depends on what is no number")
-        if column.conditional is None:
-            continue
-        for entry in column.conditional.inputs:
-            if entry.source == FORMULA and (column.formula is None or column.predicted):
-                raise ValueError(f"the network of column {name!r} sees a formula that is not there")
-            if 0 <= entry.source < len(model.columns) and model.columns[model.names[entry.source]].grid is None:
-                raise ValueError(f"the network of column {name!r} sees a column without codes")
-            if entry.source >= model.first_event_source:
-                seen = events[entry.source - model.first_event_source]
-                if seen.grid is None or entry.source not in model.views:
-                    raise ValueError(f"the network of column {name!r} sees a column without codes")
-            elif entry.source >= 0 and entry.source not in model.views and own_view(model, entry.source) is None:
-                raise ValueError(f"the network of column {name!r} has no view of source {entry.source}")
 
 
 def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:

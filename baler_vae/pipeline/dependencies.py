@@ -1,0 +1,59 @@
+"""Whether what an archive says of a group's columns can be: every column decodes from others that are there."""
+
+from collections.abc import Mapping
+
+from baler_vae.archive.manifest import GroupEntry
+from baler_vae.entropy import plain
+from baler_vae.model.coders import NETWORK
+from baler_vae.model.conditional import FORMULA, Conditional, Input
+from baler_vae.model.group import ColumnModel, GroupModel, own_view
+
+
+def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
+    """Nothing, when the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
+    networks of no column.
+
+    Raises:
+        ValueError: a column depends on itself, or on what is not there or no number.
+    """
+    columns = model.columns.values()
+    if left_over or any((column.conditional is None) is (column.coding == NETWORK) for column in columns):
+        raise ValueError("networks and columns do not go together")
+    model.needed(model.names)
+    names = () if events is None else tuple(column.name for column in events.columns)
+    for name in model.event_columns(model.names, names):
+        _check_event_column(name, events)
+    for name, column in model.columns.items():
+        if column.formula is not None:
+            _check_formula(name, column, model)
+        if column.conditional is not None:
+            for entry in column.conditional.inputs:
+                if not _can_see(entry, column, model, events):
+                    raise ValueError(f"the network of column {name!r} sees what has no codes")
+
+
+def _check_event_column(name: str, events: GroupEntry | None) -> None:
+    found = [column for column in (() if events is None else events.columns) if column.name == name]
+    if not found or found[0].grid is None:
+        raise ValueError(f"columns depend on {name!r}, which is not there or has no codes")
+
+
+def _check_formula(name: str, column: ColumnModel, model: GroupModel) -> None:
+    read = column.formula.names if column.formula is not None else ()
+    texts = [other for other in read if other in model.columns and model.columns[other].coding == plain.TEXT]
+    if not read or texts or column.grid is None or name in read:
+        raise ValueError(f"the formula of column {name!r} reads what it cannot")
+
+
+def _can_see(entry: Input, column: ColumnModel, model: GroupModel, events: GroupEntry | None) -> bool:
+    """Whether an input of a column's network is there."""
+    source = entry.source
+    if source == FORMULA:
+        return column.formula is not None and not column.predicted
+    if source < 0:
+        return events is not None
+    if source >= model.first_event_source:
+        return source in model.views
+    if source < len(model.columns) and model.columns[model.names[source]].grid is None:
+        return False
+    return source in model.views or own_view(model, source) is not None
