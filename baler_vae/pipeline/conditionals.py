@@ -88,7 +88,8 @@ def fit_conditionals(
     keep: bool,
     progress: Progress,
 ) -> dict[int, Served]:
-    """The networks that pay, or with `keep` all of them, by number of column; `part` of the usual steps of training, or as many as `epochs` take.
+    """The networks that pay, or with `keep` all of them, by number of column; they are trained for `part` of the usual
+    steps, or for as many as `epochs` take.
 
     Every network has its own random numbers: the result does not depend on how many are trained at once.
 
