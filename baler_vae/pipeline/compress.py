@@ -14,6 +14,7 @@ from baler_vae.io.files import open_source
 from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
+from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group, events_of
 from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
@@ -36,9 +37,10 @@ def compress(
     progress: Progress = silent,
     **model: Any,
 ) -> dict[str, Any]:
-    """Writes the archive of a file, and returns what `info` says of it.
+    """Writes the archive of a file, and returns what `info` says of it, and `warnings`.
 
-    Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold.
+    Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
+    and the warnings say where it does not fit this file well: the archive is right all the same, only larger.
     With `verify` the archive is decoded and every value compared before it takes its place.
 
     Raises:
@@ -50,6 +52,7 @@ def compress(
     """
     check_output(output, force=force)
     opened = open_source(source)
+    stored = codec is not None
     if codec is None:
         codec = fit(opened, columns=columns, bound=bound, progress=progress, **model)
     elif columns or model or bound:
@@ -65,7 +68,8 @@ def compress(
         if verify:
             verify_bounds(archive.path, opened, progress=progress)
     with Archive(output) as written:
-        return written.info()
+        warnings = [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
+        return written.info() | {"warnings": warnings}
 
 
 class _RowGroupWriter:
@@ -78,6 +82,8 @@ class _RowGroupWriter:
         self._path = path
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
+        self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
+        self._first: Batch = ()
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
 
@@ -92,10 +98,27 @@ class _RowGroupWriter:
         }
         check_finite(batch, self._codec.bounds, self._path, first_rows)
         for number, table in enumerate(batch):
-            self._archive.add(section_name(number, len(self._row_groups)), pack_parts(self._parts(table, batch)))
+            parts = pack_parts(self._parts(table, batch))
+            self._archive.add(section_name(number, len(self._row_groups)), parts)
+            self._bits[table.group.name] += 8 * len(parts)
             for column in table.group.columns:
                 self._original_bytes[column.name] += _typed_bytes(table[column.name])
+        if not self._row_groups:
+            self._first = batch
         self._row_groups.append(tuple(table.n_rows for table in batch))
+
+    def fitness(self) -> list[Fitness]:
+        """How well the codec fits each group that has rows; columns by themselves are judged by the first row group."""
+        n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
+        found = []
+        for table, rows in zip(self._first, n_rows, strict=True):
+            name, model = table.group.name, self._codec.models[table.group.name]
+            if table.n_rows and not any(column.coding is None for column in model.columns.values()):
+                fitted = self._codec.fits.get(name, {}).get("bits_per_row")
+                alone = independent_bits(table, model, self._codec.bounds) / table.n_rows
+                own = self._bits[name] / rows
+                found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
+        return found
 
     def _parts(self, table: Table, batch: Batch) -> list[bytes]:
         model = self._codec.models[table.group.name]
@@ -125,6 +148,7 @@ class _RowGroupWriter:
             order=self._schema.order,
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
+            fits=dict(self._codec.fits),
         )
 
 
