@@ -43,6 +43,10 @@ class Case:
     source: Callable[[Path], tuple[str, tuple[str, ...]]]
     judged: bool = True
 
+    @property
+    def is_real(self) -> bool:
+        return self.name not in {*CONTROLS, "generated"}
+
 
 def read_batch(spec: str, patterns: tuple[str, ...]) -> tuple[Schema, Batch]:
     """The schema and all events of the columns of a file that match a glob."""
