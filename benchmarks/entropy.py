@@ -104,7 +104,7 @@ def event_context(batch: Batch, number: int, own: NDArray[np.float32]) -> tuple[
     """
     table = batch[number]
     if table.group.counter is None:
-        return np.empty((table.n_rows, 0), np.float32), np.arange(table.n_rows)
+        return np.zeros((table.n_rows, 1), np.float32), np.arange(table.n_rows)
     counts = counts_of(batch, table.group)
     events = np.repeat(np.arange(len(counts)), counts)
     ranks = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -47,7 +47,7 @@ _ZMUMU = {**_muon_columns(1), **_muon_columns(2), "M": _pair_mass}
 RELATIONS: Mapping[str, Mapping[str, Formula]] = {
     "jets": {"Jet_hadEnergy": _hadronic_energy},
     "generated": {"Jet_hadEnergy": _hadronic_energy},
-    "dimuons": {"muons/e": _energy("muons/px", "muons/py", "muons/pz")},
+    "dimuons": {"e": _energy("px", "py", "pz")},
     "zmumu": _ZMUMU,
     "zmumu-all": _ZMUMU,
 }

@@ -16,7 +16,9 @@ from benchmarks.rivals.relative import restore, transform
 from benchmarks.rivals.signature import Rival, Values
 
 _ALGORITHMS = {"default": "INTERP_LORENZO", "Lorenzo": "LORENZO_REG", "no prediction": "NOPRED"}
-_WIDE = {np.dtype(name) for name in ("f4", "f8", "i4", "i8")}
+_WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+_LARGEST = 1 << 53
+"""SZ3 takes no integers beyond what a double holds exactly."""
 
 
 def _packed(values: Values, tolerance: float, algorithm: str) -> bytes:
@@ -36,16 +38,18 @@ def _unpacked(data: bytes, dtype: np.dtype[Any], n_rows: int) -> Values:
 
 
 def _known(values: Values) -> Values:
-    """Values (rows,) in a dtype that SZ3 knows, which holds them all."""
-    if values.dtype in _WIDE:
+    """Values (rows,) in a dtype that SZ3 knows, which holds them all; integers that are beyond what it takes, as pairs
+    of halves (2 rows,).
+    """
+    if values.dtype in _WIDE[:2]:
         return values
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    return values.view(np.int64) if values.dtype.itemsize == 8 else values.astype(np.int32 if _fits(values) else "i8")
-
-
-def _fits(values: Values) -> bool:
-    return values.dtype.itemsize < 4 or int(values.max()) < 1 << 31
+    low, high = int(values.min()), int(values.max())
+    for dtype, limit in ((np.int32, (1 << 31) - 1), (np.int64, _LARGEST)):
+        if max(-low, high) <= limit:
+            return values.astype(dtype)
+    return values.view(np.int32)
 
 
 def _exact(known: Values, algorithm: str) -> bytes:
@@ -66,16 +70,16 @@ def _coder(algorithm: str) -> ColumnCoder:
             stream = _packed(changed.values, changed.tolerance, algorithm) if n_changed else b""
             return pack(n_changed, [changed.rest, stream]), "relative"
         if bound.kind == "abs" and values.dtype.kind == "f":
-            return _packed(known, bound.size, algorithm), known.dtype.str
-        return _exact(known, algorithm), known.dtype.str
+            return _packed(known, bound.size, algorithm), [known.dtype.str, len(known)]
+        return _exact(known, algorithm), [known.dtype.str, len(known)]
 
     def decode(stream: bytes, said: Any, dtype: np.dtype[Any], n_rows: int) -> Values:
         if said == "relative":
             n_changed, (rest, packed) = unpack(stream)
             numbers = _unpacked(packed, np.dtype(np.float64), n_changed) if n_changed else np.empty(0)
             return restore(numbers, rest, dtype, n_rows)
-        known = _unpacked(stream, np.dtype(said), n_rows)
-        return known.view(dtype) if known.dtype.itemsize == dtype.itemsize else known.astype(dtype)
+        known = _unpacked(stream, np.dtype(said[0]), said[1])
+        return known.astype(dtype) if len(known) == n_rows else known.view(dtype)
 
     return ColumnCoder(encode, decode)
 
