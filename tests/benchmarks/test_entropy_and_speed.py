@@ -14,6 +14,12 @@ def batch_of(**columns):
     return (Table(group, columns),)
 
 
+@pytest.fixture(autouse=True)
+def _short_training(monkeypatch):
+    monkeypatch.setattr("benchmarks.entropy._EPOCHS", (10, 10))
+    monkeypatch.setattr("benchmarks.entropy._BATCH_ROWS", 256)
+
+
 def bits_of(batch, formulas=None, hidden=32):
     from benchmarks.entropy import estimate_table
 
@@ -23,8 +29,8 @@ def bits_of(batch, formulas=None, hidden=32):
 
 def test_the_entropy_of_what_is_known():
     random = np.random.default_rng(0)
-    die = random.integers(0, 16, 6_000)
-    bits = bits_of(batch_of(die=die, copy=15 - die, coin=random.integers(0, 2, 6_000), same=np.full(6_000, 7)))
+    die = random.integers(0, 16, 3_000)
+    bits = bits_of(batch_of(die=die, copy=15 - die, coin=random.integers(0, 2, 3_000), same=np.full(3_000, 7)))
     assert bits["die"] == pytest.approx(4, abs=0.1)
     assert bits["copy"] < 1
     assert bits["coin"] == pytest.approx(1, abs=0.05)
