@@ -17,7 +17,6 @@ from baler_vae.table.table import Table
 
 from .conftest import flat_batch, jagged_batch
 
-
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.bvae"))
 
 
