@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,9 @@ _LEAST_ROWS = 256
 
 @dataclass(frozen=True)
 class ChosenFit:
-    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind would have taken, by name."""
+    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind would have taken, by
+    name.
+    """
 
     fit: GroupFit
     alone: GroupFit

@@ -32,13 +32,13 @@ class Fitness:
         found = []
         if self.fitted_bits_per_row and self.bits_per_row > self.fitted_bits_per_row * (1 + TOLERANCE):
             found.append(
-                f"{self.group} takes {self.bits_per_row:.1f} bits a row here, {self.fitted_bits_per_row:.1f} in the file "
-                "that the codec was fitted on: values are kept all the same, but a codec of this file may be smaller"
+                f"{self.group} takes {self.bits_per_row:.1f} bits a row here, {self.fitted_bits_per_row:.1f} where the "
+                "codec was fitted: every value is kept, but a codec fitted on this file may be smaller"
             )
         if self.bits_per_row > self.independent_bits_per_row * (1 + TOLERANCE):
             found.append(
-                f"{self.group} takes {self.bits_per_row:.1f} bits a row under this codec, its columns by themselves would "
-                f"take about {self.independent_bits_per_row:.1f}: fit a codec on this file, or use --model independent"
+                f"{self.group} takes {self.bits_per_row:.1f} bits a row under this codec, its columns by themselves "
+                f"about {self.independent_bits_per_row:.1f}: fit a codec on this file, or use --model independent"
             )
         return tuple(found)
 

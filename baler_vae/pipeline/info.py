@@ -19,8 +19,8 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
 
     Keys: `path`, `writer`, `format_version`, `model_kind` (of the group with most rows); `n_rows` by group;
     `original_bytes` (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`,
-    `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`, `coding`,
-    `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
+    `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`,
+    `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
     `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of `name`,
     `kind`, `model_bytes` and, where a fit tells, `candidate_bytes` by kind, `pays_from_rows` (the rows from which on
     its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which repeat the run.
