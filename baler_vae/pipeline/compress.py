@@ -1,6 +1,6 @@
 """Compressing a file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group, events_of
 from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
@@ -61,8 +62,9 @@ def compress(
     schema = codec.match(opened)
     with writing_archive(output, force=force) as archive:
         writer = _RowGroupWriter(archive, schema, codec, opened.path)
-        for batch in row_groups(opened.batches(schema, STEP_EVENTS), schema):
-            writer.write(batch)
+        batches = writer.checked(row_groups(opened.batches(schema, STEP_EVENTS), schema))
+        for batch, sections in in_parallel(writer.encode, batches):
+            writer.write(batch, sections)
             progress("compressing", writer.n_events, opened.n_events)
         archive.finish(writer.manifest())
         if verify:
@@ -91,16 +93,23 @@ class _RowGroupWriter:
     def n_events(self) -> int:
         return sum(rows[0] for rows in self._row_groups)
 
-    def write(self, batch: Batch) -> None:
-        first_rows = {
-            group.name: sum(rows[number] for rows in self._row_groups)
-            for number, group in enumerate(self._schema.groups)
-        }
-        check_finite(batch, self._codec.bounds, self._path, first_rows)
-        for number, table in enumerate(batch):
-            parts = pack_parts(self._parts(table, batch))
-            self._archive.add(section_name(number, len(self._row_groups)), parts)
-            self._bits[table.group.name] += 8 * len(parts)
+    def checked(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The row groups, each when no value in it would be lost."""
+        first_rows = dict.fromkeys((group.name for group in self._schema.groups), 0)
+        for batch in batches:
+            check_finite(batch, self._codec.bounds, self._path, first_rows)
+            first_rows = {table.group.name: first_rows[table.group.name] + table.n_rows for table in batch}
+            yield batch
+
+    def encode(self, batch: Batch) -> tuple[Batch, list[bytes]]:
+        """A row group and the sections of its groups."""
+        return batch, [pack_parts(self._parts(table, batch)) for table in batch]
+
+    def write(self, batch: Batch, sections: Sequence[bytes]) -> None:
+        """Writes the sections of the next row group."""
+        for number, (table, section) in enumerate(zip(batch, sections, strict=True)):
+            self._archive.add(section_name(number, len(self._row_groups)), section)
+            self._bits[table.group.name] += 8 * len(section)
             for column in table.group.columns:
                 self._original_bytes[column.name] += _typed_bytes(table[column.name])
         if not self._row_groups:
