@@ -44,6 +44,10 @@ class Case:
     judged: bool = True
 
     @property
+    def is_averaged(self) -> bool:
+        return self.is_real and self.judged
+
+    @property
     def is_real(self) -> bool:
         return self.name not in {*CONTROLS, "generated"}
 

@@ -25,7 +25,7 @@ _STYLES = (
 )
 _LIMIT = 4.0
 _TICKS = (1, 1.2, 1.5, 2, 3, 4)
-_DODGE = 0.5
+_DODGE = 0.6
 """How far apart, in lines, the tables of one rival are drawn, so that none hides another."""
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -55,7 +55,7 @@ def draw(path: Path, rows: Sequence[Row], ours: str = "") -> None:
     data = [name for name in CASES if any(name == key[0] for key in ratios)]
     methods = sorted({method for _, _, method in ratios}, key=lambda method: _mean(ratios, method))
     with mpl.rc_context(_STYLE):
-        height = 1.35 + 0.3 * len(methods)
+        height = 1.35 + 0.35 * len(methods)
         figure = Figure(figsize=(9.2, height), dpi=120)
         panels = figure.subplots(1, len(bounds), sharey=True, squeeze=False)[0]
         for panel, bound in zip(panels, bounds, strict=True):

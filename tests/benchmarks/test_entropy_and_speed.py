@@ -16,7 +16,7 @@ def batch_of(**columns):
 
 @pytest.fixture(autouse=True)
 def _short_training(monkeypatch):
-    monkeypatch.setattr("benchmarks.entropy._EPOCHS", (10, 10))
+    monkeypatch.setattr("benchmarks.entropy._EPOCHS", (25, 25))
     monkeypatch.setattr("benchmarks.entropy._BATCH_ROWS", 256)
 
 

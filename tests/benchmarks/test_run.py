@@ -115,6 +115,13 @@ def test_the_table_names_the_smallest_and_the_mean():
     assert "Geometric mean 1.500" in markdown(broken)
 
 
+def test_an_archive_that_is_larger_than_promised_is_named():
+    smaller = [replace(row, bytes=900) if row.method == "ZFP" else row for row in rows()]
+    assert "larger than promised" not in markdown(smaller)
+    large = [replace(row, bytes=1000 * row.bytes) if row.method != "ZFP" else row for row in rows()]
+    assert markdown(large).count("larger than promised") == 4
+
+
 def test_nothing_is_drawn_without_ours(tmp_path):
     draw(tmp_path / "p.png", [row for row in rows() if not row.method.startswith("baler_vae")])
     assert not (tmp_path / "p.png").exists()
