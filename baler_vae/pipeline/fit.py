@@ -54,6 +54,8 @@ def fit(
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
+    for pattern in settings.formulas:
+        match_columns(pattern, [column.name for column in schema.columns if not column.is_text])
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
     bounds = {
