@@ -1,5 +1,7 @@
 """Whole numbers of few bits in one stream."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,6 +39,6 @@ def test_reading_in_pieces_is_reading_the_whole(fields, cuts):
     widths = np.array([width for _, width in fields], np.uint8)
     reader = BitReader(pack_bits(values, widths))
     places = [0, *sorted(min(cut, len(fields)) for cut in cuts), len(fields)]
-    pieces = [reader.read(widths[start:stop]) for start, stop in zip(places[:-1], places[1:], strict=True)]
+    pieces = [reader.read(widths[start:stop]) for start, stop in pairwise(places)]
     reader.finish()
     assert np.array_equal(np.concatenate(pieces), values)

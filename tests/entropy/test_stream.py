@@ -1,6 +1,7 @@
-"""Codes of which each has a table of its own: round trips, reading in pieces, and what constriction makes of weights."""
+"""Codes of which each has a table of its own: round trips, reading in pieces, and constriction."""
 
 from functools import cache
+from itertools import pairwise
 
 import constriction
 import numpy as np
@@ -36,7 +37,7 @@ def weights(draw):
 def test_constriction_gives_symbols_the_quantiles_of_the_page(row):
     """They are read off the decoder: a state of 2^32 + q, just below a word, gives the symbol of quantile q."""
     ends = quantiles_of(row)
-    for symbol, (first, last) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for symbol, (first, last) in enumerate(pairwise(ends)):
         assert first < last
         for quantile in (first, (first + last) // 2, last - 1):
             coder = constriction.stream.stack.AnsCoder(np.array([quantile, 1], np.uint32))
@@ -113,10 +114,7 @@ def test_reading_in_pieces_is_reading_the_whole(cuts, chunk):
         patch.setattr(stream, "_CHUNK_ROWS", chunk)
         assert encode_conditional(codes, alphabet, tables_of(rows)) == data
         reader = CodeReader(data, alphabet)
-        pieces = [
-            decode_conditional(reader, tables_of(rows), start, stop)
-            for start, stop in zip(places[:-1], places[1:], strict=True)
-        ]
+        pieces = [decode_conditional(reader, tables_of(rows), start, stop) for start, stop in pairwise(places)]
     reader.finish()
     assert np.array_equal(np.concatenate(pieces), codes)
 
@@ -127,7 +125,7 @@ def test_what_is_left_over_is_refused():
     for n_rows in (0, 1, 299):
         reader = CodeReader(data, alphabet)
         decode_conditional(reader, tables_of(rows), 0, n_rows)
-        with pytest.raises(ValueError, match="left over|bytes for"):
+        with pytest.raises(ValueError, match=r"left over|bytes for"):
             reader.finish()
 
 
