@@ -1,5 +1,7 @@
 """Small networks of codes to test with, drawn at random."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from baler_vae.entropy.alphabet import Alphabet
@@ -28,7 +30,7 @@ def conditional_of(inputs, *, n_ranges=5, hidden=(8, 4), seed=0):
     rng = np.random.default_rng(seed)
     widths = [len(inputs), *hidden, n_ranges + 1]
     layers = []
-    for number, (n_inputs, n_outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for number, (n_inputs, n_outputs) in enumerate(pairwise(widths)):
         layer = layer_of(n_inputs, n_outputs, rng, shift=6 if number < len(hidden) else 8)
         layer.weights[:, rng.random(n_inputs) < 0.2] = 0
         layers.append(layer)

@@ -190,8 +190,7 @@ def test_inputs_are_what_the_page_says():
         expected = []
         for lag in range(3):
             before = places.get((event, rank - lag))
-            for symbol in (-1, 0, 2):
-                expected.append(0 if before is None else seen(positions[0][before], symbol))
+            expected += [0 if before is None else seen(positions[0][before], symbol) for symbol in (-1, 0, 2)]
         expected.append(seen(positions[1][place], -1))
         behind = int(COUNTS[event]) - 1 - rank
         expected += [32 * min(rank, 16) - 256, 32 * min(behind, 16) - 256, 256 * (rank == 0), 256 * (rank == 1)]
