@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -105,6 +106,7 @@ class ArchiveFile:
             raise SourceError("is a directory", path=path, way_out="Give a file") from error
         except OSError as error:
             raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+        self._lock = Lock()
         try:
             self.n_bytes = self._file.seek(0, 2)
             self._members = {member.name: member for member in self._read_directory()}
@@ -158,8 +160,9 @@ class ArchiveFile:
         """The stored bytes of a member, behind the header that it must have."""
         header = local_header(member)
         try:
-            self._file.seek(member.offset)
-            found, data = self._file.read(len(header)), self._file.read(member.stored_bytes)
+            with self._lock:  # row groups may be read by several threads
+                self._file.seek(member.offset)
+                found, data = self._file.read(len(header)), self._file.read(member.stored_bytes)
         except OSError as error:
             raise SourceError(f"cannot be read: {error.strerror}", path=self.path, section=member.name) from error
         if found != header or len(data) != member.stored_bytes:

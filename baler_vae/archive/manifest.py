@@ -80,7 +80,7 @@ class Manifest(_Entry):
     """All that is needed to find one's way in an archive.
 
     `row_groups` holds, for each range of events, the number of rows of every group, events first. `settings` is what a
-    user needs to repeat the run; nothing depends on it when decoding.
+    user needs to repeat the run, `fits` what each group's fit found; nothing depends on them when decoding.
     """
 
     format: Literal["baler-vae"] = "baler-vae"
@@ -92,4 +92,5 @@ class Manifest(_Entry):
     order: tuple[str, ...]
     row_groups: tuple[tuple[Count, ...], ...] = ()
     settings: dict[str, Any] = {}
+    fits: dict[str, Any] = {}
     sections: dict[str, SectionEntry] = {}

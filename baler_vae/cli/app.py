@@ -23,8 +23,12 @@ Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HD
 ArchivePath = Annotated[Path, typer.Argument(help="Archive to read (.bvae).")]
 Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
 Model = Annotated[
-    Literal["independent", "ae", "vae"] | None,
-    typer.Option("--model", help="Each column by itself, an autoencoder, or a variational one (the default)."),
+    Literal["auto", "independent", "autoregressive", "ae", "vae"] | None,
+    typer.Option(
+        "--model",
+        help="Each column by itself, columns given those before, the same with latents of an autoencoder or a "
+        "variational one, or the smallest of these (auto, the default).",
+    ),
 ]
 Latent = Annotated[int | None, typer.Option("--latent", min=1, help="Latents per row; default half of the columns.")]
 Weights = Annotated[list[str] | None, typer.Option("--weight", help="GLOB=W: weight of columns; repeatable.")]
@@ -150,6 +154,8 @@ def compress(
         )
     with progress_bar(shown=not no_progress) as progress:
         info = compress_file(input, output, verify=not no_verify, force=force, progress=progress, **request)
+    for warning in info["warnings"]:
+        note(f"baler-vae: {warning}")
     _show_info(info, json)
 
 
@@ -312,11 +318,12 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import info_tables, summary_line
+    from baler_vae.cli.tables import candidates_table, info_tables, summary_line
 
     if json:
         say_json(info)
     elif columns:
-        say(summary_line(info), *info_tables(info))
+        candidates = candidates_table(info)
+        say(summary_line(info), *info_tables(info), *([] if candidates is None else [candidates]))
     else:
         say(summary_line(info))

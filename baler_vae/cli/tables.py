@@ -24,8 +24,9 @@ def bytes_text(n_bytes: float) -> str:
 def summary_line(info: Mapping[str, Any]) -> str:
     """One sentence on what became of the bytes."""
     rows = ", ".join(f"{count:,} {name}" for name, count in info["n_rows"].items())
-    wanted = info["settings"].get("model", {}).get("kind", info["model_kind"])
-    left_out = "" if wanted == info["model_kind"] else f"; the {wanted} would cost more than it saves and was left out"
+    wanted = info["settings"].get("model", {}).get("kind", "auto")
+    found = {"auto", info["model_kind"]}
+    left_out = "" if wanted in found else f"; the {wanted} would cost more than it saves and was left out"
     return (
         f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} -> {bytes_text(info['archive_bytes'])}, "
         f"ratio {info['ratio']:.2f}{left_out}"
@@ -60,7 +61,33 @@ def kept_as(column: Mapping[str, Any]) -> str:
     """What a column is stored as, in a few words."""
     if column["grid"] is None:
         return "values" if column["coding"] else "what the decoder gives"
-    return f"{column['grid']}, predicted" if column["predicted"] else str(column["grid"])
+    text = str(column["grid"])
+    if column["coding"] == "network-1":
+        text += ", given others"
+    if column["formula"] is None:
+        return text
+    return f"{text}, {'less' if column['predicted'] else 'knowing'} {column['formula']}"
+
+
+def candidates_table(info: Mapping[str, Any]) -> Table | None:
+    """What each kind of model would take, group by group; None where nothing was compared."""
+    groups = [group for group in info["groups"] if group["candidate_bytes"]]
+    if not groups:
+        return None
+    kinds = list(dict.fromkeys(kind for group in groups for kind in group["candidate_bytes"]))
+    table = Table("group", "kept as", box=SIMPLE_HEAD, pad_edge=False)
+    for name in (*kinds, "pays from rows"):
+        table.add_column(name, justify="right")
+    for group in groups:
+        sizes = (group["candidate_bytes"].get(kind) for kind in kinds)
+        pays = group["pays_from_rows"]
+        table.add_row(
+            Text(group["name"]),
+            group["kind"],
+            *("" if size is None else f"{size:,}" for size in sizes),
+            "" if pays is None else f"{pays:,}",
+        )
+    return table
 
 
 def verification_table(done: Verification) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,27 @@ _LEAST_ROWS = 256
 
 @dataclass(frozen=True)
 class ChosenFit:
-    """The fit of a group, and about how many bytes each kind would have taken, by name."""
+    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind would have taken, by
+    name.
+    """
 
     fit: GroupFit
+    alone: GroupFit
+    kind: str = "independent"
     candidates: Mapping[str, int] = field(default_factory=dict)
+
+    def summary(self, n_rows: int) -> dict[str, Any]:
+        """What an archive says of it, in plain values: nothing in it is needed to decode."""
+        own = self.fit.bits - self.fit.model_bits
+        return {
+            "kind": self.kind,
+            "rows": n_rows,
+            "bits_per_row": own / max(1, n_rows),
+            "independent_bits_per_row": self.alone.bits / max(1, n_rows),
+            "model_bytes": round(self.fit.model_bits / 8),
+            "candidate_bytes": dict(self.candidates),
+            "formulas_saved_bytes": {name: round(bits / 8) for name, bits in self.fit.saved_bits.items()},
+        }
 
 
 def fit_group_model(
@@ -62,19 +79,21 @@ def fit_group_model(
     rows = rows_of_group(table, bounds, events)
     alone = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
-        return ChosenFit(_fit_free(table, alone, bounds, settings, path, progress) if table.n_rows else alone)
+        kind = "ae" if settings.kind == "ae" else "vae"
+        fitted = _fit_free(table, alone, bounds, settings, path, progress) if table.n_rows else alone
+        return ChosenFit(fitted, alone, kind)
     found = {"independent": alone.n_bytes}
-    kind: str = settings.kind
+    kind = settings.kind
     if kind == "independent" or not rows.numeric or table.n_rows < (_LEAST_ROWS if kind == "auto" else 1):
-        return ChosenFit(alone, found)
+        return ChosenFit(alone, alone, candidates=found)
     if kind == "auto":
         kind, trials = _try_kinds(rows, settings, path, progress)
         found |= trials
     fitted = _fit_kind(rows, settings.model_copy(update={"kind": kind}), path, progress)
     found[kind] = fitted.n_bytes
     if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
-        return ChosenFit(alone, found)
-    return ChosenFit(fitted, found)
+        return ChosenFit(alone, alone, candidates=found)
+    return ChosenFit(fitted, alone, kind, found)
 
 
 def _try_kinds(

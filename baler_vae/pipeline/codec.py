@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class Codec:
     """A fitted codec.
 
     `bounds` is by column, `models` by group, `history` by group with a network: one dict per epoch with `number`,
-    `training_loss`, `validation_error`, `learning_rate`, `beta`. `settings` repeats the fit.
+    `training_loss`, `validation_error`, `learning_rate`, `beta`. `settings` repeats the fit, and `fits`
+    tells by group what it found (see `describe_archive`).
     """
 
     schema: Schema
@@ -31,6 +32,7 @@ class Codec:
     models: Mapping[str, GroupModel]
     history: Mapping[str, tuple[Mapping[str, float], ...]]
     settings: Mapping[str, Any]
+    fits: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Writes the codec to a file that `load` reads.
@@ -50,6 +52,7 @@ class Codec:
                     groups=group_entries(self.schema, self.models, self.bounds, {}),
                     order=self.schema.order,
                     settings=dict(self.settings),
+                    fits=dict(self.fits),
                 )
             )
 
@@ -78,6 +81,7 @@ class Codec:
                 },
                 _history(archive),
                 manifest.settings,
+                manifest.fits,
             )
 
     def match(self, source: Source) -> Schema:

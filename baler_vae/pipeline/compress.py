@@ -1,6 +1,6 @@
 """Compressing a file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from baler_vae.io.files import open_source
 from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
+from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group, events_of
 from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
@@ -36,9 +38,10 @@ def compress(
     progress: Progress = silent,
     **model: Any,
 ) -> dict[str, Any]:
-    """Writes the archive of a file, and returns what `info` says of it.
+    """Writes the archive of a file, and returns what `info` says of it, and `warnings`.
 
-    Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold.
+    Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
+    and the warnings say where it does not fit this file well: the archive is right all the same, only larger.
     With `verify` the archive is decoded and every value compared before it takes its place.
 
     Raises:
@@ -50,6 +53,7 @@ def compress(
     """
     check_output(output, force=force)
     opened = open_source(source)
+    stored = codec is not None
     if codec is None:
         codec = fit(opened, columns=columns, bound=bound, progress=progress, **model)
     elif columns or model or bound:
@@ -58,14 +62,16 @@ def compress(
     schema = codec.match(opened)
     with writing_archive(output, force=force) as archive:
         writer = _RowGroupWriter(archive, schema, codec, opened.path)
-        for batch in row_groups(opened.batches(schema, STEP_EVENTS), schema):
-            writer.write(batch)
+        batches = writer.checked(row_groups(opened.batches(schema, STEP_EVENTS), schema))
+        for batch, sections in in_parallel(writer.encode, batches):
+            writer.write(batch, sections)
             progress("compressing", writer.n_events, opened.n_events)
         archive.finish(writer.manifest())
         if verify:
             verify_bounds(archive.path, opened, progress=progress)
     with Archive(output) as written:
-        return written.info()
+        warnings = [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
+        return written.info() | {"warnings": warnings}
 
 
 class _RowGroupWriter:
@@ -78,6 +84,8 @@ class _RowGroupWriter:
         self._path = path
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
+        self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
+        self._first: Batch = ()
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
 
@@ -85,17 +93,41 @@ class _RowGroupWriter:
     def n_events(self) -> int:
         return sum(rows[0] for rows in self._row_groups)
 
-    def write(self, batch: Batch) -> None:
-        first_rows = {
-            group.name: sum(rows[number] for rows in self._row_groups)
-            for number, group in enumerate(self._schema.groups)
-        }
-        check_finite(batch, self._codec.bounds, self._path, first_rows)
-        for number, table in enumerate(batch):
-            self._archive.add(section_name(number, len(self._row_groups)), pack_parts(self._parts(table, batch)))
+    def checked(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The row groups, each when no value in it would be lost."""
+        first_rows = dict.fromkeys((group.name for group in self._schema.groups), 0)
+        for batch in batches:
+            check_finite(batch, self._codec.bounds, self._path, first_rows)
+            first_rows = {table.group.name: first_rows[table.group.name] + table.n_rows for table in batch}
+            yield batch
+
+    def encode(self, batch: Batch) -> tuple[Batch, list[bytes]]:
+        """A row group and the sections of its groups."""
+        return batch, [pack_parts(self._parts(table, batch)) for table in batch]
+
+    def write(self, batch: Batch, sections: Sequence[bytes]) -> None:
+        """Writes the sections of the next row group."""
+        for number, (table, section) in enumerate(zip(batch, sections, strict=True)):
+            self._archive.add(section_name(number, len(self._row_groups)), section)
+            self._bits[table.group.name] += 8 * len(section)
             for column in table.group.columns:
                 self._original_bytes[column.name] += _typed_bytes(table[column.name])
+        if not self._row_groups:
+            self._first = batch
         self._row_groups.append(tuple(table.n_rows for table in batch))
+
+    def fitness(self) -> list[Fitness]:
+        """How well the codec fits each group that has rows; columns by themselves are judged by the first row group."""
+        n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
+        found = []
+        for table, rows in zip(self._first, n_rows, strict=True):
+            name, model = table.group.name, self._codec.models[table.group.name]
+            if table.n_rows and not any(column.coding is None for column in model.columns.values()):
+                fitted = self._codec.fits.get(name, {}).get("bits_per_row")
+                alone = independent_bits(table, model, self._codec.bounds) / table.n_rows
+                own = self._bits[name] / rows
+                found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
+        return found
 
     def _parts(self, table: Table, batch: Batch) -> list[bytes]:
         model = self._codec.models[table.group.name]
@@ -125,6 +157,7 @@ class _RowGroupWriter:
             order=self._schema.order,
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
+            fits=dict(self._codec.fits),
         )
 
 

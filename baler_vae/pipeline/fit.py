@@ -68,16 +68,16 @@ def fit(
         )
     models: dict[str, GroupModel] = {}
     history: dict[str, tuple[dict[str, float], ...]] = {}
-    candidates: dict[str, dict[str, int]] = {}
+    fits: dict[str, Any] = {}
     for table in batch:
         name = table.group.name
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
         chosen = fit_group_model(table, bounds, settings, source.path, _prefixed(progress, name), events)
-        models[name], candidates[name] = chosen.fit.model, dict(chosen.candidates)
+        models[name], fits[name] = chosen.fit.model, chosen.summary(table.n_rows)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
     repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
-    return Codec(schema, bounds, models, history, repeat | {"candidate_bytes": candidates})
+    return Codec(schema, bounds, models, history, repeat, fits)
 
 
 def _limits(table: Table, column: Column) -> ColumnLimits:

@@ -41,13 +41,14 @@ _LEAST_BITS = 2_000
 
 @dataclass(frozen=True)
 class GroupFit:
-    """The model of a group, about how many bits its rows take together with the model, the networks' share of that, and
-    the history of a training.
+    """The model of a group, about how many bits its rows take together with the model, the networks' share of that, by
+    how many bits formulas alone made columns smaller, by name, and the history of a training.
     """
 
     model: GroupModel
     bits: float
     model_bits: float = 0.0
+    saved_bits: Mapping[str, float] = field(default_factory=dict)
     history: "tuple[Epoch, ...]" = ()
 
     @property
@@ -155,6 +156,7 @@ def fit_conditional_group(
     bits = {name: kept.bits for name, kept in rows.alone.items()}
     followed = choose_relations(rows.numeric, rows.others, settings.seed)
     coded, hints = _under_formulas(rows, followed, columns, bits)
+    saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
     shown = _shown(rows, latent_codes)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else _LEAST_BITS
@@ -189,7 +191,7 @@ def fit_conditional_group(
             columns[rows.names[number]] = on_grid
     model = replace(base, columns=columns)
     model_bits = sum(found.weight_bits for found in served.values())
-    return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits)
+    return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits, saved)
 
 
 def _under_formulas(

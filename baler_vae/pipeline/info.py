@@ -1,6 +1,7 @@
 """What an archive holds, and what takes its bytes."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,18 +9,21 @@ import numpy as np
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.grid.grids import describe_grid, grid_of
+from baler_vae.model.coders import NETWORK
 from baler_vae.pipeline.manifests import section_name
-from baler_vae.pipeline.models import decoder_section, tables_section
+from baler_vae.pipeline.models import decoder_section, networks_section, tables_section
 
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     """A document of plain values.
 
-    Keys: `path`, `writer`, `format_version`, `model_kind` (None without a model); `n_rows` by group; `original_bytes`
-    (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`, `codes` (columns that
-    no model serves) and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`,
-    `original_bytes` and `bytes` (None for columns that share the latents of their group); `settings`, which repeat the
-    run.
+    Keys: `path`, `writer`, `format_version`, `model_kind` (of the group with most rows); `n_rows` by group;
+    `original_bytes` (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`,
+    `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`,
+    `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
+    `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of `name`,
+    `kind`, `model_bytes` and, where a fit tells, `candidate_bytes` by kind, `pays_from_rows` (the rows from which on
+    its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which repeat the run.
 
     Raises:
         CorruptArchive: a section is damaged.
@@ -28,8 +32,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     sizes = {"model": 0, "latents": 0, "codes": 0}
     columns: dict[str, dict[str, Any]] = {}
     for number, group in enumerate(manifest.groups):
-        own = [manifest.sections.get(name) for name in (decoder_section(number), tables_section(number))]
-        sizes["model"] += sum(section.n_bytes for section in own if section is not None)
+        sizes["model"] += _model_bytes(manifest, number)
         n_bytes = np.zeros(0, np.int64)
         for row_group in range(len(manifest.row_groups)):
             found = np.array([len(part) for part in archive.parts(section_name(number, row_group))])
@@ -39,31 +42,70 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:].sum())
         columns |= _columns(group, n_bytes[first:].tolist())
+    rows = {
+        group.name: sum(counts[number] for counts in manifest.row_groups)
+        for number, group in enumerate(manifest.groups)
+    }
     original_bytes = sum(column["original_bytes"] for column in columns.values())
     return {
         "path": str(archive.path),
         "writer": manifest.writer,
         "format_version": manifest.version,
-        "model_kind": _model_kind(manifest),
-        "n_rows": {
-            group.name: sum(rows[number] for rows in manifest.row_groups)
-            for number, group in enumerate(manifest.groups)
-        },
+        "model_kind": _kind(max(manifest.groups, key=lambda group: rows[group.name]), manifest),
+        "n_rows": rows,
         "original_bytes": original_bytes,
         "archive_bytes": archive.n_bytes,
         "ratio": original_bytes / archive.n_bytes,
         "bytes": {**sizes, "metadata": archive.n_bytes - sum(sizes.values())},
         "columns": [columns[name] for name in manifest.order],
+        "groups": _groups(manifest),
         "settings": manifest.settings,
     }
 
 
-def _model_kind(manifest: Manifest) -> str:
-    """The kind of network that gives or predicts columns, or `independent` where none does."""
-    if all(group.latents is None for group in manifest.groups):
-        return "independent"
-    settings = manifest.settings.get("model")
-    return str(settings.get("kind", "vae")) if isinstance(settings, dict) else "vae"
+def _model_bytes(manifest: Manifest, number: int) -> int:
+    """The bytes of all that a group's model takes."""
+    names = (decoder_section(number), tables_section(number), networks_section(number))
+    return sum(manifest.sections[name].n_bytes for name in names if name in manifest.sections)
+
+
+def _kind(group: GroupEntry, manifest: Manifest) -> str:
+    """The kind of the networks that a group has, `independent` where it has none."""
+    if group.latents is None:
+        return "autoregressive" if any(column.coding == NETWORK for column in group.columns) else "independent"
+    kind = _fit(group, manifest).get("kind")
+    return kind if kind in {"ae", "vae"} else "vae"
+
+
+def _fit(group: GroupEntry, manifest: Manifest) -> Mapping[str, Any]:
+    """What the fit of a group says of itself; nothing where that is not what a fit says."""
+    found = manifest.fits.get(group.name)
+    return found if isinstance(found, dict) else {}
+
+
+def _groups(manifest: Manifest) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": group.name,
+            "kind": _kind(group, manifest),
+            "model_bytes": _model_bytes(manifest, number),
+            "candidate_bytes": _fit(group, manifest).get("candidate_bytes", {}),
+            "pays_from_rows": pays_from_rows(_fit(group, manifest)),
+            "formulas_saved_bytes": _fit(group, manifest).get("formulas_saved_bytes", {}),
+        }
+        for number, group in enumerate(manifest.groups)
+    ]
+
+
+def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
+    """The rows from which on the networks of a fit save more than they take; None where they never do, or there are
+    none.
+    """
+    numbers = [fit.get(name) for name in ("model_bytes", "bits_per_row", "independent_bits_per_row")]
+    if not all(isinstance(number, int | float) for number in numbers):
+        return None
+    model_bytes, own, alone = (float(number) for number in numbers if number is not None)
+    return math.ceil(8 * model_bytes / (alone - own)) if model_bytes and alone > own else None
 
 
 def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:
@@ -78,6 +120,7 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str,
             "bound": column.bound,
             "grid": None if column.grid is None else describe_grid(grid_of(column.grid.kind, column.grid.parameters)),
             "coding": column.coding,
+            "formula": column.formula,
             "predicted": column.predicted,
             "original_bytes": column.original_bytes,
             "bytes": None if column.coding is None else next(sizes, 0),

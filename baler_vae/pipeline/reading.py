@@ -1,7 +1,7 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
@@ -20,6 +20,7 @@ from baler_vae.pipeline.groups import Events, decode_group
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
+from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.table.schema import TEXT, Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
@@ -108,14 +109,13 @@ class Archive:
         Raises:
             CorruptArchive: a section is damaged.
         """
-        first = 0
         stop = self.num_entries if stop is None else stop
-        for number, rows in enumerate(self.manifest.row_groups):
-            last = first + rows[0]
-            if first < stop and last > start:
-                batch = self._row_group(number, selection)
-                yield slice_events(batch, max(start - first, 0), min(stop, last) - first)
-            first = last
+        n_events = [rows[0] for rows in self.manifest.row_groups]
+        firsts = [end - number for number, end in zip(n_events, accumulate(n_events), strict=True)]
+        wanted = [n for n, first in enumerate(firsts) if first < stop and first + n_events[n] > start]
+        batches = in_parallel(lambda number: self._row_group(number, selection), wanted)
+        for number, batch in zip(wanted, batches, strict=True):
+            yield slice_events(batch, max(start - firsts[number], 0), min(stop - firsts[number], n_events[number]))
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""

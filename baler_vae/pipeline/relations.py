@@ -1,5 +1,6 @@
 """Which formula each column of a group follows, if any: the one that saves most bits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,12 +15,15 @@ from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
 
 _SAMPLE_ROWS = 4_096
+_NEARLY_AS_MUCH = 0.75
 _LEAST_SAVING = -0.05
 """The part of a column's bits that differences must save for a formula to be of use: where they save nothing, what it
 predicts may still tell a network something.
 """
 
 Codes = NDArray[np.int64]
+Saving = tuple[float, float, Relation]
+"""The bits that a relation saves on the sample, the part of the column's bits that this is, and the relation."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def choose_relations(
     of the events repeated for each row.
 
     A relation is confirmed by the bits that differences from its predictions take on a sample. Where columns could
-    follow from each other, the one that saves most does.
+    follow from each other, the one that saves most does; of the columns of one and the same relation the last one, if
+    it saves nearly as much, because ntuples mostly hold what is derived behind what it is derived from.
     """
     n_rows = len(next(iter(columns.values())).codes) if columns else 0
     if n_rows == 0:
@@ -54,7 +59,7 @@ def choose_relations(
     rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
     sample = {name: column.values[rows] for name, column in columns.items()}
     arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
-    found: list[tuple[float, float, Relation]] = []  # bits saved, the part that is, and by what
+    found: list[Saving] = []
     alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
     for relation in find_relations(arrays):
         if relation.target in columns and alone[relation.target] > 0:
@@ -63,12 +68,33 @@ def choose_relations(
             saving = alone[relation.target] - bits
             found.append((saving, saving / alone[relation.target], relation))
     chosen: dict[str, Followed] = {}
-    for _, part, relation in sorted(found, key=lambda entry: -entry[0]):
+    for _, part, relation in _ranked(found, list(columns)):
         if part < _LEAST_SAVING or relation.target in chosen:
             continue
         if not _leads_back(relation.formula, relation.target, chosen):
             chosen[relation.target] = Followed(relation.formula, part)
     return chosen
+
+
+def _ranked(found: Sequence[Saving], names: Sequence[str]) -> list[Saving]:
+    """Relations, the best first: by what they save, where all that hold between the same columns count as the best of
+    them if they save nearly as much; of those the one with the last target comes first.
+    """
+    best: dict[frozenset[str], float] = {}
+    for saving, _, relation in found:
+        members = _members(relation)
+        best[members] = max(best.get(members, -math.inf), saving)
+
+    def rank(entry: Saving) -> tuple[float, float]:
+        saving, _, relation = entry
+        most = best[_members(relation)]
+        return (most if saving >= _NEARLY_AS_MUCH * most else saving, names.index(relation.target))
+
+    return sorted(found, key=rank, reverse=True)
+
+
+def _members(relation: Relation) -> frozenset[str]:
+    return frozenset((relation.target, *relation.formula.names))
 
 
 def _difference_bits(

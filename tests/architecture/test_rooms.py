@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "model": (4, {"array_api_compat", "threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
-    "pipeline": (6, {"awkward", "pandas"}),
+    "pipeline": (6, {"awkward", "pandas", "threadpoolctl"}),
     "report": (6, {"jinja2", "markupsafe", "matplotlib", "mplhep", "rich"}),
     "cli": (7, {"rich", "typer"}),
     "__init__": (8, set()),

@@ -177,3 +177,27 @@ def test_mistakes_in_a_project_are_named(tmp_path):
 def test_every_verb_explains_itself(tmp_path, verb):
     assert verb in run("--help", cwd=tmp_path).stdout
     assert "Usage" in run(verb, "--help", cwd=tmp_path).stdout
+
+
+def test_verify_shows_the_worst_value_of_each_column_and_says_which_bound_broke(tmp_path):
+    bounds = ("--bound", "bits:10", "--bound", "Jet_phi=abs:1e-4", "--model", "independent")
+    run("compress", INPUT, "-o", "a.bvae", *bounds, "--no-verify", "--no-progress", cwd=tmp_path)
+    run("compress", INPUT, "-o", "tight.bvae", "--bound", "abs:1e-6", *bounds[4:], "--no-progress", cwd=tmp_path)
+    run("decompress", "a.bvae", "-o", "other.root", "--no-progress", cwd=tmp_path)
+    assert "intact" in run("verify", "a.bvae", "--no-progress", cwd=tmp_path).stdout
+    done = run("verify", "a.bvae", "--against", INPUT, "--json", "--no-progress", cwd=tmp_path)
+    columns = {column["name"]: column for column in json.loads(done.stdout)["columns"]}
+    assert columns["Jet_phi"]["bound"] == "abs:0.0001"
+    assert 0.5 < columns["Jet_phi"]["worst"] <= 1
+    assert columns["Jet_phi"]["worst_row"] >= 0
+    assert columns["Jet_phi"]["original"] != columns["Jet_phi"]["restored"]
+    assert columns["nJet"]["worst"] == 0
+    broken = run("verify", "tight.bvae", "--against", "other.root:Events", "--no-progress", cwd=tmp_path, status=4)
+    assert "miss the bound abs:1e-06" in broken.stderr
+
+
+@pytest.mark.parametrize("bound", ["abs:0", "abs:-1", "rel:nan", "range:inf", "Jet_phi=abs:0", "bits:-1"])
+def test_a_bound_that_is_none_is_a_wrong_request(tmp_path, bound):
+    done = run("compress", INPUT, "-o", "a.bvae", "--bound", bound, "--model", "independent", cwd=tmp_path, status=2)
+    assert bound in done.stderr
+    assert not (tmp_path / "a.bvae").exists()

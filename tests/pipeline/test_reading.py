@@ -17,6 +17,8 @@ from baler_vae.table.table import Table
 
 from .conftest import flat_batch, jagged_batch
 
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.bvae"))
+
 
 @pytest.fixture
 def archive_path(jets, tmp_path, quick):
@@ -151,6 +153,11 @@ def test_reading_needs_neither_torch_nor_the_original(archive_path, jets, tmp_pa
     with baler_vae.open({str(archive_path)!r}) as archive:
         assert archive.info()["n_rows"]["events"] == 40
     assert not baler_vae.verify({str(archive_path)!r}, against={str(tmp_path / "r.root")!r}).broken
+    for golden in {[str(path) for path in GOLDEN]!r}:  # of which no original is left
+        baler_vae.decompress(golden, {str(tmp_path / "golden.parquet")!r}, force=True)
+        assert baler_vae.verify(golden).n_sections
+        with baler_vae.open(golden) as archive:
+            assert archive.info()["columns"]
     baler_vae.fit({str(tmp_path / "r.root")!r}, kind="independent")
     try:
         baler_vae.fit({str(tmp_path / "r.root")!r})
