@@ -12,12 +12,15 @@ from baler_vae.entropy.frequencies import TOTAL, frequencies, levels_of
 from baler_vae.entropy.plain import encode_numbers
 from baler_vae.entropy.tables import (
     ColumnTable,
+    decode_alphabets,
     decode_codes,
     decode_tables,
+    encode_alphabets,
     encode_codes,
     encode_tables,
     fit_table,
     table_bits,
+    table_bytes,
 )
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -65,7 +68,7 @@ def test_known_symbols_give_known_words():
 KNOWN_WORDS = [3338666235, 29360135]
 
 
-def by_hand(data, table, contexts, n_rows):
+def by_hand(data, table, n_rows):
     """The codes of a stream as FORMAT.md describes it, in whole numbers of Python."""
     n_words = shift = place = 0
     while True:
@@ -81,64 +84,56 @@ def by_hand(data, table, contexts, n_rows):
         state = state << 32 | words.pop()
     widths = [*table.alphabet.shifts.tolist(), 64]
     starts = [*table.alphabet.starts.tolist(), 0]
-    codes = [0] * n_rows
-    for context, levels in enumerate(table.levels):
-        frequency = frequencies(levels).tolist()
-        for row in range(n_rows):
-            if contexts is not None and contexts[row] != context:
-                continue
-            quantile, symbol = state % TOTAL, 0
-            while quantile >= frequency[symbol]:
-                quantile -= frequency[symbol]
-                symbol += 1
-            state = frequency[symbol] * (state // TOTAL) + quantile
-            if state < 2**32 and words:
-                state = state << 32 | words.pop()
-            code = starts[symbol] + bits % 2 ** widths[symbol]
-            bits >>= widths[symbol]
-            codes[row] = (code + 2**63) % 2**64 - 2**63
+    frequency = frequencies(table.levels).tolist()
+    codes = []
+    for _ in range(n_rows):
+        quantile, symbol = state % TOTAL, 0
+        while quantile >= frequency[symbol]:
+            quantile -= frequency[symbol]
+            symbol += 1
+        state = frequency[symbol] * (state // TOTAL) + quantile
+        if state < 2**32 and words:
+            state = state << 32 | words.pop()
+        code = starts[symbol] + bits % 2 ** widths[symbol]
+        bits >>= widths[symbol]
+        codes.append((code + 2**63) % 2**64 - 2**63)
     assert state == bits == 0
     assert not words
     return codes
 
 
 @settings(max_examples=100)
-@given(CODES, st.integers(1, 3), st.randoms(use_true_random=False))
-def test_a_stream_can_be_read_by_hand(codes, n_contexts, random):
-    contexts = None if n_contexts == 1 else np.array([random.randrange(n_contexts) for _ in codes], np.int64)
-    table = fit_table(codes, contexts, n_contexts)
-    data = encode_codes(codes, contexts, table)
+@given(CODES)
+def test_a_stream_can_be_read_by_hand(codes):
+    table = fit_table(codes)
+    data = encode_codes(codes, table)
     if len(codes):
-        assert by_hand(data, table, contexts, len(codes)) == codes.tolist()
+        assert by_hand(data, table, len(codes)) == codes.tolist()
 
 
 @settings(max_examples=300)
-@given(CODES, CODES, st.integers(1, 4), st.data())
-def test_codes_come_back_under_any_table(fitted, codes, n_contexts, data):
+@given(CODES, CODES)
+def test_codes_come_back_under_any_table(fitted, codes):
     """The table need not be that of the codes."""
-
-    def drawn(n_rows):
-        element = st.integers(0, n_contexts - 1)
-        return data.draw(npst.arrays(np.int64, n_rows, elements=element)) if n_contexts > 1 else None
-
-    table = fit_table(fitted, drawn(len(fitted)), n_contexts)
-    contexts = drawn(len(codes))
-    stream = encode_codes(codes, contexts, table)
-    back = decode_codes(stream, contexts, table, len(codes))
+    table = fit_table(fitted)
+    stream = encode_codes(codes, table)
+    back = decode_codes(stream, table, len(codes))
     assert back.dtype == np.int64
     assert np.array_equal(back, codes)
-    assert 8 * len(stream) < table_bits(codes, contexts, table) + 8 * 14
+    assert 8 * len(stream) < table_bits(codes, table) + 8 * 14
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(CODES, st.integers(1, 3)), min_size=1, max_size=4))
-def test_tables_come_back(drawn):
-    tables = [fit_table(codes, np.arange(len(codes)) % n, n) for codes, n in drawn]
+@given(st.lists(CODES, max_size=4))
+def test_tables_and_alphabets_come_back(drawn):
+    tables = [fit_table(codes) for codes in drawn]
     back = decode_tables(encode_tables(tables))
-    for before, after in zip(tables, back, strict=True):
-        assert np.array_equal(before.alphabet.starts, after.alphabet.starts)
-        assert np.array_equal(before.alphabet.shifts, after.alphabet.shifts)
+    alphabets = decode_alphabets(encode_alphabets([table.alphabet for table in tables]))
+    for before, after, alphabet in zip(tables, back, alphabets, strict=True):
+        assert before.alphabet.same_as(after.alphabet)
+        assert before.alphabet.same_as(alphabet)
         assert np.array_equal(before.levels, after.levels)
+    assert table_bytes(tables) >= 0
 
 
 SOME = np.random.default_rng(3).geometric(0.05, 400).astype(np.int64)
@@ -148,34 +143,34 @@ SOME = np.random.default_rng(3).geometric(0.05, 400).astype(np.int64)
 @given(st.data())
 def test_changed_streams_are_refused_or_read(data):
     table = fit_table(SOME)
-    stream = bytearray(encode_codes(SOME, None, table))
+    stream = bytearray(encode_codes(SOME, table))
     place = data.draw(st.integers(0, len(stream) - 1))
     stream[place : place + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=5))
     try:
-        codes = decode_codes(bytes(stream), None, table, len(SOME))
+        codes = decode_codes(bytes(stream), table, len(SOME))
     except ValueError:
         return
-    assert encode_codes(codes, None, table) == bytes(stream)
+    assert encode_codes(codes, table) == bytes(stream)
 
 
 def test_a_stream_cut_or_continued_is_refused():
     table = fit_table(SOME)
-    stream = encode_codes(SOME, None, table)
+    stream = encode_codes(SOME, table)
     for length in range(len(stream)):
         with pytest.raises(ValueError, match=r"."):
-            decode_codes(stream[:length], None, table, len(SOME))
+            decode_codes(stream[:length], table, len(SOME))
     for more in (b"\0", b"\1", bytes(4)):
         with pytest.raises(ValueError, match=r"."):
-            decode_codes(stream + more, None, table, len(SOME))
+            decode_codes(stream + more, table, len(SOME))
     for n_rows in (0, 399, 401):
         with pytest.raises(ValueError, match=r"."):
-            decode_codes(stream, None, table, n_rows)
+            decode_codes(stream, table, n_rows)
 
 
 @settings(max_examples=300)
 @given(st.data())
 def test_changed_tables_are_refused_or_read(data):
-    parts = encode_tables([fit_table(SOME), fit_table(SOME[:50], SOME[:50] % 2, 2)])
+    parts = encode_tables([fit_table(SOME), fit_table(SOME[:50])])
     number = data.draw(st.integers(0, 3))
     part = bytearray(parts[number])
     place = data.draw(st.integers(0, len(part) - 1))
@@ -185,7 +180,7 @@ def test_changed_tables_are_refused_or_read(data):
         tables = decode_tables(parts)
     except ValueError:
         return
-    assert all(frequencies(table.levels).sum() == TOTAL * len(table.levels) for table in tables)
+    assert all(frequencies(table.levels).sum() == TOTAL for table in tables)
 
 
 NORMAL = np.rint(np.random.default_rng(0).normal(0, 300, 100_000)).astype(np.int64)
@@ -201,20 +196,14 @@ def test_bits_are_near_the_entropy(codes):
     table = fit_table(codes)
     _, counts = np.unique(codes, return_counts=True)
     entropy = -(counts * np.log2(counts / len(codes))).sum()
-    assert table_bits(codes, None, table) + 8 * sum(map(len, encode_tables([table]))) < 1.02 * entropy + 2_000
+    assert table_bits(codes, table) + 8 * sum(map(len, encode_tables([table]))) < 1.02 * entropy + 2_000
     few = fit_table(codes[:5_000])
-    assert table_bits(codes, None, few) < 1.04 * table_bits(codes, None, table)
-
-
-def test_contexts_pay():
-    context = (np.abs(NORMAL) > 200).astype(np.int64)
-    table = fit_table(NORMAL, context, 2)
-    assert table_bits(NORMAL, context, table) < 0.95 * table_bits(NORMAL, None, fit_table(NORMAL))
+    assert table_bits(codes, few) < 1.04 * table_bits(codes, table)
 
 
 def test_one_code_takes_no_room():
     codes = np.full(100_000, 7)
-    assert len(encode_codes(codes, None, fit_table(codes))) < 12
+    assert len(encode_codes(codes, fit_table(codes))) < 12
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -226,35 +215,56 @@ def test_columns_with_a_period_and_many_codes_are_covered(first):
     assert np.mean(alphabet.split(codes)[0] == alphabet.n_symbols - 1) < 0.001
 
 
-@pytest.mark.parametrize("contexts", [np.zeros(10, np.int64), np.full(400, 2), np.full(400, -1)])
-def test_contexts_that_do_not_fit_are_refused(contexts):
-    table = fit_table(SOME, SOME % 2, 2)
-    stream = encode_codes(SOME, SOME % 2, table)
-    with pytest.raises(ValueError, match="contexts that do not fit"):
-        encode_codes(SOME, contexts, table)
-    with pytest.raises(ValueError, match="contexts that do not fit"):
-        decode_codes(stream, contexts, table, len(SOME))
-
-
-def test_more_tables_than_any_ntuple_has_are_refused():
+@pytest.mark.parametrize("n_tables", [(1 << 16) + 1, 2**32 - 1])
+def test_more_tables_than_any_ntuple_has_are_refused(n_tables):
     """A hundred bytes can claim millions of tables."""
-    n_tables = (1 << 16) + 1
-    numbers = [np.ones(2 * n_tables, np.int64), np.zeros(n_tables, np.uint8), np.zeros(n_tables, np.int64)]
-    parts = [encode_numbers(values) for values in [*numbers, np.zeros(2 * n_tables, np.uint8)]]
+    n_arrays = (1 << 16) + 1
+    numbers = [np.ones(n_arrays, np.int64), np.zeros(n_arrays, np.uint8), np.zeros(n_arrays, np.int64)]
+    parts = [encode_numbers(values) for values in [*numbers, np.zeros(2 * n_arrays, np.uint8)]]
     parts[0] = n_tables.to_bytes(4, "little") + parts[0]
     assert sum(map(len, parts)) < 200
-    with pytest.raises(ValueError, match="65537 tables"):
+    with pytest.raises(ValueError, match=f"{n_tables} alphabets"):
         decode_tables(parts)
+    with pytest.raises(ValueError, match=f"{n_tables} alphabets"):
+        decode_alphabets(parts[:3])
+
+
+def alphabet_parts(sizes, shifts, gaps):
+    return [
+        len(sizes).to_bytes(4, "little") + encode_numbers(np.array(sizes, np.int64)),
+        encode_numbers(np.array(shifts, np.uint8)),
+        encode_numbers(np.array(gaps, np.int64)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [b"", b"", b""],
+        alphabet_parts([1], [0], [0])[:2],
+        [*alphabet_parts([1], [0], [0]), b""],
+        alphabet_parts([0], [], []),
+        alphabet_parts([-1], [], []),
+        alphabet_parts([256], [0] * 256, [1] * 256),
+        alphabet_parts([2**62], [0], [0]),
+        alphabet_parts([1], [64], [0]),
+        alphabet_parts([1], [255], [0]),
+        alphabet_parts([2], [0, 0], [0, -1]),
+        alphabet_parts([1], [1], [1]),
+        alphabet_parts([1, 1], [0], [0, 0]),
+    ],
+)
+def test_hostile_alphabets_are_refused(parts):
+    with pytest.raises(ValueError):  # noqa: PT011  the texts differ, the kind of error does not
+        decode_alphabets(parts)
 
 
 def test_what_is_no_table():
     alphabet = fit_alphabet(SOME, range_bits=10)
-    with pytest.raises(ValueError, match="levels of shape"):
-        ColumnTable(alphabet, np.zeros((1, 2), np.uint8))
-    with pytest.raises(ValueError, match="0 contexts"):
-        ColumnTable(alphabet, np.zeros((0, alphabet.n_symbols), np.uint8))
-    with pytest.raises(ValueError, match="no contexts"):
-        encode_codes(SOME, None, fit_table(SOME, SOME % 2, 2))
+    for shape in ((1, alphabet.n_symbols), (2,), (0,), (alphabet.n_symbols + 1,)):
+        with pytest.raises(ValueError, match="levels of shape"):
+            ColumnTable(alphabet, np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(

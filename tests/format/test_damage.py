@@ -12,7 +12,7 @@ import baler_vae
 from baler_vae.errors import ArchiveError
 from baler_vae.table.table import LARGEST_ROWS
 
-from .conftest import SMALL
+from .conftest import INPUTS, SMALL
 
 
 def decode(path):
@@ -23,12 +23,11 @@ def decode(path):
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_the_small_archives_are_small_and_whole(small_archives, kind):
-    assert small_archives[kind].stat().st_size < 4_096
-    assert baler_vae.verify(small_archives[kind], against=small_archives[kind].parent / "small.npz").broken == ()
+    assert small_archives[kind].stat().st_size < 6_000
+    assert baler_vae.verify(small_archives[kind], against=small_archives[kind].parent / INPUTS[kind]).broken == ()
     with baler_vae.open(small_archives[kind]) as archive:
         info = archive.info()
-    assert info["model_kind"] == kind
-    assert any(column["predicted"] for column in info["columns"]) == (kind == "vae")
+    assert any(column["coding"] == "network-1" for column in info["columns"]) == (kind != "independent")
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -132,9 +131,11 @@ def test_rows_that_are_not_there_take_little_memory(small_archives, jagged_archi
     before = peak()
     for n_rows in (501, {LARGEST_ROWS}, {LARGEST_ROWS + 1}, 2**31, 2**63):
         for path in {[str(small_archives[kind]) for kind in SMALL]!r}:
+            if "jagged" in path:
+                continue
             text = refused(lies(path, row_groups=[[n_rows]]))
             assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
-        for rows in ([300, n_rows], [n_rows, n_rows], [n_rows, 0]):
+        for rows in ([80, n_rows], [n_rows, n_rows], [n_rows, 0]):
             text = refused(lies({str(jagged_archive)!r}, row_groups=[rows]))
             assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
     assert peak() - before < 600, peak() - before

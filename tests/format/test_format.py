@@ -2,14 +2,10 @@
 
 import hashlib
 import json
-import struct
-import zlib
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pcodec import standalone
 
 import baler_vae
 from baler_vae.archive import container
@@ -17,48 +13,13 @@ from baler_vae.archive.document import DEEPEST, LARGEST_VALUES
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, LatentsEntry, Manifest
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
-from baler_vae.model import coders
+from baler_vae.model import coders, conditional, networks
 from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_ROWS
 
+from .by_hand import Group, parts_of, read_zip
+from .conftest import SMALL
+
 PAGE = Path(container.__file__).with_name("FORMAT.md").read_text("utf-8")
-
-
-def read_zip(data):
-    """The contents of all members, by name."""
-    signature, *zeros, count, twice, n_directory, start, comment = struct.unpack("<4s4H2IH", data[-22:])
-    assert (signature, zeros, comment) == (b"PK\5\6", [0, 0], 0)
-    assert count == twice
-    contents, place, expected = {}, start, 0
-    for _ in range(count):
-        fields = struct.unpack("<4s6H3I5H2I", data[place : place + 46])
-        assert fields[:4] == (b"PK\1\2", 768 + 20, 20, 0)
-        method, (crc, stored, size, n_name, n_extra) = fields[4], fields[7:12]
-        assert fields[5:7] == (0, 33)
-        assert fields[12:16] == (0, 0, 0, 0x81A40000)
-        assert fields[16] == expected
-        name = data[place + 46 : place + 46 + n_name]
-        assert n_extra == 0
-        place += 46 + n_name
-        header = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, method, 0, 33, crc, stored, size, n_name, 0) + name
-        assert data[expected : expected + len(header)] == header
-        first = expected + len(header)
-        content = data[first : first + stored]
-        expected = first + stored
-        if method == 8:
-            content = zlib.decompress(content, -15)
-        assert (zlib.crc32(content), len(content)) == (crc, size)
-        contents[name.decode()] = content
-    assert (expected, place + 22) == (start, len(data))
-    assert place - start == n_directory
-    return contents
-
-
-def parts_of(section):
-    (n_parts,) = struct.unpack_from("<I", section)
-    sizes = struct.unpack_from(f"<{n_parts}Q", section, 4)
-    ends = np.cumsum([4 + 8 * n_parts, *sizes]).tolist()
-    assert ends[-1] == len(section)
-    return [section[start:end] for start, end in pairwise(ends)]
 
 
 def test_the_container_is_what_the_page_says(small_archives):
@@ -69,76 +30,48 @@ def test_the_container_is_what_the_page_says(small_archives):
         assert {name: (len(c), hashlib.sha256(c).hexdigest()) for name, c in contents.items()} == {
             name: (entry["n_bytes"], entry["sha256"]) for name, entry in manifest["sections"].items()
         }
-        (group,) = manifest["groups"]
-        n_latents = len(group["latents"]["codings"]) if group["latents"] else 0
-        assert len(parts_of(contents["groups/0/0"])) == n_latents + len(group["columns"])
-        expected = ["model/0"] * bool(group["latents"]) + ["tables/0", "groups/0/0"]
-        assert list(contents) == expected
+        expected = []
+        for number, group in enumerate(manifest["groups"]):
+            latents = group["latents"]["codings"] if group["latents"] else []
+            codings = {*latents, *(column["coding"] for column in group["columns"])}
+            assert len(parts_of(contents[f"groups/{number}/0"])) == len(latents) + len(group["columns"])
+            expected += [f"tables/{number}"] * ("table-1" in codings)
+            expected += [f"networks/{number}"] * ("network-1" in codings)
+        assert list(contents) == [*expected, *(f"groups/{number}/0" for number in range(len(manifest["groups"])))]
 
 
-def numbers(data, dtype):
-    return standalone.simple_decompress(data).astype(dtype)
-
-
-def test_a_column_is_what_the_page_says(small_archives):
-    """A column on a grid of steps under a table, by whole numbers of Python."""
-    contents = read_zip(small_archives["independent"].read_bytes())
+@pytest.mark.parametrize("kind", SMALL)
+def test_columns_are_what_the_page_says(small_archives, kind):
+    """All columns of all groups, under tables and networks, by whole numbers of Python."""
+    contents = read_zip(small_archives[kind].read_bytes())
     manifest = json.loads(contents["manifest.json"])
-    columns = manifest["groups"][0]["columns"]
-    place = [column["name"] for column in columns].index("y")
-    assert columns[place]["coding"] == "table-1"
-    assert columns[place]["grid"]["kind"] == "step"
-    _, sizes, shifts, gaps, levels = parts_of(contents["tables/0"])
-    n_ranges, n_contexts = numbers(sizes[4:], np.int64).reshape(-1, 2).T
-    number = [column["coding"] for column in columns[:place]].count("table-1")
-    assert set(n_contexts) == {1}
-    first, last = sum(n_ranges[:number]), sum(n_ranges[: number + 1])
-    shifts = numbers(shifts, np.uint8)[first:last].tolist()
-    levels = numbers(levels, np.uint8)[first + number : last + number + 1].tolist()
-    starts, end = [], 0
-    for gap, shift in zip(numbers(gaps, np.int64)[first:last].tolist(), shifts, strict=True):
-        starts.append(end + gap)
-        end = starts[-1] + 2**shift
-    weights = [root_of_two(16 * 30 - level % -16) >> -(level // -16) for level in levels]
-    frequencies = [1 + weight * (2**24 - len(weights)) // sum(weights) for weight in weights]
-    frequencies[levels.index(min(levels))] += 2**24 - sum(frequencies)
-
-    part = parts_of(contents["groups/0/0"])[place]
-    (n_verbatim,) = struct.unpack_from("<I", part)
-    stream = part[4 + n_verbatim :]
-    assert stream[0] < 128
-    words = list(struct.unpack_from(f"<{stream[0]}I", stream, 1))
-    bits = int.from_bytes(stream[1 + 4 * stream[0] :], "little")
-    state, codes = 0, []
-    while words and state < 2**32:
-        state = state * 2**32 + words.pop()
-    for _ in range(500):
-        quantile, symbol = state % 2**24, 0
-        while quantile >= frequencies[symbol]:
-            quantile -= frequencies[symbol]
-            symbol += 1
-        state = frequencies[symbol] * (state // 2**24) + quantile
-        if state < 2**32 and words:
-            state = state * 2**32 + words.pop()
-        width = shifts[symbol] if symbol < len(shifts) else 64
-        start = starts[symbol] if symbol < len(starts) else 0
-        codes.append(start + bits % 2**width)
-        bits >>= width
-    assert (state, bits, words) == (0, 0, [])
-    step = columns[place]["grid"]["parameters"]["step"]
-    values = [np.float32(code * step) for code in codes if code < 2**63]
-    with baler_vae.open(small_archives["independent"]) as archive:
-        back = archive.arrays("y", library="np")["y"]
-    assert np.array_equal(values, back[np.isfinite(back)][: len(values)])
+    with baler_vae.open(small_archives[kind]) as archive:
+        back = archive.arrays(library="np")
+    seen, counts = None, None
+    for number, group in enumerate(manifest["groups"]):
+        read = Group(contents, number, seen, counts)
+        for place, column in enumerate(group["columns"]):
+            values = back[column["name"]]
+            expected = np.concatenate(values) if group["counter"] else values
+            assert read.values(place).tobytes() == expected.tobytes(), column["name"]
+        if len(manifest["groups"]) > 1 and not number:
+            counts = back[manifest["groups"][1]["counter"]].tolist()
+            seen = [seen_of_events(column, back[column["name"]]) for column in group["columns"]]
+    codings = {column["coding"] for group in manifest["groups"] for column in group["columns"]}
+    assert ("network-1" in codings) == (kind != "independent")
+    if kind == "jagged":
+        assert list(read.order) != sorted(read.order)
+        assert any(source >= len(read.columns) for source in read.views)
 
 
-def root_of_two(sixteenths):
-    """floor(2^(sixteenths / 16)), by bisection."""
-    low, high = 0, 1 << sixteenths // 16 + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle**16 <= 1 << sixteenths else (low, middle)
-    return low
+def seen_of_events(column, values):
+    """The codes of a column of the events that networks of objects see."""
+    if column["grid"]["kind"] == "integers":
+        return values.astype(np.int64).tolist()
+    if column["grid"]["kind"] != "step":
+        return None
+    step = column["grid"]["parameters"]["step"]
+    return [int(np.rint(float(value) / step)) if np.isfinite(value) else 0 for value in values]
 
 
 @pytest.mark.parametrize("model", [Manifest, GroupEntry, ColumnEntry, LatentsEntry])
@@ -147,7 +80,7 @@ def test_the_page_names_every_key(model):
 
 
 def test_the_page_names_every_coding_and_grid():
-    codings = {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES}
+    codings = {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES, coders.NETWORK}
     assert {name for name in (*codings, *GRID_KINDS) if f"`{name}`" not in PAGE} == set()
 
 
@@ -157,3 +90,16 @@ def test_the_page_names_the_limits():
     assert f"at most 2^{LARGEST_VALUES.bit_length() - 1} commas and opening brackets" in PAGE
     assert LARGEST_ROWS.bit_count() == LARGEST_VALUES.bit_count() == 1
     assert f"no more than {DEEPEST} brackets" in PAGE
+
+
+def test_the_page_names_the_limits_of_networks():
+    assert f"at most {conditional.LARGEST_RANGES} ranges" in PAGE
+    assert f"its inputs (1 to {conditional.LARGEST_INPUTS}) and of its layers (1 to {networks._MOST_LAYERS})" in PAGE
+    assert f"(1 to {conditional.LARGEST_WIDTH:,}) and the shift" in PAGE
+    assert f"a shift s (0 to {conditional.LARGEST_SHIFT})" in PAGE
+    assert f"(uint32, at most 2^{networks._MOST_DESCRIBED.bit_length() - 1})" in PAGE
+    assert f"(2^{networks._MOST_NUMBERS.bit_length() - 1} at most)" in PAGE
+    assert f"reaches 2^{conditional._EXACT.bit_length() - 1}" in PAGE
+    assert f"[-{conditional._LIMIT}, {conditional._LIMIT - 1}]" in PAGE
+    assert networks._N_PARTS == 14
+    assert PAGE.count("fourteen parts") == 2

@@ -15,6 +15,7 @@ from baler_vae.archive.container import ArchiveFile
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders
+from baler_vae.pipeline.models import read_model
 
 from .digest import digests
 
@@ -35,7 +36,7 @@ def test_every_archive_here_is_read():
 
 
 def test_every_coding_and_grid_is_among_them():
-    codings, grids, dtypes, predicted = set(), set(), set(), set()
+    codings, grids, dtypes, predicted, under_networks = set(), set(), set(), set(), set()
     for name in GOLDEN:
         with ArchiveFile(FOLDER / f"{name}.bvae") as archive:
             for group in archive.manifest.groups:
@@ -43,11 +44,43 @@ def test_every_coding_and_grid_is_among_them():
                 codings |= {column.coding for column in group.columns}
                 grids |= {column.grid.kind for column in group.columns if column.grid}
                 dtypes |= {column.dtype for column in group.columns}
-                predicted |= {column.grid.kind for column in group.columns if column.predicted}
-    assert codings == {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES, None}
+                predicted |= {(column.grid.kind, column.coding) for column in group.columns if column.predicted}
+                under_networks |= {column.grid.kind for column in group.columns if column.coding == coders.NETWORK}
+    assert codings == {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES, coders.NETWORK, None}
     assert grids == set(GRID_KINDS)
     assert dtypes >= {"bool", "uint16", "int32", "int64", "float16", "float32", "float64", "text"}
-    assert len(predicted) >= 3
+    assert {kind for kind, _ in predicted} >= {"integers", "pattern", "step", "logarithmic"}
+    assert {coding for _, coding in predicted} >= {coders.TABLE, coders.NETWORK}
+    assert under_networks >= {"integers", "pattern", "decimal", "step", "logarithmic"}
+
+
+def test_networks_see_all_that_there_is_to_see():
+    """In some group: codes of the row, ranges of them, objects before, places, latents, events and formulas."""
+    seen, flat = set(), set()
+    for name in GOLDEN:
+        with ArchiveFile(FOLDER / f"{name}.bvae") as archive:
+            for number, group in enumerate(archive.manifest.groups):
+                model = read_model(archive, number)
+                for column in model.columns.values():
+                    for entry in column.conditional.inputs if column.conditional else ():
+                        first_latent = len(model.columns)
+                        kind = {-1: "place", -2: "formula"}.get(entry.source) or (
+                            "event"
+                            if entry.source >= model.first_event_source
+                            else "latent"
+                            if entry.source >= first_latent
+                            else "column"
+                        )
+                        own = "" if entry.source < 0 else "own" if entry.source not in model.views else "view"
+                        (seen if group.counter else flat).add((kind, entry.lag, entry.symbol >= 0, own))
+    assert {(kind, lag) for kind, lag, _, _ in seen} >= {
+        *((kind, lag) for kind in ("column", "latent", "event") for lag in range(3)),
+        ("place", 0),
+        ("formula", 0),
+    }
+    assert {kind for kind, _, is_range, _ in seen if is_range} >= {"latent", "place"}
+    assert {kind for kind, *_ in flat} == {"column", "latent"}
+    assert {own for *_, own in seen} == {"", "own", "view"}
 
 
 def test_what_they_hold_is_what_was_put_in():

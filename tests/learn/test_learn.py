@@ -34,6 +34,11 @@ def scores(n_rows=600, n_columns=3, seed=0):
     return torch.randn(n_rows, n_columns, generator=generator)
 
 
+def encoder_of(n_latents, layers):
+    """An encoder of scores, whatever columns they are of."""
+    return Encoder((), (), n_latents, layers)
+
+
 def test_kl_divergence_is_that_of_the_normal_distribution():
     mean, log_variance = scores(50, 3), scores(50, 3, seed=1)
     expected = torch_kl(Normal(mean, torch.exp(0.5 * log_variance)), Normal(0.0, 1.0)).sum(dim=1).mean()
@@ -84,7 +89,7 @@ def test_numpy_computes_what_torch_computes():
     with torch.no_grad():
         posterior = network.encode(batch)
         decoded = network.decode(posterior.mean)
-    encoder = Encoder(3, export_network(network.encoder))
+    encoder = encoder_of(3, export_network(network.encoder))
     mean, log_variance = encoder.encode(batch.numpy())
     np.testing.assert_allclose(mean, posterior.mean, atol=1e-3)
     np.testing.assert_allclose(log_variance, posterior.log_variance, atol=1e-3)
@@ -152,7 +157,7 @@ def test_shuffled_rows_are_in_disorder():
 def test_training_learns_the_surface():
     model, history = fit_group(columns(), ModelSettings(kind="ae", latent=2, hidden=(32, 16), epochs=40), silent)
     assert history[-1].validation_error < 0.1 * history[0].validation_error
-    latents = model.encoder.encode(model.decoder.scores(columns()))[0]
+    latents = model.encoder.encode(model.encoder.scores(columns()))[0]
     restored = model.decoder.decode(latents)
     for name, values in columns().items():
         assert np.std(restored[name] - values) < 0.3 * np.std(values), name
@@ -178,7 +183,7 @@ def test_weights_make_a_column_better():
     def error(weights):
         settings = ModelSettings(kind="ae", latent=1, hidden=(16, 8), epochs=15, transform="standard", weights=weights)
         model, _ = fit_group(columns(), settings, silent)
-        restored = model.decoder.decode(model.encoder.encode(model.decoder.scores(columns()))[0])
+        restored = model.decoder.decode(model.encoder.encode(model.encoder.scores(columns()))[0])
         return np.std(restored["product"] - columns()["product"])
 
     assert error({"prod*": 50.0}) < 0.7 * error({})
@@ -202,7 +207,7 @@ def test_rounding_costs_what_is_promised(kind):
     torch.manual_seed(0)
     network = Autoencoder(kind, 3, 2, (16, 8))
     train(network, scores(), scores(200, seed=9), torch.ones(3), settings=settings, progress=silent)
-    encoder, decoder = Encoder(2, export_network(network.encoder)), export_network(network.decoder)
+    encoder, decoder = encoder_of(2, export_network(network.encoder)), export_network(network.decoder)
     batch = scores(500, seed=4).numpy()
     error = reconstruction_error(batch, np.ones(3, np.float32))
     latents = encoder.encode(batch)[0]
@@ -218,7 +223,7 @@ def test_rounding_costs_what_is_promised(kind):
 def test_steps_are_found_from_an_absurd_posterior():
     """An encoder whose posterior is as wide as float32 allows, over latents of about 1."""
     rng = np.random.default_rng(6)
-    encoder = Encoder(
+    encoder = encoder_of(
         2, (Dense(np.vstack([np.eye(2), np.zeros((2, 2))]).astype(np.float32), np.float32([0, 0, 700, 88])),)
     )
     decoder = (Dense(rng.normal(size=(3, 2)).astype(np.float32), np.zeros(3, np.float32)),)
@@ -236,7 +241,7 @@ def test_a_latent_that_never_moves_has_a_step(kind):
     columns = {"a": np.full(50, 2.0), "b": np.full(50, -1.0)}
     model, _ = fit_group(columns, ModelSettings(**QUICK, kind=kind), silent)
     assert all(math.isfinite(step) and step > 0 for step in model.steps)
-    restored = model.decoder.decode(model.encoder.encode(model.decoder.scores(columns))[0])
+    restored = model.decoder.decode(model.encoder.encode(model.encoder.scores(columns))[0])
     assert all(np.array_equal(restored[name], columns[name]) for name in columns)
 
 

@@ -79,8 +79,8 @@ def decoder(network):
 
 
 @pytest.fixture
-def encoder(network):
-    return Encoder(2, round_weights(network(2, 3, 4), 10))
+def encoder(network, decoder):
+    return Encoder(("x", "é\ud800"), decoder.transforms, 2, round_weights(network(2, 3, 4), 10))
 
 
 def test_decoders_come_back(decoder):
@@ -96,7 +96,10 @@ def test_decoders_come_back(decoder):
 
 def test_encoders_come_back(encoder):
     back = decode_encoder(encode_encoder(encoder))
+    assert back.columns == encoder.columns
     assert back.n_latents == encoder.n_latents
+    for a, b in zip(back.transforms, encoder.transforms, strict=True):
+        assert (a.kind, a.values.tobytes(), a.scores.tobytes()) == (b.kind, b.values.tobytes(), b.scores.tobytes())
     assert same_network(back.network, encoder.network)
 
 
@@ -208,8 +211,11 @@ def test_parts_that_do_not_fit_together_are_refused(decoder, network):
     wide = encode_network(round_weights(network(3, 8, 5), 8))
     with pytest.raises(ValueError, match="5 outputs for 2 columns"):
         decode_decoder([*encode_decoder(decoder)[:3], *wide])
+    serving = encode_decoder(decoder)[:3]
     for n_latents in (0, 1, 3, 2**32 - 1):
         with pytest.raises(ValueError, match=f"5 outputs for {n_latents} latents"):
-            decode_encoder([struct.pack("<I", n_latents), *wide])
+            decode_encoder([struct.pack("<I", n_latents), *serving, *wide])
+    with pytest.raises(ValueError, match="4 outputs for 2 latents"):
+        decode_encoder([struct.pack("<I", 2), *serving, *encode_network(round_weights(network(3, 8, 4), 8))])
     with pytest.raises(ValueError, match="number of latents"):
         decode_encoder([])

@@ -1,0 +1,99 @@
+"""Networks of codes, and latents trained on bits."""
+
+import numpy as np
+import pytest
+import torch
+
+from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.learn.conditional import Training, fit_conditional, training_for
+from baler_vae.learn.fit import fit_encoder
+from baler_vae.model.conditional import Conditional, Input
+from baler_vae.progress import silent
+from baler_vae.project import ModelSettings
+
+TINY = ModelSettings(kind="vae", latent=1, hidden=(8, 4), epochs=3, transform="standard")
+
+
+def problem(n_rows=3_000, seed=0):
+    """Two inputs, and symbols that the first of them tells."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.integers(-512, 512, (n_rows, 2)).astype(np.int16)
+    symbols = np.clip((inputs[:, 0] + 512) // 128 + rng.integers(-1, 2, n_rows), 0, 7).astype(np.int32)
+    return inputs, symbols, Alphabet(np.arange(8), np.zeros(8, np.uint8))
+
+
+def fitted(steps=150, **changes) -> Conditional:
+    inputs, symbols, alphabet = problem()
+    training = Training(width=8, steps=steps, batch_rows=512, **changes)
+    return fit_conditional(inputs, (Input(0), Input(1)), symbols, alphabet, training)
+
+
+def bits_of(network):
+    inputs, symbols, _ = problem(seed=1)
+    tables = network.tables(inputs.astype(np.float32))
+    return -np.log2(tables[np.arange(len(symbols)), symbols] / tables.sum(axis=1)).mean()
+
+
+def numbers_of(network):
+    return [(layer.weights.tobytes(), layer.bias.tobytes(), layer.shift) for layer in network.layers]
+
+
+def test_networks_learn_what_tells_and_drop_what_does_not():
+    network = fitted()
+    assert bits_of(network) < 2.1
+    assert all(abs(int(weight)) <= 127 for layer in network.layers for weight in layer.weights.ravel())
+    used = np.abs(network.layers[0].weights.astype(int)).sum(axis=0)
+    assert used[0] > 1.5 * used[1]
+
+
+def test_same_seed_same_network():
+    assert numbers_of(fitted(20)) == numbers_of(fitted(20)) != numbers_of(fitted(20, seed=1))
+
+
+def test_the_random_state_and_the_threads_are_left_alone():
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    fitted(3)
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_shortest_training_gives_a_network(steps):
+    assert bits_of(fitted(steps)) < 8
+
+
+def test_training_grows_with_the_rows():
+    sizes = [training_for(n_rows) for n_rows in (0, 1, 1_000, 100_000, 10**7)]
+    assert [size.width for size in sizes] == sorted(size.width for size in sizes)
+    assert [size.steps for size in sizes] == sorted(size.steps for size in sizes)
+    assert training_for(1_000, epochs=1).steps == 1
+    assert training_for(5_000, epochs=3).steps == 15
+    assert training_for(1_000, part=0.25).steps == training_for(1_000).steps // 4
+
+
+def columns(n_rows=2_000):
+    u = np.random.default_rng(0).normal(size=n_rows)
+    return {"u": u, "v": 3 + 2 * u, "w": -u}
+
+
+@pytest.mark.parametrize("kind", ["ae", "vae"])
+def test_encoders_for_a_bound_have_steps_and_a_history(kind):
+    settings = TINY.model_copy(update={"kind": kind})
+    encoder, steps, history = fit_encoder(columns(), settings, silent)
+    assert encoder.columns == ("u", "v", "w")
+    assert encoder.n_latents == len(steps) == 1
+    assert all(step > 0 for step in steps)
+    assert [epoch.number for epoch in history] == [1, 2, 3]
+    again = fit_encoder(columns(), settings, silent)[0]
+    assert [a.weights.tobytes() for a in encoder.network] == [b.weights.tobytes() for b in again.network]
+    if kind == "vae":
+        assert steps == (1.0,)
+
+
+def test_a_latent_trained_on_bits_tells_the_columns():
+    settings = TINY.model_copy(update={"epochs": 15, "batch_rows": 64, "hidden": (32, 16)})
+    encoder, _, history = fit_encoder(columns(), settings, silent)
+    latents = np.rint(encoder.encode(encoder.scores(columns()))[0][:, 0])
+    within = sum(columns()["u"][latents == code].var() * np.mean(latents == code) for code in np.unique(latents))
+    assert within < 0.1
+    assert history[-1].validation_error < history[0].validation_error
