@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from baler_vae.learn.bounded import Judge, choose_steps, choose_weights, rounding_cost
 
 from baler_vae.learn import fit as fit_module
-from baler_vae.learn.bounded import Judge, choose_steps, choose_weights, rounding_cost
 from baler_vae.learn.fit import fit_group
 from baler_vae.model.group import Encoder
 from baler_vae.model.network import Dense
