@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.io.files import open_source
-from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
 from baler_vae.model.coders import differences
+from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, fit
-from baler_vae.pipeline.groups import known_rows, from baler_vae.table.table import Batch, concatenate, _LIMIT = 2.0**ACTIVATION_BITS, _CHUNK_ROWS = 65_536
+from baler_vae.pipeline.groups import known_rows
 from baler_vae.pipeline.rows import Rows, events_of
+from baler_vae.table.table import Batch, concatenate
+
+_LIMIT = 2.0**ACTIVATION_BITS
+_CHUNK_ROWS = 65_536
+
+
 def real_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
     """The bits of symbols (rows,) under a network in real numbers, for inputs (rows, inputs)."""
     x = inputs.astype(np.float64)

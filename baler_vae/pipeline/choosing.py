@@ -19,8 +19,23 @@ from baler_vae.pipeline.fitting import (
     rows_of_group,
     sample_of,
 )
-from baler_vae.pipeline.groups import latents_of, quantise_latents, from baler_vae.progress import Progress, from baler_vae.project import ModelSettings, from baler_vae.table.bounds import Bound, from baler_vae.table.table import Table, LearnedKind = Literal["autoregressive", "vae", "ae"], _SAMPLE_ROWS = 16_384, _TRIAL_PART = 0.25, _TRIAL_EPOCHS = 6, _LEAST_ROWS = 256, """Rows below which `auto` tries no network: it could never pay for its weights.""", @dataclass(frozen=True
+from baler_vae.pipeline.groups import latents_of, quantise_latents
 from baler_vae.pipeline.rows import Events
+from baler_vae.progress import Progress
+from baler_vae.project import ModelSettings
+from baler_vae.table.bounds import Bound
+from baler_vae.table.table import Table
+
+LearnedKind = Literal["autoregressive", "vae", "ae"]
+
+_SAMPLE_ROWS = 16_384
+_TRIAL_PART = 0.25
+_TRIAL_EPOCHS = 6
+_LEAST_ROWS = 256
+"""Rows below which `auto` tries no network: it could never pay for its weights."""
+
+
+@dataclass(frozen=True)
 class ChosenFit:
     """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind would have taken, by
     name.

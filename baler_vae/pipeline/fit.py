@@ -14,8 +14,20 @@ from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fitting import LARGEST
-from baler_vae.pipeline.groups import from baler_vae.progress import Progress, silent, from baler_vae.project import ModelSettings, check_settings, from baler_vae.table.bounds import Bound, ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound, from baler_vae.table.schema import Column, match_columns, several, from baler_vae.table.table import Batch, Table, concatenate, STEP_EVENTS = 65_536, """Events that are read at once.""", def fit(, source: str | Path | Source, *
 from baler_vae.pipeline.rows import events_of
+from baler_vae.progress import Progress, silent
+from baler_vae.project import ModelSettings, check_settings
+from baler_vae.table.bounds import Bound, ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound
+from baler_vae.table.schema import Column, match_columns, several
+from baler_vae.table.table import Batch, Table, concatenate
+
+STEP_EVENTS = 65_536
+"""Events that are read at once."""
+
+
+def fit(
+    source: str | Path | Source,
+    *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     settings: ModelSettings | None = None,

@@ -18,8 +18,29 @@ from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.pipeline.conditionals import Served, Shown, Target, fit_conditionals, view_of
-from baler_vae.pipeline.groups import from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of, from baler_vae.progress import Progress, from baler_vae.project import ModelSettings, from baler_vae.table.bounds import Bound, from baler_vae.table.schema import Column, from baler_vae.table.table import Table, if TYPE_CHECKING:, from baler_vae.learn.training import Epoch, LARGEST = 1e150, """The largest absolute value that a network is shown: the square of its multiples has a place in float64.""", _LEAST_ROWS = 64, """Rows below which a network is not tried where values keep a bound: it could never pay for its weights.""", _LEAST_SAVING = 0.1, """The part of its bits that a formula must save for differences to be coded: else its network sees what it says.""", _LEAST_BITS = 2_000, """Bits of a column below which no network is tried.""", @dataclass(frozen=True
+from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
 from baler_vae.pipeline.rows import Events
+from baler_vae.progress import Progress
+from baler_vae.project import ModelSettings
+from baler_vae.table.bounds import Bound
+from baler_vae.table.schema import Column
+from baler_vae.table.table import Table
+
+if TYPE_CHECKING:
+    from baler_vae.learn.training import Epoch
+
+LARGEST = 1e150
+"""The largest absolute value that a network is shown: the square of its multiples has a place in float64."""
+
+_LEAST_ROWS = 64
+"""Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
+_LEAST_SAVING = 0.1
+"""The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
+_LEAST_BITS = 2_000
+"""Bits of a column below which no network is tried."""
+
+
+@dataclass(frozen=True)
 class GroupFit:
     """The model of a group, about how many bits its rows take together with the model, the networks' share of that, by
     how many bits formulas alone made columns smaller, by name, and the history of a training.
