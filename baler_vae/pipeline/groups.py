@@ -142,7 +142,7 @@ def encode_group(
     rows.show_events(model.event_columns(model.names, () if events is None else events.names))
     parts: list[bytes] = []
     if model.encoder is not None and model.n_latents:
-        latents = latents_of(rows.values, model, path, bounded=model.decoder is None)
+        latents = latents_of(rows.values, model, path, bounded=model.decoder is None, group=table.group.name)
         parts += encode_latents(latents, model)
         for number, latent in enumerate(quantise_latents(latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
@@ -312,7 +312,12 @@ Latents = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def latents_of(
-    columns: Mapping[str, NDArray[np.generic]], model: GroupModel, path: str, *, bounded: bool = False
+    columns: Mapping[str, NDArray[np.generic]],
+    model: GroupModel,
+    path: str,
+    *,
+    bounded: bool = False,
+    group: str = "a group",
 ) -> Latents:
     """The latents of the columns (rows,) that the encoder of a model sees. Where all columns keep a bound, latents only
     help: values that are too far away are then seen as the farthest.
@@ -330,7 +335,7 @@ def latents_of(
         raise UsageError(
             "values are too far from those that the codec was fitted on",
             path=path,
-            rows=f"{far.sum():,} of {len(far):,} rows",
+            rows=f"{far.sum():,} of {len(far):,} rows of {group}",
             way_out="Fit a codec on this file",
         )
     return model.encoder.encode(scores)
