@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from baler_vae.learn.networks import Autoencoder, export_network
 from baler_vae.learn.training import Epoch, train
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder, scores_of
+from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.transform import Transform, TransformKind
 from baler_vae.model.weights import round_weights
 from baler_vae.progress import Progress, silent
@@ -83,7 +84,8 @@ def fit_encoder(
     Raises:
         UsageError: the device is not there, or the training diverged.
     """
-    scored = score(columns, settings, progress)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scored = _within_limits(score(columns, settings, progress))
     if settings.kind == "ae":
         network, history = train_network(scored, settings, progress)
         encoder = _export_encoder(network, scored.names, scored.transforms)
@@ -111,6 +113,15 @@ def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scor
         return scores_of(names, transforms, _take(columns, rows))
 
     return Scored(names, transforms, scores(training_rows), scores(validation_rows), weights)
+
+
+def _within_limits(scored: Scored) -> Scored:
+    """The same with scores that are too far away as the farthest: as the stored encoder will see them."""
+    training, validation = (
+        np.clip(np.nan_to_num(scores, nan=0.0), -LARGEST_ACTIVATION, LARGEST_ACTIVATION)
+        for scores in (scored.training, scored.validation)
+    )
+    return replace(scored, training=training, validation=validation)
 
 
 def train_network(scored: Scored, settings: ModelSettings, progress: Progress) -> tuple[Autoencoder, tuple[Epoch, ...]]:

@@ -59,7 +59,7 @@ def known_rows(
     rows.values = restored_columns(table, codes, grids)
     rows.show_events(model.event_columns(model.names, () if events is None else events.names))
     if model.encoder is not None and model.n_latents:
-        rows.latents = latents_of(rows.values, model, path, bounded=model.decoder is None)
+        rows.latents = latents_of(rows.values, model, path, bounded=model.decoder is None, group=table.group.name)
         for number, latent in enumerate(quantise_latents(rows.latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
     for name, coded in codes.items():
@@ -219,7 +219,12 @@ def restored_columns(table: Table, codes: Mapping[str, Codes], grids: Mapping[st
 
 
 def latents_of(
-    columns: Mapping[str, NDArray[np.generic]], model: GroupModel, path: str, *, bounded: bool = False
+    columns: Mapping[str, NDArray[np.generic]],
+    model: GroupModel,
+    path: str,
+    *,
+    bounded: bool = False,
+    group: str = "a group",
 ) -> Latents:
     """The latents of the columns (rows,) that the encoder of a model sees. Where all columns keep a bound, latents only
     help: values that are too far away are then seen as the farthest.
@@ -237,7 +242,7 @@ def latents_of(
         raise UsageError(
             "values are too far from those that the codec was fitted on",
             path=path,
-            rows=f"{far.sum():,} of {len(far):,} rows",
+            rows=f"{far.sum():,} of {len(far):,} rows of {group}",
             way_out="Fit a codec on this file",
         )
     return model.encoder.encode(scores)

@@ -16,7 +16,7 @@ import numpy as np
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile, writing_archive
-from baler_vae.archive.manifest import Manifest
+from baler_vae.archive.manifest import ColumnEntry, Manifest
 from baler_vae.errors import ArchiveError, UsageError
 from baler_vae.io.files import write_file
 from baler_vae.pipeline.codec import Codec
@@ -25,19 +25,22 @@ from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table
 
 MEMORY = 3 << 30
+N_EVENTS = 80
 
 
 def originals(folder: Path) -> list[Path]:
     """A few small archives and a codec that together have every coding."""
     rng = np.random.default_rng(0)
-    counts = rng.integers(0, 4, 60).astype(np.int32)
+    counts = rng.integers(0, 4, N_EVENTS).astype(np.int32)
     events = {
         "n": counts,
-        "id": np.arange(60, dtype=np.int64) * 10**12,
-        "met": np.where(rng.random(60) < 0.1, np.nan, rng.exponential(30, 60)).astype(np.float32),
-        "name": np.array([None if i % 7 == 0 else "é" * (i % 5) for i in range(60)], object),
+        "id": np.arange(N_EVENTS, dtype=np.int64) * 10**12,
+        "met": np.where(rng.random(N_EVENTS) < 0.1, np.nan, rng.exponential(30, N_EVENTS)).astype(np.float32),
+        "name": np.array([None if i % 7 == 0 else "é" * (i % 5) for i in range(N_EVENTS)], object),
     }
     jets = {"pt": rng.exponential(40, counts.sum()), "eta": np.round(rng.normal(0, 2, counts.sum()), 3)}
+    jets["pz"] = jets["pt"] * np.sinh(jets["eta"])
+    jets["energy"] = np.hypot(jets["pt"] * 1.01, jets["pz"])
     groups = (
         Group("events", tuple(Column(n, TEXT if a.dtype == object else a.dtype) for n, a in events.items())),
         Group("jet", tuple(Column(n, a.dtype) for n, a in jets.items()), "n"),
@@ -48,6 +51,7 @@ def originals(folder: Path) -> list[Path]:
     small = {"hidden": (8, 4), "epochs": 2, "latent": 2}
     runs = {
         "independent": {"kind": "independent", "bound": "abs:0.01"},
+        "autoregressive": {"kind": "autoregressive", "bound": "abs:0.01", "keep_network": True, **small},
         "vae": {"kind": "vae", "bound": "bits:8", "keep_network": True, **small},
         "exact": {"kind": "ae", "bound": "exact", "keep_network": True, **small},
         "free": {"kind": "vae", "bound": ["free", "met=exact"], **small},
@@ -55,7 +59,19 @@ def originals(folder: Path) -> list[Path]:
     for name, options in runs.items():
         baler_vae.compress(source, folder / f"{name}.bvae", **options)
     baler_vae.fit(source, **runs["vae"]).save(folder / "codec.bvmodel")
-    return sorted(folder.glob("*.bv*"))
+    paths = sorted(folder.glob("*.bv*"))
+    found = {column.coding for path in paths for column in columns_of(path)}
+    if found != {None, "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1"}:
+        raise SystemExit(f"codings are missing: {sorted(map(str, found))}")
+    if not any(column.formula and column.coding == "network-1" for path in paths for column in columns_of(path)):
+        raise SystemExit("no network serves differences from a formula")
+    return paths
+
+
+def columns_of(path: Path) -> list[ColumnEntry]:
+    """All columns of a manifest."""
+    with ArchiveFile(path) as archive:
+        return [column for group in archive.manifest.groups for column in group.columns]
 
 
 def changed_bytes(data: bytes, rng: random.Random) -> bytes:
@@ -105,7 +121,11 @@ def changed_value(content: object, rng: random.Random) -> object:
         1e300,
         5e-324,
         "",
+        10**400,
         "table-1",
+        "network-1",
+        "pt * pz",
+        "met + pt",
         "pcodec-codes-1",
         "pcodec-1",
     )

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 import pytest
 
 import baler_vae
+from baler_vae.archive.container import ArchiveFile
 from baler_vae.errors import ArchiveError
 from baler_vae.table.table import LARGEST_ROWS
 
@@ -44,16 +46,32 @@ def test_an_archive_cut_anywhere_is_refused(small_archives, tmp_path, kind):
 @pytest.mark.parametrize("mask", [0x01, 0xFF])
 @pytest.mark.parametrize("kind", SMALL)
 def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, kind, mask):
+    """All but changes of the deflated manifest that inflate to the same text, of which there may be a few."""
     data = bytearray(small_archives[kind].read_bytes())
     changed = tmp_path / "changed.bvae"
+    with ArchiveFile(small_archives[kind]) as archive:
+        manifest, content = archive._members["manifest.json"], archive._inflate(archive._members["manifest.json"])
+    same_text = 0
     for place in range(len(data)):
         data[place] ^= mask
         changed.write_bytes(data)
-        with pytest.raises(ArchiveError) as caught:
-            decode(changed)
-        assert str(changed) in str(caught.value)
-        assert "\n" not in str(caught.value)
+        if manifest.data_offset <= place < manifest.end and inflates_to(content, data[manifest.data_offset :]):
+            same_text += 1
+        else:
+            with pytest.raises(ArchiveError) as caught:
+                decode(changed)
+            assert str(changed) in str(caught.value)
+            assert "\n" not in str(caught.value)
         data[place] ^= mask
+    assert same_text < 3
+
+
+def inflates_to(content, data):
+    """Whether bytes begin with a deflate stream of some content."""
+    try:
+        return zlib.decompressobj(-15).decompress(bytes(data)) == content
+    except zlib.error:
+        return False
 
 
 def in_a_fresh_process(folder, script):

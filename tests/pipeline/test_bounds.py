@@ -185,19 +185,30 @@ def test_predicted_values_keep_their_bound(trained, tmp_path, bound):
         assert archive.info()["bytes"]["latents"] > 0
 
 
-@pytest.mark.parametrize("kind", ["ae", "vae"])
+@pytest.mark.parametrize("kind", ["autoregressive", "ae", "vae"])
 def test_networks_are_used_where_they_help(tmp_path, kind):
-    """Five columns that follow from one: the network pays, nobody has to insist."""
+    """Five columns that follow from one, but from none by a formula: the network pays, nobody has to insist."""
     x, *noise = np.random.default_rng(0).normal(size=(6, 4_000))
-    np.savez(tmp_path / "x.npz", **{f"c{i}": (i + 1) * x + n / 100 for i, n in enumerate(noise)})
-    model = {"hidden": (8, 4), "latent": 1, "epochs": 30, "transform": "standard"}
+    np.savez(tmp_path / "x.npz", **{f"c{i}": np.sin((i + 1) * x / 2) + n / 50 for i, n in enumerate(noise)})
+    model = {"hidden": (8, 4), "latent": 1, "epochs": 30, "transform": "standard", "bound": "abs:0.01"}
     sizes = {}
     for name in ("independent", kind):
-        info = baler_vae.compress(tmp_path / "x.npz", tmp_path / f"{name}.bvae", bound="abs:0.01", kind=name, **model)
+        info = baler_vae.compress(tmp_path / "x.npz", tmp_path / f"{name}.bvae", kind=name, **model)
         assert info["model_kind"] == name
         sizes[name] = info["archive_bytes"]
-    assert sum(column["predicted"] for column in info["columns"]) >= 4
-    assert sizes[kind] < 0.7 * sizes["independent"]
+    assert sum(column["coding"] == "network-1" for column in info["columns"]) >= 3
+    assert (info["bytes"]["latents"] > 0) == (kind != "autoregressive")
+    assert sizes[kind] < 0.97 * sizes["independent"]
+
+
+def test_formulas_are_used_where_they_help(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(2, 1_000))
+    np.savez(tmp_path / "x.npz", a=x, b=y, c=2 * x + y)
+    model = {"kind": "autoregressive", "epochs": 1, "bound": "abs:0.001"}
+    info = baler_vae.compress(tmp_path / "x.npz", tmp_path / "a.bvae", **model)
+    (follows,) = [column for column in info["columns"] if column["predicted"]]
+    assert follows["formula"]
+    assert follows["bytes"] < 0.2 * max(column["bytes"] for column in info["columns"])
 
 
 def test_networks_that_do_not_pay_are_left_out(tmp_path):
@@ -206,7 +217,7 @@ def test_networks_that_do_not_pay_are_left_out(tmp_path):
     info = baler_vae.compress(tmp_path / "x.npz", tmp_path / "a.bvae", **model)
     assert info["model_kind"] == "independent"
     assert info["bytes"]["latents"] == 0
-    kept = baler_vae.compress(tmp_path / "x.npz", tmp_path / "b.bvae", keep_network=True, **model)
+    kept = baler_vae.compress(tmp_path / "x.npz", tmp_path / "b.bvae", kind="vae", keep_network=True, **model)
     assert kept["model_kind"] == "vae"
     assert kept["archive_bytes"] > info["archive_bytes"]
 

@@ -20,7 +20,7 @@ def test_a_stored_codec_gives_the_same_archive(jets, tmp_path, quick, bound):
     assert (tmp_path / "a.bvae").read_bytes() == (tmp_path / "b.bvae").read_bytes()
     assert loaded.schema == codec.schema
     assert loaded.bounds == codec.bounds
-    trained = ["events", "Jet"] if bound == "free" else ["Jet"]  # 40 events never pay for a network
+    trained = ["events", "Jet"] if bound == "free" else []  # so few rows never pay for a network
     assert {name: [e["number"] for e in epochs] for name, epochs in loaded.history.items()} == {
         name: [1, 2] for name in trained
     }
