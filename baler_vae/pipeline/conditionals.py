@@ -28,13 +28,15 @@ LARGEST_PARENTS = 16
 
 _RANGE_BITS = 24.0
 _WINDOW = 96
-_SAMPLE_ROWS = 8_192
+_SAMPLE_ROWS = 4_096
 _PARENT_BINS = 12
 _TARGET_BINS = 24
 _LEAST_INFORMATION = 0.002
 """In bits a row: parents that tell less are left out."""
 _SPIKES = 2
 _SPIKE = 0.04
+_FULLY_TRAINED = 250
+"""The most networks that get all steps of training; more of them share as many."""
 _CHUNK_ROWS = 65_536
 _WORKERS = min(2, os.cpu_count() or 1)
 
@@ -105,6 +107,8 @@ def fit_conditionals(
         sources.show(source, entry.codes)
     chooser = _Parents(shown, layout, jagged=jagged, seed=seed)
     served: dict[int, Served] = {}
+
+    part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
 
     def fit(target: Target) -> Served | None:
         return _fit_one(target, sources, chooser, shown, jagged=jagged, seed=seed, part=part, epochs=epochs)
