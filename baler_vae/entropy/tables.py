@@ -21,6 +21,8 @@ _RANGE_BITS = 17.0
 _PRIOR_ROWS = 2.0
 _SHARED_BYTES = 80
 _LARGEST_ALPHABETS = 1 << 16
+_CHUNK_ROWS = 1 << 18
+"""Rows that are decoded at once: what that takes beside the codes is many times their size."""
 _INT64 = np.dtype(np.int64)
 _UINT8 = np.dtype(np.uint8)
 
@@ -79,7 +81,10 @@ def decode_codes(data: bytes, table: ColumnTable, n_rows: int) -> NDArray[np.int
             raise ValueError(f"{len(data)} bytes for no rows")
         return np.empty(0, np.int64)
     reader = CodeReader(data, table.alphabet)
-    codes = reader.codes(reader.symbols(_model(table), n_rows))
+    codes, model = np.empty(n_rows, np.int64), _model(table)
+    for start in range(0, n_rows, _CHUNK_ROWS):
+        chunk = codes[start : start + _CHUNK_ROWS]
+        chunk[:] = reader.codes(reader.symbols(model, len(chunk)))
     reader.finish()
     return codes
 

@@ -156,17 +156,16 @@ class Sources:
     def __init__(self, layout: Layout, views: Mapping[int, Alphabet]) -> None:
         self.layout = layout
         self._views = dict(views)
-        self._places = {source: np.zeros(layout.n_rows, np.int64) for source in views}
+        self._places: dict[int, Codes] = {}
 
     def show(self, source: int, codes: Codes, start: int = 0) -> None:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
-        if source in self._places:
-            self._places[source][start : start + len(codes)] = self._views[source].positions(codes)
+        if source in self._views:
+            self._places_of(source)[start : start + len(codes)] = self._views[source].positions(codes)
 
     def show_formula(self, view: Alphabet, codes: Codes, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
         self._views[FORMULA] = view
-        self._places.setdefault(FORMULA, np.zeros(self.layout.n_rows, np.int64))
         self.show(FORMULA, codes, start)
 
     def inputs(self, wanted: Sequence[Input], start: int, stop: int) -> Floats:
@@ -179,11 +178,17 @@ class Sources:
     def _input(self, entry: Input, start: int, stop: int) -> Codes:
         if entry.source == _PLACE:
             return self._place(entry.symbol, start, stop)
-        places = self._places[entry.source]
+        places = self._places_of(entry.source)
         if entry.lag:
             rows = self.layout.previous[entry.lag - 1][start:stop]
             return np.where(rows >= 0, self._seen(entry, places[np.maximum(rows, 0)]), 0)
         return self._seen(entry, places[start:stop])
+
+    def _places_of(self, source: int) -> Codes:
+        """The places (rows,) of a source; memory for them is taken when the first ones are there, or looked at."""
+        if source not in self._places:
+            self._places[source] = np.zeros(self.layout.n_rows, np.int64)
+        return self._places[source]
 
     def _seen(self, entry: Input, places: Codes) -> Codes:
         if entry.symbol >= 0:

@@ -35,7 +35,7 @@ _INT64 = np.dtype(np.int64)
 _KINDS = 4
 """Weights of first, of middle and of last layers, and biases: each kind has a table."""
 _MOST_LAYERS = 4
-_MOST_NUMBERS = 1 << 26
+_MOST_NUMBERS = 1 << 24
 _MOST_DESCRIBED = 1 << 20
 _ALPHABET_PARTS = 3
 _TABLE_PARTS = 4
@@ -77,8 +77,11 @@ def decode_networks(parts: Sequence[bytes]) -> tuple[dict[int, Conditional], dic
     if len(parts) != _N_PARTS:
         raise ValueError(f"{len(parts)} parts are not those of networks")
     shapes, n_views = _read_description(parts[0])
+    n_inputs = sum(shape.n_inputs for shape in shapes)
+    if n_inputs > _MOST_DESCRIBED:
+        raise ValueError(f"networks of {n_inputs} inputs")
     sources = _numbers(parts[1], n_views).tolist()
-    fields = _numbers(parts[2], 3 * sum(shape.n_inputs for shape in shapes)).reshape(3, -1)
+    fields = _numbers(parts[2], 3 * n_inputs).reshape(3, -1)
     inputs = iter([Input(*entry) for entry in zip(*fields.tolist(), strict=True)])
     alphabets = decode_alphabets(parts[3 : 3 + _ALPHABET_PARTS])
     if len(alphabets) != len(shapes) + n_views or len({*sources}) != n_views or min(sources, default=0) < 0:

@@ -166,7 +166,6 @@ class _ColumnReader:
             return
         verbatim, data = (b"", data) if model.grid.holds_everything else _split_verbatim(data)
         self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_rows), 0
-        rows.values[name] = np.empty(n_rows, self._dtype)
         if model.conditional is not None:
             self._stream = CodeReader(data, model.conditional.alphabet)
         elif model.coder is not None:
@@ -190,6 +189,8 @@ class _ColumnReader:
         n_verbatim = 0 if model.grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
         verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
         self._n_verbatim += n_verbatim
+        if self._name not in rows.values:  # not before: a damaged column of many rows should take no memory
+            rows.values[self._name] = np.empty(rows.layout.n_rows, self._dtype)
         rows.values[self._name][start:stop] = dequantise_column(Codes(codes, verbatim), model.grid, self._dtype)
 
     def finish(self) -> None:

@@ -173,6 +173,16 @@ def test_alphabets_of_too_many_symbols_are_refused():
         decode_networks(encode_networks({0: wide}, {}))
 
 
+def test_a_few_bytes_cannot_claim_many_inputs():
+    numbers = [1 << 15, 0]
+    for column in range(1 << 15):
+        numbers += [column, 255, 1, 1, 0]
+    description = described(*numbers)
+    assert len(description) < 200_000
+    with pytest.raises(ValueError, match="8355840 inputs"):
+        decode_networks([description, *PARTS[1:]])
+
+
 def test_a_few_bytes_cannot_claim_many_weights():
     """Four layers of 1,024 units in each of 200 networks."""
     layers = (4, *(1_024, 0) * 4)
