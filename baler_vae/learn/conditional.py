@@ -41,7 +41,7 @@ class Training:
     width: int
     steps: int
     batch_rows: int = _BATCH_ROWS
-    learning_rate: float = 1e-2
+    learning_rate: float = 2e-2
     weight_bits: int = 8
     rounded_part: float = 0.3
     seed: int = 0
