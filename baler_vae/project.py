@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from baler_vae.errors import SourceError, UsageError
 
@@ -29,10 +29,11 @@ class ModelSettings(Settings):
     the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
     `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
     overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
-    with the log-variance of a VAE beside them. Where values keep a bound, `keep_network` keeps a network whose latents
-    and weights take more bytes than they save. `threads` is fixed, so that results do not depend on the number of
-    cores; these networks are so small that more threads gain little, and lose a hundredfold where another process
-    wants the same cores.
+    with the log-variance of a VAE beside them. Where values keep a bound, `keep_network` keeps networks and latents
+    that take more bytes than they save. `formulas` says by column which formula predicts it (its grammar stands in
+    `baler_vae.kinematics.formula`), or by glob that `none` does; formulas of all other columns are looked for.
+    `threads` is fixed, so that results do not depend on the number of cores; these networks are so small that more
+    threads gain little, and lose a hundredfold where another process wants the same cores.
     """
 
     kind: Literal["auto", "independent", "autoregressive", "ae", "vae"] = "auto"
@@ -54,9 +55,17 @@ class ModelSettings(Settings):
     latents: Literal["rounded", "float64"] = "rounded"
     keep_log_variance: bool = False
     keep_network: bool = False
+    formulas: dict[str, str] = {}
     seed: Seed = 0
     threads: Annotated[int, Field(ge=1)] = 1
     device: str = "auto"
+
+
+class DerivedSettings(Settings):
+    """A column, or a glob of columns, and the formula that predicts it from other columns; `none` where none may."""
+
+    column: str
+    formula: str
 
 
 class PeakSettings(Settings):
@@ -92,7 +101,7 @@ class ExperimentSettings(Settings):
 class Project(Settings):
     """A whole project: what is read, how it is kept, what is judged, and where results go.
 
-    Paths are relative to the folder of `project.toml`.
+    Paths are relative to the folder of `project.toml`. What `derived` declares becomes part of the model's settings.
     """
 
     name: str
@@ -100,9 +109,18 @@ class Project(Settings):
     output: str = "output"
     columns: tuple[str, ...] = ()
     bound: tuple[str, ...] = ()
+    derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     experiment: ExperimentSettings | None = None
+
+    @model_validator(mode="after")
+    def _with_formulas(self) -> "Project":
+        declared = {entry.column: entry.formula for entry in self.derived}
+        if not declared.items() <= self.model.formulas.items():
+            formulas = {**self.model.formulas, **declared}
+            object.__setattr__(self, "model", self.model.model_copy(update={"formulas": formulas}))
+        return self
 
 
 def read_project(path: str | Path) -> Project:

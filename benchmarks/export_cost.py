@@ -1,101 +1,102 @@
-"""What it costs that the decoder is exact: archives' bytes against the same network in plain float32.
+"""What it costs that networks are whole numbers: bits of codes under the archive's tables and under real numbers.
 
-`python benchmarks/export_cost.py FILE[:TREE] KIND BOUND [COLUMN...]` fits once, then counts latents and codes with the
-rounded weights and exact sums of the archive, and with the weights and the arithmetic of the training.
+`python -m benchmarks.export_cost FILE[:TREE] BOUND [--kind KIND] [--columns GLOB,...]` fits once. The same weights are
+then used without rounding of activations, logits and probabilities, in float64.
 """
 
-import sys
+import argparse
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import baler_vae.learn.fit as learn
-from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
 from baler_vae.io.files import open_source
-from baler_vae.learn.fit import Fitted
-from baler_vae.model.coders import differences, fit_coder, fit_predicted_coder
-from baler_vae.model.group import GroupModel
-from baler_vae.model.network import LEAKY_SLOPE, Network, apply_network
-from baler_vae.model.weights import encode_decoder
+from baler_vae.model.coders import differences
+from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, fit
-from baler_vae.pipeline.groups import latents_of, quantise_latents, round_latents
-from baler_vae.table.table import Table, concatenate
+from baler_vae.pipeline.groups import known_rows
+from baler_vae.pipeline.rows import Rows, events_of
+from baler_vae.table.table import Batch, concatenate
+
+_LIMIT = 2.0**ACTIVATION_BITS
+_CHUNK_ROWS = 65_536
 
 
-def fit_and_keep(spec: str, **settings: Any) -> tuple[list[Fitted], Codec]:
-    """What was trained, and the codec of a file."""
-    kept: list[Fitted] = []
-    original = learn.fit_group
-
-    def keeping(*arguments: Any) -> Any:
-        fitted, history = original(*arguments)
-        kept.append(fitted)
-        return fitted, history
-
-    learn.fit_group = keeping
-    try:
-        codec = fit(spec, keep_network=True, **settings)
-    finally:
-        learn.fit_group = original
-    return kept, codec
-
-
-def in_float32(network: Network, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outputs (rows, outputs) as PyTorch on a CPU would give them."""
-    x = latents
-    for number, layer in enumerate(network):
+def real_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
+    """The bits of symbols (rows,) under a network in real numbers, for inputs (rows, inputs)."""
+    x = inputs.astype(np.float64)
+    for number, layer in enumerate(network.layers):
         if number:
-            x = np.maximum(x, x * LEAKY_SLOPE)
-        x = x @ layer.weights.T + layer.bias
-    return x
+            x = np.clip(x, -_LIMIT, _LIMIT)
+            x = np.maximum(x, x / 8)
+        x = x @ layer.weights.T.astype(np.float64) * 2.0**-layer.shift + layer.bias
+    octaves = x / LEVELS_PER_OCTAVE
+    octaves -= octaves.max(axis=1, keepdims=True)
+    own = np.take_along_axis(octaves, symbols[:, None].astype(np.intp), 1)[:, 0]
+    return float((np.log2(np.exp2(octaves).sum(axis=1)) - own).sum())
 
 
-def data_bytes(table: Table, model: GroupModel, codes: dict[str, Codes], scores: NDArray[np.float32]) -> float:
-    """What the codes of the predicted columns take, given the decoder's scores (rows, columns)."""
-    assert model.decoder is not None
-    total = 0.0
-    for j, (name, transform) in enumerate(zip(model.decoder.columns, model.decoder.transforms, strict=True)):
-        column = model.columns[name]
-        if column.grid is None or name not in codes:
-            continue
-        alone = fit_coder(codes[name].codes)[1]
-        predictions = predicted_codes(transform.inverse(scores[:, j]), column.grid, table[name].dtype)
-        differing = differences(codes[name].codes, predictions, column.grid)
-        total += min(alone, fit_predicted_coder(differing, predictions)[1]) / 8
-    return total
+def exact_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
+    """The bits of symbols (rows,) under the tables of an archive, for inputs (rows, inputs)."""
+    weights = network.tables(inputs)
+    n_symbols = weights.shape[1]
+    left = np.cumsum(weights, axis=1) - weights
+    total = weights.sum(axis=1, keepdims=True)
+    starts = np.floor(left * ((2.0**24 - n_symbols) / total)) + np.arange(n_symbols)
+    frequencies = np.diff(starts, axis=1, append=2.0**24)
+    own = np.take_along_axis(frequencies, symbols[:, None].astype(np.intp), 1)[:, 0]
+    return float((24 - np.log2(own)).sum())
 
 
-def main(spec: str, kind: str, bound: str, columns: Sequence[str]) -> None:
-    """Fits, counts and prints."""
-    fitted, codec = fit_and_keep(spec, kind=kind, bound=bound, columns=columns, latent=4 if kind == "vae" else None)
-    source = open_source(spec)
-    batch = concatenate(list(source.batches(codec.schema, STEP_EVENTS)), codec.schema)
-    networks = iter(fitted)
+def cost(codec: Codec, batch: Batch, path: str) -> tuple[float, float, float]:
+    """Bits of symbols under exact and under real networks, and bits of offsets, of all columns with networks."""
+    exact = real = offsets = 0.0
     for table in batch:
         model = codec.models[table.group.name]
-        if model.decoder is None:
-            continue
-        trained = next(networks).trained
-        codes = {
-            name: quantise_column(table[name], column.grid, codec.bounds[name])
-            for name, column in model.columns.items()
-            if column.grid is not None
-        }
-        restored = {name: dequantise_column(codes[name], model.columns[name].grid, table[name].dtype) for name in codes}
-        means = latents_of({**table.arrays, **restored}, table, model, spec)[0]
-        latents = round_latents(means, model.steps)
-        latent_bytes = sum(fit_coder(code)[1] for code in quantise_latents(means, model.steps)) / 8
-        weights = sum(map(len, encode_decoder(model.decoder)))
-        exact = data_bytes(table, model, codes, apply_network(model.decoder.network, latents)) + latent_bytes + weights
-        plain = data_bytes(table, model, codes, in_float32(trained, latents)) + latent_bytes + weights
-        print(
-            f"{spec} {table.group.name} {kind} {bound}: exact {exact:,.0f} bytes, float32 {plain:,.0f} bytes "
-            f"({weights:,} of weights counted in both), cost {100 * (exact / plain - 1):+.3f} %"
-        )
+        events = events_of(batch, table.group, codec.models[batch[0].group.name], codec.bounds)
+        rows, codes = known_rows(table, model, codec.bounds, path, events)
+        for name, column in model.columns.items():
+            if column.conditional is None or column.grid is None:
+                continue
+            coded = _coded(name, rows, codes[name].codes)
+            symbols, _ = column.conditional.alphabet.split(coded)
+            offsets += float(column.conditional.alphabet.widths[symbols].astype(np.int64).sum())
+            for start in range(0, len(symbols), _CHUNK_ROWS):
+                stop = min(start + _CHUNK_ROWS, len(symbols))
+                inputs = rows.sources.inputs(column.conditional.inputs, start, stop)
+                exact += exact_bits(column.conditional, inputs, symbols[start:stop])
+                real += real_bits(column.conditional, inputs, symbols[start:stop])
+    return exact, real, offsets
+
+
+def _coded(name: str, rows: Rows, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The codes (rows,) of a column, or what a formula leaves of them."""
+    column = rows.model.columns[name]
+    predicted = rows.predict(name, 0, rows.layout.n_rows)
+    if predicted is None or not column.predicted or column.grid is None:
+        return codes
+    return differences(codes, predicted, column.grid)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fits, counts and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source")
+    parser.add_argument("bound")
+    parser.add_argument("--kind", default="autoregressive")
+    parser.add_argument("--columns", default="")
+    asked = parser.parse_args(arguments)
+    columns = asked.columns.split(",") if asked.columns else ()
+    codec = fit(asked.source, columns=columns, bound=asked.bound, kind=asked.kind)
+    source = open_source(asked.source)
+    batch = concatenate(list(source.batches(codec.schema, STEP_EVENTS)), codec.schema)
+    exact, real, offsets = cost(codec, batch, asked.source)
+    print(
+        f"{asked.source} {asked.kind} {asked.bound}: {(exact + offsets) / 8:,.0f} bytes in whole numbers, "
+        f"{(real + offsets) / 8:,.0f} in real ones: {100 * (exact - real) / (real + offsets):+.3f} %"
+    )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    main()

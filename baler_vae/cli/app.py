@@ -81,7 +81,7 @@ def demo(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Compress, restore and evaluate an embedded sample of 20,000 jets with a variational autoencoder."""
+    """Compress, restore and evaluate an embedded sample of 20,000 jets."""
     from baler_vae.cli.project import new_project, run_project
 
     if not (output / "project.toml").exists() or force:

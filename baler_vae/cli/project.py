@@ -33,9 +33,14 @@ columns = {columns}
 # Float columns that none of these names get "bits:12" with a floor; integers, flags and text are exact.
 bound = []
 
+# A column that follows from others is found; what is not, is declared here ("none": no formula for these columns).
+# [[derived]]
+# column = "Jet_energy"
+# formula = "norm(Jet_pt * cosh(Jet_eta), Jet_mass)"
+
 [model]
-kind = "vae" # or "ae", or "independent": no network
-# latent = 4 # latents per row; half of the float columns by default
+kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these
+# latent = 4 # latents of "vae" and "ae" per row; half of the float columns by default
 # seed = 0
 
 # How much the squared error of a column counts, by glob.

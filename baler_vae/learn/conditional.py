@@ -52,7 +52,7 @@ def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int |
     `epochs` take.
     """
     width = min(max(8 * round(math.log2(max(n_rows, 1) / 500)), 8), 64) // 2
-    steps = min(max(n_rows // 20, 600), 4_000)
+    steps = min(max(n_rows // 20, 1_000), 4_000)
     steps = max(1, round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
     return Training(width, steps, seed=seed)
 

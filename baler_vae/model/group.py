@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ class GroupModel:
         """How many parts of a section hold latents and log-variances."""
         return self.n_latents * (2 if self.keeps_log_variance else 1)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(self.columns)
 

@@ -19,7 +19,8 @@ from baler_vae.pipeline.fitting import (
     rows_of_group,
     sample_of,
 )
-from baler_vae.pipeline.groups import Events, latents_of, quantise_latents
+from baler_vae.pipeline.groups import latents_of, quantise_latents
+from baler_vae.pipeline.rows import Events
 from baler_vae.progress import Progress
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
@@ -30,6 +31,8 @@ LearnedKind = Literal["autoregressive", "vae", "ae"]
 _SAMPLE_ROWS = 16_384
 _TRIAL_PART = 0.25
 _TRIAL_EPOCHS = 6
+_WIDE = 64
+"""Columns above which `auto` tries no latents: they could not tell much of so many columns."""
 _LEAST_ROWS = 256
 """Rows below which `auto` tries no network: it could never pay for its weights."""
 
@@ -105,7 +108,10 @@ def _try_kinds(
     sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
     grows = rows.table.n_rows / max(1, sample.table.n_rows)
     found: dict[str, int] = {}
-    kinds: tuple[LearnedKind, ...] = get_args(LearnedKind)
+    wide = len(rows.numeric) > _WIDE
+    kinds: tuple[LearnedKind, ...] = ("autoregressive",) if wide else get_args(LearnedKind)
+    if wide:
+        return kinds[0], found
     for kind in kinds:
         update = {"kind": kind, "epochs": settings.epochs or _TRIAL_EPOCHS, "transform": _trial_transform(settings)}
         trial = _fit_kind(sample, settings.model_copy(update=update), path, progress, part=_TRIAL_PART)

@@ -15,11 +15,12 @@ from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
 from baler_vae.pipeline.fitness import Fitness, independent_bits
-from baler_vae.pipeline.groups import encode_group, events_of
+from baler_vae.pipeline.groups import encode_group
 from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.rows import events_of
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.table.schema import TEXT, Schema

@@ -24,17 +24,19 @@ from baler_vae.model.networks import encode_networks
 from baler_vae.progress import Progress
 
 LARGEST_PARENTS = 16
-"""The most columns, here or in the objects before, that the network of a column sees."""
+"""The most columns that the network of a column sees, in its own row or in the objects before."""
 
 _RANGE_BITS = 24.0
 _WINDOW = 96
-_SAMPLE_ROWS = 8_192
+_SAMPLE_ROWS = 4_096
 _PARENT_BINS = 12
 _TARGET_BINS = 24
 _LEAST_INFORMATION = 0.002
 """In bits a row: parents that tell less are left out."""
 _SPIKES = 2
 _SPIKE = 0.04
+_FULLY_TRAINED = 250
+"""The most networks that get all steps of training; more of them share as many."""
 _CHUNK_ROWS = 65_536
 _WORKERS = min(2, os.cpu_count() or 1)
 
@@ -105,6 +107,8 @@ def fit_conditionals(
         sources.show(source, entry.codes)
     chooser = _Parents(shown, layout, jagged=jagged, seed=seed)
     served: dict[int, Served] = {}
+
+    part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
 
     def fit(target: Target) -> Served | None:
         return _fit_one(target, sources, chooser, shown, jagged=jagged, seed=seed, part=part, epochs=epochs)
@@ -192,7 +196,9 @@ class _Parents:
         self._spikes: dict[int, tuple[int, ...]] = {}
 
     def choose(self, symbols: NDArray[np.int32], target: Target) -> list[tuple[int, int]]:
-        """The sources and lags of a column's parents, the most telling ones of those that are near."""
+        """The sources and lags of a column's parents. Of many columns those that are near and tell most by themselves
+        are taken; what few columns tell together is left to the training to find out.
+        """
         near = dict.fromkeys((*target.before[:_WINDOW], *target.before[-_WINDOW:]))
         candidates = [(source, 0) for source in near]
         if self._jagged:
@@ -200,8 +206,14 @@ class _Parents:
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
         told = {entry: _information(self._one_hot(*entry), own) for entry in candidates}
-        best = sorted((entry for entry in candidates if told[entry] > _LEAST_INFORMATION), key=lambda e: -told[e])
-        return sorted(best[:LARGEST_PARENTS], key=lambda entry: (entry[1], entry[0]))
+        by_source: dict[int, float] = {}
+        for (source, _), bits in told.items():
+            by_source[source] = max(by_source.get(source, 0.0), bits)
+        if len(by_source) <= LARGEST_PARENTS:
+            return candidates
+        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
+        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
+        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
 
     def spikes(self, source: int, lag: int) -> list[Input]:
         """Inputs for the single codes that a source often has."""

@@ -14,7 +14,7 @@ from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fitting import LARGEST
-from baler_vae.pipeline.groups import events_of
+from baler_vae.pipeline.rows import events_of
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import Bound, ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound
@@ -54,6 +54,8 @@ def fit(
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
+    for pattern in settings.formulas:
+        match_columns(pattern, [column.name for column in schema.columns if not column.is_text])
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
     bounds = {

@@ -12,13 +12,14 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
+from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import NETWORK, contiguous_slices, differences, fit_coder
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.pipeline.conditionals import Served, Shown, Target, fit_conditionals, view_of
-from baler_vae.pipeline.groups import Events
-from baler_vae.pipeline.relations import Followed, Numeric, choose_relations, parents_of
+from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
+from baler_vae.pipeline.rows import Events
 from baler_vae.progress import Progress
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
@@ -154,7 +155,7 @@ def fit_conditional_group(
     base = latents or GroupModel({})
     columns = {name: kept.model for name, kept in rows.alone.items()}
     bits = {name: kept.bits for name, kept in rows.alone.items()}
-    followed = choose_relations(rows.numeric, rows.others, settings.seed)
+    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
     coded, hints = _under_formulas(rows, followed, columns, bits)
     saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
     shown = _shown(rows, latent_codes)
@@ -179,7 +180,7 @@ def fit_conditional_group(
         name = rows.names[number]
         kept, grid = columns[name], rows.numeric[name].grid
         hinted = any(entry.source == FORMULA for entry in found.conditional.inputs)
-        formula = followed[name].formula if hinted else kept.formula
+        formula = followed[name] if hinted else kept.formula
         columns[name] = ColumnModel(NETWORK, grid, None, found.conditional, formula, kept.predicted)
         bits[name] = found.bits + found.weight_bits + _verbatim_bits(rows, name)
     model = replace(base, columns=columns)
@@ -195,22 +196,22 @@ def fit_conditional_group(
 
 
 def _under_formulas(
-    rows: GroupRows, followed: Mapping[str, Followed], columns: dict[str, ColumnModel], bits: dict[str, float]
+    rows: GroupRows, followed: Mapping[str, Formula], columns: dict[str, ColumnModel], bits: dict[str, float]
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
     """Puts columns under their formulas where differences take much fewer bits. Gives back for every column with codes
     what is coded of it, and for the other columns the codes that their formulas predict, (rows,) each, by name.
     """
     arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
     coded, hints = {name: column.codes for name, column in rows.numeric.items()}, {}
-    for name, relation in followed.items():
+    for name, formula in followed.items():
         column = rows.numeric[name]
-        predicted = predicted_codes(relation.formula.evaluate(arrays), column.grid, column.values.dtype)
+        predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits += _verbatim_bits(rows, name)
         if own_bits < bits[name] * (1 - _LEAST_SAVING):
             coded[name], bits[name] = differing, own_bits
-            columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=relation.formula, predicted=True)
+            columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=formula, predicted=True)
         else:
             hints[name] = predicted
     return coded, hints

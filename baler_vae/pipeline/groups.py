@@ -2,127 +2,26 @@
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy import plain
-from baler_vae.entropy.stream import CodeReader, Tables, decode_conditional, encode_conditional
+from baler_vae.entropy.stream import CodeReader, decode_conditional, encode_conditional
 from baler_vae.errors import UsageError
-from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, predicted_codes, quantise_column
+from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, quantise_column
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.conditional import Conditional, Sources
-from baler_vae.model.group import ColumnModel, Decoder, GroupModel
-from baler_vae.model.layout import Layout, flat_layout, jagged_layout
+from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
+from baler_vae.pipeline.rows import Arrays, Events, Latents, Rows, layout_of
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import TEXT, Column, Group
 from baler_vae.table.table import Table
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
-
-Arrays = dict[str, NDArray[np.generic]]
-
-
-@dataclass(frozen=True)
-class Events:
-    """The events of a jagged group's rows: `counts` int64 (events,), and the columns (events,) of the event-level
-    table, as a reader gets them, with their models.
-    """
-
-    counts: NDArray[np.int64]
-    names: tuple[str, ...]
-    arrays: Mapping[str, NDArray[np.generic]]
-    models: Mapping[str, ColumnModel]
-
-    def codes(self, name: str) -> NDArray[np.int64]:
-        """The codes (events,) of a column on its grid; those of values that the grid does not hold count as 0.
-
-        Raises:
-            ValueError: it has no grid.
-        """
-        grid = self.models[name].grid
-        if grid is None:
-            raise ValueError(f"column {name!r} of the events has no codes")
-        return shown_codes(self.arrays[name], grid)
-
-
-def events_of(batch: Sequence[Table], group: Group, model: GroupModel, bounds: Mapping[str, Bound]) -> Events | None:
-    """What the rows of a group see of their events, as a reader gets it: none for the events themselves. `model` is
-    that of the events.
-    """
-    if group.counter is None:
-        return None
-    table = batch[0]
-    arrays = {}
-    for name, column in model.columns.items():
-        values = table[name]
-        if column.grid is not None:
-            values = dequantise_column(quantise_column(values, column.grid, bounds[name]), column.grid, values.dtype)
-        arrays[name] = values
-    return Events(table[group.counter].astype(np.int64), table.group.names, arrays, model.columns)
-
-
-def shown_codes(values: NDArray[np.generic], grid: Grid) -> NDArray[np.int64]:
-    """The codes (rows,) of restored values (rows,), 0 for NaN and infinities where a grid does not hold those."""
-    if not grid.holds_everything and values.dtype.kind == "f":
-        values = np.where(np.isfinite(values), values, np.zeros((), values.dtype))
-    return grid.quantise(values)
-
-
-def layout_of(model: GroupModel, n_rows: int, events: Events | None) -> Layout:
-    """The order in which a group's rows are coded."""
-    return flat_layout(n_rows) if events is None else jagged_layout(events.counts, by_rank=model.looks_back)
-
-
-class _Rows:
-    """What is known of the rows of a group, in the order of their layout: all of it at once when they are encoded,
-    column by column and rank by rank when they are decoded. `values` are the columns (rows,) as a reader gets them.
-    """
-
-    def __init__(self, model: GroupModel, group: Group, layout: Layout, events: Events | None) -> None:
-        self.model, self.group, self.layout = model, group, layout
-        self.values: Arrays = {}
-        seen = {source for name in model.columns for source in model.sources_of(name)}
-        self.sources = Sources(layout, {source: model.view(source) for source in seen})
-        self._of_events: Arrays = {}
-        self._events = events
-
-    def show_events(self, names: Iterable[str]) -> None:
-        """Lets networks and formulas see columns of the events."""
-        if self._events is None:
-            return
-        for name in names:
-            self._of_events[name] = self._events.arrays[name][self.layout.events]
-            source = self.model.first_event_source + self._events.names.index(name)
-            self.sources.show(source, self._events.codes(name)[self.layout.events])
-
-    def predict(self, name: str, start: int, stop: int) -> NDArray[np.int64] | None:
-        """The codes that the formula of a column predicts for the rows from `start` to `stop`; its network sees them
-        where they are not what is coded.
-        """
-        column = self.model.columns[name]
-        if column.formula is None or column.grid is None:
-            return None
-        arrays = {
-            read: (self.values[read] if read in self.values else self._of_events[read])[start:stop]
-            for read in column.formula.names
-        }
-        numbers = column.formula.evaluate(arrays)
-        codes = predicted_codes(numbers, column.grid, self.group.column(name).dtype)
-        if not column.predicted and column.conditional is not None:
-            self.sources.show_formula(column.conditional.alphabet, codes, start)
-        return codes
-
-    def tables(self, conditional: Conditional, first: int = 0) -> Tables:
-        """The tables of rows that are counted from row `first` of the layout on."""
-        return lambda start, stop: conditional.tables(
-            self.sources.inputs(conditional.inputs, first + start, first + stop)
-        )
 
 
 def encode_group(
@@ -133,30 +32,42 @@ def encode_group(
     Raises:
         UsageError: under `free`, values are so far from those of the fit that the network cannot take them.
     """
-    layout = layout_of(model, table.n_rows, events)
-    table = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
-    grids = {name: column.grid for name, column in model.columns.items() if column.grid is not None}
-    codes = {name: quantise_column(table[name], grid, bounds[name]) for name, grid in grids.items()}
-    rows = _Rows(model, table.group, layout, events)
-    rows.values = restored_columns(table, codes, grids)
-    rows.show_events(model.event_columns(model.names, () if events is None else events.names))
-    parts: list[bytes] = []
-    if model.encoder is not None and model.n_latents:
-        latents = latents_of(rows.values, model, path, bounded=model.decoder is None, group=table.group.name)
-        parts += encode_latents(latents, model)
-        for number, latent in enumerate(quantise_latents(latents[0], model.steps)):
-            rows.sources.show(len(model.columns) + number, latent)
-    for name, coded in codes.items():
-        rows.sources.show(model.names.index(name), coded.codes)
+    rows, codes = known_rows(table, model, bounds, path, events)
+    parts = encode_latents(rows.latents, model) if rows.latents is not None else []
     for name, column in model.columns.items():
         if column.grid is not None:
             parts.append(_encode_codes(codes[name], name, rows))
         elif column.coding is not None:
-            parts.append(encode_plain(table[name]))
+            parts.append(encode_plain(rows.values[name]))
     return parts
 
 
-def _encode_codes(coded: Codes, name: str, rows: _Rows) -> bytes:
+def known_rows(
+    table: Table, model: GroupModel, bounds: Mapping[str, Bound], path: str, events: Events | None
+) -> tuple[Rows, dict[str, Codes]]:
+    """All that is known of the rows of a group when they are encoded, and the codes of its columns, in the order of
+    their layout.
+
+    Raises:
+        UsageError: under `free`, values are so far from those of the fit that the network cannot take them.
+    """
+    layout = layout_of(model, table.n_rows, events)
+    table = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
+    grids = {name: column.grid for name, column in model.columns.items() if column.grid is not None}
+    codes = {name: quantise_column(table[name], grid, bounds[name]) for name, grid in grids.items()}
+    rows = Rows(model, table.group, layout, events)
+    rows.values = restored_columns(table, codes, grids)
+    rows.show_events(model.event_columns(model.names, () if events is None else events.names))
+    if model.encoder is not None and model.n_latents:
+        rows.latents = latents_of(rows.values, model, path, bounded=model.decoder is None, group=table.group.name)
+        for number, latent in enumerate(quantise_latents(rows.latents[0], model.steps)):
+            rows.sources.show(len(model.columns) + number, latent)
+    for name, coded in codes.items():
+        rows.sources.show(model.names.index(name), coded.codes)
+    return rows, codes
+
+
+def _encode_codes(coded: Codes, name: str, rows: Rows) -> bytes:
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
@@ -198,7 +109,7 @@ def decode_group(
         raise ValueError(f"{len(parts)} parts instead of {model.n_latent_parts + len(own_names)}")
     own_parts = dict(zip(own_names, parts[model.n_latent_parts :], strict=True))
     layout = layout_of(model, n_rows, events)
-    rows = _Rows(model, group, layout, events)
+    rows = Rows(model, group, layout, events)
     needed = model.needed(wanted.names)
     rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
     _decode_latents(parts, rows, needed)
@@ -215,7 +126,7 @@ def decode_group(
     return {name: layout.restore(rows.values[name]) for name in wanted.names}
 
 
-def _decode_latents(parts: Sequence[bytes], rows: _Rows, needed: Iterable[str]) -> None:
+def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -> None:
     """Reads the latents where a column needs them: those under `free` are known then, networks see the codes."""
     model, n_rows = rows.model, rows.layout.n_rows
     free = [name for name in needed if model.columns[name].coding is None]
@@ -243,7 +154,7 @@ class _ColumnReader:
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, name: str, rows: _Rows) -> None:
+    def __init__(self, data: bytes, name: str, rows: Rows) -> None:
         self._name, self._rows = name, rows
         self._model = model = rows.model.columns[name]
         self._number = rows.model.names.index(name)
@@ -306,10 +217,6 @@ def restored_columns(table: Table, codes: Mapping[str, Codes], grids: Mapping[st
     """
     own = {name: dequantise_column(coded, grids[name], table[name].dtype) for name, coded in codes.items()}
     return {**table.arrays, **own}
-
-
-Latents = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Means and log-variances, float32 (rows, k) and (rows, k) or (rows, 0)."""
 
 
 def latents_of(

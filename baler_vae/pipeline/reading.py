@@ -16,11 +16,12 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.groups import Events, decode_group
+from baler_vae.pipeline.groups import decode_group
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
+from baler_vae.pipeline.rows import Events
 from baler_vae.table.schema import TEXT, Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
 
