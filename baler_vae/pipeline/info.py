@@ -104,8 +104,11 @@ def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
     numbers = [fit.get(name) for name in ("model_bytes", "bits_per_row", "independent_bits_per_row")]
     if not all(isinstance(number, int | float) for number in numbers):
         return None
-    model_bytes, own, alone = (float(number) for number in numbers if number is not None)
-    return math.ceil(8 * model_bytes / (alone - own)) if model_bytes and alone > own else None
+    try:
+        model_bytes, own, alone = (float(number) for number in numbers if number is not None)
+        return math.ceil(8 * model_bytes / (alone - own)) if model_bytes and alone > own else None
+    except OverflowError:  # numbers that no fit ever found
+        return None
 
 
 def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:

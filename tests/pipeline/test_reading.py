@@ -14,6 +14,7 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UsageError
+from baler_vae.pipeline.info import pays_from_rows
 from baler_vae.table.table import Table
 
 from .conftest import flat_batch, jagged_batch
@@ -105,13 +106,28 @@ def test_info_has_the_keys_that_it_promises(archive_path):
         info = archive.info()
     assert set(info) == {
         *("path", "writer", "format_version", "model_kind", "n_rows", "original_bytes", "archive_bytes", "ratio"),
-        *("bytes", "columns", "settings"),
+        *("bytes", "columns", "groups", "settings"),
     }
     assert set(info["bytes"]) == {"model", "latents", "codes", "metadata"}
     assert {frozenset(column) for column in info["columns"]} == {
         frozenset(
-            {"name", "group", "dtype", "title", "bound", "grid", "coding", "predicted", "original_bytes", "bytes"}
+            {
+                "name",
+                "group",
+                "dtype",
+                "title",
+                "bound",
+                "grid",
+                "coding",
+                "formula",
+                "predicted",
+                "original_bytes",
+                "bytes",
+            }
         )
+    }
+    assert {frozenset(group) for group in info["groups"]} == {
+        frozenset({"name", "kind", "model_bytes", "candidate_bytes", "pays_from_rows", "formulas_saved_bytes"})
     }
     assert json.loads(json.dumps(info))["ratio"] == info["original_bytes"] / info["archive_bytes"]
 
@@ -247,3 +263,9 @@ def test_golden_archives_give_the_same_bytes_on_any_core(core, threads):
         for name, entry in golden.items()
     }
     assert decoded(GOLDEN, core, threads)["digests"] == expected
+
+
+@pytest.mark.parametrize("number", [10**400, 1e308, -1, True, "x", None, [1]])
+def test_info_of_a_fit_that_nobody_made(number):
+    found = pays_from_rows({"model_bytes": number, "bits_per_row": 1, "independent_bits_per_row": 2})
+    assert found is None or isinstance(found, int)
