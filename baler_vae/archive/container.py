@@ -61,7 +61,8 @@ class ArchiveWriter:
 
     def _write(self, name: str, method: int, data: bytes, stored: bytes) -> None:
         offset = self._members[-1].end if self._members else 0
-        member = Member(name, method, zlib.crc32(data), len(stored), len(data), offset)
+        stored_crc = zlib.crc32(stored) if method == DEFLATED else 0
+        member = Member(name, method, zlib.crc32(data), len(stored), len(data), offset, stored_crc)
         self._file.write(local_header(member))
         self._file.write(stored)
         self._members.append(member)
@@ -241,7 +242,7 @@ class ArchiveFile:
             )
         stored = self._read(member)
         data = _inflated(stored, member.n_bytes)
-        if data is None or zlib.crc32(data) != member.crc or _ends_in_loose_bits(stored, data):
+        if data is None or zlib.crc32(data) != member.crc or zlib.crc32(stored) != member.stored_crc:
             raise CorruptArchive("the digest does not match", path=self.path, section=MANIFEST)
         return data
 
@@ -254,14 +255,6 @@ def _inflated(stored: bytes, n_bytes: int) -> bytes | None:
     except zlib.error:
         return None
     return data if len(data) == n_bytes and inflate.eof and not inflate.unused_data else None
-
-
-def _ends_in_loose_bits(stored: bytes, data: bytes) -> bool:
-    """Whether a bit is set in the last byte behind the end of the stream, where no digest sees it: then the stream says
-    the same without the highest bit of that byte.
-    """
-    highest = 1 << stored[-1].bit_length() >> 1
-    return bool(highest) and _inflated(stored[:-1] + bytes([stored[-1] ^ highest]), len(data)) == data
 
 
 def pack_parts(parts: Sequence[bytes]) -> bytes:

@@ -28,7 +28,9 @@ _NAME = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Member:
-    """One member: its name, method, CRC-32, stored and original size in bytes, and where its local header begins."""
+    """One member: its name, method, CRC-32, stored and original size in bytes, where its local header begins, and for a
+    deflated one the CRC-32 of its stored bytes, because other deflated bytes may inflate to the same content.
+    """
 
     name: str
     method: int
@@ -36,6 +38,12 @@ class Member:
     stored_bytes: int
     n_bytes: int
     offset: int
+    stored_crc: int = 0
+
+    @property
+    def comment(self) -> bytes:
+        """What the directory says of it beside its entry."""
+        return f"{self.stored_crc:08x}".encode("ascii") if self.method == DEFLATED else b""
 
     @property
     def data_offset(self) -> int:
@@ -84,10 +92,11 @@ def _entry(member: Member) -> bytes:
     return (
         _ENTRY.pack(
             *(b"PK\x01\x02", _UNIX | version, version, 0, member.method, 0, _DATE),
-            *(member.crc, stored_bytes, n_bytes, len(name), len(extra), 0, 0, 0, _MODE, offset),
+            *(member.crc, stored_bytes, n_bytes, len(name), len(extra), len(member.comment), 0, 0, _MODE, offset),
         )
         + name
         + extra
+        + member.comment
     )
 
 
@@ -141,13 +150,15 @@ def _read_entries(tail: bytes, count: int) -> list[Member]:
         if place + _ENTRY.size > len(tail):
             raise ValueError("the directory is too short")
         fields = _ENTRY.unpack_from(tail, place)
-        method, (crc, stored_bytes, n_bytes, n_name, n_extra) = fields[4], fields[7:12]
+        method, (crc, stored_bytes, n_bytes, n_name, n_extra, n_comment) = fields[4], fields[7:13]
         place += _ENTRY.size
         name, extra = tail[place : place + n_name], tail[place + n_name : place + n_name + n_extra]
-        place += n_name + n_extra
+        place += n_name + n_extra + n_comment
+        comment = tail[place - n_comment : place]
+        stored_crc = int(comment, 16) if len(comment) == 8 and comment.isalnum() else 0
         large = iter(struct.unpack_from(f"<{max(0, len(extra) - 4) // 8}Q", extra.ljust(4), 4))
         numbers = [
             next(large, _LARGE) if number == _LARGE else number for number in (n_bytes, stored_bytes, fields[-1])
         ]
-        members.append(Member(name.decode("ascii"), method, crc, numbers[1], numbers[0], numbers[2]))
+        members.append(Member(name.decode("ascii"), method, crc, numbers[1], numbers[0], numbers[2], stored_crc))
     return members

@@ -24,17 +24,20 @@ def read_zip(data):
         assert fields[:4] == (b"PK\1\2", 768 + 20, 20, 0)
         method, (crc, stored, size, n_name, n_extra) = fields[4], fields[7:12]
         assert fields[5:7] == (0, 33)
-        assert fields[12:16] == (0, 0, 0, 0x81A40000)
+        n_comment = 8 if method == 8 else 0
+        assert fields[12:16] == (n_comment, 0, 0, 0x81A40000)
         assert fields[16] == expected
         name = data[place + 46 : place + 46 + n_name]
         assert n_extra == 0
-        place += 46 + n_name
+        comment = data[place + 46 + n_name : place + 46 + n_name + n_comment]
+        place += 46 + n_name + n_comment
         header = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, method, 0, 33, crc, stored, size, n_name, 0) + name
         assert data[expected : expected + len(header)] == header
         first = expected + len(header)
         content = data[first : first + stored]
         expected = first + stored
         if method == 8:
+            assert comment == b"%08x" % zlib.crc32(content)
             content = zlib.decompress(content, -15)
         assert (zlib.crc32(content), len(content)) == (crc, size)
         contents[name.decode()] = content

@@ -4,13 +4,11 @@ import os
 import subprocess
 import sys
 import textwrap
-import zlib
 from pathlib import Path
 
 import pytest
 
 import baler_vae
-from baler_vae.archive.container import ArchiveFile
 from baler_vae.errors import ArchiveError
 from baler_vae.table.table import LARGEST_ROWS
 
@@ -46,32 +44,16 @@ def test_an_archive_cut_anywhere_is_refused(small_archives, tmp_path, kind):
 @pytest.mark.parametrize("mask", [0x01, 0xFF])
 @pytest.mark.parametrize("kind", SMALL)
 def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, kind, mask):
-    """All but changes of the deflated manifest that inflate to the same text, of which there may be a few."""
     data = bytearray(small_archives[kind].read_bytes())
     changed = tmp_path / "changed.bvae"
-    with ArchiveFile(small_archives[kind]) as archive:
-        manifest, content = archive._members["manifest.json"], archive._inflate(archive._members["manifest.json"])
-    same_text = 0
     for place in range(len(data)):
         data[place] ^= mask
         changed.write_bytes(data)
-        if manifest.data_offset <= place < manifest.end and inflates_to(content, data[manifest.data_offset :]):
-            same_text += 1
-        else:
-            with pytest.raises(ArchiveError) as caught:
-                decode(changed)
-            assert str(changed) in str(caught.value)
-            assert "\n" not in str(caught.value)
+        with pytest.raises(ArchiveError) as caught:
+            decode(changed)
+        assert str(changed) in str(caught.value)
+        assert "\n" not in str(caught.value)
         data[place] ^= mask
-    assert same_text < 3
-
-
-def inflates_to(content, data):
-    """Whether bytes begin with a deflate stream of some content."""
-    try:
-        return zlib.decompressobj(-15).decompress(bytes(data)) == content
-    except zlib.error:
-        return False
 
 
 def in_a_fresh_process(folder, script):
@@ -211,7 +193,7 @@ def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
     for text in documents:
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
         stored = deflate.compress(text) + deflate.flush()
-        member = Member("manifest.json", DEFLATED, zlib.crc32(text), len(stored), len(text), 0)
+        member = Member("manifest.json", DEFLATED, zlib.crc32(text), len(stored), len(text), 0, zlib.crc32(stored))
         path = FOLDER / "large.bvae"
         path.write_bytes(local_header(member) + stored + directory((member,)))
         assert path.stat().st_size < 200_000
