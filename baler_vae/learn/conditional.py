@@ -29,6 +29,8 @@ _FIRST_STEPS = (2.0**-5, 2.0**-5, 2.0**-5)
 _LEAST_STEP = 2.0**-16
 _WARMUP_STEPS = 50
 _BATCH_ROWS = 1_024
+_STEPS = (200, 1_000, 4_000)
+"""Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _GAINS = (0.3, 1.0, 0.3)
 
 
@@ -52,7 +54,8 @@ def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int |
     `epochs` take.
     """
     width = min(max(8 * round(math.log2(max(n_rows, 1) / 500)), 8), 64) // 2
-    steps = min(max(n_rows // 20, 1_000), 4_000)
+    least = min(max(n_rows // 5, _STEPS[0]), _STEPS[1])
+    steps = min(max(n_rows // 20, least), _STEPS[2])
     steps = max(1, round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
     return Training(width, steps, seed=seed)
 
