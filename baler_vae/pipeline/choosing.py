@@ -87,7 +87,8 @@ def fit_group_model(
         return ChosenFit(fitted, alone, kind)
     found = {"independent": alone.n_bytes}
     kind = settings.kind
-    if kind == "independent" or not rows.numeric or table.n_rows < (_LEAST_ROWS if kind == "auto" else 1):
+    few = table.n_rows < _LEAST_ROWS or (events is None and len(rows.numeric) < 2)
+    if kind == "independent" or not rows.numeric or not table.n_rows or (kind == "auto" and few):
         return ChosenFit(alone, alone, candidates=found)
     if kind == "auto":
         kind, trials = _try_kinds(rows, settings, path, progress)
