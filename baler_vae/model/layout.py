@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_RANKS = 1_024
+"""The objects of an event beyond so many are coded together, and no network looks back from them."""
 LARGEST_LAG = 2
 """How many objects back a network may look."""
 
@@ -59,13 +61,14 @@ def jagged_layout(counts: Rows, *, by_rank: bool = True) -> Layout:
     events = np.repeat(np.arange(len(counts)), counts)
     firsts = np.cumsum(counts) - counts
     ranks = np.arange(n_rows) - firsts[events]
-    order = np.argsort(ranks, kind="stable") if by_rank else np.arange(n_rows)
+    steps = np.minimum(ranks, MOST_RANKS)
+    order = np.argsort(steps, kind="stable") if by_rank else np.arange(n_rows)
     place = np.empty(n_rows, np.int64)
     place[order] = np.arange(n_rows)
     ranks, events = ranks[order], events[order]
     previous = []
     for lag in range(1, LARGEST_LAG + 1):
         before = place[np.maximum(order - lag, 0)] if n_rows else order
-        previous.append(np.where(ranks >= lag, before, -1))
-    ends = np.cumsum(np.bincount(ranks)) if by_rank and n_rows else np.full(1 if n_rows else 0, n_rows)
+        previous.append(np.where((ranks >= lag) & (ranks < MOST_RANKS), before, -1))
+    ends = np.cumsum(np.bincount(steps)) if by_rank and n_rows else np.full(1 if n_rows else 0, n_rows)
     return Layout(order, events, ranks, counts[events] - 1 - ranks, tuple(previous), ends)

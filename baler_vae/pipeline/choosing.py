@@ -18,6 +18,8 @@ from baler_vae.pipeline.fitting import (
     fit_independent,
     rows_of_group,
     sample_of,
+    sees_latents,
+    without_latents,
 )
 from baler_vae.pipeline.groups import latents_of, quantise_latents
 from baler_vae.pipeline.rows import Events
@@ -114,7 +116,7 @@ def _try_kinds(
     if wide:
         return kinds[0], found
     for kind in kinds:
-        update = {"kind": kind, "epochs": settings.epochs or _TRIAL_EPOCHS, "transform": _trial_transform(settings)}
+        update = {"kind": kind, "transform": _trial_transform(settings)}
         trial = _fit_kind(sample, settings.model_copy(update=update), path, progress, part=_TRIAL_PART)
         found[kind] = round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
     return min(kinds, key=found.__getitem__), found
@@ -135,7 +137,8 @@ def _fit_kind(
     from baler_vae.learn.fit import fit_encoder  # noqa: PLC0415
 
     columns = {name: _finite(rows.numeric[name].values) for name in floats}
-    encoder, steps, history = fit_encoder(columns, settings, progress)
+    trained = settings.model_copy(update={"epochs": settings.epochs or _TRIAL_EPOCHS}) if part < 1 else settings
+    encoder, steps, history = fit_encoder(columns, trained, progress)
     with_latents = GroupModel({name: ColumnModel(None) for name in rows.names}, encoder=encoder, steps=steps)
     values = {name: column.values for name, column in rows.numeric.items()}
     means = latents_of(values, with_latents, path, bounded=True)[0]
@@ -143,6 +146,8 @@ def _fit_kind(
     coders = [fit_coder(latent) for latent in codes]
     with_latents = replace(with_latents, latents=tuple(coder for coder, _ in coders))
     fitted = fit_conditional_group(rows, settings, progress, part=part, latents=with_latents, latent_codes=codes)
+    if not settings.keep_network and not sees_latents(fitted.model):
+        return replace(fitted, model=without_latents(fitted.model), history=history)
     return replace(fitted, bits=fitted.bits + sum(bits for _, bits in coders), history=history)
 
 

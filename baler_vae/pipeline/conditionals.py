@@ -27,6 +27,8 @@ LARGEST_PARENTS = 16
 """The most columns that the network of a column sees, in its own row or in the objects before."""
 
 _RANGE_BITS = 24.0
+_ROWS_PER_RANK = 16
+"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
 _WINDOW = 96
 _SAMPLE_ROWS = 4_096
 _PARENT_BINS = 12
@@ -201,7 +203,7 @@ class _Parents:
         """
         near = dict.fromkeys((*target.before[:_WINDOW], *target.before[-_WINDOW:]))
         candidates = [(source, 0) for source in near]
-        if self._jagged:
+        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
             window = [source for source in self._shown if abs(source - target.number) <= _WINDOW]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))

@@ -40,8 +40,8 @@ def _check_event_column(name: str, events: GroupEntry | None) -> None:
 
 def _check_formula(name: str, column: ColumnModel, model: GroupModel) -> None:
     read = column.formula.names if column.formula is not None else ()
-    texts = [other for other in read if other in model.columns and model.columns[other].coding == plain.TEXT]
-    if not read or texts or column.grid is None or name in read:
+    kept = [model.columns[other].coding for other in read if other in model.columns]
+    if not read or plain.TEXT in kept or None in kept or column.grid is None or name in read:
         raise ValueError(f"the formula of column {name!r} reads what it cannot")
 
 

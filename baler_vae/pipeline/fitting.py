@@ -60,19 +60,21 @@ class GroupFit:
 @dataclass(frozen=True)
 class Alone:
     """A column kept without any other: how, and about how many bits it takes; how it would be kept on a grid, so that
-    others can see its codes, and those codes.
+    others can see its codes, about how many bits that takes, and those codes.
     """
 
     model: ColumnModel
     bits: float = 0.0
     on_grid: ColumnModel | None = None
+    on_grid_bits: float = 0.0
     codes: Codes | None = None
 
 
 @dataclass(frozen=True)
 class GroupRows:
     """The rows of a group in the order of their layout, and what is known of them: `alone` is how each column would be
-    kept without others, `numeric` the columns with codes, `events` what the rows see of their events.
+    kept without others, `numeric` the columns with codes, `events` what the rows see of their events; `part` is how
+    much of the group they are.
     """
 
     table: Table
@@ -81,6 +83,7 @@ class GroupRows:
     numeric: Mapping[str, Numeric]
     events: Events | None = None
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    part: float = 1.0
 
     @property
     def bits(self) -> float:
@@ -109,12 +112,14 @@ def rows_of_group(table: Table, bounds: Mapping[str, Bound], events: Events | No
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
-    """The rows of random events, about `n_rows` of them; all where there are no more."""
+    """The rows of random events, at least `n_rows` of them; all where there are no more."""
     if rows.table.n_rows <= n_rows:
         return rows
-    n_events = len(rows.events.counts) if rows.events is not None else rows.table.n_rows
-    chosen = np.zeros(n_events, np.bool_)
-    chosen[np.random.default_rng(seed).permutation(n_events)[: -(-n_events * n_rows // rows.table.n_rows)]] = True
+    counts = rows.events.counts if rows.events is not None else np.ones(rows.table.n_rows, np.int64)
+    events_in_order = np.random.default_rng(seed).permutation(len(counts))
+    n_events = int(np.searchsorted(np.cumsum(counts[events_in_order]), n_rows)) + 1
+    chosen = np.zeros(len(counts), np.bool_)
+    chosen[events_in_order[:n_events]] = True
     kept = chosen[rows.layout.events]
     table = Table(rows.table.group, {name: array[kept] for name, array in rows.table.arrays.items()})
     events = rows.events
@@ -129,6 +134,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
         {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
         events,
         {name: values[kept] for name, values in rows.others.items()},
+        part,
     )
 
 
@@ -190,6 +196,7 @@ def fit_conditional_group(
         on_grid = rows.alone[rows.names[number]].on_grid
         if on_grid is not None:
             columns[rows.names[number]] = on_grid
+            bits[rows.names[number]] = rows.alone[rows.names[number]].on_grid_bits
     model = replace(base, columns=columns)
     model_bits = sum(found.weight_bits for found in served.values())
     return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits, saved)
@@ -256,6 +263,29 @@ def _targets(
     return targets
 
 
+def sees_latents(model: GroupModel) -> bool:
+    """Whether any network of a group looks at its latents."""
+    return any(len(model.columns) <= source < model.first_event_source for source in _seen(model))
+
+
+def without_latents(model: GroupModel) -> GroupModel:
+    """The same without latents, which no network may look at: the columns of the events move up among the sources."""
+    first, n_latents = len(model.columns), model.n_latents
+
+    def moved(source: int) -> int:
+        return source - n_latents if source >= first else source
+
+    columns = {}
+    for name, column in model.columns.items():
+        network = column.conditional
+        if network is not None:
+            inputs = tuple(replace(entry, source=moved(entry.source)) for entry in network.inputs)
+            column = replace(column, conditional=replace(network, inputs=inputs))  # noqa: PLW2901
+        columns[name] = column
+    views = {moved(source): view for source, view in model.views.items()}
+    return replace(model, columns=columns, encoder=None, steps=(), latents=(), views=views)
+
+
 def _seen(model: GroupModel) -> list[int]:
     """The sources that networks of a group see."""
     return sorted({source for name in model.columns for source in model.sources_of(name)})
@@ -285,8 +315,8 @@ def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alo
     plain_bits = 8.0 * sum(len(plain.encode_numbers(part)) for part in sample)
     plain_bits *= len(values) / max(1, sum(map(len, sample)))
     if plain_bits < bits:
-        return Alone(ColumnModel(plain.PCODEC), plain_bits, on_grid, codes)
-    return Alone(on_grid, bits, on_grid, codes)
+        return Alone(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
+    return Alone(on_grid, bits, on_grid, bits, codes)
 
 
 def _code_bits(codes: Codes) -> float:
@@ -296,4 +326,4 @@ def _code_bits(codes: Codes) -> float:
 
 def _verbatim_bits(rows: GroupRows, name: str) -> float:
     codes = rows.alone[name].codes
-    return 0.0 if codes is None else 8.0 * rows.table[name].dtype.itemsize * len(codes.verbatim)
+    return 0.0 if codes is None else 8.0 * rows.table[name].dtype.itemsize * len(codes.verbatim) * rows.part

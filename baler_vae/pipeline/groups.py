@@ -113,12 +113,15 @@ def decode_group(
     needed = model.needed(wanted.names)
     rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
     _decode_latents(parts, rows, needed)
-    readers = [_ColumnReader(own_parts[name], name, rows) for name in needed if model.columns[name].coding is not None]
-    for start, stop in layout.slices:
+    own = [name for name in needed if model.columns[name].coding is not None]
+    # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
+    for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
+        readers = [_ColumnReader(own_parts[name], name, rows) for name in names]
+        for start, stop in layout.slices:
+            for reader in readers:
+                reader.read(start, stop)
         for reader in readers:
-            reader.read(start, stop)
-    for reader in readers:
-        reader.finish()
+            reader.finish()
     missing = [name for name in wanted.names if name not in rows.values]
     if missing and n_rows:
         raise ValueError(f"no model gives the {n_rows} values of column {missing[0]!r}")

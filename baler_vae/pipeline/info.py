@@ -107,7 +107,7 @@ def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
     try:
         model_bytes, own, alone = (float(number) for number in numbers if number is not None)
         return math.ceil(8 * model_bytes / (alone - own)) if model_bytes and alone > own else None
-    except OverflowError:  # numbers that no fit ever found
+    except (OverflowError, ValueError):  # numbers that no fit ever found
         return None
 
 

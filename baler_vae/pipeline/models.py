@@ -11,7 +11,7 @@ from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.group import ColumnModel, Decoder, GroupModel
+from baler_vae.model.group import ColumnModel, Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
     decode_coders,
@@ -127,6 +127,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         if entry.latents is not None and with_encoder:
             section = encoder_section(number)
             encoder = decode_encoder(archive.parts(section))
+        _check_encoder(entry, encoder)
         _check_latents(entry, decoder.n_latents if decoder else None, encoder.n_latents if encoder else None)
         section = tables_section(number)
         have_tables = [coding == TABLE for coding in _coder_codings(entry)]
@@ -201,8 +202,15 @@ def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
 def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
     """Nothing, when the decoder gives every column under `free`; without rows there may be no decoder."""
     needing = {column.name for column in entry.columns if column.coding is None}
-    if decoder is not None and not needing <= set(decoder.columns):
-        raise ValueError(f"no decoder serves {sorted(needing)}")
+    if decoder is not None and needing != set(decoder.columns):
+        raise ValueError(f"a decoder serves {sorted(set(decoder.columns) ^ needing)} that it should not, or does not")
+
+
+def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
+    """Nothing, when the columns that an encoder takes are there."""
+    numbers = {column.name for column in entry.columns if column.dtype != "text"}
+    if encoder is not None and not set(encoder.columns) <= numbers:
+        raise ValueError("an encoder takes columns that are not there")
 
 
 def _coder_codings(entry: GroupEntry) -> list[str]:

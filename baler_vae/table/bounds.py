@@ -1,7 +1,7 @@
 """What a user promises of the values of each column."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -152,7 +152,7 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
     for rule in rules:
         matched = list(columns) if rule.pattern is None else match_columns(rule.pattern, list(columns))
         if rule.names_a_column:
-            _check_possible(rule, columns[matched[0]])
+            _check_possible(rule, columns[matched[0]], {group.counter for group in schema.groups})
         assigned |= {name: rule for name in matched if _applies(rule, columns[name])}
     return assigned
 
@@ -202,7 +202,9 @@ def _applies(rule: BoundRule, column: Column) -> bool:
     return rule.pattern is not None and (rule.names_a_column or not rule.is_lossy)
 
 
-def _check_possible(rule: BoundRule, column: Column) -> None:
+def _check_possible(rule: BoundRule, column: Column, counters: Collection[str | None]) -> None:
+    if rule.is_lossy and column.name in counters:
+        raise UsageError("counters are always exact", column=column.name, way_out="Leave out its bound")
     if rule.is_lossy and not column.is_float and (rule.kind == "free" or column.is_text):
         raise UsageError(
             "text is always exact" if column.is_text else "only float columns can be free",

@@ -92,8 +92,9 @@ class Schema:
         if sorted(names) != sorted(self.order) or len(set(names)) != len(names):
             raise ValueError("the order of a schema lists every column once")
         for group in self.groups[1:]:
-            if group.counter not in self.groups[0].names:
-                raise ValueError(f"the counter of group {group.name!r} is not an event-level column")
+            counter = [column for column in self.events.columns if column.name == group.counter]
+            if not counter or counter[0].dtype.kind not in "iu":
+                raise ValueError(f"the counter of group {group.name!r} is not an event-level column of integers")
 
     @property
     def events(self) -> Group:

@@ -7,9 +7,14 @@ import pytest
 
 import baler_vae
 from baler_vae.io.files import write_file
+from baler_vae.model.group import ColumnModel
+from baler_vae.model.layout import MOST_RANKS
 from baler_vae.pipeline.fitness import Fitness
+from baler_vae.pipeline.fitting import rows_of_group, sample_of
 from baler_vae.pipeline.info import pays_from_rows
 from baler_vae.pipeline.parallel import WORKERS, in_parallel
+from baler_vae.pipeline.rows import Events
+from baler_vae.table.bounds import bound_of_text
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table
 
@@ -92,3 +97,16 @@ def test_an_error_reaches_the_caller_and_ends_the_threads():
     with pytest.raises(ValueError, match="three"):
         list(in_parallel(fail, range(10)))
     assert threading.active_count() == before
+
+
+def test_a_sample_has_rows_though_most_events_have_none():
+    counts = np.zeros(1_000, np.int64)
+    counts[[3, 500]] = 40_000
+    rng = np.random.default_rng(0)
+    group = Group("hit", (Column("hit_x", np.dtype(float)),), "nhit")
+    table = Table(group, {"hit_x": rng.normal(0, 1, 80_000)})
+    events = Events(counts, ("nhit",), {"nhit": counts}, {"nhit": ColumnModel("pcodec-1")})
+    sample = sample_of(rows_of_group(table, {"hit_x": bound_of_text("abs:0.01")}, events), 16_384, seed=0)
+    assert sample.table.n_rows == sample.layout.n_rows == 40_000
+    assert sample.part == 0.5
+    assert not sample.layout.previous[0][sample.layout.ranks >= MOST_RANKS].max() >= 0

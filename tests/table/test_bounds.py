@@ -136,10 +136,10 @@ def test_rules_are_for_floats_unless_a_name_says_otherwise():
     assert kinds("abs:1") == {"met": "abs", "Jet_pt": "abs"}
     assert kinds("*=abs:1") == {"met": "abs", "Jet_pt": "abs"}
     assert kinds("nJe?=abs:1", "x[0]=abs:1") == {}
-    assert kinds("nJet=abs:1", "pass=rel:0.1") == {"nJet": "abs", "pass": "rel"}
-    assert kinds("nJet=abs:1", "*=bits:3") == {"met": "bits", "nJet": "abs", "Jet_pt": "bits"}
-    assert kinds("nJet=abs:1", "n*=exact") == {"nJet": "exact"}
-    assert kinds("nJet=abs:1", "nJet=range:0.1") == {"nJet": "range"}
+    assert kinds("Jet_id=abs:1", "pass=rel:0.1") == {"Jet_id": "abs", "pass": "rel"}
+    assert kinds("Jet_id=abs:1", "*=bits:3") == {"met": "bits", "Jet_id": "abs", "Jet_pt": "bits"}
+    assert kinds("Jet_id=abs:1", "Jet_i*=exact") == {"Jet_id": "exact"}
+    assert kinds("Jet_id=abs:1", "Jet_id=range:0.1") == {"Jet_id": "range"}
     assert kinds("tag=exact") == {"tag": "exact"}
     assert kinds("free", "met=exact") == {"met": "exact", "Jet_pt": "free"}
 
@@ -159,6 +159,7 @@ def test_the_last_rule_decides(asked):
         ("Jet_id=free", "'Jet_id': only float columns.*found int32"),
         ("pass=free", "'pass': only float columns"),
         ("tag=abs:1", "'tag': text is always exact"),
+        ("nJet=abs:1", "'nJet': counters are always exact"),
         ("Jet_px=exact", "no column matches.*'Jet_pt'"),
     ],
 )
