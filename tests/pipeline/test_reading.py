@@ -15,6 +15,7 @@ import pytest
 import baler_vae
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UsageError
 from baler_vae.pipeline.info import pays_from_rows
+from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import Table
 
 from .conftest import flat_batch, jagged_batch
@@ -269,3 +270,14 @@ def test_golden_archives_give_the_same_bytes_on_any_core(core, threads):
 def test_info_of_a_fit_that_nobody_made(number):
     found = pays_from_rows({"model_bytes": number, "bits_per_row": 1, "independent_bits_per_row": 2})
     assert found is None or isinstance(found, int)
+
+
+@pytest.mark.parametrize("counts", [[2**62, 2**62, 2**62, 2**62, 3], [-1, 4], [1, 1]])
+def test_counters_that_do_not_add_up_are_refused(jets, tmp_path, counts):
+    """Not even those whose sum of 64 bits does."""
+    baler_vae.compress(jets, tmp_path / "a.bvae", kind="independent")
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        group = archive.schema.groups[1]
+        events = Group("events", (Column(group.counter, np.dtype(np.int64)),))
+        with pytest.raises(CorruptArchive, match="does not add up"):
+            archive._events(Table(events, {group.counter: np.array(counts)}), group, 0, 3)
