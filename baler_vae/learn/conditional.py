@@ -29,7 +29,7 @@ _FIRST_STEPS = (2.0**-5, 2.0**-5, 2.0**-5)
 _LEAST_STEP = 2.0**-16
 _WARMUP_STEPS = 50
 _BATCH_ROWS = 1_024
-_STEPS = (200, 1_000, 4_000)
+_STEPS = (200, 1_000, 3_500)
 """Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _GAINS = (0.3, 1.0, 0.3)
 

@@ -31,7 +31,7 @@ from baler_vae.table.table import Table
 LearnedKind = Literal["autoregressive", "vae", "ae"]
 
 _SAMPLE_ROWS = 16_384
-_TRIAL_PART = 0.25
+_TRIAL_PART = 0.2
 _TRIAL_EPOCHS = 6
 _WIDE = 64
 """Columns above which `auto` tries no latents: they could not tell much of so many columns."""
