@@ -96,7 +96,7 @@ def test_decompress_some_columns_to_another_format(folder, tmp_path):
         (["compress", f"{SAMPLE}:Event", "-o", "a.bvae"], 3, "'Events'"),
         (["compress", INPUT, "-o", "a.bvae", "--columns", "Jet_px"], 2, "'Jet_pt'"),
         (["compress", INPUT, "-o", "a.bvae", "--bound", "loose"], 2, "not a bound"),
-        (["compress", INPUT, "-o", "a.bvae", "--bound", "nJet=free"], 2, "only float columns"),
+        (["compress", INPUT, "-o", "a.bvae", "--bound", "Jet_nConstituents=free"], 2, "only float columns"),
         (["compress", INPUT, "-o", "a.bvae", "--weight", "Jet_mass"], 2, "GLOB=NUMBER"),
         (["compress", INPUT, "-o", "a.bvae", "--weight", "Jet_mass=-1"], 2, "greater than 0"),
         (["compress", INPUT, "-o", ".", *QUICK], 8, "directory"),
