@@ -69,10 +69,14 @@ def fit_coder(codes: NDArray[np.int64]) -> tuple[Coder, float]:
     """
     table = fit_table(codes)
     bits = table_bits(codes, table) + 8 * table_bytes([table])
-    sample = contiguous_slices(codes)
-    pcodec_bits = 8.0 * sum(len(encode_numbers(part)) for part in sample)
-    pcodec_bits *= len(codes) / max(1, sum(map(len, sample)))
-    return (Coder(), pcodec_bits) if pcodec_bits < bits else (Coder(table), bits)
+    other_bits = pcodec_bits(codes)
+    return (Coder(), other_bits) if other_bits < bits else (Coder(table), bits)
+
+
+def pcodec_bits(values: NDArray[np.generic]) -> float:
+    """About how many bits numbers (rows,) take through pcodec, told by a few contiguous slices."""
+    sample = contiguous_slices(values)
+    return 8.0 * sum(len(encode_numbers(part)) for part in sample) * (len(values) / max(1, sum(map(len, sample))))
 
 
 def contiguous_slices(values: NDArray[_Scalar]) -> list[NDArray[_Scalar]]:

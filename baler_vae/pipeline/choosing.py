@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import MissingExtra
 from baler_vae.model.coders import fit_coder
 from baler_vae.model.group import ColumnModel, GroupModel
+from baler_vae.pipeline.conditionals import check_training
 from baler_vae.pipeline.fitting import (
     LARGEST,
     GroupFit,
@@ -133,7 +133,7 @@ def _fit_kind(
     floats = [name for name in rows.numeric if rows.table.group.column(name).is_float]
     if settings.kind == "autoregressive" or not floats:
         return fit_conditional_group(rows, settings, progress, part=part)
-    _check_training()
+    check_training()
     from baler_vae.learn.fit import fit_encoder  # noqa: PLC0415
 
     columns = {name: _finite(rows.numeric[name].values) for name in floats}
@@ -160,7 +160,7 @@ def _fit_free(
     progress: Progress,
 ) -> GroupFit:
     """The columns under `free` from a network, the others by themselves."""
-    _check_training()
+    check_training()
     from baler_vae.learn.fit import fit_group  # noqa: PLC0415
 
     free = {name: table[name] for name in table.group.names if bounds[name].kind == "free"}
@@ -176,18 +176,6 @@ def _fit_free(
     means = latents_of(table.arrays, model, path)[0]
     latents = tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
     return replace(alone, model=replace(model, latents=latents), history=history)
-
-
-def _check_training() -> None:
-    """Nothing, when networks can be trained.
-
-    Raises:
-        MissingExtra: PyTorch is not installed.
-    """
-    try:
-        import baler_vae.learn.fit  # noqa: F401, PLC0415  PyTorch is needed there and nowhere else
-    except ModuleNotFoundError as error:
-        raise MissingExtra("fitting a network", "train", str(error.name)) from error
 
 
 def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -75,6 +75,18 @@ class Served:
     weight_bits: float
 
 
+def check_training() -> None:
+    """Nothing, when networks can be trained.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    try:
+        import baler_vae.learn.fit  # noqa: F401, PLC0415  PyTorch is needed there and nowhere else
+    except ModuleNotFoundError as error:
+        raise MissingExtra("fitting a network", "train", str(error.name)) from error
+
+
 def view_of(codes: Codes) -> Alphabet:
     """The alphabet in which networks see codes (rows,)."""
     return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
@@ -100,10 +112,7 @@ def fit_conditionals(
     Raises:
         MissingExtra: PyTorch is not installed.
     """
-    try:
-        import baler_vae.learn.conditional  # noqa: F401, PLC0415  PyTorch is needed here and nowhere else
-    except ModuleNotFoundError as error:
-        raise MissingExtra("fitting a network", "train", str(error.name)) from error
+    check_training()
     sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
     for source, entry in shown.items():
         sources.show(source, entry.codes)

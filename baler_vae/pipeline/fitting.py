@@ -13,7 +13,7 @@ from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import NETWORK, contiguous_slices, differences, fit_coder
+from baler_vae.model.coders import NETWORK, differences, fit_coder, pcodec_bits
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
@@ -197,7 +197,6 @@ def fit_conditional_group(
         if on_grid is not None:
             columns[rows.names[number]] = on_grid
             bits[rows.names[number]] = rows.alone[rows.names[number]].on_grid_bits
-    model = replace(base, columns=columns)
     model_bits = sum(found.weight_bits for found in served.values())
     return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits, saved)
 
@@ -311,9 +310,7 @@ def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alo
     coder, bits = fit_coder(codes.codes)
     bits += 8.0 * column.dtype.itemsize * len(codes.verbatim)
     on_grid = ColumnModel(coder.coding, grid, coder)
-    sample = contiguous_slices(values)
-    plain_bits = 8.0 * sum(len(plain.encode_numbers(part)) for part in sample)
-    plain_bits *= len(values) / max(1, sum(map(len, sample)))
+    plain_bits = pcodec_bits(values)
     if plain_bits < bits:
         return Alone(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
     return Alone(on_grid, bits, on_grid, bits, codes)

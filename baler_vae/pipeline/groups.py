@@ -183,7 +183,7 @@ class _ColumnReader:
             return
         predicted = rows.predict(self._name, start, stop)
         if self._stream is not None and model.conditional is not None:
-            codes = decode_conditional(self._stream, rows.tables(model.conditional, start), 0, stop - start)
+            codes = decode_conditional(self._stream, rows.tables(model.conditional), start, stop)
         else:
             codes = self._codes[start:stop]
         if model.predicted and predicted is not None:

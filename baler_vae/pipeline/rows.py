@@ -113,8 +113,6 @@ class Rows:
             self.sources.show_formula(column.conditional.alphabet, codes, start)
         return codes
 
-    def tables(self, conditional: Conditional, first: int = 0) -> Tables:
-        """The tables of rows that are counted from row `first` of the layout on."""
-        return lambda start, stop: conditional.tables(
-            self.sources.inputs(conditional.inputs, first + start, first + stop)
-        )
+    def tables(self, conditional: Conditional) -> Tables:
+        """The tables of the rows of the layout under the network of a column."""
+        return lambda start, stop: conditional.tables(self.sources.inputs(conditional.inputs, start, stop))
