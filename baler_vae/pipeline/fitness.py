@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from baler_vae.entropy import plain
-from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.grid.codes import quantise_column
+from baler_vae.model.coders import fit_coder
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import encode_plain
 from baler_vae.table.bounds import Bound
@@ -53,7 +52,5 @@ def independent_bits(table: Table, model: GroupModel, bounds: Mapping[str, Bound
             total += 8.0 * len(encode_plain(table[name])) if column.coding is not None else 0.0
             continue
         codes = quantise_column(table[name], column.grid, bounds[name])
-        fitted = fit_table(codes.codes)
-        bits = table_bits(codes.codes, fitted) + 8 * table_bytes([fitted])
-        total += min(bits, 8.0 * len(plain.encode_numbers(codes.codes))) + 64.0 * len(codes.verbatim)
+        total += fit_coder(codes.codes)[1] + 64.0 * len(codes.verbatim)
     return total
