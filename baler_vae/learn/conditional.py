@@ -1,6 +1,10 @@
-"""Training of the small networks that predict codes: the loss is the archive's size, weights included."""
+"""Training of the small networks that predict codes: the loss is the archive's size, weights included.
+
+Several networks are trained at once, as one batched product: alone, each would be too small to keep a core busy.
+"""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +29,11 @@ _SLOPE = 0.125
 _BIT = math.log(2)
 _HEAD_BITS = 2
 """A unit of activation is 64, an octave of the head's outputs 16 levels."""
-_FIRST_STEPS = (2.0**-5, 2.0**-5, 2.0**-5)
+_FIRST_STEP = 2.0**-5
 _LEAST_STEP = 2.0**-16
 _WARMUP_STEPS = 50
 _BATCH_ROWS = 1_024
-_STEPS = (200, 1_000, 3_500)
+_STEPS = (200, 1_000, 5_000)
 """Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _GAINS = (0.3, 1.0, 0.3)
 
@@ -49,6 +53,18 @@ class Training:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What a network shall learn: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
+    int16 (rows, entries), in 64ths.
+    """
+
+    alphabet: Alphabet
+    entries: tuple[Input, ...]
+    inputs: NDArray[np.int16]
+    symbols: NDArray[np.int32]
+
+
 def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int | None = None) -> Training:
     """The training for a number of rows: wider and longer the more there are; `part` of its steps, or as many as
     `epochs` take.
@@ -60,59 +76,74 @@ def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int |
     return Training(width, steps, seed=seed)
 
 
-def fit_conditional(
-    inputs: NDArray[np.int16],
-    entries: tuple[Input, ...],
-    symbols: NDArray[np.int32],
-    alphabet: Alphabet,
-    training: Training,
-) -> Conditional:
-    """The network that makes symbols (rows,) of an alphabet take the fewest bits, given inputs (rows, inputs) in 64ths:
-    bits of symbols and of weights are minimised together, so that a weight stays only where it pays for itself.
+def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Conditional]:
+    """The networks, one for each lesson, all of them of the same rows, that make symbols take the fewest bits: bits of
+    symbols and of weights are minimised together, so that a weight stays only where it pays for itself.
 
-    The same arguments and versions on the same kind of machine give the same network.
+    The same arguments and versions on the same kind of machine give the same networks.
     """
-    levels = np.log2(np.bincount(symbols, minlength=alphabet.n_symbols) + 0.5)
     generator = torch.Generator().manual_seed(training.seed)
-    network = _Network(len(entries), training.width, levels - levels.max(), generator)
-    seen, wanted = torch.from_numpy(inputs), torch.from_numpy(symbols.astype(np.int64))
+    networks = _Networks(lessons, training.width, generator)
+    n_rows = len(lessons[0].symbols)
+    inputs = torch.zeros((n_rows, len(lessons), networks.n_inputs), dtype=torch.int16)
+    for number, lesson in enumerate(lessons):
+        inputs[:, number, : len(lesson.entries)] = torch.from_numpy(lesson.inputs)
+    symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons], axis=1))
     with threads(1):
-        _train(network, seen, wanted, training, generator)
-    return Conditional(alphabet, entries, network.export())
+        _train(networks, inputs, symbols, training, generator)
+    return [
+        Conditional(lesson.alphabet, lesson.entries, networks.export(number)) for number, lesson in enumerate(lessons)
+    ]
 
 
 def _train(
-    network: "_Network", inputs: Tensor, symbols: Tensor, training: Training, generator: torch.Generator
+    networks: "_Networks", inputs: Tensor, symbols: Tensor, training: Training, generator: torch.Generator
 ) -> None:
+    """Trains networks with inputs (rows, networks, inputs) and symbols (rows, networks)."""
     n_rows = len(symbols)
-    optimiser = torch.optim.Adam(network.parameters, training.learning_rate, betas=(0.9, 0.99), fused=True)
+    optimiser = torch.optim.Adam(networks.parameters, training.learning_rate, betas=(0.9, 0.99), fused=True)
     rounding = int(training.steps * (1 - training.rounded_part))
     for step in range(training.steps):
         if step == rounding:
-            network.round_from_now_on(training.weight_bits)
+            networks.round_from_now_on(training.weight_bits)
         rate = 0.5 * (1 + math.cos(math.pi * step / training.steps)) * min(1.0, (step + 1) / _WARMUP_STEPS)
+        batch, wanted = inputs, symbols
         if training.batch_rows < n_rows:
             rows = torch.randint(n_rows, (training.batch_rows,), generator=generator)
-            batch, wanted = inputs[rows], symbols[rows]  # (batch rows, inputs), (batch rows,)
-        else:
-            batch, wanted = inputs, symbols
-        nats = functional.cross_entropy(network.logits(batch.float() / _UNIT), wanted)
-        loss = nats + network.weight_bits() * (_BIT / n_rows)
+            batch, wanted = inputs.index_select(0, rows), symbols.index_select(0, rows)
+        logits = networks.logits(batch.transpose(0, 1).float())
+        nats = functional.cross_entropy(logits.flatten(0, 1), wanted.T.flatten().long(), reduction="sum")
+        loss = nats / len(wanted) + networks.weight_bits() * (_BIT / n_rows)
         one_step(optimiser, training.learning_rate * rate, loss)
 
 
-class _Network:
-    """Three dense layers from inputs to logarithms of probabilities, in octaves."""
+class _Networks:
+    """Several networks of three dense layers each, from inputs to logarithms of probabilities, in octaves. Where one
+    has fewer inputs or symbols than another, the weights of those that it lacks are zero and stay so.
+    """
 
-    def __init__(self, n_inputs: int, width: int, levels: NDArray[np.float64], generator: torch.Generator) -> None:
-        sizes = [(width, n_inputs), (width, width), (len(levels), width)]
-        self.weights = [
-            (torch.randn(size, generator=generator) * gain / math.sqrt(max(1, size[1]))).requires_grad_()
-            for size, gain in zip(sizes, _GAINS, strict=True)
-        ]
-        biases = [torch.rand(width, generator=generator) - 0.5, torch.zeros(width), torch.from_numpy(levels).float()]
+    def __init__(self, lessons: Sequence[Lesson], width: int, generator: torch.Generator) -> None:
+        self._n_inputs = [len(lesson.entries) for lesson in lessons]
+        self._n_symbols = [lesson.alphabet.n_symbols for lesson in lessons]
+        self.n_inputs, n_symbols = max(self._n_inputs), max(self._n_symbols)
+        self._lacking = torch.zeros((len(lessons), 1, n_symbols))
+        levels = torch.zeros((len(lessons), 1, n_symbols))
+        first = torch.zeros((len(lessons), self.n_inputs, width))
+        last = torch.zeros((len(lessons), width, n_symbols))
+        for number, lesson in enumerate(lessons):
+            n_in, n_out = self._n_inputs[number], self._n_symbols[number]
+            counted = np.log2(np.bincount(lesson.symbols, minlength=n_out) + 0.5)
+            levels[number, 0, :n_out] = torch.from_numpy(counted - counted.max())
+            self._lacking[number, 0, n_out:] = -torch.inf
+            first[number, :n_in] = torch.randn((n_in, width), generator=generator) * _GAINS[0] / math.sqrt(max(1, n_in))
+            last[number, :, :n_out] = torch.randn((width, n_out), generator=generator) * _GAINS[2] / math.sqrt(width)
+        shape = (len(lessons), width, width)
+        middle = torch.randn(shape, generator=generator) * _GAINS[1] / math.sqrt(width)
+        self.weights = [weights.requires_grad_() for weights in (first, middle, last)]
+        shape = (len(lessons), 1, width)
+        biases = [torch.rand(shape, generator=generator) - 0.5, torch.zeros(shape), levels]
         self.biases = [bias.requires_grad_() for bias in biases]
-        self.steps: tuple[float, ...] = _FIRST_STEPS
+        self.steps = [torch.full((len(lessons), 1, 1), _FIRST_STEP) for _ in self.weights]
         self.limit = 0
 
     @property
@@ -121,17 +152,18 @@ class _Network:
 
     def round_from_now_on(self, weight_bits: int) -> None:
         """From here on weights act as multiples of a power of two; gradients pass unchanged (Bengio et al. 2013)."""
-        limit = 2 ** (weight_bits - 1) - 1
-        largest = [max(float(weights.detach().abs().max()), _LEAST_STEP * limit) for weights in self.weights]
-        self.steps = tuple(min(1.0, 2.0 ** math.ceil(math.log2(size / limit))) for size in largest)
-        self.limit = limit
+        self.limit = 2 ** (weight_bits - 1) - 1
+        for number, weights in enumerate(self.weights):
+            largest = weights.detach().abs().amax(dim=(1, 2), keepdim=True) / self.limit
+            self.steps[number] = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=_LEAST_STEP)))).clamp(max=1.0)
 
     def logits(self, x: Tensor) -> Tensor:
-        """The logits (rows, symbols) of inputs (rows, inputs)."""
-        for layer in (0, 1):
-            x = functional.linear(x, self._rounded(layer), self.biases[layer])  # (rows, width)
-            x = functional.leaky_relu(x.clamp(-_LIMIT, _LIMIT), _SLOPE)
-        return functional.linear(x, self._rounded(2), self.biases[2]) * _BIT
+        """The logits (networks, rows, symbols) of inputs (networks, rows, inputs), in 64ths."""
+        # Factors go to the weights, which are few, and not to what is computed of each row.
+        for layer, unit in ((0, 1 / _UNIT), (1, 1.0)):
+            x = torch.baddbmm(self.biases[layer], x, self._rounded(layer) * unit)  # (networks, rows, width)
+            x = functional.leaky_relu(functional.hardtanh(x, -_LIMIT, _LIMIT), _SLOPE)
+        return torch.baddbmm(self.biases[2] * _BIT + self._lacking, x, self._rounded(2) * _BIT)
 
     def weight_bits(self) -> Tensor:
         """About how many bits the weights take: none for a zero, two more for each doubling."""
@@ -142,16 +174,21 @@ class _Network:
         if not self.limit:
             return self.weights[layer]
         step = self.steps[layer]
-        weights = self.weights[layer].clamp(-self.limit * step, self.limit * step)
+        weights = (self.weights[layer] / step).clamp(-self.limit, self.limit) * step
         return weights + (torch.round(weights / step) * step - weights).detach()
 
-    def export(self) -> tuple[IntegerLayer, ...]:
-        """The layers in whole numbers."""
+    def export(self, number: int) -> tuple[IntegerLayer, ...]:
+        """The layers of a network in whole numbers."""
         layers = []
-        for number, (w, b, step) in enumerate(zip(self.weights, self.biases, self.steps, strict=True)):
-            is_head = number == len(self.weights) - 1
+        n_inputs, n_symbols = self._n_inputs[number], self._n_symbols[number]
+        for layer, (weights, bias, steps) in enumerate(zip(self.weights, self.biases, self.steps, strict=True)):
+            is_head = layer == len(self.weights) - 1
+            step = float(steps[number])
             shift = -round(math.log2(step)) + (_HEAD_BITS if is_head else 0)
-            weights = np.clip(np.rint(w.detach().double().numpy() / step), -self.limit, self.limit)
-            bias = np.rint(b.detach().double().numpy() * (LEVELS_PER_OCTAVE if is_head else _UNIT))
-            layers.append(IntegerLayer(weights.astype(np.int16), bias.astype(np.int32), shift))
+            w = weights[number].detach().double().numpy().T / step  # (outputs, inputs)
+            b = bias[number, 0].detach().double().numpy() * (LEVELS_PER_OCTAVE if is_head else _UNIT)
+            w = w[:, :n_inputs] if layer == 0 else w
+            w, b = (w[:n_symbols], b[:n_symbols]) if is_head else (w, b)
+            whole = np.rint(np.clip(w, -self.limit, self.limit))
+            layers.append(IntegerLayer(whole.astype(np.int16), np.rint(b).astype(np.int32), shift))
         return tuple(layers)

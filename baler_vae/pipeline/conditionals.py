@@ -1,56 +1,31 @@
 """Choosing what the networks of a group's codes look at, and which columns they serve."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
 from baler_vae.errors import MissingExtra
-from baler_vae.model.conditional import (
-    FORMULA,
-    LARGEST_RANGES,
-    PLACE_INPUTS,
-    Conditional,
-    Input,
-    Sources,
-)
-from baler_vae.model.layout import LARGEST_LAG, Layout
+from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Input, Sources
+from baler_vae.model.layout import Layout
 from baler_vae.model.networks import encode_networks
+from baler_vae.pipeline.parents import Codes, Parents, Shown, view_of
 from baler_vae.progress import Progress
 
-LARGEST_PARENTS = 16
-"""The most columns that the network of a column sees, in its own row or in the objects before."""
+if TYPE_CHECKING:
+    from baler_vae.learn.conditional import Lesson, Training
 
-_RANGE_BITS = 24.0
-_ROWS_PER_RANK = 16
-"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
-_WINDOW = 96
-_SAMPLE_ROWS = 4_096
-_PARENT_BINS = 12
-_TARGET_BINS = 24
-_LEAST_INFORMATION = 0.002
-"""In bits a row: parents that tell less are left out."""
-_SPIKES = 2
-_SPIKE = 0.04
 _FULLY_TRAINED = 250
 """The most networks that get all steps of training; more of them share as many."""
+_AT_ONCE = 4
+"""Networks that are trained as one: more of them would leave a core without work where columns are few."""
 _CHUNK_ROWS = 65_536
 _WORKERS = min(2, os.cpu_count() or 1)
-
-Codes = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
-
-    codes: Codes
-    view: Alphabet
+_SHARED_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -87,11 +62,6 @@ def check_training() -> None:
         raise MissingExtra("fitting a network", "train", str(error.name)) from error
 
 
-def view_of(codes: Codes) -> Alphabet:
-    """The alphabet in which networks see codes (rows,)."""
-    return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
-
-
 def fit_conditionals(
     targets: Sequence[Target],
     shown: Mapping[int, Shown],
@@ -107,74 +77,85 @@ def fit_conditionals(
     """The networks that pay, or with `keep` all of them, by number of column; they are trained for `part` of the usual
     steps, or for as many as `epochs` take.
 
-    Every network has its own random numbers: the result does not depend on how many are trained at once.
+    The result does not depend on how many cores there are.
 
     Raises:
         MissingExtra: PyTorch is not installed.
     """
     check_training()
-    sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
-    for source, entry in shown.items():
-        sources.show(source, entry.codes)
-    chooser = _Parents(shown, layout, jagged=jagged, seed=seed)
-    served: dict[int, Served] = {}
+    from baler_vae.learn.conditional import training_for  # noqa: PLC0415
 
     part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
-
-    def fit(target: Target) -> Served | None:
-        return _fit_one(target, sources, chooser, shown, jagged=jagged, seed=seed, part=part, epochs=epochs)
-
+    training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs)
+    teacher = _Teacher(shown, layout, Parents(shown, layout, jagged=jagged, seed=seed), jagged=jagged)
+    served: dict[int, Served] = {}
+    several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        for done, (target, found) in enumerate(zip(targets, pool.map(fit, targets), strict=True), 1):
-            progress("training networks", done, len(targets))
-            if found is not None and (keep or found.bits + found.weight_bits < target.bits):
-                served[target.number] = found
+        for done, found in enumerate(pool.map(lambda some: teacher.serve(some, training), several), 1):
+            progress("training networks", min(_AT_ONCE * done, len(targets)), len(targets))
+            for target, network in found:
+                if keep or network.bits + network.weight_bits < target.bits:
+                    served[target.number] = network
     return served
 
 
-def _fit_one(
-    target: Target,
-    sources: Sources,
-    chooser: "_Parents",
-    shown: Mapping[int, Shown],
-    *,
-    jagged: bool,
-    seed: int,
-    part: float,
-    epochs: int | None,
-) -> Served | None:
-    from baler_vae.learn.conditional import fit_conditional, training_for  # noqa: PLC0415
+class _Teacher:
+    """Has networks trained for columns that see what is shown of a group's rows."""
 
-    own = shown.get(target.number)
-    alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
-    if alphabet.n_symbols < 3:
-        return None
-    symbols, _ = alphabet.split(target.coded)
-    hinted = Sources(sources.layout, {})
-    parents = chooser.choose(symbols, target)
-    entries = [Input(source, lag) for source, lag in parents]
-    entries += [spike for source, lag in parents for spike in chooser.spikes(source, lag)]
-    if target.hint is not None:
-        entries.append(Input(FORMULA))
-        hinted.show_formula(alphabet, target.hint)
-    if jagged:
-        entries += PLACE_INPUTS
-    if not entries:
-        return None
-    n_rows = len(symbols)
-    inputs = np.empty((n_rows, len(entries)), np.int16)
-    for start in range(0, n_rows, _CHUNK_ROWS):
-        stop = min(start + _CHUNK_ROWS, n_rows)
-        for column, entry in enumerate(entries):
-            seen = hinted if entry.source == FORMULA else sources
-            inputs[start:stop, column] = seen.inputs([entry], start, stop)[:, 0]
-    conditional = fit_conditional(
-        inputs, tuple(entries), symbols, alphabet, training_for(n_rows, seed=seed, part=part, epochs=epochs)
-    )
-    conditional = conditional.pruned()
-    kept = [entries.index(entry) for entry in conditional.inputs]
-    bits = coded_bits(conditional, inputs[:, kept], target.coded)
-    return Served(conditional, bits, 8.0 * network_bytes(conditional))
+    def __init__(self, shown: Mapping[int, Shown], layout: Layout, parents: Parents, *, jagged: bool) -> None:
+        self._shown, self._parents, self._jagged = shown, parents, jagged
+        self._sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
+        for source, entry in shown.items():
+            self._sources.show(source, entry.codes)
+
+    def serve(self, targets: Sequence[Target], training: "Training") -> list[tuple[Target, Served]]:
+        """The targets for which there is anything to see and to tell apart, and their networks."""
+        from baler_vae.learn.conditional import fit_conditionals as fit  # noqa: PLC0415
+
+        prepared = [(target, lesson) for target in targets if (lesson := self._lesson(target)) is not None]
+        if not prepared:
+            return []
+        networks = fit([lesson for _, lesson in prepared], training)
+        return [
+            (target, _served(network, lesson, target.coded))
+            for (target, lesson), network in zip(prepared, networks, strict=True)
+        ]
+
+    def _lesson(self, target: Target) -> "Lesson | None":
+        """What the network of a column shall learn from all rows."""
+        from baler_vae.learn.conditional import Lesson  # noqa: PLC0415
+
+        own = self._shown.get(target.number)
+        alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
+        if alphabet.n_symbols < 3:
+            return None
+        symbols, _ = alphabet.split(target.coded)
+        parents = self._parents.choose(symbols, target.number, target.before)
+        entries = [Input(source, lag) for source, lag in parents]
+        entries += [spike for source, lag in parents for spike in self._parents.spikes(source, lag)]
+        hinted = Sources(self._sources.layout, {})
+        if target.hint is not None:
+            entries.append(Input(FORMULA))
+            hinted.show_formula(alphabet, target.hint)
+        if self._jagged:
+            entries += PLACE_INPUTS
+        if not entries:
+            return None
+        inputs = np.empty((len(symbols), len(entries)), np.int16)
+        for start in range(0, len(symbols), _CHUNK_ROWS):
+            stop = min(start + _CHUNK_ROWS, len(symbols))
+            for column, entry in enumerate(entries):
+                seen = hinted if entry.source == FORMULA else self._sources
+                inputs[start:stop, column] = seen.inputs([entry], start, stop)[:, 0]
+        return Lesson(alphabet, tuple(entries), inputs, symbols)
+
+
+def _served(network: Conditional, lesson: "Lesson", codes: Codes) -> Served:
+    """A network without what nothing depends on, and what it takes to code codes (rows,) under it."""
+    network = network.pruned()
+    kept = [lesson.entries.index(entry) for entry in network.inputs]
+    bits = coded_bits(network, lesson.inputs[:, kept], codes)
+    return Served(network, bits, 8.0 * network_bytes(network))
 
 
 def coded_bits(conditional: Conditional, inputs: NDArray[np.int16], codes: Codes) -> float:
@@ -194,76 +175,3 @@ def network_bytes(conditional: Conditional) -> int:
 
 
 _SHARED_BYTES = 200
-
-
-class _Parents:
-    """Chooses parents by the information that they share with a column on a sample of rows."""
-
-    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
-        self._shown, self._layout, self._jagged = shown, layout, jagged
-        rows = np.random.default_rng(seed).permutation(layout.n_rows)[:_SAMPLE_ROWS]
-        self._rows = np.sort(rows)
-        self._bins: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._spikes: dict[int, tuple[int, ...]] = {}
-
-    def choose(self, symbols: NDArray[np.int32], target: Target) -> list[tuple[int, int]]:
-        """The sources and lags of a column's parents. Of many columns those that are near and tell most by themselves
-        are taken; what few columns tell together is left to the training to find out.
-        """
-        near = dict.fromkeys((*target.before[:_WINDOW], *target.before[-_WINDOW:]))
-        candidates = [(source, 0) for source in near]
-        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
-            window = [source for source in self._shown if abs(source - target.number) <= _WINDOW]
-            candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
-        own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
-        told = {entry: _information(self._one_hot(*entry), own) for entry in candidates}
-        by_source: dict[int, float] = {}
-        for (source, _), bits in told.items():
-            by_source[source] = max(by_source.get(source, 0.0), bits)
-        if len(by_source) <= LARGEST_PARENTS:
-            return candidates
-        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
-        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
-        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
-
-    def spikes(self, source: int, lag: int) -> list[Input]:
-        """Inputs for the single codes that a source often has."""
-        if lag:
-            return []
-        if source not in self._spikes:
-            entry = self._shown[source]
-            symbols, _ = entry.view.split(entry.codes[self._rows])
-            parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
-            often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
-            self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
-        return [Input(source, lag, symbol) for symbol in self._spikes[source]]
-
-    def _one_hot(self, source: int, lag: int) -> NDArray[np.float32]:
-        if (source, lag) not in self._bins:
-            rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
-            entry = self._shown[source]
-            places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
-            self._bins[source, lag] = _one_hot(_ranked_bins(places, _PARENT_BINS))
-        return self._bins[source, lag]
-
-
-def _ranked_bins(numbers: Codes, n_bins: int) -> Codes:
-    """The bins (rows,), about equally full, in which numbers (rows,) fall."""
-    edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))
-    return np.searchsorted(edges, numbers, side="left")
-
-
-def _one_hot(bins: Codes) -> NDArray[np.float32]:
-    one_hot: NDArray[np.float32] = (bins[:, None] == np.arange(int(bins.max(initial=0)) + 1)).astype(np.float32)
-    return one_hot
-
-
-def _information(parent: NDArray[np.float32], target: NDArray[np.float32]) -> float:
-    """The mutual information in bits a row of two bins, one-hot (rows, bins), less what chance gives (Miller 1955)."""
-    joint = (parent.T @ target).astype(np.float64)
-    n_rows = joint.sum()
-    rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
-    full = joint > 0
-    bits = float((joint[full] / n_rows * np.log2((joint * n_rows)[full] / (rows @ columns)[full])).sum())
-    freedom = float(np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1)
-    return bits - freedom / (2 * float(n_rows) * math.log(2))

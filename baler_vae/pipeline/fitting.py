@@ -1,6 +1,6 @@
 """Choosing how the columns of one group are kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from baler_vae.model.coders import NETWORK, differences, fit_coder, pcodec_bits
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
-from baler_vae.pipeline.conditionals import Served, Shown, Target, fit_conditionals, view_of
+from baler_vae.pipeline.conditionals import Served, Target, fit_conditionals
+from baler_vae.pipeline.parents import Shown, view_of
 from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
 from baler_vae.pipeline.rows import Events
 from baler_vae.progress import Progress
@@ -149,11 +150,13 @@ def fit_conditional_group(
     progress: Progress,
     *,
     part: float = 1.0,
+    names: Sequence[str] = (),
     latents: "GroupModel | None" = None,
     latent_codes: tuple[NDArray[np.int64], ...] = (),
 ) -> GroupFit:
-    """Columns under formulas and networks where that takes fewer bits; the latents of `latents`, whose codes (rows,)
-    are given, are seen by all networks.
+    """Columns under formulas and networks where that takes fewer bits. Networks see the columns before theirs in
+    `names`, or in the group where there are none; the latents of `latents`, whose codes (rows,) are given, are seen by
+    all networks.
 
     Raises:
         MissingExtra: PyTorch is not installed.
@@ -165,7 +168,7 @@ def fit_conditional_group(
     coded, hints = _under_formulas(rows, followed, columns, bits)
     saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
     shown = _shown(rows, latent_codes)
-    order = in_order(rows.names, set(rows.names), parents_of(rows.names, followed))
+    order = in_order(names or rows.names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else _LEAST_BITS
     targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
     served: dict[int, Served] = {}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.learn.conditional import Training, fit_conditional, training_for
+from baler_vae.learn.conditional import Lesson, Training, fit_conditionals, training_for
 from baler_vae.learn.fit import fit_encoder
 from baler_vae.model.conditional import Conditional, Input
 from baler_vae.progress import silent
@@ -25,7 +25,7 @@ def problem(n_rows=3_000, seed=0):
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
     training = Training(width=8, steps=steps, batch_rows=512, **changes)
-    return fit_conditional(inputs, (Input(0), Input(1)), symbols, alphabet, training)
+    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], training)[0]
 
 
 def bits_of(network):

@@ -1,0 +1,117 @@
+"""Choosing the parents of a column: what its network looks at."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
+from baler_vae.model.conditional import LARGEST_RANGES, Input
+from baler_vae.model.layout import LARGEST_LAG, Layout
+
+LARGEST_PARENTS = 16
+"""The most columns that the network of a column sees, in its own row or in the objects before."""
+
+_RANGE_BITS = 24.0
+_ROWS_PER_RANK = 16
+"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
+_WINDOW = 96
+_SAMPLE_ROWS = 4_096
+_PARENT_BINS = 12
+_TARGET_BINS = 24
+_LEAST_INFORMATION = 0.002
+"""In bits a row: parents that tell less are left out."""
+_SPIKES = 2
+_SPIKE = 0.04
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
+
+    codes: Codes
+    view: Alphabet
+
+
+def view_of(codes: Codes) -> Alphabet:
+    """The alphabet in which networks see codes (rows,)."""
+    return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
+
+
+class Parents:
+    """Chooses parents by the information that they share with a column on a sample of rows."""
+
+    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
+        self._shown, self._layout, self._jagged = shown, layout, jagged
+        rows = np.random.default_rng(seed).permutation(layout.n_rows)[:_SAMPLE_ROWS]
+        self._rows = np.sort(rows)
+        self._bins: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._spikes: dict[int, tuple[int, ...]] = {}
+
+    def choose(self, symbols: NDArray[np.int32], number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+        """The sources and lags of the parents of column `number`, which comes after the sources `before`.
+
+        Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
+        left to the training to find out.
+        """
+        near = dict.fromkeys((*before[:_WINDOW], *before[-_WINDOW:]))
+        candidates = [(source, 0) for source in near]
+        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
+            window = [source for source in self._shown if abs(source - number) <= _WINDOW]
+            candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
+        own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
+        told = {entry: _information(self._one_hot(*entry), own) for entry in candidates}
+        by_source: dict[int, float] = {}
+        for (source, _), bits in told.items():
+            by_source[source] = max(by_source.get(source, 0.0), bits)
+        if len(by_source) <= LARGEST_PARENTS:
+            return candidates
+        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
+        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
+        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
+
+    def spikes(self, source: int, lag: int) -> list[Input]:
+        """Inputs for the single codes that a source often has."""
+        if lag:
+            return []
+        if source not in self._spikes:
+            entry = self._shown[source]
+            symbols, _ = entry.view.split(entry.codes[self._rows])
+            parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
+            often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
+            self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
+        return [Input(source, lag, symbol) for symbol in self._spikes[source]]
+
+    def _one_hot(self, source: int, lag: int) -> NDArray[np.float32]:
+        if (source, lag) not in self._bins:
+            rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
+            entry = self._shown[source]
+            places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
+            self._bins[source, lag] = _one_hot(_ranked_bins(places, _PARENT_BINS))
+        return self._bins[source, lag]
+
+
+def _ranked_bins(numbers: Codes, n_bins: int) -> Codes:
+    """The bins (rows,), about equally full, in which numbers (rows,) fall."""
+    edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))
+    return np.searchsorted(edges, numbers, side="left")
+
+
+def _one_hot(bins: Codes) -> NDArray[np.float32]:
+    one_hot: NDArray[np.float32] = (bins[:, None] == np.arange(int(bins.max(initial=0)) + 1)).astype(np.float32)
+    return one_hot
+
+
+def _information(parent: NDArray[np.float32], target: NDArray[np.float32]) -> float:
+    """The mutual information in bits a row of two bins, one-hot (rows, bins), less what chance gives (Miller 1955)."""
+    joint = (parent.T @ target).astype(np.float64)
+    n_rows = joint.sum()
+    rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
+    full = joint > 0
+    bits = float((joint[full] / n_rows * np.log2((joint * n_rows)[full] / (rows @ columns)[full])).sum())
+    freedom = float(np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1)
+    return bits - freedom / (2 * float(n_rows) * math.log(2))
