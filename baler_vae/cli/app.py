@@ -318,12 +318,12 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, summary_line
+    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, summary_line
 
     if json:
         say_json(info)
     elif columns:
-        candidates = candidates_table(info)
-        say(summary_line(info), *info_tables(info), *([] if candidates is None else [candidates]))
+        compared = (candidates_table(info), orders_table(info))
+        say(summary_line(info), *info_tables(info), *(table for table in compared if table is not None))
     else:
         say(summary_line(info))

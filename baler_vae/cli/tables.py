@@ -90,6 +90,21 @@ def candidates_table(info: Mapping[str, Any]) -> Table | None:
     return table
 
 
+def orders_table(info: Mapping[str, Any]) -> Table | None:
+    """What each order of the columns would take, group by group; None where nothing was compared."""
+    groups = [group for group in info["groups"] if group["order_bytes"]]
+    if not groups:
+        return None
+    names = list(dict.fromkeys(name for group in groups for name in group["order_bytes"]))
+    table = Table("group", box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(f"columns in order: {name}", justify="right")
+    for group in groups:
+        sizes = (group["order_bytes"].get(name) for name in names)
+        table.add_row(Text(group["name"]), *("" if size is None else f"{size:,}" for size in sizes))
+    return table
+
+
 def verification_table(done: Verification) -> Table:
     """One line per column: values, how many miss their bound, and the worst in units of the bound."""
     table = Table("column", "bound", box=SIMPLE_HEAD, pad_edge=False)

@@ -19,6 +19,7 @@ from baler_vae.pipeline.fitting import (
     rows_of_group,
     sample_of,
     sees_latents,
+    telling_order,
     without_latents,
 )
 from baler_vae.pipeline.groups import latents_of, quantise_latents
@@ -35,20 +36,23 @@ _TRIAL_PART = 0.2
 _TRIAL_EPOCHS = 6
 _WIDE = 64
 """Columns above which `auto` tries no latents: they could not tell much of so many columns."""
+_LEAST_SAVING = 0.003
+"""The part of the bytes that another order of columns must save to be looked at closely."""
 _LEAST_ROWS = 256
 """Rows below which `auto` tries no network: it could never pay for its weights."""
 
 
 @dataclass(frozen=True)
 class ChosenFit:
-    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind would have taken, by
-    name.
+    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind and each order of the
+    columns would have taken, by name.
     """
 
     fit: GroupFit
     alone: GroupFit
     kind: str = "independent"
     candidates: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self, n_rows: int) -> dict[str, Any]:
         """What an archive says of it, in plain values: nothing in it is needed to decode."""
@@ -60,6 +64,7 @@ class ChosenFit:
             "independent_bits_per_row": self.alone.bits / max(1, n_rows),
             "model_bytes": round(self.fit.model_bits / 8),
             "candidate_bytes": dict(self.candidates),
+            "order_bytes": dict(self.orders),
             "formulas_saved_bytes": {name: round(bits / 8) for name, bits in self.fit.saved_bits.items()},
         }
 
@@ -92,34 +97,62 @@ def fit_group_model(
     few = table.n_rows < _LEAST_ROWS or (events is None and len(rows.numeric) < 2)
     if kind == "independent" or not rows.numeric or not table.n_rows or (kind == "auto" and few):
         return ChosenFit(alone, alone, candidates=found)
+    trials = _Trials(rows, settings, path, progress)
+    names = trials.choose_order()
     if kind == "auto":
-        kind, trials = _try_kinds(rows, settings, path, progress)
-        found |= trials
-    fitted = _fit_kind(rows, settings.model_copy(update={"kind": kind}), path, progress)
+        kind = trials.choose_kind(names)
+        found |= trials.kinds
+    fitted = _fit_kind(rows, settings.model_copy(update={"kind": kind}), path, progress, names=names)
     found[kind] = fitted.n_bytes
     if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
-        return ChosenFit(alone, alone, candidates=found)
-    return ChosenFit(fitted, alone, kind, found)
+        return ChosenFit(alone, alone, candidates=found, orders=trials.orders)
+    return ChosenFit(fitted, alone, kind, found, trials.orders)
 
 
-def _try_kinds(
-    rows: GroupRows, settings: ModelSettings, path: str, progress: Progress
-) -> tuple[LearnedKind, dict[str, int]]:
-    """The kind of network that takes the fewest bytes when it is fitted briefly on a sample of events, and about how
-    many bytes every kind would take for all rows.
-    """
-    sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
-    grows = rows.table.n_rows / max(1, sample.table.n_rows)
-    found: dict[str, int] = {}
-    wide = len(rows.numeric) > _WIDE
-    kinds: tuple[LearnedKind, ...] = ("autoregressive",) if wide else get_args(LearnedKind)
-    if wide:
-        return kinds[0], found
-    for kind in kinds:
-        update = {"kind": kind, "transform": _trial_transform(settings)}
-        trial = _fit_kind(sample, settings.model_copy(update=update), path, progress, part=_TRIAL_PART)
-        found[kind] = round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
-    return min(kinds, key=found.__getitem__), found
+class _Trials:
+    """Fits on a sample of events. `kinds` and `orders` are about how many bytes all rows would take, by name."""
+
+    def __init__(self, rows: GroupRows, settings: ModelSettings, path: str, progress: Progress) -> None:
+        self._sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
+        self._grows = rows.table.n_rows / max(1, self._sample.table.n_rows)
+        self._settings = settings.model_copy(update={"transform": _trial_transform(settings)})
+        self._path, self._progress = path, progress
+        self._is_wide = len(rows.numeric) > _WIDE
+        self._tried: dict[tuple[str, tuple[str, ...], float], int] = {}
+        self.kinds: dict[str, int] = {}
+        self.orders: dict[str, int] = {}
+
+    def choose_order(self) -> tuple[str, ...]:
+        """The order in which networks see the columns: that of the file, unless the columns that tell most, first,
+        take clearly fewer bytes after a brief training, and fewer after a whole one.
+        """
+        names = self._sample.names
+        others = names if self._is_wide else telling_order(self._sample, self._settings.seed)
+        if others == names:
+            return names
+        for part in (_TRIAL_PART, 1.0):
+            in_file = self._try("autoregressive", names, part)
+            telling = self._try("autoregressive", others, part)
+            self.orders = {"file": in_file, "telling first": telling}
+            if telling > in_file * (1 - (_LEAST_SAVING if part < 1 else 0)):
+                return names
+        return others
+
+    def choose_kind(self, names: tuple[str, ...]) -> LearnedKind:
+        """The kind of network that takes the fewest bytes."""
+        if self._is_wide:
+            return "autoregressive"
+        kinds: tuple[LearnedKind, ...] = get_args(LearnedKind)
+        self.kinds = {kind: self._try(kind, names, _TRIAL_PART) for kind in kinds}
+        return min(kinds, key=self.kinds.__getitem__)
+
+    def _try(self, kind: LearnedKind, names: tuple[str, ...], part: float) -> int:
+        key = kind, names, part
+        if key not in self._tried:
+            settings = self._settings.model_copy(update={"kind": kind})
+            trial = _fit_kind(self._sample, settings, self._path, self._progress, part=part, names=names)
+            self._tried[key] = round(((trial.bits - trial.model_bits) * self._grows + trial.model_bits) / 8)
+        return self._tried[key]
 
 
 def _trial_transform(settings: ModelSettings) -> str:
@@ -127,12 +160,20 @@ def _trial_transform(settings: ModelSettings) -> str:
 
 
 def _fit_kind(
-    rows: GroupRows, settings: ModelSettings, path: str, progress: Progress, *, part: float = 1.0
+    rows: GroupRows,
+    settings: ModelSettings,
+    path: str,
+    progress: Progress,
+    *,
+    names: tuple[str, ...],
+    part: float = 1.0,
 ) -> GroupFit:
-    """The fit of a kind of networks, `part` of the usual steps of training."""
+    """The fit of a kind of networks that see the columns in the order of `names`, `part` of the usual steps of
+    training.
+    """
     floats = [name for name in rows.numeric if rows.table.group.column(name).is_float]
     if settings.kind == "autoregressive" or not floats:
-        return fit_conditional_group(rows, settings, progress, part=part)
+        return fit_conditional_group(rows, settings, progress, part=part, names=names)
     check_training()
     from baler_vae.learn.fit import fit_encoder  # noqa: PLC0415
 
@@ -145,7 +186,9 @@ def _fit_kind(
     codes = tuple(quantise_latents(means, steps))
     coders = [fit_coder(latent) for latent in codes]
     with_latents = replace(with_latents, latents=tuple(coder for coder, _ in coders))
-    fitted = fit_conditional_group(rows, settings, progress, part=part, latents=with_latents, latent_codes=codes)
+    fitted = fit_conditional_group(
+        rows, settings, progress, part=part, names=names, latents=with_latents, latent_codes=codes
+    )
     if not settings.keep_network and not sees_latents(fitted.model):
         return replace(fitted, model=without_latents(fitted.model), history=history)
     return replace(fitted, bits=fitted.bits + sum(bits for _, bits in coders), history=history)

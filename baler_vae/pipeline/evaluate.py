@@ -25,7 +25,7 @@ def evaluate(
     restored: str | Path,
     *,
     settings: EvaluationSettings | None = None,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, Any] | None = None,
 ) -> "Evaluation":
     """What became of each column that `restored` holds; both are archives or files of any known format.
 
@@ -67,10 +67,20 @@ def evaluate(
         )
 
 
-def archive_sizes(info: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts."""
+def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts, and what
+    each kind of model would have taken.
+    """
     parts = {f"{name}_bytes": n_bytes for name, n_bytes in info["bytes"].items()}
-    return {"original_bytes": info["original_bytes"], "archive_bytes": info["archive_bytes"], **parts}
+    compared = [group for group in info["groups"] if len(group["candidate_bytes"]) > 1]
+    return {
+        "original_bytes": info["original_bytes"],
+        "archive_bytes": info["archive_bytes"],
+        **parts,
+        "candidates": [
+            {"group": group["name"], "kind": group["kind"], "bytes": group["candidate_bytes"]} for group in compared
+        ],
+    }
 
 
 def _is_archive(spec: str | Path) -> bool:

@@ -18,7 +18,7 @@ from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.pipeline.conditionals import Served, Target, fit_conditionals
-from baler_vae.pipeline.parents import Shown, view_of
+from baler_vae.pipeline.parents import Shown, telling_first, view_of
 from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
 from baler_vae.pipeline.rows import Events
 from baler_vae.progress import Progress
@@ -150,13 +150,12 @@ def fit_conditional_group(
     progress: Progress,
     *,
     part: float = 1.0,
-    names: Sequence[str] = (),
+    names: Sequence[str],
     latents: "GroupModel | None" = None,
     latent_codes: tuple[NDArray[np.int64], ...] = (),
 ) -> GroupFit:
-    """Columns under formulas and networks where that takes fewer bits. Networks see the columns before theirs in
-    `names`, or in the group where there are none; the latents of `latents`, whose codes (rows,) are given, are seen by
-    all networks.
+    """Columns under formulas and networks where that takes fewer bits. Networks see the columns that stand before
+    theirs in `names`; the latents of `latents`, whose codes (rows,) are given, are seen by all networks.
 
     Raises:
         MissingExtra: PyTorch is not installed.
@@ -168,7 +167,7 @@ def fit_conditional_group(
     coded, hints = _under_formulas(rows, followed, columns, bits)
     saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
     shown = _shown(rows, latent_codes)
-    order = in_order(names or rows.names, set(rows.names), parents_of(rows.names, followed))
+    order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else _LEAST_BITS
     targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
     served: dict[int, Served] = {}
@@ -202,6 +201,13 @@ def fit_conditional_group(
             bits[rows.names[number]] = rows.alone[rows.names[number]].on_grid_bits
     model_bits = sum(found.weight_bits for found in served.values())
     return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits, saved)
+
+
+def telling_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
+    """The columns of a group, those first that tell most of others."""
+    shown = _shown(rows, ())
+    first = [rows.names[number] for number in telling_first(shown, [n for n in shown if n < len(rows.names)], seed)]
+    return (*first, *(name for name in rows.names if name not in first))
 
 
 def _under_formulas(

@@ -22,8 +22,9 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`,
     `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
     `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of `name`,
-    `kind`, `model_bytes` and, where a fit tells, `candidate_bytes` by kind, `pays_from_rows` (the rows from which on
-    its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which repeat the run.
+    `kind`, `model_bytes` and, where a fit tells, `candidate_bytes` by kind, `order_bytes` by order of the columns,
+    `pays_from_rows` (the rows from which on its networks take fewer bytes than they save) and `formulas_saved_bytes`;
+    `settings`, which repeat the run.
 
     Raises:
         CorruptArchive: a section is damaged.
@@ -83,13 +84,20 @@ def _fit(group: GroupEntry, manifest: Manifest) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _numbers(found: object) -> dict[str, int]:
+    """Whole numbers by name; nothing of what is none."""
+    named = found.items() if isinstance(found, dict) else ()
+    return {name: number for name, number in named if isinstance(number, int)}
+
+
 def _groups(manifest: Manifest) -> list[dict[str, Any]]:
     return [
         {
             "name": group.name,
             "kind": _kind(group, manifest),
             "model_bytes": _model_bytes(manifest, number),
-            "candidate_bytes": _fit(group, manifest).get("candidate_bytes", {}),
+            "candidate_bytes": _numbers(_fit(group, manifest).get("candidate_bytes")),
+            "order_bytes": _numbers(_fit(group, manifest).get("order_bytes")),
             "pays_from_rows": pays_from_rows(_fit(group, manifest)),
             "formulas_saved_bytes": _fit(group, manifest).get("formulas_saved_bytes", {}),
         }

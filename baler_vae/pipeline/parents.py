@@ -95,6 +95,25 @@ class Parents:
         return self._bins[source, lag]
 
 
+def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
+    """The numbers of columns, that one first which tells most of all others, and then each time the one of which those
+    before it tell most.
+    """
+    if len(numbers) < 2:
+        return tuple(numbers)
+    n_rows = len(shown[numbers[0]].codes)
+    rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
+    places = [shown[number].view.positions(shown[number].codes[rows]) for number in numbers]
+    bins = [_one_hot(_ranked_bins(own, _TARGET_BINS)) for own in places]
+    told = np.array([[0.0 if a is b else _information(a, b) for a in bins] for b in bins])
+    order = [int(np.argmax(told.sum(axis=0)))]
+    while len(order) < len(numbers):
+        known = told[:, order].sum(axis=1)
+        known[order] = -np.inf
+        order.append(int(np.argmax(known)))
+    return tuple(numbers[place] for place in order)
+
+
 def _ranked_bins(numbers: Codes, n_bins: int) -> Codes:
     """The bins (rows,), about equally full, in which numbers (rows,) fall."""
     edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))

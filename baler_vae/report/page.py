@@ -76,6 +76,7 @@ def render_page(evaluation: Evaluation, *, title: str, subtitle: str, settings: 
         sizes=evaluation.sizes or {},
         ratio=size_ratio(evaluation.sizes),
         parts=_parts(evaluation.sizes or {}),
+        kinds=_kinds(evaluation.sizes or {}),
         columns=evaluation.columns,
         peaks=[(shift, Markup(peak_figure(shift))) for shift in evaluation.peaks],  # noqa: S704 - made here
         sections=[_section(column, evaluation.histograms.get(column.name)) for column in evaluation.columns],
@@ -87,6 +88,11 @@ def _parts(sizes: Mapping[str, Any]) -> list[Part]:
     known = {name: sizes[key] for key, name in PARTS.items() if sizes.get(key) is not None}
     total = sum(known.values())
     return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
+
+
+def _kinds(sizes: Mapping[str, Any]) -> list[str]:
+    """The kinds of model that were compared for any group."""
+    return list(dict.fromkeys(kind for group in sizes.get("candidates", ()) for kind in group["bytes"]))
 
 
 def _section(column: ColumnResiduals, histograms: ColumnHistograms | None) -> ColumnSection:

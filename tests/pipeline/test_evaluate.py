@@ -27,7 +27,18 @@ def test_a_file_against_its_archive(jets, tmp_path, quick):
         "original_bytes": info["original_bytes"],
         "archive_bytes": info["archive_bytes"],
         **{f"{name}_bytes": size for name, size in info["bytes"].items()},
+        "candidates": [],
     }
+
+
+def test_an_evaluation_knows_the_models_that_were_compared(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + "".join(f"{i % 7},{i % 7 * 3}\n" for i in range(400)))
+    info = baler_vae.compress(path, tmp_path / "a.bvae", kind="autoregressive", epochs=1)
+    found = baler_vae.evaluate(path, tmp_path / "a.bvae").sizes["candidates"]
+    (group,) = info["groups"]
+    assert found == [{"group": group["name"], "kind": group["kind"], "bytes": group["candidate_bytes"]}]
+    assert set(found[0]["bytes"]) == {"independent", "autoregressive"}
 
 
 def test_what_cannot_be_compared(write, jets):

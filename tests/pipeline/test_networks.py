@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.io.files import write_file
+from baler_vae.pipeline import choosing
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.models import read_model
 from baler_vae.table import table as table_module
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table
@@ -175,3 +178,35 @@ def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert len(archive.manifest.row_groups) > 3
     assert columns_of(tmp_path / "a.bvae") == columns_of(made / "a.bvae")
+
+
+@pytest.mark.parametrize("least", [-1.0, 1.0], ids=["looked at closely", "never"])
+def test_columns_are_seen_in_the_order_that_takes_fewer_bytes(tmp_path, monkeypatch, least):
+    monkeypatch.setattr(choosing, "_LEAST_SAVING", least)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2_000)
+    columns = {f"near{spread}": x + rng.normal(0, spread, len(x)) for spread in (0.5, 0.3, 0.2)} | {"x": x}
+    pd.DataFrame(columns).to_parquet(tmp_path / "a.parquet")
+    info = baler_vae.compress(
+        tmp_path / "a.parquet", tmp_path / "a.bvae", bound="abs:0.1", kind="autoregressive", formulas={"*": "none"}
+    )
+    tried = info["groups"][0]["order_bytes"]
+    assert set(tried) == {"file", "telling first"}
+    order = list(columns)
+    if least < 0 and tried["telling first"] <= tried["file"]:
+        order.reverse()
+    with ArchiveFile(tmp_path / "a.bvae") as archive:
+        model = read_model(archive, 0)
+    parents = {name: model.parents(name) for name in order}
+    assert any(parents.values())
+    assert all(order.index(parent) < order.index(name) for name in order for parent in parents[name])
+    assert not baler_vae.verify(tmp_path / "a.bvae", against=tmp_path / "a.parquet").broken
+
+
+@pytest.mark.parametrize("n_columns", [1, 65])
+def test_the_order_of_the_file_stays_where_no_other_is_tried(tmp_path, n_columns):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"c{number}": rng.normal(size=300) for number in range(n_columns)})
+    frame.to_parquet(tmp_path / "a.parquet")
+    codec = baler_vae.fit(tmp_path / "a.parquet", bound="bits:4", kind="autoregressive", epochs=1)
+    assert codec.fits["events"]["order_bytes"] == {}

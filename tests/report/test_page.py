@@ -17,6 +17,10 @@ SIZES = {
     "latents_bytes": 1000,
     "codes_bytes": 14_000,
     "metadata_bytes": 1000,
+    "candidates": [
+        {"group": "events", "kind": "independent", "bytes": {"independent": 700}},
+        {"group": "Jet", "kind": "vae", "bytes": {"independent": 21_000, "vae": 19_300}},
+    ],
 }
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -117,7 +121,7 @@ def test_identifiers_are_unique(page):
 def test_its_parts_are_named_for_those_who_listen(page):
     assert page.attributes("html") == [{"lang": "en"}]
     assert len(page.attributes("h1")) == 1
-    assert len(page.attributes("caption")) == len(page.attributes("table")) == 4
+    assert len(page.attributes("caption")) == len(page.attributes("table")) == 5
     assert all("scope" in attributes for attributes in page.attributes("th"))
     figures = page.attributes("svg")
     # the peak; three each for mass, phi, the odd column and the flag; text and NaN have none
@@ -164,6 +168,14 @@ def test_sizes_may_be_known_in_part():
     words = Page(render_page(example(sizes={"archive_bytes": 5}), title="t", subtitle="")).words
     assert "archive 5 5 B" in words
     assert "original / archive" not in words
+
+
+def test_models_that_were_compared_are_told():
+    page = Page(render_page(example(), title="t", subtitle=""))
+    assert "events independent 700 Jet vae 21,000 19,300" in page.words
+    without = render_page(example(sizes={**SIZES, "candidates": []}), title="t", subtitle="")
+    assert "kind of model" in page.words
+    assert "kind of model" not in Page(without).words
 
 
 def test_a_failed_fit_is_said_in_the_verdict_and_in_the_table():
