@@ -6,7 +6,7 @@ All numbers of all networks of a group are coded together: few tables serve many
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,10 @@ _INT64 = np.dtype(np.int64)
 _KINDS = 4
 """Weights of first, of middle and of last layers, and biases: each kind has a table."""
 _MOST_LAYERS = 4
-_MOST_NUMBERS = 1 << 24
-_MOST_DESCRIBED = 1 << 20
+LARGEST_NUMBERS: Final = 1 << 24
+"""The most weights and biases of the networks of one group."""
+LARGEST_DESCRIBED: Final = 1 << 20
+"""The most inputs of the networks of one group, and numbers that describe their layers."""
 _ALPHABET_PARTS = 3
 _TABLE_PARTS = 4
 _N_PARTS = 3 + _ALPHABET_PARTS + _TABLE_PARTS + _KINDS
@@ -78,7 +80,7 @@ def decode_networks(parts: Sequence[bytes]) -> tuple[dict[int, Conditional], dic
         raise ValueError(f"{len(parts)} parts are not those of networks")
     shapes, n_views = _read_description(parts[0])
     n_inputs = sum(shape.n_inputs for shape in shapes)
-    if n_inputs > _MOST_DESCRIBED:
+    if n_inputs > LARGEST_DESCRIBED:
         raise ValueError(f"networks of {n_inputs} inputs")
     sources = _numbers(parts[1], n_views).tolist()
     fields = _numbers(parts[2], 3 * n_inputs).reshape(3, -1)
@@ -89,7 +91,7 @@ def decode_networks(parts: Sequence[bytes]) -> tuple[dict[int, Conditional], dic
     first = 3 + _ALPHABET_PARTS
     tables = decode_tables(parts[first : first + _TABLE_PARTS])
     sizes = [sum(shape.sizes[kind] for shape in shapes) for kind in range(_KINDS)]
-    if len(tables) != _KINDS or sum(sizes) > _MOST_NUMBERS:
+    if len(tables) != _KINDS or sum(sizes) > LARGEST_NUMBERS:
         raise ValueError(f"{len(tables)} tables for networks of {sum(sizes)} numbers")
     coded = zip(parts[first + _TABLE_PARTS :], tables, sizes, strict=True)
     numbers = [_Numbers(decode_codes(data, table, size)) for data, table, size in coded]
@@ -151,7 +153,7 @@ def _read_description(data: bytes) -> tuple[list[_Shape], int]:
     if len(data) < _COUNT.size:
         raise ValueError("the description of networks is missing")
     (n_numbers,) = _COUNT.unpack_from(data)
-    if n_numbers > _MOST_DESCRIBED:
+    if n_numbers > LARGEST_DESCRIBED:
         raise ValueError(f"networks are described by {n_numbers} numbers")
     described = iter(_numbers(data[_COUNT.size :], n_numbers).tolist())
     try:
@@ -167,7 +169,7 @@ def _read_description(data: bytes) -> tuple[list[_Shape], int]:
             shapes.append(_Shape(column, n_inputs, outputs))
     except (StopIteration, RuntimeError) as error:
         raise ValueError("the description of networks is too short") from error
-    if next(described, None) is not None or not 0 <= n_views <= _MOST_DESCRIBED:
+    if next(described, None) is not None or not 0 <= n_views <= LARGEST_DESCRIBED:
         raise ValueError("the description of networks does not add up")
     return shapes, n_views
 

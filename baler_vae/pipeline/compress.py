@@ -145,8 +145,9 @@ class _RowGroupWriter:
                 path=self._path,
                 way_out="Fit a codec on this file",
             )
-        bounds = self._codec.bounds
-        events = events_of(batch, table.group, self._codec.models[batch[0].group.name], bounds)
+        bounds, of_events = self._codec.bounds, self._codec.models[batch[0].group.name]
+        seen = model.event_columns(model.names, () if table is batch[0] else of_events.names)
+        events = events_of(batch, table.group, of_events, bounds, seen)
         return encode_group(table, model, bounds, self._path, events)
 
     def manifest(self) -> Manifest:

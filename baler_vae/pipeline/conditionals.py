@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import MissingExtra
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Input, Sources
 from baler_vae.model.layout import Layout
-from baler_vae.model.networks import encode_networks
+from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
 from baler_vae.pipeline.parents import Codes, Parents, Shown, view_of
 from baler_vae.progress import Progress
 
@@ -96,7 +96,20 @@ def fit_conditionals(
             for target, network in found:
                 if keep or network.bits + network.weight_bits < target.bits:
                     served[target.number] = network
-    return served
+    return _that_fit(served)
+
+
+def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
+    """The networks that one archive may hold for a group: of very many, those that were trained first."""
+    kept: dict[int, Served] = {}
+    n_described = n_numbers = 0
+    for number, found in served.items():
+        layers = found.conditional.layers
+        n_described += len(found.conditional.inputs) + 3 + 2 * len(layers)
+        n_numbers += sum(layer.weights.size + layer.bias.size for layer in layers)
+        if n_described + 2 < LARGEST_DESCRIBED and n_numbers <= LARGEST_NUMBERS:
+            kept[number] = found
+    return kept
 
 
 class _Teacher:

@@ -44,16 +44,22 @@ class Events:
         return shown_codes(self.arrays[name], grid)
 
 
-def events_of(batch: Sequence[Table], group: Group, model: GroupModel, bounds: Mapping[str, Bound]) -> Events | None:
+def events_of(
+    batch: Sequence[Table],
+    group: Group,
+    model: GroupModel,
+    bounds: Mapping[str, Bound],
+    names: Iterable[str] | None = None,
+) -> Events | None:
     """What the rows of a group see of their events, as a reader gets it: none for the events themselves. `model` is
-    that of the events.
+    that of the events; without `names` the arrays are those of all its columns.
     """
     if group.counter is None:
         return None
     table = batch[0]
     arrays = {}
-    for name, column in model.columns.items():
-        values = table[name]
+    for name in model.columns if names is None else names:
+        column, values = model.columns[name], table[name]
         if column.grid is not None:
             values = dequantise_column(quantise_column(values, column.grid, bounds[name]), column.grid, values.dtype)
         arrays[name] = values

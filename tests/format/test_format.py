@@ -97,8 +97,8 @@ def test_the_page_names_the_limits_of_networks():
     assert f"its inputs (1 to {conditional.LARGEST_INPUTS}) and of its layers (1 to {networks._MOST_LAYERS})" in PAGE
     assert f"(1 to {conditional.LARGEST_WIDTH:,}) and the shift" in PAGE
     assert f"a shift s (0 to {conditional.LARGEST_SHIFT})" in PAGE
-    assert f"(uint32, at most 2^{networks._MOST_DESCRIBED.bit_length() - 1})" in PAGE
-    assert f"(2^{networks._MOST_NUMBERS.bit_length() - 1} at most)" in PAGE
+    assert f"(uint32, at most 2^{networks.LARGEST_DESCRIBED.bit_length() - 1})" in PAGE
+    assert f"(2^{networks.LARGEST_NUMBERS.bit_length() - 1} at most)" in PAGE
     assert f"reaches 2^{conditional._EXACT.bit_length() - 1}" in PAGE
     assert f"[-{conditional._LIMIT}, {conditional._LIMIT - 1}]" in PAGE
     assert networks._N_PARTS == 14

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.io.files import write_file
-from baler_vae.pipeline import choosing
+from baler_vae.pipeline import choosing, conditionals
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.models import read_model
 from baler_vae.table import table as table_module
@@ -210,3 +210,18 @@ def test_the_order_of_the_file_stays_where_no_other_is_tried(tmp_path, n_columns
     frame.to_parquet(tmp_path / "a.parquet")
     codec = baler_vae.fit(tmp_path / "a.parquet", bound="bits:4", kind="autoregressive", epochs=1)
     assert codec.fits["events"]["order_bytes"] == {}
+
+
+@pytest.mark.parametrize(("limit", "few"), [("LARGEST_NUMBERS", 300), ("LARGEST_DESCRIBED", 14)])
+def test_networks_that_an_archive_may_not_hold_are_left_out(tmp_path, monkeypatch, limit, few):
+    path = write(tmp_path / "a.parquet", 200)
+    whole = baler_vae.fit(path, kind="autoregressive", **TINY)
+    monkeypatch.setattr(conditionals, limit, few)
+    less = baler_vae.fit(path, kind="autoregressive", **TINY)
+    served = [
+        sum(column.conditional is not None for model in codec.models.values() for column in model.columns.values())
+        for codec in (whole, less)
+    ]
+    assert 0 < served[1] < served[0]
+    baler_vae.compress(path, tmp_path / "a.bvae", codec=less)
+    assert not baler_vae.verify(tmp_path / "a.bvae", against=path).broken
