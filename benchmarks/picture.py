@@ -24,6 +24,8 @@ _STYLES = (
     ("#4D4D4D", "X"),
 )
 _LIMIT = 4.0
+_EDGE = 5.8
+"""Between the limit and the edge stands what lies beyond."""
 _TICKS = (1, 1.2, 1.5, 2, 3, 4)
 _DODGE = 0.6
 """How far apart, in lines, the tables of one rival are drawn, so that none hides another."""
@@ -89,7 +91,7 @@ def _mean(ratios: Ratios, method: str) -> float:
 def _draw_panel(panel: Axes, ratios: Ratios, data: list[str], methods: list[str], broken: set[tuple[str, ...]]) -> None:
     low = min(0.93, 0.97 * min(ratios.values()))
     panel.set_xscale("log")
-    panel.set_xlim(low, 1.1 * _LIMIT)
+    panel.set_xlim(low, _EDGE)
     panel.axvspan(low, 1, color="#F3E3D3", lw=0, zorder=0)
     panel.axvline(1, color="black", lw=1.2, zorder=1)
     for line in range(len(methods)):
@@ -111,7 +113,7 @@ def _draw_panel(panel: Axes, ratios: Ratios, data: list[str], methods: list[str]
             panel.plot(ratios[key], place, shape, color=fill, mec=colour, ms=4.6, mew=1.0, zorder=3)
         if beyond:
             span = f"{min(beyond):.0f}" if len(beyond) == 1 else f"{min(beyond):.0f} to {max(beyond):.0f}"
-            panel.text(1.08 * _LIMIT, line, f"{span} >", ha="right", va="center", fontsize=8, color="#444444", zorder=4)
+            panel.text(0.98 * _EDGE, line, f"{span} >", ha="right", va="center", fontsize=8, color="#444444", zorder=4)
     panel.xaxis.set_major_locator(FixedLocator(_TICKS))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     panel.xaxis.set_minor_locator(NullLocator())
