@@ -13,6 +13,8 @@ from baler_vae.model.coders import NETWORK
 from baler_vae.pipeline.manifests import section_name
 from baler_vae.pipeline.models import decoder_section, networks_section, tables_section
 
+_KINDS = ("independent", "autoregressive", "vae", "ae")
+
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     """A document of plain values.
@@ -84,10 +86,11 @@ def _fit(group: GroupEntry, manifest: Manifest) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _numbers(found: object) -> dict[str, int]:
-    """Whole numbers by name; nothing of what is none."""
-    named = found.items() if isinstance(found, dict) else ()
-    return {name: number for name, number in named if isinstance(number, int)}
+def _numbers(found: object, first: Iterable[str]) -> dict[str, int]:
+    """Whole numbers by name, those of some names first; nothing of what is none."""
+    named = found if isinstance(found, dict) else {}
+    ordered = {name: named[name] for name in first if name in named} | named
+    return {name: number for name, number in ordered.items() if isinstance(number, int)}
 
 
 def _groups(manifest: Manifest) -> list[dict[str, Any]]:
@@ -96,8 +99,8 @@ def _groups(manifest: Manifest) -> list[dict[str, Any]]:
             "name": group.name,
             "kind": _kind(group, manifest),
             "model_bytes": _model_bytes(manifest, number),
-            "candidate_bytes": _numbers(_fit(group, manifest).get("candidate_bytes")),
-            "order_bytes": _numbers(_fit(group, manifest).get("order_bytes")),
+            "candidate_bytes": _numbers(_fit(group, manifest).get("candidate_bytes"), _KINDS),
+            "order_bytes": _numbers(_fit(group, manifest).get("order_bytes"), ()),
             "pays_from_rows": pays_from_rows(_fit(group, manifest)),
             "formulas_saved_bytes": _fit(group, manifest).get("formulas_saved_bytes", {}),
         }

@@ -136,7 +136,7 @@ def test_wrong_suffix_and_truncated_archive(folder, tmp_path):
 def test_new_project_runs_unchanged(tmp_path):
     run("new", "mine", cwd=tmp_path)
     assert "exists already" in run("new", "mine", cwd=tmp_path, status=8).stderr
-    done = run("run", "mine/project.toml", "--no-progress", cwd=tmp_path)
+    done = run("run", "mine/project.toml", "--epochs", "1", "--no-progress", cwd=tmp_path)
     for kind in ("restored file", "page", "numbers"):
         path = next(line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith(f"{kind}: "))
         assert Path(path).stat().st_size > 1_000
