@@ -1,4 +1,4 @@
-"""Which part of what networks save comes from where: formulas, the columns of the same row, the event, and the weights.
+"""Which part of what networks save comes from where: formulas, the columns of the same row, and the event.
 
     python -m benchmarks.shares [--data jets,dimuons] [--bound bits:10]
 
@@ -23,7 +23,7 @@ from benchmarks.data import CASES, Case, read_batch
 @dataclass(frozen=True)
 class Shares:
     """The bytes of a group's columns alone, what formulas, other columns of the row and the event save of them, and
-    what the weights of all networks take.
+    what the model takes: networks, and the tables of columns without one.
     """
 
     group: str
@@ -31,17 +31,18 @@ class Shares:
     formulas: int
     row: int
     event: int
-    weights: int
+    model: int
 
     @property
     def total(self) -> int:
-        return self.alone - self.formulas - self.row - self.event + self.weights
+        return self.alone - self.formulas - self.row - self.event + self.model
 
 
 def shares_of(case: Case, bound: str, folder: Path) -> Iterator[Shares]:
-    """The shares of every group of a case that has networks."""
+    """The shares of every group of a case that networks help; the bound is not `free`."""
     source, patterns = case.source(folder)
-    info = baler_vae.compress(source, folder / "whole.bvae", columns=patterns, bound=bound, verify=False)
+    settings = {"bound": bound, "kind": "autoregressive"}
+    info = baler_vae.compress(source, folder / "whole.bvae", columns=patterns, verify=False, **settings)
     _, batch = read_batch(source, patterns)
     for table, group in zip(batch, info["groups"], strict=True):
         if group["kind"] == "independent":
@@ -52,10 +53,9 @@ def shares_of(case: Case, bound: str, folder: Path) -> Iterator[Shares]:
             flat = baler_vae.compress(
                 _flat(table, folder / f"{group['name']}.parquet"),
                 folder / "flat.bvae",
-                bound=bound,
-                kind=group["kind"],
                 verify=False,
                 force=True,
+                **settings,
             )
             in_rows = _codes(flat, "events")
         formulas = sum(group["formulas_saved_bytes"].values())
@@ -85,7 +85,7 @@ def main() -> None:
             for shares in shares_of(CASES[name], options.bound, Path(made)):
                 print(
                     f"{name} {options.bound} {shares.group}: alone {shares.alone:,}, formulas -{shares.formulas:,}, "
-                    f"the row -{shares.row:,}, the event -{shares.event:,}, weights +{shares.weights:,}: "
+                    f"the row -{shares.row:,}, the event -{shares.event:,}, model +{shares.model:,}: "
                     f"{shares.total:,} bytes",
                     flush=True,
                 )

@@ -70,13 +70,15 @@ def kept_as(column: Mapping[str, Any]) -> str:
 
 
 def candidates_table(info: Mapping[str, Any]) -> Table | None:
-    """What each kind of model would take, group by group; None where nothing was compared."""
+    """What each kind of model would take as a sample tells it, group by group, and what the one that was fitted took;
+    None where nothing was compared.
+    """
     groups = [group for group in info["groups"] if group["candidate_bytes"]]
     if not groups:
         return None
     kinds = list(dict.fromkeys(kind for group in groups for kind in group["candidate_bytes"]))
     table = Table("group", "kept as", box=SIMPLE_HEAD, pad_edge=False)
-    for name in (*kinds, "pays from rows"):
+    for name in (*kinds, "fitted", "pays from rows"):
         table.add_column(name, justify="right")
     for group in groups:
         sizes = (group["candidate_bytes"].get(kind) for kind in kinds)
@@ -84,7 +86,7 @@ def candidates_table(info: Mapping[str, Any]) -> Table | None:
         table.add_row(
             Text(group["name"]),
             group["kind"],
-            *("" if size is None else f"{size:,}" for size in sizes),
+            *("" if size is None else f"{size:,}" for size in (*sizes, group["fitted_bytes"])),
             "" if pays is None else f"{pays:,}",
         )
     return table

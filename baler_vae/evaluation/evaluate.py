@@ -26,7 +26,8 @@ class Evaluation:
     `n_rows` is by group of the original, `columns` in the order of the original's groups, `histograms` by name of a
     numeric column with a finite value. `sizes` is what is known of the archive, in bytes: any of `original_bytes`,
     `archive_bytes`, and its parts `model_bytes`, `latents_bytes`, `codes_bytes`, `metadata_bytes`; `candidates` is a
-    list of `group`, the `kind` of model that it has, and about how many `bytes` each kind would have taken.
+    list of `group`, the `kind` of model that it has, about how many `bytes` each kind would take as a sample tells it,
+    and `fitted_bytes`, what the one that was fitted takes.
     """
 
     n_rows: Mapping[str, int]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.learn.training import one_step, threads
+from baler_vae.learn.training import one_step
 from baler_vae.model.conditional import (
     ACTIVATION_BITS,
     LEVELS_PER_OCTAVE,
@@ -41,11 +41,13 @@ _GAINS = (0.3, 1.0, 0.3)
 @dataclass(frozen=True)
 class Training:
     """How large networks are and how long they are trained: hidden units in each of two layers, steps of
-    `batch_rows` rows, and in the last `rounded_part` of them with weights of `weight_bits` bits.
+    `batch_rows` rows, and in the last `rounded_part` of them with weights of `weight_bits` bits. The bits of `n_rows`
+    rows are minimised, of which lessons may hold some.
     """
 
     width: int
     steps: int
+    n_rows: int
     batch_rows: int = _BATCH_ROWS
     learning_rate: float = 2e-2
     weight_bits: int = 8
@@ -66,54 +68,51 @@ class Lesson:
 
 
 def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int | None = None) -> Training:
-    """The training for a number of rows: wider and longer the more there are; `part` of its steps, or as many as
-    `epochs` take.
+    """The training for a number of rows: wider and longer the more there are; `part` of its steps, but not fewer than
+    the smallest tables get, or as many as `epochs` take.
     """
     width = min(max(8 * round(math.log2(max(n_rows, 1) / 500)), 8), 64) // 2
     least = min(max(n_rows // 5, _STEPS[0]), _STEPS[1])
     steps = min(max(n_rows // 20, least), _STEPS[2])
-    steps = max(1, round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
-    return Training(width, steps, seed=seed)
+    steps = max(_STEPS[0], round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
+    return Training(width, max(1, steps), n_rows, seed=seed)
 
 
 def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Conditional]:
     """The networks, one for each lesson, all of them of the same rows, that make symbols take the fewest bits: bits of
     symbols and of weights are minimised together, so that a weight stays only where it pays for itself.
 
-    The same arguments and versions on the same kind of machine give the same networks.
+    The same arguments and versions on the same kind of machine, with one thread of PyTorch, give the same networks.
     """
     generator = torch.Generator().manual_seed(training.seed)
     networks = _Networks(lessons, training.width, generator)
-    n_rows = len(lessons[0].symbols)
-    inputs = torch.zeros((n_rows, len(lessons), networks.n_inputs), dtype=torch.int16)
-    for number, lesson in enumerate(lessons):
-        inputs[:, number, : len(lesson.entries)] = torch.from_numpy(lesson.inputs)
-    symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons], axis=1))
-    with threads(1):
-        _train(networks, inputs, symbols, training, generator)
+    _train(networks, lessons, training, generator)
     return [
         Conditional(lesson.alphabet, lesson.entries, networks.export(number)) for number, lesson in enumerate(lessons)
     ]
 
 
-def _train(
-    networks: "_Networks", inputs: Tensor, symbols: Tensor, training: Training, generator: torch.Generator
-) -> None:
-    """Trains networks with inputs (rows, networks, inputs) and symbols (rows, networks)."""
-    n_rows = len(symbols)
+def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training, generator: torch.Generator) -> None:
+    inputs = [torch.from_numpy(lesson.inputs) for lesson in lessons]  # (rows, inputs) each
+    symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons]))  # (networks, rows)
+    n_rows = symbols.shape[1]
+    every = torch.arange(n_rows)
     optimiser = torch.optim.Adam(networks.parameters, training.learning_rate, betas=(0.9, 0.99), fused=True)
     rounding = int(training.steps * (1 - training.rounded_part))
     for step in range(training.steps):
         if step == rounding:
             networks.round_from_now_on(training.weight_bits)
         rate = 0.5 * (1 + math.cos(math.pi * step / training.steps)) * min(1.0, (step + 1) / _WARMUP_STEPS)
-        batch, wanted = inputs, symbols
+        rows = every
         if training.batch_rows < n_rows:
             rows = torch.randint(n_rows, (training.batch_rows,), generator=generator)
-            batch, wanted = inputs.index_select(0, rows), symbols.index_select(0, rows)
-        logits = networks.logits(batch.transpose(0, 1).float())
-        nats = functional.cross_entropy(logits.flatten(0, 1), wanted.T.flatten().long(), reduction="sum")
-        loss = nats / len(wanted) + networks.weight_bits() * (_BIT / n_rows)
+        batch = torch.zeros((len(lessons), len(rows), networks.n_inputs))
+        for number, own in enumerate(inputs):
+            batch[number, :, : own.shape[1]] = own.index_select(0, rows)
+        logits = networks.logits(batch)
+        wanted = symbols.index_select(1, rows).flatten().long()
+        nats = functional.cross_entropy(logits.flatten(0, 1), wanted, reduction="sum")
+        loss = nats / len(rows) + networks.weight_bits() * (_BIT / training.n_rows)
         one_step(optimiser, training.learning_rate * rate, loss)
 
 

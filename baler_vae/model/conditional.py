@@ -5,7 +5,7 @@ All numbers are integers, carried by float32 products and sums that cannot round
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ _WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) fo
 """floor(2^(16 - level / 16)): from 65,536 down to 1."""
 
 Codes = NDArray[np.int64]
+Places = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
@@ -149,14 +150,14 @@ def _activate(y: Floats) -> Floats:
 
 
 class Sources:
-    """What networks see of the rows of a layout: the places of the codes of each source, int64 (rows,), as
+    """What networks see of the rows of a layout: the places of the codes of each source, int32 (rows,), as
     `Alphabet.positions` gives them for its view.
     """
 
     def __init__(self, layout: Layout, views: Mapping[int, Alphabet]) -> None:
         self.layout = layout
         self._views = dict(views)
-        self._places: dict[int, Codes] = {}
+        self._places: dict[int, Places] = {}
 
     def show(self, source: int, codes: Codes, start: int = 0) -> None:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
@@ -175,7 +176,7 @@ class Sources:
             found[:, number] = self._input(entry, start, stop)
         return found
 
-    def _input(self, entry: Input, start: int, stop: int) -> Codes:
+    def _input(self, entry: Input, start: int, stop: int) -> NDArray[np.integer[Any]]:
         if entry.source == _PLACE:
             return self._place(entry.symbol, start, stop)
         places = self._places_of(entry.source)
@@ -184,16 +185,16 @@ class Sources:
             return np.where(rows >= 0, self._seen(entry, places[np.maximum(rows, 0)]), 0)
         return self._seen(entry, places[start:stop])
 
-    def _places_of(self, source: int) -> Codes:
+    def _places_of(self, source: int) -> Places:
         """The places (rows,) of a source; memory for them is taken when the first ones are there, or looked at."""
         if source not in self._places:
-            self._places[source] = np.zeros(self.layout.n_rows, np.int64)
+            self._places[source] = np.zeros(self.layout.n_rows, np.int32)
         return self._places[source]
 
-    def _seen(self, entry: Input, places: Codes) -> Codes:
+    def _seen(self, entry: Input, places: Places) -> NDArray[np.integer[Any]]:
         if entry.symbol >= 0:
             return np.where(places >> 6 == entry.symbol, _FLAG, 0)
-        seen: Codes = (places << 4) // len(self._views[entry.source].starts) - (_LIMIT >> 1)
+        seen: Places = (places << 4) // len(self._views[entry.source].starts) - (_LIMIT >> 1)
         return seen
 
     def _place(self, kind: int, start: int, stop: int) -> Codes:

@@ -45,7 +45,7 @@ _LEAST_ROWS = 256
 @dataclass(frozen=True)
 class ChosenFit:
     """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind and each order of the
-    columns would have taken, by name.
+    columns would take, by name: where `auto` compares them, by what a sample takes after a brief training.
     """
 
     fit: GroupFit
@@ -63,6 +63,7 @@ class ChosenFit:
             "bits_per_row": own / max(1, n_rows),
             "independent_bits_per_row": self.alone.bits / max(1, n_rows),
             "model_bytes": round(self.fit.model_bits / 8),
+            "fitted_bytes": self.fit.n_bytes,
             "candidate_bytes": dict(self.candidates),
             "order_bytes": dict(self.orders),
             "formulas_saved_bytes": {name: round(bits / 8) for name, bits in self.fit.saved_bits.items()},
@@ -102,23 +103,28 @@ def fit_group_model(
     if kind == "auto":
         kind = trials.choose_kind(names)
         found |= trials.kinds
-    fitted = _fit_kind(rows, settings.model_copy(update={"kind": kind}), path, progress, names=names)
-    found[kind] = fitted.n_bytes
+    fitted = trials.fit_all(kind, names)
+    has_latents = fitted.model.n_latents > 0
+    kind = kind if has_latents else "autoregressive"
+    found.setdefault(kind, fitted.n_bytes)
     if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
         return ChosenFit(alone, alone, candidates=found, orders=trials.orders)
     return ChosenFit(fitted, alone, kind, found, trials.orders)
 
 
 class _Trials:
-    """Fits on a sample of events. `kinds` and `orders` are about how many bytes all rows would take, by name."""
+    """Fits on a sample of events. `kinds` and `orders` are about how many bytes all rows would then take, by name.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+        UsageError: the training diverged, or the device is not there.
+    """
 
     def __init__(self, rows: GroupRows, settings: ModelSettings, path: str, progress: Progress) -> None:
-        self._sample = sample_of(rows, _SAMPLE_ROWS, settings.seed)
-        self._grows = rows.table.n_rows / max(1, self._sample.table.n_rows)
-        self._settings = settings.model_copy(update={"transform": _trial_transform(settings)})
-        self._path, self._progress = path, progress
+        self._rows, self._settings, self._path, self._progress = rows, settings, path, progress
         self._is_wide = len(rows.numeric) > _WIDE
-        self._tried: dict[tuple[str, tuple[str, ...], float], int] = {}
+        self._sample = rows if self._is_wide else sample_of(rows, _SAMPLE_ROWS, settings.seed)
+        self._done: dict[tuple[str, tuple[str, ...], float], GroupFit] = {}
         self.kinds: dict[str, int] = {}
         self.orders: dict[str, int] = {}
 
@@ -126,7 +132,7 @@ class _Trials:
         """The order in which networks see the columns: that of the file, unless the columns that tell most, first,
         take clearly fewer bytes after a brief training, and fewer after a whole one.
         """
-        names = self._sample.names
+        names = self._rows.names
         others = names if self._is_wide else telling_order(self._sample, self._settings.seed)
         if others == names:
             return names
@@ -139,20 +145,30 @@ class _Trials:
         return others
 
     def choose_kind(self, names: tuple[str, ...]) -> LearnedKind:
-        """The kind of network that takes the fewest bytes."""
-        if self._is_wide:
+        """The kind of network that takes the fewest bytes after a brief training."""
+        if self._is_wide or not _floats(self._rows):
             return "autoregressive"
         kinds: tuple[LearnedKind, ...] = get_args(LearnedKind)
         self.kinds = {kind: self._try(kind, names, _TRIAL_PART) for kind in kinds}
         return min(kinds, key=self.kinds.__getitem__)
 
+    def fit_all(self, kind: LearnedKind, names: tuple[str, ...]) -> GroupFit:
+        """The fit of all rows."""
+        whole = self._done.get((kind, names, 1.0)) if self._sample is self._rows and kind == "autoregressive" else None
+        settings = self._settings.model_copy(update={"kind": kind})
+        return whole or _fit_kind(self._rows, settings, self._path, self._progress, names=names)
+
     def _try(self, kind: LearnedKind, names: tuple[str, ...], part: float) -> int:
+        """About how many bytes all rows would take after a training on the sample, for `part` of the usual steps."""
+        part = 1.0 if self._settings.epochs else part
         key = kind, names, part
-        if key not in self._tried:
-            settings = self._settings.model_copy(update={"kind": kind})
-            trial = _fit_kind(self._sample, settings, self._path, self._progress, part=part, names=names)
-            self._tried[key] = round(((trial.bits - trial.model_bits) * self._grows + trial.model_bits) / 8)
-        return self._tried[key]
+        if key not in self._done:
+            update = {"kind": kind, "transform": _trial_transform(self._settings)}
+            settings = self._settings.model_copy(update=update)
+            self._done[key] = _fit_kind(self._sample, settings, self._path, self._progress, part=part, names=names)
+        trial = self._done[key]
+        grows = self._rows.table.n_rows / max(1, self._sample.table.n_rows)
+        return round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
 
 
 def _trial_transform(settings: ModelSettings) -> str:
@@ -171,7 +187,7 @@ def _fit_kind(
     """The fit of a kind of networks that see the columns in the order of `names`, `part` of the usual steps of
     training.
     """
-    floats = [name for name in rows.numeric if rows.table.group.column(name).is_float]
+    floats = _floats(rows)
     if settings.kind == "autoregressive" or not floats:
         return fit_conditional_group(rows, settings, progress, part=part, names=names)
     check_training()
@@ -192,6 +208,11 @@ def _fit_kind(
     if not settings.keep_network and not sees_latents(fitted.model):
         return replace(fitted, model=without_latents(fitted.model), history=history)
     return replace(fitted, bits=fitted.bits + sum(bits for _, bits in coders), history=history)
+
+
+def _floats(rows: GroupRows) -> list[str]:
+    """The columns of floats that have codes."""
+    return [name for name in rows.numeric if rows.table.group.column(name).is_float]
 
 
 def _fit_free(

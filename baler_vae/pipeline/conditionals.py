@@ -1,7 +1,7 @@
 """Choosing what the networks of a group's codes look at, and which columns they serve."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Input, Sources
 from baler_vae.model.layout import Layout
@@ -26,6 +27,8 @@ _AT_ONCE = 4
 _CHUNK_ROWS = 65_536
 _WORKERS = min(2, os.cpu_count() or 1)
 _SHARED_BYTES = 200
+_LARGEST_LESSON = 1 << 20
+"""The most rows from which a network learns; its bits are counted on all rows."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,14 @@ def fit_conditionals(
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
+    from baler_vae.learn.training import threads  # noqa: PLC0415
 
     part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs)
-    teacher = _Teacher(shown, layout, Parents(shown, layout, jagged=jagged, seed=seed), jagged=jagged)
+    teacher = _Teacher(shown, layout, jagged=jagged, seed=seed)
     served: dict[int, Served] = {}
     several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
         for done, found in enumerate(pool.map(lambda some: teacher.serve(some, training), several), 1):
             progress("training networks", min(_AT_ONCE * done, len(targets)), len(targets))
             for target, network in found:
@@ -115,8 +119,10 @@ def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
 class _Teacher:
     """Has networks trained for columns that see what is shown of a group's rows."""
 
-    def __init__(self, shown: Mapping[int, Shown], layout: Layout, parents: Parents, *, jagged: bool) -> None:
-        self._shown, self._parents, self._jagged = shown, parents, jagged
+    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
+        self._shown, self._jagged = shown, jagged
+        self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
+        self._rows = np.sort(np.random.default_rng(seed).permutation(layout.n_rows)[:_LARGEST_LESSON])
         self._sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
         for source, entry in shown.items():
             self._sources.show(source, entry.codes)
@@ -130,61 +136,64 @@ class _Teacher:
             return []
         networks = fit([lesson for _, lesson in prepared], training)
         return [
-            (target, _served(network, lesson, target.coded))
-            for (target, lesson), network in zip(prepared, networks, strict=True)
+            (target, self._served(target, network.pruned()))
+            for (target, _), network in zip(prepared, networks, strict=True)
         ]
 
     def _lesson(self, target: Target) -> "Lesson | None":
-        """What the network of a column shall learn from all rows."""
+        """What the network of a column shall learn."""
         from baler_vae.learn.conditional import Lesson  # noqa: PLC0415
 
         own = self._shown.get(target.number)
         alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
         if alphabet.n_symbols < 3:
             return None
-        symbols, _ = alphabet.split(target.coded)
-        parents = self._parents.choose(symbols, target.number, target.before)
+        symbols = alphabet.split(target.coded[self._rows])[0]
+        parents = self._parents.choose(alphabet, target.coded, target.number, target.before)
         entries = [Input(source, lag) for source, lag in parents]
-        entries += [spike for source, lag in parents for spike in self._parents.spikes(source, lag)]
-        hinted = Sources(self._sources.layout, {})
-        if target.hint is not None:
-            entries.append(Input(FORMULA))
-            hinted.show_formula(alphabet, target.hint)
-        if self._jagged:
-            entries += PLACE_INPUTS
+        entries += [spike for source, lag in parents if not lag for spike in self._parents.spikes(source)]
+        entries += [Input(FORMULA)] if target.hint is not None else []
+        entries += PLACE_INPUTS if self._jagged else ()
         if not entries:
             return None
         inputs = np.empty((len(symbols), len(entries)), np.int16)
-        for start in range(0, len(symbols), _CHUNK_ROWS):
-            stop = min(start + _CHUNK_ROWS, len(symbols))
-            for column, entry in enumerate(entries):
-                seen = hinted if entry.source == FORMULA else self._sources
-                inputs[start:stop, column] = seen.inputs([entry], start, stop)[:, 0]
+        for start, found in self._inputs(entries, alphabet, target.hint):
+            first, last = np.searchsorted(self._rows, (start, start + len(found)))
+            inputs[first:last] = found[self._rows[first:last] - start]
         return Lesson(alphabet, tuple(entries), inputs, symbols)
 
+    def _served(self, target: Target, network: Conditional) -> Served:
+        """A network and about how many bits it takes to code all rows of its column under it."""
+        symbols, _ = network.alphabet.split(target.coded)
+        bits = float(network.alphabet.widths[symbols].astype(np.int64).sum())
+        for start, found in self._inputs(network.inputs, network.alphabet, target.hint):
+            bits += symbol_bits(network, found, symbols[start : start + len(found)])
+        return Served(network, bits, 8.0 * network_bytes(network))
 
-def _served(network: Conditional, lesson: "Lesson", codes: Codes) -> Served:
-    """A network without what nothing depends on, and what it takes to code codes (rows,) under it."""
-    network = network.pruned()
-    kept = [lesson.entries.index(entry) for entry in network.inputs]
-    bits = coded_bits(network, lesson.inputs[:, kept], codes)
-    return Served(network, bits, 8.0 * network_bytes(network))
+    def _inputs(
+        self, entries: Sequence[Input], alphabet: Alphabet, hint: Codes | None
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """The number of a first row, and what a network sees from it on, float32 (rows, inputs); all rows in turn."""
+        layout = self._sources.layout
+        hinted = Sources(layout, {})
+        if hint is not None:
+            hinted.show_formula(alphabet, hint)
+        for start in range(0, layout.n_rows, _CHUNK_ROWS):
+            stop = min(start + _CHUNK_ROWS, layout.n_rows)
+            found = np.empty((stop - start, len(entries)), np.float32)
+            for column, entry in enumerate(entries):
+                seen = hinted if entry.source == FORMULA else self._sources
+                found[:, column] = seen.inputs([entry], start, stop)[:, 0]
+            yield start, found
 
 
-def coded_bits(conditional: Conditional, inputs: NDArray[np.int16], codes: Codes) -> float:
-    """About how many bits codes (rows,) take under a network that is shown inputs (rows, inputs)."""
-    symbols, _ = conditional.alphabet.split(codes)
-    bits = float(conditional.alphabet.widths[symbols].astype(np.int64).sum())
-    for start in range(0, len(codes), _CHUNK_ROWS):
-        weights = conditional.tables(inputs[start : start + _CHUNK_ROWS].astype(np.float32))
-        own = np.take_along_axis(weights, symbols[start : start + _CHUNK_ROWS, None].astype(np.intp), 1)[:, 0]
-        bits -= float(np.log2((own + 2.0**-8) / weights.sum(axis=1)).sum())
-    return bits
+def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
+    """About how many bits symbols (rows,) take under a network that is shown inputs (rows, inputs)."""
+    weights = network.tables(inputs)
+    own = np.take_along_axis(weights, symbols[:, None].astype(np.intp), 1)[:, 0]
+    return -float(np.log2((own + 2.0**-8) / weights.sum(axis=1)).sum())
 
 
 def network_bytes(conditional: Conditional) -> int:
     """About how many bytes a network takes in an archive, beside what all networks of a group share."""
     return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - _SHARED_BYTES)
-
-
-_SHARED_BYTES = 200

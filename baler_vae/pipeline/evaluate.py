@@ -69,7 +69,7 @@ def evaluate(
 
 def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts, and what
-    each kind of model would have taken.
+    each kind of model would take.
     """
     parts = {f"{name}_bytes": n_bytes for name, n_bytes in info["bytes"].items()}
     compared = [group for group in info["groups"] if len(group["candidate_bytes"]) > 1]
@@ -78,7 +78,13 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
         "archive_bytes": info["archive_bytes"],
         **parts,
         "candidates": [
-            {"group": group["name"], "kind": group["kind"], "bytes": group["candidate_bytes"]} for group in compared
+            {
+                "group": group["name"],
+                "kind": group["kind"],
+                "bytes": group["candidate_bytes"],
+                "fitted_bytes": group["fitted_bytes"],
+            }
+            for group in compared
         ],
     }
 

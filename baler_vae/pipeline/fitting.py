@@ -37,6 +37,8 @@ _LEAST_ROWS = 64
 """Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
 _LEAST_SAVING = 0.1
 """The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
+_DEARER = 0.01
+"""The part of its bits that a column may take more on a grid, for the sake of those that see it."""
 _LEAST_BITS = 2_000
 """Bits of a column below which no network is tried."""
 
@@ -131,7 +133,10 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
     return GroupRows(
         table,
         flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
-        {name: replace(own, bits=own.bits * part) for name, own in rows.alone.items()},
+        {
+            name: replace(own, bits=own.bits * part, on_grid_bits=own.on_grid_bits * part)
+            for name, own in rows.alone.items()
+        },
         {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
         events,
         {name: values[kept] for name, values in rows.others.items()},
@@ -204,9 +209,15 @@ def fit_conditional_group(
 
 
 def telling_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
-    """The columns of a group, those first that tell most of others."""
+    """The columns of a group, those first that tell most of others, those last that networks cannot see; the order of
+    the group where that changes nothing.
+    """
     shown = _shown(rows, ())
-    first = [rows.names[number] for number in telling_first(shown, [n for n in shown if n < len(rows.names)], seed)]
+    numbers = [number for number in shown if number < len(rows.names)]
+    found = telling_first(shown, numbers, seed)
+    if list(found) == numbers:
+        return rows.names
+    first = [rows.names[number] for number in found]
     return (*first, *(name for name in rows.names if name not in first))
 
 
@@ -233,10 +244,13 @@ def _under_formulas(
 
 
 def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, Shown]:
-    """What networks can see of a group's rows, by number of source."""
+    """What networks can see of a group's rows, by number of source: not the columns that take much more on a grid than
+    they take without one, because being seen would keep them there.
+    """
     shown = {}
     for number, name in enumerate(rows.names):
-        if name in rows.numeric:
+        kept = rows.alone[name]
+        if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + _DEARER):
             codes = rows.numeric[name].codes
             shown[number] = Shown(codes, view_of(codes))
     for number, codes in enumerate(latent_codes, len(rows.names)):

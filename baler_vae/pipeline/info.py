@@ -24,9 +24,9 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`,
     `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
     `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of `name`,
-    `kind`, `model_bytes` and, where a fit tells, `candidate_bytes` by kind, `order_bytes` by order of the columns,
-    `pays_from_rows` (the rows from which on its networks take fewer bytes than they save) and `formulas_saved_bytes`;
-    `settings`, which repeat the run.
+    `kind`, `model_bytes` and, where a fit tells, `fitted_bytes` (about what all rows took under it), `candidate_bytes`
+    by kind and `order_bytes` by order of the columns (both as a sample told them), `pays_from_rows` (the rows from
+    which on its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which repeat the run.
 
     Raises:
         CorruptArchive: a section is damaged.
@@ -99,6 +99,7 @@ def _groups(manifest: Manifest) -> list[dict[str, Any]]:
             "name": group.name,
             "kind": _kind(group, manifest),
             "model_bytes": _model_bytes(manifest, number),
+            "fitted_bytes": _numbers(_fit(group, manifest), ()).get("fitted_bytes"),
             "candidate_bytes": _numbers(_fit(group, manifest).get("candidate_bytes"), _KINDS),
             "order_bytes": _numbers(_fit(group, manifest).get("order_bytes"), ()),
             "pays_from_rows": pays_from_rows(_fit(group, manifest)),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ _SPIKES = 2
 _SPIKE = 0.04
 
 Codes = NDArray[np.int64]
+Bins = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ class Parents:
         self._shown, self._layout, self._jagged = shown, layout, jagged
         rows = np.random.default_rng(seed).permutation(layout.n_rows)[:_SAMPLE_ROWS]
         self._rows = np.sort(rows)
-        self._bins: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
-    def choose(self, symbols: NDArray[np.int32], number: int, before: Sequence[int]) -> list[tuple[int, int]]:
-        """The sources and lags of the parents of column `number`, which comes after the sources `before`.
+    def choose(self, alphabet: Alphabet, coded: Codes, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+        """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
+        which comes after the sources `before`.
 
         Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
         left to the training to find out.
@@ -63,8 +66,9 @@ class Parents:
         if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
             window = [source for source in self._shown if abs(source - number) <= _WINDOW]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
-        own = _one_hot(_ranked_bins(symbols[self._rows].astype(np.int64), _TARGET_BINS))
-        told = {entry: _information(self._one_hot(*entry), own) for entry in candidates}
+        symbols, _ = alphabet.split(coded[self._rows])
+        own = _ranked_bins(symbols.astype(np.int64), _TARGET_BINS)
+        told = {entry: _information(self._binned(*entry), own) for entry in candidates}
         by_source: dict[int, float] = {}
         for (source, _), bits in told.items():
             by_source[source] = max(by_source.get(source, 0.0), bits)
@@ -74,24 +78,22 @@ class Parents:
         best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
         return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
 
-    def spikes(self, source: int, lag: int) -> list[Input]:
-        """Inputs for the single codes that a source often has."""
-        if lag:
-            return []
+    def spikes(self, source: int) -> list[Input]:
+        """Inputs for the single codes that a source often has in the same row."""
         if source not in self._spikes:
             entry = self._shown[source]
             symbols, _ = entry.view.split(entry.codes[self._rows])
             parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
             often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
             self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
-        return [Input(source, lag, symbol) for symbol in self._spikes[source]]
+        return [Input(source, 0, symbol) for symbol in self._spikes[source]]
 
-    def _one_hot(self, source: int, lag: int) -> NDArray[np.float32]:
+    def _binned(self, source: int, lag: int) -> Bins:
         if (source, lag) not in self._bins:
             rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
             entry = self._shown[source]
             places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
-            self._bins[source, lag] = _one_hot(_ranked_bins(places, _PARENT_BINS))
+            self._bins[source, lag] = _ranked_bins(places, _PARENT_BINS)
         return self._bins[source, lag]
 
 
@@ -103,9 +105,10 @@ def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int)
         return tuple(numbers)
     n_rows = len(shown[numbers[0]].codes)
     rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
-    places = [shown[number].view.positions(shown[number].codes[rows]) for number in numbers]
-    bins = [_one_hot(_ranked_bins(own, _TARGET_BINS)) for own in places]
-    told = np.array([[0.0 if a is b else _information(a, b) for a in bins] for b in bins])
+    bins = [_ranked_bins(shown[number].view.positions(shown[number].codes[rows]), _TARGET_BINS) for number in numbers]
+    told = np.zeros((len(bins), len(bins)))
+    for one, other in combinations(range(len(bins)), 2):
+        told[one, other] = told[other, one] = _information(bins[one], bins[other])
     order = [int(np.argmax(told.sum(axis=0)))]
     while len(order) < len(numbers):
         known = told[:, order].sum(axis=1)
@@ -114,20 +117,16 @@ def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int)
     return tuple(numbers[place] for place in order)
 
 
-def _ranked_bins(numbers: Codes, n_bins: int) -> Codes:
+def _ranked_bins(numbers: Codes, n_bins: int) -> Bins:
     """The bins (rows,), about equally full, in which numbers (rows,) fall."""
     edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))
-    return np.searchsorted(edges, numbers, side="left")
+    return np.searchsorted(edges, numbers, side="left").astype(np.uint8)
 
 
-def _one_hot(bins: Codes) -> NDArray[np.float32]:
-    one_hot: NDArray[np.float32] = (bins[:, None] == np.arange(int(bins.max(initial=0)) + 1)).astype(np.float32)
-    return one_hot
-
-
-def _information(parent: NDArray[np.float32], target: NDArray[np.float32]) -> float:
-    """The mutual information in bits a row of two bins, one-hot (rows, bins), less what chance gives (Miller 1955)."""
-    joint = (parent.T @ target).astype(np.float64)
+def _information(parent: Bins, target: Bins) -> float:
+    """The mutual information in bits a row of two bins (rows,), less what chance gives (Miller 1955)."""
+    pairs = parent.astype(np.intp) * _TARGET_BINS + target
+    joint = np.bincount(pairs, minlength=_TARGET_BINS**2).reshape(_TARGET_BINS, _TARGET_BINS).astype(np.float64)
     n_rows = joint.sum()
     rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
     full = joint > 0

@@ -39,6 +39,6 @@ def test_every_part_has_its_share(case, tmp_path):
     assert shares.formulas > 0.1 * shares.alone
     assert shares.row > 0.02 * shares.alone
     assert shares.event > 0.02 * shares.alone
-    assert 0 < shares.weights < shares.formulas + shares.row + shares.event
+    assert 0 < shares.model < shares.formulas + shares.row + shares.event
     whole = tmp_path / "whole.bvae"
     assert shares.total <= whole.stat().st_size < shares.total + 6_000

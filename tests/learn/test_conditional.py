@@ -24,8 +24,11 @@ def problem(n_rows=3_000, seed=0):
 
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
-    training = Training(width=8, steps=steps, batch_rows=512, **changes)
-    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], training)[0]
+    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0]
+
+
+def short(steps, **changes):
+    return Training(width=8, steps=steps, n_rows=3_000, batch_rows=512, **changes)
 
 
 def bits_of(network):
@@ -44,6 +47,21 @@ def test_networks_learn_what_tells_and_drop_what_does_not():
     assert all(abs(int(weight)) <= 127 for layer in network.layers for weight in layer.weights.ravel())
     used = np.abs(network.layers[0].weights.astype(int)).sum(axis=0)
     assert used[0] > 1.5 * used[1]
+
+
+def test_networks_of_several_sizes_are_trained_together():
+    rng = np.random.default_rng(1)
+    inputs, symbols, alphabet = problem()
+    wide = Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)
+    coins = (inputs[:, 1] > 0).astype(np.int32)
+    more = np.hstack([rng.integers(-512, 512, (len(coins), 3)).astype(np.int16), inputs[:, 1:]])
+    narrow = Lesson(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
+    together = fit_conditionals([wide, narrow], short(150))
+    shapes = [[layer.weights.shape for layer in network.layers] for network in together]
+    assert shapes == [[(8, 2), (8, 8), (9, 8)], [(8, 4), (8, 8), (3, 8)]]
+    assert bits_of(together[0]) < 2.1
+    tables = together[1].tables(more.astype(np.float32))
+    assert -np.log2(tables[np.arange(len(coins)), coins] / tables.sum(axis=1)).mean() < 0.2
 
 
 def test_same_seed_same_network():
@@ -68,7 +86,8 @@ def test_training_grows_with_the_rows():
     assert [size.steps for size in sizes] == sorted(size.steps for size in sizes)
     assert training_for(1_000, epochs=1).steps == 1
     assert training_for(5_000, epochs=3).steps == 15
-    assert training_for(1_000, part=0.25).steps == training_for(1_000).steps // 4
+    assert training_for(100_000, part=0.25).steps == training_for(100_000).steps // 4
+    assert training_for(1_000, part=0.25).steps == training_for(0).steps
 
 
 def columns(n_rows=2_000):

@@ -37,7 +37,8 @@ def test_an_evaluation_knows_the_models_that_were_compared(tmp_path):
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="autoregressive", epochs=1)
     found = baler_vae.evaluate(path, tmp_path / "a.bvae").sizes["candidates"]
     (group,) = info["groups"]
-    assert found == [{"group": group["name"], "kind": group["kind"], "bytes": group["candidate_bytes"]}]
+    sizes = {"bytes": group["candidate_bytes"], "fitted_bytes": group["fitted_bytes"]}
+    assert found == [{"group": group["name"], "kind": group["kind"], **sizes}]
     assert set(found[0]["bytes"]) == {"independent", "autoregressive"}
 
 

@@ -16,8 +16,10 @@ from baler_vae.archive.container import ArchiveFile
 from baler_vae.io.files import write_file
 from baler_vae.pipeline import choosing, conditionals
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.fitting import rows_of_group, sample_of
 from baler_vae.pipeline.models import read_model
 from baler_vae.table import table as table_module
+from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table
 
@@ -225,3 +227,31 @@ def test_networks_that_an_archive_may_not_hold_are_left_out(tmp_path, monkeypatc
     assert 0 < served[1] < served[0]
     baler_vae.compress(path, tmp_path / "a.bvae", codec=less)
     assert not baler_vae.verify(tmp_path / "a.bvae", against=path).broken
+
+
+def turned(n_rows=4_000):
+    """Degrees in radians, which no grid holds well, two integers that follow them, and two that follow each other."""
+    rng = np.random.default_rng(0)
+    x = np.deg2rad(np.round(rng.normal(size=n_rows) * 60, 2))
+    near = {f"near{spread}": np.rint(10 * x + rng.normal(0, spread, n_rows)).astype(int) for spread in (1, 2)}
+    a = rng.integers(0, 40, n_rows)
+    return {"x": x, **near, "a": a, "b": a + rng.integers(0, 3, n_rows)}
+
+
+def test_a_column_that_is_dear_on_a_grid_stays_as_it_is_and_costs_no_other_its_network(tmp_path):
+    pd.DataFrame(turned()).to_parquet(tmp_path / "a.parquet")
+    codec = baler_vae.fit(
+        tmp_path / "a.parquet", bound="exact", kind="autoregressive", formulas={"*": "none"}, epochs=40
+    )
+    columns = codec.models["events"].columns
+    assert columns["x"].coding == "pcodec-1"
+    assert columns["b"].coding == "network-1"
+
+
+def test_the_rows_of_a_sample_take_their_part_of_all_bits():
+    table = Table(Group("", (Column("x", np.dtype(np.float64)),)), {"x": turned()["x"]})
+    rows = rows_of_group(table, {"x": Bound("exact")}, None)
+    part = sample_of(rows, 1_000, 0)
+    (whole,), (some,) = rows.alone.values(), part.alone.values()
+    assert some.bits == whole.bits / 4
+    assert some.on_grid_bits == whole.on_grid_bits / 4 > 3 * some.bits

@@ -129,7 +129,16 @@ def test_info_has_the_keys_that_it_promises(archive_path):
     }
     assert {frozenset(group) for group in info["groups"]} == {
         frozenset(
-            {"name", "kind", "model_bytes", "candidate_bytes", "order_bytes", "pays_from_rows", "formulas_saved_bytes"}
+            {
+                "name",
+                "kind",
+                "model_bytes",
+                "fitted_bytes",
+                "candidate_bytes",
+                "order_bytes",
+                "pays_from_rows",
+                "formulas_saved_bytes",
+            }
         )
     }
     assert json.loads(json.dumps(info))["ratio"] == info["original_bytes"] / info["archive_bytes"]

@@ -18,8 +18,8 @@ SIZES = {
     "codes_bytes": 14_000,
     "metadata_bytes": 1000,
     "candidates": [
-        {"group": "events", "kind": "independent", "bytes": {"independent": 700}},
-        {"group": "Jet", "kind": "vae", "bytes": {"independent": 21_000, "vae": 19_300}},
+        {"group": "events", "kind": "independent", "bytes": {"independent": 700}, "fitted_bytes": None},
+        {"group": "Jet", "kind": "vae", "bytes": {"independent": 21_000, "vae": 19_300}, "fitted_bytes": 18_100},
     ],
 }
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -172,7 +172,7 @@ def test_sizes_may_be_known_in_part():
 
 def test_models_that_were_compared_are_told():
     page = Page(render_page(example(), title="t", subtitle=""))
-    assert "events independent 700 Jet vae 21,000 19,300" in page.words
+    assert "events independent 700 Jet vae 21,000 19,300 18,100" in page.words
     without = render_page(example(sizes={**SIZES, "candidates": []}), title="t", subtitle="")
     assert "kind of model" in page.words
     assert "kind of model" not in Page(without).words
