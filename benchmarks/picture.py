@@ -24,7 +24,7 @@ _STYLES = (
     ("#4D4D4D", "X"),
 )
 _LIMIT = 4.0
-_EDGE = 5.8
+_EDGE = 6.6
 """Between the limit and the edge stands what lies beyond."""
 _TICKS = (1, 1.2, 1.5, 2, 3, 4)
 _DODGE = 0.6

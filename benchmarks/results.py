@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import CASES
-from benchmarks.measure import FIELDS, OURS, Row, as_record
+from benchmarks.measure import FIELDS, OURS, Row, as_record, our_name
 from benchmarks.picture import draw
 from benchmarks.rivals import all_rivals
 
@@ -23,6 +23,7 @@ _NUMBERS = {
         float,
     ),
 }
+_OURS = tuple(our_name(kind) for kind in ("auto", "independent", "autoregressive", "vae", "ae"))
 _PACKAGES = (
     "baler-vae",
     "numpy",
@@ -163,7 +164,7 @@ def _place(row: Row) -> tuple[float, float, tuple[float, str]]:
     return (
         cases.index(row.data) if row.data in cases else math.inf,
         bounds.index(kind) if kind in bounds else math.inf,
-        (-1 if row.method.startswith(OURS) else number, row.method),
+        (_OURS.index(row.method) - len(_OURS) if row.method in _OURS else number, row.method),
     )
 
 
