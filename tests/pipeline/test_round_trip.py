@@ -217,7 +217,7 @@ def test_several_row_groups(write, tmp_path):
 
 def test_whole_file_of_jets(data_dir, tmp_path):
     path = f"{data_dir}/zprime_jets.root:Events"
-    model = ModelSettings(latent=4, hidden=(16, 8), epochs=1, transform="standard")
+    model = ModelSettings(kind="autoregressive", epochs=1)
     codec = baler_vae.fit(path, columns=["Jet_*"], settings=model)
     info = baler_vae.compress(path, tmp_path / "j.bvae", codec=codec)
     baler_vae.decompress(tmp_path / "j.bvae", tmp_path / "j.root")
