@@ -70,8 +70,8 @@ def kept_as(column: Mapping[str, Any]) -> str:
 
 
 def candidates_table(info: Mapping[str, Any]) -> Table | None:
-    """What each kind of model would take as a sample tells it, group by group, and what the one that was fitted took;
-    None where nothing was compared.
+    """What each kind of model would take, where `auto` compares them as a sample tells it, group by group, and what the
+    one that was fitted took; None where nothing was compared.
     """
     groups = [group for group in info["groups"] if group["candidate_bytes"]]
     if not groups:
@@ -82,12 +82,10 @@ def candidates_table(info: Mapping[str, Any]) -> Table | None:
         table.add_column(name, justify="right")
     for group in groups:
         sizes = (group["candidate_bytes"].get(kind) for kind in kinds)
-        pays = group["pays_from_rows"]
         table.add_row(
             Text(group["name"]),
             group["kind"],
-            *("" if size is None else f"{size:,}" for size in (*sizes, group["fitted_bytes"])),
-            "" if pays is None else f"{pays:,}",
+            *map(_count, (*sizes, group["fitted_bytes"], group["pays_from_rows"])),
         )
     return table
 
@@ -103,8 +101,12 @@ def orders_table(info: Mapping[str, Any]) -> Table | None:
         table.add_column(f"columns in order: {name}", justify="right")
     for group in groups:
         sizes = (group["order_bytes"].get(name) for name in names)
-        table.add_row(Text(group["name"]), *("" if size is None else f"{size:,}" for size in sizes))
+        table.add_row(Text(group["name"]), *map(_count, sizes))
     return table
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
 
 
 def verification_table(done: Verification) -> Table:

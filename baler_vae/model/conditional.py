@@ -169,6 +169,13 @@ class Sources:
         self._views[FORMULA] = view
         self.show(FORMULA, codes, start)
 
+    def with_formula(self, view: Alphabet, codes: Codes) -> "Sources":
+        """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""
+        found = Sources(self.layout, self._views)
+        found._places = dict(self._places)
+        found.show_formula(view, codes)
+        return found
+
     def inputs(self, wanted: Sequence[Input], start: int, stop: int) -> Floats:
         """The numbers float32 (rows, inputs) that a network sees of the rows from `start` to `stop` of the layout."""
         found = np.empty((stop - start, len(wanted)), np.float32)

@@ -104,8 +104,7 @@ def fit_group_model(
         kind = trials.choose_kind(names)
         found |= trials.kinds
     fitted = trials.fit_all(kind, names)
-    has_latents = fitted.model.n_latents > 0
-    kind = kind if has_latents else "autoregressive"
+    kind = kind if fitted.model.n_latents else "autoregressive"
     found.setdefault(kind, fitted.n_bytes)
     if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
         return ChosenFit(alone, alone, candidates=found, orders=trials.orders)
@@ -136,11 +135,11 @@ class _Trials:
         others = names if self._is_wide else telling_order(self._sample, self._settings.seed)
         if others == names:
             return names
-        for part in (_TRIAL_PART, 1.0):
+        for part, least in ((_TRIAL_PART, _LEAST_SAVING), (1.0, 0.0)):
             in_file = self._try("autoregressive", names, part)
             telling = self._try("autoregressive", others, part)
             self.orders = {"file": in_file, "telling first": telling}
-            if telling > in_file * (1 - (_LEAST_SAVING if part < 1 else 0)):
+            if telling > in_file * (1 - least):
                 return names
         return others
 

@@ -15,6 +15,7 @@ from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Inpu
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
 from baler_vae.pipeline.parents import Codes, Parents, Shown, view_of
+from baler_vae.pipeline.rows import random_rows
 from baler_vae.progress import Progress
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class _Teacher:
     def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
         self._shown, self._jagged = shown, jagged
         self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
-        self._rows = np.sort(np.random.default_rng(seed).permutation(layout.n_rows)[:_LARGEST_LESSON])
+        self._rows = random_rows(layout.n_rows, _LARGEST_LESSON, seed)
         self._sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
         for source, entry in shown.items():
             self._sources.show(source, entry.codes)
@@ -174,17 +175,10 @@ class _Teacher:
         self, entries: Sequence[Input], alphabet: Alphabet, hint: Codes | None
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The number of a first row, and what a network sees from it on, float32 (rows, inputs); all rows in turn."""
-        layout = self._sources.layout
-        hinted = Sources(layout, {})
-        if hint is not None:
-            hinted.show_formula(alphabet, hint)
-        for start in range(0, layout.n_rows, _CHUNK_ROWS):
-            stop = min(start + _CHUNK_ROWS, layout.n_rows)
-            found = np.empty((stop - start, len(entries)), np.float32)
-            for column, entry in enumerate(entries):
-                seen = hinted if entry.source == FORMULA else self._sources
-                found[:, column] = seen.inputs([entry], start, stop)[:, 0]
-            yield start, found
+        sources = self._sources if hint is None else self._sources.with_formula(alphabet, hint)
+        n_rows = sources.layout.n_rows
+        for start in range(0, n_rows, _CHUNK_ROWS):
+            yield start, sources.inputs(entries, start, min(start + _CHUNK_ROWS, n_rows))
 
 
 def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:

@@ -61,7 +61,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         "ratio": original_bytes / archive.n_bytes,
         "bytes": {**sizes, "metadata": archive.n_bytes - sum(sizes.values())},
         "columns": [columns[name] for name in manifest.order],
-        "groups": _groups(manifest),
+        "groups": [_described(group, number, manifest) for number, group in enumerate(manifest.groups)],
         "settings": manifest.settings,
     }
 
@@ -86,27 +86,26 @@ def _fit(group: GroupEntry, manifest: Manifest) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _numbers(found: object, first: Iterable[str]) -> dict[str, int]:
+def _numbers(found: object, first: Iterable[str] = ()) -> dict[str, int]:
     """Whole numbers by name, those of some names first; nothing of what is none."""
     named = found if isinstance(found, dict) else {}
     ordered = {name: named[name] for name in first if name in named} | named
     return {name: number for name, number in ordered.items() if isinstance(number, int)}
 
 
-def _groups(manifest: Manifest) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": group.name,
-            "kind": _kind(group, manifest),
-            "model_bytes": _model_bytes(manifest, number),
-            "fitted_bytes": _numbers(_fit(group, manifest), ()).get("fitted_bytes"),
-            "candidate_bytes": _numbers(_fit(group, manifest).get("candidate_bytes"), _KINDS),
-            "order_bytes": _numbers(_fit(group, manifest).get("order_bytes"), ()),
-            "pays_from_rows": pays_from_rows(_fit(group, manifest)),
-            "formulas_saved_bytes": _fit(group, manifest).get("formulas_saved_bytes", {}),
-        }
-        for number, group in enumerate(manifest.groups)
-    ]
+def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, Any]:
+    """What `groups` says of a group."""
+    fit = _fit(group, manifest)
+    return {
+        "name": group.name,
+        "kind": _kind(group, manifest),
+        "model_bytes": _model_bytes(manifest, number),
+        "fitted_bytes": _numbers(fit).get("fitted_bytes"),
+        "candidate_bytes": _numbers(fit.get("candidate_bytes"), _KINDS),
+        "order_bytes": _numbers(fit.get("order_bytes")),
+        "pays_from_rows": pays_from_rows(fit),
+        "formulas_saved_bytes": fit.get("formulas_saved_bytes", {}),
+    }
 
 
 def pays_from_rows(fit: Mapping[str, Any]) -> int | None:

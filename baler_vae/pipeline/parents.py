@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
+from baler_vae.pipeline.rows import random_rows
 
 LARGEST_PARENTS = 16
 """The most columns that the network of a column sees, in its own row or in the objects before."""
@@ -49,8 +50,7 @@ class Parents:
 
     def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
         self._shown, self._layout, self._jagged = shown, layout, jagged
-        rows = np.random.default_rng(seed).permutation(layout.n_rows)[:_SAMPLE_ROWS]
-        self._rows = np.sort(rows)
+        self._rows = random_rows(layout.n_rows, _SAMPLE_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
@@ -103,8 +103,7 @@ def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int)
     """
     if len(numbers) < 2:
         return tuple(numbers)
-    n_rows = len(shown[numbers[0]].codes)
-    rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
+    rows = random_rows(len(shown[numbers[0]].codes), _SAMPLE_ROWS, seed)
     bins = [_ranked_bins(shown[number].view.positions(shown[number].codes[rows]), _TARGET_BINS) for number in numbers]
     told = np.zeros((len(bins), len(bins)))
     for one, other in combinations(range(len(bins)), 2):

@@ -14,6 +14,7 @@ from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.find import Relation, find_relations
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import differences
+from baler_vae.pipeline.rows import random_rows
 from baler_vae.table.schema import matches
 
 NONE = "none"
@@ -60,7 +61,7 @@ def choose_relations(
     n_rows = len(next(iter(columns.values())).codes) if columns else 0
     if n_rows == 0:
         return {}
-    rows = np.sort(np.random.default_rng(seed).permutation(n_rows)[:_SAMPLE_ROWS])
+    rows = random_rows(n_rows, _SAMPLE_ROWS, seed)
     sample = {name: column.values[rows] for name, column in columns.items()}
     arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
     chosen = _declared(columns, others, declared or {})

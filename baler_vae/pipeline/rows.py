@@ -66,6 +66,11 @@ def events_of(
     return Events(table[group.counter].astype(np.int64), table.group.names, arrays, model.columns)
 
 
+def random_rows(n_rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    """The numbers, in rising order, of at most so many random ones of some rows."""
+    return np.sort(np.random.default_rng(seed).permutation(n_rows)[:most])
+
+
 def shown_codes(values: NDArray[np.generic], grid: Grid) -> NDArray[np.int64]:
     """The codes (rows,) of restored values (rows,), 0 for NaN and infinities where a grid does not hold those."""
     if not grid.holds_everything and values.dtype.kind == "f":
