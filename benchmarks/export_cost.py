@@ -64,7 +64,8 @@ def cost(codec: Codec, batch: Batch, path: str) -> tuple[float, float, float]:
             offsets += float(column.conditional.alphabet.widths[symbols].astype(np.int64).sum())
             for start in range(0, len(symbols), _CHUNK_ROWS):
                 stop = min(start + _CHUNK_ROWS, len(symbols))
-                inputs = rows.sources.inputs(column.conditional.inputs, start, stop)
+                network = column.conditional
+                inputs = rows.sources.inputs(network.inputs, network.alphabet, start, stop)
                 exact += exact_bits(column.conditional, inputs, symbols[start:stop])
                 real += real_bits(column.conditional, inputs, symbols[start:stop])
     return exact, real, offsets

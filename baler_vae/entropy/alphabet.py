@@ -13,8 +13,6 @@ _MOST_DISTINCT = 1 << 18
 _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
 _BISECTIONS = 4
-_PLACE_BITS = np.uint64(6)
-_PLACE_MASK = np.uint64(63)
 
 
 @dataclass(frozen=True)
@@ -54,32 +52,21 @@ class Alphabet:
 
     def split(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
         """The symbols int32 and offsets uint64 of codes (rows,)."""
-        place = np.maximum(np.searchsorted(self.starts, codes, side="right") - 1, 0)
-        offsets = (codes - self.starts[place]).view(np.uint64)  # below the first range it wraps and is too large
-        inside = (offsets >> self.shifts[place].astype(np.uint64)) == 0
-        symbols = np.where(inside, place, len(self.starts)).astype(np.int32)
-        return symbols, np.where(inside, offsets, codes.view(np.uint64))
+        from baler_vae.entropy.kernels import split_codes  # noqa: PLC0415 - numba takes half a second to import
 
-    def join(self, symbols: NDArray[np.int32], offsets: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The codes int64 (rows,) that `split` was given."""
-        starts = np.append(self.starts, np.int64(0))
-        return (starts.view(np.uint64)[symbols] + offsets).view(np.int64)
+        symbols, offsets = np.empty(len(codes), np.int32), np.empty(len(codes), np.uint64)
+        split_codes(self.starts, self.shifts, codes, symbols, offsets)
+        return symbols, offsets
 
-    def positions(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where codes (rows,) lie among the ranges, int64 (rows,): 64 for each range below, and how far inside the
+    def positions(self, codes: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Where codes (rows,) lie among the ranges, int32 (rows,): 64 for each range below, and how far inside the
         own one in 64ths; codes below all ranges have 0, codes between ranges stand at the end of the range below.
         """
-        place = np.searchsorted(self.starts, codes, side="right") - 1
-        below = place < 0
-        place = np.maximum(place, 0)
-        shifts = self.shifts[place].astype(np.uint64)
-        offsets = (codes - self.starts[place]).view(np.uint64)
-        offsets = np.minimum(offsets, (np.uint64(1) << shifts) - np.uint64(1))
-        wide = shifts >= _PLACE_BITS
-        inside = np.where(wide, offsets >> np.where(wide, shifts - _PLACE_BITS, np.uint64(0)), np.uint64(0))
-        narrow = offsets << np.where(wide, np.uint64(0), _PLACE_BITS - shifts)
-        found = (place << int(_PLACE_BITS)) + np.where(wide, inside, narrow & _PLACE_MASK).astype(np.int64)
-        return np.where(below, 0, found)
+        from baler_vae.entropy.kernels import place_codes  # noqa: PLC0415
+
+        places = np.empty(len(codes), np.int32)
+        place_codes(self.starts, self.shifts, codes, places)
+        return places
 
 
 def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = LARGEST_ALPHABET) -> Alphabet:

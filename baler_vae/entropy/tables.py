@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import LARGEST_ALPHABET, Alphabet, fit_alphabet
 from baler_vae.entropy.frequencies import TOTAL_BITS, frequencies, levels_of
 from baler_vae.entropy.plain import decode_numbers, encode_numbers
-from baler_vae.entropy.stream import CodeReader, SymbolWriter
+from baler_vae.entropy.stream import StreamReader, join_stream
 
 _RANGE_BITS = 17.0
 """About what a range takes in a stored table."""
@@ -65,9 +65,9 @@ def encode_codes(codes: NDArray[np.int64], table: ColumnTable) -> bytes:
     if not len(codes):
         return b""
     symbols, offsets = table.alphabet.split(codes)
-    writer = SymbolWriter()
-    writer.put(symbols, _model(table))
-    return writer.finish(offsets, table.alphabet.widths[symbols])
+    coder = constriction.stream.stack.AnsCoder()
+    coder.encode_reverse(symbols, _model(table))
+    return join_stream(coder.get_compressed(), offsets, table.alphabet.widths[symbols])
 
 
 def decode_codes(data: bytes, table: ColumnTable, n_rows: int) -> NDArray[np.int64]:
@@ -80,12 +80,13 @@ def decode_codes(data: bytes, table: ColumnTable, n_rows: int) -> NDArray[np.int
         if data:
             raise ValueError(f"{len(data)} bytes for no rows")
         return np.empty(0, np.int64)
-    reader = CodeReader(data, table.alphabet)
+    reader = StreamReader(data, table.alphabet)
+    coder = constriction.stream.stack.AnsCoder(reader.words)
     codes, model = np.empty(n_rows, np.int64), _model(table)
     for start in range(0, n_rows, _CHUNK_ROWS):
         chunk = codes[start : start + _CHUNK_ROWS]
-        chunk[:] = reader.codes(reader.symbols(model, len(chunk)))
-    reader.finish()
+        chunk[:] = reader.codes(coder.decode(model, len(chunk)))
+    reader.finish(words_are_used=coder.is_empty())
     return codes
 
 

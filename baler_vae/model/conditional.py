@@ -4,8 +4,10 @@ All numbers are integers, carried by float32 products and sums that cannot round
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import root_of_two_to
 from baler_vae.model.layout import LARGEST_LAG, Layout
+
+if TYPE_CHECKING:
+    from baler_vae.model.kernels import Network, Seen
 
 LARGEST_RANGES: Final = 63
 """The most ranges in the alphabet of a column under a network."""
@@ -25,12 +30,10 @@ LEVELS_PER_OCTAVE: Final = 16
 
 _LIMIT = 1 << ACTIVATION_BITS
 _EXACT = 1 << 24
-_SLOPE_BITS = 3
 _PLACE = -1
-_FARTHEST = 16
-_FLAG = 256
+_NO_PLACES = np.empty(0, np.int32)
 _WEIGHT_BITS = 16
-_WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.float64)
+_WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.uint32)
 """floor(2^(16 - level / 16)): from 65,536 down to 1."""
 
 Codes = NDArray[np.int64]
@@ -114,15 +117,34 @@ class Conditional:
 
     def tables(self, inputs: Floats) -> NDArray[np.float64]:
         """The weights float64 (rows, symbols) of all symbols, whole numbers up to 65,536, for inputs (rows, inputs)."""
-        x = inputs
-        for number, layer in enumerate(self.layers):
-            if number:
-                x = _activate(x)
-            x = _apply(layer, x)
-        np.subtract(x.max(axis=1, keepdims=True), x, out=x)
-        np.minimum(x, 255.0, out=x)
-        weights: NDArray[np.float64] = _WEIGHTS[x.astype(np.uint8)]
+        from baler_vae.model.kernels import weigh  # noqa: PLC0415 - numba takes half a second to import
+
+        weights = np.empty((len(inputs), self.alphabet.n_symbols))
+        weigh(self.packed, np.ascontiguousarray(inputs.T), weights)
         return weights
+
+    @cached_property
+    def packed(self) -> "Network":
+        """The network as the kernels take it."""
+        from baler_vae.model.kernels import UNROLLED  # noqa: PLC0415
+
+        weights: list[NDArray[np.int16]] = []
+        places: list[NDArray[np.intp]] = []
+        for unit in (unit for layer in self.layers for unit in layer.weights):
+            used = np.flatnonzero(unit)
+            filled = (0, -len(used) % UNROLLED)
+            weights.append(np.pad(unit[used], filled))
+            places.append(np.pad(used, filled))
+        widths = [len(self.inputs), *(len(layer.bias) for layer in self.layers)]
+        return (
+            np.concatenate(weights).astype(np.float32),
+            np.concatenate(places).astype(np.int32),
+            np.array([len(own) for own in weights], np.int32),
+            np.concatenate([layer.bias for layer in self.layers]).astype(np.float32),
+            np.array(widths, np.int32),
+            np.array([layer.shift for layer in self.layers], np.int32),
+            _WEIGHTS,
+        )
 
 
 def _is_possible(entry: Input) -> bool:
@@ -132,81 +154,64 @@ def _is_possible(entry: Input) -> bool:
     return entry.source >= FORMULA and 0 <= entry.lag <= lags and entry.symbol >= -1
 
 
-def _apply(layer: IntegerLayer, x: Floats) -> Floats:
-    y: Floats = x @ layer.weights.T.astype(np.float32)
-    # In the order of the format, though half a unit before the shift could be part of the bias as well.
-    y += np.float32((1 << layer.shift) >> 1)
-    y *= np.float32(2.0**-layer.shift)
-    np.floor(y, out=y)
-    y += layer.bias.astype(np.float32)
-    return y
-
-
-def _activate(y: Floats) -> Floats:
-    """Y within the limits, an eighth of it, rounded down, where it is negative."""
-    np.clip(y, -_LIMIT, _LIMIT - 1, out=y)
-    np.maximum(y, np.floor(y * np.float32(2.0**-_SLOPE_BITS)), out=y)
-    return y
-
-
 class Sources:
-    """What networks see of the rows of a layout: the places of the codes of each source, int32 (rows,), as
-    `Alphabet.positions` gives them for its view.
+    """What networks see of the rows of a layout: the places of the codes of each source, as `Alphabet.positions` gives
+    them for its view.
     """
 
     def __init__(self, layout: Layout, views: Mapping[int, Alphabet]) -> None:
         self.layout = layout
         self._views = dict(views)
-        self._places: dict[int, Places] = {}
+        self._numbers = {source: number for number, source in enumerate(views)}
+        # Memory that is never written is never taken: not where a damaged archive claims more rows than it has.
+        self._places: Places = np.zeros((len(views), layout.n_rows), np.int32)
+        self._hint = _NO_PLACES
 
     def show(self, source: int, codes: Codes, start: int = 0) -> None:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
         if source in self._views:
-            self._places_of(source)[start : start + len(codes)] = self._views[source].positions(codes)
+            places = self._places[self._numbers[source]]
+            places[start : start + len(codes)] = self._views[source].positions(codes)
 
     def show_formula(self, view: Alphabet, codes: Codes, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
-        self._views[FORMULA] = view
-        self.show(FORMULA, codes, start)
+        self._hints()[start : start + len(codes)] = view.positions(codes)
 
     def with_formula(self, view: Alphabet, codes: Codes) -> "Sources":
         """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""
-        found = Sources(self.layout, self._views)
-        found._places = dict(self._places)
+        found = copy(self)
+        found._hint = _NO_PLACES
         found.show_formula(view, codes)
         return found
 
-    def inputs(self, wanted: Sequence[Input], start: int, stop: int) -> Floats:
-        """The numbers float32 (rows, inputs) that a network sees of the rows from `start` to `stop` of the layout."""
-        found = np.empty((stop - start, len(wanted)), np.float32)
-        for number, entry in enumerate(wanted):
-            found[:, number] = self._input(entry, start, stop)
-        return found
+    def seen(self, network: Conditional) -> "Seen":
+        """What a network sees, as the kernels take it."""
+        return self._seen(network.inputs, network.alphabet)
 
-    def _input(self, entry: Input, start: int, stop: int) -> NDArray[np.integer[Any]]:
-        if entry.source == _PLACE:
-            return self._place(entry.symbol, start, stop)
-        places = self._places_of(entry.source)
-        if entry.lag:
-            rows = self.layout.previous[entry.lag - 1][start:stop]
-            return np.where(rows >= 0, self._seen(entry, places[np.maximum(rows, 0)]), 0)
-        return self._seen(entry, places[start:stop])
+    def inputs(self, wanted: Sequence[Input], view: Alphabet, start: int, stop: int) -> Floats:
+        """The numbers float32 (rows, inputs) that a network sees of the rows from `start` to `stop` of the layout;
+        `view` is the alphabet of its column.
+        """
+        from baler_vae.model.kernels import see  # noqa: PLC0415 - numba takes half a second to import
 
-    def _places_of(self, source: int) -> Places:
-        """The places (rows,) of a source; memory for them is taken when the first ones are there, or looked at."""
-        if source not in self._places:
-            self._places[source] = np.zeros(self.layout.n_rows, np.int32)
-        return self._places[source]
+        found = np.empty((len(wanted), stop - start), np.float32)
+        see(self._seen(wanted, view), start, stop - start, found)
+        return found.T
 
-    def _seen(self, entry: Input, places: Places) -> NDArray[np.integer[Any]]:
-        if entry.symbol >= 0:
-            return np.where(places >> 6 == entry.symbol, _FLAG, 0)
-        seen: Places = (places << 4) // len(self._views[entry.source].starts) - (_LIMIT >> 1)
-        return seen
+    def _hints(self) -> Places:
+        """The places (rows,) of what a formula predicts."""
+        if len(self._hint) != self.layout.n_rows:
+            self._hint = np.zeros(self.layout.n_rows, np.int32)
+        return self._hint
 
-    def _place(self, kind: int, start: int, stop: int) -> Codes:
-        ranks = self.layout.ranks[start:stop]
-        if kind >= 2:
-            return np.where(ranks == kind - 2, _FLAG, 0)
-        numbers = self.layout.remaining[start:stop] if kind else ranks
-        return (np.minimum(numbers, _FARTHEST) << 5) - _FLAG
+    def _seen(self, wanted: Sequence[Input], view: Alphabet) -> "Seen":
+        fields = np.empty((len(wanted), 4), np.int32)
+        for row, entry in zip(fields, wanted, strict=True):
+            source = entry.source if entry.source < 0 else self._numbers[entry.source]
+            shown = view if entry.source < 0 else self._views[entry.source]
+            row[:] = source, entry.lag, entry.symbol, len(shown.starts)
+        layout, hint = self.layout, self._hint
+        before, before_that = layout.previous
+        if any(entry.source == FORMULA for entry in wanted):
+            hint = self._hints()
+        return self._places, hint, before, before_that, layout.ranks, layout.remaining, fields

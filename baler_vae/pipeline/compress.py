@@ -26,6 +26,9 @@ from baler_vae.progress import Progress, silent
 from baler_vae.table.schema import TEXT, Schema
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, row_groups
 
+_JUDGED_ROWS = 16_384
+"""Rows that tell what columns by themselves would take."""
+
 
 def compress(
     source: str | Path,
@@ -118,14 +121,15 @@ class _RowGroupWriter:
         self._row_groups.append(tuple(table.n_rows for table in batch))
 
     def fitness(self) -> list[Fitness]:
-        """How well the codec fits each group that has rows; columns by themselves are judged by the first row group."""
+        """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []
         for table, rows in zip(self._first, n_rows, strict=True):
             name, model = table.group.name, self._codec.models[table.group.name]
             if table.n_rows and not any(column.coding is None for column in model.columns.values()):
                 fitted = self._codec.fits.get(name, {}).get("bits_per_row")
-                alone = independent_bits(table, model, self._codec.bounds) / table.n_rows
+                judged = table.rows(0, _JUDGED_ROWS)
+                alone = independent_bits(judged, model, self._codec.bounds) / judged.n_rows
                 own = self._bits[name] / rows
                 found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
         return found

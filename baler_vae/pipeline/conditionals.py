@@ -178,7 +178,7 @@ class _Teacher:
         sources = self._sources if hint is None else self._sources.with_formula(alphabet, hint)
         n_rows = sources.layout.n_rows
         for start in range(0, n_rows, _CHUNK_ROWS):
-            yield start, sources.inputs(entries, start, min(start + _CHUNK_ROWS, n_rows))
+            yield start, sources.inputs(entries, alphabet, start, min(start + _CHUNK_ROWS, n_rows))
 
 
 def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:

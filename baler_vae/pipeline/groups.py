@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy import plain
-from baler_vae.entropy.stream import CodeReader, decode_conditional, encode_conditional
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, quantise_column
 from baler_vae.grid.grids import Grid
@@ -15,6 +14,7 @@ from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.coders import differences, sums
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
+from baler_vae.model.stream import ConditionalReader, encode_conditional
 from baler_vae.pipeline.rows import Arrays, Events, Latents, Rows, layout_of
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import TEXT, Column, Group
@@ -79,7 +79,7 @@ def _encode_codes(coded: Codes, name: str, rows: Rows) -> bytes:
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
     if column.conditional is not None:
-        data = encode_conditional(codes, column.conditional.alphabet, rows.tables(column.conditional))
+        data = encode_conditional(codes, column.conditional, rows.sources)
     elif column.coder is not None:
         data = column.coder.encode(codes)
     else:
@@ -114,9 +114,11 @@ def decode_group(
     rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
     _decode_latents(parts, rows, needed)
     own = [name for name in needed if model.columns[name].coding is not None]
+    formulas = [formula for name in needed if (formula := model.columns[name].formula) is not None]
+    read = {name for formula in formulas for name in formula.names}
     # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
     for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
-        readers = [_ColumnReader(own_parts[name], name, rows) for name in names]
+        readers = [_ColumnReader(own_parts[name], name, rows, at_once=name not in read) for name in names]
         for start, stop in layout.slices:
             for reader in readers:
                 reader.read(start, stop)
@@ -151,18 +153,20 @@ def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -
 
 
 class _ColumnReader:
-    """Reads a column from its part, some rows at a time, into the values of its rows.
+    """Reads a column from its part, some rows at a time, into the values of its rows; `at_once` when all are read,
+    where nobody asks for them before.
 
     Raises:
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, name: str, rows: Rows) -> None:
-        self._name, self._rows = name, rows
+    def __init__(self, data: bytes, name: str, rows: Rows, *, at_once: bool) -> None:
+        self._name, self._rows, self._at_once = name, rows, at_once
         self._model = model = rows.model.columns[name]
         self._number = rows.model.names.index(name)
         self._dtype = rows.group.column(name).dtype
-        self._stream: CodeReader | None = None
+        self._read: list[NDArray[np.int64]] = []
+        self._stream: ConditionalReader | None = None
         n_rows = rows.layout.n_rows
         if model.grid is None:
             rows.values[name] = decode_plain(data, rows.group.column(name), n_rows)
@@ -170,7 +174,7 @@ class _ColumnReader:
         verbatim, data = (b"", data) if model.grid.holds_everything else _split_verbatim(data)
         self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_rows), 0
         if model.conditional is not None:
-            self._stream = CodeReader(data, model.conditional.alphabet)
+            self._stream = ConditionalReader(data, model.conditional, rows.sources)
         elif model.coder is not None:
             self._codes = model.coder.decode(data, n_rows)
         else:
@@ -182,26 +186,35 @@ class _ColumnReader:
         if model.grid is None:
             return
         predicted = rows.predict(self._name, start, stop)
-        if self._stream is not None and model.conditional is not None:
-            codes = decode_conditional(self._stream, rows.tables(model.conditional), start, stop)
-        else:
-            codes = self._codes[start:stop]
+        codes = self._codes[start:stop] if self._stream is None else self._stream.read(start, stop)
         if model.predicted and predicted is not None:
             codes = sums(codes, predicted, model.grid)
         rows.sources.show(self._number, codes, start)
-        n_verbatim = 0 if model.grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
-        verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
-        self._n_verbatim += n_verbatim
-        if self._name not in rows.values:  # not before: a damaged column of many rows should take no memory
-            rows.values[self._name] = np.empty(rows.layout.n_rows, self._dtype)
-        rows.values[self._name][start:stop] = dequantise_column(Codes(codes, verbatim), model.grid, self._dtype)
+        if not self._at_once:
+            self._restore(codes, start)
+        elif len(codes):
+            self._read.append(codes)
 
     def finish(self) -> None:
         """Nothing, when the whole part was read."""
         if self._stream is not None:
             self._stream.finish()
+        if self._read:
+            self._restore(np.concatenate(self._read), 0)
         if self._model.grid is not None and self._n_verbatim != len(self._verbatim):
             raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
+
+    def _restore(self, codes: NDArray[np.int64], start: int) -> None:
+        """Gives the rows from `start` on the values of codes (rows,)."""
+        grid, values = self._model.grid, self._rows.values
+        if grid is None:
+            raise ValueError(f"column {self._name!r} has no codes")
+        n_verbatim = 0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
+        verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
+        self._n_verbatim += n_verbatim
+        if self._name not in values:  # not before: a damaged column of many rows should take no memory
+            values[self._name] = np.empty(self._rows.layout.n_rows, self._dtype)
+        values[self._name][start : start + len(codes)] = dequantise_column(Codes(codes, verbatim), grid, self._dtype)
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,7 @@ def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int)
     return tuple(numbers[place] for place in order)
 
 
-def _ranked_bins(numbers: Codes, n_bins: int) -> Bins:
+def _ranked_bins(numbers: NDArray[np.integer[Any]], n_bins: int) -> Bins:
     """The bins (rows,), about equally full, in which numbers (rows,) fall."""
     edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))
     return np.searchsorted(edges, numbers, side="left").astype(np.uint8)

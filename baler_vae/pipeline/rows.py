@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.stream import Tables
 from baler_vae.grid.codes import dequantise_column, predicted_codes, quantise_column
 from baler_vae.grid.grids import Grid
-from baler_vae.model.conditional import Conditional, Sources
+from baler_vae.model.conditional import Sources
 from baler_vae.model.group import ColumnModel, GroupModel
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.table.bounds import Bound
@@ -123,7 +122,3 @@ class Rows:
         if not column.predicted and column.conditional is not None:
             self.sources.show_formula(column.conditional.alphabet, codes, start)
         return codes
-
-    def tables(self, conditional: Conditional) -> Tables:
-        """The tables of the rows of the layout under the network of a column."""
-        return lambda start, stop: conditional.tables(self.sources.inputs(conditional.inputs, start, stop))

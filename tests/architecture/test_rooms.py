@@ -20,13 +20,13 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "progress": (1, set()),
     "sample": (1, set()),
     "table": (2, set()),
-    "entropy": (2, {"constriction", "pcodec", "zstandard"}),
+    "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
     "archive": (2, {"pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "kinematics": (3, set()),
     "project": (3, {"pydantic"}),
-    "model": (4, {"array_api_compat", "threadpoolctl"}),
+    "model": (4, {"array_api_compat", "numba", "threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
     "pipeline": (6, {"awkward", "pandas", "threadpoolctl"}),
@@ -39,7 +39,7 @@ REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
 EXTRAS = {"torch": "train", **dict.fromkeys(REPORT, "report")}
 DISTRIBUTIONS = {"array_api_compat": "array-api-compat"}
 BROUGHT_BY = {"markupsafe": "jinja2"}
-HEAVY = {"torch", "matplotlib", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
+HEAVY = {"torch", "matplotlib", "numba", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

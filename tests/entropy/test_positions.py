@@ -37,7 +37,7 @@ def test_positions_are_what_the_page_says(fitted, codes, range_bits):
 def test_positions_rise_with_codes(fitted, codes):
     alphabet = fit_alphabet(fitted, range_bits=4)
     found = alphabet.positions(np.sort(codes))
-    assert found.dtype == np.int64
+    assert found.dtype == np.int32
     assert np.all(np.diff(found) >= 0)
     assert found.min() >= 0
     assert found.max() < 64 * len(alphabet.starts)

@@ -177,7 +177,7 @@ def test_inputs_are_what_the_page_says():
     sources.show(9, codes)  # which nothing looks at
     sources.show_formula(VIEW, hints)
     wanted = [*(Input(4, lag, symbol) for lag in range(3) for symbol in (-1, 0, 2)), Input(FORMULA), *PLACE_INPUTS]
-    found = sources.inputs(wanted, 0, layout.n_rows)
+    found = sources.inputs(wanted, VIEW, 0, layout.n_rows)
     assert found.dtype == np.float32
     rows = [(event, rank) for rank in range(20) for event in range(6) if rank < COUNTS[event]]
     places = {row: place for place, row in enumerate(rows)}
@@ -196,7 +196,7 @@ def test_inputs_are_what_the_page_says():
         expected += [32 * min(rank, 16) - 256, 32 * min(behind, 16) - 256, 256 * (rank == 0), 256 * (rank == 1)]
         assert found[place].tolist() == expected
     for start, stop in layout.slices:
-        assert np.array_equal(sources.inputs(wanted, start, stop), found[start:stop])
+        assert np.array_equal(sources.inputs(wanted, VIEW, start, stop), found[start:stop])
 
 
 def test_sources_may_be_shown_rank_by_rank():
@@ -207,10 +207,10 @@ def test_sources_may_be_shown_rank_by_rank():
     wanted = [Input(0, 0), Input(0, 1), Input(0, 2)]
     for start, stop in layout.slices:
         parts.show(0, codes[start:stop], start)
-        assert np.array_equal(parts.inputs(wanted, start, stop), whole.inputs(wanted, start, stop))
+        assert np.array_equal(parts.inputs(wanted, VIEW, start, stop), whole.inputs(wanted, VIEW, start, stop))
 
 
 def test_a_flat_row_has_no_row_before():
     sources = Sources(flat_layout(5), {0: VIEW})
     sources.show(0, np.full(5, 70))
-    assert sources.inputs([Input(0, 1), Input(0, 2)], 0, 5).tolist() == [[0, 0]] * 5
+    assert sources.inputs([Input(0, 1), Input(0, 2)], VIEW, 0, 5).tolist() == [[0, 0]] * 5

@@ -1,0 +1,63 @@
+"""Codes under the network of their column: `network-1`.
+
+The coder is that of `entropy.stream`; constriction, which takes it over tables from Python, would hold the interpreter
+for longer than all else takes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.stream import StreamReader, join_stream
+from baler_vae.model.conditional import Conditional, Sources
+
+
+def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: Sources) -> bytes:
+    """The bytes of the codes (rows,) of all rows; without rows there are no bytes."""
+    from baler_vae.model.kernels import encode_symbols  # noqa: PLC0415 - numba takes half a second to import
+
+    if not len(codes):
+        return b""
+    symbols, offsets = network.alphabet.split(codes)
+    words, coder = np.empty(len(codes) + 2, np.uint32), np.zeros(2, np.uint64)
+    encode_symbols(sources.seen(network), network.packed, words, coder, symbols)
+    state, n_words = coder.tolist()
+    last = [state & 0xFFFFFFFF, state >> 32]
+    last = last if last[1] else last[:1] if last[0] else []
+    words[n_words : n_words + len(last)] = last
+    return join_stream(words[: n_words + len(last)], offsets, network.alphabet.widths[symbols])
+
+
+class ConditionalReader:
+    """Gives back the codes that `encode_conditional` was given in the order of their rows, some rows at a time.
+
+    Raises:
+        ValueError: the bytes are not those of a stream.
+    """
+
+    def __init__(self, data: bytes, network: Conditional, sources: Sources) -> None:
+        self._stream = StreamReader(data, network.alphabet)
+        self._network, self._sources = network, sources
+        last = self._stream.words[-2:].tolist()[::-1]
+        state = sum(word << 32 * place for place, word in enumerate(reversed(last)))
+        self._coder = np.array([state, len(self._stream.words) - len(last)], np.uint64)
+
+    def read(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The codes int64 (stop - start,) of the next rows, which have the numbers from `start` on.
+
+        Raises:
+            ValueError: the bytes are not those of such codes.
+        """
+        from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
+
+        symbols = np.empty(stop - start, np.int32)
+        seen = self._sources.seen(self._network)
+        decode_symbols(seen, self._network.packed, self._stream.words, self._coder, start, symbols)
+        return self._stream.codes(symbols)
+
+    def finish(self) -> None:
+        """Nothing, when all is read.
+
+        Raises:
+            ValueError: something is left over.
+        """
+        self._stream.finish(words_are_used=not self._coder.any())
