@@ -180,7 +180,7 @@ class Sources:
     def with_formula(self, view: Alphabet, codes: Codes) -> "Sources":
         """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""
         found = copy(self)
-        found._hint = _NO_PLACES
+        found._hint = _NO_PLACES  # noqa: SLF001 - of the same class
         found.show_formula(view, codes)
         return found
 
