@@ -8,7 +8,7 @@ FORMAT_VERSION = 0
 """Version 0 is not frozen: only the release that wrote such an archive promises to read it."""
 
 Count = Annotated[int, Field(ge=0)]
-Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text)$")]
+Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
 
 
 class _Entry(BaseModel):
@@ -60,6 +60,15 @@ class GroupEntry(_Entry):
     latents: LatentsEntry | None = None
 
 
+class ArrayEntry(_Entry):
+    """A branch that holds an array of one shape in every row; its elements are columns."""
+
+    name: str
+    shape: tuple[Annotated[int, Field(ge=1)], ...]
+    title: str = ""
+    typename: str = ""
+
+
 class OriginEntry(_Entry):
     """Where the columns came from."""
 
@@ -67,6 +76,7 @@ class OriginEntry(_Entry):
     name: str
     title: str
     shape: tuple[Count, ...]
+    rntuple: bool = False
 
 
 class SectionEntry(_Entry):
@@ -90,6 +100,7 @@ class Manifest(_Entry):
     origin: OriginEntry
     groups: tuple[GroupEntry, ...]
     order: tuple[str, ...]
+    arrays: tuple[ArrayEntry, ...] = ()
     row_groups: tuple[tuple[Count, ...], ...] = ()
     settings: dict[str, Any] = {}
     fits: dict[str, Any] = {}

@@ -12,10 +12,11 @@ import zstandard
 from numpy.typing import NDArray
 from pcodec import ChunkConfig, standalone
 
-Coding = Literal["pcodec-1", "text-1", "raw-1"]
+Coding = Literal["pcodec-1", "text-1", "arrow-1", "raw-1"]
 
 PCODEC: Final[Coding] = "pcodec-1"
 TEXT: Final[Coding] = "text-1"
+ARROW: Final[Coding] = "arrow-1"
 RAW: Final[Coding] = "raw-1"
 
 _LEVEL = 12
@@ -68,12 +69,32 @@ def decode_raw(data: bytes, dtype: np.dtype[Any], n_rows: int) -> NDArray[np.gen
     return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
 
 
+def encode_bytes(data: bytes) -> bytes:
+    """One zstandard frame that states the size of its content."""
+    return zstandard.compress(data, _ZSTD_LEVEL)
+
+
+def decode_bytes(frame: bytes) -> bytes:
+    """The bytes that `encode_bytes` was given.
+
+    Raises:
+        ValueError: it is not such a frame.
+    """
+    try:
+        n_bytes = zstandard.frame_content_size(frame)
+        if not 0 <= n_bytes <= len(frame) * _ZSTD_RATIO:
+            raise ValueError(f"{n_bytes} bytes in a frame of {len(frame)} bytes")
+        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise ValueError(f"not a zstandard frame: {error}") from error
+
+
 def encode_text(values: NDArray[np.object_]) -> bytes:
     """The bytes of an array (rows,) of `str` or None: lengths in bytes (-1 for None), then all text as UTF-8."""
     encoded = [None if value is None else value.encode("utf-8", "surrogatepass") for value in values]
     lengths = encode_numbers(np.array([-1 if text is None else len(text) for text in encoded], np.int64))
     text = b"".join(text for text in encoded if text is not None)
-    return struct.pack("<Q", len(lengths)) + lengths + zstandard.compress(text, _ZSTD_LEVEL)
+    return struct.pack("<Q", len(lengths)) + lengths + encode_bytes(text)
 
 
 def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
@@ -86,14 +107,10 @@ def decode_text(data: bytes, n_rows: int) -> NDArray[np.object_]:
         (lengths_bytes,) = struct.unpack_from("<Q", data)
         lengths = decode_numbers(data[8 : 8 + lengths_bytes], np.dtype(np.int64), n_rows).tolist()
         ends = list(accumulate(max(length, 0) for length in lengths))
-        frame = data[8 + lengths_bytes :]
-        n_bytes = zstandard.frame_content_size(frame)
-        if n_bytes != (ends[-1] if ends else 0):
-            raise ValueError(f"{n_bytes} bytes of text for lengths that sum to {ends[-1:]}")
-        if n_bytes > len(frame) * _ZSTD_RATIO:
-            raise ValueError(f"{n_bytes} bytes of text in {len(frame)} bytes")
-        text = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
-    except (struct.error, zstandard.ZstdError, MemoryError) as error:
+        text = decode_bytes(data[8 + lengths_bytes :])
+        if len(text) != (ends[-1] if ends else 0):
+            raise ValueError(f"{len(text)} bytes of text for lengths that sum to {ends[-1:]}")
+    except struct.error as error:
         raise ValueError(f"not a column of text: {error}") from error
     values = np.empty(n_rows, object)
     for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):

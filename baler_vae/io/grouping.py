@@ -3,18 +3,21 @@
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError
-from baler_vae.table.schema import Column, Group, Origin, Schema, common_prefix
+from baler_vae.table.schema import NESTED, Column, FixedArray, Group, Origin, Schema, common_prefix, element_names
 from baler_vae.table.table import Batch, Table
 
 NUMBERS = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")))
 """The dtypes that a column of numbers can have."""
+
+MOST_ELEMENTS = 256
+"""The most elements of a fixed-size array that become columns; larger arrays are kept as they are."""
 
 Lists = tuple[NDArray[np.generic], NDArray[np.generic]]
 """A jagged column of a batch: the number of values in each event (events,), and all values (rows,)."""
@@ -59,6 +62,71 @@ def counter_names(collection: str, hint: str = "") -> list[str]:
     if slash:
         names += [f"n{last}", f"N{last}"]
     return [*names, f"{collection}/n{last}", f"{collection}/N{last}", f"{collection}_size"]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a source says of a branch: a column, jagged or not, and the `shape` of the array that each of its rows
+    holds.
+    """
+
+    column: Column | Jagged
+    shape: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def is_jagged(self) -> bool:
+        return isinstance(self.column, Jagged)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The columns that it is read as."""
+        return element_names(self.name, self.shape) if self.shape else (self.name,)
+
+    def split(self, values: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
+        """The columns (rows,) of values (rows,) or (rows, *shape)."""
+        if not self.shape:
+            return {self.name: values}
+        flat = values.reshape(len(values), len(self.elements))
+        return {name: np.ascontiguousarray(flat[:, number]) for number, name in enumerate(self.elements)}
+
+
+def describe(column: Column, shape: Sequence[int], *, jagged: bool, counter: str = "") -> Described:
+    """A branch of arrays of some shape, nested where they have too many elements for a column each."""
+    if shape and not 0 < np.prod(shape) <= MOST_ELEMENTS:
+        return Described(replace(column, dtype=NESTED))
+    return Described(Jagged(column, counter) if jagged else column, tuple(shape))
+
+
+def schema_of_branches(described: Sequence[Described], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:
+    """The schema of branches in the order of the source, as `build_schema` makes it, arrays as a column for each of
+    their elements.
+    """
+    schema = build_schema([branch.column for branch in described], origin, read_counts)
+    branches = {branch.name: branch for branch in described if branch.shape}
+    arrays = []
+    for group in schema.groups:
+        for column in group.columns:
+            if column.name in branches:
+                own = branches[column.name]
+                arrays.append(FixedArray(own.name, own.shape, own.elements, column.title, column.typename))
+
+    def elements(name: str) -> tuple[str, ...]:
+        return branches[name].elements if name in branches else (name,)
+
+    def expanded(group: Group) -> Group:
+        columns = (
+            column if column.name not in branches else replace(column, name=name, title="", typename="")
+            for column in group.columns
+            for name in elements(column.name)
+        )
+        return replace(group, columns=tuple(columns))
+
+    order = tuple(name for branch in schema.order for name in elements(branch))
+    return Schema(tuple(map(expanded, schema.groups)), order, origin, tuple(arrays))
 
 
 def build_schema(columns: Sequence[Column | Jagged], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:

@@ -1,8 +1,7 @@
-"""TTrees of ROOT files."""
+"""TTrees and RNTuples of ROOT files."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +10,36 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from baler_vae.errors import OutputError, SourceError, nearest
+from baler_vae.errors import SourceError, nearest
 from baler_vae.io.grouping import (
-    Jagged,
+    Described,
     Lists,
     batch_from_lists,
-    build_schema,
     check_names,
     columns_to_read,
-    missing,
+    describe,
     native,
+    schema_of_branches,
 )
-from baler_vae.io.source import Source, reading, writing
-from baler_vae.table.schema import TEXT, Column, Origin, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch, offsets_from_counts, row_groups
+from baler_vae.io.root_writing import write_rntuple, write_tree
+from baler_vae.io.source import Source, reading
+from baler_vae.table.nested import Nested
+from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
+from baler_vae.table.table import ROW_GROUP_ROWS, Batch
 
 TREES = frozenset({"TTree", "TNtuple", "TNtupleD"})
+NTUPLES = frozenset({"ROOT::RNTuple", "ROOT::Experimental::RNTuple"})
 
 # On damaged bytes uproot raises whatever its parts run into.
 FAILURES = Exception
 
-BASKET_ROWS = 4 * ROW_GROUP_ROWS
-"""A basket of each branch is written when the largest group reaches this number of rows."""
-
-STRING = ak.types.ListType(
-    ak.types.NumpyType("uint8", parameters={"__array__": "char"}), parameters={"__array__": "string"}
-)
-
 
 def open_root(path: str, inner: str) -> Source:
-    """The source of a TTree, named by `inner` unless the file has but one.
+    """The source of a TTree or RNTuple, named by `inner` unless the file has but one.
 
-    Columns are named as their branches are. Jagged branches are grouped by their counter branch; those without a
-    readable one (`std::vector`) by prefix and equal lengths, which takes one pass over them.
+    Columns are named as their branches are; an array of one size in every row has a column for each element. Jagged
+    branches are grouped by their counter branch; those without a readable one (`std::vector`) by prefix and equal
+    lengths, which takes one pass over them. All else that uproot reads as awkward is nested.
 
     Raises:
         SourceError: it is no ROOT file, or damaged, or there is no such tree.
@@ -52,24 +48,44 @@ def open_root(path: str, inner: str) -> Source:
         _check_length(file, path)
         name = _find_tree(file, inner, path)
         tree = file[name]
-        columns, unsupported = _describe(tree, path)
-        origin = Origin("root", name.partition(";")[0], tree.title or "")
+        rntuple = isinstance(tree, uproot.behaviors.RNTuple.HasFields)
+        described, unsupported = _describe_fields(tree, path) if rntuple else _describe_branches(tree, path)
+        title = "" if rntuple else tree.title or ""
+        origin = Origin("root", name.partition(";")[0], title, rntuple=rntuple)
         n_events = int(tree.num_entries)
+    jagged = {branch.name for branch in described if branch.is_jagged}
 
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
         for _, arrays in _chunks(path, name, names, ROW_GROUP_ROWS):
-            yield from ((n, ak.to_numpy(ak.num(a) if a.ndim > 1 else a)) for n, a in arrays.items())
+            yield from ((n, ak.to_numpy(ak.num(a) if n in jagged else a)) for n, a in arrays.items())
 
-    schema = build_schema(columns, origin, read_counts)
+    schema = schema_of_branches(described, origin, read_counts)
+    branch_of = {column: branch for branch in described for column in branch.elements}
 
     def batches(selection: Schema, step: int) -> Iterator[Batch]:
-        jagged = {name for group in schema.groups[1:] for name in group.names}
-        for first_event, arrays in _chunks(path, name, columns_to_read(schema, selection), step):
-            flat = {c.name: _values(arrays[c.name], c) for c in selection.events.columns if c.name in arrays}
-            lists = {name: _lists(arrays[name]) for name in arrays if name in jagged}
+        wanted = {branch_of[column].name: branch_of[column] for column in columns_to_read(schema, selection)}
+        for first_event, arrays in _chunks(path, name, list(wanted), step):
+            flat: dict[str, NDArray[np.generic]] = {}
+            lists: dict[str, Lists] = {}
+            for branch in wanted.values():
+                if branch.is_jagged:
+                    counts, values = _lists(arrays[branch.name])
+                    lists |= {column: (counts, own) for column, own in branch.split(values).items()}
+                else:
+                    flat |= branch.split(_values(arrays[branch.name], schema, branch))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first_event)
 
     return Source(path, schema, n_events, batches, unsupported)
+
+
+def write_root(path: Path, schema: Schema, batches: Iterable[Batch], *, rntuple: bool = False) -> None:
+    """Write a TTree; an RNTuple where one was read, or is asked for.
+
+    Raises:
+        OutputError: ROOT has no type for a column, two columns get the same name, or a string is missing.
+    """
+    write = write_rntuple if rntuple or schema.origin.rntuple else write_tree
+    write(path, schema, batches)
 
 
 def _check_length(file: uproot.ReadOnlyDirectory, path: str) -> None:
@@ -83,142 +99,134 @@ def _check_length(file: uproot.ReadOnlyDirectory, path: str) -> None:
 def _find_tree(file: uproot.ReadOnlyDirectory, inner: str, path: str) -> str:
     """The name of the tree in the file, with the directories before it; the newest cycle unless one is named."""
     classes = file.classnames(recursive=True)
-    cycles: list[str] = [name for name, kind in classes.items() if kind in TREES]
+    cycles: list[str] = [name for name, kind in classes.items() if kind in TREES | NTUPLES]
     trees = list(dict.fromkeys(name.partition(";")[0] for name in cycles))
     if inner:
         if inner not in trees and inner not in cycles:
-            raise SourceError(f"there is no TTree {inner!r}: {nearest(inner, trees)}", path=path)
+            raise SourceError(f"there is no TTree or RNTuple {inner!r}: {nearest(inner, trees)}", path=path)
         return inner
     if not trees:
         held = ", ".join(sorted(set(classes.values()))) or "nothing"
-        raise SourceError("holds no TTree", path=path, found=held)
+        raise SourceError("holds no TTree and no RNTuple", path=path, found=held)
     if len(trees) > 1:
         raise SourceError(
-            f"holds {len(trees)} TTrees: {', '.join(trees[:12])}{' and more' if len(trees) > 12 else ''}",
+            f"holds {len(trees)} trees: {', '.join(trees[:12])}{' and more' if len(trees) > 12 else ''}",
             path=path,
             way_out=f"Name one: {path}:{trees[0]}",
         )
     return trees[0]
 
 
-def _describe(tree: uproot.TTree, path: str) -> tuple[list[Column | Jagged], dict[str, str]]:
-    """The columns of a tree in the order of its branches, and what cannot be read, with the reason."""
+def _describe_branches(tree: uproot.TTree, path: str) -> tuple[list[Described], dict[str, str]]:
+    """The branches of a tree in its order, and what cannot be read, with the reason."""
     check_names(path, tree.keys(recursive=True), "branches")
     branches = {key: branch for key, branch in tree.iteritems(recursive=True) if not branch.branches}
     short = Counter(branch.name for branch in branches.values())
-    columns: dict[str, Column] = {}
-    counters: dict[str, str] = {}
+    named = {branch.name if short[branch.name] == 1 else key: branch for key, branch in branches.items()}
+    integers = {name for name, branch in named.items() if _number(branch.interpretation, "iu") is not None}
+    described: list[Described] = []
     unsupported: dict[str, str] = {}
-    jagged: set[str] = set()
-    for key, branch in branches.items():
-        name = branch.name if short[branch.name] == 1 else key
+    for name, branch in named.items():
         values = branch.interpretation
-        if isinstance(values, uproot.AsJagged):
-            jagged.add(name)
-            values = values.content
-        dtype = native(np.dtype(values.to_dtype)) if isinstance(values, uproot.AsDtype) else None
-        if isinstance(values, uproot.AsStrings) and name not in jagged:
-            dtype = TEXT
-        if dtype is None:
+        is_jagged = isinstance(values, uproot.AsJagged)
+        number = _number(values.content if is_jagged else values)
+        counter = branch.count_branch.name if is_jagged and branch.count_branch is not None else ""
+        column = Column(name, TEXT, branch.title, branch.typename)
+        if number is not None:
+            column = Column(name, number[0], branch.title, branch.typename)
+            described.append(
+                describe(column, number[1], jagged=is_jagged, counter=counter if counter in integers else "")
+            )
+        elif isinstance(values, uproot.AsStrings):
+            described.append(Described(column))
+        elif _is_readable(branch):
+            described.append(Described(Column(name, NESTED, branch.title, branch.typename)))
+        else:
             unsupported[name] = branch.typename
-            continue
-        columns[name] = Column(name, dtype, branch.title, branch.typename)
-        if name in jagged and branch.count_branch is not None:
-            counters[name] = branch.count_branch.name
-    readable = {name for name, column in columns.items() if name not in jagged and column.dtype.kind in "iu"}
-    described = [
-        Jagged(column, counters[name] if counters.get(name) in readable else "") if name in jagged else column
-        for name, column in columns.items()
-    ]
     return described, unsupported
+
+
+def _number(values: Any, kinds: str = "biuf") -> tuple[np.dtype[Any], tuple[int, ...]] | None:  # noqa: ANN401
+    """The dtype and the shape of the numbers that an interpretation gives; None where it gives no numbers."""
+    truncated = uproot.interpretation.numerical.TruncatedNumerical
+    if not isinstance(values, uproot.AsDtype | truncated) or isinstance(values, uproot.AsStridedObjects):
+        return None
+    base, shape = np.dtype(values.to_dtype).base, np.dtype(values.to_dtype).shape
+    dtype = native(base)
+    return None if dtype is None or dtype.kind not in kinds else (dtype, shape)
+
+
+def _is_readable(branch: Any) -> bool:  # noqa: ANN401  a TBranch or a field
+    """Whether uproot reads a branch as awkward, and Arrow has a type for that; tried on its first rows."""
+    try:
+        Nested.from_awkward(branch.array(entry_stop=8))
+    except FAILURES:
+        return False
+    return True
+
+
+def _describe_fields(ntuple: Any, path: str) -> tuple[list[Described], dict[str, str]]:  # noqa: ANN401
+    """The fields of an RNTuple, and what cannot be read, with the reason."""
+    names = ntuple.keys(recursive=False)
+    check_names(path, names, "fields")
+    described: list[Described] = []
+    unsupported: dict[str, str] = {}
+    for name in names:
+        field = ntuple[name]
+        typename, title = str(field.typename or ""), str(getattr(field, "description", "") or "")
+        try:
+            kind = field.array(entry_stop=8).type.content
+        except FAILURES:
+            unsupported[name] = typename or "unknown"
+            continue
+        is_jagged = isinstance(kind, ak.types.ListType) and "__array__" not in kind.parameters
+        found = _numbers_of(kind.content if is_jagged else kind)
+        if found is not None:
+            described.append(describe(Column(name, found[0], title, typename), found[1], jagged=is_jagged))
+        elif isinstance(kind, ak.types.ListType) and kind.parameters.get("__array__") == "string":
+            described.append(Described(Column(name, TEXT, title, typename)))
+        elif _is_readable(field):
+            described.append(Described(Column(name, NESTED, title, typename)))
+        else:
+            unsupported[name] = typename or str(kind)
+    return described, unsupported
+
+
+def _numbers_of(kind: Any) -> tuple[np.dtype[Any], tuple[int, ...]] | None:  # noqa: ANN401  an awkward type
+    """The dtype and the shape of numbers of an awkward type; None where it is another."""
+    shape: tuple[int, ...] = ()
+    while isinstance(kind, ak.types.RegularType) and "__array__" not in kind.parameters:
+        kind, shape = kind.content, (*shape, kind.size)
+    if not isinstance(kind, ak.types.NumpyType) or kind.parameters:
+        return None
+    dtype = native(np.dtype(kind.primitive))
+    return None if dtype is None else (dtype, shape)
 
 
 def _chunks(path: str, tree: str, names: Sequence[str], step: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
     """The first event and the arrays of the named branches, at most `step` events at a time."""
     with reading(path, "a ROOT file", FAILURES), uproot.open({path: tree}) as opened:
-        if names and opened.num_entries:
-            for arrays, report in opened.iterate(names, step_size=step, library="ak", how=dict, report=True):
-                yield report.tree_entry_start, arrays
+        if not names or not opened.num_entries:
+            return
+        if isinstance(opened, uproot.behaviors.RNTuple.HasFields):
+            for start in range(0, opened.num_entries, step):
+                stop = min(start + step, opened.num_entries)
+                yield start, {name: opened[name].array(entry_start=start, entry_stop=stop) for name in names}
+            return
+        for arrays, report in opened.iterate(names, step_size=step, library="ak", how=dict, report=True):
+            yield report.tree_entry_start, arrays
 
 
-def _values(array: ak.Array, column: Column) -> NDArray[np.generic]:
+def _values(array: ak.Array, schema: Schema, branch: Described) -> NDArray[np.generic]:
+    column = schema.events.column(branch.elements[0])
     if column.is_text:
         return np.array(array.to_list(), TEXT)
+    if column.is_nested:
+        nested: Any = Nested.from_awkward(array)
+        return nested  # type: ignore[no-any-return]  # it stands for an array
     return np.asarray(ak.to_numpy(array), column.dtype)
 
 
 def _lists(array: ak.Array) -> Lists:
     values = ak.to_numpy(ak.flatten(array))
     return ak.to_numpy(ak.num(array)), np.asarray(values, values.dtype.newbyteorder("="))
-
-
-def write_root(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for each
-    jagged group.
-
-    Raises:
-        OutputError: ROOT has no type for a column, two columns get the same name, or a string is missing.
-    """
-    branch_of = _branch_names(schema)
-    counters = {branch_of[n]: branch_of[str(g.counter)] for g in schema.groups[1:] for n in g.names}
-    types = {branch_of[c.name]: _branch_type(c, branch_of[c.name] in counters) for c in schema.columns}
-    counter_name: Callable[[str], str] = counters.__getitem__
-    tree_name = schema.origin.name if schema.origin.format == "root" else ""
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
-        with writing("a ROOT file", TypeError, ValueError, NotImplementedError):
-            tree = file.mktree(tree_name or "Events", types, title=schema.origin.title, counter_name=counter_name)
-        for batch in row_groups(batches, schema, BASKET_ROWS):
-            with writing("a ROOT file", TypeError, ValueError):
-                tree.extend(dict(_branches(batch, branch_of)))
-
-
-def _branch_names(schema: Schema) -> dict[str, str]:
-    """The branch of each column: to ROOT, `/` would be a directory and `[3]` an array."""
-    branch_of = {name: re.sub(r"[/\[\]]", "_", name) for name in schema.order}
-    clashes = sorted(name for name, times in Counter(branch_of.values()).items() if times > 1)
-    if clashes:
-        raise OutputError(
-            f"'/' and brackets become '_' in a branch's name, which several columns then share: {', '.join(clashes)}",
-            way_out="Choose fewer columns, or write .h5, .parquet or .npz",
-        )
-    halves = [column.name for column in schema.columns if column.dtype == np.float16]
-    if halves:
-        raise OutputError(
-            f"ROOT has no type for columns of float16: {', '.join(halves)}",
-            way_out="Write .parquet, .npz or .h5 instead, or choose columns without them",
-        )
-    return branch_of
-
-
-def _branch_type(column: Column, jagged: bool) -> Any:  # noqa: ANN401 - uproot takes a numpy dtype or an awkward type
-    if jagged:
-        return ak.types.ListType(ak.types.NumpyType(column.dtype.name))
-    return STRING if column.is_text else column.dtype
-
-
-def _branches(batch: Batch, branch_of: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """The arrays of a batch as uproot takes them: lists for the jagged columns, whose counters it writes itself."""
-    counters = {table.group.counter for table in batch[1:]}
-    for column in batch[0].group.columns:
-        values = batch[0][column.name]
-        if column.is_text:
-            yield branch_of[column.name], _strings(column.name, values)
-        elif column.name not in counters:
-            yield branch_of[column.name], values
-    for table in batch[1:]:
-        offsets = offsets_from_counts(batch[0][str(table.group.counter)].astype(np.int64))
-        for name in table.group.names:
-            layout = ak.contents.ListOffsetArray(ak.index.Index64(offsets), ak.contents.NumpyArray(table[name]))
-            yield branch_of[name], ak.Array(layout)
-
-
-def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
-    rows = missing(values)
-    if len(rows):
-        raise OutputError(
-            "ROOT has no missing strings",
-            column=name,
-            found=f"{len(rows)} missing",
-            way_out="Write .parquet or .csv instead, or choose columns without them",
-        )
-    return ak.Array(values.tolist())

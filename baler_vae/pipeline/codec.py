@@ -12,7 +12,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.manifests import WRITER, bounds_of, group_entries, origin_entry, schema_of
+from baler_vae.pipeline.manifests import WRITER, array_entries, bounds_of, group_entries, origin_entry, schema_of
 from baler_vae.pipeline.models import check_entries, read_model, write_model
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
@@ -51,6 +51,7 @@ class Codec:
                     origin=origin_entry(self.schema.origin),
                     groups=group_entries(self.schema, self.models, self.bounds, {}),
                     order=self.schema.order,
+                    arrays=array_entries(self.schema),
                     settings=dict(self.settings),
                     fits=dict(self.fits),
                 )

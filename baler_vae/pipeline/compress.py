@@ -16,7 +16,7 @@ from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
 from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group
-from baler_vae.pipeline.manifests import WRITER, group_entries, origin_entry, section_name
+from baler_vae.pipeline.manifests import WRITER, array_entries, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
@@ -161,6 +161,7 @@ class _RowGroupWriter:
             origin=origin_entry(self._schema.origin),
             groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
             order=self._schema.order,
+            arrays=array_entries(self._schema),
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),
@@ -168,7 +169,7 @@ class _RowGroupWriter:
 
 
 def _typed_bytes(values: NDArray[np.generic]) -> int:
-    """The size of an array (rows,) in its own dtype; for text, of its UTF-8."""
+    """The size of an array (rows,) in its own dtype; for text, of its UTF-8; for nested values, of Arrow's buffers."""
     if values.dtype == TEXT:
         return sum(len(text.encode("utf-8", "surrogatepass")) for text in values.tolist() if text is not None)
     return int(values.nbytes)

@@ -41,7 +41,7 @@ def _check_event_column(name: str, events: GroupEntry | None) -> None:
 def _check_formula(name: str, column: ColumnModel, model: GroupModel) -> None:
     read = column.formula.names if column.formula is not None else ()
     kept = [model.columns[other].coding for other in read if other in model.columns]
-    if not read or plain.TEXT in kept or None in kept or column.grid is None or name in read:
+    if not read or {plain.TEXT, plain.ARROW} & set(kept) or None in kept or column.grid is None or name in read:
         raise ValueError(f"the formula of column {name!r} reads what it cannot")
 
 

@@ -55,7 +55,7 @@ def fit(
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
     for pattern in settings.formulas:
-        match_columns(pattern, [column.name for column in schema.columns if not column.is_text])
+        match_columns(pattern, [column.name for column in schema.columns if column.is_number])
 
     batch = concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
     bounds = {
@@ -83,7 +83,7 @@ def fit(
 
 
 def _limits(table: Table, column: Column) -> ColumnLimits:
-    return ColumnLimits() if column.is_text else column_limits(table[column.name])
+    return column_limits(table[column.name]) if column.is_number else ColumnLimits()
 
 
 def _prefixed(progress: Progress, name: str) -> Progress:

@@ -18,6 +18,7 @@ from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.pipeline.conditionals import Served, Target, fit_conditionals
+from baler_vae.pipeline.groups import encode_plain
 from baler_vae.pipeline.parents import Shown, telling_first, view_of
 from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
 from baler_vae.pipeline.rows import Events
@@ -324,8 +325,8 @@ def _views(model: GroupModel, shown: Mapping[int, Shown]) -> dict[int, Alphabet]
 
 
 def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
-    if column.is_text:
-        return Alone(ColumnModel(plain.TEXT), 8.0 * len(plain.encode_text(values.astype(object))))
+    if not column.is_number:
+        return Alone(ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values)))
     if bound.kind == "free":
         return Alone(ColumnModel(None))
     grid = choose_grid(values, bound, cost=_code_bits)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
 from baler_vae.pipeline.rows import Arrays, Events, Latents, Rows, layout_of
 from baler_vae.table.bounds import Bound
+from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.schema import TEXT, Column, Group
-from baler_vae.table.table import Table
+from baler_vae.table.table import Table, empty_column
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
@@ -127,7 +129,7 @@ def decode_group(
     missing = [name for name in wanted.names if name not in rows.values]
     if missing and n_rows:
         raise ValueError(f"no model gives the {n_rows} values of column {missing[0]!r}")
-    rows.values |= {name: np.empty(0, group.column(name).dtype) for name in missing}
+    rows.values |= {name: empty_column(group.column(name)) for name in missing}
     return {name: layout.restore(rows.values[name]) for name in wanted.names}
 
 
@@ -281,7 +283,10 @@ def quantise_latents(mean: NDArray[np.float32], steps: Sequence[float]) -> list[
 
 
 def encode_plain(values: NDArray[np.generic]) -> bytes:
-    """The bytes of a column (rows,) without codes: text through zstandard, numbers through pcodec."""
+    """The bytes of a column (rows,) without codes: text and nested values through zstandard, numbers through pcodec."""
+    nested = nested_of(values)
+    if nested is not None:
+        return plain.encode_bytes(nested.to_bytes())
     return plain.encode_text(values.astype(object)) if values.dtype == TEXT else plain.encode_numbers(values)
 
 
@@ -291,6 +296,9 @@ def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic
     Raises:
         ValueError: the bytes are not those of such a column.
     """
+    if column.is_nested:
+        nested: Any = Nested.from_bytes(plain.decode_bytes(data), n_rows)
+        return nested  # type: ignore[no-any-return]  # it stands for an array
     return plain.decode_text(data, n_rows) if column.is_text else plain.decode_numbers(data, column.dtype, n_rows)
 
 

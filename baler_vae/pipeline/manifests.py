@@ -1,5 +1,6 @@
 """Schemas to the entries of a manifest and back."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -7,12 +8,25 @@ from typing import cast
 import numpy as np
 
 from baler_vae import __version__
-from baler_vae.archive.manifest import GroupEntry, Manifest, OriginEntry
+from baler_vae.archive.manifest import ArrayEntry, GroupEntry, Manifest, OriginEntry
 from baler_vae.errors import CorruptArchive
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.models import column_entry, latents_entry
 from baler_vae.table.bounds import Bound, bound_of_text
-from baler_vae.table.schema import TEXT, Column, Format, Group, Origin, Schema
+from baler_vae.table.schema import (
+    NESTED,
+    TEXT,
+    Column,
+    FixedArray,
+    Format,
+    Group,
+    Origin,
+    Schema,
+    element_names,
+)
+
+_NO_NUMBERS = {"text": TEXT, "nested": NESTED}
+_MOST_ELEMENTS = 1 << 16
 
 WRITER = f"baler-vae {__version__}"
 
@@ -50,7 +64,17 @@ def group_entries(
 
 def origin_entry(origin: Origin) -> OriginEntry:
     """The entry of an origin."""
-    return OriginEntry(format=origin.format, name=origin.name, title=origin.title, shape=origin.shape)
+    return OriginEntry(
+        format=origin.format, name=origin.name, title=origin.title, shape=origin.shape, rntuple=origin.rntuple
+    )
+
+
+def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
+    """The entries of the arrays of a schema."""
+    return tuple(
+        ArrayEntry(name=array.name, shape=array.shape, title=array.title, typename=array.typename)
+        for array in schema.arrays
+    )
 
 
 def schema_of(manifest: Manifest, path: Path) -> Schema:
@@ -68,7 +92,7 @@ def schema_of(manifest: Manifest, path: Path) -> Schema:
                     tuple(
                         Column(
                             column.name,
-                            TEXT if column.dtype == "text" else np.dtype(column.dtype),
+                            _NO_NUMBERS.get(column.dtype) or np.dtype(column.dtype),
                             column.title,
                             column.typename,
                             column.implied,
@@ -80,12 +104,19 @@ def schema_of(manifest: Manifest, path: Path) -> Schema:
                 for group in manifest.groups
             ),
             manifest.order,
-            Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape),
+            Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape, origin.rntuple),
+            tuple(map(_array_of, manifest.arrays)),
         )
     except (TypeError, ValueError) as error:
         raise CorruptArchive(
             f"the schema does not hang together: {error}", path=path, section="manifest.json"
         ) from error
+
+
+def _array_of(entry: ArrayEntry) -> FixedArray:
+    if math.prod(entry.shape) > _MOST_ELEMENTS:
+        raise ValueError(f"an array {entry.name!r} of shape {entry.shape}")
+    return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
 
 
 def bounds_of(manifest: Manifest, path: Path) -> dict[str, Bound]:

@@ -26,7 +26,9 @@ from baler_vae.table.schema import Column
 
 _OWN_CODES = (TABLE, PCODEC_CODES)
 _CODES = (*_OWN_CODES, NETWORK)
-_VALUES = (plain.PCODEC, plain.TEXT)
+_KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
+"""The only coding of what is no number."""
+_VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
 
 
 def decoder_section(group: int) -> str:
@@ -73,7 +75,7 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
     """What a manifest says of a column."""
     return ColumnEntry(
         name=column.name,
-        dtype="text" if column.is_text else column.dtype.name,
+        dtype=column.kind,
         title=column.title,
         typename=column.typename,
         implied=column.implied,
@@ -208,7 +210,7 @@ def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
 
 def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
     """Nothing, when the columns that an encoder takes are there."""
-    numbers = {column.name for column in entry.columns if column.dtype != "text"}
+    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS}
     if encoder is not None and not set(encoder.columns) <= numbers:
         raise ValueError("an encoder takes columns that are not there")
 
@@ -236,6 +238,8 @@ def _formula(column: ColumnEntry) -> Formula | None:
 def _grid(column: ColumnEntry) -> Grid | None:
     if (column.grid is None) is (column.coding in _CODES):
         raise ValueError(f"column {column.name!r} has codes without a grid, or a grid without codes")
-    if (column.coding == plain.TEXT) is not (column.dtype == "text"):
+    if _KEPT_AS.get(column.dtype, column.coding) != column.coding or (
+        column.coding in _KEPT_AS.values() and column.dtype not in _KEPT_AS
+    ):
         raise ValueError(f"column {column.name!r} of {column.dtype} is coded as {column.coding}")
     return None if column.grid is None else grid_of(column.grid.kind, column.grid.parameters)

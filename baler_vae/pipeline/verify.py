@@ -1,5 +1,6 @@
 """Proving that an archive gives back what it promises."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
 from baler_vae.table.bounds import Bound
+from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, row_groups
 
 
@@ -155,6 +157,9 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
     first_row, check = check.n_values, replace(check, n_values=check.n_values + len(before))
     if bound.kind == "free":
         return check
+    nested = nested_of(before)
+    if nested is not None:
+        return _updated_nested(check, nested, nested_of(after), first_row)
     if before.dtype == object:
         kept = before == after
         units = np.where(kept, 0.0, np.inf)
@@ -173,3 +178,25 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
         original=repr(before[worst].item() if before.dtype != object else before[worst]),
         restored=repr(after[worst].item() if after.dtype != object else after[worst]),
     )
+
+
+def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, first_row: int) -> ColumnCheck:
+    """The check of a nested column: its values must be the same in every bit."""
+    if after is not None and before.to_bytes() == after.to_bytes():
+        return check
+    found = (n for n in range(len(before)) if after is None or not _same_row(before, after, n))
+    rows = list(found)
+    row = rows[0] if rows else 0
+    restored = repr(after[row : row + 1].values.to_pylist()) if after is not None else "no nested value"
+    return replace(
+        check,
+        n_broken=check.n_broken + max(1, len(rows)),
+        worst=math.inf,
+        worst_row=first_row + row if check.worst_row is None else check.worst_row,
+        original=repr(before[row : row + 1].values.to_pylist()),
+        restored=restored,
+    )
+
+
+def _same_row(before: Nested, after: Nested, row: int) -> bool:
+    return before[row : row + 1].to_bytes() == after[row : row + 1].to_bytes()

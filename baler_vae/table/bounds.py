@@ -205,11 +205,11 @@ def _applies(rule: BoundRule, column: Column) -> bool:
 def _check_possible(rule: BoundRule, column: Column, counters: Collection[str | None]) -> None:
     if rule.is_lossy and column.name in counters:
         raise UsageError("counters are always exact", column=column.name, way_out="Leave out its bound")
-    if rule.is_lossy and not column.is_float and (rule.kind == "free" or column.is_text):
+    if rule.is_lossy and not column.is_float and (rule.kind == "free" or not column.is_number):
         raise UsageError(
-            "text is always exact" if column.is_text else "only float columns can be free",
+            "only float columns can be free" if column.is_number else f"{column.kind} columns are always exact",
             column=column.name,
-            found="text" if column.is_text else str(column.dtype),
+            found=column.kind,
             way_out="Leave out its bound",
         )
 

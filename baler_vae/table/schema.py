@@ -15,14 +15,20 @@ Format = Literal["root", "csv", "parquet", "hdf5", "npz"]
 TEXT = np.dtype(object)
 """The dtype of a column of strings (`str`, or `None` where the source has no value)."""
 
+NESTED = np.dtype("V")
+"""The dtype of a column of lists in lists, lists of strings, records and the like, kept as a `Nested`."""
+
+
+_ELEMENT = re.compile(r"(.+?)(?:\[\d+\])+")
+
 
 @dataclass(frozen=True)
 class Column:
     """One column of a group.
 
-    `dtype` is in native byte order: bool, any integer or float width, or `TEXT`. `title` and `typename` are what the
-    source says of the column. `implied` marks a counter that the source does not store as a column of its own (the
-    lengths of a Parquet list, say).
+    `dtype` is in native byte order: bool, any integer or float width, `TEXT` or `NESTED`. `title` and `typename` are
+    what the source says of the column. `implied` marks a counter that the source does not store as a column of its own
+    (the lengths of a Parquet list, say).
     """
 
     name: str
@@ -43,6 +49,20 @@ class Column:
     @property
     def is_text(self) -> bool:
         return self.dtype == TEXT
+
+    @property
+    def is_nested(self) -> bool:
+        return self.dtype == NESTED
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column holds floats, integers or booleans."""
+        return self.is_float or self.is_integer
+
+    @property
+    def kind(self) -> str:
+        """The name of the dtype: `float32`, `text`, `nested`."""
+        return "text" if self.is_text else "nested" if self.is_nested else self.dtype.name
 
 
 @dataclass(frozen=True)
@@ -67,23 +87,44 @@ class Group:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a table came from: its format, the tree, HDF5 group or npz key, its title, and for an n-dimensional
-    array the leading axes that its rows were made of.
+    """Where a table came from: its format, the tree, HDF5 group or npz key, its title, for an n-dimensional array the
+    leading axes that its rows were made of, and whether it was an RNTuple.
     """
 
     format: Format
     name: str = ""
     title: str = ""
     shape: tuple[int, ...] = ()
+    rntuple: bool = False
+
+
+@dataclass(frozen=True)
+class FixedArray:
+    """A branch that holds an array of one `shape` in every row; its elements are columns of one group and one dtype,
+    `columns` in C order.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    columns: tuple[str, ...]
+    title: str = ""
+    typename: str = ""
+
+    def __post_init__(self) -> None:
+        if self.columns != element_names(self.name, self.shape):
+            raise ValueError(f"an array {self.name!r} of shape {self.shape} has elements {self.columns[:4]}")
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The groups of an ntuple, event-level columns first, and the order of the columns in the source."""
+    """The groups of an ntuple, event-level columns first, the order of the columns in the source, and which of them are
+    the elements of arrays.
+    """
 
     groups: tuple[Group, ...]
     order: tuple[str, ...]
     origin: Origin
+    arrays: tuple[FixedArray, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups or self.groups[0].counter is not None:
@@ -95,6 +136,13 @@ class Schema:
             counter = [column for column in self.events.columns if column.name == group.counter]
             if not counter or counter[0].dtype.kind not in "iu":
                 raise ValueError(f"the counter of group {group.name!r} is not an event-level column of integers")
+            if any(column.is_nested for column in group.columns):
+                raise ValueError(f"group {group.name!r} has nested columns, which only events can have")
+        for array in self.arrays:
+            homes = {group.name for group in self.groups for name in group.names if name in array.columns}
+            dtypes = {column.dtype for group in self.groups for column in group.columns if column.name in array.columns}
+            if not set(array.columns) <= set(names) or len(homes) != 1 or len(dtypes) != 1 or array.name in names:
+                raise ValueError(f"the elements of the array {array.name!r} are not columns of one group and one dtype")
 
     @property
     def events(self) -> Group:
@@ -144,12 +192,27 @@ class Schema:
             columns=tuple(c for c in self.events.columns if c.name in wanted or c.name in counters),
         )
         names = {name for group in [events, *kept] for name in group.names}
-        return replace(self, groups=(events, *kept), order=tuple(name for name in self.order if name in names))
+        return replace(
+            self,
+            groups=(events, *kept),
+            order=tuple(name for name in self.order if name in names),
+            arrays=tuple(array for array in self.arrays if set(array.columns) <= names),
+        )
+
+
+def element_names(name: str, shape: Sequence[int]) -> tuple[str, ...]:
+    """The columns of an array of some shape, in C order: `x[0]`, `x[1]`; `x[0][0]` and so on."""
+    return tuple(name + "".join(f"[{i}]" for i in place) for place in np.ndindex(*shape))
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a glob matches a name, case-sensitively; a name always matches itself, whatever characters it has."""
-    return name == pattern or fnmatchcase(name, pattern)
+    """Whether a glob matches a name, case-sensitively; a name always matches itself, whatever characters it has, and
+    that of an array matches its elements.
+    """
+    if name == pattern or fnmatchcase(name, pattern):
+        return True
+    array = _ELEMENT.fullmatch(name)
+    return array is not None and (array[1] == pattern or fnmatchcase(array[1], pattern))
 
 
 def match_columns(pattern: str, names: Sequence[str]) -> list[str]:

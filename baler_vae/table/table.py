@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.table.schema import Group, Schema
+from baler_vae.table.nested import Nested, nested_of
+from baler_vae.table.schema import Column, Group, Schema
 
 ROW_GROUP_ROWS = 65_536
 """A row group is closed when its largest group reaches this number of rows."""
@@ -20,7 +21,8 @@ all of them before it can know that an archive lies; this many take some hundred
 class Table:
     """The rows of one group.
 
-    `arrays` maps each column's name to its values, an array (rows,) of the column's dtype.
+    `arrays` maps each column's name to its values, an array (rows,) of the column's dtype; to a `Nested` for those that
+    are nested.
     """
 
     group: Group
@@ -54,9 +56,12 @@ Batch = tuple[Table, ...]
 
 def empty_batch(schema: Schema) -> Batch:
     """A batch without events."""
-    return tuple(
-        Table(group, {column.name: np.empty(0, column.dtype) for column in group.columns}) for group in schema.groups
-    )
+    return tuple(Table(group, {c.name: empty_column(c) for c in group.columns}) for group in schema.groups)
+
+
+def empty_column(column: Column) -> NDArray[np.generic]:
+    """The values (0,) of a column without rows."""
+    return Nested.empty() if column.is_nested else np.empty(0, column.dtype)
 
 
 def counts_of(batch: Batch, group: Group) -> NDArray[np.int64]:
@@ -89,9 +94,14 @@ def concatenate(batches: Sequence[Batch], schema: Schema) -> Batch:
     if len(batches) == 1:
         return batches[0]
     return tuple(
-        Table(group, {name: np.concatenate([batch[i][name] for batch in batches]) for name in group.names})
+        Table(group, {name: _joined([batch[i][name] for batch in batches]) for name in group.names})
         for i, group in enumerate(schema.groups)
     )
+
+
+def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    nested = [found for part in parts if (found := nested_of(part)) is not None]
+    return Nested.joined(nested) if nested else np.concatenate(parts)
 
 
 def row_groups(batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS) -> Iterator[Batch]:

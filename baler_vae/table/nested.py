@@ -1,0 +1,115 @@
+"""Columns that are no numbers and no strings, as Arrow arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.table.schema import NESTED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FIELD = "values"
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """Values (rows,) of any type that Arrow has, in place of a numpy array of them."""
+
+    values: "pa.Array"
+
+    dtype: ClassVar[np.dtype[Any]] = NESTED
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: "slice | NDArray[Any]") -> "Nested":
+        if isinstance(rows, slice):
+            return Nested(self.values[rows])
+        return Nested(self.values.take(np.flatnonzero(rows) if rows.dtype == np.bool_ else rows))
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self.values),)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.values.nbytes)
+
+    @classmethod
+    def empty(cls) -> Any:  # noqa: ANN401  it stands for an array
+        """No values."""
+        import pyarrow as pa  # noqa: PLC0415 - only where there are nested columns
+
+        return cls(pa.nulls(0))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Nested]") -> Any:  # noqa: ANN401  it stands for an array
+        """All rows of several of one type; those without rows may have none."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        return cls(pa.concat_arrays([part.values for part in parts if len(part)] or [parts[0].values]))
+
+    @classmethod
+    def from_awkward(cls, array: Any) -> "Nested":  # noqa: ANN401  of awkward
+        """The same values as an awkward array; its names of records are lost.
+
+        Raises:
+            ValueError, TypeError: Arrow has no type for it.
+        """
+        import awkward as ak  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415
+
+        found = ak.to_arrow(array, extensionarray=False)
+        return cls(pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found)
+
+    def to_awkward(self) -> Any:  # noqa: ANN401  of awkward
+        """The values as an awkward array."""
+        import awkward as ak  # noqa: PLC0415
+
+        return ak.from_arrow(self._table())[_FIELD]
+
+    def to_bytes(self) -> bytes:
+        """An Arrow IPC stream: its schema of one field `values`, and one record batch."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        sink = pa.BufferOutputStream()
+        table = self._table()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_batch(pa.record_batch([self.values], schema=table.schema))
+        data: bytes = sink.getvalue().to_pybytes()
+        return data
+
+    @classmethod
+    def from_bytes(cls, data: bytes, n_rows: int) -> "Nested":
+        """What `to_bytes` was given.
+
+        Raises:
+            ValueError: the bytes are not those of such a column.
+        """
+        import pyarrow as pa  # noqa: PLC0415
+
+        try:
+            with pa.ipc.open_stream(pa.BufferReader(data)) as stream:
+                batches = list(stream)
+            if len(batches) != 1 or batches[0].schema.names != [_FIELD] or batches[0].num_rows != n_rows:
+                raise ValueError(f"{len(batches)} batches are not {n_rows} values")
+            values = batches[0].column(0)
+            values.validate(full=True)
+        except (pa.ArrowException, OSError, MemoryError) as error:
+            raise ValueError(f"not a nested column: {error}") from error
+        return cls(values)
+
+    def _table(self) -> "pa.Table":
+        import pyarrow as pa  # noqa: PLC0415
+
+        field = pa.field(_FIELD, self.values.type, nullable=self.values.null_count > 0)
+        return pa.table([self.values], schema=pa.schema([field]))
+
+
+def nested_of(values: object) -> Nested | None:
+    """The values of a nested column; None for those of others."""
+    return values if isinstance(values, Nested) else None
