@@ -14,7 +14,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.grouping import check_names, make_batch
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.source import Source, reading, refuse_nested, writing
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -173,6 +173,7 @@ def write_delimited(path: Path, schema: Schema, batches: Iterable[Batch]) -> Non
             f"CSV holds no lists, as there are in {collections}",
             way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
         )
+    refuse_nested(schema, "CSV")
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerow(schema.order)
         for batch in batches:

@@ -49,17 +49,33 @@ def open_source(spec: str | Path) -> Source:
     return opener(path, inner)
 
 
-def write_file(path: str | Path, schema: Schema, batches: Iterable[Batch], *, force: bool = False) -> None:
-    """Write all batches into a file, its format told by its suffix; it appears whole or not at all.
+def write_file(
+    path: str | Path,
+    schema: Schema,
+    batches: Iterable[Batch],
+    *,
+    force: bool = False,
+    rntuple: bool = False,
+    extras: bytes = b"",
+) -> None:
+    """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
+    ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
+    out.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
         UsageError: the suffix is unknown.
     """
-    write: Callable[[Path, Schema, Iterable[Batch]], None] = _function("write", str(path))
+    write = _function("write", str(path))
+    name = MODULES[_suffix(str(path))]
+    if rntuple and name != "root":
+        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    options: dict[str, Any] = {"rntuple": rntuple} if name == "root" else {}
+    if extras and name == schema.origin.format == "hdf5":
+        options = {"extras": extras}
     with replacing(path, force=force) as part:
         try:
-            write(part, schema, batches)
+            write(part, schema, batches, **options)
         except OutputError as error:
             error.path = error.path or str(path)
             raise

@@ -82,6 +82,10 @@ class Described:
         return isinstance(self.column, Jagged)
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.column.column.dtype if isinstance(self.column, Jagged) else self.column.dtype
+
+    @property
     def elements(self) -> tuple[str, ...]:
         """The columns that it is read as."""
         return element_names(self.name, self.shape) if self.shape else (self.name,)

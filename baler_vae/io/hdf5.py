@@ -7,9 +7,10 @@ collection, whose attribute `full_names` says that the names are complete withou
 """
 
 import io
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,21 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.io.arrays import array_source, restored_array
-from baler_vae.io.grouping import Jagged, build_schema, check_names, make_batch, missing, native, unique
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.grouping import (
+    MOST_ELEMENTS,
+    Described,
+    Jagged,
+    check_names,
+    describe,
+    make_batch,
+    missing,
+    native,
+    schema_of_branches,
+    unique,
+)
+from baler_vae.io.hdf5_extras import extras_of, read_extras, write_extras
+from baler_vae.io.source import Source, reading, refuse_nested, writing
+from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -65,11 +79,25 @@ class Found:
         return str(self.dataset.name)
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array in every row."""
+        return tuple(self.dataset.shape[1:])
+
+    @property
     def dtype(self) -> np.dtype[Any] | None:
+        """The dtype of its column or columns; None where it can be none."""
         text = h5py.check_string_dtype(self.dataset.dtype)
-        if self.dataset.ndim != 1 or (text and (text.length or self.counter)):
+        if not self.dataset.ndim or (text and (self.counter or self.shape)):
+            return None
+        if self.shape and not 0 < np.prod(self.shape) <= MOST_ELEMENTS:
             return None
         return TEXT if text else native(self.dataset.dtype)
+
+    @property
+    def typename(self) -> str:
+        """How strings of a fixed length are kept."""
+        text = h5py.check_string_dtype(self.dataset.dtype)
+        return f"S{text.length} {text.encoding}" if text and text.length else ""
 
 
 def _walk(group: h5py.Group, name: str, prefix: str = "", counter: str = "", collection: str = "") -> Iterator[Found]:
@@ -88,6 +116,7 @@ def _walk(group: h5py.Group, name: str, prefix: str = "", counter: str = "", col
 
 
 def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
+    group_path = str(group.name)
     found = list(_walk(group, inner.rpartition("/")[2]))
     known = {item.path for item in found}
     outside = sorted({item.counter for item in found} - known - {""})
@@ -98,20 +127,33 @@ def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
     n_events = _common_length([events[item.counter] for item in found if item.counter in events] or events.values())
     refused = {place: reason for place, item in events.items() if (reason := _refusal(item, n_events))}
     totals = {c: _total(events[c].dataset) for c in {f.counter for f in found} if c in events and c not in refused}
-    columns: list[Column | Jagged] = []
+    described: list[Described] = []
     for item in found:
         dtype = item.dtype
         reason = _refusal(item, totals.get(item.counter, -1) if item.counter else n_events)
         if dtype is None or reason:
             refused[item.path] = reason
             continue
-        column = Column(item.name, dtype, _decode(item.dataset.attrs.get("title", "")))
-        is_object = bool(item.counter)
-        columns.append(Jagged(column, events[item.counter].name, collection=item.collection) if is_object else column)
-    schema = build_schema(columns, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
+        column = Column(item.name, dtype, _decode(item.dataset.attrs.get("title", "")), item.typename)
+        branch = describe(column, item.shape, jagged=bool(item.counter))
+        if isinstance(branch.column, Jagged):
+            jagged = Jagged(column, events[item.counter].name, collection=item.collection)
+            branch = replace(branch, column=jagged)
+        described.append(branch)
+    schema = schema_of_branches(described, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
     places = {item.name: item.path for item in found}
-    unsupported = {item.name: refused[item.path] for item in found if item.path in refused}
-    return Source(path, schema, n_events, lambda s, step: _batches(path, s, step, n_events, places), unsupported)
+    branches = {column: branch for branch in described for column in branch.elements}
+    beside = [item for item in found if item.path in refused and not item.counter]
+    kept, unsupported = extras_of(beside, refused)
+    unsupported |= {item.name: refused[item.path] for item in found if item.path in refused and item.counter}
+    return Source(
+        path,
+        schema,
+        n_events,
+        lambda s, step: _batches(path, s, step, n_events, places, branches),
+        unsupported,
+        lambda: read_extras(path, group_path, kept),
+    )
 
 
 def _common_length(items: Iterable[Found]) -> int:
@@ -137,37 +179,47 @@ def _total(counter: h5py.Dataset) -> int:
     return int(counts.sum()) if counts.dtype.kind in "iu" and not (counts < 0).any() else -1
 
 
-def _batches(path: str, selection: Schema, step: int, n_events: int, places: dict[str, str]) -> Iterator[Batch]:
+def _batches(
+    path: str,
+    selection: Schema,
+    step: int,
+    n_events: int,
+    places: Mapping[str, str],
+    branches: Mapping[str, Described],
+) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         for start in range(0, n_events, step):
             stop = min(start + step, n_events)
-            arrays = {c.name: _rows(file[places[c.name]], c, start, stop) for c in selection.events.columns}
-            for group in selection.groups[1:]:
-                first = first_rows[group.name]
-                last = first + int(arrays[str(group.counter)].sum())
-                arrays |= {c.name: _rows(file[places[c.name]], c, first, last) for c in group.columns}
-                first_rows[group.name] = last
+            arrays: dict[str, NDArray[np.generic]] = {}
+            for group in selection.groups:
+                first, last = start, stop
+                if group.counter is not None:
+                    first = first_rows[group.name]
+                    last = first_rows[group.name] = first + int(arrays[group.counter].sum())
+                for branch in {branches[name].name: branches[name] for name in group.names}.values():
+                    arrays |= branch.split(_rows(file[places[branch.name]], branch.dtype, first, last))
             yield make_batch(selection, arrays)
 
 
-def _rows(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[np.generic]:
-    if column.is_text:
+def _rows(dataset: h5py.Dataset, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[np.generic]:
+    if dtype == TEXT:
         return np.asarray(dataset.asstr()[start:stop], TEXT)
-    return np.asarray(dataset[start:stop], column.dtype)
+    return np.asarray(dataset[start:stop], dtype)
 
 
 def _decode(text: Any) -> str:  # noqa: ANN401 - an attribute may be of any type
     return text.decode() if isinstance(text, bytes) else str(text)
 
 
-def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
     """Write HDF5 as the module's docstring says, below the group that the source was read from; a table that was an
-    n-dimensional dataset becomes one again.
+    n-dimensional dataset becomes one again. `extras` are those of the source.
 
     Raises:
         OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
     """
+    refuse_nested(schema, "HDF5")
     origin = schema.origin
     failures = (ValueError, TypeError, KeyError, RuntimeError)
     with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
@@ -178,12 +230,15 @@ def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
         else:
             with writing("an HDF5 file", *failures):
                 datasets = _create(file, schema)
+            branches = branches_of(schema)
             for batch in batches:
-                for table in batch:
-                    for column in table.group.columns:
-                        with writing("an HDF5 file", *failures):
-                            _append(datasets[column.name], column, table[column.name])
+                for branch in branches:
+                    with writing("an HDF5 file", *failures):
+                        _append(datasets[branch.name], branch, branch.values(batch))
                 patient.check()
+        if extras:
+            with writing("an HDF5 file", *failures):
+                write_extras(file, extras)
     patient.check()
 
 
@@ -192,21 +247,24 @@ def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
     base = schema.origin.name if schema.origin.format == "hdf5" else ""
     places, homes = _layout(schema, base)
     datasets = {}
-    for column in schema.columns:
-        place = places[column.name]
+    for branch in branches_of(schema):
+        place = places[branch.name]
         if place.rpartition("/")[0]:
             _require_group(file, place.rpartition("/")[0])
-        dtype, packed = column.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        if column.is_text:
-            dtype, packed = h5py.string_dtype(), {}
-        dataset = file.create_dataset(place, (0,), dtype, maxshape=(None,), chunks=(CHUNK_ROWS,), **packed)
-        if column.title:
-            dataset.attrs["title"] = column.title
-        datasets[column.name] = dataset
+        dtype, packed = branch.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        if branch.is_text:
+            dtype, packed = _string_dtype(branch.typename), {}
+        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": (CHUNK_ROWS, *branch.shape)}
+        dataset = file.create_dataset(place, dtype=dtype, **shape, **packed)
+        if branch.title:
+            dataset.attrs["title"] = branch.title
+        datasets[branch.name] = dataset
+    array_of = {name: array.name for array in schema.arrays for name in array.columns}
     for group in schema.groups[1:]:
         home = file[homes[group.name]]
         home.attrs["counter"] = np.bytes_(places[str(group.counter)].encode())
-        if places[group.names[0]] != "/".join(filter(None, [base, group.names[0]])):
+        first = array_of.get(group.names[0], group.names[0])
+        if places[first] != "/".join(filter(None, [base, first])):
             home.attrs["full_names"] = True
     if schema.origin.title and schema.origin.format == "hdf5":
         file[base or "/"].attrs["title"] = schema.origin.title
@@ -229,28 +287,39 @@ def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
     is put below a group for the collection.
     """
     root = f"{base}/" if base else ""
-    places = {name: root + name for name in schema.order}
+    names = [branch.name for branch in branches_of(schema)]
+    array_of = {name: array.name for array in schema.arrays for name in array.columns}
+    places = {name: root + name for name in names}
     homes: dict[str, str] = {}
     for group in schema.groups[1:]:
-        home = places[group.names[0]].rpartition("/")[0]
-        inside = {name for name in schema.order if (root + name).startswith(f"{home}/")}
-        if not home or not set(group.names) <= inside <= {*group.names, group.counter}:
+        own = [*dict.fromkeys(array_of.get(name, name) for name in group.names)]
+        home = places[own[0]].rpartition("/")[0]
+        inside = {name for name in names if (root + name).startswith(f"{home}/")}
+        if not home or not set(own) <= inside <= {*own, group.counter}:
             heads = {place.removeprefix(root).partition("/")[0] for place in places.values()}
             home = root + unique(group.name.replace("/", "_"), heads)
-            places |= {name: f"{home}/{name}" for name in group.names}
+            places |= {name: f"{home}/{name}" for name in own}
         homes[group.name] = home
     return places, homes
 
 
-def _append(dataset: h5py.Dataset, column: Column, values: NDArray[np.generic]) -> None:
-    rows = missing(values) if column.is_text else ()
+def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
+    """Strings of the length that a source had, or of any."""
+    found = re.fullmatch(r"S(\d+) (ascii|utf-8)", typename)
+    return h5py.string_dtype(found[2], int(found[1])) if found else h5py.string_dtype()
+
+
+def _append(dataset: h5py.Dataset, branch: Branch, values: NDArray[np.generic]) -> None:
+    rows = missing(values) if branch.is_text else ()
     if len(rows):
         raise OutputError(
             "HDF5 has no missing strings",
-            column=column.name,
+            column=branch.name,
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",
         )
+    if dataset.dtype.kind == "S":
+        values = np.array([str(value).encode() for value in values.tolist()], dataset.dtype)
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
     dataset[start:] = values

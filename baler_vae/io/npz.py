@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.io.arrays import array_source, restored_array
 from baler_vae.io.grouping import Jagged, build_schema, counter_names, make_batch, native
-from baler_vae.io.source import Source, reading
+from baler_vae.io.source import Source, reading, refuse_nested
 from baler_vae.table.schema import TEXT, Column, Origin, Schema, common_prefix
 from baler_vae.table.table import Batch, concatenate, offsets_from_counts
 
@@ -162,6 +162,7 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     Raises:
         OutputError: a text is missing, or cannot be kept in an array of strings.
     """
+    refuse_nested(schema, "An npz archive")
     if schema.origin.format == "npz" and schema.origin.name and len({column.dtype for column in schema.columns}) == 1:
         members = {schema.origin.name: restored_array(schema, batches), "names": np.array(schema.order)}
     else:

@@ -1,6 +1,8 @@
 """Parquet files."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,28 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError
 from baler_vae.io.grouping import (
+    Described,
     Jagged,
     Lists,
     batch_from_lists,
-    build_schema,
     check_names,
     columns_to_read,
+    describe,
     native,
+    schema_of_branches,
 )
 from baler_vae.io.source import Source, reading, writing
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch, offsets_from_counts, row_groups
+from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.nested import Nested, nested_of
+from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
+from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
 FAILURES = (OSError, ValueError, pa.ArrowException)
 
 
 def open_parquet(path: str, inner: str) -> Source:
-    """The source of a Parquet file: flat columns of numbers, booleans and strings, and lists of numbers.
+    """The source of a Parquet file: columns of numbers, booleans and strings, lists of numbers, and arrays of one size
+    in either; all else is nested, and so are integers and booleans of which some are null.
 
     Lists are grouped by prefix and equal lengths, which takes one pass over them. A null is NaN in a float column and
     None in a column of strings.
@@ -42,48 +49,68 @@ def open_parquet(path: str, inner: str) -> Source:
     with reading(path, "a Parquet file", *FAILURES), pq.ParquetFile(path) as file:
         fields = list(file.schema_arrow)
         n_events = int(file.metadata.num_rows)
+        with_nulls = _with_nulls(file.metadata)
     check_names(path, [field.name for field in fields], "columns")
-    columns: list[Column | Jagged] = []
-    unsupported: dict[str, str] = {}
-    for field in fields:
-        column = _describe(field)
-        if column is None:
-            unsupported[field.name] = str(field.type)
-        else:
-            columns.append(column)
-    dtypes = {c.name: c.dtype if isinstance(c, Column) else c.column.dtype for c in columns}
-    jagged = {c.name for c in columns if isinstance(c, Jagged)}
+    described = [_describe(field, has_nulls=field.name in with_nulls) for field in fields]
+    branch_of = {column: branch for branch in described for column in branch.elements}
+    branches = {branch.name: branch for branch in described}
 
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
         for first, rows in _chunks(path, names, ROW_GROUP_ROWS):
             for name in names:
-                where = (path, name, first)
-                array = rows.column(name)
-                yield name, _lengths(array, *where) if name in jagged else _values(array, dtypes[name], *where)
+                where, branch, array = (path, name, first), branches[name], rows.column(name)
+                yield name, _lengths(array, *where) if branch.is_jagged else _values(array, branch.dtype, *where)
 
-    schema = build_schema(columns, Origin("parquet"), read_counts)
+    schema = schema_of_branches(described, Origin("parquet"), read_counts)
 
     def batches(selection: Schema, step: int) -> Iterator[Batch]:
-        names = columns_to_read(schema, selection)
-        for first, rows in _chunks(path, names, step):
-            flat = {n: _values(rows.column(n), dtypes[n], path, n, first) for n in names if n not in jagged}
-            lists = {n: _lists(rows.column(n), dtypes[n], path, n, first) for n in names if n in jagged}
+        wanted = {branch_of[name].name: branch_of[name] for name in columns_to_read(schema, selection)}
+        for first, rows in _chunks(path, list(wanted), step):
+            flat: dict[str, NDArray[np.generic]] = {}
+            lists: dict[str, Lists] = {}
+            for branch in wanted.values():
+                where = (path, branch.name, first)
+                array = rows.column(branch.name)
+                if branch.is_jagged:
+                    counts, values = _lists(array, branch, *where)
+                    lists |= {name: (counts, own) for name, own in branch.split(values).items()}
+                else:
+                    flat |= branch.split(_arrays_of(array, branch, *where))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first)
 
-    return Source(path, schema, n_events, batches, unsupported)
+    return Source(path, schema, n_events, batches)
 
 
-def _describe(field: pa.Field) -> Column | Jagged | None:
-    """The column of a field, or None where its type is not supported."""
+def _with_nulls(metadata: pq.FileMetaData) -> set[str]:
+    """The flat columns of which the statistics say that some values are null."""
+    found = set()
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            if column.is_stats_set and column.statistics.has_null_count and column.statistics.null_count:
+                found.add(column.path_in_schema)
+    return found
+
+
+def _describe(field: pa.Field, *, has_nulls: bool) -> Described:
+    """The branch of a field."""
     said = {k.decode(errors="replace"): v.decode(errors="replace") for k, v in (field.metadata or {}).items()}
     is_list = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
-    dtype = _dtype(field.type.value_type if is_list else field.type)
-    if dtype is None or (is_list and dtype == TEXT):
-        return None
-    column = Column(field.name, dtype, said.get("title", ""), str(field.type))
+    kind = field.type.value_type if is_list else field.type
+    shape: tuple[int, ...] = ()
+    while pa.types.is_fixed_size_list(kind):
+        kind, shape = kind.value_type, (*shape, kind.list_size)
+    dtype = _dtype(kind)
+    column = Column(field.name, dtype or NESTED, said.get("title", ""), str(field.type))
+    if dtype is None or (dtype == TEXT and (is_list or shape)) or (has_nulls and dtype.kind in "iub"):
+        return Described(replace(column, dtype=NESTED))
     if not is_list:
-        return column
-    return Jagged(column, collection=said.get("collection", ""), hint=said.get("counter", ""))
+        return describe(column, shape, jagged=False)
+    found = describe(column, shape, jagged=True)
+    if found.is_jagged:
+        jagged = Jagged(column, collection=said.get("collection", ""), hint=said.get("counter", ""))
+        return replace(found, column=jagged)
+    return found
 
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
@@ -117,13 +144,26 @@ def _lengths(array: pa.Array, path: str, name: str, first: int) -> NDArray[np.ge
     return lengths
 
 
-def _lists(array: pa.Array, dtype: np.dtype[Any], path: str, name: str, first: int) -> Lists:
+def _lists(array: pa.Array, branch: Described, path: str, name: str, first: int) -> Lists:
     lengths = _lengths(array, path, name, first)
     values = array.flatten()
-    if values.null_count and dtype.kind in "iub":
+    if values.null_count and branch.dtype.kind in "iub":
         event = first + int(np.searchsorted(np.cumsum(lengths), _first_null(values), "right"))
-        raise _null_error(f"a null in lists of {dtype}", path, name, event)
-    return lengths, _values(values, dtype, path, name, first)
+        raise _null_error(f"a null in lists of {branch.dtype}", path, name, event)
+    return lengths, _arrays_of(values, branch, path, name, first)
+
+
+def _arrays_of(array: pa.Array, branch: Described, path: str, name: str, first: int) -> NDArray[np.generic]:
+    """The values (rows,) or (rows, *shape) of a branch that is not jagged, or inside its lists."""
+    if branch.dtype == NESTED:
+        nested: Any = Nested(array)
+        return nested  # type: ignore[no-any-return]  # it stands for an array
+    n_rows = len(array)
+    for _ in branch.shape:
+        if array.null_count:
+            raise _null_error("a null in place of an array", path, name, first + _first_null(array))
+        array = array.flatten()
+    return _values(array, branch.dtype, path, name, first).reshape(n_rows, *branch.shape)
 
 
 def _first_null(array: pa.Array) -> int:
@@ -144,37 +184,51 @@ def write_parquet(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
         OutputError: a text is not valid Unicode.
     """
     implied = {group.counter for group in schema.groups[1:] if schema.events.column(str(group.counter)).implied}
-    fields = pa.schema(
-        [_field(column, schema.group_of(column.name)) for column in schema.columns if column.name not in implied]
-    )
+    branches = [branch for branch in branches_of(schema) if branch.name not in implied]
+    cut = row_groups(batches, schema)
+    first = next(cut, empty_batch(schema))
+    fields = pa.schema([_field(branch, first) for branch in branches])
     with pq.ParquetWriter(path, fields, compression="zstd") as file:
-        for batch in row_groups(batches, schema):
+        for batch in chain([first], cut):
             with writing("a Parquet file", pa.ArrowException, UnicodeError):
-                arrays = dict(_arrays(batch, fields))
-                rows = pa.record_batch([arrays[name] for name in fields.names], schema=fields)
+                arrays = [_array(branch, batch, fields.field(branch.name).type) for branch in branches]
+                rows = pa.record_batch(arrays, schema=fields)
             file.write_batch(rows)
 
 
-def _field(column: Column, group: Group) -> pa.Field:
-    said = {"title": column.title} if column.title else {}
-    kind = pa.string() if column.is_text else pa.from_numpy_dtype(column.dtype)
-    if group.counter is not None:
+def _field(branch: Branch, first: Batch) -> pa.Field:
+    """The field of a branch; what type nested values have, those of the first batch tell."""
+    said = {"title": branch.title} if branch.title else {}
+    nested = nested_of(branch.values(first)) if branch.is_nested else None
+    if nested is not None:
+        return pa.field(branch.name, nested.values.type, nullable=True, metadata=said or None)
+    kind = pa.string() if branch.is_text else pa.from_numpy_dtype(branch.dtype)
+    for size in reversed(branch.shape):
+        kind = pa.list_(pa.field("element", kind, nullable=False), size)
+    if branch.group.counter is not None:
         kind = pa.list_(pa.field("element", kind, nullable=False))
-        said |= {"collection": group.name, "counter": group.counter}
-    return pa.field(column.name, kind, nullable=column.is_text, metadata=said or None)
+        said |= {"collection": branch.group.name, "counter": branch.group.counter}
+    return pa.field(branch.name, kind, nullable=branch.is_text, metadata=said or None)
 
 
-def _arrays(batch: Batch, fields: pa.Schema) -> Iterator[tuple[str, pa.Array]]:
-    for table in batch:
-        offsets = None
-        if table.group.counter is not None:
-            counts = batch[0][table.group.counter].astype(np.int64)
-            offsets = pa.array(offsets_from_counts(counts).astype(np.int32))
-        for name in table.group.names:
-            if name not in fields.names:
-                continue
-            kind = fields.field(name).type
-            if offsets is None:
-                yield name, pa.array(table[name], kind)
-            else:
-                yield name, pa.ListArray.from_arrays(offsets, pa.array(table[name], kind.value_type), type=kind)
+def _array(branch: Branch, batch: Batch, kind: pa.DataType) -> pa.Array:
+    values = branch.values(batch)
+    nested = nested_of(values)
+    if nested is not None:
+        return nested.values
+    if not branch.is_jagged:
+        return _fixed(values, branch, kind)
+    counts = batch[0][str(branch.group.counter)].astype(np.int64)
+    offsets = pa.array(offsets_from_counts(counts).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, _fixed(values, branch, kind.value_type), type=kind)
+
+
+def _fixed(values: NDArray[np.generic], branch: Branch, kind: pa.DataType) -> pa.Array:
+    """The values (rows,) or (rows, *shape) of a branch in its type, without the lists of jagged ones."""
+    kinds = [kind]
+    for _ in branch.shape:
+        kinds.append(kinds[-1].value_type)
+    array = pa.array(values.reshape(-1), kinds[-1])
+    for outer in reversed(kinds[:-1]):
+        array = pa.FixedSizeListArray.from_arrays(array, type=outer)
+    return array

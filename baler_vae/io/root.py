@@ -72,7 +72,7 @@ def open_root(path: str, inner: str) -> Source:
                     counts, values = _lists(arrays[branch.name])
                     lists |= {column: (counts, own) for column, own in branch.split(values).items()}
                 else:
-                    flat |= branch.split(_values(arrays[branch.name], schema, branch))
+                    flat |= branch.split(_values(arrays[branch.name], branch.dtype))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first_event)
 
     return Source(path, schema, n_events, batches, unsupported)
@@ -123,7 +123,7 @@ def _describe_branches(tree: uproot.TTree, path: str) -> tuple[list[Described], 
     branches = {key: branch for key, branch in tree.iteritems(recursive=True) if not branch.branches}
     short = Counter(branch.name for branch in branches.values())
     named = {branch.name if short[branch.name] == 1 else key: branch for key, branch in branches.items()}
-    integers = {name for name, branch in named.items() if _number(branch.interpretation, "iu") is not None}
+    integers = {name for name, branch in named.items() if _is_integer(branch.interpretation)}
     described: list[Described] = []
     unsupported: dict[str, str] = {}
     for name, branch in named.items():
@@ -146,14 +146,19 @@ def _describe_branches(tree: uproot.TTree, path: str) -> tuple[list[Described], 
     return described, unsupported
 
 
-def _number(values: Any, kinds: str = "biuf") -> tuple[np.dtype[Any], tuple[int, ...]] | None:  # noqa: ANN401
+def _is_integer(values: Any) -> bool:  # noqa: ANN401  an interpretation
+    number = _number(values)
+    return number is not None and number[0].kind in "iu" and not number[1]
+
+
+def _number(values: Any) -> tuple[np.dtype[Any], tuple[int, ...]] | None:  # noqa: ANN401
     """The dtype and the shape of the numbers that an interpretation gives; None where it gives no numbers."""
     truncated = uproot.interpretation.numerical.TruncatedNumerical
     if not isinstance(values, uproot.AsDtype | truncated) or isinstance(values, uproot.AsStridedObjects):
         return None
     base, shape = np.dtype(values.to_dtype).base, np.dtype(values.to_dtype).shape
     dtype = native(base)
-    return None if dtype is None or dtype.kind not in kinds else (dtype, shape)
+    return None if dtype is None else (dtype, shape)
 
 
 def _is_readable(branch: Any) -> bool:  # noqa: ANN401  a TBranch or a field
@@ -217,14 +222,13 @@ def _chunks(path: str, tree: str, names: Sequence[str], step: int) -> Iterator[t
             yield report.tree_entry_start, arrays
 
 
-def _values(array: ak.Array, schema: Schema, branch: Described) -> NDArray[np.generic]:
-    column = schema.events.column(branch.elements[0])
-    if column.is_text:
+def _values(array: ak.Array, dtype: np.dtype[Any]) -> NDArray[np.generic]:
+    if dtype == TEXT:
         return np.array(array.to_list(), TEXT)
-    if column.is_nested:
+    if dtype == NESTED:
         nested: Any = Nested.from_awkward(array)
         return nested  # type: ignore[no-any-return]  # it stands for an array
-    return np.asarray(ak.to_numpy(array), column.dtype)
+    return np.asarray(ak.to_numpy(array), dtype)
 
 
 def _lists(array: ak.Array) -> Lists:

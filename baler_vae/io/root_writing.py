@@ -38,10 +38,11 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     """
     branches = branches_of(schema)
     names = _branch_names(branches)
-    nested = [branch.name for branch in branches if branch.is_nested]
+    # uproot writes the wrong number of bytes for jagged arrays of arrays.
+    nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
     if nested:
         raise OutputError(
-            f"a TTree cannot hold nested columns here: {', '.join(nested)}",
+            f"a TTree written here cannot hold nested columns, or arrays in lists: {', '.join(nested)}",
             way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
         )
     counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
@@ -104,10 +105,7 @@ def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dty
         return _STRING
     if not branch.is_jagged:
         return np.dtype((branch.dtype, branch.shape))
-    kind: Any = ak.types.NumpyType(branch.dtype.name)
-    for size in reversed(branch.shape):
-        kind = ak.types.RegularType(kind, size)
-    return ak.types.ListType(kind)
+    return ak.types.ListType(ak.types.NumpyType(branch.dtype.name))
 
 
 def _field_type(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  an awkward type

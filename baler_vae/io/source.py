@@ -15,6 +15,7 @@ class Source:
 
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
+    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing.
     """
 
     path: str
@@ -22,29 +23,35 @@ class Source:
     n_events: int
     batches: Callable[[Schema, int], Iterator[Batch]]
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    extras: Callable[[], bytes] = bytes
 
-    def select(self, patterns: Sequence[str] = ()) -> Schema:
-        """The schema of the columns that match a glob, with the counters they need; no pattern means all columns.
+    def select(self, patterns: Sequence[str] = (), *, skip_unreadable: bool = False) -> Schema:
+        """The schema of the columns that match a glob, with the counters they need; no pattern means all columns. With
+        `skip_unreadable` those that cannot be read are left out.
 
         Raises:
             SourceError: an unsupported column is among them, or there is no column at all.
             UsageError: a pattern matches nothing.
         """
-        refused = [
-            f"{name} ({why})"
-            for name, why in self.unsupported.items()
-            if not patterns or any(matches(name, pattern) for pattern in patterns)
-        ]
-        if refused:
+        refused = [f"{name} ({why})" for name, why in self.skipped(patterns).items()]
+        if refused and not skip_unreadable:
             more = f" and {len(refused) - 8} more" if len(refused) > 8 else ""
             raise SourceError(
                 f"unsupported columns: {', '.join(refused[:8])}{more}",
                 path=self.path,
-                way_out="Choose columns without them with --columns GLOB",
+                way_out="Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable",
             )
         if not self.schema.order:
             raise SourceError("holds no columns", path=self.path)
         return self.schema.select(patterns)
+
+    def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
+        """The columns that match a glob and cannot be read, each with the reason."""
+        return {
+            name: why
+            for name, why in self.unsupported.items()
+            if not patterns or any(matches(name, pattern) for pattern in patterns)
+        }
 
     def match(self, wanted: Schema, owner: str, way_out: str) -> Schema:
         """The schema of the columns of `wanted` in this source: groups and columns in its order, titles and origin the
@@ -86,7 +93,8 @@ class Source:
         groups = tuple(
             Group(group.name, tuple(theirs[name] for name in group.names), group.counter) for group in wanted.groups
         )
-        return Schema(groups, tuple(n for n in self.schema.order if n in wanted.order), self.schema.origin)
+        order = tuple(name for name in self.schema.order if name in wanted.order)
+        return Schema(groups, order, self.schema.origin, wanted.arrays)
 
 
 @contextmanager
@@ -109,6 +117,20 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
         raise
     except failures as error:
         raise OutputError(f"cannot be written as {kind}: {_first_line(error)}") from error
+
+
+def refuse_nested(schema: Schema, kind: str) -> None:
+    """Nothing, where a file of a kind that holds no nested columns can be written.
+
+    Raises:
+        OutputError: there are such columns.
+    """
+    nested = [column.name for column in schema.columns if column.is_nested]
+    if nested:
+        raise OutputError(
+            f"{kind} holds no nested columns, as there are: {', '.join(nested)}",
+            way_out="Write .parquet, or an RNTuple (.root with --rntuple), or choose columns without them",
+        )
 
 
 def _first_line(error: Exception) -> str:

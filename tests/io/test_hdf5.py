@@ -1,10 +1,13 @@
 """HDF5: flat datasets, the hepfile layout, n-dimensional datasets."""
 
+import io
+
 import h5py
 import numpy as np
 import pytest
 
 from baler_vae.errors import OutputError, SourceError
+from baler_vae.io import hdf5_extras
 from baler_vae.io.files import open_source, write_file
 from baler_vae.table.schema import TEXT, Origin
 
@@ -68,26 +71,43 @@ def test_a_group_or_dataset_that_is_not_there_is_refused(hdf5):
         open_source(f"{hdf5(**HEPFILE)}:muon")
 
 
-def test_what_is_no_column_is_unsupported_until_it_is_left_out(hdf5, read):
+def test_what_is_no_column_is_kept_beside_the_columns(hdf5, read, tmp_path):
     path = hdf5(
         **HEPFILE,
         book=np.array([[b"a", b"b"]]),
         code=np.array([b"abc"] * 3),
         short=np.zeros(2),
-        image=np.zeros((3, 2)),
+        image=np.arange(6.0).reshape(3, 2),
         single=5,
         amplitude=np.zeros(3, complex),
     )
-    source = open_source(path)
-    assert source.unsupported == {
-        "book": "2-d |S1",
-        "code": "1-d |S3",
-        "short": "2 values, not 3",
-        "image": "2-d float64",
-        "single": "0-d int64",
-        "amplitude": "1-d complex128",
-    }
-    assert read(path, "m*")[1].order == ("met", "muons/nmuons", "muons/px")
+    with h5py.File(path, "a") as file:
+        file.attrs["nentries"] = 3
+        file["met"].attrs["unit"] = "GeV"
+    source, schema, batch = read(path)
+    assert not source.unsupported
+    assert schema.order == ("met", "muons/nmuons", "muons/px", "jets/njets", "jets/e", "code", "image[0]", "image[1]")
+    write_file(tmp_path / "out.h5", schema, [batch], extras=source.extras())
+    with h5py.File(path) as before, h5py.File(tmp_path / "out.h5") as after:
+        names: list[str] = []
+        before.visit(names.append)
+        for name in names:
+            if isinstance(before[name], h5py.Dataset):
+                assert after[name].dtype == before[name].dtype
+                assert np.array_equal(after[name][()], before[name][()])
+            assert dict(after[name].attrs) == dict(before[name].attrs)
+        assert dict(after.attrs) == {"nentries": 3}
+
+
+def test_what_is_too_large_to_be_kept_beside_the_columns_is_unsupported(hdf5, monkeypatch):
+    monkeypatch.setattr(hdf5_extras, "_MOST_BYTES", 100)
+    source = open_source(hdf5(**HEPFILE, short=np.zeros(2), long=np.zeros(20)))
+    assert source.unsupported == {"long": "20 values, not 3, 160 bytes"}
+    with pytest.raises(SourceError, match=r"long .*--skip-unreadable"):
+        source.select()
+    assert source.select(skip_unreadable=True).order == ("met", "muons/nmuons", "muons/px", "jets/njets", "jets/e")
+    with h5py.File(io.BytesIO(source.extras())) as extras:
+        assert [name for name in extras if isinstance(extras[name], h5py.Dataset) and extras[name].shape] == ["short"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from baler_vae.errors import SourceError
+from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.files import open_source, write_file
 from baler_vae.table.schema import TEXT, Origin
 
@@ -66,38 +66,42 @@ def test_an_implied_counter_can_be_read_alone(parquet, read):
     assert read(path, "nJet")[2][0]["nJet"].tolist() == [1, 0, 2]
 
 
-def test_other_types_are_unsupported_until_they_are_left_out(parquet, read):
-    path = parquet(
-        {
-            "x": [1.0],
-            "when": pa.array([0], pa.timestamp("s")),
-            "code": pa.array(["a"]).dictionary_encode(),
-            "words": [["a"]],
-            "deep": [[[1.0]]],
-            "pair": pa.array([[1, 2]], pa.list_(pa.int64(), 2)),
-            "record": [{"a": 1}],
-            "money": pa.array([1]).cast(pa.decimal128(19)),
-        }
-    )
-    source = open_source(path)
-    assert list(source.unsupported) == ["when", "code", "words", "deep", "pair", "record", "money"]
-    with pytest.raises(SourceError, match=r"when \(timestamp\[ms\]\), code"):
-        source.select()
-    assert read(path, "x")[2][0]["x"].tolist() == [1.0]
+def test_other_types_come_back_as_they_are(parquet, read, tmp_path):
+    given = {
+        "x": pa.array([1.0, 2.0]),
+        "when": pa.array([0, None], pa.timestamp("ms")),
+        "code": pa.array(["a", "b"]).dictionary_encode(),
+        "words": pa.array([["a"], []]),
+        "deep": pa.array([[[1.0]], []]),
+        "record": pa.array([{"a": 1, "b": [2.5]}, None]),
+        "money": pa.array([1, 2]).cast(pa.decimal128(19)),
+        "count": pa.array([1, None]),
+        "flag": pa.array([None, True]),
+    }
+    _, schema, batch = read(parquet(given))
+    assert [column.kind for column in schema.columns] == ["float64", *["nested"] * 8]
+    write_file(tmp_path / "out.parquet", schema, [batch])
+    back = pq.read_table(tmp_path / "out.parquet")
+    for name, array in given.items():
+        assert back[name].type == array.type
+        assert back[name].to_pylist() == array.to_pylist()
+    for suffix in (".csv", ".h5", ".npz", ".root"):
+        with pytest.raises(OutputError, match=r"nested columns.*when"):
+            write_file(tmp_path / f"out{suffix}", schema, [batch])
 
 
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        (pa.array([1, 2, None, 4]), "'a', event 2: a null in a column of int64"),
-        (pa.array([True, None]), "'a', event 1: a null in a column of bool"),
-    ],
-)
-def test_a_null_that_has_no_value_is_refused(array, message, parquet):
-    source = open_source(parquet({"a": array}))
-    for step in (1, 3, 1000):
-        with pytest.raises(SourceError, match=message):
-            list(source.batches(source.select(), step))
+def test_arrays_of_one_size_come_back(parquet, read, tmp_path):
+    pairs = pa.array([[[1, 2], [3, 4]], [], [[5, 6]]], pa.list_(pa.list_(pa.int32(), 2)))
+    grid = pa.FixedSizeListArray.from_arrays(pa.FixedSizeListArray.from_arrays(pa.array(range(12)), 2), 2)
+    _, schema, batch = read(parquet({"J": pairs, "grid": grid}))
+    assert [(array.name, array.shape) for array in schema.arrays] == [("grid", (2, 2)), ("J", (2,))]
+    assert batch[1]["J[1]"].tolist() == [2, 4, 6]
+    assert batch[0]["grid[1][0]"].tolist() == [2, 6, 10]
+    write_file(tmp_path / "out.parquet", schema, [batch])
+    back = pq.read_table(tmp_path / "out.parquet")
+    assert back["J"].to_pylist() == pairs.to_pylist()
+    assert back["grid"].to_pylist() == grid.to_pylist()
+    assert [array.name for array in read(tmp_path / "out.parquet")[1].arrays] == ["grid", "J"]
 
 
 def test_nulls_of_lists_are_refused(parquet):

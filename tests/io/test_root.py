@@ -6,7 +6,7 @@ import pytest
 import uproot
 
 from baler_vae.errors import OutputError, SourceError
-from baler_vae.io import root
+from baler_vae.io import root_writing
 from baler_vae.io.files import open_source, write_file
 from baler_vae.table.schema import TEXT, Origin
 
@@ -45,11 +45,11 @@ def test_the_only_tree_need_not_be_named(plain):
 
 def test_one_of_several_trees_is_named(plain):
     path = plain("Events", "Runs", "deep/er/Tree")
-    with pytest.raises(SourceError, match=r"3 TTrees: Events, Runs, deep/er/Tree.*plain\.root:Events"):
+    with pytest.raises(SourceError, match=r"3 trees: Events, Runs, deep/er/Tree.*plain\.root:Events"):
         open_source(path)
-    with pytest.raises(SourceError, match=r"no TTree 'Event': the nearest names are 'Events'"):
+    with pytest.raises(SourceError, match=r"no TTree or RNTuple 'Event': the nearest names are 'Events'"):
         open_source(f"{path}:Event")
-    with pytest.raises(SourceError, match=r"no TTree 'histogram'"):
+    with pytest.raises(SourceError, match=r"no TTree or RNTuple 'histogram'"):
         open_source(f"{path}:histogram")
     assert open_source(f"{path}:Runs").n_events == 2
     assert open_source(f"{path}:deep/er/Tree").schema.origin.name == "deep/er/Tree"
@@ -65,24 +65,32 @@ def test_the_newest_cycle_is_read_unless_another_is_named(plain):
 
 
 def test_a_file_without_trees_says_what_it_holds(plain):
-    with pytest.raises(SourceError, match=r"holds no TTree.*TH1D"):
+    with pytest.raises(SourceError, match=r"holds no TTree and no RNTuple.*TH1D"):
         open_source(plain())
 
 
-def test_branches_that_are_no_plain_columns_are_unsupported_until_they_are_left_out(tmp_path, read):
+def test_arrays_of_one_size_are_a_column_for_each_element(tmp_path, read):
     path = tmp_path / "mixed.root"
     with uproot.recreate(path) as file:
-        types = {"x": np.dtype("f4"), "v": np.dtype(("f4", (3,))), "n": np.dtype("i4")}
-        pairs = ak.to_regular(ak.Array([[[1, 2]], [[3, 4]]]), axis=2)
-        tree = file.mktree("T", {**types, "J": ak.types.from_datashape("var * 2 * int32", highlevel=False)})
-        tree.extend({"x": np.zeros(2, "f4"), "v": np.zeros((2, 3)), "n": np.ones(2), "J": pairs})
-    source = open_source(path)
-    assert source.unsupported == {"v": "float[3]", "J": "int32_t[][2]"}
-    with pytest.raises(SourceError, match=r"v \(float\[3\]\), J"):
-        source.select()
-    _, schema, batch = read(path, "x", "n*")
-    assert schema.order == ("x", "n", "nJ")
-    assert batch[0]["nJ"].tolist() == [1, 1]
+        types = {"x": np.dtype("f4"), "v": np.dtype(("f4", (3,))), "w": np.dtype(("i2", (2, 2)))}
+        tree = file.mktree("T", types)
+        v, w = np.arange(6).reshape(2, 3), np.arange(8).reshape(2, 2, 2)
+        tree.extend({"x": np.zeros(2, "f4"), "v": v, "w": w})
+    source, schema, batch = read(path)
+    assert not source.unsupported
+    assert [(array.name, array.shape, array.typename) for array in schema.arrays] == [
+        ("v", (3,), "float[3]"),
+        ("w", (2, 2), "int16_t[2][2]"),
+    ]
+    assert batch[0]["v[2]"].tolist() == [2, 5]
+    assert batch[0]["w[1][0]"].tolist() == [2, 6]
+    assert source.select(["v"]).order == ("v[0]", "v[1]", "v[2]")
+    assert source.select(["v[1]", "w"]).arrays == (schema.arrays[1],)
+    write_file(tmp_path / "out.root", schema, [batch])
+    with uproot.open(f"{tmp_path}/out.root:T") as tree:
+        assert tree.typenames() == uproot.open(f"{path}:T").typenames()
+        assert tree["v"].array(library="np").tolist() == v.tolist()
+        assert tree["w"].array(library="np").tolist() == w.tolist()
 
 
 def test_titles_and_typenames_are_kept(tmp_path, table, read):
@@ -112,7 +120,7 @@ def without_counter(tmp_path):
 
 def test_lists_without_counter_are_grouped_by_prefix_and_length(without_counter, read):
     source, schema, batch = read(without_counter, "Jet*", "Mu*", "x", step=3)
-    assert list(source.unsupported) == ["hidden"]
+    assert [array.name for array in source.schema.arrays] == ["hidden"]
     assert [(g.name, g.counter, g.names) for g in schema.groups] == [
         ("events", None, ("x", "nJet", "nMu")),
         ("Jet", "nJet", ("Jet_pt", "Jet_eta")),
@@ -173,7 +181,7 @@ def test_a_tree_from_another_format_is_called_events(tmp_path, table):
 
 
 def test_many_rows_are_written_in_several_baskets(tmp_path, table, read, monkeypatch):
-    monkeypatch.setattr(root, "BASKET_ROWS", 50)
+    monkeypatch.setattr(root_writing, "BASKET_ROWS", 50)
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 5, 1000)
     words = np.array([f"word {i}" * (i % 70) for i in range(1000)])
