@@ -44,6 +44,9 @@ Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
 ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -101,6 +104,7 @@ def fit(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
+    skip_unreadable: SkipUnreadable = False,
     project: ProjectPath = None,
     force: Force = False,
     no_progress: Quiet = False,
@@ -112,8 +116,10 @@ def fit(
     check_output(output, force=force)
     request = _request(project, columns, bound, _model_options(model, latent, weight, epochs, seed, device))
     with progress_bar(shown=not no_progress) as progress:
-        codec = fit_file(input, progress=progress, **request)
+        codec = fit_file(input, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
+    for name, why in codec.settings.get("skipped", {}).items():
+        note(f"baler-vae: left out: {name} ({why})")
     for name, epochs_done in codec.history.items():
         best = min(epoch["validation_error"] for epoch in epochs_done)
         say(f"{name}: {len(epochs_done)} epochs, validation error {best:.4g}")
@@ -133,6 +139,7 @@ def compress(
     seed: Seed = None,
     device: Device = None,
     codec: Annotated[Path | None, typer.Option("--codec", help="Use a stored codec instead of fitting one.")] = None,
+    skip_unreadable: SkipUnreadable = False,
     project: ProjectPath = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
@@ -145,7 +152,7 @@ def compress(
     from baler_vae.pipeline.compress import compress as compress_file
 
     options = _model_options(model, latent, weight, epochs, seed, device)
-    request: dict[str, Any] = {"codec": codec}
+    request: dict[str, Any] = {"codec": codec, "skip_unreadable": skip_unreadable}
     if codec is None:
         request |= _request(project, columns, bound, options)
     elif project or columns or bound or options:
@@ -164,6 +171,7 @@ def decompress(
     archive: ArchivePath,
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .root, .csv, .parquet, .h5 or .npz.")],
     columns: Columns = None,
+    rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple into a ROOT file, not a TTree.")] = False,
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
@@ -171,7 +179,7 @@ def decompress(
     from baler_vae.pipeline.decompress import decompress as decompress_file
 
     with progress_bar(shown=not no_progress) as progress:
-        decompress_file(archive, output, columns=columns or (), force=force, progress=progress)
+        decompress_file(archive, output, columns=columns or (), rntuple=rntuple, force=force, progress=progress)
     say(f"restored: {output}")
 
 

@@ -54,7 +54,7 @@ def read_extras(path: str, place: str, kept: frozenset[str]) -> bytes:
 
 
 def write_extras(file: h5py.File, image: bytes) -> None:
-    """Adds what an image of extras holds and the file does not have yet."""
+    """Adds the datasets of an image of extras that a file does not have yet, and all attributes."""
     with h5py.File(io.BytesIO(image)) as extras:
 
         def visit(_: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -78,8 +78,7 @@ def _empty(extras: h5py.File, name: str) -> h5py.Dataset:
 
 def _copy_attributes(source: Any, target: Any) -> None:  # noqa: ANN401  groups or datasets
     for name, value in source.attrs.items():
-        if name not in target.attrs:
-            target.attrs[name] = value
+        target.attrs[name] = value
 
 
 def _attributes_in(extras: h5py.File) -> bool:

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveWriter, pack_parts, writing_archive
 from baler_vae.archive.manifest import Manifest
+from baler_vae.entropy import plain
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
+from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
 from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group
-from baler_vae.pipeline.manifests import WRITER, array_entries, group_entries, origin_entry, section_name
+from baler_vae.pipeline.manifests import EXTRAS, WRITER, array_entries, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
@@ -37,6 +39,7 @@ def compress(
     codec: Codec | str | Path | None = None,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    skip_unreadable: bool = False,
     verify: bool = True,
     force: bool = False,
     progress: Progress = silent,
@@ -45,7 +48,9 @@ def compress(
     """Writes the archive of a file, and returns what `info` says of it, and `warnings`.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
-    and the warnings say where it does not fit this file well: the archive is right all the same, only larger.
+    and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
+    name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
+    HDF5 file holds beside its columns is kept too.
     With `verify` the archive is decoded and every value compared before it takes its place.
 
     Raises:
@@ -59,13 +64,15 @@ def compress(
     opened = open_source(source)
     stored = codec is not None
     if codec is None:
-        codec = fit(opened, columns=columns, bound=bound, progress=progress, **model)
+        codec = fit(opened, columns=columns, bound=bound, skip_unreadable=skip_unreadable, progress=progress, **model)
     elif columns or model or bound:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     schema = codec.match(opened)
     with writing_archive(output, force=force) as archive:
         writer = _RowGroupWriter(archive, schema, codec, opened.path)
+        if not codec.settings.get("columns"):
+            writer.write_extras(opened.extras())
         batches = writer.checked(row_groups(opened.batches(schema, STEP_EVENTS), schema))
         for batch, sections in in_parallel(writer.encode, batches):
             writer.write(batch, sections)
@@ -74,8 +81,20 @@ def compress(
         if verify:
             verify_bounds(archive.path, opened, progress=progress)
     with Archive(output) as written:
-        warnings = [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
+        warnings = left_out(opened, codec) if stored or skip_unreadable else []
+        warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         return written.info() | {"warnings": warnings}
+
+
+def left_out(source: Source, codec: Codec) -> list[str]:
+    """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
+    patterns = codec.settings.get("columns", ())
+    reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
+    if not patterns:
+        reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
+    named = [f"{name} ({why})" for name, why in reasons.items()]
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    return [f"left out: {', '.join(named[:8])}{more}"] if named else []
 
 
 class _RowGroupWriter:
@@ -92,6 +111,11 @@ class _RowGroupWriter:
         self._first: Batch = ()
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
+
+    def write_extras(self, extras: bytes) -> None:
+        """Writes what the file holds beside its columns."""
+        if extras:
+            self._archive.add(EXTRAS, plain.encode_bytes(extras))
 
     @property
     def n_events(self) -> int:

@@ -16,10 +16,12 @@ def decompress(
     output: str | Path,
     *,
     columns: str | Sequence[str] = (),
+    rntuple: bool = False,
     force: bool = False,
     progress: Progress = silent,
 ) -> None:
     """Writes what an archive holds to a file, its format told by its suffix; needs neither PyTorch nor the original.
+    With `rntuple` a ROOT file holds an RNTuple, whatever was read.
 
     Raises:
         SourceError: there is no such archive.
@@ -29,7 +31,14 @@ def decompress(
     """
     with Archive(archive) as opened:
         selection = opened.schema.select(several(columns))
-        write_file(output, selection, _reported(opened, selection, progress), force=force)
+        write_file(
+            output,
+            selection,
+            _reported(opened, selection, progress),
+            force=force,
+            rntuple=rntuple,
+            extras=opened.extras() if selection == opened.schema else b"",
+        )
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:

@@ -59,8 +59,8 @@ def evaluate(
             with Archive(restored) as archive:
                 sizes = archive_sizes(archive.info())
         return evaluate_tables(
-            _read(before, before.select(after.schema.order)),
-            _read(after, after.schema),
+            _read(before, before.select(_compared(after.schema))),
+            _read(after, after.schema.select(_compared(after.schema))),
             angles=settings.angles,
             peaks=peaks,
             sizes=sizes,
@@ -87,6 +87,11 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
             for group in compared
         ],
     }
+
+
+def _compared(schema: Schema) -> tuple[str, ...]:
+    """The columns that are compared: numbers and text."""
+    return tuple(column.name for column in schema.columns if not column.is_nested)
 
 
 def _is_archive(spec: str | Path) -> bool:

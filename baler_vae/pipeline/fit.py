@@ -30,6 +30,7 @@ def fit(
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    skip_unreadable: bool = False,
     settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
@@ -37,7 +38,8 @@ def fit(
     """The codec of the columns that match `columns` (all of them by default), one glob or several.
 
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
-    `bits:12` with a floor, all others are exact. The model is described by `settings`, or
+    `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
+    settings of the codec name them. The model is described by `settings`, or
     by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`.
 
     Raises:
@@ -50,7 +52,7 @@ def fit(
     settings = settings or check_settings(ModelSettings, model)
     source = source if isinstance(source, Source) else open_source(source)
     patterns, rules = several(columns), several(bound)
-    schema = source.select(patterns)
+    schema = source.select(patterns, skip_unreadable=skip_unreadable)
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
@@ -78,7 +80,13 @@ def fit(
         models[name], fits[name] = chosen.fit.model, chosen.summary(table.n_rows)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
-    repeat = {"columns": list(patterns), "bound": list(rules), "model": settings.model_dump(mode="json")}
+    repeat: dict[str, Any] = {
+        "columns": list(patterns),
+        "bound": list(rules),
+        "model": settings.model_dump(mode="json"),
+    }
+    if skip_unreadable:
+        repeat["skipped"] = source.skipped(patterns)
     return Codec(schema, bounds, models, history, repeat, fits)
 
 

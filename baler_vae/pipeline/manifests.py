@@ -28,6 +28,9 @@ from baler_vae.table.schema import (
 _NO_NUMBERS = {"text": TEXT, "nested": NESTED}
 _MOST_ELEMENTS = 1 << 16
 
+EXTRAS = "extras"
+"""The section of what a file holds beside its columns."""
+
 WRITER = f"baler-vae {__version__}"
 
 

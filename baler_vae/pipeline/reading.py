@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
+from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import decode_group
 from baler_vae.pipeline.info import describe_archive
-from baler_vae.pipeline.manifests import schema_of, section_name
+from baler_vae.pipeline.manifests import EXTRAS, schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.rows import Events
@@ -121,6 +122,19 @@ class Archive:
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
         return Source(str(self.path), self.schema, self.num_entries, lambda selection, _step: self.batches(selection))
+
+    def extras(self) -> bytes:
+        """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.
+
+        Raises:
+            CorruptArchive: it is damaged.
+        """
+        if EXTRAS not in self.manifest.sections:
+            return b""
+        try:
+            return plain.decode_bytes(self._file.section(EXTRAS))
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=self.path, section=EXTRAS) from error
 
     @property
     def n_bytes(self) -> int:
