@@ -21,12 +21,13 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
 
     Keys: `path`, `writer`, `format_version`, `model_kind` (of the group with most rows); `n_rows` by group;
     `original_bytes` (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`,
-    `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `title`, `bound`, `grid`,
-    `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are stored),
-    `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of `name`,
-    `kind`, `model_bytes` and, where a fit tells, `fitted_bytes` (about what all rows took under it), `candidate_bytes`
-    by kind and `order_bytes` by order of the columns (both as a sample told them), `pays_from_rows` (the rows from
-    which on its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which repeat the run.
+    `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `typename`, `title`, `bound`,
+    `grid`, `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are
+    stored), `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of
+    `name`, `kind`, `model_bytes` and, where a fit tells, `fitted_bytes` (about what all rows took under it),
+    `candidate_bytes` by kind and `order_bytes` by order of the columns (both as a sample told them), `pays_from_rows`
+    (the rows from which on its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which
+    repeat the run.
 
     Raises:
         CorruptArchive: a section is damaged.
@@ -130,6 +131,7 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str,
             "name": column.name,
             "group": group.name,
             "dtype": column.dtype,
+            "typename": column.typename,
             "title": column.title,
             "bound": column.bound,
             "grid": None if column.grid is None else describe_grid(grid_of(column.grid.kind, column.grid.parameters)),

@@ -19,7 +19,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "output": (1, set()),
     "progress": (1, set()),
     "sample": (1, set()),
-    "table": (2, set()),
+    "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
     "archive": (2, {"pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),

@@ -1,0 +1,34 @@
+"""ROOT in a process of its own, where it is installed."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ORACLE = Path(__file__).parent / "oracle.py"
+
+
+@pytest.fixture(scope="session")
+def root():
+    """What ROOT says: `write(path, n_events)` makes a tree, `read(path, tree)` gives the values of columns by name."""
+    if importlib.util.find_spec("ROOT") is None:
+        pytest.skip("ROOT is not installed (pip install 'baler-vae[root]')")
+
+    def run(*arguments):
+        command = [sys.executable, str(ORACLE), *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+
+    class Root:
+        @staticmethod
+        def write(path, n_events):
+            run("write", path, n_events)
+
+        @staticmethod
+        def read(path, tree):
+            text = run("read", path, tree)
+            return json.loads(text[text.index("{") :])
+
+    return Root
