@@ -1,6 +1,6 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
-The verbs are `fit`, `compress`, `decompress`, `open`, `evaluate` and `verify`; each does what the command of the same
+The verbs are `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the command of the same
 name does. What they need is imported when one is first used.
 """
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from baler_vae.pipeline.decompress import decompress
     from baler_vae.pipeline.evaluate import evaluate
     from baler_vae.pipeline.fit import fit
+    from baler_vae.pipeline.merge import merge
     from baler_vae.pipeline.reading import open
     from baler_vae.pipeline.verify import verify
 
@@ -47,6 +48,7 @@ __all__ = [
     "decompress",
     "evaluate",
     "fit",
+    "merge",
     "open",
     "verify",
 ]
@@ -56,6 +58,7 @@ _HOMES = {
     "decompress": "baler_vae.pipeline.decompress",
     "evaluate": "baler_vae.pipeline.evaluate",
     "fit": "baler_vae.pipeline.fit",
+    "merge": "baler_vae.pipeline.merge",
     "open": "baler_vae.pipeline.reading",
     "verify": "baler_vae.pipeline.verify",
 }

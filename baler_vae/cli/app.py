@@ -184,6 +184,22 @@ def decompress(
 
 
 @app.command()
+def merge(
+    archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+) -> None:
+    """Join archives that one codec was used for, without decoding them."""
+    from baler_vae.pipeline.merge import merge as merge_archives
+
+    with progress_bar(shown=not no_progress) as progress:
+        info = merge_archives(archives, output, force=force, progress=progress)
+    _show_info(info, json)
+
+
+@app.command()
 def evaluate(
     original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],

@@ -1,0 +1,112 @@
+"""Archives of one codec to one archive, without decoding them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_archive
+from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
+from baler_vae.errors import UsageError
+from baler_vae.pipeline.manifests import EXTRAS, section_name
+from baler_vae.pipeline.models import check_entries
+from baler_vae.pipeline.reading import Archive
+from baler_vae.progress import Progress, silent
+
+
+def merge(
+    archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: Progress = silent
+) -> dict[str, Any]:
+    """Writes one archive of the events of several, in their order, and returns what `info` says of it.
+
+    All must have been compressed with one codec: the same columns, bounds and models. Row groups are copied as they
+    are, every one checked against its digest. Titles, origin and settings, and what lies beside the columns, are those
+    of the first.
+
+    Raises:
+        SourceError: there is no such file.
+        ArchiveError: one of them is not an archive, or is damaged.
+        UsageError: there is none, or one was compressed with another codec.
+        OutputError: the output exists and `force` is false, or it cannot be written.
+    """
+    if not archives:
+        raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
+    with writing_archive(output, force=force) as writer:
+        merged = _Merged(writer)
+        for done, path in enumerate(archives, start=1):
+            with ArchiveFile(path) as archive:
+                merged.add(archive)
+            progress("merging", done, len(archives))
+        writer.finish(merged.manifest())
+    with Archive(output) as written:
+        return written.info()
+
+
+class _Merged:
+    """The archives added so far."""
+
+    def __init__(self, writer: ArchiveWriter) -> None:
+        self._writer = writer
+        self._first: Manifest | None = None
+        self._row_groups: list[tuple[int, ...]] = []
+        self._original_bytes: list[list[int]] = []
+
+    def add(self, archive: ArchiveFile) -> None:
+        """Copies the row groups of one more archive; of the first one all sections."""
+        manifest = archive.manifest
+        if manifest.kind != "archive":
+            raise UsageError("is a codec, not an archive", path=archive.path)
+        check_entries(archive)
+        if self._first is None:
+            self._first = manifest
+            for name in _shared_sections(manifest):
+                self._writer.add(name, archive.section(name))
+        elif _what_is_shared(manifest) != _what_is_shared(self._first):
+            raise UsageError(
+                "was compressed with another codec than the archives before",
+                path=archive.path,
+                way_out="Fit one codec (`baler-vae fit`), and compress all files with it (--codec)",
+            )
+        for row_group in range(len(manifest.row_groups)):
+            for number in range(len(manifest.groups)):
+                data = archive.section(section_name(number, row_group))
+                self._writer.add(section_name(number, len(self._row_groups) + row_group), data)
+        self._row_groups += manifest.row_groups
+        self._original_bytes.append([column.original_bytes for column in _columns(manifest)])
+
+    def manifest(self) -> Manifest:
+        """The manifest of all."""
+        if self._first is None:
+            raise ValueError("no archive was added")
+        totals = iter([sum(sizes) for sizes in zip(*self._original_bytes, strict=True)])
+        groups = tuple(
+            group.model_copy(
+                update={
+                    "columns": tuple(
+                        column.model_copy(update={"original_bytes": next(totals)}) for column in group.columns
+                    )
+                }
+            )
+            for group in self._first.groups
+        )
+        return self._first.model_copy(update={"groups": groups, "row_groups": tuple(self._row_groups)})
+
+
+def _columns(manifest: Manifest) -> list[ColumnEntry]:
+    return [column for group in manifest.groups for column in group.columns]
+
+
+def _shared_sections(manifest: Manifest) -> list[str]:
+    """The sections that hold no rows."""
+    return [name for name in manifest.sections if not name.startswith("groups/")]
+
+
+def _what_is_shared(manifest: Manifest) -> object:
+    """What archives of one codec have in common: columns, but for their titles and sizes, and models."""
+
+    def group(entry: GroupEntry) -> object:
+        columns = (column.model_dump(exclude={"title", "typename", "original_bytes"}) for column in entry.columns)
+        return entry.name, entry.counter, entry.latents, tuple(columns)
+
+    arrays = [(array.name, array.shape) for array in manifest.arrays]
+    models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name != EXTRAS}
+    return [group(entry) for entry in manifest.groups], arrays, models
