@@ -53,7 +53,7 @@ def origin_entry(origin: Origin) -> OriginEntry:
     return OriginEntry(format=origin.format, name=origin.name, title=origin.title, shape=origin.shape)
 
 
-def schema_of(manifest: Manifest, path: Path) -> Schema:
+def schema_of(manifest: Manifest, path: str | Path) -> Schema:
     """The schema that a manifest describes.
 
     Raises:
@@ -88,7 +88,7 @@ def schema_of(manifest: Manifest, path: Path) -> Schema:
         ) from error
 
 
-def bounds_of(manifest: Manifest, path: Path) -> dict[str, Bound]:
+def bounds_of(manifest: Manifest, path: str | Path) -> dict[str, Bound]:
     """The bound of each column of a manifest, by name.
 
     Raises:

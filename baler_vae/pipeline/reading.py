@@ -16,7 +16,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.groups import decode_group
+from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.manifests import schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
@@ -178,8 +178,8 @@ class Archive:
         return self._models[number]
 
     def _table(self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None) -> Table:
-        section = section_name(number, row_group)
-        parts, model = self._file.parts(section), self._model(number)
+        section, model = section_name(number, row_group), self._model(number)
+        parts = self._file.checked_parts(section, needed_parts(model, wanted.names), model.n_parts)
         try:
             return Table(wanted, decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events))
         except ValueError as error:
@@ -188,13 +188,13 @@ class Archive:
             ) from error
 
 
-def _archive_schema(manifest: Manifest, path: Path) -> Schema:
+def _archive_schema(manifest: Manifest, path: str | Path) -> Schema:
     if manifest.kind != "archive":
         raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
     return schema_of(manifest, path)
 
 
-def _check_row_groups(manifest: Manifest, path: Path) -> None:
+def _check_row_groups(manifest: Manifest, path: str | Path) -> None:
     """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
     for number, rows in enumerate(manifest.row_groups):
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:

@@ -21,7 +21,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "sample": (1, set()),
     "table": (2, set()),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
-    "archive": (2, {"pydantic"}),
+    "archive": (2, {"fsspec", "pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "kinematics": (3, set()),
