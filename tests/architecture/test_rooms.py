@@ -29,17 +29,30 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "model": (4, {"array_api_compat", "numba", "threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
-    "pipeline": (6, {"awkward", "pandas", "threadpoolctl"}),
+    "pipeline": (6, {"awkward", "dask", "dask_awkward", "pandas", "threadpoolctl"}),
     "report": (6, {"jinja2", "markupsafe", "matplotlib", "mplhep", "rich"}),
     "cli": (7, {"rich", "typer"}),
     "__init__": (8, set()),
     "__main__": (8, set()),
 }
 REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
-EXTRAS = {"torch": "train", **dict.fromkeys(REPORT, "report")}
-DISTRIBUTIONS = {"array_api_compat": "array-api-compat"}
+EXTRAS = {"torch": "train", "dask": "dask", "dask_awkward": "dask", **dict.fromkeys(REPORT, "report")}
+DISTRIBUTIONS = {"array_api_compat": "array-api-compat", "dask_awkward": "dask-awkward"}
 BROUGHT_BY = {"markupsafe": "jinja2"}
-HEAVY = {"torch", "matplotlib", "numba", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
+HEAVY = {
+    "torch",
+    "matplotlib",
+    "numba",
+    "uproot",
+    "dask",
+    "fsspec",
+    "aiohttp",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "awkward",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -128,6 +141,7 @@ def test_dependencies_are_declared_and_used():
     core = {DISTRIBUTIONS.get(package, package) for package in used if package not in EXTRAS}
     assert declared(project["dependencies"]) == core
     for package, extra in EXTRAS.items():
-        assert BROUGHT_BY.get(package, package) in declared(project["optional-dependencies"][extra])
+        name = DISTRIBUTIONS.get(package, BROUGHT_BY.get(package, package))
+        assert name in declared(project["optional-dependencies"][extra])
     imported = {name.partition(".")[0] for path in MODULES for name in imports(path)}
     assert used <= imported

@@ -10,7 +10,7 @@ import pytest
 
 import baler_vae
 from baler_vae.archive import container, parts
-from baler_vae.errors import ArchiveError
+from baler_vae.errors import ArchiveError, CorruptArchive
 from baler_vae.table.table import LARGEST_ROWS
 
 from .conftest import INPUTS, SMALL
@@ -92,10 +92,9 @@ def alone(archive):
     found = {}
     for name in archive.keys():
         try:
-            batch = archive._row_group(0, archive.schema.select([name]))
+            batch = archive.row_group(0, archive.schema.select([name]))
             found[name] = b"".join(array.tobytes() for table in batch for array in table.arrays.values())
-        except ArchiveError as error:
-            assert "section groups/" in str(error)
+        except CorruptArchive:
             found[name] = None
     return found
 
@@ -122,7 +121,7 @@ import re, resource, sys
 from pathlib import Path
 from fuzz import _Unchecked, read
 from baler_vae.archive.container import ArchiveFile, writing_archive
-from baler_vae.errors import ArchiveError
+from baler_vae.errors import ArchiveError, CorruptArchive
 FOLDER = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 
