@@ -12,6 +12,8 @@ from baler_vae.errors import BalerError, MissingExtra, SourceError
 TAIL_BYTES = 1 << 16
 """What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
 
+_NOT_FOUND = 404
+
 
 class Storage(Protocol):
     """Bytes at known places. `path` is a URL as it was given, or a local path. Several threads may read at once."""
@@ -132,12 +134,14 @@ def _failures_named(url: str | Path) -> Iterator[None]:
         if _is_http(str(url)):
             raise MissingExtra(f"{url}: reading over HTTP", "remote", "aiohttp") from error
         raise SourceError(f"cannot be fetched: {_first_line(error)}", path=url) from error
-    except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=url) from error
     except Exception as error:
-        raise SourceError(f"cannot be fetched: {_first_line(error)}", path=url) from error
+        reason = error.__cause__ if isinstance(error, FileNotFoundError) else error
+        if reason is None or getattr(reason, "status", None) == _NOT_FOUND:
+            raise SourceError("there is no such file", path=url) from error
+        # fsspec calls every failure to learn the size of a file one to find it; what was the matter stands behind that.
+        raise SourceError(f"cannot be fetched: {_first_line(reason)}", path=url) from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error).strip()
     return text.splitlines()[0].strip() if text else type(error).__name__

@@ -7,20 +7,21 @@ from typing import Any
 
 import awkward as ak
 from dask.base import tokenize
-from dask_awkward.lib.core import Array
 from dask_awkward.lib.io.columnar import ColumnProjectionMixin
 from dask_awkward.lib.io.io import from_awkward, from_map
 from dask_awkward.lib.unproject_layout import unproject_layout
 
+from baler_vae.archive.storage import is_url
 from baler_vae.pipeline.libraries import as_records
 from baler_vae.pipeline.reading import Archive
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import empty_batch
 
 
-def partitioned(path: str | Path, columns: str | Sequence[str]) -> Array:
+def partitioned(path: str | Path, columns: str | Sequence[str]) -> Any:  # noqa: ANN401  an `Array` of dask-awkward
     """The array that `baler_vae.dask` gives."""
-    with Archive(path) as archive:
+    place = str(path if is_url(path) else Path(path).absolute())  # a task may run in another folder
+    with Archive(place) as archive:
         selection = archive.schema.select(several(columns))
         n_events = [rows[0] for rows in archive.manifest.row_groups]
         sections = {name: entry.sha256 for name, entry in archive.manifest.sections.items()}
@@ -28,11 +29,11 @@ def partitioned(path: str | Path, columns: str | Sequence[str]) -> Array:
     if not n_events:
         return from_awkward(empty, npartitions=1)
     return from_map(
-        RowGroupReader(str(path), selection, empty.layout.form),
+        RowGroupReader(place, selection, empty.layout.form),
         list(enumerate(n_events)),
         divisions=tuple(accumulate(n_events, initial=0)),
         label="baler-vae",
-        token=tokenize(str(path), selection.order, sections),
+        token=tokenize(place, selection.order, sections),
     )
 
 

@@ -1,6 +1,7 @@
 """The floors of the house, and what must stay out of it."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -135,7 +136,7 @@ def test_dependencies_are_declared_and_used():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 
     def declared(lines):
-        return {line.split(">")[0].split("=")[0].split("[")[0].strip() for line in lines}
+        return {re.split(r"[<>=\[]", line)[0].strip() for line in lines}
 
     used = {package for _, packages in ROOMS.values() for package in packages} | {"numpy"}
     core = {DISTRIBUTIONS.get(package, package) for package in used if package not in EXTRAS}
