@@ -15,7 +15,6 @@ from baler_vae.errors import UsageError
 from baler_vae.io.files import write_file
 from baler_vae.pipeline import reading
 from baler_vae.table import table as table_module
-from baler_vae.table.schema import Schema
 from benchmarks.server import serving
 
 from .conftest import flat_batch, jagged_batch
@@ -89,7 +88,7 @@ def test_what_is_computed_is_what_is_read(path):
 def test_only_columns_that_are_touched_are_decoded(path, decoded):
     array = baler_vae.dask(path)
     array.Jet_eta.compute()
-    assert decoded == [(number, ("nJet", "Jet_eta")) for number in range(array.npartitions)]
+    assert sorted(decoded) == [(number, ("nJet", "Jet_eta")) for number in range(array.npartitions)]
     decoded.clear()
     array.met.partitions[2].compute()
     assert decoded == [(2, ("met",))]
@@ -127,7 +126,6 @@ def test_an_archive_without_events(write, tmp_path):
     written = write(schema, tuple(table.rows(0, 0) for table in batch), "in.parquet")
     baler_vae.compress(written, tmp_path / "a.bvae", kind="independent")
     array = baler_vae.dask(tmp_path / "a.bvae")
-    assert isinstance(schema, Schema)
     assert array.fields == list(schema.order)
     assert len(array.compute()) == 0
 

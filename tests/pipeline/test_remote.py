@@ -18,7 +18,7 @@ from .conftest import _batch
 
 pytest.importorskip("aiohttp")
 GOLDEN = Path(__file__).parents[1] / "golden"
-N_ROW_GROUPS, N_EVENTS, N_JETS = 100, 900, 3
+N_ROW_GROUPS, N_EVENTS, N_JETS = 100, 720, 3
 JETS = tuple(f"Jet_{letter}" for letter in "abcd")
 
 
@@ -28,7 +28,7 @@ def large(tmp_path_factory):
     folder = tmp_path_factory.mktemp("large")
     rng = np.random.default_rng(0)
     n_events = N_ROW_GROUPS * N_EVENTS
-    values = {name: rng.normal(size=n_events * N_JETS) for name in JETS}
+    values = {name: rng.integers(0, 2**62, n_events * N_JETS) for name in JETS}
     arrays = {
         "events": {"nJet": np.full(n_events, N_JETS, np.int32), "met": rng.normal(size=n_events).astype(np.float32)},
         "Jet": values,
