@@ -12,6 +12,7 @@ from baler_vae.io.files import write_file
 from baler_vae.pipeline import reading
 from baler_vae.table import table as table_module
 from baler_vae.table.schema import Origin
+from baler_vae.table.table import slice_events
 from benchmarks.server import serving
 
 from .conftest import _batch
@@ -36,10 +37,12 @@ def large(tmp_path_factory):
     schema, batch = _batch(arrays, {"Jet": "nJet"}, Origin("parquet"))
     source = folder / "large.parquet"
     write_file(source, schema, [batch])
+    write_file(folder / "some.parquet", schema, [slice_events(batch, 0, N_EVENTS)])
+    codec = baler_vae.fit(folder / "some.parquet", kind="independent", bound="exact")
     with pytest.MonkeyPatch.context() as patch:
         divided = partial(table_module.row_groups, limit=N_EVENTS * N_JETS)
         patch.setattr("baler_vae.pipeline.compress.row_groups", divided)
-        baler_vae.compress(source, folder / "large.bvae", kind="independent", bound="exact", verify=False)
+        baler_vae.compress(source, folder / "large.bvae", codec=codec, verify=False)
     return folder / "large.bvae", values
 
 
