@@ -1,7 +1,7 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
-The verbs are `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the command of the same
-name does. What they need is imported when one is first used.
+The verbs are `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the command of
+the same name does. `dask` gives an archive as a lazy array. What they need is imported when one is first used.
 """
 
 from importlib import import_module
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from baler_vae.pipeline.decompress import decompress
     from baler_vae.pipeline.evaluate import evaluate
     from baler_vae.pipeline.fit import fit
+    from baler_vae.pipeline.lazy import dask
     from baler_vae.pipeline.merge import merge
     from baler_vae.pipeline.reading import open
     from baler_vae.pipeline.verify import verify
@@ -45,6 +46,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "compress",
+    "dask",
     "decompress",
     "evaluate",
     "fit",
@@ -55,6 +57,7 @@ __all__ = [
 
 _HOMES = {
     "compress": "baler_vae.pipeline.compress",
+    "dask": "baler_vae.pipeline.lazy",
     "decompress": "baler_vae.pipeline.decompress",
     "evaluate": "baler_vae.pipeline.evaluate",
     "fit": "baler_vae.pipeline.fit",

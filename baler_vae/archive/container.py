@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,12 +13,16 @@ from pydantic import ValidationError
 
 from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSION, Manifest, SectionEntry
+from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
+from baler_vae.archive.storage import open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
-from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UnsupportedVersion
+from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion
 from baler_vae.output import replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
+SMALL_SECTION = 1 << 16
+"""Sections of at most so many bytes are read whole, whatever is needed of them."""
 _LAST_ENTRY = 256
 """Bytes at the end that hold the last entry of the directory and all end records."""
 _WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
@@ -90,26 +92,18 @@ def _canonical(content: object) -> bytes:
 
 
 class ArchiveFile:
-    """An archive open for reading.
+    """An archive open for reading, from a path or a URL.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it cannot be fetched.
+        MissingExtra: what fetches the URL is not installed.
         ArchiveError: it is not an archive, or not one that this version reads; a child tells which.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self._storage = open_storage(path)
+        self.path, self.n_bytes = self._storage.path, self._storage.n_bytes
         try:
-            self._file = self.path.open("rb")
-        except FileNotFoundError as error:
-            raise SourceError("there is no such file", path=path) from error
-        except IsADirectoryError as error:
-            raise SourceError("is a directory", path=path, way_out="Give a file") from error
-        except OSError as error:
-            raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
-        self._lock = Lock()
-        try:
-            self.n_bytes = self._file.seek(0, 2)
             self._members = {member.name: member for member in self._read_directory()}
             self.manifest = self._read_manifest()
         except BaseException:
@@ -125,7 +119,7 @@ class ArchiveFile:
         self.close()
 
     def close(self) -> None:
-        self._file.close()
+        self._storage.close()
 
     def section(self, name: str) -> bytes:
         """The bytes of a section, checked against its digest.
@@ -133,11 +127,9 @@ class ArchiveFile:
         Raises:
             CorruptArchive: the section is missing or its bytes differ from what was written.
         """
-        expected = self.manifest.sections.get(name)
-        if expected is None:
-            raise CorruptArchive("is missing", path=self.path, section=name)
-        data = self._read(self._members[name])
-        if zlib.crc32(data) != self._members[name].crc or hashlib.sha256(data).hexdigest() != expected.sha256:
+        member = self._member(name)
+        data, expected = self._read(member), self.manifest.sections[name].sha256
+        if zlib.crc32(data) != member.crc or hashlib.sha256(data).hexdigest() != expected:
             raise CorruptArchive("the digest does not match", path=self.path, section=name)
         return data
 
@@ -151,32 +143,72 @@ class ArchiveFile:
             self.section(name)
 
     def parts(self, name: str) -> list[bytes]:
-        """The parts that `pack_parts` put in a section."""
+        """The parts that `pack_parts` put in a section.
+
+        Raises:
+            CorruptArchive: the section is missing, or damaged.
+        """
         try:
             return unpack_parts(self.section(name))
         except ValueError as error:
             raise CorruptArchive(str(error), path=self.path, section=name) from error
 
-    def _read(self, member: Member) -> bytes:
-        """The stored bytes of a member, behind the header that it must have."""
-        header = local_header(member)
+    def checked_parts(self, name: str, numbers: Collection[int], n_parts: int) -> dict[int, bytes]:
+        """The parts of these numbers, out of the `n_parts` that `pack_checked_parts` put in a section.
+
+        Where all are wanted, or the section is small, it is read whole and checked against its digest; else only its
+        index and those parts are read, and each is checked against its CRC-32.
+
+        Raises:
+            CorruptArchive: the section is missing, or what was read of it is damaged.
+        """
         try:
-            with self._lock:  # row groups may be read by several threads
-                self._file.seek(member.offset)
-                found, data = self._file.read(len(header)), self._file.read(member.stored_bytes)
-        except OSError as error:
-            raise SourceError(f"cannot be read: {error.strerror}", path=self.path, section=member.name) from error
-        if found != header or len(data) != member.stored_bytes:
+            if len(numbers) < n_parts and self._member(name).n_bytes > SMALL_SECTION:
+                index = self._index(name, n_parts)
+                found: dict[int, bytes] = {}
+                for run in index.runs(numbers):
+                    offset = self._member(name).data_offset + run.start
+                    found |= index.parts_in(run, self._storage.read_at(offset, run.stop - run.start))
+                return found
+            parts = unpack_checked_parts(self.section(name), n_parts)
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=self.path, section=name) from error
+        return {number: parts[number] for number in numbers}
+
+    def checked_part_sizes(self, name: str, n_parts: int) -> tuple[int, ...]:
+        """The sizes in bytes of the `n_parts` parts that `pack_checked_parts` put in a section; only its index is read.
+
+        Raises:
+            CorruptArchive: the section is missing, or its index is damaged.
+        """
+        try:
+            return self._index(name, n_parts).sizes
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=self.path, section=name) from error
+
+    def _index(self, name: str, n_parts: int) -> CheckedIndex:
+        member = self._member(name)
+        start = self._read(member, min(member.n_bytes, CheckedIndex.n_bytes(n_parts)))
+        return CheckedIndex.read(start, member.n_bytes, n_parts)
+
+    def _member(self, name: str) -> Member:
+        if name not in self.manifest.sections:
+            raise CorruptArchive("is missing", path=self.path, section=name)
+        return self._members[name]
+
+    def _read(self, member: Member, n_bytes: int | None = None) -> bytes:
+        """The first `n_bytes` stored bytes of a member (all by default), behind the header that it must have."""
+        header, n_bytes = local_header(member), member.stored_bytes if n_bytes is None else n_bytes
+        data = self._storage.read_at(member.offset, len(header) + n_bytes)
+        if not data.startswith(header) or len(data) != len(header) + n_bytes:
             raise CorruptArchive("its header is damaged", path=self.path, section=member.name)
-        return data
+        return data[len(header) :]
 
     def _read_directory(self) -> tuple[Member, ...]:
-        self._file.seek(0)
-        starts_well = self._file.read(len(START)) == START
         try:
-            members = read_directory(self._file, self.n_bytes)
+            members = read_directory(self._storage.read_at, self.n_bytes)
         except EOFError as error:
-            if starts_well:
+            if self._starts_well():
                 raise TruncatedArchive(
                     "the end of the archive is missing",
                     path=self.path,
@@ -184,7 +216,7 @@ class ArchiveFile:
                 ) from error
             raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
         except ValueError as error:
-            if starts_well and self._names_a_manifest():
+            if self._starts_well() and self._names_a_manifest():
                 raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=self.path) from error
             raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
         if members[-1].name != MANIFEST:
@@ -194,10 +226,12 @@ class ArchiveFile:
                 raise CorruptArchive("is not stored as it should be", path=self.path, section=member.name)
         return members
 
+    def _starts_well(self) -> bool:
+        return self._storage.read_at(0, len(START)) == START
+
     def _names_a_manifest(self) -> bool:
         """Whether the last entry of the directory seems to be the manifest's, as in no foreign ZIP file."""
-        self._file.seek(max(0, self.n_bytes - _LAST_ENTRY))
-        return MANIFEST.encode() in self._file.read(_LAST_ENTRY)
+        return MANIFEST.encode() in self._storage.read_at(max(0, self.n_bytes - _LAST_ENTRY), _LAST_ENTRY)
 
     def _read_manifest(self) -> Manifest:
         text = self._inflate(self._members[MANIFEST])
@@ -255,40 +289,3 @@ def _inflated(stored: bytes, n_bytes: int) -> bytes | None:
     except zlib.error:
         return None
     return data if len(data) == n_bytes and inflate.eof and not inflate.unused_data else None
-
-
-def pack_parts(parts: Sequence[bytes]) -> bytes:
-    """One section made of several parts: their number (uint32), their sizes (uint64 each), then their bytes."""
-    return struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)) + b"".join(parts)
-
-
-def part_sizes(section: bytes) -> tuple[int, ...]:
-    """The sizes in bytes of the parts of a section.
-
-    Raises:
-        ValueError: the bytes are not such a section.
-    """
-    try:
-        (n_parts,) = struct.unpack_from("<I", section)
-        if 8 * n_parts > len(section):
-            raise ValueError(f"an index of {n_parts} parts in {len(section)} bytes")
-        sizes = struct.unpack_from(f"<{n_parts}Q", section, 4)
-    except struct.error as error:
-        raise ValueError(f"the index of parts is damaged: {error}") from error
-    if 4 + 8 * n_parts + sum(sizes) != len(section):
-        raise ValueError(f"the parts do not fill the section of {len(section)} bytes")
-    return sizes
-
-
-def unpack_parts(section: bytes) -> list[bytes]:
-    """The parts that `pack_parts` was given.
-
-    Raises:
-        ValueError: the bytes are not such a section.
-    """
-    sizes = part_sizes(section)
-    parts, start = [], 4 + 8 * len(sizes)
-    for size in sizes:
-        parts.append(section[start : start + size])
-        start += size
-    return parts

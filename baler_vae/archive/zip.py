@@ -5,13 +5,16 @@ The layout is that of PKWARE's APPNOTE 6.3, with one way only to write each thin
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final
 
 STORED: Final = 0
 DEFLATED: Final = 8
 START: Final = b"PK\x03\x04"
+
+ReadAt = Callable[[int, int], bytes]
+"""Gives the bytes of a file from an offset on, so many as the second number says."""
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
@@ -100,8 +103,8 @@ def _entry(member: Member) -> bytes:
     )
 
 
-def read_directory(file: BinaryIO, n_bytes: int) -> tuple[Member, ...]:
-    """The members of an open file of `n_bytes` bytes, whose directory is, byte for byte, the one that `directory` makes
+def read_directory(read_at: ReadAt, n_bytes: int) -> tuple[Member, ...]:
+    """The members of a file of `n_bytes` bytes, whose directory is, byte for byte, the one that `directory` makes
     of them, and which follow each other without gaps from the first byte on.
 
     Raises:
@@ -110,16 +113,14 @@ def read_directory(file: BinaryIO, n_bytes: int) -> tuple[Member, ...]:
     """
     if n_bytes < _END.size:
         raise EOFError("the end is missing")
-    file.seek(n_bytes - _END.size)
-    signature, *_, count, n_directory, start, _ = _END.unpack(file.read(_END.size))
+    signature, *_, count, n_directory, start, _ = _END.unpack(read_at(n_bytes - _END.size, _END.size))
     if signature != b"PK\x05\x06":
         raise EOFError("the end is missing")
     if _LARGE in (n_directory, start) or count == _MANY:
-        count, n_directory, start = _read_end64(file, n_bytes)
+        count, n_directory, start = _read_end64(read_at, n_bytes)
     if not 0 < n_directory <= n_bytes - start or count * _ENTRY.size > n_directory:
         raise ValueError(f"a directory of {n_directory} bytes for {count} members from byte {start} on")
-    file.seek(start)
-    tail = file.read(n_bytes - start)
+    tail = read_at(start, n_bytes - start)
     members = tuple(_read_entries(tail, count))
     offset = 0
     for member in members:
@@ -135,12 +136,11 @@ def read_directory(file: BinaryIO, n_bytes: int) -> tuple[Member, ...]:
     return members
 
 
-def _read_end64(file: BinaryIO, n_bytes: int) -> tuple[int, int, int]:
+def _read_end64(read_at: ReadAt, n_bytes: int) -> tuple[int, int, int]:
     size = _END64.size + _LOCATOR.size + _END.size
     if n_bytes < size:
         raise ValueError("the end of a large file is missing")
-    file.seek(n_bytes - size)
-    fields = _END64.unpack(file.read(_END64.size))
+    fields = _END64.unpack(read_at(n_bytes - size, _END64.size))
     return fields[-3], fields[-2], fields[-1]
 
 

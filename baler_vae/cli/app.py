@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events.")]
-ArchivePath = Annotated[Path, typer.Argument(help="Archive to read (.bvae).")]
+ArchivePath = Annotated[str, typer.Argument(help="Archive to read (.bvae): a path or a URL.")]
 Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
 Model = Annotated[
     Literal["auto", "independent", "autoregressive", "ae", "vae"] | None,

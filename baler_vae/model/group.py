@@ -114,6 +114,17 @@ class GroupModel:
         return self.n_latents * (2 if self.keeps_log_variance else 1)
 
     @cached_property
+    def parts(self) -> dict[str, int]:
+        """The part of a section that holds a column, by its name; columns under `free` have none."""
+        own = [name for name, column in self.columns.items() if column.coding is not None]
+        return {name: self.n_latent_parts + place for place, name in enumerate(own)}
+
+    @property
+    def n_parts(self) -> int:
+        """How many parts a section has, beside their CRC-32."""
+        return self.n_latent_parts + len(self.parts)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(self.columns)
 

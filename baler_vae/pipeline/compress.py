@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.container import ArchiveWriter, pack_parts, writing_archive
+from baler_vae.archive.container import ArchiveWriter, writing_archive
 from baler_vae.archive.manifest import Manifest
+from baler_vae.archive.parts import pack_checked_parts
 from baler_vae.entropy import plain
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source
@@ -131,7 +132,7 @@ class _RowGroupWriter:
 
     def encode(self, batch: Batch) -> tuple[Batch, list[bytes]]:
         """A row group and the sections of its groups."""
-        return batch, [pack_parts(self._parts(table, batch)) for table in batch]
+        return batch, [pack_checked_parts(self._parts(table, batch)) for table in batch]
 
     def write(self, batch: Batch, sections: Sequence[bytes]) -> None:
         """Writes the sections of the next row group."""

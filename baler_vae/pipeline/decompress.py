@@ -20,11 +20,11 @@ def decompress(
     force: bool = False,
     progress: Progress = silent,
 ) -> None:
-    """Writes what an archive holds to a file, its format told by its suffix; needs neither PyTorch nor the original.
-    With `rntuple` a ROOT file holds an RNTuple, whatever was read.
+    """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
+    nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read.
 
     Raises:
-        SourceError: there is no such archive.
+        SourceError: there is no such archive, or it cannot be fetched.
         ArchiveError: it is not an archive, or is damaged.
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.

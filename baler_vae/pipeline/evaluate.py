@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
@@ -95,7 +97,8 @@ def _compared(schema: Schema) -> tuple[str, ...]:
 
 
 def _is_archive(spec: str | Path) -> bool:
-    return Path(spec).suffix.lower() == ARCHIVE_SUFFIX
+    path = urlsplit(str(spec)).path if is_url(spec) else spec
+    return Path(path).suffix.lower() == ARCHIVE_SUFFIX
 
 
 @contextmanager

@@ -92,35 +92,42 @@ def _encode_codes(coded: Codes, name: str, rows: Rows) -> bytes:
     return _SIZE.pack(len(verbatim)) + verbatim + data
 
 
+def needed_parts(model: GroupModel, wanted: Iterable[str]) -> tuple[int, ...]:
+    """The numbers of the parts from which `decode_group` gives the wanted columns: all, where all are wanted."""
+    wanted = set(wanted)
+    if wanted == model.columns.keys():
+        return tuple(range(model.n_parts))
+    needed = model.needed(wanted)
+    latents = range(model.n_latents if _needs_latents(model, needed) else 0)
+    return (*latents, *sorted(model.parts[name] for name in needed if name in model.parts))
+
+
 def decode_group(
-    parts: Sequence[bytes],
+    parts: Mapping[int, bytes],
     model: GroupModel,
     group: Group,
     wanted: Group,
     n_rows: int,
     events: Events | None = None,
 ) -> Arrays:
-    """The columns (rows,) of `wanted` from the parts that `encode_group` made of a group's rows; `events` has at least
-    the columns that they need.
+    """The columns (rows,) of `wanted` from parts that `encode_group` made of a group's rows, by number: at least those
+    of `needed_parts`. `events` has at least the columns that they need.
 
     Raises:
         ValueError: the parts are not those of such rows.
     """
-    own_names = [name for name, column in model.columns.items() if column.coding is not None]
-    if len(parts) != model.n_latent_parts + len(own_names):
-        raise ValueError(f"{len(parts)} parts instead of {model.n_latent_parts + len(own_names)}")
-    own_parts = dict(zip(own_names, parts[model.n_latent_parts :], strict=True))
     layout = layout_of(model, n_rows, events)
     rows = Rows(model, group, layout, events)
     needed = model.needed(wanted.names)
     rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
-    _decode_latents(parts, rows, needed)
-    own = [name for name in needed if model.columns[name].coding is not None]
+    if _needs_latents(model, needed):
+        _decode_latents([parts[number] for number in range(model.n_latents)], rows, needed)
+    own = [name for name in needed if name in model.parts]
     formulas = [formula for name in needed if (formula := model.columns[name].formula) is not None]
     read = {name for formula in formulas for name in formula.names}
     # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
     for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
-        readers = [_ColumnReader(own_parts[name], name, rows, at_once=name not in read) for name in names]
+        readers = [_ColumnReader(parts[model.parts[name]], name, rows, at_once=name not in read) for name in names]
         for start, stop in layout.slices:
             for reader in readers:
                 reader.read(start, stop)
@@ -133,24 +140,26 @@ def decode_group(
     return {name: layout.restore(rows.values[name]) for name in wanted.names}
 
 
-def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -> None:
-    """Reads the latents where a column needs them: those under `free` are known then, networks see the codes."""
-    model, n_rows = rows.model, rows.layout.n_rows
-    free = [name for name in needed if model.columns[name].coding is None]
-    first = len(model.columns)
+def _needs_latents(model: GroupModel, needed: Iterable[str]) -> bool:
+    """Whether a column needs the latents: those under `free` are what a decoder makes of them, networks see them."""
+    first, needed = len(model.columns), tuple(needed)
     seen = {source for name in needed for source in model.sources_of(name)}
-    if not (free and model.decoder is not None) and not seen & set(range(first, first + model.n_latents)):
-        return
-    own = parts[: model.n_latents]
+    free = model.decoder is not None and any(model.columns[name].coding is None for name in needed)
+    return free or bool(seen & set(range(first, first + model.n_latents)))
+
+
+def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -> None:
+    """Reads the latents from their parts: columns under `free` are known then, networks see the codes."""
+    model, n_rows = rows.model, rows.layout.n_rows
     if model.steps:
-        coded = zip(model.steps, model.latents, own, strict=True)
+        coded = zip(model.steps, model.latents, parts, strict=True)
         codes = [(step, coder.decode(part, n_rows)) for step, coder, part in coded]
         for number, (_, latent) in enumerate(codes):
-            rows.sources.show(first + number, latent)
+            rows.sources.show(len(model.columns) + number, latent)
         latents = [UniformGrid(step).dequantise(latent) for step, latent in codes]
     else:
-        latents = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in own]
-    if free and model.decoder is not None:
+        latents = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in parts]
+    if model.decoder is not None and any(model.columns[name].coding is None for name in needed):
         rows.values |= decode_free_columns(model.decoder, np.stack(latents, axis=1), rows.group)
 
 

@@ -17,7 +17,7 @@ _KINDS = ("independent", "autoregressive", "vae", "ae")
 
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
-    """A document of plain values.
+    """A document of plain values; of the rows only indices are read.
 
     Keys: `path`, `writer`, `format_version`, `model_kind` (of the group with most rows); `n_rows` by group;
     `original_bytes` (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`,
@@ -30,19 +30,19 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     repeat the run.
 
     Raises:
-        CorruptArchive: a section is damaged.
+        CorruptArchive: an index is damaged.
     """
     manifest = archive.manifest
     sizes = {"model": 0, "latents": 0, "codes": 0}
     columns: dict[str, dict[str, Any]] = {}
     for number, group in enumerate(manifest.groups):
         sizes["model"] += _model_bytes(manifest, number)
-        n_bytes = np.zeros(0, np.int64)
-        for row_group in range(len(manifest.row_groups)):
-            found = np.array([len(part) for part in archive.parts(section_name(number, row_group))])
-            n_bytes = found + n_bytes if len(n_bytes) else found
         latents = group.latents
         first = 0 if latents is None else len(latents.codings) * (2 if latents.keeps_log_variance else 1)
+        n_parts = first + sum(column.coding is not None for column in group.columns)
+        n_bytes = np.zeros(n_parts, np.int64)
+        for row_group in range(len(manifest.row_groups)):
+            n_bytes += archive.checked_part_sizes(section_name(number, row_group), n_parts)
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:].sum())
         columns |= _columns(group, n_bytes[first:].tolist())

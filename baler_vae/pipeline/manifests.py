@@ -80,7 +80,7 @@ def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
     )
 
 
-def schema_of(manifest: Manifest, path: Path) -> Schema:
+def schema_of(manifest: Manifest, path: str | Path) -> Schema:
     """The schema that a manifest describes.
 
     Raises:
@@ -122,7 +122,7 @@ def _array_of(entry: ArrayEntry) -> FixedArray:
     return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
 
 
-def bounds_of(manifest: Manifest, path: Path) -> dict[str, Bound]:
+def bounds_of(manifest: Manifest, path: str | Path) -> dict[str, Bound]:
     """The bound of each column of a manifest, by name.
 
     Raises:

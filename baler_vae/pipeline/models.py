@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
-from baler_vae.archive.container import ArchiveFile, ArchiveWriter, pack_parts
+from baler_vae.archive.container import ArchiveFile, ArchiveWriter
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
+from baler_vae.archive.parts import pack_parts
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters

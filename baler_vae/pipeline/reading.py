@@ -1,41 +1,48 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
+import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
-import awkward as ak
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.errors import CorruptArchive, UsageError, nearest
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.groups import decode_group
+from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
+from baler_vae.pipeline.libraries import Library, as_library, check_library
 from baler_vae.pipeline.manifests import EXTRAS, schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.rows import Events
-from baler_vae.table.schema import TEXT, Column, Group, Schema, matches, several
-from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, offsets_from_counts, slice_events
+from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.schema import Column, Group, Schema, matches, several
+from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, in_steps, slice_events
 
-Library = Literal["ak", "np", "pd"]
+STEP_SIZE = "100 MB"
+_UNITS = {
+    "": 1,
+    **{f"{letter}{i}": (1024 if i else 1000) ** n for n, letter in enumerate("kmgt", 1) for i in ("", "i")},
+}
 
 
 def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know from uproot
-    """The archive at a path, open for reading.
+    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), open for reading. Of the file
+    only those bytes are read that are needed for what is asked.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is no such file, or it cannot be fetched.
         ArchiveError: it is not an archive, or is damaged.
         UsageError: it is a codec.
+        MissingExtra: what fetches the URL is not installed.
     """
     return Archive(path)
 
@@ -72,19 +79,40 @@ class Archive:
         """The number of events."""
         return sum(rows[0] for rows in self.manifest.row_groups)
 
-    def keys(self, filter_name: str = "*") -> list[str]:
-        """The names of the columns that match a glob, in the order of the source."""
-        return [name for name in self.schema.order if matches(name, filter_name)]
+    def keys(self, filter_name: str | Sequence[str] = "*") -> list[str]:
+        """The names of the branches that match a glob, in the order of the source: those of columns, and of arrays in
+        place of their elements.
+        """
+        globs = several(filter_name)
+        names = (branch.name for branch in branches_of(self.schema))
+        return [name for name in names if any(matches(name, glob) for glob in globs)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __getitem__(self, name: str) -> "ArchiveColumn":
+        """The column, or array of columns, of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = [branch for branch in branches_of(self.schema) if branch.name == name]
+        if found:
+            return ArchiveColumn(self, found[0])
+        group = self.schema.group_of(name)
+        return ArchiveColumn(self, Branch(name, (group.column(name),), group))
 
     def arrays(
         self,
-        expressions: str | Sequence[str] = (),
+        expressions: str | Sequence[str] | None = None,
         *,
-        entry_start: int = 0,
+        entry_start: int | None = None,
         entry_stop: int | None = None,
         library: Library = "ak",
+        filter_name: str | Sequence[str] | None = None,
     ) -> Any:  # noqa: ANN401  it depends on the library
-        """The columns that match a glob of `expressions` (all of them by default) over a range of events.
+        """The columns that match a glob of `expressions` and one of `filter_name` (all of them by default), and the
+        counters that they need, over a range of events, counted from the end where a number is negative.
 
         `ak` gives an awkward array of records, jagged columns as lists; `np` a dict of arrays, jagged columns as
         arrays of objects; `pd` a data frame of the event-level columns, or of one collection's when only those (and
@@ -94,16 +122,34 @@ class Archive:
             UsageError: an expression matches nothing, the library is unknown, or `pd` is asked for columns of different
                 lengths.
         """
-        if library not in get_args(Library):
-            raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Library)))
-        selection = self.schema.select(several(expressions))
-        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
-        batch = concatenate(list(self.batches(selection, start=start, stop=stop)), selection)
-        if library == "pd":
-            return _data_frame(batch)
-        if library == "ak":
-            return ak.zip({name: _as_awkward(batch, name) for name in selection.order}, depth_limit=1)
-        return {name: _as_numpy(batch, name) for name in selection.order}
+        check_library(library)
+        selection = self._select(expressions, filter_name)
+        start, stop = self._range(entry_start, entry_stop)
+        return as_library(
+            concatenate(list(self.batches(selection, start=start, stop=stop)), selection), selection, library
+        )
+
+    def iterate(
+        self,
+        expressions: str | Sequence[str] | None = None,
+        *,
+        step_size: int | str = STEP_SIZE,
+        entry_start: int | None = None,
+        entry_stop: int | None = None,
+        library: Library = "ak",
+        filter_name: str | Sequence[str] | None = None,
+    ) -> Iterator[Any]:
+        """What `arrays` gives, in steps of so many events, or of about so many bytes (`"100 MB"`, `"64 MiB"`). At any
+        time a step and a few row groups are in memory.
+
+        Raises:
+            UsageError: as for `arrays`, or the size of a step is none.
+        """
+        check_library(library)
+        selection = self._select(expressions, filter_name)
+        start, stop = self._range(entry_start, entry_stop)
+        steps = in_steps(self.batches(selection, start=start, stop=stop), selection, self._step(step_size, selection))
+        return (as_library(batch, selection, library) for batch in steps)
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """The row groups that overlap the events from `start` to `stop`, cut to them.
@@ -115,9 +161,27 @@ class Archive:
         n_events = [rows[0] for rows in self.manifest.row_groups]
         firsts = [end - number for number, end in zip(n_events, accumulate(n_events), strict=True)]
         wanted = [n for n, first in enumerate(firsts) if first < stop and first + n_events[n] > start]
-        batches = in_parallel(lambda number: self._row_group(number, selection), wanted)
+        for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
+            self._model(self._number(group))
+        batches = in_parallel(lambda number: self.row_group(number, selection), wanted)
         for number, batch in zip(wanted, batches, strict=True):
             yield slice_events(batch, max(start - firsts[number], 0), min(stop - firsts[number], n_events[number]))
+
+    def row_group(self, row_group: int, selection: Schema) -> Batch:
+        """The row group of that number, all its events.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        rows = self.manifest.row_groups[row_group]
+        own = Group(selection.events.name, self._needed_events(selection))
+        events = self._table(0, row_group, rows[0], own)
+        batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
+        for group in selection.groups[1:]:
+            number = self._number(group)
+            seen = self._events(events, group, row_group, rows[number])
+            batch.append(self._table(number, row_group, rows[number], group, seen))
+        return tuple(batch)
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
@@ -153,17 +217,42 @@ class Archive:
         """What takes how many bytes; the keys are those of `describe_archive`."""
         return describe_archive(self._file)
 
-    def _row_group(self, row_group: int, selection: Schema) -> Batch:
-        rows = self.manifest.row_groups[row_group]
-        numbers = {group.name: number for number, group in enumerate(self.schema.groups)}
-        own = Group(selection.events.name, self._needed_events(selection))
-        events = self._table(0, row_group, rows[0], own)
-        batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
-        for group in selection.groups[1:]:
-            number = numbers[group.name]
-            seen = self._events(events, group, row_group, rows[number])
-            batch.append(self._table(number, row_group, rows[number], group, seen))
-        return tuple(batch)
+    def _select(self, expressions: str | Sequence[str] | None, filter_name: str | Sequence[str] | None) -> Schema:
+        """The schema of the columns that match a glob of each, with the counters that they need."""
+        schema = self.schema.select(several(expressions or ()))
+        if filter_name is None:
+            return schema
+        patterns = several(expressions or "*")
+        branches = {branch.name: branch for branch in branches_of(self.schema)}
+        names = [
+            column.name
+            for key in self.keys(filter_name)
+            for column in branches[key].columns
+            if any(matches(column.name, pattern) for pattern in patterns)
+        ]
+        if not names:
+            raise UsageError(
+                f"no column matches {filter_name!r}: {nearest(str(filter_name), schema.order)}", path=self.path
+            )
+        return schema.only(names)
+
+    def _range(self, entry_start: int | None, entry_stop: int | None) -> tuple[int, int]:
+        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
+        return start, stop
+
+    def _step(self, step_size: int | str, selection: Schema) -> int:
+        """The events of a step, at least one."""
+        if isinstance(step_size, str):
+            columns = [column for group in self.manifest.groups for column in group.columns]
+            n_bytes = sum(column.original_bytes for column in columns if column.name in selection.order)
+            return max(1, _bytes_of_text(step_size) * self.num_entries // max(1, n_bytes))
+        if step_size < 1:
+            raise UsageError(f"a step of {step_size} events", expected="1 or more")
+        return step_size
+
+    def _number(self, group: Group) -> int:
+        """The number of the group that a group of a selection is taken from."""
+        return [own.name for own in self.schema.groups].index(group.name)
 
     def _events(self, events: Table, group: Group, row_group: int, n_rows: int) -> Events:
         """What the rows of a group see of their events, its counter checked."""
@@ -182,7 +271,7 @@ class Archive:
         """The columns of the events that are wanted, or that columns of other groups depend on."""
         events, names = self.schema.events, set(selection.events.names)
         for group in selection.groups[1:]:
-            model = self._model([own.name for own in self.schema.groups].index(group.name))
+            model = self._model(self._number(group))
             names |= model.event_columns(group.names, events.names)
         return tuple(column for column in events.columns if column.name in names)
 
@@ -192,8 +281,8 @@ class Archive:
         return self._models[number]
 
     def _table(self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None) -> Table:
-        section = section_name(number, row_group)
-        parts, model = self._file.parts(section), self._model(number)
+        section, model = section_name(number, row_group), self._model(number)
+        parts = self._file.checked_parts(section, needed_parts(model, wanted.names), model.n_parts)
         try:
             return Table(wanted, decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events))
         except ValueError as error:
@@ -202,13 +291,62 @@ class Archive:
             ) from error
 
 
-def _archive_schema(manifest: Manifest, path: Path) -> Schema:
+@dataclass(frozen=True)
+class ArchiveColumn:
+    """One column of an archive, or an array of columns; nothing is decoded before `array` is called."""
+
+    archive: Archive
+    branch: Branch
+
+    @property
+    def name(self) -> str:
+        return self.branch.name
+
+    @property
+    def title(self) -> str:
+        return self.branch.title
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of a value, `object` for text, `void` where it is nested."""
+        return self.branch.dtype
+
+    @property
+    def typename(self) -> str:
+        """The type of a value as the source calls it, or else the name of its dtype; with `[]` in a collection."""
+        name = self.branch.typename or self.branch.columns[0].kind
+        return f"{name}[]" if self.branch.is_jagged and "[" not in name else name
+
+    @property
+    def num_entries(self) -> int:
+        return self.archive.num_entries
+
+    def array(self, *, entry_start: int | None = None, entry_stop: int | None = None, library: Library = "ak") -> Any:  # noqa: ANN401  it depends on the library
+        """The values of a range of events: an awkward array, an array of numpy, or a series of pandas."""
+        return self.archive.arrays(self.name, entry_start=entry_start, entry_stop=entry_stop, library=library)[
+            self.name
+        ]
+
+
+def _bytes_of_text(text: str) -> int:
+    """The bytes that a text such as `100 MB` means.
+
+    Raises:
+        UsageError: it means none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?i?)b\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise UsageError(f"{text!r} is no size of a step", expected='a number of events, or a text such as "100 MB"')
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def _archive_schema(manifest: Manifest, path: str | Path) -> Schema:
     if manifest.kind != "archive":
         raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
     return schema_of(manifest, path)
 
 
-def _check_row_groups(manifest: Manifest, path: Path) -> None:
+def _check_row_groups(manifest: Manifest, path: str | Path) -> None:
     """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
     for number, rows in enumerate(manifest.row_groups):
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
@@ -219,44 +357,3 @@ def _check_row_groups(manifest: Manifest, path: Path) -> None:
                 found=str(rows[:8]),
                 expected=f"{len(manifest.groups)} numbers up to {LARGEST_ROWS}",
             )
-
-
-def _table_of(batch: Batch, name: str) -> Table:
-    return next(table for table in batch if name in table.group.names)
-
-
-def _as_awkward(batch: Batch, name: str) -> ak.Array:
-    table = _table_of(batch, name)
-    values = table[name]
-    array = ak.Array(ak.from_iter(values.tolist()) if values.dtype == TEXT else values)
-    return array if table.group.counter is None else ak.unflatten(array, counts_of(batch, table.group))
-
-
-def _as_numpy(batch: Batch, name: str) -> NDArray[Any]:
-    table = _table_of(batch, name)
-    if table.group.counter is None:
-        return table[name]
-    offsets = offsets_from_counts(counts_of(batch, table.group))
-    rows = np.empty(len(offsets) - 1, object)
-    for event, (start, stop) in enumerate(pairwise(offsets.tolist())):
-        rows[event] = table[name][start:stop]
-    return rows
-
-
-def _data_frame(batch: Batch) -> pd.DataFrame:
-    counters = {table.group.counter for table in batch}
-    collections = batch[1:]
-    event_columns = [name for name in batch[0].group.names if name not in counters]
-    if len(collections) > 1 or (collections and event_columns):
-        raise UsageError(
-            "a data frame has rows of one length",
-            found=", ".join(table.group.name for table in batch),
-            way_out='Ask for the columns of one collection, or for library="ak"',
-        )
-    if not collections:
-        return pd.DataFrame(dict(batch[0].arrays))
-    counts = counts_of(batch, collections[0].group)
-    entry = np.repeat(np.arange(len(counts)), counts)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    index = pd.MultiIndex.from_arrays([entry, np.arange(len(entry)) - first], names=["entry", "subentry"])
-    return pd.DataFrame(dict(collections[0].arrays), index=index)

@@ -1,7 +1,7 @@
 """Names, dtypes and grouping of the columns of an ntuple."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -180,7 +180,10 @@ class Schema:
         """
         if not patterns:
             return self
-        wanted = {name for pattern in patterns for name in match_columns(pattern, self.order)}
+        return self.only({name for pattern in patterns for name in match_columns(pattern, self.order)})
+
+    def only(self, wanted: Collection[str]) -> "Schema":
+        """The schema of the columns of these names, and of the counters that their groups need."""
         kept = [
             replace(group, columns=tuple(column for column in group.columns if column.name in wanted))
             for group in self.groups[1:]

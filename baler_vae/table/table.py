@@ -127,3 +127,21 @@ def row_groups(batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_
             batch = slice_events(batch, stop, batch[0].n_rows)
     if waiting:
         yield concatenate(waiting, schema)
+
+
+def in_steps(batches: Iterable[Batch], schema: Schema, n_events: int) -> Iterator[Batch]:
+    """The same events in batches of `n_events`, however the batches were cut; the last one may have fewer."""
+    waiting: list[Batch] = []
+    n_missing = n_events
+    for batch in batches:
+        start = 0
+        while start < batch[0].n_rows:
+            stop = min(start + n_missing, batch[0].n_rows)
+            waiting.append(slice_events(batch, start, stop))
+            n_missing -= stop - start
+            start = stop
+            if not n_missing:
+                yield concatenate(waiting, schema)
+                waiting, n_missing = [], n_events
+    if waiting:
+        yield concatenate(waiting, schema)

@@ -1,6 +1,7 @@
 """The floors of the house, and what must stay out of it."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -21,7 +22,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "sample": (1, set()),
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
-    "archive": (2, {"pydantic"}),
+    "archive": (2, {"fsspec", "pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "kinematics": (3, set()),
@@ -29,17 +30,30 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "model": (4, {"array_api_compat", "numba", "threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
-    "pipeline": (6, {"awkward", "pandas", "threadpoolctl"}),
+    "pipeline": (6, {"awkward", "dask", "dask_awkward", "pandas", "threadpoolctl"}),
     "report": (6, {"jinja2", "markupsafe", "matplotlib", "mplhep", "rich"}),
     "cli": (7, {"rich", "typer"}),
     "__init__": (8, set()),
     "__main__": (8, set()),
 }
 REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
-EXTRAS = {"torch": "train", **dict.fromkeys(REPORT, "report")}
-DISTRIBUTIONS = {"array_api_compat": "array-api-compat"}
+EXTRAS = {"torch": "train", "dask": "dask", "dask_awkward": "dask", **dict.fromkeys(REPORT, "report")}
+DISTRIBUTIONS = {"array_api_compat": "array-api-compat", "dask_awkward": "dask-awkward"}
 BROUGHT_BY = {"markupsafe": "jinja2"}
-HEAVY = {"torch", "matplotlib", "numba", "uproot", "dask", "pandas", "pyarrow", "pydantic", "scipy", "awkward"}
+HEAVY = {
+    "torch",
+    "matplotlib",
+    "numba",
+    "uproot",
+    "dask",
+    "fsspec",
+    "aiohttp",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scipy",
+    "awkward",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -122,12 +136,13 @@ def test_dependencies_are_declared_and_used():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 
     def declared(lines):
-        return {line.split(">")[0].split("=")[0].split("[")[0].strip() for line in lines}
+        return {re.split(r"[<>=\[]", line)[0].strip() for line in lines}
 
     used = {package for _, packages in ROOMS.values() for package in packages} | {"numpy"}
     core = {DISTRIBUTIONS.get(package, package) for package in used if package not in EXTRAS}
     assert declared(project["dependencies"]) == core
     for package, extra in EXTRAS.items():
-        assert BROUGHT_BY.get(package, package) in declared(project["optional-dependencies"][extra])
+        name = DISTRIBUTIONS.get(package, BROUGHT_BY.get(package, package))
+        assert name in declared(project["optional-dependencies"][extra])
     imported = {name.partition(".")[0] for path in MODULES for name in imports(path)}
     assert used <= imported

@@ -15,12 +15,10 @@ from baler_vae.archive.container import (
     MANIFEST,
     MANIFEST_LIMIT,
     ArchiveFile,
-    pack_parts,
-    part_sizes,
-    unpack_parts,
     writing_archive,
 )
 from baler_vae.archive.manifest import FORMAT_VERSION, ColumnEntry, GroupEntry, Manifest, OriginEntry
+from baler_vae.archive.parts import pack_parts, part_sizes, unpack_parts
 from baler_vae.archive.zip import DEFLATED, STORED, Member, directory, local_header
 from baler_vae.errors import (
     ArchiveError,

@@ -9,6 +9,7 @@ import pytest
 import uproot
 
 from baler_vae.sample import SAMPLE
+from benchmarks.server import serving
 
 INPUT = f"{SAMPLE}:Events"
 QUICK = ("--columns", "Jet_*", "--epochs", "1", "--no-progress")
@@ -202,3 +203,16 @@ def test_a_bound_that_is_none_is_a_wrong_request(tmp_path, bound):
     done = run("compress", INPUT, "-o", "a.bvae", "--bound", bound, "--model", "independent", cwd=tmp_path, status=2)
     assert bound in done.stderr
     assert not (tmp_path / "a.bvae").exists()
+
+
+def test_archives_behind_urls(call, tmp_path):
+    pytest.importorskip("aiohttp")
+    golden = Path(__file__).parents[1] / "golden"
+    with serving(golden) as served:
+        url = f"{served.url}/flat.bvae"
+        assert url in call("info", url)[0].replace("\n", "")
+        assert "intact" in call("verify", url)[0]
+        call("decompress", url, "-o", "back.parquet")
+        assert (tmp_path / "back.parquet").exists()
+        _, err = call("info", f"{served.url}/none.bvae", status=3)
+        assert "there is no such file" in err

@@ -54,6 +54,13 @@ def parts_of(section):
     return [section[start:end] for start, end in pairwise(ends)]
 
 
+def checked_parts_of(section):
+    """The parts of a section of rows, behind the CRC-32 of each."""
+    checks, *parts = parts_of(section)
+    assert checks == b"".join(zlib.crc32(part).to_bytes(4, "little") for part in parts)
+    return parts
+
+
 def numbers(data, dtype=np.int64):
     return standalone.simple_decompress(data).astype(dtype).tolist()
 
@@ -218,7 +225,7 @@ class Group:
         self.columns = manifest["groups"][number]["columns"]
         latents = manifest["groups"][number]["latents"]
         self.n_rows = manifest["row_groups"][0][number]
-        parts = parts_of(contents[f"groups/{number}/0"])
+        parts = checked_parts_of(contents[f"groups/{number}/0"])
         codings = [*(latents["codings"] if latents else []), *(column["coding"] for column in self.columns)]
         n_latents = len(codings) - len(self.columns)
         tables = iter(tables_of(parts_of(contents[f"tables/{number}"])))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import baler_vae
-from baler_vae.errors import ArchiveError
+from baler_vae.archive import container, parts
+from baler_vae.errors import ArchiveError, CorruptArchive
 from baler_vae.table.table import LARGEST_ROWS
 
 from .conftest import INPUTS, SMALL
@@ -56,6 +57,48 @@ def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, k
         data[place] ^= mask
 
 
+@pytest.mark.parametrize("kind", ["independent", "jagged"])
+def test_a_column_alone_is_right_or_refused(small_archives, tmp_path, monkeypatch, kind):
+    """Only the parts that a column needs are read, and checked: each flipped byte of their section changes nothing, or
+    is noticed; those of what is read always are.
+    """
+    monkeypatch.setattr(container, "SMALL_SECTION", 0)
+    monkeypatch.setattr(parts, "NEAR", 0)
+    data = bytearray(small_archives[kind].read_bytes())
+    changed = tmp_path / "changed.bvae"
+    with baler_vae.open(small_archives[kind]) as archive:
+        expected = alone(archive)
+        n_groups = len(archive.schema.groups)
+        members = [archive._file._members[f"groups/{number}/0"] for number in range(n_groups)]
+        end_of_sizes = members[0].data_offset + 4 + 8 * (archive._model(0).n_parts + 1)
+    n_refused = dict.fromkeys(expected, 0)
+    for place in range(members[0].offset, members[-1].end):
+        data[place] ^= 0x10
+        changed.write_bytes(data)
+        with baler_vae.open(changed) as archive:
+            found = alone(archive)
+        for name, values in found.items():
+            assert values in (None, expected[name]), (name, place)
+            n_refused[name] += values is None
+        if place < end_of_sizes:
+            assert not any(found.values())
+        assert any(values is None for values in found.values()), place
+        data[place] ^= 0x10
+    assert 0 < min(n_refused.values()) < 0.5 * (members[-1].end - members[0].offset)
+
+
+def alone(archive):
+    """The values of every column, read by itself, or None where that is refused."""
+    found = {}
+    for name in archive.keys():
+        try:
+            batch = archive.row_group(0, archive.schema.select([name]))
+            found[name] = b"".join(array.tobytes() for table in batch for array in table.arrays.values())
+        except CorruptArchive:
+            found[name] = None
+    return found
+
+
 def in_a_fresh_process(folder, script):
     """Runs a script under a cap of 3 GiB of addresses. There `lies(archive, **fields)` is the path of a copy whose
     manifest says what it is told to, digests right; `refused(path)` reads a file and gives the text of its error; and
@@ -78,7 +121,7 @@ import re, resource, sys
 from pathlib import Path
 from fuzz import _Unchecked, read
 from baler_vae.archive.container import ArchiveFile, writing_archive
-from baler_vae.errors import ArchiveError
+from baler_vae.errors import ArchiveError, CorruptArchive
 FOLDER = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 

@@ -16,7 +16,7 @@ from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders, conditional, networks
 from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_ROWS
 
-from .by_hand import Group, parts_of, read_zip
+from .by_hand import Group, checked_parts_of, read_zip
 from .conftest import SMALL
 
 PAGE = Path(container.__file__).with_name("FORMAT.md").read_text("utf-8")
@@ -34,7 +34,7 @@ def test_the_container_is_what_the_page_says(small_archives):
         for number, group in enumerate(manifest["groups"]):
             latents = group["latents"]["codings"] if group["latents"] else []
             codings = {*latents, *(column["coding"] for column in group["columns"])}
-            assert len(parts_of(contents[f"groups/{number}/0"])) == len(latents) + len(group["columns"])
+            assert len(checked_parts_of(contents[f"groups/{number}/0"])) == len(latents) + len(group["columns"])
             expected += [f"tables/{number}"] * ("table-1" in codings)
             expected += [f"networks/{number}"] * ("network-1" in codings)
         assert list(contents) == [*expected, *(f"groups/{number}/0" for number in range(len(manifest["groups"])))]

@@ -15,6 +15,7 @@ from baler_vae.table.table import (
     concatenate,
     counts_of,
     empty_batch,
+    in_steps,
     offsets_from_counts,
     row_groups,
     slice_events,
@@ -64,6 +65,17 @@ def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit):
     for group in groups[:-1]:
         assert max(table.n_rows for table in group) >= limit
         assert max(table.n_rows for table in slice_events(group, 0, group[0].n_rows - 1)) < limit
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(counts, st.lists(st.integers(0, 25), max_size=25), st.integers(1, 12))
+def test_steps_do_not_depend_on_the_batches(events, cuts, n_events):
+    whole = batch_of([n for n, _ in events], [n for _, n in events])
+    edges = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
+    steps = list(in_steps((slice_events(whole, start, stop) for start, stop in pairwise(edges)), SCHEMA, n_events))
+    assert same(concatenate(steps, SCHEMA), whole)
+    assert all(step[0].n_rows == n_events for step in steps[:-1])
+    assert all(0 < step[0].n_rows <= n_events for step in steps)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
