@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.io.arrays import array_source, restored_array
 from baler_vae.io.grouping import Jagged, build_schema, check_names, make_batch, missing, native, unique
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading, writing
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -111,7 +111,12 @@ def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
     schema = build_schema(columns, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
     places = {item.name: item.path for item in found}
     unsupported = {item.name: refused[item.path] for item in found if item.path in refused}
-    return Source(path, schema, n_events, lambda s, step: _batches(path, s, step, n_events, places), unsupported)
+    event_bytes = {item.name: item.dataset.nbytes / max(1, n_events) for item in found if item.dtype is not None}
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        return _batches(path, selection, in_steps(n_events, step, ranges), places)
+
+    return Source(path, schema, n_events, batches, unsupported, event_bytes)
 
 
 def _common_length(items: Iterable[Found]) -> int:
@@ -137,11 +142,14 @@ def _total(counter: h5py.Dataset) -> int:
     return int(counts.sum()) if counts.dtype.kind in "iu" and not (counts < 0).any() else -1
 
 
-def _batches(path: str, selection: Schema, step: int, n_events: int, places: dict[str, str]) -> Iterator[Batch]:
+def _batches(path: str, selection: Schema, steps: Iterable[tuple[int, int]], places: dict[str, str]) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
+    n_read = 0
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
-        for start in range(0, n_events, step):
-            stop = min(start + step, n_events)
+        for start, stop in steps:
+            for group in selection.groups[1:]:
+                first_rows[group.name] += _sum(file[places[str(group.counter)]], n_read, start)
+            n_read = stop
             arrays = {c.name: _rows(file[places[c.name]], c, start, stop) for c in selection.events.columns}
             for group in selection.groups[1:]:
                 first = first_rows[group.name]
@@ -149,6 +157,11 @@ def _batches(path: str, selection: Schema, step: int, n_events: int, places: dic
                 arrays |= {c.name: _rows(file[places[c.name]], c, first, last) for c in group.columns}
                 first_rows[group.name] = last
             yield make_batch(selection, arrays)
+
+
+def _sum(counter: h5py.Dataset, start: int, stop: int) -> int:
+    """The sum of the counts of some events, which need not fit into memory."""
+    return sum(int(counter[first : min(first + STEP_EVENTS, stop)].sum()) for first in range(start, stop, STEP_EVENTS))
 
 
 def _rows(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[np.generic]:

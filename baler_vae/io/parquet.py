@@ -20,9 +20,9 @@ from baler_vae.io.grouping import (
     columns_to_read,
     native,
 )
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.source import Ranges, Source, overlaps, reading, step_for, writing
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch, offsets_from_counts, row_groups
+from baler_vae.table.table import Batch, offsets_from_counts, row_groups
 
 FAILURES = (OSError, ValueError, pa.ArrowException)
 
@@ -42,6 +42,7 @@ def open_parquet(path: str, inner: str) -> Source:
     with reading(path, "a Parquet file", *FAILURES), pq.ParquetFile(path) as file:
         fields = list(file.schema_arrow)
         n_events = int(file.metadata.num_rows)
+        n_values = _values_by_column(file.metadata)
     check_names(path, [field.name for field in fields], "columns")
     columns: list[Column | Jagged] = []
     unsupported: dict[str, str] = {}
@@ -54,8 +55,12 @@ def open_parquet(path: str, inner: str) -> Source:
     dtypes = {c.name: c.dtype if isinstance(c, Column) else c.column.dtype for c in columns}
     jagged = {c.name for c in columns if isinstance(c, Jagged)}
 
+    event_bytes = {
+        name: n_values.get(name, n_events) * dtype.itemsize / max(1, n_events) for name, dtype in dtypes.items()
+    }
+
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        for first, rows in _chunks(path, names, ROW_GROUP_ROWS):
+        for first, rows in _chunks(path, names, step_for(sum(event_bytes[name] for name in names))):
             for name in names:
                 where = (path, name, first)
                 array = rows.column(name)
@@ -63,14 +68,25 @@ def open_parquet(path: str, inner: str) -> Source:
 
     schema = build_schema(columns, Origin("parquet"), read_counts)
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         names = columns_to_read(schema, selection)
-        for first, rows in _chunks(path, names, step):
+        for first, rows in _chunks(path, names, step, ranges):
             flat = {n: _values(rows.column(n), dtypes[n], path, n, first) for n in names if n not in jagged}
             lists = {n: _lists(rows.column(n), dtypes[n], path, n, first) for n in names if n in jagged}
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first)
 
-    return Source(path, schema, n_events, batches, unsupported)
+    return Source(path, schema, n_events, batches, unsupported, event_bytes)
+
+
+def _values_by_column(metadata: pq.FileMetaData) -> dict[str, int]:
+    """The number of values of each column, of lists those in them."""
+    n_values: dict[str, int] = {}
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column in map(group.column, range(metadata.num_columns)):
+            name = column.path_in_schema.partition(".list.")[0]
+            n_values[name] = n_values.get(name, 0) + column.num_values
+    return n_values
 
 
 def _describe(field: pa.Field) -> Column | Jagged | None:
@@ -94,13 +110,22 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
     return None
 
 
-def _chunks(path: str, names: Sequence[str], step: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The first event and the rows of the named columns, at most `step` events at a time."""
-    first = 0
+def _chunks(
+    path: str, names: Sequence[str], step: int, ranges: Ranges | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The first event and the rows of the named columns, at most `step` events at a time; those of some ranges from the
+    row groups of the file that hold them.
+    """
     with reading(path, "a Parquet file", *FAILURES), pq.ParquetFile(path) as file:
-        for rows in file.iter_batches(step, columns=list(names)):
-            yield first, rows
-            first += rows.num_rows
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+        firsts = np.cumsum([0, *sizes]).tolist()
+        held = [[number] for number, size in enumerate(sizes) if any(overlaps(firsts[number], size, ranges))]
+        for numbers in held if ranges is not None else [list(range(len(sizes)))]:
+            first = firsts[numbers[0]] if numbers else 0
+            for rows in file.iter_batches(step, row_groups=numbers, columns=list(names)):
+                for start, stop in overlaps(first, rows.num_rows, ranges):
+                    yield first + start, rows.slice(start, stop - start)
+                first += rows.num_rows
 
 
 def _values(array: pa.Array, dtype: np.dtype[Any], path: str, name: str, first: int) -> NDArray[np.generic]:

@@ -22,7 +22,7 @@ from baler_vae.io.grouping import (
     missing,
     native,
 )
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.source import Ranges, Source, reading, step_for, writing
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, offsets_from_counts, row_groups
 
@@ -55,21 +55,30 @@ def open_root(path: str, inner: str) -> Source:
         columns, unsupported = _describe(tree, path)
         origin = Origin("root", name.partition(";")[0], tree.title or "")
         n_events = int(tree.num_entries)
+        event_bytes = _event_bytes(tree)
 
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        for _, arrays in _chunks(path, name, names, ROW_GROUP_ROWS):
+        for _, arrays in _chunks(path, name, names, step_for(sum(event_bytes.get(n, 8) for n in names))):
             yield from ((n, ak.to_numpy(ak.num(a) if a.ndim > 1 else a)) for n, a in arrays.items())
 
     schema = build_schema(columns, origin, read_counts)
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         jagged = {name for group in schema.groups[1:] for name in group.names}
-        for first_event, arrays in _chunks(path, name, columns_to_read(schema, selection), step):
+        for first_event, arrays in _chunks(path, name, columns_to_read(schema, selection), step, ranges):
             flat = {c.name: _values(arrays[c.name], c) for c in selection.events.columns if c.name in arrays}
             lists = {name: _lists(arrays[name]) for name in arrays if name in jagged}
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first_event)
 
-    return Source(path, schema, n_events, batches, unsupported)
+    return Source(path, schema, n_events, batches, unsupported, event_bytes)
+
+
+def _event_bytes(tree: uproot.TTree) -> dict[str, float]:
+    """About how many bytes an event takes by branch, by its name alone and by that with its parents'."""
+    branches = [(key, branch) for key, branch in tree.iteritems(recursive=True) if not branch.branches]
+    sizes = [float(branch.uncompressed_bytes) / max(1, tree.num_entries) for _, branch in branches]
+    named = {branch.name: size for (_, branch), size in zip(branches, sizes, strict=True)}
+    return named | {key: size for (key, _), size in zip(branches, sizes, strict=True)}
 
 
 def _check_length(file: uproot.ReadOnlyDirectory, path: str) -> None:
@@ -133,12 +142,19 @@ def _describe(tree: uproot.TTree, path: str) -> tuple[list[Column | Jagged], dic
     return described, unsupported
 
 
-def _chunks(path: str, tree: str, names: Sequence[str], step: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
-    """The first event and the arrays of the named branches, at most `step` events at a time."""
+def _chunks(
+    path: str, tree: str, names: Sequence[str], step: int, ranges: Ranges | None = None
+) -> Iterator[tuple[int, dict[str, ak.Array]]]:
+    """The first event and the arrays of the named branches, at most `step` events at a time, of all events or of those
+    of some ranges.
+    """
     with reading(path, "a ROOT file", FAILURES), uproot.open({path: tree}) as opened:
-        if names and opened.num_entries:
-            for arrays, report in opened.iterate(names, step_size=step, library="ak", how=dict, report=True):
-                yield report.tree_entry_start, arrays
+        n_events = opened.num_entries
+        for start, stop in [(0, n_events)] if ranges is None else ranges:
+            if names and start < stop:
+                wanted = {"entry_start": start, "entry_stop": stop, "step_size": step}
+                for arrays, report in opened.iterate(names, library="ak", how=dict, report=True, **wanted):
+                    yield report.tree_entry_start, arrays
 
 
 def _values(array: ak.Array, column: Column) -> NDArray[np.generic]:

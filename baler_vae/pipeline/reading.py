@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
-from baler_vae.io.source import Source
+from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import decode_group
 from baler_vae.pipeline.info import describe_archive
@@ -120,7 +120,12 @@ class Archive:
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
-        return Source(str(self.path), self.schema, self.num_entries, lambda selection, _step: self.batches(selection))
+        return Source(str(self.path), self.schema, self.num_entries, self._ranges)
+
+    def _ranges(self, selection: Schema, _step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        """The batches of a selection as a source hands them on."""
+        for start, stop in [(0, self.num_entries)] if ranges is None else ranges:
+            yield from self.batches(selection, start=start, stop=stop)
 
     @property
     def n_bytes(self) -> int:

@@ -11,6 +11,12 @@ from baler_vae.table.schema import Group, Schema
 ROW_GROUP_ROWS = 65_536
 """A row group is closed when its largest group reaches this number of rows."""
 
+ROW_GROUP_BYTES = 64 << 20
+"""A row group is closed, too, when its values take this many bytes, as `bytes_until` counts them."""
+
+TEXT_BYTES = 64
+"""What a text takes in memory beside its characters."""
+
 LARGEST_ROWS = 1 << 22
 """The most rows that a group may have in a row group: a single event with more is refused. A reader takes memory for
 all of them before it can know that an archive lies; this many take some hundred megabytes."""
@@ -94,26 +100,71 @@ def concatenate(batches: Sequence[Batch], schema: Schema) -> Batch:
     )
 
 
-def row_groups(batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS) -> Iterator[Batch]:
+def row_ends(batch: Batch) -> list[NDArray[np.int64]]:
+    """The number of rows of each group up to the end of each event of a batch, int64 (events,) each."""
+    ends: list[NDArray[np.int64]] = [np.arange(1, batch[0].n_rows + 1)]
+    return ends + [np.cumsum(counts_of(batch, table.group)) for table in batch[1:]]
+
+
+def bytes_until(table: Table, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """About how many bytes the values of the rows before each of `ends` take in memory, int64 like them: numbers by
+    their dtype, a text 64 and one for each character.
+    """
+    taken = ends * sum(column.dtype.itemsize for column in table.group.columns if not column.is_text)
+    for column in table.group.columns:
+        if column.is_text:
+            lengths = np.array([TEXT_BYTES + len(text or "") for text in table[column.name].tolist()], np.int64)
+            taken = taken + offsets_from_counts(lengths)[ends]
+    return taken
+
+
+def bytes_of(batch: Batch) -> int:
+    """About how many bytes the values of a batch take in memory."""
+    return sum(int(bytes_until(table, np.array([table.n_rows]))[0]) for table in batch)
+
+
+def row_groups(
+    batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS, most_bytes: int = ROW_GROUP_BYTES
+) -> Iterator[Batch]:
     """The same events cut into row groups, however the batches were cut.
 
-    A row group ends with the event in which its largest group reaches `limit` rows.
+    A row group ends with the event in which its largest group reaches `limit` rows, or its values `most_bytes` bytes.
     """
     waiting: list[Batch] = []
-    waiting_rows = np.zeros(len(schema.groups), np.int64)
+    waiting_rows, waiting_bytes = np.zeros(len(schema.groups), np.int64), 0
     for incoming in batches:
         batch = incoming
         while batch[0].n_rows:
-            ends = [np.arange(1, batch[0].n_rows + 1)]
-            ends += [np.cumsum(counts_of(batch, table.group)) for table in batch[1:]]
+            ends = row_ends(batch)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            stop = int(np.searchsorted(largest, limit, side="left")) + 1
+            taken = waiting_bytes + np.sum([bytes_until(*pair) for pair in zip(batch, ends, strict=True)], axis=0)
+            stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)
                 waiting_rows += [table.n_rows for table in batch]
+                waiting_bytes = int(taken[-1])
                 break
             yield concatenate([*waiting, slice_events(batch, 0, stop)], schema)
-            waiting, waiting_rows = [], np.zeros_like(waiting_rows)
+            waiting, waiting_rows, waiting_bytes = [], np.zeros_like(waiting_rows), 0
             batch = slice_events(batch, stop, batch[0].n_rows)
+    if waiting:
+        yield concatenate(waiting, schema)
+
+
+def cut_events(batches: Iterable[Batch], schema: Schema, numbers: Iterable[int]) -> Iterator[Batch]:
+    """The same events in batches of so many events each, the last ones possibly fewer; what is left over comes last."""
+    waiting: list[Batch] = []
+    n_waiting, wanted = 0, iter(numbers)
+    number = next(wanted, None)
+    for incoming in batches:
+        batch = incoming
+        while number is not None and n_waiting + batch[0].n_rows >= number:
+            stop = number - n_waiting
+            yield concatenate([*waiting, slice_events(batch, 0, stop)], schema)
+            waiting, n_waiting, number = [], 0, next(wanted, None)
+            batch = slice_events(batch, stop, batch[0].n_rows)
+        if batch[0].n_rows:
+            waiting.append(batch)
+            n_waiting += batch[0].n_rows
     if waiting:
         yield concatenate(waiting, schema)
