@@ -192,12 +192,12 @@ def test_kills_of_a_real_run(source, expected, tmp_path):
     command = [sys.executable, "-m", "baler_vae", "compress", str(source), "-o", str(output), "--resume"]
     command += ["--model", "independent", "--bound", "bits:8", "--no-progress"]
     rng = np.random.default_rng(4)
-    for number in range(8):
+    for number in range(5):
         if output.exists():
             break
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        if number < 7:
-            time.sleep(0.8 + number * 0.4 + rng.random() * 0.3)
+        if number < 4:
+            time.sleep(1 + number * 0.5 + rng.random() * 0.5)
             process.kill()
         _, error = process.communicate(timeout=120)
         assert process.returncode in {0, -9}, error
@@ -208,10 +208,10 @@ def test_kills_of_a_real_run(source, expected, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a disk of one megabyte."""
+    """A folder on a small disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except OSError as error:
