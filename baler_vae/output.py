@@ -46,16 +46,29 @@ def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
         raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
     part = Path(name)
     try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)
-        part.replace(path)
-    except OSError as error:
-        if error.filename is not None and str(error.filename) not in (str(part), str(path)):
-            raise
-        raise OutputError(f"cannot be written: {error.strerror or error}", path=path) from error
+        with output_errors(path, part):
+            yield part
+            put_in_place(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_errors(path: Path, *parts: Path) -> Iterator[None]:
+    """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and str(error.filename) not in map(str, (path, *parts)):
+            raise
+        raise OutputError(f"cannot be written: {error.strerror or error}", path=path) from error
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Gives a file, whole and on the disk, the name of an output and the rights of any new file."""
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    part.chmod(0o666 & ~umask)
+    part.replace(path)

@@ -33,7 +33,8 @@ class ModelSettings(Settings):
     that take more bytes than they save. `formulas` says by column which formula predicts it (its grammar stands in
     `baler_vae.kinematics.formula`), or by glob that `none` does; formulas of all other columns are looked for.
     `threads` is fixed, so that results do not depend on the number of cores; these networks are so small that more
-    threads gain little, and lose a hundredfold where another process wants the same cores.
+    threads gain little, and lose a hundredfold where another process wants the same cores. `sample_rows` is the number
+    of rows of the largest group beyond which a model is fitted on a sample of about so many.
     """
 
     kind: Literal["auto", "independent", "autoregressive", "ae", "vae"] = "auto"
@@ -59,6 +60,14 @@ class ModelSettings(Settings):
     seed: Seed = 0
     threads: Annotated[int, Field(ge=1)] = 1
     device: str = "auto"
+    sample_rows: Annotated[int, Field(ge=1)] = 1 << 20
+
+    def described(self) -> dict[str, Any]:
+        """All settings as plain values, but for a `sample_rows` that is the default: archives of what is fitted whole
+        are what they were before there were samples.
+        """
+        is_default = self.sample_rows == type(self).model_fields["sample_rows"].default
+        return self.model_dump(mode="json", exclude={"sample_rows"} if is_default else None)
 
 
 class DerivedSettings(Settings):

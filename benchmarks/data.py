@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from baler_vae.io.files import open_source, write_file
-from baler_vae.pipeline.fit import STEP_EVENTS
 from baler_vae.table.bounds import ColumnLimits, assign_rules, column_limits, parse_bound, resolve_bound
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Batch, Table, concatenate
@@ -56,7 +55,7 @@ def read_batch(spec: str, patterns: tuple[str, ...]) -> tuple[Schema, Batch]:
     """The schema and all events of the columns of a file that match a glob."""
     opened = open_source(spec)
     schema = opened.select(patterns)
-    return schema, concatenate(list(opened.batches(schema, STEP_EVENTS)), schema)
+    return schema, concatenate(list(opened.read(schema)), schema)
 
 
 def flat_columns(schema: Schema, batch: Batch) -> dict[str, np.ndarray]:

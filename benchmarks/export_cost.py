@@ -14,7 +14,7 @@ from baler_vae.io.files import open_source
 from baler_vae.model.coders import differences
 from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
 from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.fit import STEP_EVENTS, fit
+from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.groups import known_rows
 from baler_vae.pipeline.rows import Rows, events_of
 from baler_vae.table.table import Batch, concatenate
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     columns = asked.columns.split(",") if asked.columns else ()
     codec = fit(asked.source, columns=columns, bound=asked.bound, kind=asked.kind)
     source = open_source(asked.source)
-    batch = concatenate(list(source.batches(codec.schema, STEP_EVENTS)), codec.schema)
+    batch = concatenate(list(source.read(codec.schema)), codec.schema)
     exact, real, offsets = cost(codec, batch, asked.source)
     print(
         f"{asked.source} {asked.kind} {asked.bound}: {(exact + offsets) / 8:,.0f} bytes in whole numbers, "

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSION, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
@@ -29,18 +31,48 @@ _WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
 
 
 class ArchiveWriter:
-    """An archive that is being written: sections as they come, then the manifest. `path` is the file's for now."""
+    """An archive that is being written: sections as they come, then the manifest. `path` is the file's for now.
 
-    def __init__(self, path: Path) -> None:
+    With `kept`, what `whole_sections` found in that file or the first of it, it is continued: all else is cut off, and
+    the first sections to be added are those that are there.
+    """
+
+    def __init__(self, path: Path, kept: Sequence[Section] = ()) -> None:
         self.path = path
-        self._file = path.open("wb")
+        self._file = path.open("r+b" if kept else "wb")
+        self._file.seek(kept[-1].member.end if kept else 0)
+        self._file.truncate()
+        self._kept = deque(kept)
         self._members: list[Member] = []
         self._entries: dict[str, SectionEntry] = {}
 
     def add(self, name: str, data: bytes) -> None:
-        """Writes a section."""
+        """Writes a section, so that it outlives this process.
+
+        Raises:
+            CorruptArchive: another one is there already.
+        """
+        entry = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        if self._kept:
+            if self.keep(name) != entry:
+                raise CorruptArchive("is not the one that is to be written", path=self.path, section=name)
+            return
         self._write(name, STORED, data, data)
-        self._entries[name] = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        self._file.flush()
+        self._entries[name] = entry
+
+    def keep(self, name: str) -> SectionEntry:
+        """The entry of the next section that is there already.
+
+        Raises:
+            CorruptArchive: it has another name.
+        """
+        section = self._kept.popleft()
+        if section.name != name:
+            raise CorruptArchive(f"is not {name}, which should be next", path=self.path, section=section.name)
+        self._members.append(section.member)
+        self._entries[name] = section.entry
+        return section.entry
 
     def finish(self, manifest: Manifest) -> None:
         """Writes the manifest, completed with the sizes and digests of the sections; the file can be read from now on.

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT_VERSION = 0
-"""Version 0 is not frozen: only the release that wrote such an archive promises to read it."""
+FORMAT_VERSION = 1
+"""The version that is written, and the only one that is read: version 0, which no release wrote, was not frozen."""
 
 Count = Annotated[int, Field(ge=0)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]

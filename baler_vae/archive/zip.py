@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 STORED: Final = 0
 DEFLATED: Final = 8
@@ -68,6 +68,29 @@ def local_header(member: Member) -> bytes:
     version = _VERSION64 if extra else _VERSION
     lengths = (len(name), len(extra))
     return _LOCAL.pack(START, version, 0, member.method, 0, _DATE, member.crc, *sizes, *lengths) + name + extra
+
+
+def read_local_header(file: BinaryIO, offset: int) -> Member:
+    """The member whose header begins at a byte of an open file, which is then read up to the member's data.
+
+    Raises:
+        ValueError: there is no header that `local_header` would write.
+    """
+    file.seek(offset)
+    start = file.read(_LOCAL.size)
+    if len(start) < _LOCAL.size or not start.startswith(START):
+        raise ValueError(f"there is no member at byte {offset}")
+    fields = _LOCAL.unpack(start)
+    method, crc, stored_bytes, n_bytes, n_name, n_extra = fields[3], *fields[6:]
+    name, extra = file.read(n_name), file.read(n_extra)
+    if _LARGE in (stored_bytes, n_bytes) and len(extra) == 20:
+        n_bytes, stored_bytes = struct.unpack_from("<2Q", extra, 4)
+    if not _NAME.fullmatch(name.decode("ascii", "replace")):
+        raise ValueError(f"{name!r} is no name of a member")
+    member = Member(name.decode("ascii"), method, crc, stored_bytes, n_bytes, offset)
+    if local_header(member) != start + name + extra:
+        raise ValueError(f"the header at byte {offset} is damaged")
+    return member
 
 
 def directory(members: Sequence[Member]) -> bytes:

@@ -43,6 +43,10 @@ Bounds = Annotated[
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs of training; default by rows.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
+SampleRows = Annotated[
+    int | None,
+    typer.Option("--sample-rows", min=1, help="Rows beyond which a model is fitted on a sample; default 1,048,576."),
+]
 ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
@@ -104,6 +108,7 @@ def fit(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
+    sample_rows: SampleRows = None,
     skip_unreadable: SkipUnreadable = False,
     project: ProjectPath = None,
     force: Force = False,
@@ -114,7 +119,8 @@ def fit(
     from baler_vae.pipeline.fit import fit as fit_file
 
     check_output(output, force=force)
-    request = _request(project, columns, bound, _model_options(model, latent, weight, epochs, seed, device))
+    options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    request = _request(project, columns, bound, options)
     with progress_bar(shown=not no_progress) as progress:
         codec = fit_file(input, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
@@ -138,11 +144,15 @@ def compress(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
+    sample_rows: SampleRows = None,
     codec: Annotated[Path | None, typer.Option("--codec", help="Use a stored codec instead of fitting one.")] = None,
     skip_unreadable: SkipUnreadable = False,
     project: ProjectPath = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
     ] = False,
     force: Force = False,
     no_progress: Quiet = False,
@@ -151,7 +161,7 @@ def compress(
     """Compress columns of a file into an archive."""
     from baler_vae.pipeline.compress import compress as compress_file
 
-    options = _model_options(model, latent, weight, epochs, seed, device)
+    options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "skip_unreadable": skip_unreadable}
     if codec is None:
         request |= _request(project, columns, bound, options)
@@ -160,7 +170,9 @@ def compress(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
     with progress_bar(shown=not no_progress) as progress:
-        info = compress_file(input, output, verify=not no_verify, force=force, progress=progress, **request)
+        info = compress_file(
+            input, output, verify=not no_verify, force=force, resume=resume, progress=progress, **request
+        )
     for warning in info["warnings"]:
         note(f"baler-vae: {warning}")
     _show_info(info, json)
@@ -318,6 +330,7 @@ def _model_options(
     epochs: int | None,
     seed: int | None,
     device: str | None,
+    sample_rows: int | None,
 ) -> dict[str, Any]:
     options = {
         "kind": model,
@@ -326,6 +339,7 @@ def _model_options(
         "epochs": epochs,
         "seed": seed,
         "device": device,
+        "sample_rows": sample_rows,
     }
     return {name: value for name, value in options.items() if value is not None}
 
@@ -342,12 +356,13 @@ def _weight(text: str) -> tuple[str, float]:
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, summary_line
+    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary_line
 
     if json:
         say_json(info)
     elif columns:
         compared = (candidates_table(info), orders_table(info))
         say(summary_line(info), *info_tables(info), *(table for table in compared if table is not None))
+        say(*sample_lines(info))
     else:
         say(summary_line(info))

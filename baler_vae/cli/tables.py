@@ -105,6 +105,15 @@ def orders_table(info: Mapping[str, Any]) -> Table | None:
     return table
 
 
+def sample_lines(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line for each group whose model was fitted on a sample."""
+    return tuple(
+        f"{group['name']}: fitted on {sample['rows']:,} of {sample['of_rows']:,} rows in {sample['chunks']:,} chunks"
+        for group in info["groups"]
+        if (sample := group["sample"]) is not None
+    )
+
+
 def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 

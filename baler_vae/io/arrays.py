@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.grouping import check_names, make_batch, native
-from baler_vae.io.source import Source
+from baler_vae.io.source import Ranges, Source, in_steps
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Batch, concatenate
 
@@ -31,9 +31,9 @@ def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], or
     schema = Schema((Group("events", tuple(Column(name, dtype) for name in names)),), tuple(names), origin)
     place = {name: i for i, name in enumerate(names)}
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
-        for start in range(0, len(table), step):
-            rows = table[start : start + step]
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        for start, stop in in_steps(len(table), step, ranges):
+            rows = table[start:stop]
             arrays = {name: np.ascontiguousarray(rows[:, place[name]], dtype) for name in selection.order}
             yield make_batch(selection, arrays)
 

@@ -14,7 +14,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.grouping import check_names, make_batch
-from baler_vae.io.source import Source, reading, refuse_nested, writing
+from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading, refuse_nested, writing
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -49,11 +49,13 @@ def open_delimited(path: str, inner: str) -> Source:
     columns = tuple(Column(name, evidence[name].dtype) for name in names)
     schema = Schema((Group("events", columns),), tuple(names), Origin("csv"))
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        first = 0
         for block in _blocks(path, names, selection.order):
-            for start in range(0, block.num_rows, step):
-                rows = block.slice(start, step)
+            for start, stop in in_steps(0, step, list(overlaps(first, block.num_rows, ranges))):
+                rows = block.slice(start, stop - start)
                 yield make_batch(selection, {c.name: _values(rows.column(c.name), c.dtype) for c in selection.columns})
+            first += block.num_rows
 
     return Source(path, schema, n_rows, batches)
 

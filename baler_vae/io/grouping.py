@@ -98,6 +98,16 @@ class Described:
         return {name: np.ascontiguousarray(flat[:, number]) for number, name in enumerate(self.elements)}
 
 
+def bytes_by_column(branches: Iterable[Described], event_bytes: Mapping[str, float]) -> dict[str, float]:
+    """About how many bytes an event takes by column, from what it takes by branch."""
+    return {
+        name: event_bytes[branch.name] / len(branch.elements)
+        for branch in branches
+        if branch.name in event_bytes
+        for name in branch.elements
+    }
+
+
 def describe(column: Column, shape: Sequence[int], *, jagged: bool, counter: str = "") -> Described:
     """A branch of arrays of some shape, nested where they have too many elements for a column each."""
     if shape and not 0 < np.prod(shape) <= MOST_ELEMENTS:

@@ -24,6 +24,7 @@ from baler_vae.io.grouping import (
     MOST_ELEMENTS,
     Described,
     Jagged,
+    bytes_by_column,
     check_names,
     describe,
     make_batch,
@@ -33,7 +34,7 @@ from baler_vae.io.grouping import (
     unique,
 )
 from baler_vae.io.hdf5_extras import extras_of, read_extras, write_extras
-from baler_vae.io.source import Source, reading, refuse_nested, writing
+from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading, refuse_nested, writing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
@@ -146,14 +147,13 @@ def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
     beside = [item for item in found if item.path in refused and not item.counter]
     kept, unsupported = extras_of(beside, refused)
     unsupported |= {item.name: refused[item.path] for item in found if item.path in refused and item.counter}
-    return Source(
-        path,
-        schema,
-        n_events,
-        lambda s, step: _batches(path, s, step, n_events, places, branches),
-        unsupported,
-        lambda: read_extras(path, group_path, kept),
-    )
+    event_bytes = {item.name: item.dataset.nbytes / max(1, n_events) for item in found}
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        return _batches(path, selection, in_steps(n_events, step, ranges), places, branches)
+
+    by_column = bytes_by_column(described, event_bytes)
+    return Source(path, schema, n_events, batches, unsupported, by_column, lambda: read_extras(path, group_path, kept))
 
 
 def _common_length(items: Iterable[Found]) -> int:
@@ -182,15 +182,17 @@ def _total(counter: h5py.Dataset) -> int:
 def _batches(
     path: str,
     selection: Schema,
-    step: int,
-    n_events: int,
+    steps: Iterable[tuple[int, int]],
     places: Mapping[str, str],
     branches: Mapping[str, Described],
 ) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
+    n_read = 0
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
-        for start in range(0, n_events, step):
-            stop = min(start + step, n_events)
+        for start, stop in steps:
+            for group in selection.groups[1:]:
+                first_rows[group.name] += _sum(file[places[str(group.counter)]], n_read, start)
+            n_read = stop
             arrays: dict[str, NDArray[np.generic]] = {}
             for group in selection.groups:
                 first, last = start, stop
@@ -200,6 +202,11 @@ def _batches(
                 for branch in {branches[name].name: branches[name] for name in group.names}.values():
                     arrays |= branch.split(_rows(file[places[branch.name]], branch.dtype, first, last))
             yield make_batch(selection, arrays)
+
+
+def _sum(counter: h5py.Dataset, start: int, stop: int) -> int:
+    """The sum of the counts of some events, which need not fit into memory."""
+    return sum(int(counter[first : min(first + STEP_EVENTS, stop)].sum()) for first in range(start, stop, STEP_EVENTS))
 
 
 def _rows(dataset: h5py.Dataset, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[np.generic]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.io.arrays import array_source, restored_array
 from baler_vae.io.grouping import Jagged, build_schema, counter_names, make_batch, native
-from baler_vae.io.source import Source, reading, refuse_nested
+from baler_vae.io.source import Ranges, Source, in_steps, reading, refuse_nested
 from baler_vae.table.schema import TEXT, Column, Origin, Schema, common_prefix
 from baler_vae.table.table import Batch, concatenate, offsets_from_counts
 
@@ -100,12 +100,11 @@ def _columns_source(path: str, arrays: Arrays) -> Source:
     schema = build_schema(columns, Origin("npz"))
     n_events = next(iter(lengths.values()), 0)
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         offsets = {
             g.counter: offsets_from_counts(values[str(g.counter)].astype(np.int64)) for g in selection.groups[1:]
         }
-        for start in range(0, n_events, step):
-            stop = min(start + step, n_events)
+        for start, stop in in_steps(n_events, step, ranges):
             cuts = {
                 column.name: (start, stop) if group.counter is None else offsets[str(group.counter)][[start, stop]]
                 for group in selection.groups
@@ -116,7 +115,8 @@ def _columns_source(path: str, arrays: Arrays) -> Source:
                 selection, {name: _text(a) if c.is_text else a.astype(c.dtype) for name, (a, c) in taken.items()}
             )
 
-    return Source(path, schema, n_events, batches, unsupported)
+    event_bytes = {name: array.nbytes / max(1, n_events) for name, array in values.items()}
+    return Source(path, schema, n_events, batches, unsupported, event_bytes)
 
 
 def _listed(arrays: Arrays) -> list[list[str]]:

@@ -18,17 +18,18 @@ from baler_vae.io.grouping import (
     Jagged,
     Lists,
     batch_from_lists,
+    bytes_by_column,
     check_names,
     columns_to_read,
     describe,
     native,
     schema_of_branches,
 )
-from baler_vae.io.source import Source, reading, writing
+from baler_vae.io.source import Ranges, Source, overlaps, reading, step_for, writing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
+from baler_vae.table.table import TEXT_BYTES, Batch, empty_batch, offsets_from_counts, row_groups
 
 FAILURES = (OSError, ValueError, pa.ArrowException)
 
@@ -50,22 +51,27 @@ def open_parquet(path: str, inner: str) -> Source:
         fields = list(file.schema_arrow)
         n_events = int(file.metadata.num_rows)
         with_nulls = _with_nulls(file.metadata)
+        n_values = _values_by_column(file.metadata)
     check_names(path, [field.name for field in fields], "columns")
     described = [_describe(field, has_nulls=field.name in with_nulls) for field in fields]
     branch_of = {column: branch for branch in described for column in branch.elements}
     branches = {branch.name: branch for branch in described}
+    event_bytes = {
+        branch.name: n_values.get(branch.name, n_events) * (branch.dtype.itemsize or TEXT_BYTES) / max(1, n_events)
+        for branch in described
+    }
 
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        for first, rows in _chunks(path, names, ROW_GROUP_ROWS):
+        for first, rows in _chunks(path, names, step_for(sum(event_bytes[name] for name in names))):
             for name in names:
                 where, branch, array = (path, name, first), branches[name], rows.column(name)
                 yield name, _lengths(array, *where) if branch.is_jagged else _values(array, branch.dtype, *where)
 
     schema = schema_of_branches(described, Origin("parquet"), read_counts)
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         wanted = {branch_of[name].name: branch_of[name] for name in columns_to_read(schema, selection)}
-        for first, rows in _chunks(path, list(wanted), step):
+        for first, rows in _chunks(path, list(wanted), step, ranges):
             flat: dict[str, NDArray[np.generic]] = {}
             lists: dict[str, Lists] = {}
             for branch in wanted.values():
@@ -78,7 +84,18 @@ def open_parquet(path: str, inner: str) -> Source:
                     flat |= branch.split(_arrays_of(array, branch, *where))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first)
 
-    return Source(path, schema, n_events, batches)
+    return Source(path, schema, n_events, batches, event_bytes=bytes_by_column(described, event_bytes))
+
+
+def _values_by_column(metadata: pq.FileMetaData) -> dict[str, int]:
+    """The number of values of each column, of lists those in them."""
+    n_values: dict[str, int] = {}
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for column in map(group.column, range(metadata.num_columns)):
+            name = column.path_in_schema.partition(".list.")[0]
+            n_values[name] = n_values.get(name, 0) + column.num_values
+    return n_values
 
 
 def _with_nulls(metadata: pq.FileMetaData) -> set[str]:
@@ -121,13 +138,22 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
     return None
 
 
-def _chunks(path: str, names: Sequence[str], step: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The first event and the rows of the named columns, at most `step` events at a time."""
-    first = 0
+def _chunks(
+    path: str, names: Sequence[str], step: int, ranges: Ranges | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The first event and the rows of the named columns, at most `step` events at a time; those of some ranges from the
+    row groups of the file that hold them.
+    """
     with reading(path, "a Parquet file", *FAILURES), pq.ParquetFile(path) as file:
-        for rows in file.iter_batches(step, columns=list(names)):
-            yield first, rows
-            first += rows.num_rows
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+        firsts = np.cumsum([0, *sizes]).tolist()
+        held = [[number] for number, size in enumerate(sizes) if any(overlaps(firsts[number], size, ranges))]
+        for numbers in held if ranges is not None else [list(range(len(sizes)))]:
+            first = firsts[numbers[0]] if numbers else 0
+            for rows in file.iter_batches(step, row_groups=numbers, columns=list(names)):
+                for start, stop in overlaps(first, rows.num_rows, ranges):
+                    yield first + start, rows.slice(start, stop - start)
+                first += rows.num_rows
 
 
 def _values(array: pa.Array, dtype: np.dtype[Any], path: str, name: str, first: int) -> NDArray[np.generic]:

@@ -15,6 +15,7 @@ from baler_vae.io.grouping import (
     Described,
     Lists,
     batch_from_lists,
+    bytes_by_column,
     check_names,
     columns_to_read,
     describe,
@@ -22,10 +23,10 @@ from baler_vae.io.grouping import (
     schema_of_branches,
 )
 from baler_vae.io.root_writing import write_rntuple, write_tree
-from baler_vae.io.source import Source, reading
+from baler_vae.io.source import Ranges, Source, in_steps, reading, step_for
 from baler_vae.table.nested import Nested
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch
+from baler_vae.table.table import TEXT_BYTES, Batch
 
 TREES = frozenset({"TTree", "TNtuple", "TNtupleD"})
 NTUPLES = frozenset({"ROOT::RNTuple", "ROOT::Experimental::RNTuple"})
@@ -53,18 +54,19 @@ def open_root(path: str, inner: str) -> Source:
         title = "" if rntuple else tree.title or ""
         origin = Origin("root", name.partition(";")[0], title, rntuple=rntuple)
         n_events = int(tree.num_entries)
+        branch_bytes = {branch.name: _event_bytes(tree, branch.name) for branch in described}
     jagged = {branch.name for branch in described if branch.is_jagged}
 
     def read_counts(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
-        for _, arrays in _chunks(path, name, names, ROW_GROUP_ROWS):
+        for _, arrays in _chunks(path, name, names, step_for(sum(branch_bytes[n] for n in names))):
             yield from ((n, ak.to_numpy(ak.num(a) if n in jagged else a)) for n, a in arrays.items())
 
     schema = schema_of_branches(described, origin, read_counts)
     branch_of = {column: branch for branch in described for column in branch.elements}
 
-    def batches(selection: Schema, step: int) -> Iterator[Batch]:
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         wanted = {branch_of[column].name: branch_of[column] for column in columns_to_read(schema, selection)}
-        for first_event, arrays in _chunks(path, name, list(wanted), step):
+        for first_event, arrays in _chunks(path, name, list(wanted), step, ranges):
             flat: dict[str, NDArray[np.generic]] = {}
             lists: dict[str, Lists] = {}
             for branch in wanted.values():
@@ -75,7 +77,14 @@ def open_root(path: str, inner: str) -> Source:
                     flat |= branch.split(_values(arrays[branch.name], branch.dtype))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first_event)
 
-    return Source(path, schema, n_events, batches, unsupported)
+    by_column = bytes_by_column(described, branch_bytes)
+    return Source(path, schema, n_events, batches, unsupported, by_column)
+
+
+def _event_bytes(tree: Any, name: str) -> float:  # noqa: ANN401  a TTree or an RNTuple
+    """About how many bytes an event takes in a branch; in a field, which does not tell, as many as a text."""
+    n_bytes = getattr(tree[name], "uncompressed_bytes", 0)
+    return float(n_bytes) / max(1, tree.num_entries) if n_bytes else TEXT_BYTES
 
 
 def write_root(path: Path, schema: Schema, batches: Iterable[Batch], *, rntuple: bool = False) -> None:
@@ -208,18 +217,23 @@ def _numbers_of(kind: Any) -> tuple[np.dtype[Any], tuple[int, ...]] | None:  # n
     return None if dtype is None else (dtype, shape)
 
 
-def _chunks(path: str, tree: str, names: Sequence[str], step: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
-    """The first event and the arrays of the named branches, at most `step` events at a time."""
+def _chunks(
+    path: str, tree: str, names: Sequence[str], step: int, ranges: Ranges | None = None
+) -> Iterator[tuple[int, dict[str, ak.Array]]]:
+    """The first event and the arrays of the named branches, at most `step` events at a time, of all events or of those
+    of some ranges.
+    """
     with reading(path, "a ROOT file", FAILURES), uproot.open({path: tree}) as opened:
-        if not names or not opened.num_entries:
-            return
-        if isinstance(opened, uproot.behaviors.RNTuple.HasFields):
-            for start in range(0, opened.num_entries, step):
-                stop = min(start + step, opened.num_entries)
+        n_events = opened.num_entries
+        if names and isinstance(opened, uproot.behaviors.RNTuple.HasFields):
+            for start, stop in in_steps(n_events, step, ranges):
                 yield start, {name: opened[name].array(entry_start=start, entry_stop=stop) for name in names}
             return
-        for arrays, report in opened.iterate(names, step_size=step, library="ak", how=dict, report=True):
-            yield report.tree_entry_start, arrays
+        for start, stop in [(0, n_events)] if ranges is None else ranges:
+            if names and start < stop:
+                wanted = {"entry_start": start, "entry_stop": stop, "step_size": step}
+                for arrays, report in opened.iterate(names, library="ak", how=dict, report=True, **wanted):
+                    yield report.tree_entry_start, arrays
 
 
 def _values(array: ak.Array, dtype: np.dtype[Any]) -> NDArray[np.generic]:

@@ -3,10 +3,27 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
 from baler_vae.table.schema import Group, Schema, matches
-from baler_vae.table.table import Batch
+from baler_vae.table.table import TEXT_BYTES, Batch
+
+STEP_EVENTS = 65_536
+"""The most events that are read at once."""
+STEP_BYTES = 64 << 20
+"""About how many bytes of values are read at once."""
+
+Ranges = Sequence[tuple[int, int]]
+"""Ranges of events, first and end of each, in rising order and apart from each other."""
+
+
+class Read(Protocol):
+    """Reads a selection of columns in batches of at most so many events: all of them, or only those of some ranges,
+    no batch with events of two.
+    """
+
+    def __call__(self, selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]: ...
 
 
 @dataclass(frozen=True)
@@ -15,15 +32,25 @@ class Source:
 
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
+    `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
     `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing.
     """
 
     path: str
     schema: Schema
     n_events: int
-    batches: Callable[[Schema, int], Iterator[Batch]]
+    batches: Read
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    event_bytes: Mapping[str, float] = field(default_factory=dict)
     extras: Callable[[], bytes] = bytes
+
+    def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
+        """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
+        n_bytes = sum(
+            self.event_bytes.get(column.name, column.dtype.itemsize) + (0 if column.is_number else TEXT_BYTES)
+            for column in selection.columns
+        )
+        return self.batches(selection, step_for(n_bytes), ranges)
 
     def select(self, patterns: Sequence[str] = (), *, skip_unreadable: bool = False) -> Schema:
         """The schema of the columns that match a glob, with the counters they need; no pattern means all columns. With
@@ -95,6 +122,26 @@ class Source:
         )
         order = tuple(name for name in self.schema.order if name in wanted.order)
         return Schema(groups, order, self.schema.origin, wanted.arrays)
+
+
+def step_for(event_bytes: float) -> int:
+    """The number of events to be read at once where each takes so many bytes."""
+    return max(1, min(STEP_EVENTS, int(STEP_BYTES / max(1.0, event_bytes))))
+
+
+def in_steps(n_events: int, step: int, ranges: Ranges | None) -> Iterator[tuple[int, int]]:
+    """The first event and the end of each batch: of all events, or of those of some ranges."""
+    for start, stop in [(0, n_events)] if ranges is None else ranges:
+        for first in range(start, stop, step):
+            yield first, min(first + step, stop)
+
+
+def overlaps(first: int, n_events: int, ranges: Ranges | None) -> Iterator[tuple[int, int]]:
+    """The parts of ranges that lie in the `n_events` events from `first` on, counted from there; all without ranges."""
+    for start, stop in [(first, first + n_events)] if ranges is None else ranges:
+        low, high = max(start, first), min(stop, first + n_events)
+        if low < high:
+            yield low - first, high - first
 
 
 @contextmanager

@@ -77,8 +77,10 @@ def fit_group_model(
     path: str,
     progress: Progress,
     events: Events | None = None,
+    *,
+    n_rows: int | None = None,
 ) -> ChosenFit:
-    """The model of a group; `events` is given for objects.
+    """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many.
 
     Columns under `free` are what a network gives, all others of their group are then kept by themselves. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
@@ -87,7 +89,7 @@ def fit_group_model(
         MissingExtra: a network is wanted and PyTorch is not installed.
         UsageError: the training diverged, or the device is not there.
     """
-    rows = rows_of_group(table, bounds, events)
+    rows = rows_of_group(table, bounds, events, n_rows)
     alone = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = "ae" if settings.kind == "ae" else "vae"
@@ -166,7 +168,7 @@ class _Trials:
             settings = self._settings.model_copy(update=update)
             self._done[key] = _fit_kind(self._sample, settings, self._path, self._progress, part=part, names=names)
         trial = self._done[key]
-        grows = self._rows.table.n_rows / max(1, self._sample.table.n_rows)
+        grows = self._rows.n_all / max(1.0, self._sample.n_all)
         return round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
 
 
@@ -206,7 +208,7 @@ def _fit_kind(
     )
     if not settings.keep_network and not sees_latents(fitted.model):
         return replace(fitted, model=without_latents(fitted.model), history=history)
-    return replace(fitted, bits=fitted.bits + sum(bits for _, bits in coders), history=history)
+    return replace(fitted, bits=fitted.bits + rows.weight * sum(bits for _, bits in coders), history=history)
 
 
 def _floats(rows: GroupRows) -> list[str]:

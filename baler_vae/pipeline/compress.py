@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.container import ArchiveWriter, writing_archive
+from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import Manifest
 from baler_vae.archive.parts import pack_checked_parts
 from baler_vae.entropy import plain
@@ -16,17 +16,20 @@ from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.fit import STEP_EVENTS, check_finite, fit
+from baler_vae.pipeline.finite import check_finite
+from baler_vae.pipeline.fit import fit, settings_of
 from baler_vae.pipeline.fitness import Fitness, independent_bits
 from baler_vae.pipeline.groups import encode_group
 from baler_vae.pipeline.manifests import EXTRAS, WRITER, array_entries, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.pipeline.rows import events_of
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
-from baler_vae.table.schema import TEXT, Schema
+from baler_vae.project import ModelSettings
+from baler_vae.table.schema import TEXT, Schema, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, row_groups
 
 _JUDGED_ROWS = 16_384
@@ -43,6 +46,8 @@ def compress(
     skip_unreadable: bool = False,
     verify: bool = True,
     force: bool = False,
+    resume: bool = False,
+    settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
 ) -> dict[str, Any]:
@@ -54,35 +59,49 @@ def compress(
     HDF5 file holds beside its columns is kept too.
     With `verify` the archive is decoded and every value compared before it takes its place.
 
+    Until then it grows in the folder `<output>.part` beside it. A run that is killed or interrupted leaves that behind,
+    and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew.
+
     Raises:
         SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
-        UsageError: a column, a bound or a setting is wrong, or the codec does not fit the file.
-        OutputError: the archive exists and `force` is false, or it cannot be written.
+        UsageError: a column, a bound or a setting is wrong, the codec does not fit the file, or the run to be resumed
+            was another.
+        OutputError: the archive exists and `force` is false, a run before was broken off and neither `resume` nor
+            `force` is true, or the archive cannot be written.
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    check_output(output, force=force)
+    output = check_output(output, force=force)
     opened = open_source(source)
-    stored = codec is not None
-    if codec is None:
-        codec = fit(opened, columns=columns, bound=bound, skip_unreadable=skip_unreadable, progress=progress, **model)
-    elif columns or model or bound:
+    if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
-    codec = codec if isinstance(codec, Codec) else Codec.load(codec)
-    schema = codec.match(opened)
-    with writing_archive(output, force=force) as archive:
-        writer = _RowGroupWriter(archive, schema, codec, opened.path)
-        if not codec.settings.get("columns"):
-            writer.write_extras(opened.extras())
-        batches = writer.checked(row_groups(opened.batches(schema, STEP_EVENTS), schema))
-        for batch, sections in in_parallel(writer.encode, batches):
-            writer.write(batch, sections)
-            progress("compressing", writer.n_events, opened.n_events)
-        archive.finish(writer.manifest())
+    stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
+    request: dict[str, Any] = {
+        "columns": several(columns),
+        "bound": several(bound),
+        "skip_unreadable": skip_unreadable,
+    }
+    settings = settings_of(settings, model)
+    described = describe_request(source, **request, model=settings, codec=stored)
+    with unfinished(output, described, force=force, resume=resume) as work:
+        used = work.load_codec()
+        if used is None:
+            used = stored or fit(opened, **request, settings=settings, progress=progress)
+            used.save(work.codec)
+        schema = used.match(opened)
+        with work.writing(len(schema.groups)) as (archive, n_kept):
+            writer = _RowGroupWriter(archive, schema, used, opened.path, n_kept)
+            if not used.settings.get("columns"):
+                writer.write_extras(opened.extras())
+            batches = writer.checked(row_groups(opened.read(schema), schema))
+            for number, batch, sections in in_parallel(writer.encode, enumerate(batches)):
+                writer.write(number, batch, sections)
+                progress("compressing", writer.n_events, opened.n_events)
+            archive.finish(writer.manifest())
         if verify:
-            verify_bounds(archive.path, opened, progress=progress)
+            verify_bounds(work.archive, opened, progress=progress)
     with Archive(output) as written:
-        warnings = left_out(opened, codec) if stored or skip_unreadable else []
+        warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         return written.info() | {"warnings": warnings}
 
@@ -99,13 +118,16 @@ def left_out(source: Source, codec: Codec) -> list[str]:
 
 
 class _RowGroupWriter:
-    """The sections of an archive, row group by row group, and what the manifest must say of them."""
+    """The sections of an archive, row group by row group, and what the manifest must say of them; the first `n_kept`
+    row groups are there already.
+    """
 
-    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec, path: str) -> None:
+    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec, path: str, n_kept: int) -> None:
         self._archive = archive
         self._schema = schema
         self._codec = codec
         self._path = path
+        self._n_kept = n_kept
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
@@ -130,19 +152,26 @@ class _RowGroupWriter:
             first_rows = {table.group.name: first_rows[table.group.name] + table.n_rows for table in batch}
             yield batch
 
-    def encode(self, batch: Batch) -> tuple[Batch, list[bytes]]:
-        """A row group and the sections of its groups."""
-        return batch, [pack_checked_parts(self._parts(table, batch)) for table in batch]
+    def encode(self, numbered: tuple[int, Batch]) -> tuple[int, Batch, list[bytes]]:
+        """The number of a row group, the row group, and the sections of its groups where they are not there yet."""
+        number, batch = numbered
+        kept = number < self._n_kept
+        return number, batch, [] if kept else [pack_checked_parts(self._parts(table, batch)) for table in batch]
 
-    def write(self, batch: Batch, sections: Sequence[bytes]) -> None:
-        """Writes the sections of the next row group."""
-        for number, (table, section) in enumerate(zip(batch, sections, strict=True)):
-            self._archive.add(section_name(number, len(self._row_groups)), section)
-            self._bits[table.group.name] += 8 * len(section)
+    def write(self, row_group: int, batch: Batch, sections: Sequence[bytes]) -> None:
+        """Writes the sections of the next row group, or takes note of those that are there."""
+        for number, table in enumerate(batch):
+            name = section_name(number, row_group)
+            if sections:
+                self._archive.add(name, sections[number])
+                n_bytes = len(sections[number])
+            else:
+                n_bytes = self._archive.keep(name).n_bytes
+            self._bits[table.group.name] += 8 * n_bytes
             for column in table.group.columns:
                 self._original_bytes[column.name] += _typed_bytes(table[column.name])
         if not self._row_groups:
-            self._first = batch
+            self._first = tuple(table.rows(0, _JUDGED_ROWS) for table in batch)
         self._row_groups.append(tuple(table.n_rows for table in batch))
 
     def fitness(self) -> list[Fitness]:
@@ -153,8 +182,7 @@ class _RowGroupWriter:
             name, model = table.group.name, self._codec.models[table.group.name]
             if table.n_rows and not any(column.coding is None for column in model.columns.values()):
                 fitted = self._codec.fits.get(name, {}).get("bits_per_row")
-                judged = table.rows(0, _JUDGED_ROWS)
-                alone = independent_bits(judged, model, self._codec.bounds) / judged.n_rows
+                alone = independent_bits(table, model, self._codec.bounds) / table.n_rows
                 own = self._bits[name] / rows
                 found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
         return found

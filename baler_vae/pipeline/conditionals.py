@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,12 +74,13 @@ def fit_conditionals(
     jagged: bool,
     seed: int,
     part: float,
+    weight: float,
     epochs: int | None,
     keep: bool,
     progress: Progress,
 ) -> dict[int, Served]:
     """The networks that pay, or with `keep` all of them, by number of column; they are trained for `part` of the usual
-    steps, or for as many as `epochs` take.
+    steps, or for as many as `epochs` take. Each row stands for `weight` rows that a network shall pay on.
 
     The result does not depend on how many cores there are.
 
@@ -92,7 +93,8 @@ def fit_conditionals(
 
     part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs)
-    teacher = _Teacher(shown, layout, jagged=jagged, seed=seed)
+    training = replace(training, n_rows=round(layout.n_rows * weight))
+    teacher = _Teacher(shown, layout, jagged=jagged, seed=seed, weight=weight)
     served: dict[int, Served] = {}
     several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
     with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
@@ -120,8 +122,8 @@ def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
 class _Teacher:
     """Has networks trained for columns that see what is shown of a group's rows."""
 
-    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
-        self._shown, self._jagged = shown, jagged
+    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int, weight: float) -> None:
+        self._shown, self._jagged, self._weight = shown, jagged, weight
         self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
         self._rows = random_rows(layout.n_rows, _LARGEST_LESSON, seed)
         self._sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
@@ -169,7 +171,7 @@ class _Teacher:
         bits = float(network.alphabet.widths[symbols].astype(np.int64).sum())
         for start, found in self._inputs(network.inputs, network.alphabet, target.hint):
             bits += symbol_bits(network, found, symbols[start : start + len(found)])
-        return Served(network, bits, 8.0 * network_bytes(network))
+        return Served(network, bits * self._weight, 8.0 * network_bytes(network))
 
     def _inputs(
         self, entries: Sequence[Input], alphabet: Alphabet, hint: Codes | None

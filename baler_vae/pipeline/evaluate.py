@@ -10,7 +10,6 @@ from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
-from baler_vae.pipeline.fit import STEP_EVENTS
 from baler_vae.pipeline.reading import Archive
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema
@@ -111,4 +110,4 @@ def _opened(spec: str | Path) -> Iterator[Source]:
 
 
 def _read(source: Source, schema: Schema) -> Batch:
-    return concatenate(list(source.batches(schema, STEP_EVENTS)), schema)
+    return concatenate(list(source.read(schema)), schema)

@@ -77,8 +77,9 @@ class Alone:
 @dataclass(frozen=True)
 class GroupRows:
     """The rows of a group in the order of their layout, and what is known of them: `alone` is how each column would be
-    kept without others, `numeric` the columns with codes, `events` what the rows see of their events; `part` is how
-    much of the group they are.
+    kept without others, `numeric` the columns with codes, `events` what the rows see of their events. Bits are counted
+    for `weight` rows for each of these: more than one where they stand for a larger file. `part` is the same for each
+    row that `alone` was made of.
     """
 
     table: Table
@@ -87,7 +88,13 @@ class GroupRows:
     numeric: Mapping[str, Numeric]
     events: Events | None = None
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    weight: float = 1.0
     part: float = 1.0
+
+    @property
+    def n_all(self) -> float:
+        """The number of rows that bits are counted for."""
+        return self.table.n_rows * self.weight
 
     @property
     def bits(self) -> float:
@@ -98,9 +105,15 @@ class GroupRows:
         return self.table.group.names
 
 
-def rows_of_group(table: Table, bounds: Mapping[str, Bound], events: Events | None) -> GroupRows:
-    """The rows of a group with the grids and codes of all columns."""
-    alone = {column.name: _fit_alone(table[column.name], column, bounds[column.name]) for column in table.group.columns}
+def rows_of_group(
+    table: Table, bounds: Mapping[str, Bound], events: Events | None, n_rows: int | None = None
+) -> GroupRows:
+    """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
+    weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
+    alone = {
+        column.name: _weighted(_fit_alone(table[column.name], column, bounds[column.name]), weight)
+        for column in table.group.columns
+    }
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
     ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
     numeric = {}
@@ -112,7 +125,7 @@ def rows_of_group(table: Table, bounds: Mapping[str, Bound], events: Events | No
     if events is not None:
         seen = (name for name in events.names if events.models[name].grid is not None)
         others = {name: events.arrays[name][layout.events] for name in seen}
-    return GroupRows(ordered, layout, alone, numeric, events, others)
+    return GroupRows(ordered, layout, alone, numeric, events, others, weight, weight)
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
@@ -134,14 +147,11 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
     return GroupRows(
         table,
         flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
-        {
-            name: replace(own, bits=own.bits * part, on_grid_bits=own.on_grid_bits * part)
-            for name, own in rows.alone.items()
-        },
+        {name: _weighted(own, part / rows.weight) for name, own in rows.alone.items()},
         {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
         events,
         {name: values[kept] for name, values in rows.others.items()},
-        part,
+        part=part,
     )
 
 
@@ -186,6 +196,7 @@ def fit_conditional_group(
             jagged=jagged,
             seed=settings.seed,
             part=part,
+            weight=rows.weight,
             epochs=settings.epochs,
             keep=settings.keep_network,
             progress=progress,
@@ -235,7 +246,7 @@ def _under_formulas(
         predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
-        own_bits += _verbatim_bits(rows, name)
+        own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
         if own_bits < bits[name] * (1 - _LEAST_SAVING):
             coded[name], bits[name] = differing, own_bits
             columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=formula, predicted=True)
@@ -322,6 +333,11 @@ def _views(model: GroupModel, shown: Mapping[int, Shown]) -> dict[int, Alphabet]
         if own is None or not own.same_as(shown[source].view):
             views[source] = shown[source].view
     return views
+
+
+def _weighted(kept: Alone, weight: float) -> Alone:
+    """The same with bits for so many times as many rows."""
+    return replace(kept, bits=kept.bits * weight, on_grid_bits=kept.on_grid_bits * weight)
 
 
 def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:

@@ -26,8 +26,8 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     stored), `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of
     `name`, `kind`, `model_bytes` and, where a fit tells, `fitted_bytes` (about what all rows took under it),
     `candidate_bytes` by kind and `order_bytes` by order of the columns (both as a sample told them), `pays_from_rows`
-    (the rows from which on its networks take fewer bytes than they save) and `formulas_saved_bytes`; `settings`, which
-    repeat the run.
+    (the rows from which on its networks take fewer bytes than they save), `formulas_saved_bytes` and `sample` (`rows`,
+    `of_rows` and `chunks` where it was fitted on some rows of a file, else None); `settings`, which repeat the run.
 
     Raises:
         CorruptArchive: an index is damaged.
@@ -106,7 +106,15 @@ def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, 
         "order_bytes": _numbers(fit.get("order_bytes")),
         "pays_from_rows": pays_from_rows(fit),
         "formulas_saved_bytes": fit.get("formulas_saved_bytes", {}),
+        "sample": _sample(fit),
     }
+
+
+def _sample(fit: Mapping[str, Any]) -> dict[str, int] | None:
+    """How many of how many rows a group was fitted on, in how many chunks; None where that was all."""
+    names = {"rows": "sample_rows", "of_rows": "rows", "chunks": "sample_chunks"}
+    numbers = _numbers(fit)
+    return {name: numbers[key] for name, key in names.items()} if set(names.values()) <= set(numbers) else None
 
 
 def pays_from_rows(fit: Mapping[str, Any]) -> int | None:

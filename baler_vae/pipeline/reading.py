@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,7 @@ from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError, nearest
-from baler_vae.io.source import Source
+from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
@@ -25,7 +25,7 @@ from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.rows import Events
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
-from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, in_steps, slice_events
+from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, cut_events, slice_events
 
 STEP_SIZE = "100 MB"
 _UNITS = {
@@ -148,7 +148,8 @@ class Archive:
         check_library(library)
         selection = self._select(expressions, filter_name)
         start, stop = self._range(entry_start, entry_stop)
-        steps = in_steps(self.batches(selection, start=start, stop=stop), selection, self._step(step_size, selection))
+        numbers = repeat(self._step(step_size, selection))
+        steps = cut_events(self.batches(selection, start=start, stop=stop), selection, numbers)
         return (as_library(batch, selection, library) for batch in steps)
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
@@ -185,7 +186,12 @@ class Archive:
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
-        return Source(str(self.path), self.schema, self.num_entries, lambda selection, _step: self.batches(selection))
+        return Source(str(self.path), self.schema, self.num_entries, self._ranges)
+
+    def _ranges(self, selection: Schema, _step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        """The batches of a selection as a source hands them on."""
+        for start, stop in [(0, self.num_entries)] if ranges is None else ranges:
+            yield from self.batches(selection, start=start, stop=stop)
 
     def extras(self) -> bytes:
         """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.

@@ -12,13 +12,12 @@ from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
-from baler_vae.pipeline.fit import STEP_EVENTS
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
-from baler_vae.table.table import Batch, row_groups
+from baler_vae.table.table import Batch, cut_events
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,8 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
         for name in group.names
     }
     restored = archive.batches(archive.schema)
-    for done, batch in _counted(row_groups(original.batches(schema, STEP_EVENTS), schema)):
+    n_events = [rows[0] for rows in archive.manifest.row_groups]
+    for done, batch in _counted(cut_events(original.read(schema), schema, n_events)):
         other = next(restored, ())
         if [table.n_rows for table in batch] != [table.n_rows for table in other]:
             raise _other_rows(original, archive)

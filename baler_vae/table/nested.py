@@ -39,6 +39,11 @@ class Nested:
     def nbytes(self) -> int:
         return int(self.values.nbytes)
 
+    def leaves(self) -> NDArray[np.int64]:
+        """How many numbers, characters or the like each value (rows,) holds, however deep, int64."""
+        ends = _leaves_before(self.values, np.arange(len(self.values) + 1))
+        return np.diff(ends)
+
     @classmethod
     def empty(cls) -> Any:  # noqa: ANN401  it stands for an array
         """No values."""
@@ -108,6 +113,29 @@ class Nested:
 
         field = pa.field(_FIELD, self.values.type, nullable=self.values.null_count > 0)
         return pa.table([self.values], schema=pa.schema([field]))
+
+
+def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many leaves lie before places of an Arrow array, int64 like them."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    kind = values.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
+        offsets = values.offsets.to_numpy().astype(np.int64)
+        return _leaves_before(values.values, offsets[places]) - _leaves_before(values.values, offsets[:1])
+    if pa.types.is_fixed_size_list(kind):
+        first = values.offset * kind.list_size
+        ends = first + places * kind.list_size
+        return _leaves_before(values.values, ends) - _leaves_before(values.values, np.array([first]))
+    if pa.types.is_struct(kind):
+        total = np.zeros_like(places)
+        for field in values.flatten():
+            total += _leaves_before(field, places)
+        return total
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        lengths = np.array([len(text.as_py() or "") for text in values], np.int64)
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])[places]
+    return places
 
 
 def nested_of(values: object) -> Nested | None:

@@ -12,6 +12,12 @@ from baler_vae.table.schema import Column, Group, Schema
 ROW_GROUP_ROWS = 65_536
 """A row group is closed when its largest group reaches this number of rows."""
 
+ROW_GROUP_BYTES = 64 << 20
+"""A row group is closed, too, when its values take this many bytes, as `bytes_until` counts them."""
+
+TEXT_BYTES = 64
+"""What a text takes in memory beside its characters."""
+
 LARGEST_ROWS = 1 << 22
 """The most rows that a group may have in a row group: a single event with more is refused. A reader takes memory for
 all of them before it can know that an archive lies; this many take some hundred megabytes."""
@@ -104,44 +110,78 @@ def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
     return Nested.joined(nested) if nested else np.concatenate(parts)
 
 
-def row_groups(batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS) -> Iterator[Batch]:
+def row_ends(batch: Batch) -> list[NDArray[np.int64]]:
+    """The number of rows of each group up to the end of each event of a batch, int64 (events,) each."""
+    ends: list[NDArray[np.int64]] = [np.arange(1, batch[0].n_rows + 1)]
+    return ends + [np.cumsum(counts_of(batch, table.group)) for table in batch[1:]]
+
+
+def bytes_until(table: Table, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """About how many bytes the values of the rows before each of `ends` take in memory, int64 like them: numbers by
+    their dtype, a text 64 and one for each character, a nested value 64 and 8 for each number or character in it.
+    """
+    taken = ends * sum(column.dtype.itemsize for column in table.group.columns if column.is_number)
+    for column in table.group.columns:
+        if not column.is_number:
+            taken = taken + offsets_from_counts(TEXT_BYTES + _sizes(table[column.name]))[ends]
+    return taken
+
+
+def _sizes(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """The size of each text or nested value (rows,), int64."""
+    nested = nested_of(values)
+    if nested is not None:
+        return 8 * nested.leaves()
+    return np.array([len(text or "") for text in values.tolist()], np.int64)
+
+
+def bytes_of(batch: Batch) -> int:
+    """About how many bytes the values of a batch take in memory."""
+    return sum(int(bytes_until(table, np.array([table.n_rows]))[0]) for table in batch)
+
+
+def row_groups(
+    batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS, most_bytes: int = ROW_GROUP_BYTES
+) -> Iterator[Batch]:
     """The same events cut into row groups, however the batches were cut.
 
-    A row group ends with the event in which its largest group reaches `limit` rows.
+    A row group ends with the event in which its largest group reaches `limit` rows, or its values `most_bytes` bytes.
     """
     waiting: list[Batch] = []
-    waiting_rows = np.zeros(len(schema.groups), np.int64)
+    waiting_rows, waiting_bytes = np.zeros(len(schema.groups), np.int64), 0
     for incoming in batches:
         batch = incoming
         while batch[0].n_rows:
-            ends = [np.arange(1, batch[0].n_rows + 1)]
-            ends += [np.cumsum(counts_of(batch, table.group)) for table in batch[1:]]
+            ends = row_ends(batch)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            stop = int(np.searchsorted(largest, limit, side="left")) + 1
+            taken = waiting_bytes + np.sum([bytes_until(*pair) for pair in zip(batch, ends, strict=True)], axis=0)
+            stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)
                 waiting_rows += [table.n_rows for table in batch]
+                waiting_bytes = int(taken[-1])
                 break
             yield concatenate([*waiting, slice_events(batch, 0, stop)], schema)
-            waiting, waiting_rows = [], np.zeros_like(waiting_rows)
+            waiting, waiting_rows, waiting_bytes = [], np.zeros_like(waiting_rows), 0
             batch = slice_events(batch, stop, batch[0].n_rows)
     if waiting:
         yield concatenate(waiting, schema)
 
 
-def in_steps(batches: Iterable[Batch], schema: Schema, n_events: int) -> Iterator[Batch]:
-    """The same events in batches of `n_events`, however the batches were cut; the last one may have fewer."""
+def cut_events(batches: Iterable[Batch], schema: Schema, numbers: Iterable[int]) -> Iterator[Batch]:
+    """The same events in batches of so many events each, the last ones possibly fewer; what is left over comes last."""
     waiting: list[Batch] = []
-    n_missing = n_events
-    for batch in batches:
-        start = 0
-        while start < batch[0].n_rows:
-            stop = min(start + n_missing, batch[0].n_rows)
-            waiting.append(slice_events(batch, start, stop))
-            n_missing -= stop - start
-            start = stop
-            if not n_missing:
-                yield concatenate(waiting, schema)
-                waiting, n_missing = [], n_events
+    n_waiting, wanted = 0, iter(numbers)
+    number = next(wanted, None)
+    for incoming in batches:
+        batch = incoming
+        while number is not None and n_waiting + batch[0].n_rows >= number:
+            stop = number - n_waiting
+            yield concatenate([*waiting, slice_events(batch, 0, stop)], schema)
+            waiting, n_waiting, number = [], 0, next(wanted, None)
+            batch = slice_events(batch, stop, batch[0].n_rows)
+        if batch[0].n_rows:
+            waiting.append(batch)
+            n_waiting += batch[0].n_rows
     if waiting:
         yield concatenate(waiting, schema)

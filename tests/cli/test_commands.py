@@ -1,6 +1,7 @@
 """Every verb as a user types it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_json_goes_to_standard_output_alone(tmp_path):
     assert set(shown["bytes"]) == {"model", "latents", "codes", "metadata"}
     assert [c["name"] for c in shown["columns"]][:2] == ["nJet", "Jet_pt"]
     assert shown["settings"]["columns"] == ["Jet_*"]
+
+
+def test_a_sample_is_told_of(tmp_path):
+    run("compress", INPUT, "-o", "a.bvae", "--model", "independent", "--sample-rows", "5000", "--resume", cwd=tmp_path)
+    shown = run("info", "a.bvae", cwd=tmp_path).stdout
+    assert re.search(r"Jet: fitted on 5,\d+ of 20,092 rows in \d+ chunks", shown)
 
 
 def test_info_as_tables(folder):

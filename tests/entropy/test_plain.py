@@ -117,7 +117,7 @@ def test_no_rows_are_a_stream_as_well():
 def test_damaged_text_is_refused_or_of_the_right_shape():
     data = encode_text(column_of(["muon", None, "", "jet\ud800" * 50]))
     for length in range(len(data)):
-        with pytest.raises(ValueError, match=r"text|pcodec"):
+        with pytest.raises(ValueError, match=r"text|pcodec|zstandard"):
             decode_text(data[:length], 4)
     for changed in damaged(data):
         try:
@@ -131,7 +131,7 @@ def test_damaged_text_is_refused_or_of_the_right_shape():
 def test_another_number_of_texts_is_refused():
     data = encode_text(column_of(["muon", None, "jet"]))
     for n_rows in (0, 2, 4, *HOSTILE_SIZES):
-        with pytest.raises(ValueError, match=r"text|pcodec"):
+        with pytest.raises(ValueError, match=r"text|pcodec|zstandard"):
             decode_text(data, n_rows)
 
 
@@ -161,7 +161,7 @@ def test_parts_of_text_that_do_not_fit_together_are_refused():
         with pytest.raises(ValueError, match=r"text|utf-8"):
             decode_text(forged(lengths, frame), len(lengths))
     for size in (0, 1, 2**31, 2**60, 2**64 - 1):
-        with pytest.raises(ValueError, match=r"text|pcodec"):
+        with pytest.raises(ValueError, match=r"text|pcodec|zstandard"):
             decode_text(forged([5], hello, size), 1)
 
 
@@ -169,7 +169,7 @@ def test_parts_of_text_that_do_not_fit_together_are_refused():
 def test_no_memory_is_taken_for_what_bytes_claim(claim):
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match="bytes of text in 17 bytes"):
+        with pytest.raises(ValueError, match="bytes in a frame of 17 bytes"):
             decode_text(forged([claim], frame_claiming(claim)), 1)
         assert tracemalloc.get_traced_memory()[1] < 2**19
     finally:
@@ -177,5 +177,5 @@ def test_no_memory_is_taken_for_what_bytes_claim(claim):
 
 
 def test_lengths_beyond_all_integers_are_refused():
-    with pytest.raises(ValueError, match="bytes of text"):
+    with pytest.raises(ValueError, match="bytes of text|bytes in a frame"):
         decode_text(forged([2**63 - 1] * 3, frame_claiming(2**63 - 1)), 3)

@@ -229,8 +229,8 @@ def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
     documents = [
         b"[" * whole,
         b'{"a":' * (whole // 5),
-        b'{"format":"baler-vae","version":0,"a":[' + b"{}," * (LARGEST_VALUES // 2 - 8) + b"0]}",
-        b'{"format":"baler-vae","version":0,"settings":{"a":[' + b'{"b":[]},' * (LARGEST_VALUES // 3 - 8) + b"0]}}",
+        b'{"format":"baler-vae","version":1,"a":[' + b"{}," * (LARGEST_VALUES // 2 - 8) + b"0]}",
+        b'{"format":"baler-vae","version":1,"settings":{"a":[' + b'{"b":[]},' * (LARGEST_VALUES // 3 - 8) + b"0]}}",
         b'"' + rb'\"' * (whole // 2),
     ]
     for text in documents:

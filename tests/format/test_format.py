@@ -14,7 +14,7 @@ from baler_vae.archive.manifest import ColumnEntry, GroupEntry, LatentsEntry, Ma
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders, conditional, networks
-from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_ROWS
+from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, TEXT_BYTES
 
 from .by_hand import Group, checked_parts_of, read_zip
 from .conftest import SMALL
@@ -26,7 +26,7 @@ def test_the_container_is_what_the_page_says(small_archives):
     for path in small_archives.values():
         contents = read_zip(path.read_bytes())
         manifest = json.loads(contents.pop("manifest.json"))
-        assert (manifest["format"], manifest["version"], manifest["kind"]) == ("baler-vae", 0, "archive")
+        assert (manifest["format"], manifest["version"], manifest["kind"]) == ("baler-vae", 1, "archive")
         assert {name: (len(c), hashlib.sha256(c).hexdigest()) for name, c in contents.items()} == {
             name: (entry["n_bytes"], entry["sha256"]) for name, entry in manifest["sections"].items()
         }
@@ -86,6 +86,7 @@ def test_the_page_names_every_coding_and_grid():
 
 def test_the_page_names_the_limits():
     assert f"reaches {ROW_GROUP_ROWS:,} rows" in PAGE
+    assert f"reach {ROW_GROUP_BYTES >> 20} MiB (numbers by their dtype, a text {TEXT_BYTES} bytes and" in PAGE
     assert f"refuses more than 2^{LARGEST_ROWS.bit_length() - 1} rows" in PAGE
     assert f"at most 2^{LARGEST_VALUES.bit_length() - 1} commas and opening brackets" in PAGE
     assert LARGEST_ROWS.bit_count() == LARGEST_VALUES.bit_count() == 1

@@ -138,6 +138,7 @@ def test_info_has_the_keys_that_it_promises(archive_path):
                 "order_bytes",
                 "pays_from_rows",
                 "formulas_saved_bytes",
+                "sample",
             }
         )
     }

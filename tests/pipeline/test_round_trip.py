@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import baler_vae
 from baler_vae.errors import OutputError, SourceError, UsageError
+from baler_vae.io import source as source_module
 from baler_vae.io.files import open_source
-from baler_vae.pipeline import compress as compress_module
 from baler_vae.pipeline.reading import Archive
 from baler_vae.project import ModelSettings
 from baler_vae.table.table import concatenate
@@ -192,7 +192,7 @@ def test_same_input_and_seed_same_bytes(jets, tmp_path):
 def test_archive_does_not_depend_on_how_the_file_is_read(jets, tmp_path, quick, monkeypatch):
     codec = baler_vae.fit(jets, settings=quick)
     baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
-    monkeypatch.setattr(compress_module, "STEP_EVENTS", 7)
+    monkeypatch.setattr(source_module, "STEP_EVENTS", 7)
     baler_vae.compress(jets, tmp_path / "b.bvae", codec=codec)
     assert (tmp_path / "a.bvae").read_bytes() == (tmp_path / "b.bvae").read_bytes()
 

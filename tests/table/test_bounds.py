@@ -158,7 +158,7 @@ def test_the_last_rule_decides(asked):
     [
         ("Jet_id=free", "'Jet_id': only float columns.*found int32"),
         ("pass=free", "'pass': only float columns"),
-        ("tag=abs:1", "'tag': text is always exact"),
+        ("tag=abs:1", "'tag': text columns are always exact"),
         ("nJet=abs:1", "'nJet': counters are always exact"),
         ("Jet_px=exact", "no column matches.*'Jet_pt'"),
     ],

@@ -1,7 +1,7 @@
 """Schemas, batches, bounds."""
 
 from fnmatch import fnmatchcase
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 import pytest
@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from baler_vae.errors import UsageError
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema, common_prefix, match_columns, several
 from baler_vae.table.table import (
+    TEXT_BYTES,
     Table,
+    bytes_of,
     concatenate,
     counts_of,
+    cut_events,
     empty_batch,
-    in_steps,
     offsets_from_counts,
     row_groups,
     slice_events,
@@ -51,20 +53,48 @@ counts = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=25)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(counts, st.lists(st.integers(0, 25), max_size=25), st.integers(1, 12))
-def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit):
+@given(counts, st.lists(st.integers(0, 25), max_size=25), st.integers(1, 12), st.integers(1, 300))
+def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit, most_bytes):
     whole = batch_of([n for n, _ in events], [n for _, n in events])
     edges = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
     pieces = [slice_events(whole, start, stop) for start, stop in pairwise(edges)]
     assert same(concatenate(pieces, SCHEMA), whole)
-    groups = list(row_groups(pieces, SCHEMA, limit))
-    at_once = list(row_groups([whole], SCHEMA, limit))
+    groups = list(row_groups(pieces, SCHEMA, limit, most_bytes))
+    at_once = list(row_groups([whole], SCHEMA, limit, most_bytes))
     assert len(groups) == len(at_once)
     assert all(same(a, b) for a, b in zip(groups, at_once, strict=True))
     assert same(concatenate(groups, SCHEMA), whole)
     for group in groups[:-1]:
-        assert max(table.n_rows for table in group) >= limit
-        assert max(table.n_rows for table in slice_events(group, 0, group[0].n_rows - 1)) < limit
+        assert max(table.n_rows for table in group) >= limit or raw_bytes(group) >= most_bytes
+    for group in groups:
+        less = slice_events(group, 0, group[0].n_rows - 1)
+        assert max(table.n_rows for table in less) < limit
+        assert raw_bytes(less) < most_bytes
+    numbers = [group[0].n_rows for group in groups]
+    for found in (cut_events(pieces, SCHEMA, numbers), cut_events(pieces, SCHEMA, numbers[:-1])):
+        assert all(same(a, b) for a, b in zip(found, groups, strict=True))
+
+
+def raw_bytes(batch):
+    return sum(array.nbytes for table in batch for array in table.arrays.values())
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.lists(st.none() | st.text(max_size=9), min_size=1, max_size=9), st.integers(1, 200))
+def test_text_counts_for_row_groups(words, most_bytes):
+    group = Group("events", (Column("word", TEXT), Column("met", F4)))
+    schema = Schema((group,), group.names, Origin("csv"))
+    table = Table(group, {"word": np.array([*words, "a"], TEXT), "met": np.zeros(len(words) + 1, F4)})
+    taken = [TEXT_BYTES + len(word or "") + 4 for word in table["word"].tolist()]
+    assert bytes_of((table,)) == sum(taken)
+    ends = np.cumsum([batch[0].n_rows for batch in row_groups([(table,)], schema, 99, most_bytes)])
+    expected, n_bytes = [], 0
+    for number, own in enumerate(taken, 1):
+        n_bytes += own
+        if n_bytes >= most_bytes or number == len(taken):
+            expected.append(number)
+            n_bytes = 0
+    assert ends.tolist() == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -72,7 +102,8 @@ def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit):
 def test_steps_do_not_depend_on_the_batches(events, cuts, n_events):
     whole = batch_of([n for n, _ in events], [n for _, n in events])
     edges = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
-    steps = list(in_steps((slice_events(whole, start, stop) for start, stop in pairwise(edges)), SCHEMA, n_events))
+    pieces = (slice_events(whole, start, stop) for start, stop in pairwise(edges))
+    steps = list(cut_events(pieces, SCHEMA, repeat(n_events)))
     assert same(concatenate(steps, SCHEMA), whole)
     assert all(step[0].n_rows == n_events for step in steps[:-1])
     assert all(0 < step[0].n_rows <= n_events for step in steps)
