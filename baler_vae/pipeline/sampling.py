@@ -12,7 +12,7 @@ from baler_vae.progress import Progress
 from baler_vae.table.bounds import EXACT, FREE, BoundRule, ColumnLimits, column_limits
 from baler_vae.table.limits import StreamedLimits
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, bytes_of, bytes_until, concatenate, row_ends
+from baler_vae.table.table import Batch, bytes_of, bytes_until, concatenate, groups_of, row_ends
 
 SAMPLE_BYTES = 512 << 20
 """About the most bytes of values that a codec is fitted on, however many rows are asked for."""
@@ -158,13 +158,14 @@ class _Survey:
 
 def _chunks_of(batch: Batch, first_event: int, sample_rows: int) -> Iterator[_Chunk]:
     """The events of a batch in pieces of equally many, each with a small part of a sample's rows and bytes."""
-    n_events, ends = batch[0].n_rows, row_ends(batch)
+    n_events, groups = batch[0].n_rows, groups_of(batch)
+    ends = row_ends(batch, groups)
     rows = max(int(end[-1]) for end in ends)
     n_chunks = max(-(-rows * _CHUNKS // sample_rows), -(-bytes_of(batch) * _CHUNKS // SAMPLE_BYTES), 1)
     step = -(-n_events // n_chunks)
     edges = [*range(0, n_events, step), n_events]
     rows_until = [np.concatenate([[0], end])[edges] for end in ends]
-    taken = np.sum([bytes_until(*pair) for pair in zip(batch, rows_until, strict=True)], axis=0)
+    taken = np.concatenate([[0], bytes_until(batch, groups, ends)])[edges]
     for number, (start, stop) in enumerate(pairwise(edges)):
         yield _Chunk(
             first_event + start,

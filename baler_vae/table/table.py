@@ -110,21 +110,31 @@ def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
     return Nested.joined(nested) if nested else np.concatenate(parts)
 
 
-def row_ends(batch: Batch) -> list[NDArray[np.int64]]:
-    """The number of rows of each group up to the end of each event of a batch, int64 (events,) each."""
+def row_ends(batch: Batch, groups: Sequence[Group]) -> list[NDArray[np.int64]]:
+    """The number of rows of each group, events first, up to the end of each event of a batch, int64 (events,) each."""
     ends: list[NDArray[np.int64]] = [np.arange(1, batch[0].n_rows + 1)]
-    return ends + [np.cumsum(counts_of(batch, table.group)) for table in batch[1:]]
+    return ends + [np.cumsum(counts_of(batch, group)) for group in groups[1:]]
 
 
-def bytes_until(table: Table, ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """About how many bytes the values of the rows before each of `ends` take in memory, int64 like them: numbers by
-    their dtype, a text 64 and one for each character, a nested value 64 and 8 for each number or character in it.
+def bytes_until(batch: Batch, groups: Sequence[Group], ends: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """About how many bytes the values of some groups take in memory up to the end of each event, int64 (events,), for
+    the `ends` (events,) of each group: numbers by their dtype, a text 64 and one for each character, a nested value 64
+    and 8 for each number or character in it. A batch of the counters and of what is no number tells as much.
     """
-    taken = ends * sum(column.dtype.itemsize for column in table.group.columns if column.is_number)
-    for column in table.group.columns:
-        if not column.is_number:
-            taken = taken + offsets_from_counts(TEXT_BYTES + _sizes(table[column.name]))[ends]
+    tables = {table.group.name: table for table in batch}
+    taken = np.zeros(batch[0].n_rows, np.int64)
+    for group, own in zip(groups, ends, strict=True):
+        taken += own * sum(column.dtype.itemsize for column in group.columns if column.is_number)
+        for name in (column.name for column in group.columns if not column.is_number):
+            taken += offsets_from_counts(TEXT_BYTES + _sizes(tables[group.name][name]))[own]
     return taken
+
+
+def without_numbers(schema: Schema) -> Schema:
+    """The schema of the counters and of the columns that are no numbers: they tell where row groups end."""
+    counters = {group.counter for group in schema.groups[1:]}
+    wanted = {column.name for column in schema.columns if column.name in counters or not column.is_number}
+    return schema.only(wanted or {schema.events.names[0]})
 
 
 def _sizes(values: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -135,30 +145,44 @@ def _sizes(values: NDArray[np.generic]) -> NDArray[np.int64]:
     return np.array([len(text or "") for text in values.tolist()], np.int64)
 
 
+def groups_of(batch: Batch) -> list[Group]:
+    """The groups of a batch, events first."""
+    return [table.group for table in batch]
+
+
 def bytes_of(batch: Batch) -> int:
     """About how many bytes the values of a batch take in memory."""
-    return sum(int(bytes_until(table, np.array([table.n_rows]))[0]) for table in batch)
+    groups = groups_of(batch)
+    taken = bytes_until(batch, groups, row_ends(batch, groups))
+    return int(taken[-1]) if len(taken) else 0
 
 
 def row_groups(
-    batches: Iterable[Batch], schema: Schema, limit: int = ROW_GROUP_ROWS, most_bytes: int = ROW_GROUP_BYTES
+    batches: Iterable[Batch],
+    schema: Schema,
+    limit: int = ROW_GROUP_ROWS,
+    most_bytes: int = ROW_GROUP_BYTES,
+    *,
+    whole: Schema | None = None,
 ) -> Iterator[Batch]:
     """The same events cut into row groups, however the batches were cut.
 
     A row group ends with the event in which its largest group reaches `limit` rows, or its values `most_bytes` bytes.
+    Batches of `without_numbers(whole)` are cut where those of the `whole` schema would be.
     """
+    counted = (whole or schema).groups
     waiting: list[Batch] = []
-    waiting_rows, waiting_bytes = np.zeros(len(schema.groups), np.int64), 0
+    waiting_rows, waiting_bytes = np.zeros(len(counted), np.int64), 0
     for incoming in batches:
         batch = incoming
         while batch[0].n_rows:
-            ends = row_ends(batch)
+            ends = row_ends(batch, counted)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            taken = waiting_bytes + np.sum([bytes_until(*pair) for pair in zip(batch, ends, strict=True)], axis=0)
+            taken = waiting_bytes + bytes_until(batch, counted, ends)
             stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)
-                waiting_rows += [table.n_rows for table in batch]
+                waiting_rows += [end[-1] for end in ends]
                 waiting_bytes = int(taken[-1])
                 break
             yield concatenate([*waiting, slice_events(batch, 0, stop)], schema)

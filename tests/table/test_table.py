@@ -1,5 +1,6 @@
 """Schemas, batches, bounds."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import pairwise, repeat
 
@@ -21,6 +22,7 @@ from baler_vae.table.table import (
     offsets_from_counts,
     row_groups,
     slice_events,
+    without_numbers,
 )
 
 I4, F4 = np.dtype(np.int32), np.dtype(np.float32)
@@ -77,6 +79,24 @@ def test_row_groups_do_not_depend_on_the_batches(events, cuts, limit, most_bytes
 
 def raw_bytes(batch):
     return sum(array.nbytes for table in batch for array in table.arrays.values())
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(counts, st.integers(1, 20), st.integers(1, 2_000))
+def test_counters_and_text_alone_tell_where_row_groups_end(events, limit, most_bytes):
+    text = Column("word", TEXT)
+    schema = replace(
+        SCHEMA, groups=(replace(EVENTS, columns=(*EVENTS.columns, text)), JETS, MUONS), order=(*ORDER, "word")
+    )
+    batch = batch_of([n for n, _ in events], [n for _, n in events])
+    words = np.array(["a" * (7 * i % 50) for i in range(len(events))], TEXT)
+    batch = (Table(schema.events, {**batch[0].arrays, "word": words}), *batch[1:])
+    light = without_numbers(schema)
+    assert light.order == ("nMuon", "nJet", "word")
+    lighter = (Table(light.events, {name: batch[0][name] for name in light.events.names}),)
+    expected = [group[0].n_rows for group in row_groups([batch], schema, limit, most_bytes)]
+    found = row_groups([lighter], light, limit, most_bytes, whole=schema)
+    assert [group[0].n_rows for group in found] == expected
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
