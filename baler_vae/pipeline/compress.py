@@ -1,43 +1,35 @@
 """Compressing a file."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import Manifest
-from baler_vae.archive.parts import pack_checked_parts
 from baler_vae.entropy import plain
-from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.files import open_source
+from baler_vae.errors import UsageError
+from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
+from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.finite import check_finite
+from baler_vae.pipeline.encoding import EncodedRowGroup
 from baler_vae.pipeline.fit import fit, settings_of
 from baler_vae.pipeline.fitness import Fitness, independent_bits
-from baler_vae.pipeline.groups import encode_group
 from baler_vae.pipeline.manifests import EXTRAS, WRITER, array_entries, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
-from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.resuming import describe_request, unfinished
-from baler_vae.pipeline.rows import events_of
+from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
-from baler_vae.table.schema import TEXT, Schema, several
-from baler_vae.table.table import LARGEST_ROWS, Batch, Table, row_groups
-
-_JUDGED_ROWS = 16_384
-"""Rows that tell what columns by themselves would take."""
+from baler_vae.table.schema import Schema, several
+from baler_vae.table.table import Batch
 
 
 def compress(
-    source: str | Path,
+    source: Specs,
     output: str | Path,
     *,
     codec: Codec | str | Path | None = None,
@@ -47,17 +39,23 @@ def compress(
     verify: bool = True,
     force: bool = False,
     resume: bool = False,
+    workers: int | None = None,
+    scheduler: str | Client | None = None,
     settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
 ) -> dict[str, Any]:
-    """Writes the archive of a file, and returns what `info` says of it, and `warnings`.
+    """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
+    says of it, and `warnings`. A file may be a glob.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
     HDF5 file holds beside its columns is kept too.
     With `verify` the archive is decoded and every value compared before it takes its place.
+
+    With so many local `workers`, or with the `scheduler` of a Dask cluster (its address, or a client) that sees the
+    same files, those encode and verify the row groups; the bytes are the same.
 
     Until then it grows in the folder `<output>.part` beside it. A run that is killed or interrupted leaves that behind,
     and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew.
@@ -72,7 +70,8 @@ def compress(
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
     output = check_output(output, force=force)
-    opened = open_source(source)
+    specs = file_specs(source)
+    opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
@@ -82,24 +81,28 @@ def compress(
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)
-    described = describe_request(source, **request, model=settings, codec=stored)
-    with unfinished(output, described, force=force, resume=resume) as work:
+    described = describe_request(specs, **request, model=settings, codec=stored)
+    with (
+        unfinished(output, described, force=force, resume=resume) as work,
+        cluster(workers, scheduler) as client,
+    ):
         used = work.load_codec()
         if used is None:
             used = stored or fit(opened, **request, settings=settings, progress=progress)
             used.save(work.codec)
         schema = used.match(opened)
         with work.writing(len(schema.groups)) as (archive, n_kept):
-            writer = _RowGroupWriter(archive, schema, used, opened.path, n_kept)
+            writer = _RowGroupWriter(archive, schema, used)
             if not used.settings.get("columns"):
                 writer.write_extras(opened.extras())
-            batches = writer.checked(row_groups(opened.read(schema), schema))
-            for number, batch, sections in in_parallel(writer.encode, enumerate(batches)):
-                writer.write(number, batch, sections)
+            for encoded in encoded_row_groups(client, specs, opened, used, n_kept):
+                writer.write(encoded)
                 progress("compressing", writer.n_events, opened.n_events)
             archive.finish(writer.manifest())
-        if verify:
+        if verify and client is None:
             verify_bounds(work.archive, opened, progress=progress)
+        elif verify:
+            verify_on_cluster(client, work.archive, specs, opened, progress)
     with Archive(output) as written:
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
@@ -118,16 +121,12 @@ def left_out(source: Source, codec: Codec) -> list[str]:
 
 
 class _RowGroupWriter:
-    """The sections of an archive, row group by row group, and what the manifest must say of them; the first `n_kept`
-    row groups are there already.
-    """
+    """The sections of an archive, row group by row group, and what the manifest must say of them."""
 
-    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec, path: str, n_kept: int) -> None:
+    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec) -> None:
         self._archive = archive
         self._schema = schema
         self._codec = codec
-        self._path = path
-        self._n_kept = n_kept
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
@@ -144,35 +143,21 @@ class _RowGroupWriter:
     def n_events(self) -> int:
         return sum(rows[0] for rows in self._row_groups)
 
-    def checked(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The row groups, each when no value in it would be lost."""
-        first_rows = dict.fromkeys((group.name for group in self._schema.groups), 0)
-        for batch in batches:
-            check_finite(batch, self._codec.bounds, self._path, first_rows)
-            first_rows = {table.group.name: first_rows[table.group.name] + table.n_rows for table in batch}
-            yield batch
-
-    def encode(self, numbered: tuple[int, Batch]) -> tuple[int, Batch, list[bytes]]:
-        """The number of a row group, the row group, and the sections of its groups where they are not there yet."""
-        number, batch = numbered
-        kept = number < self._n_kept
-        return number, batch, [] if kept else [pack_checked_parts(self._parts(table, batch)) for table in batch]
-
-    def write(self, row_group: int, batch: Batch, sections: Sequence[bytes]) -> None:
+    def write(self, encoded: EncodedRowGroup) -> None:
         """Writes the sections of the next row group, or takes note of those that are there."""
-        for number, table in enumerate(batch):
+        row_group = len(self._row_groups)
+        for number, group in enumerate(self._schema.groups):
             name = section_name(number, row_group)
-            if sections:
-                self._archive.add(name, sections[number])
-                n_bytes = len(sections[number])
+            if encoded.sections:
+                self._archive.add(name, encoded.sections[number])
+                n_bytes = len(encoded.sections[number])
             else:
                 n_bytes = self._archive.keep(name).n_bytes
-            self._bits[table.group.name] += 8 * n_bytes
-            for column in table.group.columns:
-                self._original_bytes[column.name] += _typed_bytes(table[column.name])
-        if not self._row_groups:
-            self._first = tuple(table.rows(0, _JUDGED_ROWS) for table in batch)
-        self._row_groups.append(tuple(table.n_rows for table in batch))
+            self._bits[group.name] += 8 * n_bytes
+        for name, n_bytes in encoded.original_bytes.items():
+            self._original_bytes[name] += n_bytes
+        self._first = self._first or encoded.first
+        self._row_groups.append(encoded.n_rows)
 
     def fitness(self) -> list[Fitness]:
         """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
@@ -187,26 +172,6 @@ class _RowGroupWriter:
                 found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
         return found
 
-    def _parts(self, table: Table, batch: Batch) -> list[bytes]:
-        model = self._codec.models[table.group.name]
-        if table.n_rows > LARGEST_ROWS:
-            raise SourceError(
-                f"an event holds {table.n_rows:,} rows of {table.group.name}",
-                path=self._path,
-                expected=f"at most {LARGEST_ROWS:,}",
-                way_out="Leave its columns out with --columns",
-            )
-        if table.n_rows and model.decoder is None and any(c.coding is None for c in model.columns.values()):
-            raise UsageError(
-                f"the codec has no model for {table.group.name!r}: there were no rows when it was fitted",
-                path=self._path,
-                way_out="Fit a codec on this file",
-            )
-        bounds, of_events = self._codec.bounds, self._codec.models[batch[0].group.name]
-        seen = model.event_columns(model.names, () if table is batch[0] else of_events.names)
-        events = events_of(batch, table.group, of_events, bounds, seen)
-        return encode_group(table, model, bounds, self._path, events)
-
     def manifest(self) -> Manifest:
         return Manifest(
             kind="archive",
@@ -219,10 +184,3 @@ class _RowGroupWriter:
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),
         )
-
-
-def _typed_bytes(values: NDArray[np.generic]) -> int:
-    """The size of an array (rows,) in its own dtype; for text, of its UTF-8; for nested values, of Arrow's buffers."""
-    if values.dtype == TEXT:
-        return sum(len(text.encode("utf-8", "surrogatepass")) for text in values.tolist() if text is not None)
-    return int(values.nbytes)

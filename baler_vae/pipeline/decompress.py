@@ -5,7 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from baler_vae.io.files import split_spec, write_file
+from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.scaling import restored_row_groups
 from baler_vae.progress import Progress, silent
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
@@ -18,10 +20,13 @@ def decompress(
     columns: str | Sequence[str] = (),
     rntuple: bool = False,
     force: bool = False,
+    workers: int | None = None,
+    scheduler: str | Client | None = None,
     progress: Progress = silent,
 ) -> None:
     """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
-    nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read.
+    nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read. `workers` or a `scheduler`
+    decode the row groups, as they encode them in `compress`.
 
     Raises:
         SourceError: there is no such archive, or it cannot be fetched.
@@ -29,12 +34,12 @@ def decompress(
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
-    with Archive(archive) as opened:
+    with Archive(archive) as opened, cluster(workers, scheduler) as client:
         selection = opened.schema.select(several(columns))
         write_file(
             output,
             selection,
-            _reported(opened, selection, progress),
+            _reported(client, opened, selection, progress),
             force=force,
             rntuple=rntuple,
             extras=opened.extras() if selection == opened.schema else b"",
@@ -51,9 +56,9 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
     return restored, f"{restored}:{inner}" if inner else str(restored)
 
 
-def _reported(archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
+def _reported(client: Client | None, archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
     n_events = 0
-    for batch in archive.batches(selection):
+    for batch in restored_row_groups(client, archive, selection):
         yield batch
         n_events += batch[0].n_rows
         progress("restoring", n_events, archive.num_entries)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +121,7 @@ def _continues(work: Unfinished, request: Mapping[str, Any], *, force: bool, res
 
 
 def describe_request(
-    source: str | Path,
+    specs: Sequence[str],
     *,
     columns: tuple[str, ...],
     bound: tuple[str, ...],
@@ -130,13 +130,11 @@ def describe_request(
     codec: Codec | None,
 ) -> dict[str, Any]:
     """What a run depends on, in plain values: where one differs, another archive would come out."""
-    path, inner = split_spec(source)
-    is_local = "://" not in path
-    stat = Path(path).stat() if is_local else None
+    described = [_describe_file(spec) for spec in specs]
     return {
-        "source": f"{Path(path).resolve() if is_local else path}:{inner}",
-        "size": None if stat is None else stat.st_size,
-        "modification time": None if stat is None else stat.st_mtime_ns,
+        "source": [source for source, *_ in described],
+        "size": [size for _, size, _ in described],
+        "modification time": [time for *_, time in described],
         "choice of columns": list(columns),
         "bound": list(bound),
         "way with unreadable columns": skip_unreadable,
@@ -144,6 +142,15 @@ def describe_request(
         "codec": None if codec is None else _digest(codec),
         "version": WRITER,
     }
+
+
+def _describe_file(spec: str) -> tuple[str, int | None, int | None]:
+    """A file and what is named in it, and its size and time of modification where it is local."""
+    path, inner = split_spec(spec)
+    if "://" in path:
+        return f"{path}:{inner}", None, None
+    stat = Path(path).stat()
+    return f"{Path(path).resolve()}:{inner}", stat.st_size, stat.st_mtime_ns
 
 
 def _digest(codec: Codec) -> str:

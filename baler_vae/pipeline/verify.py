@@ -1,7 +1,7 @@
 """Proving that an archive gives back what it promises."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,25 +114,49 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
     schema = original.match(
         archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
     )
-    bounds = bounds_of(archive.manifest, archive.path)
-    checks = {
-        name: ColumnCheck(name, group.name, str(bounds[name]))
-        for group in archive.schema.groups
-        for name in group.names
-    }
+    checks = blank_checks(archive)
     restored = archive.batches(archive.schema)
     n_events = [rows[0] for rows in archive.manifest.row_groups]
     for done, batch in _counted(cut_events(original.read(schema), schema, n_events)):
         other = next(restored, ())
         if [table.n_rows for table in batch] != [table.n_rows for table in other]:
             raise _other_rows(original, archive)
-        for before, after in zip(batch, other, strict=True):
-            for name in before.group.names:
-                checks[name] = _updated(checks[name], before[name], after[name], bounds[name])
+        checks = compared(checks, batch, other, archive)
         progress("verifying", done, archive.num_entries)
     if next(restored, ()):
         raise _other_rows(original, archive)
     return tuple(checks[name] for name in archive.schema.order)
+
+
+def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
+    """The checks of the columns of an archive, by name, before any row was compared."""
+    bounds = bounds_of(archive.manifest, archive.path)
+    return {
+        name: ColumnCheck(name, group.name, str(bounds[name]))
+        for group in archive.schema.groups
+        for name in group.names
+    }
+
+
+def compared(
+    checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, archive: Archive
+) -> dict[str, ColumnCheck]:
+    """The checks with one more batch, as it was and as an archive gives it back."""
+    bounds = bounds_of(archive.manifest, archive.path)
+    return {
+        name: _updated(checks[name], original[name], restored[name], bounds[name])
+        for original, restored in zip(before, after, strict=True)
+        for name in original.group.names
+    }
+
+
+def joined_checks(first: ColumnCheck, second: ColumnCheck) -> ColumnCheck:
+    """The check of the rows of one check and, behind them, of another of the same column."""
+    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
+    if second.worst_row is None or second.worst <= first.worst:
+        return replace(first, n_values=n_values, n_broken=n_broken)
+    worst_row = first.n_values + second.worst_row
+    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=worst_row)
 
 
 def _other_rows(original: Source, archive: Archive) -> UsageError:

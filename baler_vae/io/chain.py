@@ -1,0 +1,74 @@
+"""Many files as one source."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from baler_vae.errors import SourceError
+from baler_vae.io.files import open_source, split_spec
+from baler_vae.io.source import Ranges, Source
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch, Table
+
+Specs = str | Path | Sequence[str | Path]
+
+_WAY_OUT = "Choose columns that all files have with --columns, or leave the file out"
+
+
+def file_specs(specs: Specs) -> tuple[str, ...]:
+    """The files that one text or several stand for: a glob in the path (`runs/*.root:Events`) for those that match it,
+    in the order of their names.
+
+    Raises:
+        SourceError: a glob matches nothing.
+    """
+    found: list[str] = []
+    for spec in [specs] if isinstance(specs, str | Path) else specs:
+        path, inner = split_spec(spec)
+        if Path(path).exists() or "://" in path or not glob.has_magic(path):
+            found.append(str(spec))
+            continue
+        matched = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a path may be absolute
+        if not matched:
+            raise SourceError("there is no file that matches", path=path)
+        found += [f"{name}:{inner}" if inner else name for name in matched]
+    return tuple(found)
+
+
+def open_sources(specs: Specs) -> Source:
+    """The source of all events of several files, one file after the other; titles and origin are those of the first.
+
+    Raises:
+        SourceError: there is no such file, or one cannot be read.
+        UsageError: a suffix is unknown; when reading, a file lacks a column of the first, or it has another dtype.
+    """
+    names = file_specs(specs)
+    sources = [open_source(name) for name in names]
+    if not sources:
+        raise SourceError("no file is named", way_out="Name one or more")
+    if len(sources) == 1:
+        return sources[0]
+    first = sources[0]
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        start = 0
+        for source in sources:
+            stop = start + source.n_events
+            inside = [(max(a, start) - start, min(b, stop) - start) for a, b in ranges or [(0, stop)]]
+            wanted = None if ranges is None else [(a, b) for a, b in inside if a < b]
+            if wanted is None or wanted:
+                own = source.match(selection, "the first file", _WAY_OUT)
+                for batch in source.batches(own, step, wanted):
+                    tables = zip(selection.groups, batch, strict=True)
+                    yield tuple(Table(group, table.arrays) for group, table in tables)
+            start = stop
+
+    return Source(
+        f"{first.path} and {len(sources) - 1} more",
+        first.schema,
+        sum(source.n_events for source in sources),
+        batches,
+        {name: why for source in sources for name, why in source.unsupported.items()},
+        first.event_bytes,
+        first.extras,
+    )

@@ -1,0 +1,160 @@
+"""What is done for each row group, here or on the workers of a cluster: the same bytes come out."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from baler_vae.io.chain import open_sources
+from baler_vae.io.source import Source
+from baler_vae.pipeline.cluster import Client, on_cluster
+from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.encoding import EncodedRowGroup, Encoder, RowGroup
+from baler_vae.pipeline.parallel import in_parallel
+from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
+from baler_vae.progress import Progress
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch, concatenate, counts_of, row_groups, without_numbers
+
+Stamped = tuple[tuple[str, int, int], ...]
+"""Files with their sizes and times of modification."""
+
+
+def stamped(paths: Sequence[str]) -> Stamped:
+    """Files as workers know them: what was kept of one is not used for another that took its place."""
+    return tuple((path, *_stamp(path)) for path in paths)
+
+
+def encoded_row_groups(
+    client: Client | None, specs: Sequence[str], opened: Source, codec: Codec, n_kept: int
+) -> Iterator[EncodedRowGroup]:
+    """The row groups of a source under a codec, in their order; the first `n_kept` without their sections."""
+    schema = codec.match(opened)
+    if client is None:
+        yield from in_parallel(Encoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
+        return
+    future = client.submit(_codec_of, _bytes_of(codec))
+    files = stamped(specs)
+    tasks = (
+        (future, files, opened.path, n_kept, number, events, first_rows)
+        for number, (events, first_rows) in enumerate(_planned(opened, schema))
+    )
+    yield from on_cluster(client, _encode, tasks)
+
+
+def restored_row_groups(client: Client | None, archive: Archive, selection: Schema) -> Iterator[Batch]:
+    """The row groups of an archive, in their order."""
+    if client is None:
+        yield from archive.batches(selection)
+        return
+    files = stamped([str(archive.path)])
+    tasks = ((files, number, selection) for number in range(len(archive.manifest.row_groups)))
+    yield from on_cluster(client, _decode, tasks)
+
+
+def checked_row_groups(
+    client: Client, archive: Path, specs: Sequence[str]
+) -> Iterator[tuple[int, dict[str, ColumnCheck]]]:
+    """The events of each row group, and what became of its columns, by name."""
+    with Archive(archive) as written:
+        n_events = [rows[0] for rows in written.manifest.row_groups]
+    files, originals = stamped([str(archive)]), stamped(specs)
+    edges = list(pairwise(accumulate(n_events, initial=0)))
+    tasks = ((files, originals, number, events) for number, events in enumerate(edges))
+    yield from zip(n_events, on_cluster(client, _check, tasks), strict=True)
+
+
+def verify_on_cluster(
+    client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
+) -> None:
+    """Nothing, when an archive just written gives back what its bounds promise; workers compare its row groups.
+
+    Raises:
+        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        ArchiveError: it cannot be decoded.
+    """
+    with Archive(archive) as written:
+        checks = blank_checks(written)
+    n_events = 0
+    for own_events, found in checked_row_groups(client, archive, specs):
+        checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
+        n_events += own_events
+        progress("verifying", n_events, original.n_events)
+    check_broken(tuple(checks.values()), original.path)
+
+
+def _numbered(opened: Source, schema: Schema) -> Iterator[RowGroup]:
+    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    for number, batch in enumerate(row_groups(opened.read(schema), schema)):
+        yield RowGroup(number, batch, dict(first_rows))
+        for table in batch:
+            first_rows[table.group.name] += table.n_rows
+
+
+def _planned(opened: Source, schema: Schema) -> Iterator[tuple[tuple[int, int], dict[str, int]]]:
+    """The events of each row group, and the number of its first row by group, told by the counters alone."""
+    light = without_numbers(schema)
+    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    start = 0
+    for batch in row_groups(opened.read(light), light, whole=schema):
+        stop = start + batch[0].n_rows
+        yield (start, stop), dict(first_rows)
+        for group in schema.groups:
+            first_rows[group.name] += batch[0].n_rows if group.counter is None else int(counts_of(batch, group).sum())
+        start = stop
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    stat = Path(path).stat() if Path(path).exists() else None
+    return (0, 0) if stat is None else (stat.st_size, stat.st_mtime_ns)
+
+
+def _bytes_of(codec: Codec) -> bytes:
+    with TemporaryDirectory() as folder:
+        codec.save(Path(folder) / "codec")
+        return (Path(folder) / "codec").read_bytes()
+
+
+def _codec_of(data: bytes) -> Codec:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "codec"
+        path.write_bytes(data)
+        return Codec.load(path)
+
+
+@lru_cache(maxsize=2)
+def _opened(files: Stamped) -> Source:
+    return open_sources([path for path, *_ in files])
+
+
+@lru_cache(maxsize=2)
+def _archive(files: Stamped) -> Archive:
+    return Archive(files[0][0])
+
+
+def _encode(
+    codec: Codec,
+    files: Stamped,
+    path: str,
+    n_kept: int,
+    number: int,
+    events: tuple[int, int],
+    first_rows: dict[str, int],
+) -> EncodedRowGroup:
+    opened = _opened(files)
+    schema = codec.match(opened)
+    batch = concatenate(list(opened.read(schema, [events])), schema)
+    return Encoder(codec, path, n_kept).encode(RowGroup(number, batch, first_rows))
+
+
+def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
+    return _archive(files).row_group(number, selection)
+
+
+def _check(files: Stamped, originals: Stamped, number: int, events: tuple[int, int]) -> dict[str, ColumnCheck]:
+    archive, original = _archive(files), _opened(originals)
+    schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
+    before = concatenate(list(original.read(schema, [events])), schema)
+    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), archive)
