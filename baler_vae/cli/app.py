@@ -19,7 +19,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Input = Annotated[str, typer.Argument(help="File to read: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Files to read, or globs: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events."),
+]
 ArchivePath = Annotated[str, typer.Argument(help="Archive to read (.bvae): a path or a URL.")]
 Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
 Model = Annotated[
@@ -50,6 +53,10 @@ SampleRows = Annotated[
 ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
+]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes that share the work.")]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers see the same files.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
@@ -98,7 +105,7 @@ def demo(
 
 @app.command()
 def fit(
-    input: Input,
+    inputs: Inputs,
     output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
     columns: Columns = None,
     model: Model = None,
@@ -114,7 +121,7 @@ def fit(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Fit a codec to a file and store it, to compress other files with."""
+    """Fit a codec to files and store it, to compress them or others with."""
     from baler_vae.output import check_output
     from baler_vae.pipeline.fit import fit as fit_file
 
@@ -122,7 +129,7 @@ def fit(
     options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = _request(project, columns, bound, options)
     with progress_bar(shown=not no_progress) as progress:
-        codec = fit_file(input, skip_unreadable=skip_unreadable, progress=progress, **request)
+        codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
     for name, why in codec.settings.get("skipped", {}).items():
         note(f"baler-vae: left out: {name} ({why})")
@@ -134,8 +141,11 @@ def fit(
 
 @app.command()
 def compress(
-    input: Input,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    inputs: Inputs,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Archive to write (.bvae), or a folder for an archive of each file."),
+    ],
     columns: Columns = None,
     model: Model = None,
     latent: Latent = None,
@@ -154,45 +164,73 @@ def compress(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
     ] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
-    """Compress columns of a file into an archive."""
-    from baler_vae.pipeline.compress import compress as compress_file
+    """Compress columns of files into an archive, or into one for each file."""
+    from baler_vae.pipeline.compress import compress as compress_files
+    from baler_vae.pipeline.many import compress_each
 
     options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request: dict[str, Any] = {"codec": codec, "skip_unreadable": skip_unreadable}
+    request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
+    request |= {"workers": workers, "scheduler": scheduler}
     if codec is None:
-        request |= _request(project, columns, bound, options)
+        request |= _request(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
     with progress_bar(shown=not no_progress) as progress:
-        info = compress_file(
-            input, output, verify=not no_verify, force=force, resume=resume, progress=progress, **request
-        )
-    for warning in info["warnings"]:
-        note(f"baler-vae: {warning}")
-    _show_info(info, json)
+        if output.is_dir():
+            written = compress_each(inputs, output, progress=progress, **request)
+        else:
+            written = [compress_files(inputs, output, progress=progress, **request)]
+    for info in written:
+        for warning in info["warnings"]:
+            note(f"baler-vae: {info['path']}: {warning}" if len(written) > 1 else f"baler-vae: {warning}")
+        _show_info(info, json)
 
 
 @app.command()
 def decompress(
-    archive: ArchivePath,
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write: .root, .csv, .parquet, .h5 or .npz.")],
+    archives: Annotated[list[str], typer.Argument(help="Archives to read (.bvae): paths or URLs.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="File to write (.root, .csv, .parquet, .h5, .npz), or a folder."),
+    ],
     columns: Columns = None,
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple into a ROOT file, not a TTree.")] = False,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Format of files in a folder: root, csv, parquet, hdf5 or npz.")
+    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive to a file."""
+    """Restore the columns of an archive to a file, or those of several to a folder."""
     from baler_vae.pipeline.decompress import decompress as decompress_file
+    from baler_vae.pipeline.many import decompress_each
 
+    options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
+    options |= {"workers": workers, "scheduler": scheduler}
     with progress_bar(shown=not no_progress) as progress:
-        decompress_file(archive, output, columns=columns or (), rntuple=rntuple, force=force, progress=progress)
-    say(f"restored: {output}")
+        if output.is_dir():
+            written = decompress_each(archives, output, to=to, progress=progress, **options)
+        elif len(archives) > 1 or to is not None:
+            raise UsageError(
+                "several archives, or a format, need a folder",
+                path=output,
+                way_out="Name a folder that exists, or join the archives first (`baler-vae merge`)",
+            )
+        else:
+            decompress_file(archives[0], output, progress=progress, **options)
+            written = [output]
+    for path in written:
+        say(f"restored: {path}")
 
 
 @app.command()
@@ -242,7 +280,8 @@ def evaluate(
 def verify(
     archive: ArchivePath,
     against: Annotated[
-        str | None, typer.Option("--against", help="The original: compare every value with its bound.")
+        list[str] | None,
+        typer.Option("--against", help="The original: compare every value with its bound."),
     ] = None,
     no_progress: Quiet = False,
     json: AsJson = False,
@@ -255,7 +294,7 @@ def verify(
     from baler_vae.pipeline.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
-        done = verify_file(archive, against=against, progress=progress)
+        done = verify_file(archive, against=against or None, progress=progress)
     if json:
         say_json(asdict(done))
     else:

@@ -48,7 +48,7 @@ def cluster(workers: int | None = None, scheduler: str | Client | None = None) -
 @contextmanager
 def _client_of(distributed: Any, workers: int | None, scheduler: str | None) -> Iterator[Client]:  # noqa: ANN401
     if scheduler is None:
-        local = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        local = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
         with distributed.LocalCluster(**local) as processes, distributed.Client(processes) as client:
             yield client
         return

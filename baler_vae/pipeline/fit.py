@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from baler_vae.errors import UsageError
-from baler_vae.io.files import open_source
+from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
@@ -20,7 +19,7 @@ from baler_vae.table.schema import match_columns, several
 
 
 def fit(
-    source: str | Path | Source,
+    source: Specs | Source,
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
@@ -45,7 +44,7 @@ def fit(
         MissingExtra: PyTorch is not installed.
     """
     settings = settings_of(settings, model)
-    source = source if isinstance(source, Source) else open_source(source)
+    source = source if isinstance(source, Source) else open_sources(source)
     patterns, rules = several(columns), several(bound)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])

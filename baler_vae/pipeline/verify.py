@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
-from baler_vae.io.files import open_source
+from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.source import Source
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
@@ -54,7 +54,7 @@ class Verification:
         return tuple(column for column in self.columns if column.n_broken)
 
 
-def verify(archive: str | Path, *, against: str | Path | None = None, progress: Progress = silent) -> Verification:
+def verify(archive: str | Path, *, against: Specs | None = None, progress: Progress = silent) -> Verification:
     """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
 
     Broken bounds do not raise: they stand in the result.
@@ -66,7 +66,7 @@ def verify(archive: str | Path, *, against: str | Path | None = None, progress: 
     """
     with Archive(archive) as opened:
         n_sections = opened.check_sections()
-        original = None if against is None else open_source(against)
+        original = None if against is None else open_sources(against)
         if original is None:
             checks: tuple[ColumnCheck, ...] = ()
             for done, _ in _counted(opened.batches(opened.schema)):

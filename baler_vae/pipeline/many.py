@@ -1,0 +1,114 @@
+"""Many files, each into one of its own."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from baler_vae.errors import UsageError
+from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.files import split_spec
+from baler_vae.pipeline.cluster import Client, cluster, on_cluster
+from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.compress import compress
+from baler_vae.pipeline.decompress import decompress
+from baler_vae.pipeline.fit import fit
+from baler_vae.pipeline.reading import Archive
+from baler_vae.progress import Progress, silent
+
+ARCHIVE_SUFFIX = ".bvae"
+SUFFIXES: Mapping[str, str] = {"root": ".root", "csv": ".csv", "parquet": ".parquet", "hdf5": ".h5", "npz": ".npz"}
+"""The suffix of each format."""
+
+
+def compress_each(
+    sources: Specs,
+    folder: str | Path,
+    *,
+    codec: Codec | str | Path | None = None,
+    verify: bool = True,
+    force: bool = False,
+    resume: bool = False,
+    workers: int | None = None,
+    scheduler: str | Client | None = None,
+    progress: Progress = silent,
+    **fitting: Any,
+) -> list[dict[str, Any]]:
+    """Writes an archive of every file into a folder, `<name>.bvae`, all with one codec, and returns what `compress`
+    says of each. Without a `codec` one is fitted on the events of all files. Archives that are there already are left
+    out with `resume`.
+
+    Raises:
+        UsageError: two files have one name.
+        BalerError: as `fit` and `compress`.
+    """
+    specs = file_specs(sources)
+    outputs = _outputs(specs, folder, [ARCHIVE_SUFFIX] * len(specs))
+    if codec is None:
+        codec = fit(open_sources(specs), progress=progress, **fitting)
+    elif fitting:
+        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+    options: dict[str, Any] = {"codec": codec, "verify": verify, "force": force, "progress": progress}
+    with cluster(workers, scheduler) as client:
+        return [
+            compress(spec, output, resume=resume, scheduler=client, **options)
+            for spec, output in zip(specs, outputs, strict=True)
+            if not (resume and output.exists())
+        ]
+
+
+def decompress_each(
+    archives: Sequence[str | Path],
+    folder: str | Path,
+    *,
+    to: str | None = None,
+    columns: str | Sequence[str] = (),
+    rntuple: bool = False,
+    force: bool = False,
+    workers: int | None = None,
+    scheduler: str | Client | None = None,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Restores every archive to a file of its own in a folder, in the format that it came from or `to` another one of
+    `SUFFIXES`, and returns their paths. Each is one task for a worker.
+
+    Raises:
+        UsageError: two archives have one name, or the format is unknown.
+        BalerError: as `decompress`.
+    """
+    if to is not None and to not in SUFFIXES:
+        raise UsageError(f"unknown file format {to!r}", expected=f"one of {', '.join(SUFFIXES)}")
+    names = [str(archive) for archive in archives]
+    outputs = _outputs(names, folder, [SUFFIXES[to or _format_of(name)] for name in names])
+    options = {"columns": columns, "rntuple": rntuple, "force": force}
+    tasks = [(name, output, options) for name, output in zip(names, outputs, strict=True)]
+    with cluster(workers, scheduler) as client:
+        done = on_cluster(client, _decompress, tasks) if client is not None else (_decompress(*task) for task in tasks)
+        for number, output in enumerate(done, start=1):
+            progress(f"restoring {output.name}", number, len(tasks))
+    return outputs
+
+
+def _decompress(archive: str, output: Path, options: Mapping[str, Any]) -> Path:
+    decompress(archive, output, **options)
+    return output
+
+
+def _format_of(archive: str) -> str:
+    with Archive(archive) as opened:
+        return opened.schema.origin.format
+
+
+def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
+    """The path of the output of each file in a folder, which is made where it is not there."""
+    folder = Path(folder)
+    stems = [Path(split_spec(spec)[0]).stem for spec in specs]
+    twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
+    if twice:
+        raise UsageError(
+            f"several files would be called the same: {', '.join(twice[:8])}",
+            path=folder,
+            way_out="Compress them in several runs, to several folders",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]
