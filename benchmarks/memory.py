@@ -1,6 +1,6 @@
 """The memory that compressing and restoring take, and whether it grows with the file.
 
-    python -m benchmarks.memory [--megabytes 2000 4000] [--bound bits:10] [--kind independent]
+    python -m benchmarks.memory [--megabytes 2000 4000] [--bound bits:10] [--kind independent | --codec FILE]
 
 The jets of `zprime_jets.root` (in the folder that BALER_VAE_DATA names, or ../shared/data) are written over and over to
 a ROOT file of about so many 10^6 bytes of values, in a temporary folder. A codec of the untiled file is stored; then
@@ -65,16 +65,20 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, nargs="+", default=[2_000, 4_000])
     parser.add_argument("--bound", default="bits:10")
     parser.add_argument("--kind", default="independent", help="our kind of model (default: independent)")
+    parser.add_argument("--codec", type=Path, help="a stored codec in place of one that is fitted")
+    parser.add_argument("--no-verify", action="store_true", help="compress without verification")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        codec = folder / "jets.bvmodel"
-        baler_vae.fit(SOURCE, bound=options.bound, kind=options.kind).save(codec)
+        codec = options.codec or folder / "jets.bvmodel"
+        if options.codec is None:
+            baler_vae.fit(SOURCE, bound=options.bound, kind=options.kind).save(codec)
+        more = ["--no-verify"] if options.no_verify else []
         print("| values, MB | archive, MB | compress: MB | s | decompress: MB | s |\n|---:|---:|---:|---:|---:|---:|")
         for megabytes in options.megabytes:
             tiled, archive, restored = (folder / name for name in ("tiled.root", "tiled.bvae", "restored.root"))
             n_bytes = tile(tiled, megabytes)
-            compressed = use_of("compress", tiled, "-o", archive, "--codec", codec)
+            compressed = use_of("compress", tiled, "-o", archive, "--codec", codec, *more)
             tiled.unlink()
             decompressed = use_of("decompress", archive, "-o", restored)
             uses = " | ".join(f"{use.megabytes:,.0f} | {use.seconds:,.0f}" for use in (compressed, decompressed))
