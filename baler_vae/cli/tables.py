@@ -38,7 +38,7 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
     parts = Table("part", "bytes", "share", box=SIMPLE_HEAD, pad_edge=False)
     for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
         parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
-    headings = ("column", "group", "dtype", "bound", "kept as", "original bytes", "bytes")
+    headings = ("column", "group", "type", "bound", "kept as", "original bytes", "bytes")
     columns = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
     for name in ("original bytes", "bytes"):
         next(column for column in columns.columns if column.header == name).justify = "right"
@@ -47,7 +47,7 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
         columns.add_row(
             Text(column["name"]),
             Text(column["group"]),
-            column["dtype"],
+            column["typename"] or column["dtype"],
             column["bound"],
             Text(kept_as(column)),
             f"{column['original_bytes']:,}",

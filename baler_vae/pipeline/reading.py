@@ -324,6 +324,10 @@ class ArchiveColumn:
         return f"{name}[]" if self.branch.is_jagged and "[" not in name else name
 
     @property
+    def is_jagged(self) -> bool:
+        return self.branch.is_jagged
+
+    @property
     def num_entries(self) -> int:
         return self.archive.num_entries
 

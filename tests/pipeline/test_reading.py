@@ -116,6 +116,7 @@ def test_info_has_the_keys_that_it_promises(archive_path):
                 "name",
                 "group",
                 "dtype",
+                "typename",
                 "title",
                 "bound",
                 "grid",
