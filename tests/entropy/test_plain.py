@@ -177,5 +177,5 @@ def test_no_memory_is_taken_for_what_bytes_claim(claim):
 
 
 def test_lengths_beyond_all_integers_are_refused():
-    with pytest.raises(ValueError, match="bytes of text|bytes in a frame"):
+    with pytest.raises(ValueError, match=r"bytes of text|bytes in a frame"):
         decode_text(forged([2**63 - 1] * 3, frame_claiming(2**63 - 1)), 3)
