@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
-from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
 from baler_vae.model.conditional import Conditional
@@ -243,4 +245,8 @@ def _grid(column: ColumnEntry) -> Grid | None:
         column.coding in _KEPT_AS.values() and column.dtype not in _KEPT_AS
     ):
         raise ValueError(f"column {column.name!r} of {column.dtype} is coded as {column.coding}")
-    return None if column.grid is None else grid_of(column.grid.kind, column.grid.parameters)
+    if column.grid is None:
+        return None
+    grid = grid_of(column.grid.kind, column.grid.parameters)
+    check_grid(grid, np.dtype(column.dtype))
+    return grid
