@@ -1,6 +1,7 @@
 """Arrow arrays to bytes and back, as streams of Arrow's IPC format: `arrow-1`; see FORMAT.md."""
 
 import struct
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -131,3 +132,36 @@ def _children(values: "pa.Array") -> "list[pa.Array]":
     if kind.num_fields or kind in {pa.string_view(), pa.binary_view()}:
         raise ValueError(f"an Arrow array of {kind}, which is not read")
     return []
+
+
+def same_values(one: "pa.Array", other: "pa.Array") -> bool:
+    """Whether arrays have one type and the same values, floats to the bit; what lies under a null does not count."""
+    if one.type != other.type or len(one) != len(other):
+        return False
+    return all(a.equals(b) for a, b in zip(_plain_arrays(one), _plain_arrays(other), strict=True))
+
+
+def _plain_arrays(values: "pa.Array") -> "Iterator[pa.Array]":
+    """The lengths, nulls and values of an array as arrays without others in them, floats as their bit patterns."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        yield from _plain_arrays(values.storage)
+    elif pa.types.is_dictionary(kind):
+        yield from _plain_arrays(values.dictionary_decode())
+    elif pa.types.is_floating(kind):
+        yield values.view({16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[kind.bit_width])
+    elif pa.types.is_map(kind):
+        pairs = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
+        yield from _plain_arrays(values.cast(pa.list_(pairs)))
+    elif pa.types.is_struct(kind):
+        yield values.is_valid()
+        for field in values.flatten():
+            yield from _plain_arrays(field)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield pc.list_value_length(values)
+        yield from _plain_arrays(values.flatten())
+    else:
+        yield values

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.table.arrow import FIELD, decode_array, encode_array, schema_of_array
+from baler_vae.errors import UsageError
+from baler_vae.table.arrow import FIELD, decode_array, encode_array, same_values, schema_of_array
 from baler_vae.table.schema import NESTED
 
 if TYPE_CHECKING:
@@ -71,10 +72,20 @@ class Nested:
         return cls(pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found)
 
     def to_awkward(self) -> Any:  # noqa: ANN401  of awkward
-        """The values as an awkward array."""
+        """The values as an awkward array.
+
+        Raises:
+            UsageError: awkward has no type for them, as for decimals and maps.
+        """
         import awkward as ak  # noqa: PLC0415
 
-        return ak.from_arrow(self._table())[FIELD]
+        try:
+            return ak.from_arrow(self._table())[FIELD]
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"awkward has no values of the type {self.values.type}",
+                way_out='Ask for library="pd", or write .parquet (`decompress`)',
+            ) from error
 
     def to_bytes(self) -> bytes:
         """An Arrow IPC stream: its schema of one field `values`, and one record batch."""
@@ -88,6 +99,10 @@ class Nested:
             ValueError: the bytes are not those of such a column.
         """
         return cls(decode_array(data, n_rows))
+
+    def same_as(self, other: "Nested") -> bool:
+        """Whether the values are the same, in every bit."""
+        return same_values(self.values, other.values)
 
     def _table(self) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415
