@@ -20,7 +20,8 @@ def schema_of_array(values: "pa.Array") -> "pa.Schema":
     """The schema of one field that holds an array."""
     import pyarrow as pa  # noqa: PLC0415 - only where there are nested columns
 
-    return pa.schema([pa.field(FIELD, values.type, nullable=values.null_count > 0)])
+    nullable = values.null_count > 0 or pa.types.is_null(values.type)
+    return pa.schema([pa.field(FIELD, values.type, nullable=nullable)])
 
 
 def encode_array(values: "pa.Array") -> bytes:

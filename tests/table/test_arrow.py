@@ -65,5 +65,5 @@ def test_what_lies_under_nulls_does_not_count(tmp_path):
 
 
 def test_what_awkward_cannot_hold_is_a_usage_error():
-    with pytest.raises(UsageError, match='decimal128.*library="pd"'):
+    with pytest.raises(UsageError, match=r'decimal128.*library="pd"'):
         Nested(ARRAYS[7]).to_awkward()
