@@ -198,6 +198,8 @@ def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
         return
     if len(latents.steps) not in (0, n_latents) or not n_latents or not (latents.steps or numbers[0]):
         raise ValueError(f"{len(latents.steps)} steps for {n_latents} latents")
+    if latents.steps and latents.keeps_log_variance:
+        raise ValueError("log-variances beside latents that are rounded")
     if any((coding == plain.RAW) is bool(latents.steps) for coding in latents.codings):
         raise ValueError("latents have a step and no codes, or codes and no step")
     if not all(math.isfinite(step) and step > 0 for step in latents.steps):
