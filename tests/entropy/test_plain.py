@@ -158,7 +158,7 @@ def test_parts_of_text_that_do_not_fit_together_are_refused():
         ([2], zstandard.compress(b"\xff\xff")),
         ([1, 1], zstandard.compress("é".encode())),
     ):
-        with pytest.raises(ValueError, match=r"text|utf-8"):
+        with pytest.raises(ValueError, match=r"text|utf-8|zstandard|frame"):
             decode_text(forged(lengths, frame), len(lengths))
     for size in (0, 1, 2**31, 2**60, 2**64 - 1):
         with pytest.raises(ValueError, match=r"text|pcodec|zstandard"):
@@ -177,5 +177,5 @@ def test_no_memory_is_taken_for_what_bytes_claim(claim):
 
 
 def test_lengths_beyond_all_integers_are_refused():
-    with pytest.raises(ValueError, match=r"bytes of text|bytes in a frame"):
+    with pytest.raises(ValueError, match=r"bytes (of text|in a frame)"):
         decode_text(forged([2**63 - 1] * 3, frame_claiming(2**63 - 1)), 3)
