@@ -69,10 +69,11 @@ class Pattern:
         """The floats (rows,) of codes (rows,)."""
         pattern = pattern_dtype(dtype)
         sign_bit = pattern.type(1 << (8 * pattern.itemsize - 1))
-        size = np.where(codes < 0, ~codes, codes) << self.shift
+        size = np.where(codes < 0, ~codes, codes)
         if self.shift:
-            # Rounding up the largest patterns must not lead beyond infinity.
-            size = np.minimum(size, np.array(np.inf, dtype).view(pattern).astype(np.int64))
+            # Rounding up the largest patterns must not lead beyond infinity, nor codes that none has beyond 64 bits.
+            infinity = int(np.array(np.inf, dtype).view(pattern))
+            size = np.minimum(np.minimum(size, -(-infinity >> self.shift)) << self.shift, infinity)
         bits = size.astype(pattern) & (sign_bit - 1)
         signed: Values = np.where(codes < 0, bits | sign_bit, bits).astype(pattern)
         return signed.view(dtype)
@@ -118,6 +119,16 @@ Grid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
 LARGEST_WHOLE_STEP: Final = 2**53 - 1
 MOST_EMPTY_BITS: Final = 52
 GRID_KINDS: Final = tuple(str(grid.kind) for grid in get_args(Grid))
+
+
+def check_grid(grid: Grid, dtype: np.dtype[Any]) -> None:
+    """Nothing, when numbers of a dtype can lie on a grid.
+
+    Raises:
+        ValueError: patterns are of integers, or integers of floats.
+    """
+    if (isinstance(grid, Integers) and dtype.kind == "f") or (isinstance(grid, Pattern) and dtype.kind != "f"):
+        raise ValueError(f"a grid {grid.kind!r} for {dtype}")
 
 
 def grid_parameters(grid: Grid) -> dict[str, int | float]:

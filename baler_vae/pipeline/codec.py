@@ -12,7 +12,15 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
-from baler_vae.pipeline.manifests import WRITER, array_entries, bounds_of, group_entries, origin_entry, schema_of
+from baler_vae.pipeline.manifests import (
+    HISTORY,
+    WRITER,
+    array_entries,
+    bounds_of,
+    group_entries,
+    origin_entry,
+    schema_of,
+)
 from baler_vae.pipeline.models import check_entries, read_model, write_model
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
@@ -43,7 +51,7 @@ class Codec:
         with writing_archive(path, force=force) as archive:
             for number, group in enumerate(self.schema.groups):
                 write_model(archive, number, self.models[group.name], with_encoder=True)
-            archive.add("history", json.dumps(self.history).encode())
+            archive.add(HISTORY, json.dumps(self.history).encode())
             archive.finish(
                 Manifest(
                     kind="codec",
@@ -97,6 +105,6 @@ class Codec:
 
 def _history(archive: ArchiveFile) -> Any:  # noqa: ANN401  JSON
     try:
-        return read_json(archive.section("history"), constants=True)  # a loss may have been infinite
+        return read_json(archive.section(HISTORY), constants=True)  # a loss may have been infinite
     except ValueError as error:
-        raise CorruptArchive(f"is not JSON: {error}", path=archive.path, section="history") from error
+        raise CorruptArchive(f"is not JSON: {error}", path=archive.path, section=HISTORY) from error

@@ -77,7 +77,7 @@ def _kind(group: GroupEntry, manifest: Manifest) -> str:
     """The kind of the networks that a group has, `independent` where it has none."""
     if group.latents is None:
         return "autoregressive" if any(column.coding == NETWORK for column in group.columns) else "independent"
-    kind = _fit(group, manifest).get("kind")
+    kind = str(_fit(group, manifest).get("kind"))  # whatever a damaged archive says
     return kind if kind in {"ae", "vae"} else "vae"
 
 

@@ -30,6 +30,8 @@ _MOST_ELEMENTS = 1 << 16
 
 EXTRAS = "extras"
 """The section of what a file holds beside its columns."""
+HISTORY = "history"
+"""The section of what was logged in training."""
 
 WRITER = f"baler-vae {__version__}"
 

@@ -7,10 +7,13 @@ from typing import Any
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.errors import UsageError
-from baler_vae.pipeline.manifests import EXTRAS, section_name
+from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
+
+_OF_THE_FIRST = (EXTRAS, HISTORY)
+"""Sections in which archives of one codec may differ: those of the first are kept."""
 
 
 def merge(
@@ -101,12 +104,15 @@ def _shared_sections(manifest: Manifest) -> list[str]:
 
 
 def _what_is_shared(manifest: Manifest) -> object:
-    """What archives of one codec have in common: columns, but for their titles and sizes, and models."""
+    """What archives of one codec have in common: columns, but for their titles and sizes, and models; of nested columns
+    the type too, which all row groups share.
+    """
 
     def group(entry: GroupEntry) -> object:
-        columns = (column.model_dump(exclude={"title", "typename", "original_bytes"}) for column in entry.columns)
-        return entry.name, entry.counter, entry.latents, tuple(columns)
+        columns = [column.model_dump(exclude={"title", "typename", "original_bytes"}) for column in entry.columns]
+        types = [column.typename for column in entry.columns if column.dtype == "nested"]
+        return entry.name, entry.counter, entry.latents, columns, types
 
     arrays = [(array.name, array.shape) for array in manifest.arrays]
-    models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name != EXTRAS}
+    models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name not in _OF_THE_FIRST}
     return [group(entry) for entry in manifest.groups], arrays, models

@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
-from baler_vae.grid.grids import GRID_KINDS, Grid, grid_of, grid_parameters
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
 from baler_vae.model.conditional import Conditional
@@ -196,6 +198,8 @@ def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
         return
     if len(latents.steps) not in (0, n_latents) or not n_latents or not (latents.steps or numbers[0]):
         raise ValueError(f"{len(latents.steps)} steps for {n_latents} latents")
+    if latents.steps and latents.keeps_log_variance:
+        raise ValueError("log-variances beside latents that are rounded")
     if any((coding == plain.RAW) is bool(latents.steps) for coding in latents.codings):
         raise ValueError("latents have a step and no codes, or codes and no step")
     if not all(math.isfinite(step) and step > 0 for step in latents.steps):
@@ -243,4 +247,8 @@ def _grid(column: ColumnEntry) -> Grid | None:
         column.coding in _KEPT_AS.values() and column.dtype not in _KEPT_AS
     ):
         raise ValueError(f"column {column.name!r} of {column.dtype} is coded as {column.coding}")
-    return None if column.grid is None else grid_of(column.grid.kind, column.grid.parameters)
+    if column.grid is None:
+        return None
+    grid = grid_of(column.grid.kind, column.grid.parameters)
+    check_grid(grid, np.dtype(column.dtype))
+    return grid

@@ -1,7 +1,7 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from pathlib import Path
@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import Manifest
@@ -24,6 +25,7 @@ from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.rows import Events
 from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, cut_events, slice_events
 
@@ -53,6 +55,7 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self._file = ArchiveFile(path)
         self._models: dict[int, GroupModel] = {}
+        self._types: dict[str, Any] = {}
         self.path = self._file.path
         self.manifest = self._file.manifest
         try:
@@ -290,11 +293,20 @@ class Archive:
         section, model = section_name(number, row_group), self._model(number)
         parts = self._file.checked_parts(section, needed_parts(model, wanted.names), model.n_parts)
         try:
-            return Table(wanted, decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events))
+            arrays = decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events)
+            self._check_types(arrays, n_rows)
+            return Table(wanted, arrays)
         except ValueError as error:
             raise CorruptArchive(
                 f"does not hold what the manifest says: {error}", path=self.path, section=section
             ) from error
+
+    def _check_types(self, arrays: Mapping[str, NDArray[np.generic]], n_rows: int) -> None:
+        """Nothing, when nested columns have one type in all row groups that have rows."""
+        for name, values in arrays.items():
+            nested = nested_of(values) if n_rows else None
+            if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:
+                raise ValueError(f"column {name!r} is {nested.values.type} here and {self._types[name]} elsewhere")
 
 
 @dataclass(frozen=True)

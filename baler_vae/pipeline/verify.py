@@ -206,7 +206,7 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
 
 def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, first_row: int) -> ColumnCheck:
     """The check of a nested column: its values must be the same in every bit."""
-    if after is not None and before.to_bytes() == after.to_bytes():
+    if after is not None and before.same_as(after):
         return check
     found = (n for n in range(len(before)) if after is None or not _same_row(before, after, n))
     rows = list(found)
@@ -223,4 +223,4 @@ def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, fi
 
 
 def _same_row(before: Nested, after: Nested, row: int) -> bool:
-    return before[row : row + 1].to_bytes() == after[row : row + 1].to_bytes()
+    return before[row : row + 1].same_as(after[row : row + 1])

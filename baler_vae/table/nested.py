@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.errors import UsageError
+from baler_vae.table.arrow import FIELD, decode_array, encode_array, same_values, schema_of_array
 from baler_vae.table.schema import NESTED
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_FIELD = "values"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +72,24 @@ class Nested:
         return cls(pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found)
 
     def to_awkward(self) -> Any:  # noqa: ANN401  of awkward
-        """The values as an awkward array."""
+        """The values as an awkward array.
+
+        Raises:
+            UsageError: awkward has no type for them, as for decimals and maps.
+        """
         import awkward as ak  # noqa: PLC0415
 
-        return ak.from_arrow(self._table())[_FIELD]
+        try:
+            return ak.from_arrow(self._table())[FIELD]
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise UsageError(
+                f"awkward has no values of the type {self.values.type}",
+                way_out='Ask for library="pd", or write .parquet (`decompress`)',
+            ) from error
 
     def to_bytes(self) -> bytes:
         """An Arrow IPC stream: its schema of one field `values`, and one record batch."""
-        import pyarrow as pa  # noqa: PLC0415
-
-        sink = pa.BufferOutputStream()
-        table = self._table()
-        with pa.ipc.new_stream(sink, table.schema) as stream:
-            stream.write_batch(pa.record_batch([self.values], schema=table.schema))
-        data: bytes = sink.getvalue().to_pybytes()
-        return data
+        return encode_array(self.values)
 
     @classmethod
     def from_bytes(cls, data: bytes, n_rows: int) -> "Nested":
@@ -95,24 +98,16 @@ class Nested:
         Raises:
             ValueError: the bytes are not those of such a column.
         """
-        import pyarrow as pa  # noqa: PLC0415
+        return cls(decode_array(data, n_rows))
 
-        try:
-            with pa.ipc.open_stream(pa.BufferReader(data)) as stream:
-                batches = list(stream)
-            if len(batches) != 1 or batches[0].schema.names != [_FIELD] or batches[0].num_rows != n_rows:
-                raise ValueError(f"{len(batches)} batches are not {n_rows} values")
-            values = batches[0].column(0)
-            values.validate(full=True)
-        except (pa.ArrowException, OSError, MemoryError) as error:
-            raise ValueError(f"not a nested column: {error}") from error
-        return cls(values)
+    def same_as(self, other: "Nested") -> bool:
+        """Whether the values are the same, in every bit."""
+        return same_values(self.values, other.values)
 
     def _table(self) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415
 
-        field = pa.field(_FIELD, self.values.type, nullable=self.values.null_count > 0)
-        return pa.table([self.values], schema=pa.schema([field]))
+        return pa.table([self.values], schema=schema_of_array(self.values))
 
 
 def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.int64]:

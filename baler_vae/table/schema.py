@@ -143,6 +143,10 @@ class Schema:
             dtypes = {column.dtype for group in self.groups for column in group.columns if column.name in array.columns}
             if not set(array.columns) <= set(names) or len(homes) != 1 or len(dtypes) != 1 or array.name in names:
                 raise ValueError(f"the elements of the array {array.name!r} are not columns of one group and one dtype")
+            if dtypes & {TEXT, NESTED}:
+                raise ValueError(f"the elements of the array {array.name!r} are no numbers")
+        if len({array.name for array in self.arrays}) != len(self.arrays):
+            raise ValueError("two arrays have one name")
 
     @property
     def events(self) -> Group:

@@ -1,6 +1,7 @@
 """A reader of archives in whole numbers of Python, written from FORMAT.md alone.
 
-It reads columns coded as codes, on grids of steps, decimals or integers, under tables or networks, without formulas.
+It reads columns coded as codes, on grids of steps, decimals or integers, under tables or networks, without formulas;
+numbers through pcodec, text, and nested columns.
 """
 
 import json
@@ -10,6 +11,8 @@ import zlib
 from itertools import accumulate, pairwise
 
 import numpy as np
+import pyarrow as pa
+import zstandard
 from pcodec import standalone
 
 
@@ -63,6 +66,46 @@ def checked_parts_of(section):
 
 def numbers(data, dtype=np.int64):
     return standalone.simple_decompress(data).astype(dtype).tolist()
+
+
+def plain_of(data, column, n_rows):
+    """The values of a column without codes."""
+    if column["coding"] == "pcodec-1":
+        return numbers(data, np.dtype(column["dtype"]))
+    if column["coding"] == "arrow-1":
+        return arrow_of(frame_of(data), n_rows).to_pylist()
+    assert column["coding"] == "text-1"
+    (size,) = struct.unpack_from("<Q", data)
+    text, found = frame_of(data[8 + size :]), []
+    for length in numbers(data[8 : 8 + size]):
+        found.append(text[:length].decode("utf-8", "surrogatepass") if length >= 0 else None)
+        text = text[max(length, 0) :]
+    assert text == b""
+    return found
+
+
+def frame_of(data):
+    """The content of one zstandard frame that states its size."""
+    size = zstandard.get_frame_parameters(data).content_size
+    content = zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+    assert len(content) == size
+    return content
+
+
+def arrow_of(stream, n_rows):
+    """The one column of an Arrow stream: a schema of one field, one record batch, an end, nothing after it."""
+    source = pa.BufferReader(stream)
+    messages = list(pa.ipc.MessageReader.open_stream(source))
+    assert [message.type for message in messages] == ["schema", "record batch"]
+    assert {message.metadata_version for message in messages} == {pa.ipc.MetadataVersion.V5}
+    assert source.tell() == len(stream)
+    assert stream.endswith(b"\xff\xff\xff\xff\0\0\0\0")
+    with pa.ipc.open_stream(stream) as reader:
+        (batch,) = reader
+    assert (batch.schema.names, batch.num_rows) == (["values"], n_rows)
+    own = [buffer for buffer in batch.column(0).buffers() if buffer]
+    assert sum(buffer.size for buffer in own) <= len(stream)  # nothing is compressed in it
+    return batch.column(0)
 
 
 def alphabets_of(parts):
@@ -228,7 +271,8 @@ class Group:
         parts = checked_parts_of(contents[f"groups/{number}/0"])
         codings = [*(latents["codings"] if latents else []), *(column["coding"] for column in self.columns)]
         n_latents = len(codings) - len(self.columns)
-        tables = iter(tables_of(parts_of(contents[f"tables/{number}"])))
+        section = contents.get(f"tables/{number}")
+        tables = iter(tables_of(parts_of(section)) if section else ())
         own = [next(tables) if coding == "table-1" else None for coding in codings]
         section = contents.get(f"networks/{number}")
         networks, stored_views = networks_of(parts_of(section)) if section else ({}, {})
@@ -251,10 +295,13 @@ class Group:
         self.seen = {}
         for column, codes in enumerate(events or ()):
             self.seen[len(codings) + column] = codes and [codes[event] for event, _ in self.rows]
-        self.verbatim, streams = {}, {}
+        self.verbatim, self.plain, streams = {}, {}, {}
         for place, (data, coding) in enumerate(zip(parts, codings, strict=True)):
             part = data
             source = place - n_latents if place >= n_latents else len(self.columns) + place
+            if source < len(self.columns) and self.columns[source]["grid"] is None:
+                self.plain[source] = plain_of(data, self.columns[source], self.n_rows)
+                continue
             if source < len(self.columns) and self.columns[source]["grid"]["kind"] != "integers":
                 (size,) = struct.unpack_from("<I", data)
                 verbatim, part = data[4 : 4 + size], data[4 + size :]
@@ -296,6 +343,10 @@ class Group:
     def values(self, number):
         """The values of a column, in the order of the rows of the file."""
         column, found = self.columns[number], [0] * self.n_rows
+        if number in self.plain:
+            for row, value in zip(self.order, self.plain[number], strict=True):
+                found[row] = value
+            return found if column["dtype"] in {"text", "nested"} else np.array(found, column["dtype"])
         dtype, verbatim = np.dtype(column["dtype"]), iter(self.verbatim.get(number, ()))
         special = {-(2**63) + 1: np.nan, -(2**63) + 2: np.inf, -(2**63) + 3: -np.inf, -(2**63) + 4: -0.0}
         kind, parameters = column["grid"]["kind"], column["grid"]["parameters"]

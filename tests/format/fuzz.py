@@ -11,8 +11,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile, writing_archive
@@ -21,7 +23,8 @@ from baler_vae.errors import ArchiveError, UsageError
 from baler_vae.io.files import write_file
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.reading import Archive
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
+from baler_vae.table.nested import Nested
+from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table
 
 MEMORY = 3 << 30
@@ -38,11 +41,13 @@ def originals(folder: Path) -> list[Path]:
         "met": np.where(rng.random(N_EVENTS) < 0.1, np.nan, rng.exponential(30, N_EVENTS)).astype(np.float32),
         "name": np.array([None if i % 7 == 0 else "é" * (i % 5) for i in range(N_EVENTS)], object),
     }
+    tracks: Any = Nested(pa.array([[f"track {k}" for k in range(i % 4)] or None for i in range(N_EVENTS)]))
+    events["tracks"] = tracks
     jets = {"pt": rng.exponential(40, counts.sum()), "eta": np.round(rng.normal(0, 2, counts.sum()), 3)}
     jets["pz"] = jets["pt"] * np.sinh(jets["eta"])
     jets["energy"] = np.hypot(jets["pt"] * 1.01, jets["pz"])
     groups = (
-        Group("events", tuple(Column(n, TEXT if a.dtype == object else a.dtype) for n, a in events.items())),
+        Group("events", tuple(Column(n, a.dtype) for n, a in events.items())),
         Group("jet", tuple(Column(n, a.dtype) for n, a in jets.items()), "n"),
     )
     schema = Schema(groups, (*events, *jets), Origin("parquet"))
@@ -61,7 +66,7 @@ def originals(folder: Path) -> list[Path]:
     baler_vae.fit(source, **runs["vae"]).save(folder / "codec.bvmodel")
     paths = sorted(folder.glob("*.bv*"))
     found = {column.coding for path in paths for column in columns_of(path)}
-    if found != {None, "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1"}:
+    if found != {None, "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1"}:
         raise SystemExit(f"codings are missing: {sorted(map(str, found))}")
     if not any(column.formula and column.coding == "network-1" for path in paths for column in columns_of(path)):
         raise SystemExit("no network serves differences from a formula")
@@ -130,7 +135,22 @@ def changed_value(content: object, rng: random.Random) -> object:
         "pcodec-1",
     )
     return rng.choice(
-        (*choices, "text-1", "raw-1", "float16", "uint64", "bool", "text", "exact", "abs:1", "free", [], {})
+        (
+            *choices,
+            "text-1",
+            "arrow-1",
+            "raw-1",
+            "float16",
+            "uint64",
+            "bool",
+            "text",
+            "nested",
+            "exact",
+            "abs:1",
+            "free",
+            [],
+            {},
+        )
     )
 
 
@@ -182,6 +202,7 @@ def read(path: Path) -> None:
     with Archive(path) as archive:
         archive.check_sections()
         archive.info()
+        archive.extras()
         for _ in archive.batches(archive.schema):
             pass
 

@@ -1,5 +1,6 @@
 """No cut and no changed byte goes unnoticed, to the last decoded value."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,16 +11,32 @@ import pytest
 
 import baler_vae
 from baler_vae.archive import container, parts
+from baler_vae.archive.container import ArchiveFile, writing_archive
+from baler_vae.archive.manifest import ArrayEntry, GridEntry
+from baler_vae.entropy import plain
 from baler_vae.errors import ArchiveError, CorruptArchive
+from baler_vae.table.nested import nested_of
 from baler_vae.table.table import LARGEST_ROWS
 
+from . import forged
 from .conftest import INPUTS, SMALL
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+BESIDE = ("nested", "extras")
+"""Golden archives of nested columns, text and arrays, and of what lies beside columns."""
 
 
 def decode(path):
     with baler_vae.open(path) as archive:
         archive.check_sections()
+        archive.extras()
         return archive.arrays(library="np")
+
+
+@pytest.fixture
+def whole(small_archives):
+    """The path of an archive by name."""
+    return {**small_archives, **{name: GOLDEN / f"{name}.bvae" for name in BESIDE}}
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -31,9 +48,9 @@ def test_the_small_archives_are_small_and_whole(small_archives, kind):
     assert any(column["coding"] == "network-1" for column in info["columns"]) == (kind != "independent")
 
 
-@pytest.mark.parametrize("kind", SMALL)
-def test_an_archive_cut_anywhere_is_refused(small_archives, tmp_path, kind):
-    data = small_archives[kind].read_bytes()
+@pytest.mark.parametrize("kind", [*SMALL, *BESIDE])
+def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind):
+    data = whole[kind].read_bytes()
     cut = tmp_path / "cut.bvae"
     for length in range(len(data)):
         cut.write_bytes(data[:length])
@@ -43,9 +60,9 @@ def test_an_archive_cut_anywhere_is_refused(small_archives, tmp_path, kind):
 
 
 @pytest.mark.parametrize("mask", [0x01, 0xFF])
-@pytest.mark.parametrize("kind", SMALL)
-def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, kind, mask):
-    data = bytearray(small_archives[kind].read_bytes())
+@pytest.mark.parametrize("kind", [*SMALL, *BESIDE])
+def test_an_archive_with_any_byte_changed_is_refused(whole, tmp_path, kind, mask):
+    data = bytearray(whole[kind].read_bytes())
     changed = tmp_path / "changed.bvae"
     for place in range(len(data)):
         data[place] ^= mask
@@ -57,16 +74,16 @@ def test_an_archive_with_any_byte_changed_is_refused(small_archives, tmp_path, k
         data[place] ^= mask
 
 
-@pytest.mark.parametrize("kind", ["independent", "jagged"])
-def test_a_column_alone_is_right_or_refused(small_archives, tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize("kind", ["independent", "jagged", "nested"])
+def test_a_column_alone_is_right_or_refused(whole, tmp_path, monkeypatch, kind):
     """Only the parts that a column needs are read, and checked: each flipped byte of their section changes nothing, or
     is noticed; those of what is read always are.
     """
     monkeypatch.setattr(container, "SMALL_SECTION", 0)
     monkeypatch.setattr(parts, "NEAR", 0)
-    data = bytearray(small_archives[kind].read_bytes())
+    data = bytearray(whole[kind].read_bytes())
     changed = tmp_path / "changed.bvae"
-    with baler_vae.open(small_archives[kind]) as archive:
+    with baler_vae.open(whole[kind]) as archive:
         expected = alone(archive)
         n_groups = len(archive.schema.groups)
         members = [archive._file._members[f"groups/{number}/0"] for number in range(n_groups)]
@@ -93,10 +110,17 @@ def alone(archive):
     for name in archive.keys():
         try:
             batch = archive.row_group(0, archive.schema.select([name]))
-            found[name] = b"".join(array.tobytes() for table in batch for array in table.arrays.values())
+            found[name] = b"".join(as_bytes(array) for table in batch for array in table.arrays.values())
         except CorruptArchive:
             found[name] = None
     return found
+
+
+def as_bytes(values):
+    nested = nested_of(values)
+    if nested is not None:
+        return json.dumps(nested.values.to_pylist()).encode()
+    return json.dumps(values.tolist()).encode() if values.dtype == object else values.tobytes()
 
 
 def in_a_fresh_process(folder, script):
@@ -244,3 +268,118 @@ def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
     assert peak() - before < 1_000, peak() - before
     """
     in_a_fresh_process(tmp_path, script)
+
+
+def test_forged_arrow_streams_are_corrupt_and_take_little_memory(tmp_path):
+    """Under the right CRC-32 of the part and the right SHA-256 of the section: only the stream can be found wrong."""
+    original = GOLDEN / "nested.bvae"
+    forged.write(original, forged.stream, tmp_path / "same.bvae")
+    for name, forge in forged.FORGED.items():
+        forged.write(original, forge, tmp_path / f"forged {name}.bvae")
+        assert (tmp_path / f"forged {name}.bvae").stat().st_size < 200_000, name
+    script = """
+    read(FOLDER / "same.bvae")
+    before = peak()
+    for path in sorted(FOLDER.glob("forged *")):
+        try:
+            read(path)
+        except CorruptArchive as error:
+            assert "groups/0/0" in str(error) and chr(10) not in str(error), error
+        else:
+            raise SystemExit(f"{path} was read")
+        assert peak() - before < 50, (path, peak() - before)
+    """
+    in_a_fresh_process(tmp_path, script)
+
+
+def test_types_that_differ_between_row_groups_are_corrupt(tmp_path):
+    """Whichever of two row groups comes first, and whether they are read by themselves or joined."""
+    script = f"""
+    from forged import stream, write
+    import pyarrow as pa
+    paths = [Path({str(GOLDEN / "nested.bvae")!r}), FOLDER / "other.bvae"]
+    write(paths[0], lambda values: stream(pa.array(range(len(values)))), paths[1])
+    read(paths[1])
+    for pair in (paths, paths[::-1]):
+        with writing_archive(FOLDER / "both.bvae", force=True) as writer:
+            for number, path in enumerate(pair):
+                with ArchiveFile(path) as archive:
+                    manifest = archive.manifest
+                    for name in manifest.sections:
+                        if name.startswith("groups"):
+                            writer.add(f"{{name[:-1]}}{{number}}", archive.section(name))
+                        elif not number:
+                            writer.add(name, archive.section(name))
+            writer.finish(manifest.model_copy(update={{"row_groups": manifest.row_groups * 2}}))
+        assert "elsewhere" in refused(FOLDER / "both.bvae")
+    """
+    in_a_fresh_process(tmp_path, script)
+
+
+def test_extras_that_are_no_frame_are_corrupt(tmp_path):
+    for number, data in enumerate((b"", b"no frame", plain.encode_bytes(b"twice") * 2)):
+        with ArchiveFile(GOLDEN / "extras.bvae") as archive, writing_archive(tmp_path / f"{number}.bvae") as writer:
+            for name in archive.manifest.sections:
+                writer.add(name, data if name == "extras" else archive.section(name))
+            writer.finish(archive.manifest)
+        with pytest.raises(CorruptArchive, match="extras"):
+            decode(tmp_path / f"{number}.bvae")
+
+
+@pytest.mark.parametrize(
+    ("names", "shape", "why"),
+    [
+        (("deep[0]", "deep[1]"), (2,), "no numbers"),
+        (("event[0]", "event[1]"), (2,), "one group"),
+        (("grid[0]", "grid[1]"), (3,), "one group"),
+        (("x[0]",), (2**20,), "an array"),
+    ],
+)
+def test_arrays_that_cannot_be_are_corrupt(tmp_path, names, shape, why):
+    """A manifest in which columns are called like the elements of an array that they cannot make up."""
+    with ArchiveFile(GOLDEN / "nested.bvae") as archive:
+        manifest = archive.manifest
+        renamed = {"deep": names[0], ("triggers" if len(names) > 1 else ""): names[-1]}
+        groups = tuple(
+            group.model_copy(
+                update={
+                    "columns": tuple(
+                        column.model_copy(update={"name": renamed.get(column.name, column.name)})
+                        for column in group.columns
+                    )
+                }
+            )
+            for group in manifest.groups
+        )
+        changed = {
+            "groups": groups,
+            "order": tuple(renamed.get(name, name) for name in manifest.order),
+            "arrays": (ArrayEntry(name=names[0].partition("[")[0], shape=shape),),
+        }
+        with writing_archive(tmp_path / "lies.bvae") as writer:
+            for name in manifest.sections:
+                writer.add(name, archive.section(name))
+            writer.finish(manifest.model_copy(update=changed))
+    with pytest.raises(CorruptArchive, match=why):
+        decode(tmp_path / "lies.bvae")
+
+
+@pytest.mark.parametrize("kind", ["pattern", "integers"])
+def test_grids_of_other_dtypes_are_corrupt(small_archives, tmp_path, kind):
+    """Patterns of integers, integers of floats."""
+    with ArchiveFile(small_archives["independent"]) as archive:
+        manifest = archive.manifest
+        (group,) = manifest.groups
+        dtype = "int64" if kind == "pattern" else "float32"
+        grid = GridEntry(kind=kind, parameters={"shift": 3} if kind == "pattern" else {})
+        columns = tuple(
+            column.model_copy(update={"grid": grid}) if column.grid and column.dtype == dtype else column
+            for column in group.columns
+        )
+        assert columns != group.columns
+        with writing_archive(tmp_path / "lies.bvae") as writer:
+            for name in manifest.sections:
+                writer.add(name, archive.section(name))
+            writer.finish(manifest.model_copy(update={"groups": (group.model_copy(update={"columns": columns}),)}))
+    with pytest.raises(CorruptArchive, match=f"a grid '{kind}' for {dtype}"):
+        decode(tmp_path / "lies.bvae")

@@ -2,26 +2,74 @@
 
 import argparse
 import hashlib
+import io
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 from threadpoolctl import threadpool_info
 
 import baler_vae
 from baler_vae.model import network
+from baler_vae.table.nested import nested_of
 
 
 def digests(path: Path) -> dict[str, str]:
-    """The SHA-256 of each column's bytes (text as JSON), over all row groups."""
+    """The SHA-256 of each column's bytes (of text and nested values as JSON), over all row groups."""
     with baler_vae.open(path) as archive:
-        found = {name: hashlib.sha256() for name in archive.keys()}
+        found = {name: hashlib.sha256() for name in archive.schema.order}
         for batch in archive.batches(archive.schema):
             for table in batch:
                 for name, values in table.arrays.items():
-                    text = values.dtype == object
-                    found[name].update(json.dumps(values.tolist()).encode() if text else values.tobytes())
+                    found[name].update(_bytes_of(values))
     return {name: digest.hexdigest() for name, digest in found.items()}
+
+
+def _bytes_of(values) -> bytes:
+    """What is hashed of a column: never Arrow's own bytes, which another version of it may write in another way."""
+    nested = nested_of(values)
+    if nested is not None:
+        return json.dumps(nested.values.to_pylist()).encode()
+    return json.dumps(values.tolist()).encode() if values.dtype == object else values.tobytes()
+
+
+def branches(path: Path) -> dict[str, list[object]]:
+    """Shape, title and type of each branch, which those of arrays have of their own."""
+    with baler_vae.open(path) as archive:
+        found = [archive[name].branch for name in archive.keys()]
+    return {branch.name: [list(branch.shape), branch.title, branch.typename] for branch in found}
+
+
+def extras(path: Path) -> dict[str, list[object]]:
+    """What lies beside the columns of an HDF5 file: by path the dtype, shape and values of a dataset, then the
+    attributes; nothing where an archive has none. Not its bytes, which are those of a version of HDF5.
+    """
+    with baler_vae.open(path) as archive:
+        image = archive.extras()
+    if not image:
+        return {}
+    with h5py.File(io.BytesIO(image)) as file:
+        found = {"/": _described(file)}
+        file.visititems(lambda name, item: found.update({name: _described(item)}))
+    return found
+
+
+def _described(item) -> list[object]:
+    attributes = {name: _plain(value) for name, value in sorted(item.attrs.items())}
+    if not isinstance(item, h5py.Dataset):
+        return [attributes]
+    if item.shape is None:  # in place of a column
+        return [None, attributes]
+    values = item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
+    return [item.dtype.str, list(item.shape), _plain(values), attributes]
+
+
+def _plain(value) -> object:
+    """A value of HDF5, with its dtype where it has one."""
+    if isinstance(value, str):
+        return value
+    return [np.asarray(value).dtype.str, np.asarray(value).tolist()]
 
 
 def digest(path: Path) -> str:

@@ -6,6 +6,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders
 from baler_vae.pipeline.models import read_model
 
-from .digest import digests
+from .digest import branches, digests, extras
 
 FOLDER = Path(__file__).parent
 GOLDEN = json.loads((FOLDER / "digests.json").read_text("utf-8"))
@@ -29,6 +30,9 @@ def test_golden_archives_give_the_same_bytes_for_ever(name):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == GOLDEN[name]["archive"]
     assert digests(path) == GOLDEN[name]["columns"]
     assert baler_vae.verify(path).n_rows == GOLDEN[name]["rows"]
+    assert extras(path) == GOLDEN[name].get("extras", {})
+    if "branches" in GOLDEN[name]:
+        assert branches(path) == GOLDEN[name]["branches"]
 
 
 def test_every_archive_here_is_read():
@@ -46,9 +50,10 @@ def test_every_coding_and_grid_is_among_them():
                 dtypes |= {column.dtype for column in group.columns}
                 predicted |= {(column.grid.kind, column.coding) for column in group.columns if column.predicted}
                 under_networks |= {column.grid.kind for column in group.columns if column.coding == coders.NETWORK}
-    assert codings == {plain.PCODEC, plain.TEXT, plain.RAW, coders.TABLE, coders.PCODEC_CODES, coders.NETWORK, None}
+    assert codings == {*get_args(plain.Coding), *get_args(coders.CodesCoding), coders.NETWORK, None}
+    assert codings >= {"pcodec-1", "text-1", "arrow-1", "raw-1", "pcodec-codes-1", "table-1", "network-1"}
     assert grids == set(GRID_KINDS)
-    assert dtypes >= {"bool", "uint16", "int32", "int64", "float16", "float32", "float64", "text"}
+    assert dtypes >= {"bool", "uint16", "int32", "int64", "float16", "float32", "float64", "text", "nested"}
     assert {kind for kind, _ in predicted} >= {"integers", "pattern", "step", "logarithmic"}
     assert {coding for _, coding in predicted} >= {coders.TABLE, coders.NETWORK}
     assert under_networks >= {"integers", "pattern", "decimal", "step", "logarithmic"}
@@ -92,3 +97,37 @@ def test_what_they_hold_is_what_was_put_in():
     eta = np.concatenate(back["eta"])
     assert [np.isnan(eta[3]), eta[40], eta[41]] == [True, np.inf, -np.inf]
     assert np.concatenate(back["e"]).view(np.uint64)[5] == 0x7FF0_0000_0000_BEEF
+
+
+def test_nested_columns_and_arrays_are_what_was_put_in():
+    with baler_vae.open(FOLDER / "nested.bvae") as archive:
+        assert archive.manifest.origin.rntuple
+        assert {array.name: array.shape for array in archive.schema.arrays} == {
+            "vertex": (3,),
+            "grid": (2, 2),
+            "Jet_cov": (2,),
+        }
+        types = {name: str(archive[name].array().type) for name in ("deep", "triggers", "track")}
+        events = archive.arrays()[[0, 3]].to_list()
+    assert types == {
+        "deep": "40 * var * var * float64",
+        "triggers": "40 * var * string",
+        "track": "40 * var * {id: int64, chi2: float64}",
+    }
+    assert events[1]["event"] == 9
+    assert [event["label"] for event in events] == ["muon", "tau"]
+    assert events[1]["grid"] == [[39, 36], [38, 20]]
+    assert events[1]["Jet_cov"] == [[0.25, 2.0]]
+    assert events[1]["deep"] == [[3.0]]
+    assert events[1]["triggers"] == ["HLT_tau"]
+    assert events[1]["hit"] == {"layer": 3, "charge": 1.5}
+    assert events[1]["track"] == [{"id": 30, "chi2": 0.25}]
+
+
+def test_what_lies_beside_columns_is_what_was_put_in():
+    found = extras(FOLDER / "extras.bvae")
+    assert found["/"] == [{"beam_energy": ["<f8", 6.5], "title": "a run", "triggers": ["<i2", [3, 5, 8]]}]
+    assert found["pt"] == [None, {"unit": "GeV"}]
+    assert found["comment"][-2:] == ["made once", {}]
+    assert found["calibration"] == [{"by": "the crew"}]
+    assert found["calibration/gain"][:2] == ["<f4", [7]]

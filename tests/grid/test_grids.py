@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from baler_vae.grid.decimal import Decimal, Significant
-from baler_vae.grid.grids import GRID_KINDS, Integers, Pattern, Step, describe_grid, grid_of, grid_parameters
+from baler_vae.grid.grids import (
+    GRID_KINDS,
+    Integers,
+    Pattern,
+    Step,
+    check_grid,
+    describe_grid,
+    grid_of,
+    grid_parameters,
+)
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
 
 F2, F4, F8 = (np.dtype(name) for name in ("f2", "f4", "f8"))
@@ -237,3 +246,19 @@ def test_decades_join():
     codes = grid.quantise(around).reshape(-1, 3)
     assert np.all(codes == codes[:, :1])
     assert all(b - a == 9000 for a, b in pairwise(codes[:, 1].tolist()))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shift", [10, 52])
+def test_codes_beyond_all_patterns_are_infinite(dtype, shift):
+    codes = np.array([2**61 - 1, -(2**61) + 1, 2**55])
+    assert Pattern(shift).dequantise(codes, np.dtype(dtype)).tolist() == [np.inf, -np.inf, np.inf]
+
+
+def test_patterns_are_of_floats_and_integers_of_none():
+    for dtype in map(np.dtype, ("bool", "int8", "uint64")):
+        check_grid(Integers(), dtype)
+        with pytest.raises(ValueError, match="'pattern'"):
+            check_grid(Pattern(3), dtype)
+    with pytest.raises(ValueError, match="'integers'"):
+        check_grid(Integers(), np.dtype(np.float32))
