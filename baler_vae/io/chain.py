@@ -4,7 +4,7 @@ import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from baler_vae.errors import SourceError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source, split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.table.schema import Schema
@@ -58,6 +58,7 @@ def open_sources(specs: Specs) -> Source:
             wanted = None if ranges is None else [(a, b) for a, b in inside if a < b]
             if wanted is None or wanted:
                 own = source.match(selection, "the first file", _WAY_OUT)
+                _check_types(own, selection, source.path)
                 for batch in source.batches(own, step, wanted):
                     tables = zip(selection.groups, batch, strict=True)
                     yield tuple(Table(group, table.arrays) for group, table in tables)
@@ -72,3 +73,18 @@ def open_sources(specs: Specs) -> Source:
         first.event_bytes,
         first.extras,
     )
+
+
+def _check_types(own: Schema, wanted: Schema, path: str) -> None:
+    """Nothing, where nested columns have the types of the first file: one column has one type."""
+    types = {column.name: column.typename for column in wanted.columns if column.is_nested}
+    for column in own.columns:
+        if column.is_nested and column.typename != types[column.name]:
+            raise UsageError(
+                "the first file has another type",
+                path=path,
+                column=column.name,
+                found=column.typename,
+                expected=types[column.name],
+                way_out=_WAY_OUT,
+            )

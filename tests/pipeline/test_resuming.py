@@ -13,6 +13,7 @@ import baler_vae
 from baler_vae.archive.continuing import whole_sections
 from baler_vae.errors import OutputError, UsageError
 from baler_vae.pipeline import compress as compress_module
+from baler_vae.pipeline import encoding
 from baler_vae.pipeline.codec import Codec
 
 REQUEST = {"kind": "independent", "bound": "bits:8"}
@@ -73,8 +74,8 @@ def test_a_run_goes_on_where_it_was_killed(source, expected, killed, monkeypatch
     output, folder = killed(3)
     assert sorted(path.name for path in folder.iterdir()) == ["archive", "codec.bvmodel", "request.json"]
     encoded = []
-    encode = compress_module.encode_group
-    monkeypatch.setattr(compress_module, "encode_group", lambda *given: encoded.append(1) or encode(*given))
+    encode = encoding.encode_group
+    monkeypatch.setattr(encoding, "encode_group", lambda *given: encoded.append(1) or encode(*given))
     monkeypatch.setattr(compress_module, "fit", None)
     assert resumed(source, output) == expected
     assert len(encoded) == 1
