@@ -104,6 +104,10 @@ class MissingExtra(BalerError):
             way_out=f"Install it with: pip install 'baler-vae[{extra}]'",
         )
         self.extra = extra
+        self._given = (purpose, extra, package)
+
+    def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str, str]]:
+        return type(self), self._given
 
 
 class ToleranceFailed(BalerError):

@@ -3,8 +3,9 @@
     python -m benchmarks.speed [--data jets] [--bound bits:10] [--kind auto] [--codec FILE] [--repeat 3]
 
 One process, as a user runs it. Ours reads the file and writes the archive, then reads the archive and writes a file of
-the same format (and, in another line, gives arrays only); nothing is verified. xz has its columns in memory and keeps
-its result there. MB are 10^6 bytes of the columns in their own dtypes; the best of the repetitions counts.
+the same format (and, in another line, gives arrays only); nothing is verified, but in one line. xz has its columns in
+memory and keeps its result there. MB are 10^6 bytes of the columns in their own dtypes; the best of the repetitions
+counts.
 """
 
 import argparse
@@ -70,6 +71,7 @@ def measure(
         "xz compress": lambda: kept.update(xz=lzma.compress(raw, preset=6)),
         "xz decompress": lambda: lzma.decompress(kept["xz"]),
         "baler_vae compress": lambda: baler_vae.compress(source, archive, codec=codec, verify=False, force=True),
+        "baler_vae compress with verification": lambda: baler_vae.compress(source, archive, codec=codec, force=True),
         "baler_vae decompress": lambda: baler_vae.decompress(archive, restored, force=True),
         "baler_vae decompress to arrays": restore_arrays,
     }

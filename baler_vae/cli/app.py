@@ -1,6 +1,5 @@
 """One short function per verb. What a verb needs is imported when it runs, so that `--help` is quick."""
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +8,7 @@ import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.requests import is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -126,8 +126,8 @@ def fit(
     from baler_vae.pipeline.fit import fit as fit_file
 
     check_output(output, force=force)
-    options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request = _request(project, columns, bound, options)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    request = request_of(project, columns, bound, options)
     with progress_bar(shown=not no_progress) as progress:
         codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
@@ -143,7 +143,7 @@ def fit(
 def compress(
     inputs: Inputs,
     output: Annotated[
-        Path,
+        str,
         typer.Option("-o", "--output", help="Archive to write (.bvae), or a folder for an archive of each file."),
     ],
     columns: Columns = None,
@@ -174,17 +174,17 @@ def compress(
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
-    options = _model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler}
     if codec is None:
-        request |= _request(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
+        request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
     with progress_bar(shown=not no_progress) as progress:
-        if output.is_dir():
+        if is_folder(output):
             written = compress_each(inputs, output, progress=progress, **request)
         else:
             written = [compress_files(inputs, output, progress=progress, **request)]
@@ -198,7 +198,7 @@ def compress(
 def decompress(
     archives: Annotated[list[str], typer.Argument(help="Archives to read (.bvae): paths or URLs.")],
     output: Annotated[
-        Path,
+        str,
         typer.Option("-o", "--output", help="File to write (.root, .csv, .parquet, .h5, .npz), or a folder."),
     ],
     columns: Columns = None,
@@ -218,7 +218,7 @@ def decompress(
     options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
     options |= {"workers": workers, "scheduler": scheduler}
     with progress_bar(shown=not no_progress) as progress:
-        if output.is_dir():
+        if is_folder(output):
             written = decompress_each(archives, output, to=to, progress=progress, **options)
         elif len(archives) > 1 or to is not None:
             raise UsageError(
@@ -228,7 +228,7 @@ def decompress(
             )
         else:
             decompress_file(archives[0], output, progress=progress, **options)
-            written = [output]
+            written = [Path(output)]
     for path in written:
         say(f"restored: {path}")
 
@@ -341,57 +341,6 @@ def new(
     from baler_vae.cli.project import new_project
 
     say(f"project: {new_project(name, input_spec=input, force=force)}")
-
-
-def _request(
-    project: Path | None, columns: list[str] | None, bound: list[str] | None, model: dict[str, Any]
-) -> dict[str, Any]:
-    """The arguments of `fit` for a project's settings and what the command line says beyond them."""
-    from baler_vae.project import ModelSettings, check_settings, read_project
-
-    base: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
-    if project is not None:
-        read = read_project(project)
-        base = {"columns": read.columns, "bound": read.bound}
-        settings = read.model.model_dump(exclude_defaults=True)
-    if columns:
-        base["columns"] = columns
-    if bound:
-        base["bound"] = bound
-    return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
-
-
-def _model_options(
-    model: str | None,
-    latent: int | None,
-    weight: list[str] | None,
-    epochs: int | None,
-    seed: int | None,
-    device: str | None,
-    sample_rows: int | None,
-) -> dict[str, Any]:
-    options = {
-        "kind": model,
-        "latent": latent,
-        "weights": dict(map(_weight, weight)) if weight else None,
-        "epochs": epochs,
-        "seed": seed,
-        "device": device,
-        "sample_rows": sample_rows,
-    }
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _weight(text: str) -> tuple[str, float]:
-    pattern, _, number = text.rpartition("=")
-    try:
-        weight = float(number)
-    except ValueError:
-        weight = math.nan
-    if not pattern or math.isnan(weight):
-        raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
-    return pattern, weight
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:

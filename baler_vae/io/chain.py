@@ -36,7 +36,8 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
 
 
 def open_sources(specs: Specs) -> Source:
-    """The source of all events of several files, one file after the other; titles and origin are those of the first.
+    """The source of all events of several files, one file after the other; titles and origin are those of the first one
+    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported.
 
     Raises:
         SourceError: there is no such file, or one cannot be read.
@@ -48,13 +49,19 @@ def open_sources(specs: Specs) -> Source:
         raise SourceError("no file is named", way_out="Name one or more")
     if len(sources) == 1:
         return sources[0]
-    first = sources[0]
+    first = next((source for source in sources if source.n_events), sources[0])
+    unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
+    for source in sources:
+        others = [name for name in source.schema.order if name not in first.schema.order]
+        unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
+    if len({source.extras() for source in sources}) > 1:
+        unsupported["what lies beside the columns"] = "differs between the files"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         start = 0
         for source in sources:
             stop = start + source.n_events
-            inside = [(max(a, start) - start, min(b, stop) - start) for a, b in ranges or [(0, stop)]]
+            inside = [(max(a, start) - start, min(b, stop) - start) for a, b in ranges or ()]
             wanted = None if ranges is None else [(a, b) for a, b in inside if a < b]
             if wanted is None or wanted:
                 own = source.match(selection, "the first file", _WAY_OUT)
@@ -69,8 +76,8 @@ def open_sources(specs: Specs) -> Source:
         first.schema,
         sum(source.n_events for source in sources),
         batches,
-        {name: why for source in sources for name, why in source.unsupported.items()},
-        first.event_bytes,
+        unsupported,
+        {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
         first.extras,
     )
 

@@ -14,14 +14,16 @@ _MOST_BYTES = 64 << 20
 
 def extras_of(items: Iterable[Any], reasons: Mapping[str, str]) -> tuple[frozenset[str], dict[str, str]]:
     """The paths of those datasets, none of them columns, that are kept as they are, and by name the reason why others
-    cannot be: they are too large.
+    cannot be: they are too large, or hold references.
     """
     kept: set[str] = set()
     refused: dict[str, str] = {}
     n_bytes = 0
     for item in items:
         n_bytes += item.dataset.nbytes
-        if n_bytes <= _MOST_BYTES:
+        if _holds_references(item.dataset.dtype):
+            refused[item.name] = "references to places in the file"
+        elif n_bytes <= _MOST_BYTES:
             kept.add(item.path)
         else:
             refused[item.name] = f"{reasons[item.path]}, {item.dataset.nbytes:,} bytes"
@@ -78,7 +80,17 @@ def _empty(extras: h5py.File, name: str) -> h5py.Dataset:
 
 def _copy_attributes(source: Any, target: Any) -> None:  # noqa: ANN401  groups or datasets
     for name, value in source.attrs.items():
-        target.attrs[name] = value
+        if not _holds_references(source.attrs.get_id(name).dtype):
+            target.attrs[name] = value
+
+
+def _holds_references(dtype: Any) -> bool:  # noqa: ANN401  of numpy, with what h5py says in it
+    """Whether values of a dtype point to places in their file, which those of another file cannot."""
+    inside = h5py.check_vlen_dtype(dtype)
+    fields = [dtype[name] for name in dtype.names or ()]
+    if inside is not None and not isinstance(inside, type):
+        fields.append(inside)
+    return h5py.check_ref_dtype(dtype) is not None or any(map(_holds_references, fields))
 
 
 def _attributes_in(extras: h5py.File) -> bool:

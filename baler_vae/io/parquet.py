@@ -53,7 +53,9 @@ def open_parquet(path: str, inner: str) -> Source:
         with_nulls = _with_nulls(file.metadata)
         n_values = _values_by_column(file.metadata)
     check_names(path, [field.name for field in fields], "columns")
-    described = [_describe(field, has_nulls=field.name in with_nulls) for field in fields]
+    unsupported = {field.name: str(field.type) for field in fields if "_view" in str(field.type)}
+    readable = [field for field in fields if field.name not in unsupported]
+    described = [_describe(field, has_nulls=field.name in with_nulls) for field in readable]
     branch_of = {column: branch for branch in described for column in branch.elements}
     branches = {branch.name: branch for branch in described}
     event_bytes = {
@@ -84,7 +86,7 @@ def open_parquet(path: str, inner: str) -> Source:
                     flat |= branch.split(_arrays_of(array, branch, *where))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first)
 
-    return Source(path, schema, n_events, batches, event_bytes=bytes_by_column(described, event_bytes))
+    return Source(path, schema, n_events, batches, unsupported, bytes_by_column(described, event_bytes))
 
 
 def _values_by_column(metadata: pq.FileMetaData) -> dict[str, int]:

@@ -69,12 +69,13 @@ def open_root(path: str, inner: str) -> Source:
         for first_event, arrays in _chunks(path, name, list(wanted), step, ranges):
             flat: dict[str, NDArray[np.generic]] = {}
             lists: dict[str, Lists] = {}
-            for branch in wanted.values():
-                if branch.is_jagged:
-                    counts, values = _lists(arrays[branch.name])
-                    lists |= {column: (counts, own) for column, own in branch.split(values).items()}
-                else:
-                    flat |= branch.split(_values(arrays[branch.name], branch.dtype))
+            with reading(path, "a ROOT file", FAILURES):
+                for branch in wanted.values():
+                    if branch.is_jagged:
+                        counts, values = _lists(arrays[branch.name])
+                        lists |= {column: (counts, own) for column, own in branch.split(values).items()}
+                    else:
+                        flat |= branch.split(_values(arrays[branch.name], branch.dtype))
             yield batch_from_lists(schema, selection, flat, lists, path=path, first_event=first_event)
 
     by_column = bytes_by_column(described, branch_bytes)

@@ -16,7 +16,7 @@ from baler_vae.errors import OutputError
 from baler_vae.io.grouping import missing
 from baler_vae.io.source import writing
 from baler_vae.table.branches import Branch, branches_of
-from baler_vae.table.nested import nested_of
+from baler_vae.table.nested import nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
@@ -47,14 +47,14 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
         )
     counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
     types = {names[branch.name]: _tree_type(branch) for branch in branches}
+    written = [branch for branch in branches if names[branch.name] not in counters.values()]
     counter_name: Callable[[str], str] = counters.__getitem__
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("a ROOT file", *_FAILURES):
             tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
         for batch in row_groups(batches, schema, BASKET_ROWS):
-            written = {names[b.name]: _array(b, batch) for b in branches if names[b.name] not in counters.values()}
             with writing("a ROOT file", *_FAILURES):
-                tree.extend(written)
+                tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
 
 
 def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
@@ -117,7 +117,7 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     values = branch.values(batch)
     nested = nested_of(values)
     if nested is not None:
-        return nested.to_awkward()
+        return _plain_options(nested.to_awkward())
     if branch.is_text:
         return _strings(branch.name, values)
     if not branch.is_jagged:
@@ -125,6 +125,25 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))
     content = ak.to_layout(ak.Array(values))
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _plain_options(array: ak.Array) -> ak.Array:
+    """The same values with missing ones by index, the only way in which uproot writes them right, and without options
+    where nothing is missing.
+    """
+
+    def plain(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
+        if not layout.is_option:
+            return None
+        indexed = layout.to_IndexedOptionArray64()
+        content = ak.to_layout(ak.transform(plain, ak.Array(indexed.project())))
+        missing_rows = indexed.index.data < 0
+        if not missing_rows.any():
+            return content
+        index = np.where(missing_rows, -1, np.cumsum(~missing_rows) - 1)
+        return ak.contents.IndexedOptionArray(ak.index.Index64(index), content)
+
+    return ak.transform(plain, ak.to_packed(array))
 
 
 def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
@@ -136,14 +155,4 @@ def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",
         )
-    return (
-        ak.Array(values.tolist())
-        if len(values)
-        else ak.Array(
-            ak.contents.ListOffsetArray(
-                ak.index.Index64(np.zeros(1, np.int64)),
-                ak.contents.NumpyArray(np.empty(0, np.uint8), parameters={"__array__": "char"}),
-                parameters={"__array__": "string"},
-            )
-        )
-    )
+    return strings_of(values)

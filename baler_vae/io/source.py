@@ -101,8 +101,8 @@ class Source:
                     f"{owner} has another dtype",
                     path=self.path,
                     column=column.name,
-                    found=str(theirs[column.name].dtype),
-                    expected=str(column.dtype),
+                    found=theirs[column.name].kind,
+                    expected=column.kind,
                     way_out=way_out,
                 )
         for group in wanted.groups:

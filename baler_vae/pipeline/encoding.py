@@ -12,6 +12,7 @@ from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.finite import check_finite
 from baler_vae.pipeline.groups import encode_group
 from baler_vae.pipeline.rows import events_of
+from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import TEXT
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table
 
@@ -88,7 +89,10 @@ class Encoder:
 
 
 def _typed_bytes(values: NDArray[np.generic]) -> int:
-    """The size of an array (rows,) in its own dtype; for text, of its UTF-8; for nested values, of Arrow's buffers."""
+    """The size of an array (rows,) in its own dtype; for text, of its UTF-8; for nested values, of their Arrow
+    stream.
+    """
     if values.dtype == TEXT:
         return sum(len(text.encode("utf-8", "surrogatepass")) for text in values.tolist() if text is not None)
-    return int(values.nbytes)
+    nested = nested_of(values)
+    return int(values.nbytes) if nested is None else len(nested.to_bytes())

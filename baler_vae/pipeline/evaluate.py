@@ -53,6 +53,9 @@ def evaluate(
                 column=missing[0],
                 way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
             )
+        compared = {column.name for column in after.schema.columns if not column.is_nested}
+        if not compared:
+            raise UsageError("holds no numbers and no text to be compared", path=after.path)
         peaks = None
         if settings.peaks is not None:
             peaks = [Peak(peak.column, peak.window, peak.bins) for peak in settings.peaks]
@@ -60,8 +63,8 @@ def evaluate(
             with Archive(restored) as archive:
                 sizes = archive_sizes(archive.info())
         return evaluate_tables(
-            _read(before, before.select(_compared(after.schema))),
-            _read(after, after.schema.select(_compared(after.schema))),
+            _read(before, before.schema.only(compared)),
+            _read(after, after.schema.only(compared)),
             angles=settings.angles,
             peaks=peaks,
             sizes=sizes,
@@ -88,11 +91,6 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
             for group in compared
         ],
     }
-
-
-def _compared(schema: Schema) -> tuple[str, ...]:
-    """The columns that are compared: numbers and text."""
-    return tuple(column.name for column in schema.columns if not column.is_nested)
 
 
 def _is_archive(spec: str | Path) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.table.branches import Branch, branches_of
-from baler_vae.table.nested import nested_of
+from baler_vae.table.nested import nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, counts_of, offsets_from_counts
 
@@ -54,14 +54,19 @@ def _as_awkward(branch: Branch, batch: Batch, *, optional_text: bool) -> ak.Arra
     values = branch.values(batch)
     nested = nested_of(values)
     if nested is not None:
-        return nested.to_awkward()
+        return nested.to_awkward(optional=optional_text)
     if not branch.is_text:
         array = ak.Array(ak.from_numpy(values, regulararray=True))
     elif optional_text:
         array = _optional_text(values)
     else:
-        array = ak.Array(ak.from_iter(values.tolist()))
+        array = ak.Array(ak.from_iter(values.tolist())) if len(missing_text(values)) else strings_of(values)
     return ak.unflatten(array, counts_of(batch, branch.group)) if branch.is_jagged else array
+
+
+def missing_text(values: NDArray[np.generic]) -> list[int]:
+    """The rows of text that are missing."""
+    return [row for row, text in enumerate(values.tolist()) if text is None]
 
 
 def _optional_text(values: NDArray[np.generic]) -> ak.Array:
@@ -71,6 +76,21 @@ def _optional_text(values: NDArray[np.generic]) -> ak.Array:
     strings = ak.from_iter([*(text for text in texts if text is not None), ""])  # the last one gives them their type
     index = np.where(present, np.cumsum(present) - 1, -1)
     return ak.Array(ak.contents.IndexedOptionArray(ak.index.Index64(index), strings.layout))
+
+
+def branch_as(branch: Branch, batch: Batch, library: Library) -> Any:  # noqa: ANN401  it depends on the library
+    """The values of one branch alone: an awkward array, an array of numpy, or a series of pandas.
+
+    Raises:
+        UsageError: `pd` is asked for an array of several elements.
+    """
+    if library == "np":
+        return _as_numpy(branch, batch)
+    if library == "ak":
+        return _as_awkward(branch, batch, optional_text=False)
+    if len(branch.columns) > 1:
+        raise UsageError("a series has one value in every row", column=branch.name, way_out='Ask for library="ak"')
+    return _data_frame(batch)[branch.columns[0].name]
 
 
 def _as_numpy(branch: Branch, batch: Batch) -> NDArray[Any]:

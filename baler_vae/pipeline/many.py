@@ -1,5 +1,6 @@
 """Many files, each into one of its own."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import split_spec
+from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.compress import compress
@@ -35,8 +37,8 @@ def compress_each(
     **fitting: Any,
 ) -> list[dict[str, Any]]:
     """Writes an archive of every file into a folder, `<name>.bvae`, all with one codec, and returns what `compress`
-    says of each. Without a `codec` one is fitted on the events of all files. Archives that are there already are left
-    out with `resume`.
+    says of each. Without a `codec` one is fitted on the events of all files. Archives of that codec
+    that are there already are left out with `resume`.
 
     Raises:
         UsageError: two files have one name.
@@ -44,16 +46,19 @@ def compress_each(
     """
     specs = file_specs(sources)
     outputs = _outputs(specs, folder, [ARCHIVE_SUFFIX] * len(specs))
+    for output in outputs:
+        check_output(output, force=force or resume)
     if codec is None:
         codec = fit(open_sources(specs), progress=progress, **fitting)
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+    codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     options: dict[str, Any] = {"codec": codec, "verify": verify, "force": force, "progress": progress}
     with cluster(workers, scheduler) as client:
         return [
             compress(spec, output, resume=resume, scheduler=client, **options)
             for spec, output in zip(specs, outputs, strict=True)
-            if not (resume and output.exists())
+            if not (resume and output.exists() and _is_of(codec, output))
         ]
 
 
@@ -87,6 +92,13 @@ def decompress_each(
         for number, output in enumerate(done, start=1):
             progress(f"restoring {output.name}", number, len(tasks))
     return outputs
+
+
+def _is_of(codec: Codec, output: Path) -> bool:
+    """Whether an archive was written with a codec, told by what its fit says of itself."""
+    with Archive(output) as archive:
+        found = archive.manifest.settings, archive.manifest.fits
+    return json.dumps(found, sort_keys=True) == json.dumps((codec.settings, codec.fits), sort_keys=True)
 
 
 def _decompress(archive: str, output: Path, options: Mapping[str, Any]) -> Path:

@@ -19,7 +19,7 @@ from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
-from baler_vae.pipeline.libraries import Library, as_library, check_library
+from baler_vae.pipeline.libraries import Library, as_library, branch_as, check_library
 from baler_vae.pipeline.manifests import EXTRAS, schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
@@ -344,10 +344,16 @@ class ArchiveColumn:
         return self.archive.num_entries
 
     def array(self, *, entry_start: int | None = None, entry_stop: int | None = None, library: Library = "ak") -> Any:  # noqa: ANN401  it depends on the library
-        """The values of a range of events: an awkward array, an array of numpy, or a series of pandas."""
-        return self.archive.arrays(self.name, entry_start=entry_start, entry_stop=entry_stop, library=library)[
-            self.name
-        ]
+        """The values of a range of events: an awkward array, an array of numpy, or a series of pandas.
+
+        Raises:
+            UsageError: the library is unknown, or `pd` is asked for an array.
+        """
+        check_library(library)
+        selection = self.archive.schema.only({column.name for column in self.branch.columns})
+        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
+        batch = concatenate(list(self.archive.batches(selection, start=start, stop=stop)), selection)
+        return branch_as(self.branch, batch, library)
 
 
 def _bytes_of_text(text: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from baler_vae.io.chain import open_sources
+from baler_vae.io.files import split_spec
 from baler_vae.io.source import Source
 from baler_vae.pipeline.cluster import Client, on_cluster
 from baler_vae.pipeline.codec import Codec
@@ -107,7 +108,8 @@ def _planned(opened: Source, schema: Schema) -> Iterator[tuple[tuple[int, int], 
 
 
 def _stamp(path: str) -> tuple[int, int]:
-    stat = Path(path).stat() if Path(path).exists() else None
+    place = Path(split_spec(path)[0])
+    stat = place.stat() if place.exists() else None
     return (0, 0) if stat is None else (stat.st_size, stat.st_mtime_ns)
 
 

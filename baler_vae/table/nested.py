@@ -71,8 +71,8 @@ class Nested:
         found = ak.to_arrow(array, extensionarray=False)
         return cls(pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found)
 
-    def to_awkward(self) -> Any:  # noqa: ANN401  of awkward
-        """The values as an awkward array.
+    def to_awkward(self, *, optional: bool = False) -> Any:  # noqa: ANN401  of awkward
+        """The values as an awkward array; with `optional` of a type that lets them be missing, whether any is or not.
 
         Raises:
             UsageError: awkward has no type for them, as for decimals and maps.
@@ -80,7 +80,7 @@ class Nested:
         import awkward as ak  # noqa: PLC0415
 
         try:
-            return ak.from_arrow(self._table())[FIELD]
+            return ak.from_arrow(self._table(optional=optional))[FIELD]
         except (NotImplementedError, TypeError, ValueError) as error:
             raise UsageError(
                 f"awkward has no values of the type {self.values.type}",
@@ -104,10 +104,13 @@ class Nested:
         """Whether the values are the same, in every bit."""
         return same_values(self.values, other.values)
 
-    def _table(self) -> "pa.Table":
+    def _table(self, *, optional: bool = False) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415
 
-        return pa.table([self.values], schema=schema_of_array(self.values))
+        schema = schema_of_array(self.values)
+        if optional:
+            schema = pa.schema([schema.field(0).with_nullable(True)])
+        return pa.table([self.values], schema=schema)
 
 
 def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -136,3 +139,21 @@ def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.
 def nested_of(values: object) -> Nested | None:
     """The values of a nested column; None for those of others."""
     return values if isinstance(values, Nested) else None
+
+
+def strings_of(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  of awkward
+    """Text (rows,), none of it missing, as an awkward array of strings; what was no UTF-8 gets its bytes back."""
+    import awkward as ak  # noqa: PLC0415
+
+    encoded = [_bytes_of(text) for text in values.tolist()]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(text) for text in encoded], dtype=np.int64)])
+    letters = np.frombuffer(b"".join(encoded), np.uint8)
+    content = ak.contents.NumpyArray(letters, parameters={"__array__": "char"})
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content, parameters={"__array__": "string"}))
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -218,17 +218,24 @@ def matches(name: str, pattern: str) -> bool:
     """
     if name == pattern or fnmatchcase(name, pattern):
         return True
-    array = _ELEMENT.fullmatch(name)
-    return array is not None and (array[1] == pattern or fnmatchcase(array[1], pattern))
+    array = array_of(name)
+    return array is not None and (array == pattern or fnmatchcase(array, pattern))
+
+
+def array_of(name: str) -> str | None:
+    """The array of which a column of that name would be an element."""
+    found = _ELEMENT.fullmatch(name)
+    return found[1] if found else None
 
 
 def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
-    """The names that a glob matches.
+    """The names that a glob matches; only that column, or the elements of that array, where it is a name.
 
     Raises:
         UsageError: it matches none.
     """
-    matched = [name for name in names if matches(name, pattern)]
+    matched = [name for name in names if pattern in {name, array_of(name)}]
+    matched = matched or [name for name in names if matches(name, pattern)]
     if not matched:
         raise UsageError(f"no column matches {pattern!r}: {nearest(pattern, names)}", column=pattern)
     return matched

@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "model": (4, {"array_api_compat", "numba", "threadpoolctl"}),
     "learn": (5, {"torch"}),
     "evaluation": (5, {"iminuit", "scipy"}),
-    "pipeline": (6, {"awkward", "dask", "dask_awkward", "pandas", "threadpoolctl"}),
+    "pipeline": (6, {"awkward", "dask", "dask_awkward", "distributed", "pandas", "threadpoolctl"}),
     "report": (6, {"jinja2", "markupsafe", "matplotlib", "mplhep", "rich"}),
     "cli": (7, {"rich", "typer"}),
     "__init__": (8, set()),

@@ -199,3 +199,19 @@ def test_names_that_cannot_stand_beside_each_other_are_an_output_error(tmp_path,
     schema, batch = table({"a": COUNTS, "a/b": COUNTS})
     with pytest.raises(OutputError, match="cannot be written as an HDF5 file"):
         write_file(tmp_path / "out.h5", schema, [batch])
+
+
+def test_references_stay_in_their_file(tmp_path):
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["x"], file["y"] = np.arange(3.0), np.arange(3.0)
+        file["x"].make_scale("x")
+        file["y"].dims[0].attach_scale(file["x"])
+        file["y"].attrs["unit"] = "GeV"
+        file["pointers"] = np.array([file["x"].ref, file["y"].ref], h5py.ref_dtype)
+    source = open_source(tmp_path / "in.h5")
+    assert source.unsupported == {"pointers": "references to places in the file"}
+    schema = source.select(skip_unreadable=True)
+    write_file(tmp_path / "out.h5", schema, source.batches(schema, 10), extras=source.extras())
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert dict(file["y"].attrs) == {"unit": "GeV"}
+        assert "REFERENCE_LIST" not in file["x"].attrs
