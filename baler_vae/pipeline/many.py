@@ -15,6 +15,7 @@ from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.decompress import decompress
 from baler_vae.pipeline.fit import fit
+from baler_vae.pipeline.parallel import one_thread
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
 
@@ -88,7 +89,7 @@ def decompress_each(
     options = {"columns": columns, "rntuple": rntuple, "force": force}
     tasks = [(name, output, options) for name, output in zip(names, outputs, strict=True)]
     with cluster(workers, scheduler) as client:
-        done = on_cluster(client, _decompress, tasks) if client is not None else (_decompress(*task) for task in tasks)
+        done = on_cluster(client, _decompress_alone, tasks) if client else (_decompress(*task) for task in tasks)
         for number, output in enumerate(done, start=1):
             progress(f"restoring {output.name}", number, len(tasks))
     return outputs
@@ -104,6 +105,11 @@ def _is_of(codec: Codec, output: Path) -> bool:
 def _decompress(archive: str, output: Path, options: Mapping[str, Any]) -> Path:
     decompress(archive, output, **options)
     return output
+
+
+def _decompress_alone(archive: str, output: Path, options: Mapping[str, Any]) -> Path:
+    with one_thread():
+        return _decompress(archive, output, options)
 
 
 def _format_of(archive: str) -> str:

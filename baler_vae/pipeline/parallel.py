@@ -4,14 +4,28 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 WORKERS = min(4, os.cpu_count() or 1)
 
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A block in which row groups are taken one after the other: a worker among others has one core."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
 
 
 def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
@@ -19,6 +33,10 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
 
     Meanwhile matrix products use one thread each: libraries' own threads would wait for each other by spinning.
     """
+    if _alone.get():
+        with threadpool_limits(1, "blas"):
+            yield from map(function, items)
+        return
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
         waiting: deque[Future[_Result]] = deque()
         try:

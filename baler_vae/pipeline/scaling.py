@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec
 from baler_vae.io.source import Source
@@ -17,10 +18,17 @@ from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
 from baler_vae.progress import Progress
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, concatenate, counts_of, row_groups, without_numbers
+from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
 
 Stamped = tuple[tuple[str, int, int], ...]
 """Files with their sizes and times of modification."""
+
+
+Planned = tuple[tuple[int, int], dict[str, int]]
+"""The events of a row group, and the number of its first row by group."""
+
+_TOGETHER = 4
+"""Row groups of one task: what is read of a file often has the events of several."""
 
 
 def stamped(paths: Sequence[str]) -> Stamped:
@@ -39,10 +47,11 @@ def encoded_row_groups(
     future = client.submit(_codec_of, _bytes_of(codec))
     files = stamped(specs)
     tasks = (
-        (future, files, opened.path, n_kept, number, events, first_rows)
-        for number, (events, first_rows) in enumerate(_planned(opened, schema))
+        (future, files, opened.path, n_kept, number * _TOGETHER, planned)
+        for number, planned in enumerate(_several(_planned(opened, schema)))
     )
-    yield from on_cluster(client, _encode, tasks)
+    for encoded in on_cluster(client, _encode, tasks):
+        yield from encoded
 
 
 def restored_row_groups(client: Client | None, archive: Archive, selection: Schema) -> Iterator[Batch]:
@@ -94,7 +103,13 @@ def _numbered(opened: Source, schema: Schema) -> Iterator[RowGroup]:
             first_rows[table.group.name] += table.n_rows
 
 
-def _planned(opened: Source, schema: Schema) -> Iterator[tuple[tuple[int, int], dict[str, int]]]:
+def _several(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
+    """The same, as many at a time as one task takes."""
+    while some := list(islice(planned, _TOGETHER)):
+        yield some
+
+
+def _planned(opened: Source, schema: Schema) -> Iterator[Planned]:
     """The events of each row group, and the number of its first row by group, told by the counters alone."""
     light = without_numbers(schema)
     first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
@@ -137,18 +152,20 @@ def _archive(files: Stamped) -> Archive:
 
 
 def _encode(
-    codec: Codec,
-    files: Stamped,
-    path: str,
-    n_kept: int,
-    number: int,
-    events: tuple[int, int],
-    first_rows: dict[str, int],
-) -> EncodedRowGroup:
+    codec: Codec, files: Stamped, path: str, n_kept: int, first: int, planned: Sequence[Planned]
+) -> list[EncodedRowGroup]:
+    """Row groups that follow each other, the first of which has the number `first`."""
     opened = _opened(files)
-    schema = codec.match(opened)
-    batch = concatenate(list(opened.read(schema, [events])), schema)
-    return Encoder(codec, path, n_kept).encode(RowGroup(number, batch, first_rows))
+    schema, encoder = codec.match(opened), Encoder(codec, path, n_kept)
+    numbers = [stop - start for (start, stop), _ in planned]
+    batches = cut_events(opened.read(schema, [(planned[0][0][0], planned[-1][0][1])]), schema, numbers)
+    encoded = [
+        encoder.encode(RowGroup(first + number, batch, first_rows))
+        for number, (batch, (_, first_rows)) in enumerate(zip(batches, planned, strict=True))
+    ]
+    if [found.n_rows[0] for found in encoded] != numbers:
+        raise SourceError("has other events than when the work was shared out", path=path)
+    return encoded
 
 
 def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
