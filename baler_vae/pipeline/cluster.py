@@ -12,6 +12,11 @@ Client = Any
 
 _AHEAD = 3
 """Tasks for each worker that are under way at once."""
+_MEMORY = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
+}
+"""Dask has local workers give back all memory at once; arrays that come and go then take eight times as long."""
 _PATIENCE = 20
 """Seconds that a scheduler has to answer."""
 _RETRIES = 3
@@ -38,18 +43,23 @@ def cluster(workers: int | None = None, scheduler: str | Client | None = None) -
         yield scheduler
         return
     try:
-        import distributed  # noqa: PLC0415  an extra
+        import dask  # noqa: PLC0415  an extra
+        import distributed  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("work on several processes", "dask", str(error.name)) from error
-    with _client_of(distributed, workers, scheduler) as client:
+    with _client_of(dask, distributed, workers, scheduler) as client:
         yield client
 
 
 @contextmanager
-def _client_of(distributed: Any, workers: int | None, scheduler: str | None) -> Iterator[Client]:  # noqa: ANN401
+def _client_of(dask: Any, distributed: Any, workers: int | None, scheduler: str | None) -> Iterator[Client]:  # noqa: ANN401
     if scheduler is None:
-        local = {"n_workers": workers, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
-        with distributed.LocalCluster(**local) as processes, distributed.Client(processes) as client:
+        local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+        with (
+            dask.config.set(_MEMORY),
+            distributed.LocalCluster(**local) as processes,
+            distributed.Client(processes) as client,
+        ):
             yield client
         return
     try:
