@@ -37,7 +37,11 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "__main__": (8, set()),
 }
 REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
-EXTRAS = {"torch": "train", "dask": "dask", "dask_awkward": "dask", **dict.fromkeys(REPORT, "report")}
+EXTRAS = {
+    "torch": "train",
+    **dict.fromkeys(("dask", "dask_awkward", "distributed"), "dask"),
+    **dict.fromkeys(REPORT, "report"),
+}
 DISTRIBUTIONS = {"array_api_compat": "array-api-compat", "dask_awkward": "dask-awkward"}
 BROUGHT_BY = {"markupsafe": "jinja2"}
 HEAVY = {
