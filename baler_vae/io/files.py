@@ -91,6 +91,17 @@ def split_spec(spec: str | Path) -> tuple[str, str]:
     return (found[1], found[2].strip("/")) if found else (text, "")
 
 
+def file_stamp(spec: str) -> tuple[int, int] | None:
+    """The size in bytes and the time of modification (ns) of a file, which tell whether another took its place; None of
+    a URL, and where there is no such file.
+    """
+    path = Path(split_spec(spec)[0])
+    if not path.exists():
+        return None
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 def _suffix(path: str) -> str:
     return PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).suffix.lower()
 

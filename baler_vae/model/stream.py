@@ -36,7 +36,7 @@ class ConditionalReader:
 
     def __init__(self, data: bytes, network: Conditional, sources: Sources) -> None:
         self._stream = StreamReader(data, network.alphabet)
-        self._network, self._sources = network, sources
+        self._network, self._seen = network, sources.seen(network)
         last = self._stream.words[-2:].tolist()[::-1]
         state = sum(word << 32 * place for place, word in enumerate(reversed(last)))
         self._coder = np.array([state, len(self._stream.words) - len(last)], np.uint64)
@@ -50,8 +50,7 @@ class ConditionalReader:
         from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
 
         symbols = np.empty(stop - start, np.int32)
-        seen = self._sources.seen(self._network)
-        decode_symbols(seen, self._network.packed, self._stream.words, self._coder, start, symbols)
+        decode_symbols(self._seen, self._network.packed, self._stream.words, self._coder, start, symbols)
         return self._stream.codes(symbols)
 
     def finish(self) -> None:

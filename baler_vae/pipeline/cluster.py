@@ -82,7 +82,7 @@ def on_cluster(
     waiting: deque[Any] = deque()
     try:
         for task in tasks:
-            waiting.append(client.submit(function, *task, pure=False, retries=_RETRIES))
+            waiting.append(client.submit(_outcome, function, *task, pure=False, retries=_RETRIES))
             if len(waiting) >= _AHEAD * max(1, len(client.scheduler_info()["workers"])):
                 yield _result(waiting.popleft())
         while waiting:
@@ -91,12 +91,23 @@ def on_cluster(
         client.cancel(list(waiting))
 
 
+def _outcome(function: Callable[..., _Result], *task: object) -> _Result | BalerError:
+    """What a function gives, or the error of ours that it raises: to try that again would be of no use."""
+    try:
+        return function(*task)
+    except BalerError as error:
+        return error
+
+
 def _result(future: Any) -> Any:  # noqa: ANN401  of Dask
     from distributed import CancelledError, KilledWorker  # noqa: PLC0415
 
     try:
-        return future.result()
+        outcome = future.result()
     except (KilledWorker, CancelledError) as error:
         raise BalerError(
             f"the workers of a task died: {error}", way_out="Give them more memory, or use fewer workers"
         ) from error
+    if isinstance(outcome, BalerError):
+        raise outcome
+    return outcome

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, writing_archive
@@ -92,6 +93,21 @@ class Codec:
                 manifest.settings,
                 manifest.fits,
             )
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file that `save` writes."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "codec"
+            self.save(path)
+            return path.read_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Codec":
+        """The codec that `to_bytes` was given."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "codec"
+            path.write_bytes(data)
+            return cls.load(path)
 
     def match(self, source: Source) -> Schema:
         """The schema of the codec's columns in a source, groups and columns in the codec's order, titles and origin the

@@ -95,7 +95,7 @@ def compress(
             writer = _RowGroupWriter(archive, schema, used)
             if not used.settings.get("columns"):
                 writer.write_extras(opened.extras())
-            for encoded in encoded_row_groups(client, specs, opened, used, n_kept):
+            for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
                 writer.write(encoded)
                 progress("compressing", writer.n_events, opened.n_events)
             archive.finish(writer.manifest())

@@ -10,15 +10,13 @@ from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
-from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
-
-ARCHIVE_SUFFIX = ".bvae"
 
 
 def evaluate(

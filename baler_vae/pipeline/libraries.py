@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
+from baler_vae.io.grouping import missing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of, strings_of
 from baler_vae.table.schema import Schema
@@ -60,13 +61,8 @@ def _as_awkward(branch: Branch, batch: Batch, *, optional_text: bool) -> ak.Arra
     elif optional_text:
         array = _optional_text(values)
     else:
-        array = ak.Array(ak.from_iter(values.tolist())) if len(missing_text(values)) else strings_of(values)
+        array = ak.Array(ak.from_iter(values.tolist())) if len(missing(values)) else strings_of(values)
     return ak.unflatten(array, counts_of(batch, branch.group)) if branch.is_jagged else array
-
-
-def missing_text(values: NDArray[np.generic]) -> list[int]:
-    """The rows of text that are missing."""
-    return [row for row, text in enumerate(values.tolist()) if text is None]
 
 
 def _optional_text(values: NDArray[np.generic]) -> ak.Array:

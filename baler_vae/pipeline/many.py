@@ -16,10 +16,9 @@ from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.decompress import decompress
 from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.parallel import one_thread
-from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.progress import Progress, silent
 
-ARCHIVE_SUFFIX = ".bvae"
 SUFFIXES: Mapping[str, str] = {"root": ".root", "csv": ".csv", "parquet": ".parquet", "hdf5": ".h5", "npz": ".npz"}
 """The suffix of each format."""
 

@@ -29,6 +29,7 @@ from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, cut_events, slice_events
 
+ARCHIVE_SUFFIX = ".bvae"
 STEP_SIZE = "100 MB"
 _UNITS = {
     "": 1,
@@ -127,10 +128,7 @@ class Archive:
         """
         check_library(library)
         selection = self._select(expressions, filter_name)
-        start, stop = self._range(entry_start, entry_stop)
-        return as_library(
-            concatenate(list(self.batches(selection, start=start, stop=stop)), selection), selection, library
-        )
+        return as_library(self.batch(selection, entry_start, entry_stop), selection, library)
 
     def iterate(
         self,
@@ -154,6 +152,15 @@ class Archive:
         numbers = repeat(self._step(step_size, selection))
         steps = cut_events(self.batches(selection, start=start, stop=stop), selection, numbers)
         return (as_library(batch, selection, library) for batch in steps)
+
+    def batch(self, selection: Schema, entry_start: int | None = None, entry_stop: int | None = None) -> Batch:
+        """A range of events at once, counted from the end where a number is negative.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        start, stop = self._range(entry_start, entry_stop)
+        return concatenate(list(self.batches(selection, start=start, stop=stop)), selection)
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """The row groups that overlap the events from `start` to `stop`, cut to them.
@@ -351,9 +358,7 @@ class ArchiveColumn:
         """
         check_library(library)
         selection = self.archive.schema.only({column.name for column in self.branch.columns})
-        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
-        batch = concatenate(list(self.archive.batches(selection, start=start, stop=stop)), selection)
-        return branch_as(self.branch, batch, library)
+        return branch_as(self.branch, self.archive.batch(selection, entry_start, entry_stop), library)
 
 
 def _bytes_of_text(text: str) -> int:

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.continuing import whole_sections
 from baler_vae.errors import OutputError, UsageError
-from baler_vae.io.files import split_spec
+from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.output import output_errors, put_in_place
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.manifests import WRITER
@@ -130,32 +129,21 @@ def describe_request(
     codec: Codec | None,
 ) -> dict[str, Any]:
     """What a run depends on, in plain values: where one differs, another archive would come out."""
-    described = [_describe_file(spec) for spec in specs]
+    stamps = [file_stamp(spec) or (None, None) for spec in specs]
     return {
-        "source": [source for source, *_ in described],
-        "size": [size for _, size, _ in described],
-        "modification time": [time for *_, time in described],
+        "source": [_whole_path(spec) for spec in specs],
+        "size": [size for size, _ in stamps],
+        "modification time": [time for _, time in stamps],
         "choice of columns": list(columns),
         "bound": list(bound),
         "way with unreadable columns": skip_unreadable,
         "model": None if codec else model.model_dump(mode="json"),
-        "codec": None if codec is None else _digest(codec),
+        "codec": None if codec is None else hashlib.sha256(codec.to_bytes()).hexdigest(),
         "version": WRITER,
     }
 
 
-def _describe_file(spec: str) -> tuple[str, int | None, int | None]:
-    """A file and what is named in it, and its size and time of modification where it is local."""
+def _whole_path(spec: str) -> str:
+    """A file, by its whole path where it is local, and what is named in it."""
     path, inner = split_spec(spec)
-    if "://" in path:
-        return f"{path}:{inner}", None, None
-    stat = Path(path).stat()
-    return f"{Path(path).resolve()}:{inner}", stat.st_size, stat.st_mtime_ns
-
-
-def _digest(codec: Codec) -> str:
-    """The SHA-256 of a codec's file."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "codec"
-        codec.save(path)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{path if '://' in path else Path(path).resolve()}:{inner}"

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
-from baler_vae.io.files import split_spec
+from baler_vae.io.files import file_stamp
 from baler_vae.io.source import Source
 from baler_vae.pipeline.cluster import Client, on_cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.encoding import EncodedRowGroup, Encoder, RowGroup
+from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
@@ -33,18 +33,19 @@ _TOGETHER = 4
 
 def stamped(paths: Sequence[str]) -> Stamped:
     """Files as workers know them: what was kept of one is not used for another that took its place."""
-    return tuple((path, *_stamp(path)) for path in paths)
+    return tuple((path, *(file_stamp(path) or (0, 0))) for path in paths)
 
 
 def encoded_row_groups(
-    client: Client | None, specs: Sequence[str], opened: Source, codec: Codec, n_kept: int
+    client: Client | None, specs: Sequence[str], opened: Source, schema: Schema, codec: Codec, n_kept: int
 ) -> Iterator[EncodedRowGroup]:
-    """The row groups of a source under a codec, in their order; the first `n_kept` without their sections."""
-    schema = codec.match(opened)
+    """The row groups of a source under a codec, in their order; the first `n_kept` without their sections. `schema` is
+    that of the codec's columns in the source.
+    """
     if client is None:
         yield from in_parallel(Encoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
         return
-    future = client.submit(_codec_of, _bytes_of(codec))
+    future = client.submit(Codec.from_bytes, codec.to_bytes())
     files = stamped(specs)
     tasks = (
         (future, files, opened.path, n_kept, number * _TOGETHER, planned)
@@ -64,18 +65,6 @@ def restored_row_groups(client: Client | None, archive: Archive, selection: Sche
     yield from on_cluster(client, _decode, tasks)
 
 
-def checked_row_groups(
-    client: Client, archive: Path, specs: Sequence[str]
-) -> Iterator[tuple[int, dict[str, ColumnCheck]]]:
-    """The events of each row group, and what became of its columns, by name."""
-    with Archive(archive) as written:
-        n_events = [rows[0] for rows in written.manifest.row_groups]
-    files, originals = stamped([str(archive)]), stamped(specs)
-    edges = list(pairwise(accumulate(n_events, initial=0)))
-    tasks = ((files, originals, number, events) for number, events in enumerate(edges))
-    yield from zip(n_events, on_cluster(client, _check, tasks), strict=True)
-
-
 def verify_on_cluster(
     client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
 ) -> None:
@@ -87,11 +76,13 @@ def verify_on_cluster(
     """
     with Archive(archive) as written:
         checks = blank_checks(written)
-    n_events = 0
-    for own_events, found in checked_row_groups(client, archive, specs):
+        ends = accumulate((rows[0] for rows in written.manifest.row_groups), initial=0)
+    files, originals = stamped([str(archive)]), stamped(specs)
+    edges = list(pairwise(ends))
+    tasks = ((files, originals, number, events) for number, events in enumerate(edges))
+    for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
-        n_events += own_events
-        progress("verifying", n_events, original.n_events)
+        progress("verifying", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)
 
 
@@ -122,25 +113,6 @@ def _planned(opened: Source, schema: Schema) -> Iterator[Planned]:
         start = stop
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    place = Path(split_spec(path)[0])
-    stat = place.stat() if place.exists() else None
-    return (0, 0) if stat is None else (stat.st_size, stat.st_mtime_ns)
-
-
-def _bytes_of(codec: Codec) -> bytes:
-    with TemporaryDirectory() as folder:
-        codec.save(Path(folder) / "codec")
-        return (Path(folder) / "codec").read_bytes()
-
-
-def _codec_of(data: bytes) -> Codec:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "codec"
-        path.write_bytes(data)
-        return Codec.load(path)
-
-
 @lru_cache(maxsize=2)
 def _opened(files: Stamped) -> Source:
     return open_sources([path for path, *_ in files])
@@ -158,14 +130,14 @@ def _encode(
     opened = _opened(files)
     schema, encoder = codec.match(opened), Encoder(codec, path, n_kept)
     numbers = [stop - start for (start, stop), _ in planned]
-    batches = cut_events(opened.read(schema, [(planned[0][0][0], planned[-1][0][1])]), schema, numbers)
-    encoded = [
+    events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
+    batches = list(cut_events(events, schema, numbers))
+    if [batch[0].n_rows for batch in batches] != numbers:
+        raise SourceError("has other events than when the work was shared out", path=path)
+    return [
         encoder.encode(RowGroup(first + number, batch, first_rows))
         for number, (batch, (_, first_rows)) in enumerate(zip(batches, planned, strict=True))
     ]
-    if [found.n_rows[0] for found in encoded] != numbers:
-        raise SourceError("has other events than when the work was shared out", path=path)
-    return encoded
 
 
 def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
@@ -176,4 +148,5 @@ def _check(files: Stamped, originals: Stamped, number: int, events: tuple[int, i
     archive, original = _archive(files), _opened(originals)
     schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
     before = concatenate(list(original.read(schema, [events])), schema)
-    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), archive)
+    bounds = bounds_of(archive.manifest, archive.path)
+    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), bounds)

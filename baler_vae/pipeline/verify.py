@@ -114,14 +114,14 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
     schema = original.match(
         archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
     )
-    checks = blank_checks(archive)
+    checks, bounds = blank_checks(archive), bounds_of(archive.manifest, archive.path)
     restored = archive.batches(archive.schema)
     n_events = [rows[0] for rows in archive.manifest.row_groups]
     for done, batch in _counted(cut_events(original.read(schema), schema, n_events)):
         other = next(restored, ())
         if [table.n_rows for table in batch] != [table.n_rows for table in other]:
             raise _other_rows(original, archive)
-        checks = compared(checks, batch, other, archive)
+        checks = compared(checks, batch, other, bounds)
         progress("verifying", done, archive.num_entries)
     if next(restored, ()):
         raise _other_rows(original, archive)
@@ -139,10 +139,9 @@ def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
 
 
 def compared(
-    checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, archive: Archive
+    checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, bounds: Mapping[str, Bound]
 ) -> dict[str, ColumnCheck]:
     """The checks with one more batch, as it was and as an archive gives it back."""
-    bounds = bounds_of(archive.manifest, archive.path)
     return {
         name: _updated(checks[name], original[name], restored[name], bounds[name])
         for original, restored in zip(before, after, strict=True)

@@ -35,10 +35,6 @@ class Nested:
     def shape(self) -> tuple[int]:
         return (len(self.values),)
 
-    @property
-    def nbytes(self) -> int:
-        return int(self.values.nbytes)
-
     def leaves(self) -> NDArray[np.int64]:
         """How many numbers, characters or the like each value (rows,) holds, however deep, int64."""
         ends = _leaves_before(self.values, np.arange(len(self.values) + 1))

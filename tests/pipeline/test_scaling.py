@@ -152,8 +152,8 @@ def test_errors_of_workers_are_those_of_one_process(files, codec, client, tmp_pa
 
 def test_a_bound_that_workers_find_broken_leaves_nothing(files, codec, client, tmp_path, monkeypatch):
     """Workers are given another codec than the one whose bounds the archive names."""
-    real = scaling._bytes_of
-    monkeypatch.setattr(scaling, "_bytes_of", lambda _: real(codec))
+    data = codec.to_bytes()
+    monkeypatch.setattr(type(codec), "to_bytes", lambda _: data)
     strict = replace(codec, bounds={**codec.bounds, "Jet_pt": Bound("abs", 1e-6)})
     with pytest.raises(BoundBroken, match="Jet_pt"):
         baler_vae.compress(f"{files}/run1.root:Events", tmp_path / "a.bvae", codec=strict, scheduler=client)

@@ -64,7 +64,7 @@ void write_kinds(const char *path, int n_events) {
 
 
 UNKNOWN = re.compile(
-    r"^Char_t$|array<|<vector|RVec<(bool|Char_t|(std::)?string)>|Double32_t|Float16_t|TLorentzVector|TVector3"
+    r"^Char_t$|array<|<vector|RVec<ROOT::|RVec<(bool|Char_t|(std::)?string)>|Double32_t|Float16_t|TLorentzVector|TVector3"
 )
 """Types that the interpreter has no dictionary of, or numpy no array."""
 
