@@ -15,7 +15,7 @@ from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.encoding import EncodedRowGroup
 from baler_vae.pipeline.fit import fit, settings_of
-from baler_vae.pipeline.fitness import Fitness, independent_bits
+from baler_vae.pipeline.fitness import Fitness
 from baler_vae.pipeline.manifests import EXTRAS, WRITER, array_entries, group_entries, origin_entry, section_name
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
@@ -25,7 +25,6 @@ from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
 from baler_vae.table.schema import Schema, several
-from baler_vae.table.table import Batch
 
 
 def compress(
@@ -130,7 +129,7 @@ class _RowGroupWriter:
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
-        self._first: Batch = ()
+        self._alone: tuple[float | None, ...] = ()
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
 
@@ -156,20 +155,17 @@ class _RowGroupWriter:
             self._bits[group.name] += 8 * n_bytes
         for name, n_bytes in encoded.original_bytes.items():
             self._original_bytes[name] += n_bytes
-        self._first = self._first or encoded.first
+        self._alone = self._alone or encoded.alone
         self._row_groups.append(encoded.n_rows)
 
     def fitness(self) -> list[Fitness]:
         """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []
-        for table, rows in zip(self._first, n_rows, strict=True):
-            name, model = table.group.name, self._codec.models[table.group.name]
-            if table.n_rows and not any(column.coding is None for column in model.columns.values()):
-                fitted = self._codec.fits.get(name, {}).get("bits_per_row")
-                alone = independent_bits(table, model, self._codec.bounds) / table.n_rows
-                own = self._bits[name] / rows
-                found.append(Fitness(name, own, fitted if isinstance(fitted, int | float) else None, alone))
+        for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
+            if alone is not None:
+                own, fitted = self._bits[group.name] / rows, self._codec.fits.get(group.name, {}).get("bits_per_row")
+                found.append(Fitness(group.name, own, fitted if isinstance(fitted, int | float) else None, alone))
         return found
 
     def manifest(self) -> Manifest:

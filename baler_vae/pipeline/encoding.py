@@ -10,6 +10,7 @@ from baler_vae.archive.parts import pack_checked_parts
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.finite import check_finite
+from baler_vae.pipeline.fitness import independent_bits
 from baler_vae.pipeline.groups import encode_group
 from baler_vae.pipeline.rows import events_of
 from baler_vae.table.nested import nested_of
@@ -23,14 +24,14 @@ _JUDGED_ROWS = 16_384
 @dataclass(frozen=True)
 class EncodedRowGroup:
     """A row group on its way into an archive: the rows of each group, the size of each column in its own dtype, and the
-    sections of the groups, none where they are in the archive already. `first` are its first rows, of the first row
-    group only.
+    sections of the groups, none where they are in the archive already. `alone` tells, in the first row group only,
+    about how many bits a row of each group the columns would take by themselves, None where that does not tell.
     """
 
     n_rows: tuple[int, ...]
     original_bytes: Mapping[str, int]
     sections: tuple[bytes, ...]
-    first: Batch = ()
+    alone: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,14 @@ class Encoder:
             tuple(table.n_rows for table in batch),
             {name: _typed_bytes(table[name]) for table in batch for name in table.group.names},
             () if kept else tuple(pack_checked_parts(self._parts(table, batch)) for table in batch),
-            () if row_group.number else tuple(table.rows(0, _JUDGED_ROWS) for table in batch),
+            () if row_group.number else tuple(self._alone(table.rows(0, _JUDGED_ROWS)) for table in batch),
         )
+
+    def _alone(self, table: Table) -> float | None:
+        model = self.codec.models[table.group.name]
+        if not table.n_rows or any(column.coding is None for column in model.columns.values()):
+            return None
+        return independent_bits(table, model, self.codec.bounds) / table.n_rows
 
     def _parts(self, table: Table, batch: Batch) -> list[bytes]:
         model = self.codec.models[table.group.name]

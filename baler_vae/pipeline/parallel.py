@@ -29,7 +29,8 @@ def one_thread() -> Iterator[None]:
 
 
 def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """The results of a function, in the order of the items; no more items are taken ahead than there are workers.
+    """The results of a function, in the order of the items; one more item is taken ahead than there are workers, so
+    that none of them waits for the next.
 
     Meanwhile matrix products use one thread each: libraries' own threads would wait for each other by spinning.
     """
@@ -42,7 +43,7 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= WORKERS:
+                if len(waiting) > WORKERS:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
