@@ -160,6 +160,8 @@ class _RowGroupWriter:
 
     def fitness(self) -> list[Fitness]:
         """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
+        if not self._row_groups:
+            return []
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []
         for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
