@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.learn.training import one_step
+from baler_vae.learn.training import device_of, one_step
 from baler_vae.model.conditional import (
     ACTIVATION_BITS,
     LEVELS_PER_OCTAVE,
@@ -42,7 +42,8 @@ _GAINS = (0.3, 1.0, 0.3)
 class Training:
     """How large networks are and how long they are trained: hidden units in each of two layers, steps of
     `batch_rows` rows, and in the last `rounded_part` of them with weights of `weight_bits` bits. The bits of `n_rows`
-    rows are minimised, of which lessons may hold some.
+    rows are minimised, of which lessons may hold some. `device` is one of PyTorch's, or `auto`: a GPU where there is
+    one.
     """
 
     width: int
@@ -53,6 +54,7 @@ class Training:
     weight_bits: int = 8
     rounded_part: float = 0.3
     seed: int = 0
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Lesson:
     symbols: NDArray[np.int32]
 
 
-def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int | None = None) -> Training:
+def training_for(
+    n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int | None = None, device: str = "auto"
+) -> Training:
     """The training for a number of rows: wider and longer the more there are; `part` of its steps, but not fewer than
     the smallest tables get, or as many as `epochs` take.
     """
@@ -75,7 +79,7 @@ def training_for(n_rows: int, *, seed: int = 0, part: float = 1.0, epochs: int |
     least = min(max(n_rows // 5, _STEPS[0]), _STEPS[1])
     steps = min(max(n_rows // 20, least), _STEPS[2])
     steps = max(_STEPS[0], round(part * steps)) if epochs is None else epochs * math.ceil(n_rows / _BATCH_ROWS)
-    return Training(width, max(1, steps), n_rows, seed=seed)
+    return Training(width, max(1, steps), n_rows, seed=seed, device=device)
 
 
 def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Conditional]:
@@ -83,9 +87,12 @@ def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Cond
     symbols and of weights are minimised together, so that a weight stays only where it pays for itself.
 
     The same arguments and versions on the same kind of machine, with one thread of PyTorch, give the same networks.
+
+    Raises:
+        UsageError: the device is not there.
     """
     generator = torch.Generator().manual_seed(training.seed)
-    networks = _Networks(lessons, training.width, generator)
+    networks = _Networks(lessons, training.width, generator, device_of(training.device))
     _train(networks, lessons, training, generator)
     return [
         Conditional(lesson.alphabet, lesson.entries, networks.export(number)) for number, lesson in enumerate(lessons)
@@ -93,10 +100,11 @@ def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Cond
 
 
 def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training, generator: torch.Generator) -> None:
-    inputs = [torch.from_numpy(lesson.inputs) for lesson in lessons]  # (rows, inputs) each
-    symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons]))  # (networks, rows)
+    device = networks.device
+    inputs = [torch.from_numpy(lesson.inputs).to(device) for lesson in lessons]  # (rows, inputs) each
+    symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons])).to(device)  # (networks, rows)
     n_rows = symbols.shape[1]
-    every = torch.arange(n_rows)
+    every = torch.arange(n_rows, device=device)
     optimiser = torch.optim.Adam(networks.parameters, training.learning_rate, betas=(0.9, 0.99), fused=True)
     rounding = int(training.steps * (1 - training.rounded_part))
     for step in range(training.steps):
@@ -105,8 +113,8 @@ def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training,
         rate = 0.5 * (1 + math.cos(math.pi * step / training.steps)) * min(1.0, (step + 1) / _WARMUP_STEPS)
         rows = every
         if training.batch_rows < n_rows:
-            rows = torch.randint(n_rows, (training.batch_rows,), generator=generator)
-        batch = torch.zeros((len(lessons), len(rows), networks.n_inputs))
+            rows = torch.randint(n_rows, (training.batch_rows,), generator=generator).to(device)
+        batch = torch.zeros((len(lessons), len(rows), networks.n_inputs), device=device)
         for number, own in enumerate(inputs):
             batch[number, :, : own.shape[1]] = own.index_select(0, rows)
         logits = networks.logits(batch)
@@ -121,11 +129,12 @@ class _Networks:
     has fewer inputs or symbols than another, the weights of those that it lacks are zero and stay so.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], width: int, generator: torch.Generator) -> None:
+    def __init__(self, lessons: Sequence[Lesson], width: int, generator: torch.Generator, device: torch.device) -> None:
+        self.device = device
         self._n_inputs = [len(lesson.entries) for lesson in lessons]
         self._n_symbols = [lesson.alphabet.n_symbols for lesson in lessons]
         self.n_inputs, n_symbols = max(self._n_inputs), max(self._n_symbols)
-        self._lacking = torch.zeros((len(lessons), 1, n_symbols))
+        lacking = torch.zeros((len(lessons), 1, n_symbols))
         levels = torch.zeros((len(lessons), 1, n_symbols))
         first = torch.zeros((len(lessons), self.n_inputs, width))
         last = torch.zeros((len(lessons), width, n_symbols))
@@ -133,16 +142,17 @@ class _Networks:
             n_in, n_out = self._n_inputs[number], self._n_symbols[number]
             counted = np.log2(np.bincount(lesson.symbols, minlength=n_out) + 0.5)
             levels[number, 0, :n_out] = torch.from_numpy(counted - counted.max())
-            self._lacking[number, 0, n_out:] = -torch.inf
+            lacking[number, 0, n_out:] = -torch.inf
             first[number, :n_in] = torch.randn((n_in, width), generator=generator) * _GAINS[0] / math.sqrt(max(1, n_in))
             last[number, :, :n_out] = torch.randn((width, n_out), generator=generator) * _GAINS[2] / math.sqrt(width)
         shape = (len(lessons), width, width)
         middle = torch.randn(shape, generator=generator) * _GAINS[1] / math.sqrt(width)
-        self.weights = [weights.requires_grad_() for weights in (first, middle, last)]
+        self._lacking = lacking.to(device)
+        self.weights = [weights.to(device).requires_grad_() for weights in (first, middle, last)]
         shape = (len(lessons), 1, width)
         biases = [torch.rand(shape, generator=generator) - 0.5, torch.zeros(shape), levels]
-        self.biases = [bias.requires_grad_() for bias in biases]
-        self.steps = [torch.full((len(lessons), 1, 1), _FIRST_STEP) for _ in self.weights]
+        self.biases = [bias.to(device).requires_grad_() for bias in biases]
+        self.steps = [torch.full((len(lessons), 1, 1), _FIRST_STEP, device=device) for _ in self.weights]
         self.limit = 0
 
     @property
@@ -184,8 +194,8 @@ class _Networks:
             is_head = layer == len(self.weights) - 1
             step = float(steps[number])
             shift = -round(math.log2(step)) + (_HEAD_BITS if is_head else 0)
-            w = weights[number].detach().double().numpy().T / step  # (outputs, inputs)
-            b = bias[number, 0].detach().double().numpy() * (LEVELS_PER_OCTAVE if is_head else _UNIT)
+            w = weights[number].detach().cpu().double().numpy().T / step  # (outputs, inputs)
+            b = bias[number, 0].detach().cpu().double().numpy() * (LEVELS_PER_OCTAVE if is_head else _UNIT)
             w = w[:, :n_inputs] if layer == 0 else w
             w, b = (w[:n_symbols], b[:n_symbols]) if is_head else (w, b)
             whole = np.rint(np.clip(w, -self.limit, self.limit))

@@ -12,7 +12,7 @@ from baler_vae.errors import UsageError
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
 from baler_vae.learn.latents import train_bits
 from baler_vae.learn.networks import Autoencoder, export_network
-from baler_vae.learn.training import Epoch, train
+from baler_vae.learn.training import Epoch, device_of, train
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder, scores_of
 from baler_vae.model.network import LARGEST_ACTIVATION
@@ -143,22 +143,6 @@ def _check_converged(history: Sequence[Epoch], settings: ModelSettings) -> None:
             found=f"learning_rate {settings.learning_rate}",
             way_out="Lower learning_rate",
         )
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a name; `auto` is a GPU where there is one.
-
-    Raises:
-        UsageError: it is not there.
-    """
-    try:
-        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(
-            f"device {name!r} cannot be used: {error}", way_out="Name another one with --device cpu"
-        ) from error
-    return device
 
 
 def _split(n_rows: int, settings: ModelSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

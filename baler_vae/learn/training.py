@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from baler_vae.errors import UsageError
 from baler_vae.learn.networks import Autoencoder
 from baler_vae.learn.objective import free_objective, squared_error
 from baler_vae.progress import Progress
@@ -95,6 +96,22 @@ def one_step(optimiser: torch.optim.Optimizer, rate: float, loss: Tensor) -> Non
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name; `auto` is a GPU where there is one.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {name!r} cannot be used: {error}", way_out="Name another one with --device cpu"
+        ) from error
+    return device
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def fit_conditionals(
     part: float,
     weight: float,
     epochs: int | None,
+    device: str,
     keep: bool,
     progress: Progress,
 ) -> dict[int, Served]:
@@ -86,13 +87,14 @@ def fit_conditionals(
 
     Raises:
         MissingExtra: PyTorch is not installed.
+        UsageError: the device is not there.
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
     from baler_vae.learn.training import threads  # noqa: PLC0415
 
     part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
-    training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs)
+    training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
     teacher = _Teacher(shown, layout, jagged=jagged, seed=seed, weight=weight)
     served: dict[int, Served] = {}

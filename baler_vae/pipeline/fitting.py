@@ -198,6 +198,7 @@ def fit_conditional_group(
             part=part,
             weight=rows.weight,
             epochs=settings.epochs,
+            device=settings.device,
             keep=settings.keep_network,
             progress=progress,
         )

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.learn.conditional import Lesson, Training, fit_conditionals, training_for
+from baler_vae.errors import UsageError
+from baler_vae.learn.conditional import Lesson, Training, _Networks, fit_conditionals, training_for
 from baler_vae.learn.fit import fit_encoder
 from baler_vae.model.conditional import Conditional, Input
 from baler_vae.progress import silent
@@ -47,6 +48,29 @@ def test_networks_learn_what_tells_and_drop_what_does_not():
     assert all(abs(int(weight)) <= 127 for layer in network.layers for weight in layer.weights.ravel())
     used = np.abs(network.layers[0].weights.astype(int)).sum(axis=0)
     assert used[0] > 1.5 * used[1]
+
+
+def test_an_unknown_device_is_named():
+    with pytest.raises(UsageError, match="--device cpu"):
+        fitted(1, device="abacus")
+
+
+def test_all_of_a_training_lies_on_its_device():
+    """On a device without memory: an operation that mixes it with another one fails there as it does on a GPU."""
+    inputs, symbols, alphabet = problem(100)
+    lessons = [Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)] * 2
+    networks = _Networks(lessons, 8, torch.Generator(), torch.device("meta"))
+    for _ in range(2):
+        logits = networks.logits(torch.zeros((2, 100, 2), device="meta"))
+        loss = logits.sum() + networks.weight_bits()
+        loss.backward()
+        assert {tensor.device.type for tensor in (loss, *(p.grad for p in networks.parameters))} == {"meta"}
+        networks.round_from_now_on(8)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_a_gpu_learns_as_much():
+    assert bits_of(fitted(device="cuda")) < bits_of(fitted(device="cpu")) + 0.05
 
 
 def test_networks_of_several_sizes_are_trained_together():
