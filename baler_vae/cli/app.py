@@ -161,6 +161,9 @@ def compress(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
     ] = False,
+    keep_history: Annotated[
+        bool, typer.Option("--keep-history", help="Keep the history of the training in the archive, for its report.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
     ] = False,
@@ -176,7 +179,7 @@ def compress(
 
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
-    request |= {"workers": workers, "scheduler": scheduler}
+    request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
