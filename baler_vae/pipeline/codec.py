@@ -133,11 +133,13 @@ def read_history(archive: ArchiveFile) -> dict[str, tuple[dict[str, float], ...]
         found = read_json(archive.section(HISTORY), constants=True)  # a loss may have been infinite
     except ValueError as error:
         raise CorruptArchive(f"is not JSON: {error}", path=archive.path, section=HISTORY) from error
-    groups = found if isinstance(found, dict) else {"": found}
-    for name, epochs in groups.items():
-        if not isinstance(epochs, list) or not all(map(_is_epoch, epochs)):
-            raise CorruptArchive(f"is no history: {name!r} has no epochs", path=archive.path, section=HISTORY)
-    return {name: tuple(epochs) for name, epochs in groups.items()}
+    if not isinstance(found, dict) or not all(map(_is_history, found.values())):
+        raise CorruptArchive("is no history", path=archive.path, section=HISTORY, expected="epochs by group")
+    return {name: tuple(epochs) for name, epochs in found.items()}
+
+
+def _is_history(found: object) -> bool:
+    return isinstance(found, list) and all(map(_is_epoch, found))
 
 
 def _is_epoch(found: object) -> bool:
