@@ -112,6 +112,18 @@ class PeakShift:
         """(w_after - w_before) in standard errors of the width before; None where a fit failed."""
         return _in_errors(self.before.width, self.after.width, self.before.width_error)
 
+    @property
+    def yield_change_percent(self) -> float | None:
+        """100 (n_after / n_before - 1); None where a fit failed."""
+        if self.before.peak_yield is None or self.after.peak_yield is None:
+            return None
+        return 100 * (self.after.peak_yield / self.before.peak_yield - 1)
+
+    @property
+    def yield_shift_in_errors(self) -> float | None:
+        """(n_after - n_before) in standard errors of the yield before; None where a fit failed."""
+        return _in_errors(self.before.peak_yield, self.after.peak_yield, self.before.yield_error)
+
 
 def fit_peak(values: ArrayLike, peak: Peak) -> PeakFit:
     """The fit of a Gaussian on a line to the values, of any shape and number type, that lie in the peak's window.
