@@ -91,7 +91,7 @@ class PeakModel:
         return np.vstack([shares, moved, self._line_in_bins])
 
     def log_density(self, values: Floats, *parameters: float) -> tuple[float, Floats]:
-        """The expected rows in the window, and the logarithm of those by unit of the column at values in it, (rows,)"""
+        """The expected rows in the window; the logarithm of those by unit of the column at values in it, (rows,)."""
         return float(self.expected(*parameters).sum()), np.log(np.maximum(self._density(values, *parameters), TINY))
 
     def log_density_gradient(self, values: Floats, *parameters: float) -> tuple[Floats, Floats]:
@@ -131,8 +131,18 @@ def centred(n_bins: int) -> Floats:
     return (np.arange(n_bins) + 0.5) / n_bins * 2 - 1
 
 
-def minimum_of(model: PeakModel, rows: Rows) -> Minimum:
-    """The best fit from the best starting points; without parameters where there is none."""
+def minima_of(model: PeakModel, before: Rows, after: Rows) -> tuple[Minimum, Minimum]:
+    """The best fits to two sides. Tails can make several minima: then each side looks near that of the other, too."""
+    found_before, found_after = minimum_of(model, before), minimum_of(model, after)
+    if model.shape.tails and not found_before.reason:
+        found_after = minimum_of(model, after, found_before)
+    if model.shape.tails and not found_after.reason:
+        found_before = minimum_of(model, before, found_after)
+    return found_before, found_after
+
+
+def minimum_of(model: PeakModel, rows: Rows, near: Minimum | None = None) -> Minimum:
+    """The best fit from the best starting points, and from another minimum; without parameters where there is none."""
     nowhere = np.empty(0), np.empty((0, 0))
     n_filled = np.count_nonzero(rows.counts)
     if n_filled <= len(model.names):
@@ -142,6 +152,8 @@ def minimum_of(model: PeakModel, rows: Rows) -> Minimum:
     if not starts:
         return Minimum(*nowhere, "no bins stand above a straight line")
     binned = PeakModel(model.shape, "likelihood", model.edges) if model.method == "unbinned" else model
+    if near:
+        starts.append(tuple(near.parameters))
     fits = (_minimiser(binned, rows, start).migrad() for start in starts)
     fit = min(fits, key=lambda fit: (not fit.valid, fit.fval))
     if model.method == "unbinned":
