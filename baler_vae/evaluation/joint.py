@@ -79,38 +79,32 @@ def joint_columns(group: Group) -> tuple[Column, ...]:
 class Correlations:
     """Pearson's correlations of columns before and after, from sums over rows that come in pieces.
 
-    The sums are of values less the median of a column's first piece, in units of their root mean square there, so that
-    a large mean takes no digits away.
+    The sums are of values less the median of a column's first piece, in units of their root mean square around it, so
+    that a large mean takes no digits away. Each side has its own, for a column may come back as something else.
     """
 
     def __init__(self, n_columns: int) -> None:
-        self._shift, self._scale = np.full(n_columns, np.nan), np.ones(n_columns)
+        self._shift, self._scale = np.full((2, n_columns), np.nan), np.ones((2, n_columns))
         self._n = np.zeros((n_columns, n_columns))
         self._sums = np.zeros((2, 3, n_columns, n_columns))
 
     def add(self, before: Floats, after: Floats) -> None:
         """Takes more rows into account, float64 (rows, columns) each."""
         used = np.isfinite(before) & np.isfinite(after)
-        for column in np.flatnonzero(np.isnan(self._shift) & used.any(axis=0)):
-            self._settle(int(column), before[used[:, column], column])
         both = used.astype(np.float64)
         self._n += both.T @ both
-        with np.errstate(all="ignore"):
-            for side, values in enumerate((before, after)):
-                scaled = np.where(used, (values - self._shift) / self._scale, 0.0)
+        for side, values in enumerate((before, after)):
+            for column in np.flatnonzero(np.isnan(self._shift[side]) & used.any(axis=0)).tolist():
+                found = _shift_and_scale(values[used[:, column], column])
+                self._shift[side, column], self._scale[side, column] = found
+            with np.errstate(all="ignore"):
+                scaled = np.where(used, (values - self._shift[side]) / self._scale[side], 0.0)
                 self._sums[side] += scaled.T @ both, (scaled**2).T @ both, scaled.T @ scaled
 
     def matrices(self) -> tuple[Floats, Floats]:
         """The correlations before and after, float64 (columns, columns) in [-1, 1]; NaN where a column is constant."""
         before, after = (self._correlations(*sums) for sums in self._sums)
         return before, after
-
-    def _settle(self, column: int, values: Floats) -> None:
-        """Chooses shift and scale of a column; before its first finite values all its sums are zero."""
-        shift = float(np.median(values / 2)) * 2
-        _, scale = mean_and_rms(values / 2 - shift / 2)
-        self._shift[column] = shift
-        self._scale[column] = 2 * scale if scale and np.isfinite(2 * scale) else 1.0
 
     def _correlations(self, sums: Floats, squares: Floats, products: Floats) -> Floats:
         """Row i, column j of `sums` and `squares` are those of column i over the rows that column j has as well."""
@@ -120,6 +114,13 @@ class Correlations:
             covariances = products - sums * sums.T / self._n
             found: Floats = np.clip(covariances / np.sqrt(variances) / np.sqrt(variances.T), -1, 1)
         return found
+
+
+def _shift_and_scale(values: Floats) -> tuple[float, float]:
+    """The median of finite values (rows,), exact for a constant, and the root mean square around it, or else 1."""
+    shift = 2 * float(np.median(values / 2))
+    _, scale = mean_and_rms(values / 2 - shift / 2)
+    return shift, 2 * scale if scale and np.isfinite(2 * scale) else 1.0
 
 
 def group_statistics(
