@@ -2,21 +2,34 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
+from baler_vae.evaluation.cuts import Migration
+from baler_vae.evaluation.distances import Distances
 from baler_vae.evaluation.histograms import ColumnHistograms, column_histograms
+from baler_vae.evaluation.joint import GroupStatistics
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift, fit_peak
+from baler_vae.evaluation.profiles import Profile
 from baler_vae.evaluation.residuals import Array, ColumnResiduals, column_residuals
 from baler_vae.table.schema import match_columns
 from baler_vae.table.table import Batch
 
 DEFAULT_ANGLES = ("*phi*", "*Phi*")
 DEFAULT_PEAKS = (Peak("Jet_mass", (100, 225), 199), Peak("mass", (100, 225), 199))
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """What a paired sample tells of a numeric column."""
+
+    distances: Distances | None
+    by_value: Profile | None
+    by_column: Profile | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,10 @@ class Evaluation:
     peaks: tuple[PeakShift, ...]
     histograms: Mapping[str, ColumnHistograms]
     sizes: Mapping[str, Any] | None = None
+    n_sampled: Mapping[str, int] = field(default_factory=dict)
+    statistics: Mapping[str, ColumnStatistics] = field(default_factory=dict)
+    groups: tuple[GroupStatistics, ...] = ()
+    cuts: tuple[Migration, ...] = ()
 
 
 def evaluate_tables(

@@ -7,7 +7,8 @@ curvature then says nothing of the errors: they are propagated from the Poisson 
 "sandwich" of H. White, Econometrica 48 (1980) 817).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ class Peak:
     column: str
     window: tuple[float, float]
     n_bins: int
+    shape: str = "gauss"
+    fit: str = "least-squares"
+    natural_width: float = 2.4955
+    toys: int = 0
 
     def __post_init__(self) -> None:
         low, high = self.window
@@ -68,6 +73,9 @@ class PeakFit:
     level: float | None = None
     tilt: float | None = None
     chi2: float | None = None
+    shape: str = "gauss"
+    parameters: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    p_value: float | None = None
 
     @property
     def valid(self) -> bool:
@@ -81,12 +89,24 @@ class PeakFit:
 
 
 @dataclass(frozen=True)
+class PairedErrors:
+    """Standard errors of differences after - before, from `n_toys` toys of which `n_failed` had no fit."""
+
+    mean: float | None
+    width: float | None
+    peak_yield: float | None
+    n_toys: int
+    n_failed: int
+
+
+@dataclass(frozen=True)
 class PeakShift:
     """One peak before and after."""
 
     peak: Peak
     before: PeakFit
     after: PeakFit
+    paired: PairedErrors | None = None
 
     @property
     def mass_difference_percent(self) -> float | None:
@@ -111,6 +131,18 @@ class PeakShift:
     def width_shift_in_errors(self) -> float | None:
         """(w_after - w_before) in standard errors of the width before; None where a fit failed."""
         return _in_errors(self.before.width, self.after.width, self.before.width_error)
+
+    @property
+    def yield_change_percent(self) -> float | None:
+        """100 (n_after / n_before - 1); None where a fit failed."""
+        if self.before.peak_yield is None or self.after.peak_yield is None:
+            return None
+        return 100 * (self.after.peak_yield / self.before.peak_yield - 1)
+
+    @property
+    def yield_shift_in_errors(self) -> float | None:
+        """(n_after - n_before) in standard errors of the yield before; None where a fit failed."""
+        return _in_errors(self.before.peak_yield, self.after.peak_yield, self.before.yield_error)
 
 
 def fit_peak(values: ArrayLike, peak: Peak) -> PeakFit:

@@ -21,6 +21,8 @@ class Response:
     n_used: int
     mean: float | None
     rms: float | None
+    half_width_68: float | None = None
+    half_width_95: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class ColumnResiduals:
     largest: float | None
     quantiles: Mapping[float, float] | None
     response: Response | None
+    derived: bool = False
+    bound: str | None = None
+    largest_in_bounds: float | None = None
+    half_width_68: float | None = None
+    half_width_95: float | None = None
 
     @property
     def is_float(self) -> bool:
