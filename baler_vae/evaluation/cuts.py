@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Migration:
-    """Of `n` rows or events, `n_before` pass the cut before and `n_after` after; `n_out` no longer do, `n_in` newly do."""
+    """Of `n` rows or events, `n_before` pass the cut before, `n_after` after; `n_out` no longer do, `n_in` newly do."""
 
     cut: str
     at_least: int | None

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from baler_vae.evaluation.residuals import Floats
 from baler_vae.report.wording import MINUS, power_of_ten
 
 # Two colours of M. A. Petroff's palette (arXiv:2107.02270), told apart in all forms of colour blindness and on dark
@@ -111,6 +112,14 @@ def plain_ticks(axis: Axis, *, whole: bool = False) -> None:
     """Few ticks, labelled in full: a common factor at the end of the axis would be overlooked."""
     axis.set_major_locator(MaxNLocator(5, integer=whole))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", MINUS)))
+
+
+def error_bars(x: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Points of one broken line, x and y float64 (3 n,), that is a vertical bar at each x from `low` to `high`, all
+    float64 (n,): a hundredth of the bytes that bars of their own would take.
+    """
+    gaps = np.full(len(x), np.nan)
+    return np.repeat(x, 3), np.stack([low, high, gaps], axis=1).ravel()
 
 
 def in_unit(unit_name: str) -> str:

@@ -17,6 +17,7 @@ from baler_vae.report.drawing import (
     INK,
     around,
     count_axis,
+    error_bars,
     in_unit,
     legend,
     new_figure,
@@ -65,8 +66,8 @@ def peak_figure(shift: PeakShift) -> str:
         main, lower = two_panels(figure, left=0.13, bottom=0.1, top=0.79)
         centres = (before.edges[:-1] + before.edges[1:]) / 2
         for fit, colour, label in ((before, BEFORE, "before"), (after, AFTER, "after")):
-            errors = np.sqrt(fit.counts)
-            main.errorbar(centres, fit.counts, errors, fmt="o", markersize=2.2, lw=0.7, color=colour, label=label)
+            low, high = (fit.counts + sign * np.sqrt(fit.counts) for sign in (-1, 1))
+            main.plot(*error_bars(centres, low, high), color=colour, lw=1.1, label=label)
             expected = fit.expected()
             if expected is not None:
                 main.plot(centres, expected, color=colour, lw=1.8, label=f"fit {label}")
@@ -86,7 +87,9 @@ def peak_figure(shift: PeakShift) -> str:
         lower.set_xlim(before.edges[0], before.edges[-1])
         plain_ticks(main.yaxis)
         plain_ticks(lower.xaxis)
-        return svg_text(figure, f"Peak of {name} before and after. {'. '.join(facts)}")
+        window = f"{number(float(before.edges[0]))} to {number(float(before.edges[-1]))}"
+        shape = f"{shift.peak.shape}, {shift.peak.fit}"
+        return svg_text(figure, f"Peak of {name} in {window} ({shape}) before and after. {'. '.join(facts)}")
 
 
 def _values(column: ColumnResiduals, unit_name: str, histograms: ColumnHistograms) -> str:
