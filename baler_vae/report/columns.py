@@ -104,7 +104,7 @@ _NUMBERS: tuple[tuple[Heading, _Value], ...] = (
         lambda _, distances: None if distances is None else distances.kolmogorov_smirnov,
     ),
     (
-        Heading("distance", "W₁ / width", "Wasserstein-1 distance of the values in standard deviations of those before"),
+        Heading("distance", "W₁ / width", "Wasserstein-1 distance of the values in their standard deviations"),
         lambda _, distances: None if distances is None else distances.wasserstein_in_widths,
     ),
 )

@@ -6,6 +6,7 @@ The same numbers give the same bytes.
 import hashlib
 import html
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -110,8 +111,11 @@ def around(axes: Axes, centre: float, reach: float) -> None:
 
 def plain_ticks(axis: Axis, *, whole: bool = False) -> None:
     """Few ticks, labelled in full: a common factor at the end of the axis would be overlooked."""
-    axis.set_major_locator(MaxNLocator(5, integer=whole))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", MINUS)))
+    low, high = axis.get_view_interval()
+    # As many digits as tell one tick from the next; long labels leave room for few.
+    digits = max(6, 2 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low)))) if low < high else 6
+    axis.set_major_locator(MaxNLocator(5 if digits == 6 else 2, integer=whole))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.{digits}g}".replace("-", MINUS)))
 
 
 def error_bars(x: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import mplhep
 import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from baler_vae.evaluation.histograms import ColumnHistograms, Histogram
 from baler_vae.evaluation.peaks import PeakFit, PeakShift
@@ -65,12 +63,16 @@ def peak_figure(shift: PeakShift) -> str:
     with new_figure((5.2, 4.6)) as figure:
         main, lower = two_panels(figure, left=0.13, bottom=0.1, top=0.79)
         centres = (before.edges[:-1] + before.edges[1:]) / 2
-        for fit, colour, label in ((before, BEFORE, "before"), (after, AFTER, "after")):
-            low, high = (fit.counts + sign * np.sqrt(fit.counts) for sign in (-1, 1))
-            main.plot(*error_bars(centres, low, high), color=colour, lw=1.1, label=label)
+        main.stairs(before.counts, before.edges, fill=True, color=BEFORE, alpha=0.4, label="before")
+        low, high = (after.counts + sign * np.sqrt(after.counts) for sign in (-1, 1))
+        main.plot(*error_bars(centres, low, high), color=AFTER, lw=0.9, label="after")
+        for fit, style, label in (
+            (before, {"color": BEFORE, "lw": 2.4}, "fit before"),
+            (after, {"color": INK, "lw": 1.2, "ls": "--"}, "fit after"),
+        ):
             expected = fit.expected()
             if expected is not None:
-                main.plot(centres, expected, color=colour, lw=1.8, label=f"fit {label}")
+                main.plot(centres, expected, label=label, **style)
         bin_width = number(float(before.edges[1] - before.edges[0]))
         main.set_ylabel(f"rows per {bin_width} {unit_name}".strip())
         main.set_ylim(0, 1.1 * max(1, before.counts.max(), after.counts.max()))

@@ -85,13 +85,13 @@ def _matrix(names: Sequence[str], matrix: Floats, reach: float | None, title: st
         finite = np.abs(matrix[np.isfinite(matrix)])
         reach = max(LEAST_REACH, float(finite.max(initial=0)))
     n = len(names)
-    with new_figure((5.2, 4.6)) as figure:
-        axes = figure.add_axes((0.27, 0.24, 0.58, 0.67))
+    with new_figure((4.4, 4.2)) as figure:
+        axes = figure.add_axes((0.27, 0.28, 0.57, 0.64))
         edges = np.arange(n + 1) - 0.5
         norm = Normalize(-reach, reach)
         mesh = axes.pcolormesh(edges, edges, matrix, cmap=DIVERGING, norm=norm, rasterized=True)
         axes.set_ylim(n - 0.5, -0.5)
-        size = 9 if n <= MOST_WRITTEN else 7
+        size = 8 if n <= MOST_WRITTEN else 6
         axes.set_xticks(range(n), [short(name, 18) for name in names], rotation=90, fontsize=size)
         axes.set_yticks(range(n), [short(name, 18) for name in names], fontsize=size)
         axes.tick_params(length=0)
@@ -100,7 +100,7 @@ def _matrix(names: Sequence[str], matrix: Floats, reach: float | None, title: st
                 value = float(matrix[row, column])
                 ink = "#fff" if abs(value) > 0.65 * reach else "#000"
                 axes.text(column, row, _brief(value), ha="center", va="center", fontsize=6.5, color=ink)
-        _colour_bar(figure, mesh, norm, cax=figure.add_axes((0.87, 0.24, 0.03, 0.67)))
+        _colour_bar(figure, mesh, norm, cax=figure.add_axes((0.86, 0.28, 0.03, 0.64)))
         axes.set_title(title.partition(" in group ")[0], fontsize=9, loc="left", pad=5)
         found = largest(names, matrix)
         fact = f"; the largest is {number(found[0])}, of {found[1]} and {found[2]}" if found else ""

@@ -34,7 +34,7 @@ def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Fin
     if failures is not None:
         return Finding("Verdict", "good", "Passed: every tolerance is kept")
     if broken:
-        return Finding("Verdict", "bad", f"Look at: {few(broken)}", ("No tolerances were judged.",))
+        return Finding("Verdict", "bad", f"Not as promised: {few(broken)}", ("No tolerances were judged.",))
     return Finding("Verdict", "plain", "Not judged", ("No tolerances were judged; the numbers stand below.",))
 
 
@@ -120,7 +120,9 @@ def _peaks(shifts: Sequence[PeakShift]) -> Finding:
     if not fitted:
         return Finding("Peaks", "plain", "no fit before compression", sentences)
     worst = max(fitted, key=lambda shift: abs(shift.mean_shift_in_errors or 0))
-    headline = f"moved by {'at most ' if len(fitted) > 1 else ''}{number(abs(worst.mean_shift_in_errors or 0))} errors"
+    most = "at most " if len(fitted) > 1 else ""
+    errors = number(abs(worst.mean_shift_in_errors or 0))
+    headline = f"moved by {most}{percent(worst.mass_difference_percent)}, {errors} standard errors"
     return Finding("Peaks", "plain", headline, sentences)
 
 
