@@ -60,7 +60,7 @@ class Tab:
         return answer["result"].get("value")
 
     def press(self, key, code):
-        text = {"Enter": "\r", "Space": " "}.get(key, "")
+        text = {"Enter": "\r", " ": " "}.get(key, "")
         for kind in ("keyDown", "keyUp"):
             shown = {"text": text} if kind == "keyDown" and text else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **shown)

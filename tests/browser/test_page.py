@@ -60,8 +60,8 @@ def test_nothing_stands_out_at_the_side(tab, page, width, opened, tmp_path):
     tab.open(page, width=width)
     if opened:
         tab.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-    assert tab.run("document.documentElement.clientWidth") == width
-    assert tab.run("document.documentElement.scrollWidth") == width
+    assert tab.run("innerWidth") == width  # a small screen would show a wider page smaller
+    assert tab.run("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     tab.picture(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 20_000
 
@@ -85,13 +85,15 @@ def test_buttons_of_the_head_sort(tab, page):
 def test_the_keyboard_sorts_as_well(tab, page):
     tab.open(page, width=1280)
     tab.run("document.getElementById('filter').focus()")
-    while tab.run("document.activeElement.tagName") != "BUTTON":
+    for _ in range(3):  # the field, the region that scrolls, its first button
+        if tab.run("document.activeElement.tagName") == "BUTTON":
+            break
         tab.press("Tab", 9)
     assert tab.run("document.activeElement.textContent") == "column"
     tab.press("Enter", 13)
     assert tab.run("document.activeElement.closest('th').ariaSort") == "ascending"
     tab.press("Tab", 9)
-    tab.press("Space", 32)
+    tab.press(" ", 32)
     assert tab.run("document.activeElement.closest('th').ariaSort") == "descending"
     assert tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
@@ -100,9 +102,8 @@ def test_a_field_filters_by_name_type_and_bound(tab, page):
     tab.open(page, width=1280)
     label = "document.querySelector('label:has(#filter)').innerText"
     assert tab.run(label).startswith("Filter columns")
-    type_in = (
-        "(t => { const f = document.getElementById('filter'); f.value = t; f.dispatchEvent(new Event('input')); })"
-    )
+    field = "document.getElementById('filter')"
+    type_in = f"(text => {{ {field}.value = text; {field}.dispatchEvent(new Event('input')); }})"
     for text, names in (
         ("JET_", ["Jet_mass", "Jet_phi"]),
         ("float32", ["Jet_phi"]),
