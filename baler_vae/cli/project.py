@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -227,21 +228,52 @@ def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
 
 
 def write_evaluation(
-    evaluation: "Evaluation",
-    folder: Path,
-    *,
-    title: str,
-    subtitle: str,
-    settings: dict[str, Any] | None = None,
-    force: bool = False,
+    evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **facts: Any
 ) -> Iterator[str]:
-    """Writes the page and the JSON of an evaluation into a folder; gives a line on each."""
+    """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given; gives
+    a line on each. `facts` are what `write_page` takes.
+    """
     from baler_vae.evaluation.evaluate import to_json
 
-    _make_folder(folder)
-    page, numbers = evaluation_files(folder)
-    _page_writer()(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
-    yield f"page: {page.absolute()}"
-    with replacing(numbers, force=force) as part:
-        part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
-    yield f"numbers: {numbers.absolute()}"
+    if folder is not None:
+        _make_folder(folder)
+        page, numbers = evaluation_files(folder)
+        _page_writer()(page, evaluation, force=force, **facts)
+        yield f"page: {page.absolute()}"
+        with replacing(numbers, force=force) as part:
+            part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
+        yield f"numbers: {numbers.absolute()}"
+    if pdf is not None:
+        from baler_vae.report.pdf import print_page
+
+        with tempfile.TemporaryDirectory() as place:
+            printed = evaluation_files(Path(place))[0] if folder is None else evaluation_files(folder)[0]
+            if folder is None:
+                _page_writer()(printed, evaluation, **facts)
+            print_page(printed, pdf, force=force)
+        yield f"print: {pdf.absolute()}"
+
+
+def check_printing(pdf: Path, *, force: bool) -> None:
+    """Fails before the work is done where a page could not be printed in the end."""
+    from baler_vae.report.pdf import browser_path
+
+    check_output(pdf, force=force)
+    browser_path()
+
+
+def page_facts(original: str, restored: str, evaluation: "Evaluation", rivals: Path | None) -> dict[str, Any]:
+    """What a page says beside the numbers: its titles, the settings of an archive, and what rivals take."""
+    from baler_vae.pipeline.evaluate import is_archive
+    from baler_vae.pipeline.reading import Archive
+    from baler_vae.report.rivals import bounds_of, read_rivals
+
+    settings: dict[str, Any] = {}
+    if is_archive(restored):
+        with Archive(restored) as archive:
+            settings = archive.info()["settings"]
+    facts = {"title": Path(restored).name, "subtitle": f"{restored} against {original}", "settings": settings}
+    if rivals is None:
+        return facts
+    n_bytes = (evaluation.sizes or {}).get("original_bytes")
+    return {**facts, "rivals": read_rivals(rivals, original_bytes=n_bytes, bounds=bounds_of(settings))}

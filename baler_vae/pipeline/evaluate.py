@@ -57,7 +57,7 @@ def evaluate(
         peaks = None
         if settings.peaks is not None:
             peaks = [Peak(peak.column, peak.window, peak.bins) for peak in settings.peaks]
-        if sizes is None and _is_archive(restored):
+        if sizes is None and is_archive(restored):
             with Archive(restored) as archive:
                 sizes = archive_sizes(archive.info())
         return evaluate_tables(
@@ -91,14 +91,15 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_archive(spec: str | Path) -> bool:
+def is_archive(spec: str | Path) -> bool:
+    """Whether a path or URL names an archive."""
     path = urlsplit(str(spec)).path if is_url(spec) else spec
     return Path(path).suffix.lower() == ARCHIVE_SUFFIX
 
 
 @contextmanager
 def _opened(spec: str | Path) -> Iterator[Source]:
-    if _is_archive(spec):
+    if is_archive(spec):
         with Archive(spec) as archive:
             yield archive.as_source()
     else:

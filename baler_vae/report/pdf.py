@@ -14,9 +14,20 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LONGEST_SECONDS = 120.0
 
 
-def find_browser() -> str | None:
-    """The path of the first of `BROWSERS` that is on PATH."""
-    return next((path for name in BROWSERS if (path := shutil.which(name)) is not None), None)
+def browser_path() -> str:
+    """The path of the first of `BROWSERS` that is on PATH.
+
+    Raises:
+        MissingProgram: none is.
+    """
+    found = next((path for name in BROWSERS if (path := shutil.which(name)) is not None), None)
+    if found is None:
+        raise MissingProgram(
+            "printing a page",
+            f"Chromium ({', '.join(BROWSERS)} on PATH)",
+            "Install it (apt install chromium), or open the page in any browser and print it there",
+        )
+    return found
 
 
 def print_page(page: str | Path, pdf: str | Path, *, force: bool = False, seconds: float = LONGEST_SECONDS) -> None:
@@ -27,13 +38,7 @@ def print_page(page: str | Path, pdf: str | Path, *, force: bool = False, second
         OutputError: the file exists and `force` is false, it cannot be written, or Chromium failed or took longer than
             `seconds`.
     """
-    browser = find_browser()
-    if browser is None:
-        raise MissingProgram(
-            "printing a page",
-            f"Chromium ({', '.join(BROWSERS)} on PATH)",
-            "Install it (apt install chromium), or open the page in any browser and print it there",
-        )
+    browser = browser_path()
     with replacing(pdf, force=force) as part, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
             browser,

@@ -76,12 +76,13 @@ class Tab:
 @pytest.fixture(scope="session")
 def chromium():
     """The path of an installed Chromium."""
-    from baler_vae.report.pdf import BROWSERS, find_browser
+    from baler_vae.errors import MissingProgram
+    from baler_vae.report.pdf import browser_path
 
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"no Chromium on PATH ({', '.join(BROWSERS)})")
-    return path
+    try:
+        return browser_path()
+    except MissingProgram as error:
+        pytest.skip(error.what)
 
 
 @pytest.fixture(scope="session")
