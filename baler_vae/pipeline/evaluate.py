@@ -1,7 +1,7 @@
 """Comparing two files or archives."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +27,12 @@ def evaluate(
     restored: str | Path,
     *,
     settings: EvaluationSettings | None = None,
-    sizes: Mapping[str, Any] | None = None,
+    archive: str | Path | None = None,
 ) -> "Evaluation":
     """What became of each column that `restored` holds; both are archives or files of any known format, read side by
     side, so that memory does not grow with them.
 
-    `sizes` is what `archive_sizes` gives; it is known without being told where `restored` is an archive, and so are the
-    bounds of its columns.
+    Bounds and sizes are those of the `archive` that `restored` came from, or that it is.
 
     Raises:
         SourceError: a file cannot be read.
@@ -48,7 +47,8 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     settings = settings or EvaluationSettings()
-    with _opened(original) as (before, _), _opened(restored) as (after, archive):
+    known = archive or (restored if is_archive(restored) else None)
+    with _opened(original) as before, _opened(restored) as after, _archive(known) as promised:
         wanted, found = _compared(before, after)
         asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
         computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
@@ -60,15 +60,13 @@ def evaluate(
             angles=settings.angles,
             peaks=peaks,
             profile=settings.profile,
-            bounds=None if archive is None else bounds_of(archive.manifest, archive.path),
+            bounds=None if promised is None else bounds_of(promised.manifest, promised.path),
             derived=computed.names,
             cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
         )
         for batch, other in _aligned(before, wanted, after, found):
             evaluator.add(computed.extend(batch), again.extend(other))
-        if sizes is None and archive is not None:
-            sizes = archive_sizes(archive.info())
-        return evaluator.result(sizes=sizes)
+        return evaluator.result(sizes=None if promised is None else archive_sizes(promised.info()))
 
 
 def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
@@ -125,16 +123,20 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_archive(spec: str | Path) -> bool:
+def is_archive(spec: str | Path) -> bool:
+    """Whether a path or URL is named like an archive."""
     path = urlsplit(str(spec)).path if is_url(spec) else spec
     return Path(path).suffix.lower() == ARCHIVE_SUFFIX
 
 
 @contextmanager
-def _opened(spec: str | Path) -> Iterator[tuple[Source, Archive | None]]:
-    """A source, and the archive that it is."""
-    if _is_archive(spec):
+def _opened(spec: str | Path) -> Iterator[Source]:
+    if is_archive(spec):
         with Archive(spec) as archive:
-            yield archive.as_source(), archive
+            yield archive.as_source()
     else:
-        yield open_source(spec), None
+        yield open_source(spec)
+
+
+def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:
+    return nullcontext() if path is None else Archive(path)
