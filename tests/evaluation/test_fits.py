@@ -38,17 +38,17 @@ def toy(rng, shape="gauss", *, mean=91.0, width=2.0, n_signal=2000, n_background
 @pytest.mark.parametrize("shape", SHAPES)
 def test_toys_scatter_around_the_truth_as_the_errors_say(shape, method):
     rng = np.random.default_rng(1)
-    fits = [fit_peak(toy(rng, shape), peak(shape, method)) for _ in range(40)]
-    assert [fit.reason for fit in fits] == [""] * 40
+    fits = [fit_peak(toy(rng, shape), peak(shape, method)) for _ in range(25)]
+    assert [fit.reason for fit in fits] == [""] * 25
     truth = {"mean": 91, "width": 2, "yield": 2000, "level": 2000 / 80, "tilt": -2000 / 80 / 3}
     if shape == "crystal-ball":
         truth |= dict(zip(("alpha_low", "alpha_high"), ALPHAS, strict=True))
     for name, true in truth.items():
         pulls = [(value - true) / error for value, error in (fit.parameters[name] for fit in fits) if error]
-        assert len(pulls) > 35
+        assert len(pulls) > 20
         assert abs(np.mean(pulls)) < 4 / np.sqrt(len(pulls)), name
-        assert 0.65 < np.std(pulls) < 1.4, name
-    assert np.mean([fit.chi2 / fit.n_dof for fit in fits]) == pytest.approx(1, abs=0.1)
+        assert 0.6 < np.std(pulls) < 1.5, name
+    assert np.mean([fit.chi2 / fit.n_dof for fit in fits]) == pytest.approx(1, abs=0.12)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -57,10 +57,13 @@ def test_without_a_background_errors_are_those_of_mean_and_deviation(method):
     values = np.append(values, np.linspace(*WINDOW, 200))
     fit = fit_peak(values, peak(fit=method))
     assert (fit.mean, fit.width) == pytest.approx((91, 2), abs=0.06)
-    more = 1.3 if method == "least-squares" else 1.06  # equal weights waste some of what the rows tell
-    assert 1 < fit.mean_error / (fit.width / np.sqrt(20_000)) < more
-    assert 1 < fit.width_error / (fit.width / np.sqrt(40_000)) < more + 0.1
-    assert 1 < fit.yield_error / np.sqrt(20_000) < more
+    ratios = np.array([fit.mean_error, np.sqrt(2) * fit.width_error]) * np.sqrt(20_000) / fit.width
+    if method == "least-squares":  # equal weights waste some of what the rows tell
+        assert ratios[0] == pytest.approx(np.sqrt(8 / np.sqrt(27)), rel=0.03)
+        assert 1 < ratios[1] < 1.8
+    else:
+        np.testing.assert_allclose(ratios, 1, atol=0.1)
+        assert fit.yield_error == pytest.approx(np.sqrt(20_000), rel=0.02)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -121,7 +124,7 @@ def test_a_shift_and_a_doubled_width_are_seen(shape, method):
     halved = PeakShift(peak(), before, fit_peak(toy(rng, shape, n_signal=1000), peak(shape, method)))
     assert shifted.mass_difference_percent == pytest.approx(100 * 2 / 93, rel=0.2)
     assert shifted.mean_shift_in_errors > 15
-    assert wider.width_change_percent == pytest.approx(100, abs=30)
+    assert wider.width_change_percent == pytest.approx(100, abs=50)
     assert wider.width_shift_in_errors > 10
     assert halved.yield_change_percent == pytest.approx(-50, abs=12)
     assert halved.yield_shift_in_errors < -5
@@ -174,8 +177,8 @@ def test_a_z_peak_of_the_wrong_natural_width_has_another_resolution():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shape": "gaus"}, "no shape of a peak.*gauss"),
-        ({"fit": "likelyhood"}, "no way to fit a peak.*likelihood"),
+        ({"shape": "gaussian"}, "no shape of a peak.*gauss"),
+        ({"fit": "likelihoods"}, "no way to fit a peak.*likelihood"),
         ({"natural_width": 0.0}, "natural width is positive"),
         ({"natural_width": np.nan}, "natural width is positive"),
         ({"toys": -1}, "not negative"),
