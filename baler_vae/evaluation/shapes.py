@@ -19,7 +19,7 @@ POWER = 3.0
 """Of the tails of a Crystal Ball. Where a tail begins and how fast it falls can hardly be told apart above a line."""
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(5)
-"""Of the integral over a bin: to 1e-5 of its height for a Gaussian that is half a bin wide, 1e-8 for one of a bin."""
+"""Of the integral over a bin."""
 
 
 @dataclass(frozen=True)
