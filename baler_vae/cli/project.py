@@ -230,8 +230,9 @@ def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
 def write_evaluation(
     evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **facts: Any
 ) -> Iterator[str]:
-    """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given; gives
-    a line on each. `facts` are what `write_page` takes.
+    """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given.
+
+    Gives a line on each. `facts` are what `write_page` takes.
     """
     from baler_vae.evaluation.evaluate import to_json
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import mplhep
 import numpy as np
@@ -66,10 +67,11 @@ def peak_figure(shift: PeakShift) -> str:
         main.stairs(before.counts, before.edges, fill=True, color=BEFORE, alpha=0.4, label="before")
         low, high = (after.counts + sign * np.sqrt(after.counts) for sign in (-1, 1))
         main.plot(*error_bars(centres, low, high), color=AFTER, lw=0.9, label="after")
-        for fit, style, label in (
+        curves: tuple[tuple[PeakFit, dict[str, Any], str], ...] = (
             (before, {"color": BEFORE, "lw": 2.4}, "fit before"),
             (after, {"color": INK, "lw": 1.2, "ls": "--"}, "fit after"),
-        ):
+        )
+        for fit, style, label in curves:
             expected = fit.expected()
             if expected is not None:
                 main.plot(centres, expected, label=label, **style)
