@@ -89,6 +89,7 @@ def group_statistics(names=("Jet_mass", "Jet_phi", ODD_NAME)):
         mutual_information_before=information,
         mutual_information_after=lost,
         sliced_wasserstein=0.0123,
+        sliced_wasserstein_of_halves=0.0045,
         densities=(density,),
     )
 

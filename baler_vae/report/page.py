@@ -222,7 +222,11 @@ def _group(statistics: GroupStatistics) -> GroupSection:
     sentences = []
     if statistics.sliced_wasserstein is not None:
         text = f"Sliced Wasserstein distance over {wording.count(len(statistics.names), 'column')}"
-        sentences.append(f"{text}: {wording.number(statistics.sliced_wasserstein)} standard deviations.")
+        text += f": {wording.number(statistics.sliced_wasserstein)} standard deviations"
+        chance = statistics.sliced_wasserstein_of_halves
+        sentences.append(
+            f"{text}." if chance is None else f"{text}; two random halves of the original: {wording.number(chance)}."
+        )
     for what, difference, unit in (
         ("Largest change of a correlation", statistics.correlation_after - statistics.correlation_before, ""),
         (

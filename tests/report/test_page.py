@@ -211,17 +211,16 @@ def test_of_many_columns_the_worst_are_drawn():
 
 def test_figures_stay_within_their_bytes():
     rng = np.random.default_rng(3)
-    original = {f"c{number}": rng.normal(size=2000) for number in range(40)}
+    original = {f"c{number}": rng.normal(size=2000) for number in range(6)}
     restored = {name: values + rng.normal(scale=0.1, size=2000) for name, values in original.items()}
     evaluation = evaluate_tables((table(**original),), (table(**restored),))
     evaluation = replace(evaluation, statistics={}, groups=())
     everything = column_sections(evaluation, MOST_FIGURE_BYTES)[0]
-    assert len(everything) == 40
+    assert len(everything) == 6
     half = sum(section.n_bytes for section in everything) // 2
     drawn, undrawn = column_sections(evaluation, half)
     assert sum(section.n_bytes for section in drawn) <= half
-    assert len(drawn) + len(undrawn) == 40
-    assert 15 < len(drawn) < 25
+    assert (len(drawn), len(undrawn)) in {(2, 4), (3, 3)}
 
 
 def test_without_sizes_peaks_and_settings_their_sections_are_left_out():

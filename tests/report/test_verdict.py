@@ -54,7 +54,7 @@ def test_a_size_is_told_as_a_ratio():
     ("pcodec", "state", "text"),
     [
         (3_125_000, "good", "20.0 % smaller than"),
-        (2_000_000, "plain", "25.0 % larger than"),
+        (2_000_000, "plain", "25 % larger than"),
         (2_500_000, "good", "as large as"),
     ],
 )
