@@ -112,13 +112,12 @@ def full_evaluation(evaluation=None):
     )
     statistics = {"Jet_mass": ColumnStatistics(distances, profile("Jet_mass"), profile("Jet_phi", low=-3, high=3))}
     paired = PairedErrors(0.012, 0.034, 21.0, 100, 2)
-    parameters = {"mean": (172.0, 0.1), "width": (6.0, 0.1), "tail": (1.5, 0.25)}
     peaks = [
         replace(
             shift,
             paired=paired,
-            before=replace(shift.before, parameters=parameters, p_value=0.42),
-            after=replace(shift.after, parameters=parameters, p_value=0.37),
+            before=replace(shift.before, p_value=0.42),
+            after=replace(shift.after, p_value=0.37),
         )
         for shift in evaluation.peaks
     ]

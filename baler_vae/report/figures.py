@@ -75,7 +75,7 @@ def peak_figure(shift: PeakShift) -> str:
                 main.plot(centres, expected, color=colour, lw=width, ls=style, label=label)
         bin_width = number(float(before.edges[1] - before.edges[0]))
         main.set_ylabel(f"rows per {bin_width} {unit_name}".strip())
-        main.set_ylim(0, 1.1 * max(1, before.counts.max(), after.counts.max()))
+        main.set_ylim(0, 1.05 * max(1, before.counts.max(), high.max()))
         legend(main, columns=4)
         lines = [line for fact in facts for line in textwrap.wrap(fact, 72)]
         main.text(0, 1.12, "\n".join(lines), transform=main.transAxes, va="bottom", linespacing=1.4)
