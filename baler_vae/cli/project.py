@@ -236,7 +236,7 @@ def _environment() -> dict[str, Any]:
 def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     """Prints the tables of an evaluation, or its JSON."""
     from baler_vae.evaluation.evaluate import to_json
-    from baler_vae.report.tables import columns_table, peaks_table
+    from baler_vae.report.tables import columns_table, cuts_table, peaks_table
 
     if as_json:
         say_json(to_json(evaluation))
@@ -244,6 +244,8 @@ def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     say(columns_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
+    if evaluation.cuts:
+        say(cuts_table(evaluation))
 
 
 def write_evaluation(

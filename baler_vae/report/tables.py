@@ -45,6 +45,20 @@ def peaks_table(evaluation: Evaluation) -> Table:
     return table
 
 
+def cuts_table(evaluation: Evaluation) -> Table:
+    """One line per cut: how many pass before and after, and how many change sides."""
+    table = _table("Cuts", ("cut", "of"))
+    for heading in ("passed before", "passed after", "left", "came", "migration"):
+        table.add_column(heading, justify="right")
+    for cut in evaluation.cuts:
+        at_least = "" if cut.at_least is None else f" for at least {cut.at_least}"
+        numbers = (cut.n_before, cut.n_after, cut.n_out, cut.n_in)
+        table.add_row(
+            Text(cut.cut + at_least), f"{cut.n:,} {cut.of}", *map("{:,}".format, numbers), percent(cut.percent)
+        )
+    return table
+
+
 def _table(title: str, headings: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:

@@ -9,6 +9,7 @@ from baler_vae.evaluation.evaluate import evaluate_tables
 from baler_vae.evaluation.tolerances import Failure
 from baler_vae.report.columns import column_sections
 from baler_vae.report.page import MOST_FIGURE_BYTES, render_page, write_page
+from baler_vae.report.wording import measured
 from tests.pages import HISTORY, ODD_NAME, RIVALS, SIZES, full_evaluation, small_evaluation, table
 
 MINUS = "\N{MINUS SIGN}"
@@ -141,7 +142,8 @@ def test_peaks_show_paired_errors_parameters_and_p_values(page):
     moved = f"{shift.after.mean - shift.before.mean:.3f} ± 0.012"
     assert f"after {MINUS} before {moved}" in words
     assert "Errors of the differences from 100 toys that resample both together, of which 2 had no fit." in words
-    assert "tail 1.50 ± 0.25 1.50 ± 0.25" in words
+    value, error = shift.before.parameters["tilt"]
+    assert f"tilt {measured(value, error)}" in words
     assert "p-value before" in words
     assert f"{shift.before.chi2:.0f} / {shift.before.n_dof} 0.420" in words
     assert "Gaussian on a straight line: least squares with equal weights" in words
@@ -161,7 +163,7 @@ def test_cuts_tell_who_changes_sides(page):
 
 
 def test_joint_distributions_tell_what_changed_most(page):
-    assert "Sliced Wasserstein distance over 3 columns: 0.0123 standard deviations." in page.words
+    assert "Sliced Wasserstein distance over 3 columns: 0.0123 standard deviations; by chance, 0.00450." in page.words
     assert "Largest change of a correlation: +0.0300, of Jet_mass and Jet_phi." in page.words
     assert f"Largest loss of mutual information: +0.250 bits, of Jet_mass and {ODD_NAME}." in page.words
 
