@@ -1,5 +1,6 @@
 """Maps of two columns at a time: correlations, mutual information, densities."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from baler_vae.evaluation.joint import Density, GroupStatistics
 from baler_vae.evaluation.residuals import Floats
 from baler_vae.report.drawing import DIVERGING, in_unit, new_figure, plain_ticks, powers_of_ten, short, svg_text
-from baler_vae.report.wording import MINUS, number, unit
+from baler_vae.report.wording import MINUS, number, power_of_ten, unit
 
 MOST_WRITTEN = 10
 """Columns of a map beyond which its numbers do not fit into its cells."""
@@ -80,11 +81,15 @@ def _off_diagonal(matrix: Floats) -> Floats:
 
 
 def _matrix(names: Sequence[str], matrix: Floats, reach: float | None, title: str) -> str:
-    """Entries (k, k) as coloured cells around zero, with their numbers where these fit."""
+    """Entries (k, k) as coloured cells around zero, with their numbers where these fit, small ones in units of a common
+    power of ten.
+    """
     if reach is None:
         finite = np.abs(matrix[np.isfinite(matrix)])
         reach = max(LEAST_REACH, float(finite.max(initial=0)))
-    n = len(names)
+    n, power = len(names), 3 * math.floor(math.log10(reach) / 3)
+    found, where = largest(names, matrix), f", in 10{power_of_ten(power)}" if power else ""
+    matrix, reach = matrix / 10.0**power, reach / 10.0**power
     with new_figure((4.4, 4.2)) as figure:
         axes = figure.add_axes((0.27, 0.28, 0.57, 0.64))
         edges = np.arange(n + 1) - 0.5
@@ -99,21 +104,17 @@ def _matrix(names: Sequence[str], matrix: Floats, reach: float | None, title: st
             for row, column in zip(*np.nonzero(np.isfinite(matrix)), strict=True):
                 value = float(matrix[row, column])
                 ink = "#fff" if abs(value) > 0.65 * reach else "#000"
-                axes.text(column, row, _brief(value), ha="center", va="center", fontsize=6.5, color=ink)
+                axes.text(column, row, _brief(value, reach), ha="center", va="center", fontsize=6.5, color=ink)
         _colour_bar(figure, mesh, norm, cax=figure.add_axes((0.86, 0.28, 0.03, 0.64)))
-        axes.set_title(title.partition(" in group ")[0], fontsize=9, loc="left", pad=5)
-        found = largest(names, matrix)
+        axes.set_title(title.partition(" in group ")[0] + where, fontsize=9, loc="left", pad=5)
         fact = f"; the largest is {number(found[0])}, of {found[1]} and {found[2]}" if found else ""
         return svg_text(figure, title + fact)
 
 
-def _brief(value: float) -> str:
-    """A number that fits into a cell."""
-    if value == 0 or 0.01 <= abs(value) <= 1:
-        text = f"{value:.2f}"
-    else:
-        text = f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
-    return text.replace("-", MINUS)
+def _brief(value: float, reach: float) -> str:
+    """A number that fits into a cell, of a map that goes up to `reach`."""
+    text = f"{value:.{2 if reach <= 1 else 1 if reach < 100 else 0}f}"
+    return "0" if float(text) == 0 else text.replace("-", MINUS)
 
 
 def _cells(figure: Figure, axes: Axes, density: Density, values: Floats, colours: str, norm: Normalize) -> None:
