@@ -1,0 +1,67 @@
+"""Everything that is measured on a table, and how far it moves when columns do."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from baler_vae.evaluation.effects import ColumnEffects, Effect, PeakEffects
+from baler_vae.evaluation.evaluate import _angles, _peaks
+from baler_vae.evaluation.peaks import Peak
+from baler_vae.evaluation.residuals import Array
+from baler_vae.project import EvaluationSettings
+from baler_vae.table.table import Batch, Table
+
+
+class Sensitivity:
+    """What is measured on a batch that stands for `n_rows` by group: mean and width of float columns and of declared
+    quantities, peaks, and cuts. `angles` are the columns and quantities that wrap around, `skipped` says what cannot be
+    measured.
+
+    Raises:
+        UsageError: what the settings declare does not fit the columns.
+    """
+
+    def __init__(self, batch: Batch, settings: EvaluationSettings, n_rows: Mapping[str, int]) -> None:
+        self._before = batch
+        arrays = arrays_of(batch)
+        grows = {
+            name: max(1.0, n_rows[table.group.name] / max(1, table.n_rows)) for table in batch for name in table.arrays
+        }
+        self.angles = _angles(arrays, settings.angles)
+        floats = [name for name, array in arrays.items() if array.dtype.kind == "f"]
+        self._columns = {
+            name: ColumnEffects(name, arrays[name], angle=name in self.angles, grows=grows[name]) for name in floats
+        }
+        declared = settings.peaks
+        peaks = None if declared is None else [Peak(peak.column, peak.window, peak.bins) for peak in declared]
+        measured = [
+            PeakEffects(peak, arrays[peak.column], grows=grows[peak.column]) for peak in _peaks(arrays, arrays, peaks)
+        ]
+        self._peaks = [peak for peak in measured if peak.fit.valid]
+        self.skipped = tuple(
+            f"peak of {peak.peak.column}: {peak.fit.reason}" for peak in measured if not peak.fit.valid
+        )
+
+    def of(self, changed: Mapping[str, Array]) -> list[Effect]:
+        """The effects of other values (rows,) in some columns, by name, on all that depends on them; the largest first.
+        """
+        after = tuple(
+            Table(table.group, {name: changed.get(name, array) for name, array in table.arrays.items()})
+            for table in self._before
+        )
+        arrays, before = arrays_of(after), arrays_of(self._before)
+        moved = {name for name, array in arrays.items() if array is not before[name] and _differs(array, before[name])}
+        effects = [effect for name in self._columns if name in moved for effect in self._columns[name].of(arrays[name])]
+        for peak in self._peaks:
+            if peak.peak.column in moved:
+                effects += peak.of(arrays[peak.peak.column])
+        return sorted(effects, key=lambda effect: -effect.in_errors)
+
+
+def arrays_of(batch: Batch) -> dict[str, Array]:
+    """The columns of all tables by name."""
+    return {name: array for table in batch for name, array in table.arrays.items()}
+
+
+def _differs(one: Array, other: Array) -> bool:
+    return not np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
