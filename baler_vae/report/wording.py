@@ -2,20 +2,17 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 
 from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.peaks import PeakFit, PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.units import unit as unit  # noqa: PLC0414 - offered with the other words
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-GEV = re.compile(r"(?:.*[^a-z])?(?:pt|et|px|py|pz|e|m|mass|energy)\d?", re.IGNORECASE)
-GEV_AFTER_SMALL_LETTER = re.compile(r".*[a-z](?:P[tTxyz]|E[tT]?|M|Mass|Energy)\d?")
-RAD = re.compile(r".*phi\d?", re.IGNORECASE)
 
 
 def number(value: float | None) -> str:
@@ -61,9 +58,9 @@ def size(n_bytes: float | None) -> str:
     """A size in decimal units."""
     if n_bytes is None:
         return NOTHING
-    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if n_bytes >= limit:
-            return f"{number(n_bytes / limit)} {unit}"
+            return f"{number(n_bytes / limit)} {prefix}B"
     return f"{n_bytes:.0f} B"
 
 
@@ -75,13 +72,6 @@ def count(n: int, noun: str) -> str:
 def setting(value: object) -> str:
     """A setting as one line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def unit(name: str) -> str:
-    """The unit that a float column's name suggests: GeV, rad or nothing."""
-    if GEV.fullmatch(name) or GEV_AFTER_SMALL_LETTER.fullmatch(name):
-        return "GeV"
-    return "rad" if RAD.fullmatch(name) else ""
 
 
 def column_unit(column: ColumnResiduals) -> str:
