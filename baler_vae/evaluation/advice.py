@@ -64,8 +64,9 @@ class Advice:
     """The bounds under which nothing that is looked at moves by more than `part` of its statistical error.
 
     `n_rows` and `n_sampled` are by group; `joint` are the effects of all bounds at once, the largest first; `skipped`
-    says what could not be looked at, `others` are the bounds of columns that are no floats. Sizes are in bytes: `original_bytes` of all columns, `other_bytes` about those of
-    columns that are not floats, `fitted_bytes` about the archive's by a fit on a sample, None where there was none.
+    says what could not be looked at, `others` are the bounds of columns that are no floats. Sizes are in bytes:
+    `original_bytes` of all columns, `other_bytes` about those of columns that are not floats, `fitted_bytes` about the
+    archive's by a fit on a sample of `fitted_rows`, None where there was none.
     """
 
     part: float

@@ -13,6 +13,7 @@ of the sum on a sample counts as bias, which errs to the safe side.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ class PeakEffects:
         ]
 
     def _bins_of(self, values: Array) -> NDArray[np.intp]:
-        """The bin of each value (rows,), counted from 1; 0 and the last one are beyond the window, NaN is in the last."""
+        """The bin of each value (rows,), counted from 1; the first and the last one are beyond the window, NaN too."""
         edges = self.fit.edges
         numbers = values.astype(np.float64)
         bins = np.searchsorted(edges, numbers, side="right")
@@ -182,13 +183,19 @@ def peak_weights(fit: PeakFit) -> Floats:
     gradient = []
     for name in names:
         step = _STEP * spans[name]
-        high, low = (replace(fit, **{name: values[name] + sign * step}).expected() for sign in (1, -1))
-        if high is None or low is None:
-            raise ValueError("a failed fit has no weights")
+        high, low = (_expected(fit, name, values[name] + sign * step) for sign in (1, -1))
         gradient.append((high - low) / (2 * step))
-    rows = np.array(gradient)
+    rows = np.array(gradient, np.float64)
     weights: Floats = np.linalg.solve(rows @ rows.T, rows)[: len(PARAMETERS)]
     return weights
+
+
+def _expected(fit: PeakFit, name: str, value: float) -> Floats:
+    changed: dict[str, Any] = {name: value}
+    expected = replace(fit, **changed).expected()
+    if expected is None:
+        raise ValueError("a failed fit has no weights")
+    return expected
 
 
 def cut_effect(name: str, n_before: int, n_out: int, n_in: int, *, grows: float = 1.0) -> Effect:

@@ -8,7 +8,9 @@ from baler_vae.evaluation.effects import ColumnEffects, Effect, PeakEffects
 from baler_vae.evaluation.evaluate import _angles, _peaks
 from baler_vae.evaluation.peaks import Peak
 from baler_vae.evaluation.residuals import Array
+from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.project import EvaluationSettings
+from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, Table
 
 
@@ -21,11 +23,14 @@ class Sensitivity:
         UsageError: what the settings declare does not fit the columns.
     """
 
-    def __init__(self, batch: Batch, settings: EvaluationSettings, n_rows: Mapping[str, int]) -> None:
-        self._before = batch
-        arrays = arrays_of(batch)
+    def __init__(self, schema: Schema, batch: Batch, settings: EvaluationSettings, n_rows: Mapping[str, int]) -> None:
+        self._quantities = quantities_of([Quantity(**own.model_dump()) for own in settings.quantities], schema)
+        self._batch, self._extended = batch, self._quantities.extend(batch)
+        arrays = arrays_of(self._extended)
         grows = {
-            name: max(1.0, n_rows[table.group.name] / max(1, table.n_rows)) for table in batch for name in table.arrays
+            name: max(1.0, n_rows[table.group.name] / max(1, table.n_rows))
+            for table in self._extended
+            for name in table.arrays
         }
         self.angles = _angles(arrays, settings.angles)
         floats = [name for name, array in arrays.items() if array.dtype.kind == "f"]
@@ -43,14 +48,15 @@ class Sensitivity:
         )
 
     def of(self, changed: Mapping[str, Array]) -> list[Effect]:
-        """The effects of other values (rows,) in some columns, by name, on all that depends on them; the largest first.
-        """
-        after = tuple(
-            Table(table.group, {name: changed.get(name, array) for name, array in table.arrays.items()})
-            for table in self._before
+        """The effects of other values (rows,) in some columns, on all that depends on them; the largest first."""
+        after = self._quantities.extend(
+            tuple(
+                Table(table.group, {name: changed.get(name, array) for name, array in table.arrays.items()})
+                for table in self._batch
+            )
         )
-        arrays, before = arrays_of(after), arrays_of(self._before)
-        moved = {name for name, array in arrays.items() if array is not before[name] and _differs(array, before[name])}
+        arrays, before = arrays_of(after), arrays_of(self._extended)
+        moved = {name for name, array in arrays.items() if array is not before[name] and not _same(array, before[name])}
         effects = [effect for name in self._columns if name in moved for effect in self._columns[name].of(arrays[name])]
         for peak in self._peaks:
             if peak.peak.column in moved:
@@ -63,5 +69,5 @@ def arrays_of(batch: Batch) -> dict[str, Array]:
     return {name: array for table in batch for name, array in table.arrays.items()}
 
 
-def _differs(one: Array, other: Array) -> bool:
-    return not np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+def _same(one: Array, other: Array) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")

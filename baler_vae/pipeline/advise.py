@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from baler_vae.errors import MissingExtra, SourceError, UsageError
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.source import Source
+from baler_vae.pipeline.encoding import typed_bytes
 from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.fitting import fit_alone
 from baler_vae.pipeline.sampling import read_sample
@@ -13,7 +14,6 @@ from baler_vae.progress import Progress, silent
 from baler_vae.project import EvaluationSettings, ModelSettings
 from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
 from baler_vae.table.schema import Schema, several
-from baler_vae.table.table import bytes_of
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.advice import Advice
@@ -69,7 +69,7 @@ def advise(
     sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)
     if not max(sample.n_rows.values()):
         raise SourceError("holds no rows to advise on", path=source.path)
-    sensitivity = Sensitivity(sample.batch, settings, sample.n_rows)
+    sensitivity = Sensitivity(schema, sample.batch, settings, sample.n_rows)
     search = PrecisionSearch(sample.batch, sample.limits, sample.n_rows, sensitivity, part, progress)
     advised, joint = search.advise()
 
@@ -95,7 +95,9 @@ def advise(
         joint=joint,
         skipped=sensitivity.skipped,
         others=others,
-        original_bytes=sum(grows[table.group.name] * bytes_of_columns(table) for table in sample.batch),
+        original_bytes=sum(
+            grows[table.group.name] * typed_bytes(values) for table in sample.batch for values in table.arrays.values()
+        ),
         other_bytes=other_bits / 8,
         fitted_bytes=fitted_bytes,
         fitted_rows=fitted_rows,
@@ -107,6 +109,4 @@ def _rules_of_others(schema: Schema, texts: Sequence[str]) -> tuple[str, ...]:
     rules = [parse_bound(text) for text in texts]
     assigned = assign_rules(schema, rules)
     deciding = [assigned[column.name] for column in schema.columns if not column.is_float]
-    return tuple(
-        text for text, rule in zip(texts, rules, strict=True) if any(rule is other for other in deciding)
-    )
+    return tuple(text for text, rule in zip(texts, rules, strict=True) if any(rule is other for other in deciding))

@@ -342,6 +342,7 @@ def _weighted(kept: Alone, weight: float) -> Alone:
 
 
 def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
+    """How values (rows,) of a column are kept without any other, under a bound."""
     if not column.is_number:
         return Alone(ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values)))
     if bound.kind == "free":
@@ -358,6 +359,7 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alon
 
 
 def code_bits(codes: Codes) -> float:
+    """About how many bits codes take under a table of their own, with that table and what stands verbatim."""
     table = fit_table(codes.codes)
     return table_bits(codes.codes, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
 

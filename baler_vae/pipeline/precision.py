@@ -3,7 +3,8 @@
 import decimal
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,12 +119,10 @@ class PrecisionSearch:
         written = grid != Pattern() and exact_bits < _COARSER_GRID * all_bits
         exact_bytes = min(exact_bits, all_bits, pcodec_bits(values)) * grows / 8
         median = limits[column.name].median_abs if column.name in limits else math.nan
-        ladders = [] if math.isnan(median) else [_of_bits(median, int(np.finfo(values.dtype).nmant))]
+        ladders = [] if math.isnan(median) else [_of_bits(median, int(np.finfo(np.dtype(values.dtype.name)).nmant))]
         if ladders and (column.name in self._sensitivity.angles or _is_compact(values)):
             ladders.append(_of_size(median, values.dtype))
-        return _Choice(
-            column, group, values, n_rows, exact_bytes, describe_grid(grid) if written else None, ladders
-        )
+        return _Choice(column, group, values, n_rows, exact_bytes, describe_grid(grid) if written else None, ladders)
 
     def _choose(self, choice: _Choice) -> None:
         """Puts a column on the step that takes the fewest bytes and moves nothing too far."""
@@ -139,13 +138,12 @@ class PrecisionSearch:
     def _climb(self, choice: _Choice, ladder: Ladder) -> None:
         """Tries steps around the one that is looked for, from the middle of the ladder on."""
         start = ladder.steps[len(ladder.steps) // 2] if FIRST_BITS not in ladder.steps else FIRST_BITS
-        for steps, enough in (
-            (range(start, ladder.steps.stop), lambda worst: worst <= _FURTHER * self._part),
-            (range(start - 1, ladder.steps.start - 1, -1), lambda worst: worst > _COARSER * self._part),
-        ):
-            for step in steps:
-                if enough(self._try(choice, ladder, step).worst):
-                    break
+        for step in range(start, ladder.steps.stop):
+            if self._try(choice, ladder, step).worst <= _FURTHER * self._part:
+                break
+        for step in range(start - 1, ladder.steps.start - 1, -1):
+            if self._try(choice, ladder, step).worst > _COARSER * self._part:
+                break
 
     def _try(self, choice: _Choice, ladder: Ladder, step: int) -> Candidate:
         if step not in ladder.tried:
@@ -219,7 +217,7 @@ def _of_bits(median: float, most: int) -> Ladder:
     return Ladder(bound, range(most))
 
 
-def _of_size(median: float, dtype: np.dtype[np.generic]) -> Ladder:
+def _of_size(median: float, dtype: np.dtype[Any]) -> Ladder:
     """Absolute bounds from the median of abs(x) down to its spacing, in round numbers."""
     first = len(_NICE) * (math.floor(math.log10(median)) + 1)
     last = len(_NICE) * math.floor(math.log10(median * float(np.finfo(dtype).eps)))
