@@ -11,15 +11,15 @@ of the sum on a sample counts as bias, which errs to the safe side.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.evaluation.fits import Method, PeakModel
 from baler_vae.evaluation.peaks import Peak, PeakFit, fit_peak
 from baler_vae.evaluation.residuals import Array, Floats, wrap
+from baler_vae.evaluation.shapes import shape_of
 
 PARAMETERS = ("position", "width", "yield")
 """Of a peak, in the order of `PeakEffects`."""
@@ -29,7 +29,7 @@ _CORE = 5.0
 _SPIKE = 0.01
 """The share of values beyond which one value is not part of a continuous distribution: zeros, sentinels."""
 _FEWEST = 16
-_STEP = 1e-4
+MANY_BINS = 2_000
 
 
 @dataclass(frozen=True)
@@ -135,80 +135,79 @@ class PeakEffects:
     """What differences do to the position, width and yield of a peak.
 
     Shifts are taken to first order, by what one more row in each bin does to the fit: below a hundredth of a
-    statistical error a second fit would tell of the minimiser more than of the values.
+    statistical error a second fit would tell of the minimiser more than of the values. An unbinned fit is followed in
+    many bins, with what stands between their centres.
     """
 
     def __init__(self, peak: Peak, before: Array, *, grows: float = 1.0) -> None:
         self.peak, self._grows = peak, grows
         self.fit: PeakFit = fit_peak(before, peak)
-        self._bins = self._bins_of(before)
-        self._weights = np.zeros((len(PARAMETERS), len(self.fit.counts) + 2))
+        self._before = before.astype(np.float64)
         if self.fit.valid:
-            self._weights[:, 1:-1] = peak_weights(self.fit)
+            self._edges, self._weights = peak_weights(self.fit, peak.fit)
+            self._places = self._places_of(self._before)
 
     def of(self, after: Array) -> list[Effect]:
         """The effects of `after` (rows,) in place of the values before; none where the fit before failed."""
         if not self.fit.valid:
             return []
-        bins = self._bins_of(after)
-        changed = np.flatnonzero(bins != self._bins)
-        moved = self._weights[:, bins[changed]] - self._weights[:, self._bins[changed]]
+        places = self._places_of(after.astype(np.float64))
+        changed = np.flatnonzero(places != self._places)
+        moved = self._at(places[changed]) - self._at(self._places[changed])
         errors = (self.fit.mean_error, self.fit.width_error, self.fit.yield_error)
         return [
-            Effect(self.peak.column, f"peak {what}", combined(own, error or 0.0, self._grows))
+            Effect(self.peak.column, f"peak {what} {self._window}", combined(own, error, self._grows))
             for what, own, error in zip(PARAMETERS, moved, errors, strict=True)
+            if error
         ]
 
-    def _bins_of(self, values: Array) -> NDArray[np.intp]:
-        """The bin of each value (rows,), counted from 1; the first and the last one are beyond the window, NaN too."""
-        edges = self.fit.edges
-        numbers = values.astype(np.float64)
-        bins = np.searchsorted(edges, numbers, side="right")
-        return np.where(numbers == edges[-1], len(edges) - 1, bins)
+    @property
+    def _window(self) -> str:
+        return f"({self.peak.window[0]:g} to {self.peak.window[1]:g})"
+
+    def _places_of(self, values: Floats) -> Floats:
+        """Where each value lies in bins counted from 1, -1 where it lies in none, float64 (rows,): at which bin, or for
+        an unbinned fit, how far between the centres of two.
+        """
+        edges = self._edges
+        inside = (values >= edges[0]) & (values <= edges[-1])
+        places = np.full(len(values), -1.0)
+        if self.peak.fit == "unbinned":
+            places[inside] = np.interp(values[inside], edges, np.arange(len(edges)) + 0.5)
+        else:
+            places[inside] = np.minimum(np.searchsorted(edges, values[inside], "right"), len(edges) - 1)
+        return places
+
+    def _at(self, places: Floats) -> Floats:
+        """What a row at each place does to the parameters, float64 (3, rows)."""
+        numbers = np.arange(1, len(self._edges))
+        return np.stack([np.where(places < 0, 0.0, np.interp(places, numbers, own)) for own in self._weights])
 
 
-def peak_weights(fit: PeakFit) -> Floats:
-    """By how much position, width and yield of a valid fit change for one more row in each bin, float64 (3, bins).
+def peak_weights(fit: PeakFit, method: Method) -> tuple[Floats, Floats]:
+    """The edges of some bins, float64 (bins + 1,), and by how much position, width and yield of a valid fit change for
+    one more row in each bin, float64 (3, bins): the bins of the fit, or many for an unbinned one.
 
-    Of a least-squares fit with equal weights these are the rows of (G G^T)^-1 G for the gradient G of the expected
-    rows, taken by central differences.
+    For the gradient G of the expected rows by the parameters these are rows of (G V G^T)^-1 G V, where V is 1 for least
+    squares with equal weights, and 1 over the expected rows for a likelihood. Parameters that are held do not change.
     """
-    names = ("mean", "width", "peak_yield", "level", "tilt")
-    values = {name: float(getattr(fit, name)) for name in names}
-    spans = {
-        "mean": values["width"],
-        "width": values["width"],
-        **dict.fromkeys(("peak_yield", "level", "tilt"), max(1.0, abs(values["peak_yield"]))),
-    }
-    gradient = []
-    for name in names:
-        step = _STEP * spans[name]
-        high, low = (_expected(fit, name, values[name] + sign * step) for sign in (1, -1))
-        gradient.append((high - low) / (2 * step))
-    rows = np.array(gradient, np.float64)
-    weights: Floats = np.linalg.solve(rows @ rows.T, rows)[: len(PARAMETERS)]
-    return weights
-
-
-def _expected(fit: PeakFit, name: str, value: float) -> Floats:
-    changed: dict[str, Any] = {name: value}
-    expected = replace(fit, **changed).expected()
-    if expected is None:
-        raise ValueError("a failed fit has no weights")
-    return expected
+    n_bins = len(fit.counts)
+    edges = fit.edges if method != "unbinned" else np.linspace(fit.edges[0], fit.edges[-1], MANY_BINS + 1)
+    values = [value for value, _ in fit.parameters.values()]
+    line = np.array(values[-2:]) * n_bins / (len(edges) - 1)
+    parameters = (*values[:-2], *line.tolist())
+    model = PeakModel(shape_of(fit.shape, fit.natural_width), "least-squares", edges)
+    free = [name for name, (_, error) in fit.parameters.items() if error is not None]
+    gradient = model.gradient(*parameters)[[name in free for name in fit.parameters]]
+    least = 1e-3 * max(1.0, float(np.mean(model.expected(*parameters))))
+    variance = 1.0 if method == "least-squares" else np.maximum(model.expected(*parameters), least)
+    weighted = gradient / variance
+    found = np.linalg.solve(weighted @ gradient.T, weighted)
+    none = np.zeros(len(edges) - 1)
+    return edges, np.stack([found[free.index(name)] if name in free else none for name in ("mean", "width", "yield")])
 
 
 def cut_effect(name: str, n_before: int, n_out: int, n_in: int, *, grows: float = 1.0) -> Effect:
     """What it does to the number of those that pass a cut that some of them no longer do, and others do now."""
     moved = np.concatenate([np.full(n_in, 1.0), np.full(n_out, -1.0)])
     return Effect(name, "cut", combined(moved, math.sqrt(max(1, n_before)), grows))
-
-
-def worst_by_key(effects: list[Effect]) -> Mapping[tuple[str, str], Effect]:
-    """The effects by name and kind, the largest where there are several."""
-    worst: dict[tuple[str, str], Effect] = {}
-    for effect in effects:
-        known = worst.get(effect.key)
-        if known is None or effect.in_errors > known.in_errors:
-            worst[effect.key] = effect
-    return worst

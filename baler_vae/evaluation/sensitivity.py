@@ -9,7 +9,7 @@ from baler_vae.evaluation.evaluate import _angles, _peaks
 from baler_vae.evaluation.peaks import Peak
 from baler_vae.evaluation.residuals import Array
 from baler_vae.kinematics.physics import Quantity, quantities_of
-from baler_vae.project import EvaluationSettings
+from baler_vae.project import EvaluationSettings, PeakSettings
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, Table
 
@@ -38,7 +38,7 @@ class Sensitivity:
             name: ColumnEffects(name, arrays[name], angle=name in self.angles, grows=grows[name]) for name in floats
         }
         declared = settings.peaks
-        peaks = None if declared is None else [Peak(peak.column, peak.window, peak.bins) for peak in declared]
+        peaks = None if declared is None else [_peak(peak) for peak in declared]
         measured = [
             PeakEffects(peak, arrays[peak.column], grows=grows[peak.column]) for peak in _peaks(arrays, arrays, peaks)
         ]
@@ -71,3 +71,15 @@ def arrays_of(batch: Batch) -> dict[str, Array]:
 
 def _same(one: Array, other: Array) -> bool:
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def _peak(settings: PeakSettings) -> Peak:
+    """A peak as it is declared; no toys are needed here."""
+    return Peak(
+        settings.column,
+        settings.window,
+        settings.bins,
+        shape=settings.shape,
+        fit=settings.fit,
+        natural_width=settings.natural_width,
+    )

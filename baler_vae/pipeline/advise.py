@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_PART = 0.01
 SAMPLE_ROWS = 1 << 19
 """The most rows of the largest group on which effects are measured, unless more are asked for."""
-_FITTED_ROWS = 1 << 16
+_FITTED_ROWS = 1 << 15
 """The rows of the sample that tells the size of an archive."""
 
 
@@ -39,7 +39,8 @@ def advise(
 ) -> "Advice":
     """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
     `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
-    for each column alone, and for all of them at once.
+    for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
+    which takes more bits than an unbinned fit.
 
     `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
     about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
@@ -83,7 +84,8 @@ def advise(
     fitted_bytes = fitted_rows = None
     if fitted:
         bounds = (*others, *(f"{column.name}={column.bound}" for column in advised))
-        smaller = model.model_copy(update={"sample_rows": min(model.sample_rows, _FITTED_ROWS)})
+        kind = "autoregressive" if model.kind == "auto" else model.kind  # what `auto` may find is smaller still
+        smaller = model.model_copy(update={"kind": kind, "sample_rows": min(model.sample_rows, _FITTED_ROWS)})
         codec = fit(source, columns=columns, bound=bounds, settings=smaller, progress=progress)
         fitted_bytes = float(sum(found["fitted_bytes"] for found in codec.fits.values()))
         fitted_rows = max(found.get("sample_rows", found["rows"]) for found in codec.fits.values())
