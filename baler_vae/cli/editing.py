@@ -4,29 +4,20 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from baler_vae.errors import UsageError
 
-_TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|'
-    r"'''.*?'{3,5}|"
-    r'"(?:\\.|[^"\\\n])*"|'
-    r"'[^'\n]*'|"
-    r"#[^\n]*|\n|[ \t\r]+|[\[\]{}=,]|[^\s\[\]{}=,#\"']+",
-    re.DOTALL,
+_OPAQUE = re.compile(
+    r"""
+      \"{3} (?: \\. | [^\\] )*? \"{3,5}   # strings
+    | '{3} .*? '{3,5}
+    | " (?: \\. | [^"\\\n] )* "
+    | ' [^'\n]* '
+    | \# [^\r\n]*                         # comments
+    """,
+    re.DOTALL | re.VERBOSE,
 )
-
-
-@dataclass(frozen=True)
-class _Statement:
-    """A `key = value` before the first table of a file: where it begins, its value, and where it ends."""
-
-    key: str
-    start: int
-    value: int
-    stop: int
-    comments: tuple[str, ...]
 
 
 def with_list(text: str, key: str, values: Sequence[str]) -> str:
@@ -34,56 +25,54 @@ def with_list(text: str, key: str, values: Sequence[str]) -> str:
     in a line. All else stays as it is; comments inside of the old list stand at the head of the new one.
 
     Raises:
-        UsageError: the file is such that this cannot be done; the text says what to write.
+        UsageError: this cannot be done; the text says what to write.
     """
-    entry = "\n".join(f"    {json.dumps(value, ensure_ascii=False)}," for value in values)
-    statements, end = _statements(text)
-    found = next((own for own in statements if own.key == key), None)
-    if found is not None:
-        comments = "".join(f"    {comment}\n" for comment in found.comments)
-        changed = f"{text[: found.value]}[\n{comments}{entry}\n]{text[found.stop :]}"
+    entries = "".join(f"    {json.dumps(value, ensure_ascii=False)},\n" for value in values)
+    end = 0
+    for start, stop, content in _statements(text):
+        if key in content:
+            changed = text[:start] + _with_entries(text[start:stop], entries) + text[stop:]
+            break
+        end = stop
     else:
-        head, rest = text[:end], text[end:]
-        changed = f"{head}{'' if not head or head.endswith(chr(10)) else chr(10)}{key} = [\n{entry}\n]\n{rest}"
-    try:
-        kept = tomllib.loads(changed) == {**tomllib.loads(text), key: list(values)}
-    except tomllib.TOMLDecodeError:
-        kept = False
-    if not kept:
-        raise UsageError(f"{key!r} cannot be changed in this file", way_out=f"Write it yourself: {key} = [{entry}]")
+        head = text[:end] if not end or text[:end].endswith("\n") else f"{text[:end]}\n"
+        changed = f"{head}{key} = [\n{entries}]\n{text[end:]}"
+    if not _differs_in(key, list(values), text, changed):
+        raise UsageError(f"{key!r} cannot be changed in this file", way_out=f"Write it yourself: {key} = [\n{entries}]")
     return changed
 
 
-def _statements(text: str) -> tuple[list[_Statement], int]:
-    """The statements before the first table, and where the last of their lines ends."""
-    found: list[_Statement] = []
-    depth, line_start, key, value, comments, end = 0, True, "", -1, [""], 0
-    start = 0
-    for token, place in _tokens(text):
-        if token.startswith("#") and value >= 0 and depth:
-            comments.append(token)
-        if token == "\n" and not depth:
-            if value >= 0:
-                end = place + 1
-            line_start, key, value = True, "", -1
-        elif token.isspace() or token.startswith("#"):
+def _statements(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Each statement before the first table: where its first line begins, where its last line ends, and what it says.
+
+    A statement is as many lines as make sense by themselves.
+    """
+    start = stop = 0
+    for line in text.splitlines(keepends=True):
+        if start == stop and line.lstrip().startswith("["):
+            return
+        stop += len(line)
+        try:
+            content = tomllib.loads(text[start:stop])
+        except tomllib.TOMLDecodeError:
             continue
-        elif line_start and token == "[":
-            break
-        elif line_start:
-            line_start, start, key, comments = False, place, token.strip("\"'"), []
-        elif value < 0 and token == "=":
-            value = 0
-        elif value >= 0:
-            value = value or place
-            depth += (token in "[{") - (token in "]}")
-            if not depth:
-                found = [own for own in found if own.start != start]
-                found.append(_Statement(key, start, value, place + len(token), tuple(comments)))
-                end = place + len(token)
-    return found, end
+        if content:
+            yield start, stop, content
+        start = stop
 
 
-def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    for match in _TOKEN.finditer(text):
-        yield match[0], match.start()
+def _with_entries(statement: str, entries: str) -> str:
+    """A statement `key = [...]` with other entries."""
+    bare = _OPAQUE.sub(lambda found: " " * len(found[0]), statement)
+    first, last = bare.find("[", bare.find("=")), bare.rfind("]")
+    found = _OPAQUE.finditer(statement, first, last + 1)
+    comments = "".join(f"    {part[0]}\n" for part in found if part[0].startswith("#"))
+    return f"{statement[:first]}[\n{comments}{entries}{statement[last:]}"
+
+
+def _differs_in(key: str, values: list[str], text: str, changed: str) -> bool:
+    """Whether a changed text says what a text does, but for the values of a key."""
+    try:
+        return tomllib.loads(changed) == {**tomllib.loads(text), key: values}
+    except tomllib.TOMLDecodeError:
+        return False
