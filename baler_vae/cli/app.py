@@ -27,6 +27,7 @@ from baler_vae.cli.options import (
     Seed,
     SkipUnreadable,
     Weights,
+    Strict,
     Workers,
 )
 from baler_vae.cli.requests import is_folder, model_options, request_of
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
 
 def main() -> None:
     """Runs the command line; a `BalerError` becomes one line and its exit status."""
@@ -232,18 +234,19 @@ def evaluate(
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
     project: ProjectPath = None,
+    strict: Strict = False,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import evaluation_files, show_evaluation, write_evaluation
+    from baler_vae.cli.project import check_tolerances, evaluation_files, show_evaluation, write_evaluation
     from baler_vae.output import check_output
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
-    from baler_vae.project import read_project
+    from baler_vae.project import EvaluationSettings, read_project
 
     for target in evaluation_files(output) if output and output.exists() else ():
         check_output(target, force=force)
-    settings = read_project(project).evaluation if project else None
+    settings = read_project(project).evaluation if project else EvaluationSettings()
     evaluation = evaluate_files(original, restored, settings=settings)
     show_evaluation(evaluation, as_json=json)
     if output is not None:
@@ -251,6 +254,8 @@ def evaluate(
             evaluation, output, title=Path(restored).name, subtitle=f"{restored} against {original}", force=force
         ):
             note(line) if json else say(line)
+    if strict:
+        check_tolerances(evaluation, settings.tolerances, path=restored)
 
 
 app.command()(advise)
@@ -301,13 +306,22 @@ def run(
     input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for results.")] = None,
     epochs: Epochs = None,
+    strict: Strict = False,
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
     """Run a project: compress, restore, evaluate, and its experiment where it declares one."""
     from baler_vae.cli.project import run_project
 
-    run_project(project, input_spec=input, output=output, epochs=epochs, force=force, progress_shown=not no_progress)
+    run_project(
+        project,
+        input_spec=input,
+        output=output,
+        epochs=epochs,
+        strict=strict,
+        force=force,
+        progress_shown=not no_progress,
+    )
 
 
 @app.command()

@@ -41,7 +41,9 @@ def compare(
     against: Annotated[str, typer.Option("--against", help="The original: a file.")] = "",
     bounds: Annotated[
         list[str] | None,
-        typer.Option("--bounds", help="Compress under this bound, or those with a comma and space between; repeatable."),
+        typer.Option(
+            "--bounds", help="Compress under this bound, or those with a comma and space between; repeatable."
+        ),
     ] = None,
     models: Annotated[
         list[Literal["auto", "independent", "autoregressive", "ae", "vae"]] | None,

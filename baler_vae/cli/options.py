@@ -44,6 +44,9 @@ Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Local pro
 Scheduler = Annotated[
     str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers see the same files.")
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="End with status 7 and a line for each tolerance that is exceeded.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
-from baler_vae.errors import MissingExtra, OutputError
+from baler_vae.errors import MissingExtra, OutputError, ToleranceFailed
 from baler_vae.output import check_output, replacing
-from baler_vae.project import Project, read_project
+from baler_vae.project import Project, ToleranceSettings, read_project
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
@@ -101,10 +101,15 @@ def run_project(
     input_spec: str | None = None,
     output: Path | None = None,
     epochs: int | None = None,
+    strict: bool = False,
     force: bool = False,
     progress_shown: bool = True,
 ) -> None:
-    """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one."""
+    """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one.
+
+    Raises:
+        ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
+    """
     from baler_vae.cli.tables import summary_line
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
@@ -151,6 +156,25 @@ def run_project(
     say(summary_line(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
+    if strict:
+        check_tolerances(evaluation, project.evaluation.tolerances, path=restored)
+
+
+def check_tolerances(evaluation: "Evaluation", tolerances: ToleranceSettings, *, path: str | Path) -> None:
+    """Nothing, when what came back, at `path`, keeps the tolerances; otherwise a line for each that is exceeded.
+
+    Raises:
+        ToleranceFailed: a tolerance is exceeded.
+    """
+    from baler_vae.evaluation.tolerances import judge
+
+    failures = judge(evaluation, tolerances)
+    for failure in failures:
+        note(failure.text)
+    if failures:
+        n = len(failures)
+        raise ToleranceFailed(f"{n} {'tolerance is' if n == 1 else 'tolerances are'} exceeded", path=path)
+    note("All tolerances are kept.")
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
+from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.histograms import ColumnHistograms, column_histograms
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift, fit_peak
 from baler_vae.evaluation.residuals import Array, ColumnResiduals, column_residuals
@@ -35,6 +36,8 @@ class Evaluation:
     peaks: tuple[PeakShift, ...]
     histograms: Mapping[str, ColumnHistograms]
     sizes: Mapping[str, Any] | None = None
+    cuts: tuple[Migration, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate_tables(
@@ -147,12 +150,14 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         `peaks`: a list of `column`, `window`, `n_bins`, `mass_difference_percent`, `width_change_percent`,
             `mean_shift_in_errors`, `width_shift_in_errors`, and the fits `before` and `after`, each with `valid`,
             `reason`, `mean`, `mean_error`, `width`, `width_error`, `yield`, `yield_error`, `chi2`, `n_dof`.
+        `cuts`: a list of `cut`, `at_least`, `of`, `n`, `n_before`, `n_after`, `n_out`, `n_in`, `percent`.
     """
     document = {
         "n_rows": dict(evaluation.n_rows),
         "sizes": None if evaluation.sizes is None else {**evaluation.sizes, "ratio": size_ratio(evaluation.sizes)},
         "columns": [_column_json(column) for column in evaluation.columns],
         "peaks": [_peak_json(shift) for shift in evaluation.peaks],
+        "cuts": [{**asdict(migration), "percent": migration.percent} for migration in evaluation.cuts],
     }
     return {key: _plain(value) for key, value in document.items()}
 

@@ -47,6 +47,8 @@ class ColumnResiduals:
     largest: float | None
     quantiles: Mapping[float, float] | None
     response: Response | None
+    bound: str | None = None
+    largest_in_bounds: float | None = None
 
     @property
     def is_float(self) -> bool:

@@ -109,13 +109,12 @@ def told(kind: str, quantities: Object) -> str:
 
 
 def energy(quantities: Object, mass: str = "") -> str:
-    """The energy of an object by momentum and mass, or as it stands, or under a mass that its columns do not tell;
-    empty without any of these.
+    """The energy of an object by its momentum and a mass, one that it is known to have or its own, or else as it
+    stands; empty without any of these.
     """
+    mass = mass or quantities.get("m", "")
     forms = momentum_forms(quantities)
-    if forms and "m" in quantities:
-        return norm_of(forms[0], quantities["m"])
-    return quantities.get("e") or (norm_of(forms[0], mass) if forms and mass else "")
+    return norm_of(forms[0], mass) if forms and mass else quantities.get("e", "")
 
 
 def pair_vector(first: Object, second: Object) -> tuple[str, str, str] | None:

@@ -38,7 +38,9 @@ class Quantity:
     root of the sum of squares of the differences in eta and phi. A sum of no objects is 0.
 
     `rows` says which objects of a jagged collection, in the order of the file, counted from 0; an event that has fewer
-    has no value. `mass_of_each`, in the unit of the momenta, is for objects whose columns tell neither mass nor energy.
+    has no value. The energy of an object is that of its momentum and its mass, `mass_of_each` in the unit of the
+    momenta where that is given, or else the one that the file holds: independently rounded, energy and momentum of a
+    light and fast object tell its mass badly.
     """
 
     name: str
@@ -233,17 +235,15 @@ def _prepared_objects(quantity: Quantity, schema: Schema) -> _OfObjects:
         raise UsageError(f"the kind {quantity.kind!r} has no formula", way_out="Leave out the kind, or the formula")
     index, objects = _objects(quantity, schema)
     _check_rows(quantity, schema.groups[index])
-    formulas, uses_mass = [], False
+    if quantity.mass_of_each is not None and "e" not in _NEEDS[quantity.kind]:
+        raise UsageError(f"the kind {quantity.kind!r} needs no mass", way_out="Leave out mass_of_each")
+    formulas = []
     for key, members in objects.items():
         texts = {kind: _text(kind, members, quantity) for kind in _NEEDS[quantity.kind]}
         missing = [kind for kind, text in texts.items() if not text]
         if missing:
             raise _not_told(quantity, key, members, missing)
-        uses_mass |= "e" in texts and not {"e", "m"} & set(members)
         formulas.append(tuple(map(parse_formula, texts.values())))
-    if quantity.mass_of_each is not None and not uses_mass:
-        why = "the columns tell it" if "e" in _NEEDS[quantity.kind] else f"the kind {quantity.kind!r} needs none"
-        raise UsageError(f"mass_of_each gives a mass, but {why}", way_out="Leave out mass_of_each")
     return _OfObjects(quantity.kind, index, tuple(formulas), quantity.rows)
 
 

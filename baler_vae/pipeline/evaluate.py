@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
+from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema
@@ -37,7 +39,8 @@ def evaluate(
         MissingExtra: the packages for evaluation are not installed.
     """
     try:
-        from baler_vae.evaluation.evaluate import evaluate_tables  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.evaluate import evaluate_tables  # noqa: PLC0415
         from baler_vae.evaluation.peaks import Peak  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
@@ -60,13 +63,21 @@ def evaluate(
         if sizes is None and _is_archive(restored):
             with Archive(restored) as archive:
                 sizes = archive_sizes(archive.info())
-        return evaluate_tables(
-            _read(before, before.schema.only(compared)),
-            _read(after, after.schema.only(compared)),
-            angles=settings.angles,
-            peaks=peaks,
-            sizes=sizes,
+        schemas = [source.schema.only(compared) for source in (before, after)]
+        derived = [quantities_of(_quantities(settings), schema) for schema in schemas]
+        cuts = [CutCounter(cut, derived[0].schema) for cut in settings.cuts]
+        original_batch, restored_batch = (
+            made.extend(_read(source, schema))
+            for made, source, schema in zip(derived, (before, after), schemas, strict=True)
         )
+        found = evaluate_tables(original_batch, restored_batch, angles=settings.angles, peaks=peaks, sizes=sizes)
+        for counter in cuts:
+            counter.add(original_batch, restored_batch)
+        return replace(found, cuts=tuple(counter.migration() for counter in cuts))
+
+
+def _quantities(settings: EvaluationSettings) -> list[Quantity]:
+    return [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
 
 
 def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
