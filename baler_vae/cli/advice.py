@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.editing import with_list
 from baler_vae.errors import MissingExtra
 from baler_vae.output import check_output, replacing
 from baler_vae.project import EvaluationSettings, ModelSettings, read_project
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.advice import Advice
 
 
 def advise_on(
@@ -24,7 +27,7 @@ def advise_on(
     """Advises on files, shows it, and writes the figure and the bounds of the project where those are wanted."""
     from baler_vae.pipeline.advise import advise
 
-    draw = drawing("advice") if figure is not None else None
+    draw = _drawing() if figure is not None else None
     if figure is not None:
         check_output(figure, force=force)
     wanted = {name: value for name, value in request.items() if value is not None}
@@ -56,20 +59,17 @@ def advise_on(
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))
 
 
-def drawing(what: str) -> Callable[..., str]:
-    """What draws the figure of an advice or of a comparison.
+def _drawing() -> "Callable[[Advice], str]":
+    """What draws the figure.
 
     Raises:
         MissingExtra: the packages for figures are not installed.
     """
     try:
-        if what == "advice":
-            from baler_vae.report.advice import advice_figure as draw
-        else:
-            from baler_vae.report.comparison import rate_distortion_figure as draw
+        from baler_vae.report.advice import advice_figure
     except ModuleNotFoundError as error:
         raise MissingExtra("the figure", "report", str(error.name)) from error
-    return draw
+    return advice_figure
 
 
 def write_svg(path: Path, svg: str, *, force: bool) -> None:

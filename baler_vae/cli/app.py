@@ -26,8 +26,8 @@ from baler_vae.cli.options import (
     Scheduler,
     Seed,
     SkipUnreadable,
-    Weights,
     Strict,
+    Weights,
     Workers,
 )
 from baler_vae.cli.requests import is_folder, model_options, request_of

@@ -1,7 +1,7 @@
 """The verbs that weigh precision against bytes."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -35,19 +35,20 @@ def advise(
 
 
 def compare(
+    against: Annotated[str, typer.Option("--against", help="The original: a file.")],
     archives: Annotated[
         list[str] | None, typer.Argument(help="Archives to read (.bvae): paths, URLs, or folders of them.")
     ] = None,
-    against: Annotated[str, typer.Option("--against", help="The original: a file.")] = "",
     bounds: Annotated[
         list[str] | None,
-        typer.Option(
-            "--bounds", help="Compress under this bound, or those with a comma and space between; repeatable."
-        ),
+        typer.Option("--bounds", help="Compress under this bound, or these: 'bits:10;Jet_phi=abs:1e-3'; repeatable."),
     ] = None,
     models: Annotated[
-        list[Literal["auto", "independent", "autoregressive", "ae", "vae"]] | None,
-        typer.Option("--models", help="Compress with this kind of model; repeatable; default independent."),
+        list[str] | None,
+        typer.Option(
+            "--models",
+            help="Compress with this kind of model (as --model of compress); repeatable; default independent.",
+        ),
     ] = None,
     columns: Columns = None,
     project: ProjectPath = None,
@@ -66,7 +67,7 @@ def compare(
         archives or [],
         against,
         bounds=bounds or [],
-        models=list(models or []),
+        models=models or [],
         columns=columns,
         project=project,
         rivals=rivals,

@@ -71,6 +71,7 @@ class _Choice:
     ladders: list[Ladder]
     ladder: Ladder | None = None
     step: int = 0
+    joint: Effect | None = None
 
     @property
     def bound(self) -> Bound:
@@ -170,7 +171,9 @@ class PrecisionSearch:
                 return joint
             worst = joint[0].key
             self._progress(f"refining for the {joint[0]}", 0, 1)
-            self._refine(max(lossy, key=lambda choice: _own(choice.candidate, worst)))
+            refined = max(lossy, key=lambda choice: _own(choice.candidate, worst))
+            refined.joint = joint[0]
+            self._refine(refined)
 
     def _refine(self, choice: _Choice) -> None:
         ladder = choice.ladder
@@ -180,12 +183,17 @@ class PrecisionSearch:
         else:
             choice.ladder = None
 
+    def _limit(self, choice: _Choice) -> Effect | None:
+        """What the next coarser step, of those that were tried, moves too far."""
+        for ladder in [choice.ladder] if choice.ladder is not None else choice.ladders:
+            last = choice.step if choice.ladder is not None else ladder.steps.stop
+            coarser = [step for step, own in ladder.tried.items() if step < last and own.worst > self._part]
+            if coarser:
+                return ladder.tried[max(coarser)].effects[0]
+        return None
+
     def _advice(self, choice: _Choice) -> ColumnAdvice:
-        chosen, ladder = choice.candidate, choice.ladder or next(iter(choice.ladders), None)
-        coarser = [] if ladder is None else [step for step in ladder.tried if ladder.tried[step].worst > self._part]
-        limit = ladder.tried[max(coarser)].effects[0] if ladder is not None and coarser else None
-        if ladder is not None and choice.ladder is not None and choice.step - 1 in ladder.tried:
-            limit = next(iter(ladder.tried[choice.step - 1].effects), None)
+        chosen = choice.candidate
         return ColumnAdvice(
             name=choice.column.name,
             group=choice.group,
@@ -195,7 +203,7 @@ class PrecisionSearch:
             n_bytes=choice.exact_bytes if chosen is None else chosen.n_bytes,
             exact_bytes=choice.exact_bytes,
             written_as=choice.written_as,
-            limit=limit,
+            limit=choice.joint or self._limit(choice),
             candidates=tuple(ladder.tried[step] for ladder in choice.ladders for step in sorted(ladder.tried)),
         )
 
