@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.evaluation.advice import Candidate, ColumnAdvice
 from baler_vae.evaluation.effects import Effect
 from baler_vae.evaluation.sensitivity import Sensitivity
-from baler_vae.grid.choose import SAMPLE, choose_grid
+from baler_vae.grid.choose import SAMPLE, choose_grid, written_grid
 from baler_vae.grid.codes import dequantise_column, quantise_column
 from baler_vae.grid.grids import Grid, Pattern, describe_grid
 from baler_vae.model.coders import fit_coder, pcodec_bits
@@ -34,8 +34,6 @@ _NICE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 """The leading digits of absolute bounds: half a bit apart."""
 _NEARLY_FREE = 1.02
 """How many times the bytes of its bound a column may take where it is kept exactly all the same."""
-_COARSER_GRID = 0.9
-"""The part of the bits of all bit patterns below which a grid that holds a column is worth to be told of."""
 _COMPACT = 8.0
 """Of a column of both signs: the 99.9 % quantile of abs(x) over its median up to which one bound for all may do."""
 
@@ -117,13 +115,15 @@ class PrecisionSearch:
         grid = _grid_of(values, EXACT)
         exact_bits = _bits(values, grid, EXACT)
         all_bits = _bits(values, Pattern(), EXACT)
-        written = grid != Pattern() and exact_bits < _COARSER_GRID * all_bits
+        written = written_grid(values, cost=code_bits)
         exact_bytes = min(exact_bits, all_bits, pcodec_bits(values)) * grows / 8
         median = limits[column.name].median_abs if column.name in limits else math.nan
         ladders = [] if math.isnan(median) else [_of_bits(median, int(np.finfo(np.dtype(values.dtype.name)).nmant))]
         if ladders and (column.name in self._sensitivity.angles or _is_compact(values)):
             ladders.append(_of_size(median, values.dtype))
-        return _Choice(column, group, values, n_rows, exact_bytes, describe_grid(grid) if written else None, ladders)
+        return _Choice(
+            column, group, values, n_rows, exact_bytes, None if written is None else describe_grid(written), ladders
+        )
 
     def _choose(self, choice: _Choice) -> None:
         """Puts a column on the step that takes the fewest bytes and moves nothing too far."""

@@ -150,10 +150,10 @@ def _draw(axes: Axes, archives: Sequence[Compared], distortion: Callable[[Compar
         some = some or bool(known)
     if some:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=7))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-    axes.margins(0.08)
+    axes.margins(0.16, 0.08)
     axes.set_xlabel("bits per value")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
