@@ -140,6 +140,9 @@ def compress(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
     ] = False,
+    keep_history: Annotated[
+        bool, typer.Option("--keep-history", help="Keep the history of the training in the archive, for its report.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
     ] = False,
@@ -155,7 +158,7 @@ def compress(
 
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
-    request |= {"workers": workers, "scheduler": scheduler}
+    request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
@@ -235,27 +238,41 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
     project: ProjectPath = None,
     strict: Strict = False,
+    rivals: Annotated[
+        Path | None,
+        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
+    ] = None,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import check_tolerances, evaluation_files, show_evaluation, write_evaluation
+    from baler_vae.cli.project import (
+        check_printing,
+        check_tolerances,
+        evaluation_files,
+        page_facts,
+        show_evaluation,
+        write_evaluation,
+    )
     from baler_vae.output import check_output
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
     for target in evaluation_files(output) if output and output.exists() else ():
         check_output(target, force=force)
+    if pdf is not None:
+        check_printing(pdf, force=force)
     settings = read_project(project).evaluation if project else EvaluationSettings()
     evaluation = evaluate_files(original, restored, settings=settings)
     show_evaluation(evaluation, as_json=json)
-    if output is not None:
-        for line in write_evaluation(
-            evaluation, output, title=Path(restored).name, subtitle=f"{restored} against {original}", force=force
-        ):
-            note(line) if json else say(line)
+    facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+    for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+        note(line) if json else say(line)
     if strict:
-        check_tolerances(evaluation, settings.tolerances, path=restored)
+        check_tolerances(facts["failures"], path=restored)
 
 
 app.command()(advise)

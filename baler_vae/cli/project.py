@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from baler_vae.project import Project, ToleranceSettings, read_project
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
+    from baler_vae.evaluation.tolerances import Failure
 
 _SAMPLE_NAME = "sample.root"
 _TEMPLATE = """# A project of baler-vae. Run it with: baler-vae run project.toml
@@ -113,7 +115,7 @@ def run_project(
     from baler_vae.cli.tables import summary_line
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
-    from baler_vae.pipeline.evaluate import archive_sizes, evaluate
+    from baler_vae.pipeline.evaluate import evaluate
 
     path = path / "project.toml" if path.is_dir() else path
     project = read_project(path)
@@ -125,6 +127,8 @@ def run_project(
     restored, restored_spec = restored_beside(source, folder)
     experiment = folder / "experiment.json"
     _page_writer()
+    from baler_vae.evaluation.tolerances import judge
+
     _make_folder(folder)
     for target in (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else [])):
         check_output(target, force=force)
@@ -141,34 +145,26 @@ def run_project(
         )
         decompress(archive, restored, force=force, progress=progress)
         progress("evaluating", 0, 1)
-        evaluation = evaluate(source, restored_spec, settings=project.evaluation, sizes=archive_sizes(info))
+        evaluation = evaluate(source, restored_spec, settings=project.evaluation, archive=archive)
+        failures = judge(evaluation, project.evaluation.tolerances)
+        facts: dict[str, Any] = {"title": project.name, "subtitle": f"{restored.name} against {Path(source).name}"}
         written = list(
-            write_evaluation(
-                evaluation,
-                folder,
-                title=project.name,
-                subtitle=f"{restored.name} against {Path(source).name}",
-                settings=info["settings"],
-                force=force,
-            )
+            write_evaluation(evaluation, folder, settings=info["settings"], failures=failures, force=force, **facts)
         )
     show_evaluation(evaluation)
     say(summary_line(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
     if strict:
-        check_tolerances(evaluation, project.evaluation.tolerances, path=restored)
+        check_tolerances(failures, path=restored)
 
 
-def check_tolerances(evaluation: "Evaluation", tolerances: ToleranceSettings, *, path: str | Path) -> None:
-    """Nothing, when what came back, at `path`, keeps the tolerances; otherwise a line for each that is exceeded.
+def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
+    """Nothing, when what came back, at `path`, keeps all tolerances; otherwise a line for each that is exceeded.
 
     Raises:
         ToleranceFailed: a tolerance is exceeded.
     """
-    from baler_vae.evaluation.tolerances import judge
-
-    failures = judge(evaluation, tolerances)
     for failure in failures:
         note(failure.text)
     if failures:
@@ -251,21 +247,59 @@ def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
 
 
 def write_evaluation(
-    evaluation: "Evaluation",
-    folder: Path,
-    *,
-    title: str,
-    subtitle: str,
-    settings: dict[str, Any] | None = None,
-    force: bool = False,
+    evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **facts: Any
 ) -> Iterator[str]:
-    """Writes the page and the JSON of an evaluation into a folder; gives a line on each."""
+    """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
+    gives a line on each. `facts` are what `write_page` takes.
+    """
     from baler_vae.evaluation.evaluate import to_json
 
-    _make_folder(folder)
-    page, numbers = evaluation_files(folder)
-    _page_writer()(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
-    yield f"page: {page.absolute()}"
-    with replacing(numbers, force=force) as part:
-        part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
-    yield f"numbers: {numbers.absolute()}"
+    if folder is not None:
+        _make_folder(folder)
+        page, numbers = evaluation_files(folder)
+        _page_writer()(page, evaluation, force=force, **facts)
+        yield f"page: {page.absolute()}"
+        with replacing(numbers, force=force) as part:
+            part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
+        yield f"numbers: {numbers.absolute()}"
+    if pdf is not None:
+        from baler_vae.report.pdf import print_page
+
+        with tempfile.TemporaryDirectory() as place:
+            printed = evaluation_files(Path(place))[0] if folder is None else evaluation_files(folder)[0]
+            if folder is None:
+                _page_writer()(printed, evaluation, **facts)
+            print_page(printed, pdf, force=force)
+        yield f"print: {pdf.absolute()}"
+
+
+def check_printing(pdf: Path, *, force: bool) -> None:
+    """Fails before the work is done where a page could not be printed in the end."""
+    from baler_vae.report.pdf import browser_path
+
+    check_output(pdf, force=force)
+    browser_path()
+
+
+def page_facts(
+    original: str, restored: str, evaluation: "Evaluation", tolerances: ToleranceSettings, rivals: Path | None
+) -> dict[str, Any]:
+    """What a page says beside the numbers: its titles, tolerances that are exceeded, the settings and the history of an
+    archive, and what rivals take.
+    """
+    from baler_vae.evaluation.tolerances import judge
+    from baler_vae.pipeline.evaluate import is_archive
+    from baler_vae.pipeline.reading import Archive
+    from baler_vae.report.rivals import bounds_of, read_rivals
+
+    facts: dict[str, Any] = {"title": Path(restored).name, "subtitle": f"{restored} against {original}"}
+    facts["failures"] = judge(evaluation, tolerances)
+    settings: dict[str, Any] = {}
+    if is_archive(restored):
+        with Archive(restored) as archive:
+            settings = archive.info()["settings"]
+            facts |= {"settings": settings, "history": archive.history()}
+    if rivals is not None:
+        n_bytes = (evaluation.sizes or {}).get("original_bytes")
+        facts["rivals"] = read_rivals(rivals, original_bytes=n_bytes, bounds=bounds_of(settings))
+    return facts

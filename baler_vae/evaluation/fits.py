@@ -9,6 +9,7 @@ use all that the rows tell where the shape is right; their errors follow from th
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ LEAST_SIGNIFICANCE = 3.0
 LARGEST_WIDTH = 0.25
 """As a fraction of the window: a broader peak cannot be told from a curved background."""
 
+TINY = float(np.finfo(np.float64).tiny)
 TIGHT = 1e-3
 """Tolerance of Migrad where small differences count: the minimum is found to a thousandth of a standard error."""
 
@@ -77,7 +79,7 @@ class PeakModel:
 
     def expected(self, *parameters: float) -> Floats:
         """The expected rows in each bin, float64 (n_bins,)."""
-        low, high = self.line(centred(len(self.edges) - 1))
+        low, high = self._line_in_bins
         shares = self.shape.shares(self.edges, *parameters[1:-2])
         expected: Floats = parameters[0] * shares + parameters[-2] * low + parameters[-1] * high
         return expected
@@ -86,20 +88,29 @@ class PeakModel:
         """The derivative of the expected rows by each parameter, float64 (n_parameters, n_bins)."""
         shares = self.shape.shares(self.edges, *parameters[1:-2])
         moved = parameters[0] * self.shape.shares_gradient(self.edges, *parameters[1:-2])
-        return np.vstack([shares, moved, self.line(centred(len(self.edges) - 1))])
+        return np.vstack([shares, moved, self._line_in_bins])
 
-    def density(self, values: Floats, *parameters: float) -> tuple[float, Floats]:
-        """The expected rows in the window, and those by unit of the column at values in it, float64 (rows,)."""
-        low, high = self._line_density(values)
-        peak = self.shape.density(values, self.edges, *parameters[1:-2])
-        density = parameters[0] * peak + parameters[-2] * low + parameters[-1] * high
-        return float(self.expected(*parameters).sum()), density
+    def log_density(self, values: Floats, *parameters: float) -> tuple[float, Floats]:
+        """The expected rows in the window; the logarithm of those by unit of the column at values in it, (rows,)."""
+        return float(self.expected(*parameters).sum()), np.log(np.maximum(self._density(values, *parameters), TINY))
 
-    def density_gradient(self, values: Floats, *parameters: float) -> tuple[Floats, Floats]:
+    def log_density_gradient(self, values: Floats, *parameters: float) -> tuple[Floats, Floats]:
         """The derivatives of both by each parameter, float64 (n_parameters,) and (n_parameters, rows)."""
         peak = self.shape.density(values, self.edges, *parameters[1:-2])
         moved = parameters[0] * self.shape.density_gradient(values, self.edges, *parameters[1:-2])
-        return self.gradient(*parameters).sum(axis=1), np.vstack([peak, moved, self._line_density(values)])
+        density = np.maximum(self._density(values, *parameters), TINY)
+        scores = np.vstack([peak, moved, self._line_density(values)]) / density
+        return self.gradient(*parameters).sum(axis=1), scores
+
+    def _density(self, values: Floats, *parameters: float) -> Floats:
+        low, high = self._line_density(values)
+        peak = self.shape.density(values, self.edges, *parameters[1:-2])
+        density: Floats = parameters[0] * peak + parameters[-2] * low + parameters[-1] * high
+        return density
+
+    @cached_property
+    def _line_in_bins(self) -> Floats:
+        return self.line(centred(len(self.edges) - 1))
 
     def _line_density(self, values: Floats) -> Floats:
         low, high = self.edges[[0, -1]]
@@ -120,8 +131,18 @@ def centred(n_bins: int) -> Floats:
     return (np.arange(n_bins) + 0.5) / n_bins * 2 - 1
 
 
-def minimum_of(model: PeakModel, rows: Rows) -> Minimum:
-    """The best fit from the best starting points; without parameters where there is none."""
+def minima_of(model: PeakModel, before: Rows, after: Rows) -> tuple[Minimum, Minimum]:
+    """The best fits to two sides. Tails can make several minima: then each side looks near that of the other, too."""
+    found_before, found_after = minimum_of(model, before), minimum_of(model, after)
+    if model.shape.tails and not found_before.reason:
+        found_after = minimum_of(model, after, found_before)
+    if model.shape.tails and not found_after.reason:
+        found_before = minimum_of(model, before, found_after)
+    return found_before, found_after
+
+
+def minimum_of(model: PeakModel, rows: Rows, near: Minimum | None = None) -> Minimum:
+    """The best fit from the best starting points, and from another minimum; without parameters where there is none."""
     nowhere = np.empty(0), np.empty((0, 0))
     n_filled = np.count_nonzero(rows.counts)
     if n_filled <= len(model.names):
@@ -131,6 +152,8 @@ def minimum_of(model: PeakModel, rows: Rows) -> Minimum:
     if not starts:
         return Minimum(*nowhere, "no bins stand above a straight line")
     binned = PeakModel(model.shape, "likelihood", model.edges) if model.method == "unbinned" else model
+    if near:
+        starts.append(tuple(near.parameters))
     fits = (_minimiser(binned, rows, start).migrad() for start in starts)
     fit = min(fits, key=lambda fit: (not fit.valid, fit.fval))
     if model.method == "unbinned":
@@ -141,16 +164,35 @@ def minimum_of(model: PeakModel, rows: Rows) -> Minimum:
 
 
 def refit(model: PeakModel, rows: Rows, start: Minimum) -> Floats | None:
-    """The parameters (n_parameters,) that fit rows much like those of a fit that succeeded; None where none do."""
-    fit = _minimiser(model, rows, tuple(start.parameters))
-    fit.tol = TIGHT
-    for name, error in zip(model.names, np.sqrt(np.diag(start.covariance)), strict=True):
-        if error > 0:
-            fit.errors[name] = error
-        else:
-            fit.fixed[name] = True
-    fit.migrad()
-    return np.array(fit.values) if fit.valid and not _ran_away(fit, model) else None
+    """The parameters (n_parameters,) that fit rows much like those of a fit that succeeded; None where none do.
+
+    What is held at a limit there is held here. The others are turned and scaled so that their errors are one and
+    not correlated, which makes Migrad several times faster; then it knows no limits.
+    """
+    cost = _cost(model, rows)
+    free = np.diag(start.covariance) > 0
+    turn = np.zeros((len(free), int(free.sum())))
+    turn[free] = np.linalg.cholesky(start.covariance[np.ix_(free, free)])
+
+    def parameters(turned: Floats) -> Floats:
+        moved: Floats = start.parameters + turn @ turned
+        return moved
+
+    fit = Minuit(
+        lambda turned: cost(*parameters(turned)),
+        np.zeros(turn.shape[1]),
+        grad=lambda turned: turn.T @ cost.grad(*parameters(turned)),
+    )
+    fit.errordef, fit.errors, fit.tol, fit.strategy = cost.errordef, 1, TIGHT, 0
+    found = parameters(np.array(fit.migrad().values))
+    limits = np.array(_minimiser(model, rows, tuple(start.parameters)).limits)
+    if not fit.valid or np.any(((found < limits[:, 0]) | (found > limits[:, 1]))[free]):
+        limited = _minimiser(model, rows, tuple(start.parameters))
+        for name in np.array(model.names)[~free]:
+            limited.fixed[name] = True
+        fit = limited.migrad()
+        found = np.array(fit.values)
+    return found if fit.valid and not _ran_away(found, model) else None
 
 
 def _minimiser(model: PeakModel, rows: Rows, start: tuple[float, ...]) -> Minuit:
@@ -162,14 +204,17 @@ def _minimiser(model: PeakModel, rows: Rows, start: tuple[float, ...]) -> Minuit
     if model.method != "least-squares":
         fit.limits["yield"] = (0, None)
         fit.limits["low_end", "high_end"] = (_least_line(rows), None)
-        fit.tol = TIGHT
+    if model.shape.tails or model.method != "least-squares":
+        fit.tol, fit.strategy = TIGHT, 0  # errors do not come from Migrad
     return fit
 
 
 def _cost(model: PeakModel, rows: Rows) -> Any:  # noqa: ANN401 - iminuit has no types
     names = model.names
     if model.method == "unbinned":
-        return ExtendedUnbinnedNLL(rows.values, model.density, grad=model.density_gradient, name=names)
+        return ExtendedUnbinnedNLL(
+            rows.values, model.log_density, log=True, grad=model.log_density_gradient, name=names
+        )
     if model.method == "likelihood":
 
         def summed(_: Floats, *parameters: float) -> Floats:
@@ -251,8 +296,7 @@ def _covariance(model: PeakModel, rows: Rows, parameters: Floats) -> Floats:
         elif rows.values is None or model.method == "likelihood":
             covariance = np.linalg.inv(gradient / model.expected(*parameters) @ gradient.T)
         else:
-            _, density = model.density(rows.values, *parameters)
-            scores = model.density_gradient(rows.values, *parameters)[1][free] / density
+            scores = model.log_density_gradient(rows.values, *parameters)[1][free]
             covariance = np.linalg.inv(scores @ scores.T)
     except np.linalg.LinAlgError:
         covariance = np.full((int(free.sum()),) * 2, np.nan)
@@ -271,9 +315,9 @@ def _held(model: PeakModel, rows: Rows, parameters: Floats) -> NDArray[np.bool_]
     return held
 
 
-def _ran_away(fit: Minuit, model: PeakModel) -> str:
+def _ran_away(parameters: Floats, model: PeakModel) -> str:
     """At which limit of width or mean a fit ended; empty where at none."""
-    mean, width = fit.values["mean"], fit.values["width"]
+    mean, width = parameters[1:3]
     low, high = model.edges[[0, -1]]
     smallest, largest = _widths(model.edges)
     checks = [
@@ -297,4 +341,4 @@ def _failure(fit: Minuit, covariance: Floats, model: PeakModel) -> str:
             f"the yield is less than {LEAST_SIGNIFICANCE:g} standard errors",
         ),
     ]
-    return _ran_away(fit, model) or next((reason for failed, reason in checks if failed), "")
+    return _ran_away(np.array(fit.values), model) or next((reason for failed, reason in checks if failed), "")

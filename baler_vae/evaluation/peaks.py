@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2 as chi2_law
 
 from baler_vae.errors import UsageError, nearest
-from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows, minimum_of
+from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows, minima_of, minimum_of
 from baler_vae.evaluation.residuals import Array, Floats
 from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
 from baler_vae.evaluation.toys import PairedErrors, paired_errors
@@ -187,7 +187,7 @@ class PeakCounter:
     def shift(self) -> PeakShift:
         """The fits to what was added so far."""
         before, after = self._rows(self._times)
-        minima = minimum_of(self._model, before), minimum_of(self._model, after)
+        minima = minima_of(self._model, before, after)
         paired = None
         if self.peak.toys and not minima[0].reason and not minima[1].reason:
             paired = paired_errors(self._model, *minima, self._resampled, self.peak.toys)

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ POWER = 3.0
 """Of the tails of a Crystal Ball. Where a tail begins and how fast it falls can hardly be told apart above a line."""
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(5)
-"""Of the integral over a bin: to 1e-5 of its height for a Gaussian that is half a bin wide, 1e-8 for one of a bin."""
+"""Of the integral over a bin."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,18 @@ class Gaussian:
         return self.density(values, edges, *parameters) / width * np.stack([pulls, pulls**2 - 1])
 
 
-Profile = Callable[..., tuple[Floats, Floats]]
-"""The height of a shape at values (rows,), in any unit, and its derivatives by the parameters (n_parameters, rows)."""
+Profile = Callable[..., Floats]
 
 
 @dataclass(frozen=True)
 class Windowed:
-    """A shape whose tails reach far: its shares are of the rows in the window, where it is integrated bin by bin."""
+    """A shape whose tails reach far: its shares are of the rows in the window, where it is integrated bin by bin.
 
-    profile: Profile
+    `height`, at values (rows,) and parameters, is in any unit; `slopes` are its derivatives (n_parameters, rows).
+    """
+
+    height: Profile
+    slopes: Profile
     tails: tuple[Tail, ...] = ()
     natural_width: float = 0.0
 
@@ -104,76 +108,86 @@ class Windowed:
         return gaussian * float(np.sqrt(max(rest, (full_width / 5) ** 2)) / full_width)
 
     def shares(self, edges: Floats, *parameters: float) -> Floats:
-        rows, _ = self._integrals(edges, *parameters)
+        rows = _over_bins(self.height, edges, *parameters)
         shares: Floats = rows / rows.sum()
         return shares
 
     def shares_gradient(self, edges: Floats, *parameters: float) -> Floats:
-        rows, gradient = self._integrals(edges, *parameters)
-        moved: Floats = (gradient - np.outer(gradient.sum(axis=1), rows / rows.sum())) / rows.sum()
-        return moved
+        rows = _over_bins(self.height, edges, *parameters)
+        slopes = _over_bins(self.slopes, edges, *parameters)
+        gradient: Floats = (slopes - np.outer(slopes.sum(axis=1), rows / rows.sum())) / rows.sum()
+        return gradient
 
     def density(self, values: Floats, edges: Floats, *parameters: float) -> Floats:
-        rows, _ = self._integrals(edges, *parameters)
-        density: Floats = self.profile(values, *parameters)[0] / rows.sum()
+        density: Floats = self.height(values, *parameters) / _over_bins(self.height, edges, *parameters).sum()
         return density
 
     def density_gradient(self, values: Floats, edges: Floats, *parameters: float) -> Floats:
-        rows, gradient = self._integrals(edges, *parameters)
-        height, derivatives = self.profile(values, *parameters)
-        moved: Floats = (derivatives - np.outer(gradient.sum(axis=1), height / rows.sum())) / rows.sum()
-        return moved
+        rows = _over_bins(self.height, edges, *parameters).sum()
+        slopes = _over_bins(self.slopes, edges, *parameters).sum(axis=1)
+        height = self.height(values, *parameters)
+        gradient: Floats = (self.slopes(values, *parameters) - np.outer(slopes / rows, height)) / rows
+        return gradient
 
-    def _integrals(self, edges: Floats, *parameters: float) -> tuple[Floats, Floats]:
-        """Over every bin: the integral of the height (n_bins,) and of its derivatives (n_parameters, n_bins)."""
-        halves = np.diff(edges) / 2
-        values = (edges[:-1] + halves)[:, None] + halves[:, None] * NODES
-        height, derivatives = self.profile(values.ravel(), *parameters)
-        integrals = np.vstack([height, derivatives]).reshape(-1, *values.shape) @ WEIGHTS * halves
-        return integrals[0], integrals[1:]
+
+def _over_bins(profile: Profile, edges: Floats, *parameters: float) -> Floats:
+    """The integral of a height over every bin, (n_bins,), or those of its slopes (n_parameters, n_bins)."""
+    halves = np.diff(edges) / 2
+    values = (edges[:-1] + halves)[:, None] + halves[:, None] * NODES
+    heights = profile(values.ravel(), *parameters)
+    integrals: Floats = heights.reshape(*heights.shape[:-1], *values.shape) @ WEIGHTS * halves
+    return integrals
 
 
 def shape_of(name: ShapeName, natural_width: float) -> Shape:
-    """The shape of that name; `natural_width`, in the unit of the column, is that of a Breit-Wigner."""
+    """The shape of that name; `natural_width`, in the unit of the column, is that of a Breit-Wigner.
+
+    A Crystal Ball is a Gaussian that goes over into power laws `alpha_low` widths below the mean and `alpha_high` above
+    it (J. E. Gaiser, SLAC-R-255 (1982), with a tail on either side). A Breit-Wigner, the non-relativistic one, is
+    smeared by a Gaussian: together a Voigt profile.
+    """
     if name == "gauss":
         return Gaussian()
     if name == "crystal-ball":
         tails = (Tail("alpha_low", 1.5, 0.3, 4.0), Tail("alpha_high", 1.5, 0.3, 4.0))
-        return Windowed(_crystal_ball, tails)
-
-    def voigt(values: Floats, mean: float, width: float) -> tuple[Floats, Floats]:
-        return _voigt(values, mean, width, natural_width)
-
-    return Windowed(voigt, natural_width=natural_width)
+        return Windowed(_crystal_ball, _crystal_ball_slopes, tails)
+    height, slopes = (partial(profile, natural_width=natural_width) for profile in (_voigt, _voigt_slopes))
+    return Windowed(height, slopes, natural_width=natural_width)
 
 
-def _crystal_ball(
-    values: Floats, mean: float, width: float, alpha_low: float, alpha_high: float
-) -> tuple[Floats, Floats]:
-    """A Gaussian that goes over into power laws `alpha_low` widths below the mean and `alpha_high` above it.
-
-    J. E. Gaiser, SLAC-R-255 (1982), with a tail on either side.
-    """
-    pulls = (values - mean) / width
-    above = pulls > 0
-    alpha = np.where(above, alpha_high, alpha_low)
-    beyond = np.abs(pulls) - alpha
-    in_tail = beyond > 0
+def _crystal_ball(values: Floats, mean: float, width: float, alpha_low: float, alpha_high: float) -> Floats:
+    pulls, alpha, beyond = _in_tails(values, mean, width, alpha_low, alpha_high)
     fall = 1 + alpha * np.maximum(beyond, 0) / POWER
-    height = np.where(in_tail, np.exp(-(alpha**2) / 2) * fall**-POWER, np.exp(-(pulls**2) / 2))
-    by_pull = -height * np.where(in_tail, np.sign(pulls) * alpha / fall, pulls)  # of the height
-    by_alpha = np.where(in_tail, -height * (alpha + (beyond - alpha) / fall), 0)
-    derivatives = [-by_pull / width, -by_pull * pulls / width, np.where(above, 0, by_alpha), by_alpha * above]
-    return height, np.stack(derivatives)
+    height: Floats = np.exp(-(np.minimum(np.abs(pulls), alpha) ** 2) / 2) * fall**-POWER
+    return height
 
 
-def _voigt(values: Floats, mean: float, width: float, natural_width: float) -> tuple[Floats, Floats]:
-    """A (non-relativistic) Breit-Wigner with that full width at half maximum, smeared by a Gaussian of width `width`.
+def _crystal_ball_slopes(values: Floats, mean: float, width: float, alpha_low: float, alpha_high: float) -> Floats:
+    pulls, alpha, beyond = _in_tails(values, mean, width, alpha_low, alpha_high)
+    fall = 1 + alpha * np.maximum(beyond, 0) / POWER
+    height = np.exp(-(np.minimum(np.abs(pulls), alpha) ** 2) / 2) * fall**-POWER
+    by_pull = -height * np.where(beyond > 0, np.sign(pulls) * alpha / fall, pulls)
+    by_alpha = np.where(beyond > 0, -height * (alpha + (beyond - alpha) / fall), 0)
+    return np.stack([-by_pull / width, -by_pull * pulls / width, by_alpha * (pulls <= 0), by_alpha * (pulls > 0)])
 
-    The real part of the Faddeeva function, NIST Digital Library of Mathematical Functions 7.19; 7.10.3 for w'.
-    """
+
+def _in_tails(
+    values: Floats, mean: float, width: float, alpha_low: float, alpha_high: float
+) -> tuple[Floats, Floats, Floats]:
+    """In widths, (rows,) each: distance from the mean, where the tail on that side begins, how far beyond that."""
+    pulls = (values - mean) / width
+    alpha = np.where(pulls > 0, alpha_high, alpha_low)
+    return pulls, alpha, np.abs(pulls) - alpha
+
+
+def _voigt(values: Floats, mean: float, width: float, *, natural_width: float) -> Floats:
+    """The real part of the Faddeeva function, NIST Digital Library of Mathematical Functions 7.19."""
+    height: Floats = wofz(((values - mean) + 0.5j * natural_width) / (np.sqrt(2) * width)).real
+    return height
+
+
+def _voigt_slopes(values: Floats, mean: float, width: float, *, natural_width: float) -> Floats:
+    """From the derivative of the Faddeeva function, 7.10.3 ibid."""
     z = ((values - mean) + 0.5j * natural_width) / (np.sqrt(2) * width)
-    faddeeva = wofz(z)
-    slope = 2j / np.sqrt(np.pi) - 2 * z * faddeeva
-    derivatives = np.stack([(-slope / (np.sqrt(2) * width)).real, (-slope * z / width).real])
-    return faddeeva.real, derivatives
+    slope = 2j / np.sqrt(np.pi) - 2 * z * wofz(z)
+    return np.stack([(-slope / (np.sqrt(2) * width)).real, (-slope * z / width).real])

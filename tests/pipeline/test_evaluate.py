@@ -1,18 +1,21 @@
 """Comparing files and archives, and the experiment."""
 
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
+from baler_vae.io.source import Source
 from baler_vae.pipeline.experiment import run_experiment, spread
 from baler_vae.project import EvaluationSettings, Project
 from baler_vae.sample import SAMPLE
 from baler_vae.table.schema import Origin
+from baler_vae.table.table import Table, cut_events
 
-from .conftest import flat_batch
+from .conftest import flat_batch, jagged_batch
 
 
 def test_a_file_against_its_archive(jets, tmp_path, quick):
@@ -137,6 +140,52 @@ def test_archives_are_compared_with_files_and_archives(jets, tmp_path, quick):
         assert [column.rms for column in evaluation.columns] == [column.rms for column in ways[0].columns]
     whole = baler_vae.evaluate(jets, tmp_path / "free.bvae")
     assert {c.name: c.rms for c in whole.columns}["Jet_pt"] == {c.name: c.rms for c in ways[0].columns}["Jet_pt"]
+
+
+def test_an_archive_is_judged_in_units_of_its_bounds(jets, tmp_path):
+    baler_vae.compress(jets, tmp_path / "a.bvae", bound="abs:0.5", columns=["Jet_*", "met"], kind="independent")
+    found = {column.name: column for column in baler_vae.evaluate(jets, tmp_path / "a.bvae").columns}
+    assert (found["Jet_pt"].bound, found["Jet_id"].bound) == ("abs:0.5", "exact")
+    assert 0 < found["Jet_pt"].largest_in_bounds <= 1
+    assert found["Jet_pt"].largest_in_bounds == pytest.approx(found["Jet_pt"].largest / 0.5)
+    assert found["Jet_id"].largest_in_bounds == 0
+    baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.root")
+    restored = {column.name: column for column in baler_vae.evaluate(jets, f"{tmp_path / 'a.root'}:Events").columns}
+    assert restored["Jet_pt"].bound is restored["Jet_pt"].largest_in_bounds is None
+    assert restored["Jet_pt"].largest == found["Jet_pt"].largest
+
+
+@pytest.mark.parametrize("steps", [(7, 13), (40, 3), (1, 40)])
+def test_files_cut_differently_are_compared_row_by_row(write, monkeypatch, steps):
+    """The numbers do not depend on how many events either file hands on at once."""
+    schema, batch = jagged_batch(40)
+    moved = tuple(
+        Table(table.group, {n: a * 2 if a.dtype.kind == "f" else a for n, a in table.arrays.items()}) for table in batch
+    )
+    before, after = write(schema, batch, "a.root"), write(schema, moved, "b.root")
+    whole = baler_vae.evaluate(before, after)
+    read = Source.read
+    by_path = dict(zip(("a.root", "b.root"), steps, strict=True))
+
+    def in_steps(self, selection, ranges=None):
+        step = next(n for name, n in by_path.items() if name in self.path)
+        return cut_events(read(self, selection, ranges), selection, repeat(step))
+
+    monkeypatch.setattr(Source, "read", in_steps)
+    found = baler_vae.evaluate(before, after)
+    assert found.n_rows == whole.n_rows
+    for mine, theirs in zip(found.columns, whole.columns, strict=True):
+        assert (mine.n_rows, mine.n_different, mine.largest) == (theirs.n_rows, theirs.n_different, theirs.largest)
+        assert mine.quantiles == theirs.quantiles
+        if mine.response is not None and mine.is_float:
+            assert mine.response.mean == pytest.approx(1)
+
+
+def test_files_without_events(write):
+    path = write(*flat_batch({"met": np.empty(0, np.float32), "n": np.empty(0, np.int32)}))
+    found = baler_vae.evaluate(path, path)
+    assert set(found.n_rows.values()) == {0}
+    assert [column.n_different for column in found.columns] == [0, 0]
 
 
 def test_spread_counts_failures_and_never_averages_them():
