@@ -91,6 +91,13 @@ def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]
         from baler_vae.report.rivals import read_rivals
     except ModuleNotFoundError as error:
         raise MissingExtra("the figures of rivals", "report", str(error.name)) from error
+    bounds = {own.bound for own in found if own.bound is not None}
+    if path.suffix == ".json" and len(bounds) > 1:
+        raise UsageError(
+            "does not say which bound its figures keep",
+            path=path,
+            way_out="Compare under one bound, or name the table of the benchmarks (results.csv)",
+        )
     known: dict[str, dict[str, int]] = {}
     failed: UsageError | None = None
     for own in found:
