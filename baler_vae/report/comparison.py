@@ -107,7 +107,7 @@ def rate_distortion_figure(comparison: Comparison) -> str:
         panels.append(("largest shift of a peak in errors", lambda own: own.peak_in_errors))
     with new_figure((3.5 * len(panels) + 0.2, 3.7)) as figure:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
-        figure.subplots_adjust(left=0.72 / (3.5 * len(panels)), right=0.985, bottom=0.13, top=0.8, wspace=0.3)
+        figure.subplots_adjust(left=0.85 / (3.5 * len(panels)), right=0.98, bottom=0.13, top=0.8, wspace=0.36)
         for axes, (label, distortion) in zip(grid, panels, strict=True):
             _draw(axes, comparison.archives, distortion)
             axes.set_ylabel(label)
@@ -153,7 +153,7 @@ def _draw(axes: Axes, archives: Sequence[Compared], distortion: Callable[[Compar
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_locator(NullLocator())
-    axes.margins(0.16, 0.08)
+    axes.margins(0.2, 0.08)
     axes.set_xlabel("bits per value")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
