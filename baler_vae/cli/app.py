@@ -2,12 +2,34 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.judging import advise, compare
+from baler_vae.cli.options import (
+    ArchivePath,
+    AsJson,
+    Bounds,
+    Columns,
+    Device,
+    Epochs,
+    Force,
+    Inputs,
+    Latent,
+    Model,
+    ProjectPath,
+    Quiet,
+    SampleRows,
+    Scheduler,
+    Seed,
+    SkipUnreadable,
+    Strict,
+    Weights,
+    Workers,
+)
 from baler_vae.cli.requests import is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
@@ -18,52 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Inputs = Annotated[
-    list[str],
-    typer.Argument(help="Files to read, or globs: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events."),
-]
-ArchivePath = Annotated[str, typer.Argument(help="Archive to read (.bvae): a path or a URL.")]
-Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
-Model = Annotated[
-    Literal["auto", "independent", "autoregressive", "ae", "vae"] | None,
-    typer.Option(
-        "--model",
-        help="Each column by itself, columns given those before, the same with latents of an autoencoder or a "
-        "variational one, or the smallest of these (auto, the default).",
-    ),
-]
-Latent = Annotated[int | None, typer.Option("--latent", min=1, help="Latents per row; default half of the columns.")]
-Weights = Annotated[list[str] | None, typer.Option("--weight", help="GLOB=W: weight of columns; repeatable.")]
-Bounds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--bound",
-        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for float columns or as GLOB=BOUND; "
-        "repeatable; default bits:12 with a floor.",
-    ),
-]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs of training; default by rows.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
-SampleRows = Annotated[
-    int | None,
-    typer.Option("--sample-rows", min=1, help="Rows beyond which a model is fitted on a sample; default 1,048,576."),
-]
-ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
-SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
-]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes that share the work.")]
-Scheduler = Annotated[
-    str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers see the same files.")
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="End with status 7 and a line for each tolerance that is exceeded.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
-Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def main() -> None:
@@ -297,6 +273,10 @@ def evaluate(
         note(line) if json else say(line)
     if strict:
         check_tolerances(facts["failures"], path=restored)
+
+
+app.command()(advise)
+app.command()(compare)
 
 
 @app.command()

@@ -91,6 +91,11 @@ class CutCounter:
             self._of = "events"
         self._counts = np.zeros(5, np.int64)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that the cut reads."""
+        return self._formula.formula.names
+
     def add(self, before: Batch, after: Batch) -> None:
         """Counts the rows or events of two batches over the same events."""
         old, new = self._passed(before), self._passed(after)
