@@ -163,10 +163,8 @@ def test_cuts_tell_who_changes_sides(page):
 
 
 def test_joint_distributions_tell_what_changed_most(page):
-    assert (
-        "Sliced Wasserstein distance over 3 columns: 0.0123 standard deviations; two random halves of the original: 0.00450."
-        in page.words
-    )
+    assert "Sliced Wasserstein distance over 3 columns: 0.0123 standard deviations; two random" in page.words
+    assert "two random halves of the original: 0.00450." in page.words
     assert "Largest change of a correlation: +0.0300, of Jet_mass and Jet_phi." in page.words
     assert f"Largest loss of mutual information: +0.250 bits, of Jet_mass and {ODD_NAME}." in page.words
 
