@@ -119,10 +119,10 @@ def _peaks(shifts: Sequence[PeakShift]) -> Finding:
     fitted = [shift for shift in shifts if shift.before.valid]
     if not fitted:
         return Finding("Peaks", "plain", "no fit before compression", sentences)
-    worst = max(fitted, key=lambda shift: abs(shift.mean_shift_in_errors or 0))
+    moved = max(abs(shift.mass_difference_percent or 0) for shift in fitted)
+    widened = max((shift.width_change_percent or 0 for shift in fitted), key=abs)
     most = "at most " if len(fitted) > 1 else ""
-    errors = number(abs(worst.mean_shift_in_errors or 0))
-    headline = f"moved by {most}{percent(worst.mass_difference_percent)}, {errors} standard errors"
+    headline = f"moved by {most}{percent(moved)}, width by {most}{percent(widened, sign=True)}"
     return Finding("Peaks", "plain", headline, sentences)
 
 
