@@ -9,7 +9,7 @@ from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.tolerances import Failure
-from baler_vae.report.wording import count, failed_fits, few, number, percent, signed, size
+from baler_vae.report.wording import count, failed_fits, few, number, peak_name, percent, signed, size
 
 State = Literal["good", "bad", "plain"]
 
@@ -52,9 +52,8 @@ def findings(evaluation: Evaluation, rivals: Mapping[str, int] | None = None) ->
     return tuple(finding for finding in found if finding is not None)
 
 
-def peak_verdict(shift: PeakShift) -> str:
-    """How far a peak moved, or which fit failed."""
-    name = shift.peak.column
+def peak_verdict(shift: PeakShift, name: str) -> str:
+    """How far a peak of some name moved, or which fit failed."""
     if not (shift.before.valid and shift.after.valid):
         return f"Peak of {name}: {failed_fits(shift)}"
     return (
@@ -112,7 +111,7 @@ def _exact(columns: Sequence[ColumnResiduals]) -> Finding:
 
 
 def _peaks(shifts: Sequence[PeakShift]) -> Finding:
-    sentences = tuple(peak_verdict(shift) for shift in shifts)
+    sentences = tuple(peak_verdict(shift, peak_name(shift, shifts)) for shift in shifts)
     only_after = [shift for shift in shifts if shift.before.valid and not shift.after.valid]
     if only_after:
         return Finding("Peaks", "bad", "lost: a fit failed after compression", sentences)

@@ -78,6 +78,13 @@ def column_unit(column: ColumnResiduals) -> str:
     return unit(column.name) if column.is_float else ""
 
 
+def peak_name(shift: PeakShift, shifts: Sequence[PeakShift]) -> str:
+    """What a peak among others is called: its column, with the window where another peak has the same column."""
+    name, (low, high) = shift.peak.column, shift.peak.window
+    alone = sum(other.peak.column == name for other in shifts) < 2
+    return name if alone else f"{name} in {number(low)} to {number(high)}"
+
+
 def failed_fits(shift: PeakShift) -> str:
     """Which fits failed and why; empty when none did."""
     fits: list[tuple[str, PeakFit]] = [("before", shift.before), ("after", shift.after)]

@@ -80,6 +80,12 @@ def test_of_several_peaks_the_worst_is_the_headline():
     assert len(finding.sentences) == 2
 
 
+def test_peaks_of_one_column_are_told_apart_by_their_windows():
+    first, second = (replace(shift(), peak=Peak("m", window, 50)) for window in ((2.9, 3.3), (70, 110)))
+    sentences = only(peaks=[first, second]).sentences
+    assert [text.partition(":")[0] for text in sentences] == ["Peak of m in 2.90 to 3.30", "Peak of m in 70 to 110"]
+
+
 def test_a_peak_that_was_lost_is_bad():
     finding = only(peaks=[shift(reason="the yield is not positive")])
     assert finding.state == "bad"
