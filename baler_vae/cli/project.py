@@ -49,7 +49,22 @@ kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or
 [model.weights]
 {weights}
 # A peak that must not move: a Gaussian and a line are fitted before and after.
-{peak}"""
+{peak}
+# What else is judged: quantities that follow from columns, and who changes sides of a cut.
+# [[evaluation.quantities]]
+# name = "dijet_mass"
+# kind = "mass" # or "pt", "delta_r", "delta_phi", "ht", "missing_pt"; or formula = "..." in place of all below
+# objects = ["Jet_*"]
+# rows = [0, 1]
+#
+# [[evaluation.cuts]]
+# cut = "Jet_pt > 30"
+#
+# What `--strict` allows; `baler-vae advise` finds bounds that keep far below.
+# [evaluation.tolerances]
+# peak_width_percent = 1.0
+# migration_percent = 0.1
+"""
 _SAMPLE_WEIGHTS = "Jet_mass = 20.0\n"
 _SAMPLE_PEAK = '[[evaluation.peaks]]\ncolumn = "Jet_mass"\nwindow = [100.0, 225.0]\nbins = 199\n'
 
