@@ -131,8 +131,9 @@ class ToleranceSettings(Settings):
 
     Peaks: how far position, width and yield may move, in per cent and in statistical errors. `migration_percent`: how
     many of those that pass a cut may change sides. `differing_percent`: how many values of integers, flags and text
-    may differ. `lost`: how many finite values may become NaN or infinite, or the other way round. `in_bounds`: the
-    largest residual of a column in units of its bound. By glob of columns: the largest residual, the mean and the
+    may differ. `lost`: how many finite values may become NaN or infinite, or the other way round. `missing`: how many
+    columns may be lacking that were not left out on purpose. `in_bounds`: the largest residual of a column in units of
+    its bound. By glob of columns: the largest residual, the mean and the
     root mean square of the response in per cent, the Kolmogorov-Smirnov distance.
     """
 
@@ -145,6 +146,7 @@ class ToleranceSettings(Settings):
     migration_percent: NotNegative | None = 0.1
     differing_percent: NotNegative | None = 0.0
     lost: NotNegative | None = 0
+    missing: NotNegative | None = 0
     in_bounds: NotNegative | None = 1.0
     largest: Limits = {}
     response_mean_percent: Limits = {}

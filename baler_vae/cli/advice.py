@@ -51,12 +51,21 @@ def advise_on(
         write_svg(figure, draw(advice), force=force)
         tell(f"figure: {figure.absolute()}")
     if path is not None:
-        text = with_list(path.read_bytes().decode("utf-8"), "bound", advice.bounds)
+        kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
+        text = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
         with replacing(path, force=True) as part:
             part.write_text(text, "utf-8", newline="")
         tell(f"bounds written into: {path.absolute()}")
     elif not as_json:
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))
+
+
+def _bounds_of_others(bounds: Sequence[str], advice: "Advice") -> list[str]:
+    """The bounds of a project that hold for columns on which nobody asked for advice; where two match, the last one
+    decides.
+    """
+    advised = {column.name for column in advice.columns}
+    return [bound for bound in bounds if bound.rpartition("=")[0] not in advised and bound not in advice.bounds]
 
 
 def _drawing() -> "Callable[[Advice], str]":

@@ -238,6 +238,9 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
     project: ProjectPath = None,
     strict: Strict = False,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
+    ] = None,
     rivals: Annotated[
         Path | None,
         typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
@@ -265,10 +268,12 @@ def evaluate(
         check_output(target, force=force)
     if pdf is not None:
         check_printing(pdf, force=force)
-    settings = read_project(project).evaluation if project else EvaluationSettings()
-    evaluation = evaluate_files(original, restored, settings=settings)
-    show_evaluation(evaluation, as_json=json)
+    read = read_project(project) if project else None
+    settings = read.evaluation if read else EvaluationSettings()
+    columns = read.columns if read else ()
+    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
     facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+    show_evaluation(evaluation, facts["failures"], as_json=json)
     for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
         note(line) if json else say(line)
     if strict:

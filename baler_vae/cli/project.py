@@ -166,7 +166,7 @@ def run_project(
         written = list(
             write_evaluation(evaluation, folder, settings=info["settings"], failures=failures, force=force, **facts)
         )
-    show_evaluation(evaluation)
+    show_evaluation(evaluation, failures)
     say(summary_line(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
@@ -248,19 +248,28 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
-    """Prints the tables of an evaluation, or its JSON."""
-    from baler_vae.evaluation.evaluate import to_json
+def show_evaluation(evaluation: "Evaluation", failures: "Sequence[Failure]", *, as_json: bool = False) -> None:
+    """Prints the tables of an evaluation, or its JSON with the tolerances that are exceeded."""
     from baler_vae.report.tables import columns_table, cuts_table, peaks_table
 
     if as_json:
-        say_json(to_json(evaluation))
+        say_json(_document(evaluation, failures))
         return
+    for names, what in ((evaluation.missing, "did not come back"), (evaluation.left_out, "not asked for")):
+        if names:
+            note(f"{what}: {', '.join(names)}")
     say(columns_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
     if evaluation.cuts:
         say(cuts_table(evaluation))
+
+
+def _document(evaluation: "Evaluation", failures: "Sequence[Failure]") -> dict[str, Any]:
+    """The numbers of an evaluation, and a sentence for each tolerance that is exceeded."""
+    from baler_vae.evaluation.evaluate import to_json
+
+    return {**to_json(evaluation), "exceeded": [failure.text for failure in failures]}
 
 
 def write_evaluation(
@@ -269,7 +278,6 @@ def write_evaluation(
     """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
     gives a line on each. `facts` are what `write_page` takes.
     """
-    from baler_vae.evaluation.evaluate import to_json
 
     if folder is not None:
         _make_folder(folder)
@@ -277,7 +285,8 @@ def write_evaluation(
         _page_writer()(page, evaluation, force=force, **facts)
         yield f"page: {page.absolute()}"
         with replacing(numbers, force=force) as part:
-            part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
+            document = _document(evaluation, facts.get("failures") or ())
+            part.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
         yield f"numbers: {numbers.absolute()}"
     if pdf is not None:
         from baler_vae.report.pdf import print_page

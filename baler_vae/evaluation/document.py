@@ -20,6 +20,7 @@ _BOUND = ("bound", "largest_in_bounds")
 def column_json(column: ColumnResiduals, statistics: ColumnStatistics | None) -> dict[str, Any]:
     """What became of a column, and what the sample tells of it."""
     document = {name: getattr(column, name) for name in (*_COLUMN, *_BOUND)}
+    document["bound_kept"] = None if column.largest_in_bounds is None else column.largest_in_bounds <= 1
     if column.response is None:
         return {**document, "residual": None, "response": None, "distances": None, "by_value": None, "by_column": None}
     quantiles = {f"{percent:g}": value for percent, value in (column.quantiles or {}).items()}

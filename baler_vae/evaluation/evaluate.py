@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from baler_vae.errors import UsageError, nearest
 from baler_vae.evaluation.cuts import CutCounter, Migration
 from baler_vae.evaluation.document import column_json, cut_json, group_json, peak_json, plain
@@ -33,6 +35,9 @@ class Evaluation:
     column, `groups` those with at least two numeric columns. Histograms, quantiles, half-widths, statistics and the
     mutual information and distances of groups are of the sample, all else is of all rows.
 
+    `missing` are the columns of the original that did not come back though they were asked for, `left_out` those that
+    were not asked for. `declared_peaks` tells whether the peaks were named, and not only looked for.
+
     `sizes` is what is known of the archive, in bytes: any of `original_bytes`, `archive_bytes`, and its parts
     `model_bytes`, `latents_bytes`, `codes_bytes`, `metadata_bytes`; `candidates` is a list of `group`, the `kind` of
     model that it has, about how many `bytes` each kind would take as a sample tells it, and `fitted_bytes`, what the
@@ -48,6 +53,9 @@ class Evaluation:
     statistics: Mapping[str, ColumnStatistics] = field(default_factory=dict)
     groups: tuple[GroupStatistics, ...] = ()
     cuts: tuple[Migration, ...] = ()
+    declared_peaks: bool = False
+    missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Evaluator:
@@ -118,13 +126,14 @@ class Evaluator:
             group.add(original, restored, table.n_rows)
         for counter in self._peaks:
             name = counter.peak.column
-            if self._asked or restored[name].dtype.kind == "f":
-                counter.add(original[name], restored[name])
+            counter.add(original[name], restored[name])
         for cut in self._cuts:
             cut.add(before, after)
 
-    def result(self, *, sizes: Mapping[str, Any] | None = None) -> Evaluation:
-        """What was found in all rows so far."""
+    def result(
+        self, *, sizes: Mapping[str, Any] | None = None, missing: Sequence[str] = (), left_out: Sequence[str] = ()
+    ) -> Evaluation:
+        """What was found in all rows so far; the other arguments are those of an `Evaluation`."""
         columns = [found for group in self._groups for found in group.columns()]
         shifts = [counter.shift() for counter in self._peaks]
         groups = [group.statistics() for group in self._groups]
@@ -138,6 +147,9 @@ class Evaluator:
             statistics={column.name: found for column, _, found in columns if found is not None},
             groups=tuple(found for found in groups if found is not None),
             cuts=tuple(cut.migration() for cut in self._cuts),
+            declared_peaks=self._asked,
+            missing=tuple(missing),
+            left_out=tuple(left_out),
         )
 
 
@@ -179,9 +191,13 @@ def _check_pair(name: str, group: GroupCounter, before: Array, after: Mapping[st
             expected=f"{len(before):,} rows",
             way_out="Compare with the file that was compressed, over the same range of events",
         )
-    if (before.dtype.kind == "O") != (after[name].dtype.kind == "O"):
-        kinds = ["text" if array.dtype.kind == "O" else array.dtype.name for array in (after[name], before)]
-        raise UsageError("text and numbers cannot be compared", column=name, found=kinds[0], expected=kinds[1])
+    found, expected = (_kind(array.dtype) for array in (after[name], before))
+    if found != expected:
+        raise UsageError(f"{found} and {expected} cannot be compared", column=name, found=found, expected=expected)
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return {"O": "text", "V": "nested values"}.get(dtype.kind, "numbers")
 
 
 def _angles(columns: Sequence[Column], patterns: Sequence[str] | None) -> dict[str, bool | None]:
@@ -225,8 +241,10 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
 
     Keys:
         `n_rows`, `n_sampled`: group -> rows.
+        `missing`, `left_out`: lists of columns that did not come back, and that were not asked for.
         `sizes`: as in `Evaluation`, with `ratio` = original_bytes / archive_bytes where both are known; or null.
-        `columns`: a list of `name`, `group`, `dtype`, `angle`, `derived`, `bound`, `largest_in_bounds`, `n_rows`,
+        `columns`: a list of `name`, `group`, `dtype`, `angle`, `derived`, `bound`, `largest_in_bounds` (null
+            beyond all bounds too: see `bound_kept`), `n_rows`,
             `n_different`, `n_lost`, `n_used`, and, null for text,
             `residual` (`mean`, `rms`, `largest`, `half_width_68`, `half_width_95`, `quantiles`: per cent -> value),
             `response` (`n_used`, `mean`, `rms`, `half_width_68`, `half_width_95`),
@@ -247,6 +265,8 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     document = {
         "n_rows": evaluation.n_rows,
         "n_sampled": evaluation.n_sampled,
+        "missing": evaluation.missing,
+        "left_out": evaluation.left_out,
         "sizes": None if evaluation.sizes is None else {**evaluation.sizes, "ratio": size_ratio(evaluation.sizes)},
         "columns": [column_json(column, evaluation.statistics.get(column.name)) for column in evaluation.columns],
         "peaks": [peak_json(shift) for shift in evaluation.peaks],

@@ -1,5 +1,6 @@
 """The position, width and yield of a mass peak, before and after."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,18 +136,25 @@ class PeakShift:
 
     @property
     def mean_shift_in_errors(self) -> float | None:
-        """(m_after - m_before) in standard errors of the mean before; None where a fit failed."""
-        return _in_errors(self.before.mean, self.after.mean, self.before.mean_error)
+        """(m_after - m_before) in standard errors of the mean before; None where a fit failed. Errors are those that
+        all rows have, though some were sampled.
+        """
+        return self._in_errors(self.before.mean, self.after.mean, self.before.mean_error)
 
     @property
     def width_shift_in_errors(self) -> float | None:
         """(w_after - w_before) in standard errors of the width before; None where a fit failed."""
-        return _in_errors(self.before.width, self.after.width, self.before.width_error)
+        return self._in_errors(self.before.width, self.after.width, self.before.width_error)
 
     @property
     def yield_shift_in_errors(self) -> float | None:
         """(n_after - n_before) in standard errors of the yield before; None where a fit failed."""
-        return _in_errors(self.before.peak_yield, self.after.peak_yield, self.before.yield_error)
+        return self._in_errors(self.before.peak_yield, self.after.peak_yield, self.before.yield_error)
+
+    def _in_errors(self, before: float | None, after: float | None, error: float | None) -> float | None:
+        if before is None or after is None or not error:
+            return None
+        return (after - before) / (error * math.sqrt(self.sampled))
 
 
 class PeakCounter:
@@ -284,7 +292,3 @@ def _peak_fit(model: PeakModel, peak: Peak, rows: Rows, minimum: Minimum) -> Pea
 
 def _change_percent(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else 100 * (after / before - 1)
-
-
-def _in_errors(before: float | None, after: float | None, error: float | None) -> float | None:
-    return None if before is None or after is None or not error else (after - before) / error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.table.bounds import Bound
+from baler_vae.table.nested import nested_of
 
 QUANTILES = (0.5, 2.5, 16.0, 50.0, 84.0, 97.5, 99.5)
 """In per cent: the median and the ends of the central 68, 95 and 99 %."""
@@ -17,6 +18,7 @@ CENTRAL_68 = (15.865525393145708, 84.13447460685429)
 CENTRAL_95 = (2.275013194817921, 97.72498680518208)
 """In per cent: the ends of the central 68.27 and 95.45 %, one and two standard deviations of a Gaussian."""
 
+_NAMES = {"O": "text", "V": "nested"}
 LARGEST_ANGLE = 2 * np.pi + 1e-3
 """In rad: larger values are no angles in radians; wrapping degrees by 2 pi would hide large residuals."""
 
@@ -77,8 +79,17 @@ class ColumnResiduals:
 
     @property
     def is_float(self) -> bool:
-        """Whether the original holds floats; all else is expected back exactly."""
+        """Whether the original holds floats."""
         return self.dtype.startswith("float")
+
+    @property
+    def must_be_same(self) -> bool:
+        """Whether every value is expected back as it was: where it is no float and no bound says otherwise."""
+        return not self.is_float and not self.derived and self.bound in {None, "exact"}
+
+
+def _is_number(values: Array) -> bool:
+    return values.dtype.kind in "biuf"
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +149,11 @@ class ColumnCounter:
         different = differs(before, after)
         self._n_rows += len(before)
         self._n_different += int(np.count_nonzero(different))
-        if self._bound is not None and self._bound.kind != "free" and len(before) and before.dtype == after.dtype:
-            self._in_bounds = max(self._in_bounds or 0.0, _largest_in_bounds(before, after, self._bound))
-        if before.dtype.kind == "O":
+        if self._bound is not None and self._bound.kind != "free" and len(before):
+            same_type = before.dtype == after.dtype
+            reached = _largest_in_bounds(before, after, self._bound) if same_type else float("inf")
+            self._in_bounds = max(self._in_bounds or 0.0, reached)
+        if not _is_number(before):
             return
         self._n_lost += int(np.count_nonzero(different & ~(np.isfinite(before) & np.isfinite(after))))
         if self._angle is None:
@@ -160,7 +173,7 @@ class ColumnCounter:
         return ColumnResiduals(
             name=self.name,
             group=self._group,
-            dtype="text" if self.dtype.kind == "O" else self.dtype.name,
+            dtype=_NAMES.get(self.dtype.kind, self.dtype.name),
             angle=self.is_angle,
             n_rows=self._n_rows,
             n_different=self._n_different,
@@ -185,8 +198,8 @@ def _largest_in_bounds(before: Array, after: Array, bound: Bound) -> float:
     """The largest deviation of at least one value (rows,) of one dtype in units of a bound, above 1 only where a value
     misses it.
     """
-    if before.dtype.kind == "O":
-        return 0.0 if np.all(before == after) else float("inf")
+    if not _is_number(before):
+        return float("inf") if differs(before, after).any() else 0.0
     units = in_units_of_bound(before, after, bound)
     close = np.flatnonzero(units > 1 - 1e-9)  # what rounding may have put on the wrong side of 1
     if not len(close):
@@ -217,6 +230,9 @@ def differs(original: Array, restored: Array) -> NDArray[np.bool_]:
     """
     if original.shape != restored.shape:
         raise ValueError(f"columns of shapes {original.shape} and {restored.shape} cannot be compared")
+    nested = nested_of(original)
+    if nested is not None:
+        return nested.differs(nested_of(restored))
     if (original.dtype.kind == "O") != (restored.dtype.kind == "O"):
         raise ValueError(f"columns of dtypes {original.dtype} and {restored.dtype} cannot be compared")
     if original.dtype.kind == "f" and restored.dtype.kind == "f":

@@ -17,7 +17,7 @@ from baler_vae.table.schema import match_columns
 class Failure:
     """A tolerance that is exceeded: what was judged, of which column, quantity or cut, the number that was found and
     the largest that is allowed, in the unit of the tolerance, and all of it in one line of text. `found` is None for a
-    peak that can no more be fitted.
+    peak that cannot be fitted, and for a number that cannot be told.
     """
 
     what: str
@@ -30,13 +30,16 @@ class Failure:
 def judge(evaluation: Evaluation, tolerances: ToleranceSettings) -> tuple[Failure, ...]:
     """The tolerances that an evaluation exceeds: those of peaks, cuts, values that must be the same, bounds, columns.
 
-    A peak that can be fitted before or after only exceeds every tolerance; one that cannot be fitted on either side
-    none. Columns that are no floats are judged by `differing_percent` unless a bound allows them to differ.
+    A peak that can be fitted before or after only exceeds every tolerance, and so does a declared one that cannot be
+    fitted at all: nothing is known of it. Columns that are no floats are judged by `differing_percent` unless a bound
+    allows them to differ.
 
     Raises:
         UsageError: a glob matches no numeric column.
     """
-    failures = [failure for shift in evaluation.peaks for failure in _of_peak(shift, tolerances)]
+    failures = list(_of_missing(evaluation, tolerances))
+    for shift in evaluation.peaks:
+        failures += _of_peak(shift, tolerances, declared=evaluation.declared_peaks)
     if tolerances.migration_percent is not None:
         failures += [failure for cut in evaluation.cuts for failure in _of_cut(cut, tolerances.migration_percent)]
     for column in evaluation.columns:
@@ -44,7 +47,15 @@ def judge(evaluation: Evaluation, tolerances: ToleranceSettings) -> tuple[Failur
     return (*failures, *_of_globs(evaluation, tolerances))
 
 
-def _of_peak(shift: PeakShift, tolerances: ToleranceSettings) -> Iterator[Failure]:
+def _of_missing(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterator[Failure]:
+    """What did not come back at all."""
+    names, allowed = evaluation.missing, tolerances.missing
+    if allowed is not None and len(names) > allowed:
+        named = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        yield _failure("missing columns", named, len(names), allowed, f"columns that did not come back ({named}):")
+
+
+def _of_peak(shift: PeakShift, tolerances: ToleranceSettings, *, declared: bool) -> Iterator[Failure]:
     """What a peak exceeds."""
     changes: list[tuple[str, str, float | None, float | None]] = [
         ("position", "%", shift.mass_difference_percent, tolerances.peak_position_percent),
@@ -62,6 +73,8 @@ def _of_peak(shift: PeakShift, tolerances: ToleranceSettings) -> Iterator[Failur
         reason = shift.after.reason or shift.before.reason
         text = f"{peak}: the fit {when} fails ({reason}), the one {other} does not"
         yield Failure("peak fit", name, None, judged[0][-1], text)
+    elif judged and declared and not shift.before.valid:
+        yield Failure("peak fit", name, None, judged[0][-1], f"{peak}: the fit fails ({shift.before.reason})")
     elif shift.before.valid and shift.after.valid:
         for of, scale, found, allowed in judged:
             # A fit of a peak at 0 has no change in per cent.
@@ -82,8 +95,7 @@ def _of_cut(cut: Migration, allowed: float) -> Iterator[Failure]:
 def _of_column(column: ColumnResiduals, tolerances: ToleranceSettings) -> Iterator[Failure]:
     """What a column exceeds that every column is judged by."""
     name, allowed = column.name, tolerances.differing_percent
-    must_be_same = not column.is_float and column.bound in {None, "exact"}
-    if allowed is not None and must_be_same and column.n_rows:
+    if allowed is not None and column.must_be_same and column.n_rows:
         percent = 100 * column.n_different / column.n_rows
         if not percent <= allowed:
             text = f"{name}: {column.n_different:,} of {column.n_rows:,} values differ,"
@@ -127,7 +139,9 @@ def _of_globs(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterator
         for pattern, allowed in limits.items():
             for name in _matched(setting, pattern, list(columns)):
                 found = found_of(name)
-                if found is not None and not abs(found) <= allowed:
+                if found is None and columns[name].n_different:
+                    yield Failure(what, name, None, allowed, f"{name}: the {what} cannot be told")
+                elif found is not None and not abs(found) <= allowed:
                     own = unit(name) if setting == "largest" and columns[name].is_float else scale
                     yield _failure(what, name, found, allowed, f"{name}: the {what} is", own)
 

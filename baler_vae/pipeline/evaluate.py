@@ -1,6 +1,6 @@
 """Comparing two files or archives."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
@@ -15,7 +15,7 @@ from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.project import EvaluationSettings
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Schema, matches, several
 from baler_vae.table.table import Batch, cut_events, empty_batch
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ def evaluate(
     *,
     settings: EvaluationSettings | None = None,
     archive: str | Path | None = None,
+    columns: str | Sequence[str] = (),
 ) -> "Evaluation":
     """What became of each column that `restored` holds; both are archives or files of any known format, read side by
     side, so that memory does not grow with them.
 
-    Bounds and sizes are those of the `archive` that `restored` came from, or that it is.
+    Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
+    are missing, unless the archive, or `columns` (names or globs), did not ask for them.
 
     Raises:
         SourceError: a file cannot be read.
@@ -66,7 +68,21 @@ def evaluate(
         )
         for batch, other in _aligned(before, wanted, after, found):
             evaluator.add(computed.extend(batch), again.extend(other))
-        return evaluator.result(sizes=None if promised is None else archive_sizes(promised.info()))
+        absent = [name for name in before.schema.order if name not in after.schema.order]
+        patterns = several(columns) or _asked_for(promised)
+        missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
+        return evaluator.result(
+            sizes=None if promised is None else archive_sizes(promised.info()),
+            missing=missing,
+            left_out=[name for name in absent if name not in missing],
+        )
+
+
+def _asked_for(archive: Archive | None) -> tuple[str, ...]:
+    """The names and globs of columns that an archive was asked to hold; none for all columns."""
+    found = {} if archive is None else archive.manifest.settings
+    columns = found.get("columns")
+    return tuple(map(str, columns)) if isinstance(columns, list) else ()
 
 
 def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
@@ -79,9 +95,9 @@ def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
             column=missing[0],
             way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
         )
-    compared = {column.name for column in after.schema.columns if not column.is_nested}
+    compared = set(after.schema.order)
     if not compared:
-        raise UsageError("holds no numbers and no text to be compared", path=after.path)
+        raise UsageError("holds no columns to be compared", path=after.path)
     if before.n_events != after.n_events:
         raise UsageError(
             "has another number of rows than the original",

@@ -182,8 +182,8 @@ def _kind(column: ColumnResiduals) -> str:
 
 def _is_bad(column: ColumnResiduals) -> bool:
     """Whether a column is not what was promised."""
-    expected_exact = not column.is_float and not column.derived
-    return bool(column.n_lost or (column.largest_in_bounds or 0) > 1 or (expected_exact and column.n_different))
+    changed = column.must_be_same and column.n_different
+    return bool(column.n_lost or (column.largest_in_bounds or 0) > 1 or changed)
 
 
 def _section(

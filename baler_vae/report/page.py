@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from baler_vae.evaluation.evaluate import Evaluation, size_ratio
@@ -209,13 +210,20 @@ def _peak(shift: PeakShift) -> PeakSection:
     before, after = shift.before.parameters, shift.after.parameters
     return PeakSection(
         shift,
-        f"{SHAPES.get(shape, shape)}{natural} on a straight line: {FITS.get(fit, fit)}.",
+        f"{SHAPES.get(shape, shape)}{natural} on a straight line: {FITS.get(fit, fit)}.{_sampled(shift)}",
         Markup(peak_figure(shift)),  # noqa: S704 - made here
         {
             name: (wording.measured(*before.get(name, (None, None))), wording.measured(*after.get(name, (None, None))))
             for name in (before or after)
         },
     )
+
+
+def _sampled(shift: PeakShift) -> str:
+    if shift.sampled >= 1:
+        return ""
+    part = wording.percent(100 * shift.sampled)
+    return f" Fitted to a random sample, {part} of the rows; shifts are in the errors that all of them would have."
 
 
 def _group(statistics: GroupStatistics) -> GroupSection:
@@ -238,6 +246,11 @@ def _group(statistics: GroupStatistics) -> GroupSection:
         found = largest(statistics.names, difference)
         if found is not None:
             sentences.append(f"{what}: {wording.signed(found[0])}{unit}, of {found[1]} and {found[2]}.")
+    lost = np.isfinite(statistics.correlation_before) & ~np.isfinite(statistics.correlation_after)
+    gone = [name for name, rows in zip(statistics.names, lost, strict=True) if rows.all()]
+    if lost.any():
+        which = wording.few(gone) if gone else "some pairs"
+        sentences.append(f"Correlations of {which} are undefined after: nothing varies any more.")
     maps = (*correlation_maps(statistics), information_map(statistics)) if len(statistics.names) > 1 else ()
     return GroupSection(
         statistics.group,

@@ -31,18 +31,26 @@ def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Fin
         headline = f"Failed: {count(len(failures), 'tolerance')} {'is' if len(failures) == 1 else 'are'} exceeded"
         return Finding("Verdict", "bad", headline, sentences)
     broken = [finding.topic.lower() for finding in findings(evaluation) if finding.state == "bad"]
+    if failures is not None and not broken:
+        unknown = [column.name for column in evaluation.columns if _is_unknown(column)]
+        if not unknown:
+            return Finding("Verdict", "good", "Passed: every tolerance is kept")
+        text = f"No bound is known of {few(unknown)}, and the values differ: look at their residuals."
+        headline = f"Tolerances are kept; {count(len(unknown), 'column')} without a bound"
+        return Finding("Verdict", "plain", headline, (text,))
     if failures is not None:
-        return Finding("Verdict", "good", "Passed: every tolerance is kept")
+        return Finding("Verdict", "bad", f"Not as promised: {few(broken)}", ("The declared tolerances are kept.",))
     if broken:
         return Finding("Verdict", "bad", f"Not as promised: {few(broken)}", ("No tolerances were judged.",))
     return Finding("Verdict", "plain", "Not judged", ("No tolerances were judged; the numbers stand below.",))
 
 
 def findings(evaluation: Evaluation, rivals: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
-    """Bounds, exact columns, peaks, cuts and size, as far as there are any, in this order."""
-    exact = [column for column in evaluation.columns if not column.is_float and not column.derived]
-    floats = [column for column in evaluation.columns if column.is_float and not column.derived]
+    """Missing columns, bounds, exact columns, peaks, cuts and size, as far as there are any, in this order."""
+    exact = [column for column in evaluation.columns if column.must_be_same]
+    floats = [column for column in evaluation.columns if not column.must_be_same and not column.derived]
     found = (
+        _missing(evaluation) if evaluation.missing or evaluation.left_out else None,
         _bounds(floats) if floats else None,
         _exact(exact) if exact else None,
         _peaks(evaluation.peaks) if evaluation.peaks else None,
@@ -64,6 +72,20 @@ def peak_verdict(shift: PeakShift, name: str) -> str:
         f"yield by {percent(shift.yield_change_percent, sign=True)} "
         f"({signed(shift.yield_shift_in_errors)} standard errors)."
     )
+
+
+def _is_unknown(column: ColumnResiduals) -> bool:
+    """Whether a column of floats came back as something else and nothing was promised of it."""
+    return column.is_float and not column.derived and column.n_different > 0 and column.largest_in_bounds is None
+
+
+def _missing(evaluation: Evaluation) -> Finding:
+    left_out = (f"Not asked for: {few(evaluation.left_out)}.",) if evaluation.left_out else ()
+    if not evaluation.missing:
+        return Finding("Columns", "plain", f"{len(evaluation.left_out):,} left out on purpose", left_out)
+    n = len(evaluation.missing)
+    headline = f"{count(n, 'column')} did not come back"
+    return Finding("Columns", "bad", headline, (f"Missing: {few(evaluation.missing)}.", *left_out))
 
 
 def _bounds(columns: Sequence[ColumnResiduals]) -> Finding:

@@ -112,7 +112,7 @@ def test_a_project_declares_quantities_cuts_and_tolerances(call, project, tmp_pa
     loose = "peak_position_percent = 100\npeak_width_percent = 100\nmigration_percent = 100"
     compared = ("evaluate", f"{SAMPLE}:Events", "output/tiny.bvae", "--strict", "--project")
     _, err = call(*compared, project(loose))
-    assert err == "All tolerances are kept.\n"
+    assert err == "not asked for: event\nAll tolerances are kept.\n"
     _, err = call(*compared, project("largest = { HT = 1e-9 }"), status=7)
     assert "HT: the largest residual is " in err
 

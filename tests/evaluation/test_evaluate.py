@@ -62,7 +62,7 @@ def test_another_number_of_rows_names_the_group_and_both():
 
 def test_text_against_numbers_is_refused():
     text = (table(x=np.array(["a"], TEXT)),)
-    with pytest.raises(UsageError, match=r"'x'.*found text, expected float64"):
+    with pytest.raises(UsageError, match=r"'x'.*found text, expected numbers"):
         evaluate_tables((table(x=[1.0]),), text)
 
 

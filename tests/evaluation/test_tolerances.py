@@ -22,6 +22,7 @@ NOTHING = ToleranceSettings(
     differing_percent=None,
     lost=None,
     in_bounds=None,
+    missing=None,
 )
 PEAK = Peak("Jet_mass", (100, 225), 10)
 
@@ -69,6 +70,22 @@ def test_one_flag_of_a_million_is_seen():
     assert judge(nothing, ToleranceSettings()) == ()
     assert judge(found, only(differing_percent=1e-4)) == ()
     assert judge(found, NOTHING) == ()
+
+
+def test_columns_that_did_not_come_back_are_named():
+    found = replace(of_columns(), missing=("Jet_pt", "Jet_eta"), left_out=("event",))
+    (text,) = texts(found, ToleranceSettings())
+    assert text == "columns that did not come back (Jet_pt, Jet_eta): 2; allowed is 0"
+    assert judge(found, only(missing=2)) == ()
+    assert judge(replace(found, missing=()), ToleranceSettings()) == ()
+
+
+def test_a_declared_peak_that_cannot_be_fitted_is_no_pass():
+    nowhere = of_peak(fit(reason="no row lies in the window"), fit(reason="no row lies in the window"))
+    assert judge(nowhere, ToleranceSettings()) == ()
+    (text,) = texts(replace(nowhere, declared_peaks=True), ToleranceSettings())
+    assert text == "peak of Jet_mass in 100 to 225 GeV: the fit fails (no row lies in the window)"
+    assert judge(replace(nowhere, declared_peaks=True), NOTHING) == ()
 
 
 def test_integers_under_a_bound_may_differ():
@@ -186,9 +203,10 @@ def test_columns_by_glob():
     assert failure.found == pytest.approx(rms)
     assert judge(found, only(response_rms_percent={"Jet_p*": 8.0})) == ()
     assert texts(found, only(kolmogorov_smirnov={"*": 0.01})) == [
-        "Jet_pt: the Kolmogorov-Smirnov distance is 0.25; allowed is 0.01"
+        "Jet_pt: the Kolmogorov-Smirnov distance is 0.25; allowed is 0.01",
+        "Jet_n: the Kolmogorov-Smirnov distance cannot be told",
     ]
-    assert judge(found, only(kolmogorov_smirnov={"*": 0.25})) == ()
+    assert judge(found, only(kolmogorov_smirnov={"Jet_p*": 0.25})) == ()
 
 
 def test_a_negative_response_fails_too():
@@ -213,6 +231,12 @@ def test_names_with_braces_are_only_names():
 
 def test_every_tolerance_is_judged():
     """A new setting needs a test here."""
-    tested = {setting for setting, *_ in CHANGES} | {"migration_percent", "differing_percent", "lost", "in_bounds"}
+    tested = {setting for setting, *_ in CHANGES} | {
+        "migration_percent",
+        "differing_percent",
+        "lost",
+        "in_bounds",
+        "missing",
+    }
     tested |= {"largest", "response_mean_percent", "response_rms_percent", "kolmogorov_smirnov"}
     assert tested == set(ToleranceSettings.model_fields)

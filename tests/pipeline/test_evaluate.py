@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import baler_vae
@@ -194,3 +196,37 @@ def test_spread_counts_failures_and_never_averages_them():
     assert spread([1.0, None, 3.0]).n_failed == 1
     assert spread([None, None]).mean is None
     assert spread([4.0]).deviation == 0.0
+
+
+def test_what_did_not_come_back_is_named(write, tmp_path):
+    x, y = np.arange(50, dtype=np.float32), np.arange(50, dtype=np.int32)
+    whole, part = write(*flat_batch({"x": x, "y": y, "z": x})), write(*flat_batch({"x": x}), "part.root")
+    assert baler_vae.evaluate(whole, part).missing == ("y", "z")
+    asked = baler_vae.evaluate(whole, part, columns=["x", "y"])
+    assert (asked.missing, asked.left_out) == (("y",), ("z",))
+    baler_vae.compress(whole, tmp_path / "a.bvae", columns="x", kind="independent")
+    archived = baler_vae.evaluate(whole, tmp_path / "a.bvae")
+    assert (archived.missing, archived.left_out) == ((), ("y", "z"))
+    restored = baler_vae.evaluate(whole, part, archive=tmp_path / "a.bvae")
+    assert (restored.missing, restored.left_out) == ((), ("y", "z"))
+    assert restored.columns[0].largest_in_bounds == 0
+
+
+def test_nested_values_are_compared(tmp_path):
+    lists = [[[1, 2], [3]], [[4]], []]
+    for name, values in (("a", lists), ("b", [[[1, 2], [5]], [[4]], []])):
+        pq.write_table(pa.table({"v": values, "x": [1.0, 2.0, 3.0]}), tmp_path / f"{name}.parquet")
+    found = baler_vae.evaluate(tmp_path / "a.parquet", tmp_path / "b.parquet").columns
+    assert [(column.name, column.dtype, column.n_different) for column in found] == [
+        ("v", "nested", 1),
+        ("x", "float64", 0),
+    ]
+    assert [c.n_different for c in baler_vae.evaluate(tmp_path / "a.parquet", tmp_path / "a.parquet").columns] == [0, 0]
+
+
+def test_a_peak_that_became_integers_is_judged(write):
+    masses = np.random.default_rng(0).normal(170, 6, 3000).astype(np.float32)
+    before, after = write(*flat_batch({"mass": masses})), write(*flat_batch({"mass": np.full(3000, 160)}), "after.root")
+    (shift,) = baler_vae.evaluate(before, after).peaks
+    assert shift.before.valid
+    assert not shift.after.valid

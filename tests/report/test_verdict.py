@@ -155,7 +155,11 @@ def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     failed = judgement(evaluation(floats()), failures)
     assert (failed.state, failed.headline) == ("bad", "Failed: 2 tolerances are exceeded")
     assert failed.sentences == ("a is 2, allowed 1", "b is 2, allowed 1")
-    assert judgement(evaluation(floats()), []).headline == "Passed: every tolerance is kept"
+    passed = judgement(evaluation(floats(in_bounds=0.5)), [])
+    assert (passed.state, passed.headline) == ("good", "Passed: every tolerance is kept")
+    unknown = judgement(evaluation(floats()), [])
+    assert (unknown.state, unknown.headline) == ("plain", "Tolerances are kept; 1 column without a bound")
     broken = evaluation(floats(in_bounds=2.0))
+    assert (judgement(broken, []).state, judgement(broken, []).headline) == ("bad", "Not as promised: bounds")
     assert judgement(broken, None).headline == "Not as promised: bounds"
     assert judgement(evaluation(floats()), None).state == "plain"
