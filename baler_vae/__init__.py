@@ -1,7 +1,8 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
-The verbs are `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the command of
-the same name does. `dask` gives an archive as a lazy array. What they need is imported when one is first used.
+The verbs are `advise`, `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the
+command of the same name does. `dask` gives an archive as a lazy array. What they need is imported when one is first
+used.
 """
 
 from importlib import import_module
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         UnsupportedVersion,
         UsageError,
     )
+    from baler_vae.pipeline.advise import advise
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress
     from baler_vae.pipeline.evaluate import evaluate
@@ -45,6 +47,7 @@ __all__ = [
     "UnsupportedVersion",
     "UsageError",
     "__version__",
+    "advise",
     "compress",
     "dask",
     "decompress",
@@ -56,6 +59,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "advise": "baler_vae.pipeline.advise",
     "compress": "baler_vae.pipeline.compress",
     "dask": "baler_vae.pipeline.lazy",
     "decompress": "baler_vae.pipeline.decompress",

@@ -110,6 +110,15 @@ class MissingExtra(BalerError):
         return type(self), self._given
 
 
+class MissingProgram(MissingExtra):
+    """A program beside Python is not installed."""
+
+    def __init__(self, purpose: str, program: str, way_out: str) -> None:
+        BalerError.__init__(self, f"{purpose} needs {program}, which is not installed", way_out=way_out)
+        self.extra = ""
+        self._given = (purpose, program, way_out)
+
+
 class ToleranceFailed(BalerError):
     """A declared tolerance is exceeded."""
 

@@ -62,9 +62,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path is not None and stop > start:
             with path.open("rb") as file:
                 file.seek(start)
-                self._count(self.wfile.write(file.read(stop - start)))
-            with self._served.lock:
+                data = file.read(stop - start)
+            with self._served.lock:  # before a client has it, who may ask at once what went out
                 self._served.ranges.append((start, stop - 1))
+            self._count(len(data))
+            self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

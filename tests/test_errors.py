@@ -23,6 +23,7 @@ STATUSES = {
     "CorruptArchive": 5,
     "UnsupportedVersion": 5,
     "MissingExtra": 6,
+    "MissingProgram": 6,
     "ToleranceFailed": 7,
     "OutputError": 8,
 }

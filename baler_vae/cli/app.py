@@ -2,12 +2,34 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.judging import advise, compare
+from baler_vae.cli.options import (
+    ArchivePath,
+    AsJson,
+    Bounds,
+    Columns,
+    Device,
+    Epochs,
+    Force,
+    Inputs,
+    Latent,
+    Model,
+    ProjectPath,
+    Quiet,
+    SampleRows,
+    Scheduler,
+    Seed,
+    SkipUnreadable,
+    Strict,
+    Weights,
+    Workers,
+)
 from baler_vae.cli.requests import is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
@@ -18,49 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Inputs = Annotated[
-    list[str],
-    typer.Argument(help="Files to read, or globs: ROOT, CSV, Parquet, HDF5 or npz, such as jets.root:Events."),
-]
-ArchivePath = Annotated[str, typer.Argument(help="Archive to read (.bvae): a path or a URL.")]
-Columns = Annotated[list[str] | None, typer.Option("--columns", help="Columns to keep, by name or glob; repeatable.")]
-Model = Annotated[
-    Literal["auto", "independent", "autoregressive", "ae", "vae"] | None,
-    typer.Option(
-        "--model",
-        help="Each column by itself, columns given those before, the same with latents of an autoencoder or a "
-        "variational one, or the smallest of these (auto, the default).",
-    ),
-]
-Latent = Annotated[int | None, typer.Option("--latent", min=1, help="Latents per row; default half of the columns.")]
-Weights = Annotated[list[str] | None, typer.Option("--weight", help="GLOB=W: weight of columns; repeatable.")]
-Bounds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--bound",
-        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for float columns or as GLOB=BOUND; "
-        "repeatable; default bits:12 with a floor.",
-    ),
-]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Most epochs of training; default by rows.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, or auto (the default).")]
-SampleRows = Annotated[
-    int | None,
-    typer.Option("--sample-rows", min=1, help="Rows beyond which a model is fitted on a sample; default 1,048,576."),
-]
-ProjectPath = Annotated[Path | None, typer.Option("--project", help="Settings from a project.toml.")]
-SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
-]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Local processes that share the work.")]
-Scheduler = Annotated[
-    str | None, typer.Option("--scheduler", help="Address of a Dask scheduler whose workers see the same files.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
-Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def main() -> None:
@@ -161,6 +140,9 @@ def compress(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
     ] = False,
+    keep_history: Annotated[
+        bool, typer.Option("--keep-history", help="Keep the history of the training in the archive, for its report.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
     ] = False,
@@ -176,7 +158,7 @@ def compress(
 
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
-    request |= {"workers": workers, "scheduler": scheduler}
+    request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
@@ -255,25 +237,51 @@ def evaluate(
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
     project: ProjectPath = None,
+    strict: Strict = False,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
+    ] = None,
+    rivals: Annotated[
+        Path | None,
+        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
+    ] = None,
     force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import evaluation_files, show_evaluation, write_evaluation
+    from baler_vae.cli.project import (
+        check_printing,
+        check_tolerances,
+        evaluation_files,
+        page_facts,
+        show_evaluation,
+        write_evaluation,
+    )
     from baler_vae.output import check_output
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
-    from baler_vae.project import read_project
+    from baler_vae.project import EvaluationSettings, read_project
 
     for target in evaluation_files(output) if output and output.exists() else ():
         check_output(target, force=force)
-    settings = read_project(project).evaluation if project else None
-    evaluation = evaluate_files(original, restored, settings=settings)
-    show_evaluation(evaluation, as_json=json)
-    if output is not None:
-        for line in write_evaluation(
-            evaluation, output, title=Path(restored).name, subtitle=f"{restored} against {original}", force=force
-        ):
-            note(line) if json else say(line)
+    if pdf is not None:
+        check_printing(pdf, force=force)
+    read = read_project(project) if project else None
+    settings = read.evaluation if read else EvaluationSettings()
+    columns = read.columns if read else ()
+    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
+    facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+    show_evaluation(evaluation, facts["failures"], as_json=json)
+    for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+        note(line) if json else say(line)
+    if strict:
+        check_tolerances(facts["failures"], path=restored)
+
+
+app.command()(advise)
+app.command()(compare)
 
 
 @app.command()
@@ -320,13 +328,22 @@ def run(
     input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for results.")] = None,
     epochs: Epochs = None,
+    strict: Strict = False,
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
     """Run a project: compress, restore, evaluate, and its experiment where it declares one."""
     from baler_vae.cli.project import run_project
 
-    run_project(project, input_spec=input, output=output, epochs=epochs, force=force, progress_shown=not no_progress)
+    run_project(
+        project,
+        input_spec=input,
+        output=output,
+        epochs=epochs,
+        strict=strict,
+        force=force,
+        progress_shown=not no_progress,
+    )
 
 
 @app.command()

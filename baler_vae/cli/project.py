@@ -4,7 +4,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
-from baler_vae.errors import MissingExtra, OutputError
+from baler_vae.errors import MissingExtra, OutputError, ToleranceFailed
 from baler_vae.output import check_output, replacing
-from baler_vae.project import Project, read_project
+from baler_vae.project import Project, ToleranceSettings, read_project
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
+    from baler_vae.evaluation.tolerances import Failure
 
 _SAMPLE_NAME = "sample.root"
 _TEMPLATE = """# A project of baler-vae. Run it with: baler-vae run project.toml
@@ -47,7 +49,22 @@ kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or
 [model.weights]
 {weights}
 # A peak that must not move: a Gaussian and a line are fitted before and after.
-{peak}"""
+{peak}
+# What else is judged: quantities that follow from columns, and who changes sides of a cut.
+# [[evaluation.quantities]]
+# name = "dijet_mass"
+# kind = "mass" # or "pt", "delta_r", "delta_phi", "ht", "missing_pt"; or formula = "..." in place of all below
+# objects = ["Jet_*"]
+# rows = [0, 1]
+#
+# [[evaluation.cuts]]
+# cut = "Jet_pt > 30"
+#
+# What `--strict` allows; `baler-vae advise` finds bounds that keep far below.
+# [evaluation.tolerances]
+# peak_width_percent = 1.0
+# migration_percent = 0.1
+"""
 _SAMPLE_WEIGHTS = "Jet_mass = 20.0\n"
 _SAMPLE_PEAK = '[[evaluation.peaks]]\ncolumn = "Jet_mass"\nwindow = [100.0, 225.0]\nbins = 199\n'
 
@@ -101,14 +118,19 @@ def run_project(
     input_spec: str | None = None,
     output: Path | None = None,
     epochs: int | None = None,
+    strict: bool = False,
     force: bool = False,
     progress_shown: bool = True,
 ) -> None:
-    """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one."""
+    """Compresses, restores and evaluates what a project names, then runs its experiment where it declares one.
+
+    Raises:
+        ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
+    """
     from baler_vae.cli.tables import summary_line
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
-    from baler_vae.pipeline.evaluate import archive_sizes, evaluate
+    from baler_vae.pipeline.evaluate import evaluate
 
     path = path / "project.toml" if path.is_dir() else path
     project = read_project(path)
@@ -120,6 +142,8 @@ def run_project(
     restored, restored_spec = restored_beside(source, folder)
     experiment = folder / "experiment.json"
     _page_writer()
+    from baler_vae.evaluation.tolerances import judge
+
     _make_folder(folder)
     for target in (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else [])):
         check_output(target, force=force)
@@ -136,21 +160,32 @@ def run_project(
         )
         decompress(archive, restored, force=force, progress=progress)
         progress("evaluating", 0, 1)
-        evaluation = evaluate(source, restored_spec, settings=project.evaluation, sizes=archive_sizes(info))
+        evaluation = evaluate(source, restored_spec, settings=project.evaluation, archive=archive)
+        failures = judge(evaluation, project.evaluation.tolerances)
+        facts: dict[str, Any] = {"title": project.name, "subtitle": f"{restored.name} against {Path(source).name}"}
         written = list(
-            write_evaluation(
-                evaluation,
-                folder,
-                title=project.name,
-                subtitle=f"{restored.name} against {Path(source).name}",
-                settings=info["settings"],
-                force=force,
-            )
+            write_evaluation(evaluation, folder, settings=info["settings"], failures=failures, force=force, **facts)
         )
-    show_evaluation(evaluation)
+    show_evaluation(evaluation, failures)
     say(summary_line(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
+    if strict:
+        check_tolerances(failures, path=restored)
+
+
+def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
+    """Nothing, when what came back, at `path`, keeps all tolerances; otherwise a line for each that is exceeded.
+
+    Raises:
+        ToleranceFailed: a tolerance is exceeded.
+    """
+    for failure in failures:
+        note(failure.text)
+    if failures:
+        n = len(failures)
+        raise ToleranceFailed(f"{n} {'tolerance is' if n == 1 else 'tolerances are'} exceeded", path=path)
+    note("All tolerances are kept.")
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:
@@ -213,35 +248,84 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
-    """Prints the tables of an evaluation, or its JSON."""
-    from baler_vae.evaluation.evaluate import to_json
-    from baler_vae.report.tables import columns_table, peaks_table
+def show_evaluation(evaluation: "Evaluation", failures: "Sequence[Failure]", *, as_json: bool = False) -> None:
+    """Prints the tables of an evaluation, or its JSON with the tolerances that are exceeded."""
+    from baler_vae.report.tables import columns_table, cuts_table, peaks_table
 
     if as_json:
-        say_json(to_json(evaluation))
+        say_json(_document(evaluation, failures))
         return
+    for names, what in ((evaluation.missing, "did not come back"), (evaluation.left_out, "not asked for")):
+        if names:
+            note(f"{what}: {', '.join(names)}")
     say(columns_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
+    if evaluation.cuts:
+        say(cuts_table(evaluation))
+
+
+def _document(evaluation: "Evaluation", failures: "Sequence[Failure]") -> dict[str, Any]:
+    """The numbers of an evaluation, and a sentence for each tolerance that is exceeded."""
+    from baler_vae.evaluation.evaluate import to_json
+
+    return {**to_json(evaluation), "exceeded": [failure.text for failure in failures]}
 
 
 def write_evaluation(
-    evaluation: "Evaluation",
-    folder: Path,
-    *,
-    title: str,
-    subtitle: str,
-    settings: dict[str, Any] | None = None,
-    force: bool = False,
+    evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **facts: Any
 ) -> Iterator[str]:
-    """Writes the page and the JSON of an evaluation into a folder; gives a line on each."""
-    from baler_vae.evaluation.evaluate import to_json
+    """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
+    gives a line on each. `facts` are what `write_page` takes.
+    """
 
-    _make_folder(folder)
-    page, numbers = evaluation_files(folder)
-    _page_writer()(page, evaluation, title=title, subtitle=subtitle, settings=settings, force=force)
-    yield f"page: {page.absolute()}"
-    with replacing(numbers, force=force) as part:
-        part.write_text(json.dumps(to_json(evaluation), indent=2, ensure_ascii=False), "utf-8")
-    yield f"numbers: {numbers.absolute()}"
+    if folder is not None:
+        _make_folder(folder)
+        page, numbers = evaluation_files(folder)
+        _page_writer()(page, evaluation, force=force, **facts)
+        yield f"page: {page.absolute()}"
+        with replacing(numbers, force=force) as part:
+            document = _document(evaluation, facts.get("failures") or ())
+            part.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
+        yield f"numbers: {numbers.absolute()}"
+    if pdf is not None:
+        from baler_vae.report.pdf import print_page
+
+        with tempfile.TemporaryDirectory() as place:
+            printed = evaluation_files(Path(place))[0] if folder is None else evaluation_files(folder)[0]
+            if folder is None:
+                _page_writer()(printed, evaluation, **facts)
+            print_page(printed, pdf, force=force)
+        yield f"print: {pdf.absolute()}"
+
+
+def check_printing(pdf: Path, *, force: bool) -> None:
+    """Fails before the work is done where a page could not be printed in the end."""
+    from baler_vae.report.pdf import browser_path
+
+    check_output(pdf, force=force)
+    browser_path()
+
+
+def page_facts(
+    original: str, restored: str, evaluation: "Evaluation", tolerances: ToleranceSettings, rivals: Path | None
+) -> dict[str, Any]:
+    """What a page says beside the numbers: its titles, tolerances that are exceeded, the settings and the history of an
+    archive, and what rivals take.
+    """
+    from baler_vae.evaluation.tolerances import judge
+    from baler_vae.pipeline.evaluate import is_archive
+    from baler_vae.pipeline.reading import Archive
+    from baler_vae.report.rivals import bounds_of, read_rivals
+
+    facts: dict[str, Any] = {"title": Path(restored).name, "subtitle": f"{restored} against {original}"}
+    facts["failures"] = judge(evaluation, tolerances)
+    settings: dict[str, Any] = {}
+    if is_archive(restored):
+        with Archive(restored) as archive:
+            settings = archive.info()["settings"]
+            facts |= {"settings": settings, "history": archive.history()}
+    if rivals is not None:
+        n_bytes = (evaluation.sizes or {}).get("original_bytes")
+        facts["rivals"] = read_rivals(rivals, original_bytes=n_bytes, bounds=bounds_of(settings))
+    return facts

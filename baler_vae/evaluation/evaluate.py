@@ -1,33 +1,47 @@
 """A table against what came back of it."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
-from baler_vae.evaluation.histograms import ColumnHistograms, column_histograms
-from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift, fit_peak
-from baler_vae.evaluation.residuals import Array, ColumnResiduals, column_residuals
-from baler_vae.table.schema import match_columns
+from baler_vae.evaluation.cuts import CutCounter, Migration
+from baler_vae.evaluation.document import column_json, cut_json, group_json, peak_json, plain
+from baler_vae.evaluation.group import GroupCounter
+from baler_vae.evaluation.histograms import ColumnHistograms
+from baler_vae.evaluation.joint import GroupStatistics
+from baler_vae.evaluation.peaks import Peak, PeakCounter, PeakShift
+from baler_vae.evaluation.profiles import ColumnStatistics
+from baler_vae.evaluation.residuals import Array, ColumnCounter, ColumnResiduals
+from baler_vae.evaluation.sample import rows_of_samples
+from baler_vae.table.bounds import Bound
+from baler_vae.table.schema import Column, Group, match_columns
 from baler_vae.table.table import Batch
 
 DEFAULT_ANGLES = ("*phi*", "*Phi*")
 DEFAULT_PEAKS = (Peak("Jet_mass", (100, 225), 199), Peak("mass", (100, 225), 199))
+DEFAULT_PROFILES = ("*_pt", "pt")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate_tables` found.
+    """What an `Evaluator` found.
 
-    `n_rows` is by group of the original, `columns` in the order of the original's groups, `histograms` by name of a
-    numeric column with a finite value. `sizes` is what is known of the archive, in bytes: any of `original_bytes`,
-    `archive_bytes`, and its parts `model_bytes`, `latents_bytes`, `codes_bytes`, `metadata_bytes`; `candidates` is a
-    list of `group`, the `kind` of model that it has, about how many `bytes` each kind would take as a sample tells it,
-    and `fitted_bytes`, what the one that was fitted takes.
+    `n_rows` is by group of the original, `n_sampled` how many of them were sampled, `columns` in the order of the
+    original's groups, `histograms` by name of a numeric column with a finite value, `statistics` by name of a numeric
+    column, `groups` those with at least two numeric columns. Histograms, quantiles, half-widths, statistics and the
+    mutual information and distances of groups are of the sample, all else is of all rows.
+
+    `missing` are the columns of the original that did not come back though they were asked for, `left_out` those that
+    were not asked for. `declared_peaks` tells whether the peaks were named, and not only looked for.
+
+    `sizes` is what is known of the archive, in bytes: any of `original_bytes`, `archive_bytes`, and its parts
+    `model_bytes`, `latents_bytes`, `codes_bytes`, `metadata_bytes`; `candidates` is a list of `group`, the `kind` of
+    model that it has, about how many `bytes` each kind would take as a sample tells it, and `fitted_bytes`, what the
+    one that was fitted takes.
     """
 
     n_rows: Mapping[str, int]
@@ -35,6 +49,108 @@ class Evaluation:
     peaks: tuple[PeakShift, ...]
     histograms: Mapping[str, ColumnHistograms]
     sizes: Mapping[str, Any] | None = None
+    n_sampled: Mapping[str, int] = field(default_factory=dict)
+    statistics: Mapping[str, ColumnStatistics] = field(default_factory=dict)
+    groups: tuple[GroupStatistics, ...] = ()
+    cuts: tuple[Migration, ...] = ()
+    declared_peaks: bool = False
+    missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+class Evaluator:
+    """What became of the columns of some groups whose rows come in batches, in one pass and in bounded memory.
+
+    The residuals of float columns that match a glob of `angles` are wrapped into [-pi, pi). Without `angles` these are
+    the columns of `DEFAULT_ANGLES` whose values are angles in radians. Without `peaks` they are those of
+    `DEFAULT_PEAKS` that are float columns of both with a value in the window. Profiles are drawn against the first
+    column of each group that matches `profile`, without it one of `DEFAULT_PROFILES`. `bounds` is what was promised,
+    by column, and `derived` names the columns that were computed from others. `cuts` count what changes sides.
+
+    Raises:
+        UsageError: a glob matches no column; a peak's column is not a numeric one.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        *,
+        angles: Sequence[str] | None = None,
+        peaks: Sequence[Peak] | None = None,
+        profile: str | None = None,
+        bounds: Mapping[str, Bound] | None = None,
+        derived: Collection[str] = (),
+        cuts: Sequence[CutCounter] = (),
+    ) -> None:
+        columns = [column for group in groups for column in group.columns]
+        wrapped = _angles(columns, angles)
+        self._asked = peaks is not None
+        self._peaks = [PeakCounter(peak) for peak in _peaks(columns, peaks)]
+        counters = {
+            column.name: ColumnCounter(
+                column.name,
+                column.dtype,
+                group=group.name,
+                angle=wrapped[column.name],
+                derived=column.name in derived,
+                bound=(bounds or {}).get(column.name),
+            )
+            for group in groups
+            for column in group.columns
+        }
+        self._cuts = cuts
+        self._groups = [
+            GroupCounter(
+                group,
+                {name: counters[name] for name in group.names},
+                most_rows=rows_of_samples(groups),
+                seed=number,
+                against=against,
+            )
+            for number, (group, against) in enumerate(zip(groups, _against(groups, profile), strict=True))
+        ]
+
+    def add(self, before: Batch, after: Batch) -> None:
+        """Takes more rows into account: tables of the groups, in their order, and what came back of the same rows.
+        Columns are matched by name, those only in `after` are ignored.
+
+        Raises:
+            UsageError: `after` misses a column, has another number of rows, or text for numbers.
+        """
+        original = {name: array for table in before for name, array in table.arrays.items()}
+        restored = {name: array for table in after for name, array in table.arrays.items()}
+        for table, group in zip(before, self._groups, strict=True):
+            for name in table.group.names:
+                _check_pair(name, group, original[name], restored)
+        for table, group in zip(before, self._groups, strict=True):
+            group.add(original, restored, table.n_rows)
+        for counter in self._peaks:
+            name = counter.peak.column
+            counter.add(original[name], restored[name])
+        for cut in self._cuts:
+            cut.add(before, after)
+
+    def result(
+        self, *, sizes: Mapping[str, Any] | None = None, missing: Sequence[str] = (), left_out: Sequence[str] = ()
+    ) -> Evaluation:
+        """What was found in all rows so far; the other arguments are those of an `Evaluation`."""
+        columns = [found for group in self._groups for found in group.columns()]
+        shifts = [counter.shift() for counter in self._peaks]
+        groups = [group.statistics() for group in self._groups]
+        return Evaluation(
+            n_rows={group.name: group.n_rows for group in self._groups},
+            columns=tuple(column for column, _, _ in columns),
+            peaks=tuple(shift for shift in shifts if self._asked or shift.before.counts.any()),
+            histograms={column.name: drawn for column, drawn, _ in columns if drawn is not None},
+            sizes=sizes,
+            n_sampled={group.name: group.n_sampled for group in self._groups},
+            statistics={column.name: found for column, _, found in columns if found is not None},
+            groups=tuple(found for found in groups if found is not None),
+            cuts=tuple(cut.migration() for cut in self._cuts),
+            declared_peaks=self._asked,
+            missing=tuple(missing),
+            left_out=tuple(left_out),
+        )
 
 
 def evaluate_tables(
@@ -43,48 +159,23 @@ def evaluate_tables(
     *,
     angles: Sequence[str] | None = None,
     peaks: Sequence[Peak] | None = None,
+    profile: str | None = None,
+    bounds: Mapping[str, Bound] | None = None,
     sizes: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """What became of every column of `original`; columns are matched by name, those only in `restored` are ignored.
-
-    The residuals of float columns that match a glob of `angles` are wrapped into [-pi, pi). Without `angles` these are
-    the columns of `DEFAULT_ANGLES` whose values are angles in radians. Without `peaks` they are those of
-    `DEFAULT_PEAKS` that are float columns of both with a value in the window.
+    """What became of every column of `original`; the settings are those of an `Evaluator`.
 
     Raises:
-        UsageError: `restored` misses a column, has another number of rows or text for numbers; a glob of `angles`
-            matches nothing; a peak's column is not a numeric one.
+        UsageError: `restored` misses a column, has another number of rows or text for numbers; a glob matches nothing;
+            a peak's column is not a numeric one.
     """
-    before = {name: array for table in original for name, array in table.arrays.items()}
-    after = {name: array for table in restored for name, array in table.arrays.items()}
-    for table in original:
-        for name in table.group.names:
-            _check_pair(name, table.group.name, before[name], after)
-
-    wrapped = _angles(before, angles)
-    columns = tuple(
-        column_residuals(name, before[name], after[name], group=table.group.name, angle=name in wrapped)
-        for table in original
-        for name in table.group.names
-    )
-    histograms = {
-        name: column_histograms(array, after[name], angle=name in wrapped)
-        for name, array in before.items()
-        if array.dtype.kind != "O"
-    }
-    return Evaluation(
-        n_rows={table.group.name: table.n_rows for table in original},
-        columns=columns,
-        peaks=tuple(
-            PeakShift(peak, fit_peak(before[peak.column], peak), fit_peak(after[peak.column], peak))
-            for peak in _peaks(before, after, peaks)
-        ),
-        histograms={name: found for name, found in histograms.items() if found is not None},
-        sizes=sizes,
-    )
+    groups = [table.group for table in original]
+    evaluator = Evaluator(groups, angles=angles, peaks=peaks, profile=profile, bounds=bounds)
+    evaluator.add(original, restored)
+    return evaluator.result(sizes=sizes)
 
 
-def _check_pair(name: str, group: str, before: Array, after: Mapping[str, Array]) -> None:
+def _check_pair(name: str, group: GroupCounter, before: Array, after: Mapping[str, Array]) -> None:
     if name not in after:
         raise UsageError(
             f"is missing in the restored table: {nearest(name, after)}",
@@ -93,40 +184,50 @@ def _check_pair(name: str, group: str, before: Array, after: Mapping[str, Array]
         )
     if len(before) != len(after[name]):
         raise UsageError(
-            f"the restored table has another number of rows in group {group!r}",
+            f"the restored table has another number of rows in group {group.name!r}",
             column=name,
+            rows=f"after the first {group.n_rows:,}" if group.n_rows else None,
             found=f"{len(after[name]):,} rows",
             expected=f"{len(before):,} rows",
             way_out="Compare with the file that was compressed, over the same range of events",
         )
-    if (before.dtype.kind == "O") != (after[name].dtype.kind == "O"):
-        kinds = ["text" if array.dtype.kind == "O" else array.dtype.name for array in (after[name], before)]
-        raise UsageError("text and numbers cannot be compared", column=name, found=kinds[0], expected=kinds[1])
+    found, expected = (_kind(array.dtype) for array in (after[name], before))
+    if found != expected:
+        raise UsageError(f"{found} and {expected} cannot be compared", column=name, found=found, expected=expected)
 
 
-def _angles(before: Mapping[str, Array], patterns: Sequence[str] | None) -> set[str]:
-    floats = [name for name, array in before.items() if array.dtype.kind == "f"]
+def _kind(dtype: np.dtype[Any]) -> str:
+    return {"O": "text", "V": "nested values"}.get(dtype.kind, "numbers")
+
+
+def _angles(columns: Sequence[Column], patterns: Sequence[str] | None) -> dict[str, bool | None]:
+    """Whether each column, by name, is an angle; None where its values will tell."""
+    floats = [column.name for column in columns if column.is_float]
     if patterns is not None:
-        return {name for pattern in patterns for name in match_columns(pattern, floats)}
-    named = [name for name in floats if any(fnmatchcase(name, pattern) for pattern in DEFAULT_ANGLES)]
-    return {name for name in named if _in_radians(before[name])}
+        named = {name for pattern in patterns for name in match_columns(pattern, floats)}
+        return {column.name: column.name in named for column in columns}
+    named = {name for name in floats if any(fnmatchcase(name, pattern) for pattern in DEFAULT_ANGLES)}
+    return {column.name: None if column.name in named else False for column in columns}
 
 
-def _in_radians(values: Array) -> bool:
-    """Whether finite values can be angles in radians; wrapping degrees by 2 pi would hide large residuals."""
-    finite = values[np.isfinite(values)]
-    return not len(finite) or float(np.max(np.abs(finite))) < 2 * np.pi + 1e-3
+def _against(groups: Sequence[Group], pattern: str | None) -> list[str | None]:
+    """The column of each group that profiles are drawn against; None where no numeric one matches."""
+    names = [[column.name for column in group.columns if column.is_number] for group in groups]
+    if pattern is not None:
+        wanted = match_columns(pattern, [name for some in names for name in some])
+        return [next((name for name in some if name in wanted), None) for some in names]
+    floats = [[column.name for column in group.columns if column.is_float] for group in groups]
+    return [
+        next((name for name in some if any(fnmatchcase(name, default) for default in DEFAULT_PROFILES)), None)
+        for some in floats
+    ]
 
 
-def _peaks(before: Mapping[str, Array], after: Mapping[str, Array], peaks: Sequence[Peak] | None) -> list[Peak]:
+def _peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> list[Peak]:
     if peaks is None:
-        return [
-            peak
-            for peak in DEFAULT_PEAKS
-            if all(table.get(peak.column, np.empty(0, bool)).dtype.kind == "f" for table in (before, after))
-            and np.any((before[peak.column] >= peak.window[0]) & (before[peak.column] <= peak.window[1]))
-        ]
-    numeric = [name for name, array in before.items() if array.dtype.kind != "O"]
+        floats = {column.name for column in columns if column.is_float}
+        return [peak for peak in DEFAULT_PEAKS if peak.column in floats]
+    numeric = [column.name for column in columns if column.is_number]
     for peak in peaks:
         if peak.column not in numeric:
             raise UsageError(
@@ -136,70 +237,46 @@ def _peaks(before: Mapping[str, Array], after: Mapping[str, Array], peaks: Seque
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The numbers of an evaluation, without the histograms, as plain JSON values; what is undefined is null.
+    """The numbers of an evaluation, without the histograms of columns, as plain JSON values; what is undefined is null.
 
     Keys:
-        `n_rows`: group -> rows.
+        `n_rows`, `n_sampled`: group -> rows.
+        `missing`, `left_out`: lists of columns that did not come back, and that were not asked for.
         `sizes`: as in `Evaluation`, with `ratio` = original_bytes / archive_bytes where both are known; or null.
-        `columns`: a list of `name`, `group`, `dtype`, `angle`, `n_rows`, `n_different`, `n_lost`, `n_used`,
-            `residual` (`mean`, `rms`, `largest`, `quantiles`: per cent -> value) and `response` (`n_used`, `mean`,
-            `rms`), the last two null for text.
-        `peaks`: a list of `column`, `window`, `n_bins`, `mass_difference_percent`, `width_change_percent`,
-            `mean_shift_in_errors`, `width_shift_in_errors`, and the fits `before` and `after`, each with `valid`,
-            `reason`, `mean`, `mean_error`, `width`, `width_error`, `yield`, `yield_error`, `chi2`, `n_dof`.
+        `columns`: a list of `name`, `group`, `dtype`, `angle`, `derived`, `bound`, `largest_in_bounds` (null
+            beyond all bounds too: see `bound_kept`), `n_rows`,
+            `n_different`, `n_lost`, `n_used`, and, null for text,
+            `residual` (`mean`, `rms`, `largest`, `half_width_68`, `half_width_95`, `quantiles`: per cent -> value),
+            `response` (`n_used`, `mean`, `rms`, `half_width_68`, `half_width_95`),
+            `distances` (`kolmogorov_smirnov`, `ks_p_value`, `wasserstein`, `wasserstein_in_widths`, `chi2`, `n_dof`),
+            `by_value` and `by_column`, each null or `against`, `of`, `edges` (bins + 1) and, by bin, `n`, `mean`,
+            `rms`, `half_width_68`.
+        `peaks`: a list of `column`, `window`, `n_bins`, `shape`, `fit`, `mass_difference_percent`,
+            `width_change_percent`, `yield_change_percent`, `mean_shift_in_errors`, `width_shift_in_errors`,
+            `yield_shift_in_errors`; the fits `before` and `after`, each with `valid`, `reason`, `mean`, `mean_error`,
+            `width`, `width_error`, `yield`, `yield_error`, `chi2`, `n_dof`, `p_value`, and `parameters`: name ->
+            `value` and `error`; `paired` (`mean`, `width`, `peak_yield`, `n_toys`, `n_failed`) or null; `sampled`.
+        `cuts`: a list of `cut`, `at_least`, `of`, `n`, `n_before`, `n_after`, `n_out`, `n_in`, `percent`.
+        `groups`: a list of `group`, `names`, matrices in the order of these, each a list of rows:
+            `correlation_before`, `correlation_after`, `mutual_information_before`, `mutual_information_after` (bits);
+            `sliced_wasserstein`, `sliced_wasserstein_of_halves`; and `densities`, a list of `x`, `y`, `x_edges`,
+            `y_edges`, `before`, `after`, the last two a list by bin of x of the rows by bin of y.
     """
     document = {
-        "n_rows": dict(evaluation.n_rows),
+        "n_rows": evaluation.n_rows,
+        "n_sampled": evaluation.n_sampled,
+        "missing": evaluation.missing,
+        "left_out": evaluation.left_out,
         "sizes": None if evaluation.sizes is None else {**evaluation.sizes, "ratio": size_ratio(evaluation.sizes)},
-        "columns": [_column_json(column) for column in evaluation.columns],
-        "peaks": [_peak_json(shift) for shift in evaluation.peaks],
+        "columns": [column_json(column, evaluation.statistics.get(column.name)) for column in evaluation.columns],
+        "peaks": [peak_json(shift) for shift in evaluation.peaks],
+        "cuts": [cut_json(migration) for migration in evaluation.cuts],
+        "groups": [group_json(group) for group in evaluation.groups],
     }
-    return {key: _plain(value) for key, value in document.items()}
+    return {key: plain(value) for key, value in document.items()}
 
 
 def size_ratio(sizes: Mapping[str, Any] | None) -> float | None:
     """How many times smaller the archive is than the original; None where either size is unknown or zero."""
     original, archive = ((sizes or {}).get(key) for key in ("original_bytes", "archive_bytes"))
     return float(original) / float(archive) if original and archive else None
-
-
-def _column_json(column: ColumnResiduals) -> dict[str, Any]:
-    names = ("name", "group", "dtype", "angle", "n_rows", "n_different", "n_lost", "n_used")
-    document = {name: getattr(column, name) for name in names}
-    if column.response is None:
-        return {**document, "residual": None, "response": None}
-    quantiles = {f"{percent:g}": value for percent, value in (column.quantiles or {}).items()}
-    residual = {"mean": column.mean, "rms": column.rms, "largest": column.largest, "quantiles": quantiles or None}
-    return {**document, "residual": residual, "response": vars(column.response)}
-
-
-def _peak_json(shift: PeakShift) -> dict[str, Any]:
-    return {
-        "column": shift.peak.column,
-        "window": list(shift.peak.window),
-        "n_bins": shift.peak.n_bins,
-        "mass_difference_percent": shift.mass_difference_percent,
-        "width_change_percent": shift.width_change_percent,
-        "mean_shift_in_errors": shift.mean_shift_in_errors,
-        "width_shift_in_errors": shift.width_shift_in_errors,
-        "before": _fit_json(shift.before),
-        "after": _fit_json(shift.after),
-    }
-
-
-def _fit_json(fit: PeakFit) -> dict[str, Any]:
-    names = ("valid", "reason", "mean", "mean_error", "width", "width_error", "yield_error", "chi2", "n_dof")
-    return {**{name: getattr(fit, name) for name in names}, "yield": fit.peak_yield}
-
-
-def _plain(value: object) -> object:
-    """The same value with plain Python numbers, lists and dicts, and None for NaN and infinities."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.evaluation.residuals import Array, Floats, percentiles, residuals
+from baler_vae.evaluation.residuals import Array, Floats, percentiles, residuals, same_turn
 
 N_BINS = 100
 TAILS = (0.1, 99.9)
@@ -28,7 +28,7 @@ class Histogram:
 class ColumnHistograms:
     """The finite values of a column before and after on common edges; the residuals x' - x and the responses.
 
-    The last two are None where there is nothing to count.
+    An angle after is drawn within half a turn of the one before. The last two are None where there is nothing to count.
     """
 
     before: Histogram
@@ -42,7 +42,9 @@ def column_histograms(original: Array, restored: Array, *, angle: bool = False) 
 
     None when the original has no finite value.
     """
-    before, after = (array[np.isfinite(array)].astype(np.float64) for array in (original, restored))
+    before, after = original.astype(np.float64), restored.astype(np.float64)
+    after = same_turn(before, after) if angle else after
+    before, after = before[np.isfinite(before)], after[np.isfinite(after)]
     if not len(before):
         return None
     integer = original.dtype.kind != "f"
@@ -57,8 +59,8 @@ def column_histograms(original: Array, restored: Array, *, angle: bool = False) 
     )
 
 
-def robust_edges(values: Floats, *, integer: bool = False) -> Floats:
-    """Edges of about `N_BINS` equal bins that span all but the tails of at least one finite value, float64 (bins + 1,).
+def robust_edges(values: Floats, *, integer: bool = False, n_bins: int = N_BINS) -> Floats:
+    """Edges of about `n_bins` equal bins that span all but the tails of at least one finite value, float64 (bins + 1,).
 
     Bins of integers have integer widths and end halfway between two integers.
     """
@@ -68,18 +70,19 @@ def robust_edges(values: Floats, *, integer: bool = False) -> Floats:
     low, high = map(float, np.clip([low, high], -1e300, 1e300))
     if integer:
         low, high = np.floor(low), np.ceil(high)
-        step = max(1.0, np.ceil((high - low + 1) / N_BINS))
-        first, n_bins = low - 0.5, int(np.ceil((high - low + 1) / step))
-        last = first + n_bins * step
+        step = max(1.0, np.ceil((high - low + 1) / n_bins))
+        first, n_filled = low - 0.5, int(np.ceil((high - low + 1) / step))
+        last = first + n_filled * step
     else:
-        first, last, n_bins = low - MARGIN * (high - low), high + MARGIN * (high - low), N_BINS
+        n_filled = n_bins
+        first, last = low - MARGIN * (high - low), high + MARGIN * (high - low)
     magnitude = max(abs(first), abs(last))
     if last - first <= max(1e-9 * magnitude, 1e-300):
         # Floats cannot part such a range into bins; from zero to twice the one value shows it as well, and an odd
         # number of bins keeps it off their edges.
         room = magnitude if magnitude > 1e-300 else 0.5
-        first, last, n_bins = first - room, last + room, N_BINS + 1
-    return np.linspace(first, last, n_bins + 1)
+        first, last, n_filled = first - room, last + room, n_bins + 1
+    return np.linspace(first, last, n_filled + 1)
 
 
 def fill(values: Floats, edges: Floats) -> Histogram:

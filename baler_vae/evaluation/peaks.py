@@ -1,39 +1,41 @@
-"""The position, width and yield of a mass peak, before and after.
+"""The position, width and yield of a mass peak, before and after."""
 
-The fit is the field's definition of the jet-mass peak: a Gaussian on a straight line, least squares with the same
-weight for every bin. Weights 1/n would let the many bins off the peak, where no straight line describes the spectrum,
-pull the width (5.2 GeV becomes 6.0 GeV on jets of Z' -> t tbar). Equal weights are unbiased, but the minimum's
-curvature then says nothing of the errors: they are propagated from the Poisson variance of every bin instead (the
-"sandwich" of H. White, Econometrica 48 (1980) 817).
-"""
-
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from iminuit import Minuit
-from iminuit.cost import LeastSquares
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.stats import chi2 as chi2_law
 
-from baler_vae.errors import UsageError
-from baler_vae.evaluation.residuals import Floats
+from baler_vae.errors import UsageError, nearest
+from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows, minima_of, minimum_of
+from baler_vae.evaluation.residuals import Array, Floats
+from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
+from baler_vae.evaluation.toys import PairedErrors, paired_errors
 
-PARAMETERS = ("yield", "mean", "width", "level", "tilt")
-LEAST_SIGNIFICANCE = 3.0
-"""In standard errors of the yield. The whole window is searched: 2 of 100 histograms of bare noise reach this."""
+MOST_PAIRS = 1 << 20
+"""An unbinned fit sees no more pairs than these; of more, a random sample."""
 
-LARGEST_WIDTH = 0.25
-"""As a fraction of the window: a broader Gaussian cannot be told from a curved background."""
+SEED = 20_230_702
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Where a peak is looked for: a column, the two ends of a window in the column's unit, and a number of bins."""
+    """Where a peak is looked for: a column, the two ends of a window in the column's unit, and a number of bins.
+
+    How it is fitted: `shape` and `fit` are those of `shapes` and `fits`, `natural_width` is the full width at half
+    maximum of a Breit-Wigner, and `toys` the number of toys from which paired errors come; none without.
+    """
 
     column: str
     window: tuple[float, float]
     n_bins: int
+    shape: ShapeName = "gauss"
+    fit: Method = "least-squares"
+    natural_width: float = 2.4955
+    toys: int = 0
 
     def __post_init__(self) -> None:
         low, high = self.window
@@ -43,16 +45,31 @@ class Peak:
             )
         if self.n_bins < 10:
             raise UsageError("a peak is fitted to at least 10 bins", column=self.column, found=self.n_bins)
+        if self.shape not in SHAPES:
+            raise UsageError(
+                f"is no shape of a peak: {nearest(self.shape, SHAPES)}", column=self.column, found=self.shape
+            )
+        if self.fit not in METHODS:
+            raise UsageError(
+                f"is no way to fit a peak: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
+            )
+        if not 0 < self.natural_width < np.inf:
+            raise UsageError("a natural width is positive", column=self.column, found=self.natural_width)
+        if self.toys < 0:
+            raise UsageError("the number of toys is not negative", column=self.column, found=self.toys)
 
 
 @dataclass(frozen=True, eq=False)
 class PeakFit:
-    """A Gaussian on a straight line, fitted to a histogram.
+    """A peak on a straight line, fitted to the rows of a window.
 
-    `edges` float64 (n_bins + 1,) and `counts` int64 (n_bins,) are what was fitted. Mean and width have the column's
-    unit, the yield is a number of rows, `level` is the line's height in rows per bin at the middle of the window and
-    `tilt` what it gains from there to the upper end. `chi2` is Pearson's. A fit that failed has `valid` false, a
-    `reason`, and None for every number but `n_dof`.
+    `edges` float64 (n_bins + 1,) and `counts` int64 (n_bins,) are what was fitted, or the histogram of it. Mean and
+    width have the column's unit: centre and standard deviation of a Gaussian, of the core of a Crystal Ball, of what
+    smears a Breit-Wigner. The yield is a number of rows: of the whole Gaussian, or of another shape in the window.
+    `level` is the line's height in rows per bin at the middle of the window and `tilt` what it gains from there to the
+    upper end. `parameters` has value and standard error by name, of all these and of the tails of the shape; the error
+    is None where the parameter ended at a limit. `chi2` is Pearson's, `p_value` the chance of a larger one. A fit that
+    failed has `valid` false, a `reason`, and None for every number but `n_dof`.
     """
 
     edges: Floats
@@ -68,6 +85,10 @@ class PeakFit:
     level: float | None = None
     tilt: float | None = None
     chi2: float | None = None
+    p_value: float | None = None
+    shape: ShapeName = "gauss"
+    natural_width: float = 2.4955
+    parameters: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
 
     @property
     def valid(self) -> bool:
@@ -75,18 +96,26 @@ class PeakFit:
 
     def expected(self) -> Floats | None:
         """The rows that the fit expects in each bin, float64 (n_bins,); None where it failed."""
-        found = (self.peak_yield, self.mean, self.width, self.level, self.tilt)
-        parameters = [value for value in found if value is not None]
-        return _expected(_bins(self.edges), *parameters) if len(parameters) == len(PARAMETERS) else None
+        if not self.parameters:
+            return None
+        model = PeakModel(shape_of(self.shape, self.natural_width), "least-squares", self.edges)
+        return model.expected(*(value for value, _ in self.parameters.values()))
 
 
 @dataclass(frozen=True)
 class PeakShift:
-    """One peak before and after."""
+    """One peak before and after.
+
+    `paired` are the errors of the differences, where toys were asked for and both fits succeeded. `sampled` is the
+    fraction of the pairs in the window that were fitted, 1 but for unbinned fits to very many; the yields are those
+    of the sample.
+    """
 
     peak: Peak
     before: PeakFit
     after: PeakFit
+    paired: PairedErrors | None = None
+    sampled: float = 1.0
 
     @property
     def mass_difference_percent(self) -> float | None:
@@ -98,162 +127,168 @@ class PeakShift:
     @property
     def width_change_percent(self) -> float | None:
         """100 (w_after / w_before - 1); None where a fit failed."""
-        if self.before.width is None or self.after.width is None:
-            return None
-        return 100 * (self.after.width / self.before.width - 1)
+        return _change_percent(self.before.width, self.after.width)
+
+    @property
+    def yield_change_percent(self) -> float | None:
+        """100 (n_after / n_before - 1); None where a fit failed."""
+        return _change_percent(self.before.peak_yield, self.after.peak_yield)
 
     @property
     def mean_shift_in_errors(self) -> float | None:
-        """(m_after - m_before) in standard errors of the mean before; None where a fit failed."""
-        return _in_errors(self.before.mean, self.after.mean, self.before.mean_error)
+        """(m_after - m_before) in standard errors of the mean before; None where a fit failed. Errors are those that
+        all rows have, though some were sampled.
+        """
+        return self._in_errors(self.before.mean, self.after.mean, self.before.mean_error)
 
     @property
     def width_shift_in_errors(self) -> float | None:
         """(w_after - w_before) in standard errors of the width before; None where a fit failed."""
-        return _in_errors(self.before.width, self.after.width, self.before.width_error)
+        return self._in_errors(self.before.width, self.after.width, self.before.width_error)
+
+    @property
+    def yield_shift_in_errors(self) -> float | None:
+        """(n_after - n_before) in standard errors of the yield before; None where a fit failed."""
+        return self._in_errors(self.before.peak_yield, self.after.peak_yield, self.before.yield_error)
+
+    def _in_errors(self, before: float | None, after: float | None, error: float | None) -> float | None:
+        if before is None or after is None or not error:
+            return None
+        return (after - before) / (error * math.sqrt(self.sampled))
+
+
+class PeakCounter:
+    """What is needed of pairs of values, before and after, to fit a peak on both sides; filled in one pass.
+
+    For binned fits these are the exact numbers of pairs by bin before and bin after, where one bin more is for all
+    that lies in none; only those that occur are stored. For unbinned fits they are the pairs with a value in the
+    window, or a random sample of `MOST_PAIRS` of them, the same for the same pairs.
+    """
+
+    def __init__(self, peak: Peak) -> None:
+        self.peak = peak
+        self._model = _model(peak)
+        self._cells = np.empty(0, np.int64)  # bin before times (n_bins + 1) plus bin after, ascending
+        self._counts = np.empty(0, np.int64)
+        self._pairs = np.empty((3, 0))  # before, after and a random key; at most twice as many as are kept
+        self._n_pairs = 0
+        self._rng = np.random.default_rng(SEED)
+
+    def add(self, before: Array, after: Array) -> None:
+        """Counts pairs of values, arrays (rows,) of any number type; NaN lies in no bin."""
+        bins = self._bins(before), self._bins(after)
+        inside = np.minimum(*bins) < self.peak.n_bins
+        if self.peak.fit == "unbinned":
+            pairs = [np.asarray(values, np.float64)[inside] for values in (before, after)]
+            self._n_pairs += len(pairs[0])
+            for start in range(0, len(pairs[0]), MOST_PAIRS):
+                part = [values[start : start + MOST_PAIRS] for values in pairs]
+                self._pairs = _sample(np.hstack([self._pairs, [*part, self._rng.random(len(part[0]))]]))
+            return
+        cells = bins[0][inside] * (self.peak.n_bins + 1) + bins[1][inside]
+        cells, counts = np.unique(cells, return_counts=True)
+        self._cells, where = np.unique(np.concatenate([self._cells, cells]), return_inverse=True)
+        summed = np.zeros(len(self._cells), np.int64)
+        np.add.at(summed, where, np.concatenate([self._counts, counts]))
+        self._counts = summed
+
+    def shift(self) -> PeakShift:
+        """The fits to what was added so far."""
+        before, after = self._rows(self._times)
+        minima = minima_of(self._model, before, after)
+        paired = None
+        if self.peak.toys and not minima[0].reason and not minima[1].reason:
+            paired = paired_errors(self._model, *minima, self._resampled, self.peak.toys)
+        fits = [_peak_fit(self._model, self.peak, *found) for found in ((before, minima[0]), (after, minima[1]))]
+        sampled = self._pairs.shape[1] / self._n_pairs if self._n_pairs else 1.0
+        return PeakShift(self.peak, fits[0], fits[1], paired, sampled)
+
+    def _bins(self, values: Array) -> NDArray[np.int64]:
+        """The bin of each value as numpy's histogram has it, int64 (rows,); `n_bins` where it lies in none."""
+        values, edges = np.asarray(values, np.float64), self._model.edges
+        bins = np.full(len(values), self.peak.n_bins)
+        inside = (values >= edges[0]) & (values <= edges[-1])
+        found = np.searchsorted(edges, values[inside], "right") - 1
+        bins[inside] = np.minimum(found, self.peak.n_bins - 1)
+        return bins
+
+    def _rows(self, times: NDArray[np.int64]) -> tuple[Rows, Rows]:
+        """The rows before and after in which each cell or each pair has so many, int64 (cells,) or (pairs,)."""
+        if self.peak.fit == "unbinned":
+            before, after = np.repeat(self._pairs[:2], times, axis=1)
+            return _rows(before, self._model), _rows(after, self._model)
+        n_bins = self.peak.n_bins
+        of_bins = np.divmod(self._cells, n_bins + 1)
+        before, after = (np.bincount(bins, times, n_bins + 1)[:n_bins].astype(np.int64) for bins in of_bins)
+        return Rows(before), Rows(after)
+
+    def _resampled(self, rng: np.random.Generator) -> tuple[Rows, Rows]:
+        return self._rows(rng.poisson(self._times))
+
+    @property
+    def _times(self) -> NDArray[np.int64]:
+        """How often each cell or each pair occurred, int64 (cells,) or (pairs,)."""
+        return np.ones(self._pairs.shape[1], np.int64) if self.peak.fit == "unbinned" else self._counts
 
 
 def fit_peak(values: ArrayLike, peak: Peak) -> PeakFit:
-    """The fit of a Gaussian on a line to the values, of any shape and number type, that lie in the peak's window.
+    """The fit of a peak on a line to the values, of any shape and number type, that lie in the peak's window.
 
     A fit that means nothing comes back without numbers and with the reason.
     """
-    values = np.asarray(values, np.float64)
-    counts, edges = np.histogram(values[np.isfinite(values)], peak.n_bins, peak.window)
-    blank: dict[str, Any] = {"edges": edges, "counts": counts, "n_dof": peak.n_bins - len(PARAMETERS)}
+    model = _model(peak)
+    rows = _rows(np.asarray(values, np.float64).ravel(), model)
+    return _peak_fit(model, peak, rows, minimum_of(model, rows))
 
-    n_filled = np.count_nonzero(counts)
-    if n_filled <= len(PARAMETERS):
-        rows = "no row lies" if not n_filled else f"only {n_filled} of {peak.n_bins} bins have rows"
-        return PeakFit(**blank, reason=f"{rows} in the window")
-    starts = _starts(counts, edges)
-    if not starts:
-        return PeakFit(**blank, reason="no bins stand above a straight line")
-    fit = min((_minimise(counts, edges, start) for start in starts), key=lambda fit: (not fit.valid, fit.fval))
-    errors = _errors(counts, edges, fit)
-    reason = _failure(fit, errors, edges)
-    if reason:
-        return PeakFit(**blank, reason=reason)
 
-    n_signal, mean, width, level, tilt = map(float, fit.values)
-    expected = _expected(_bins(edges), *fit.values)
+def _model(peak: Peak) -> PeakModel:
+    edges = np.histogram_bin_edges(np.empty(0), peak.n_bins, peak.window)
+    return PeakModel(shape_of(peak.shape, peak.natural_width), peak.fit, edges)
+
+
+def _rows(values: Floats, model: PeakModel) -> Rows:
+    """What of the values, float64 (rows,), lies in the window."""
+    low, high = map(float, model.edges[[0, -1]])
+    values = values[(values >= low) & (values <= high)]
+    counts, _ = np.histogram(values, len(model.edges) - 1, (low, high))
+    return Rows(counts, values if model.method == "unbinned" else None)
+
+
+def _sample(pairs: Floats) -> Floats:
+    """Those `MOST_PAIRS` of the columns of (3, pairs) that have the smallest keys, in the same order."""
+    if pairs.shape[1] <= MOST_PAIRS:
+        return pairs
+    return pairs[:, np.sort(np.argpartition(pairs[2], MOST_PAIRS)[:MOST_PAIRS])]
+
+
+def _peak_fit(model: PeakModel, peak: Peak, rows: Rows, minimum: Minimum) -> PeakFit:
+    n_dof = peak.n_bins - len(model.names)
+    blank: dict[str, Any] = {"edges": model.edges, "counts": rows.counts, "n_dof": n_dof}
+    blank |= {"shape": peak.shape, "natural_width": peak.natural_width}
+    if minimum.reason:
+        return PeakFit(**blank, reason=minimum.reason)
+
+    told = model.level_and_tilt(minimum)
+    values, errors = map(float, told.parameters), map(float, np.sqrt(np.diag(told.covariance)))
+    names = (*model.names[:-2], "level", "tilt")
+    parameters = dict(zip(names, zip(values, (error or None for error in errors), strict=True), strict=True))
+    expected = model.expected(*minimum.parameters)
+    chi2 = float(np.sum((rows.counts - expected) ** 2 / np.maximum(expected, 1)))
     return PeakFit(
         **blank,
-        mean=mean,
-        mean_error=errors["mean"],
-        width=width,
-        width_error=errors["width"],
-        peak_yield=n_signal,
-        yield_error=errors["yield"],
-        level=level,
-        tilt=tilt,
-        chi2=float(np.sum((counts - expected) ** 2 / np.maximum(expected, 1))),
+        mean=parameters["mean"][0],
+        mean_error=parameters["mean"][1],
+        width=parameters["width"][0],
+        width_error=parameters["width"][1],
+        peak_yield=parameters["yield"][0],
+        yield_error=parameters["yield"][1],
+        level=parameters["level"][0],
+        tilt=parameters["tilt"][0],
+        chi2=chi2,
+        p_value=float(chi2_law.sf(chi2, n_dof)),
+        parameters=parameters,
     )
 
 
-def _in_errors(before: float | None, after: float | None, error: float | None) -> float | None:
-    return None if before is None or after is None or not error else (after - before) / error
-
-
-def _bins(edges: Floats) -> Floats:
-    """Lower and upper edge of every bin, float64 (2, n_bins)."""
-    return np.stack([edges[:-1], edges[1:]])
-
-
-def _line(n_bins: int) -> Floats:
-    """The centres of the bins where -1 and 1 are the ends of the window, float64 (n_bins,)."""
-    return (np.arange(n_bins) + 0.5) / n_bins * 2 - 1
-
-
-def _expected(bins: Floats, *parameters: float) -> Floats:
-    """The expected rows at five `PARAMETERS`, float64 (n_bins,)."""
-    n_signal, mean, width, level, tilt = parameters
-    low, high = ndtr((bins - mean) / width)
-    expected: Floats = n_signal * (high - low) + level + tilt * _line(bins.shape[1])
-    return expected
-
-
-def _gradient(bins: Floats, *parameters: float) -> Floats:
-    """The derivative of the expected rows by each parameter, float64 (5, n_bins)."""
-    n_signal, mean, width = parameters[:3]
-    pulls = (bins - mean) / width
-    density = np.exp(-(pulls**2) / 2) / np.sqrt(2 * np.pi) / width
-    return np.stack(
-        [
-            np.diff(ndtr(pulls), axis=0)[0],
-            -n_signal * np.diff(density, axis=0)[0],
-            -n_signal * np.diff(pulls * density, axis=0)[0],
-            np.ones(bins.shape[1]),
-            _line(bins.shape[1]),
-        ]
-    )
-
-
-def _widths(edges: Floats) -> tuple[float, float]:
-    """The smallest and the largest width that the histogram can resolve."""
-    return float(edges[1] - edges[0]) / 2, float(edges[-1] - edges[0]) * LARGEST_WIDTH
-
-
-def _starts(counts: NDArray[np.int64], edges: Floats) -> list[tuple[float, ...]]:
-    """The three best starting points, best first.
-
-    For every position and some widths, yield and line follow by linear least squares. The line is projected out of
-    data and templates first, so that the sum of squares falls by `gain`.
-    """
-    bins = _bins(edges)
-    centres = bins.mean(axis=0)
-    line = np.stack([np.ones(len(counts)), _line(len(counts))])
-    basis = line / np.linalg.norm(line, axis=1, keepdims=True)  # the two are orthogonal: the bins are symmetric
-    smallest, largest = _widths(edges)
-    starts = []
-    for width in np.geomspace(2 * smallest, largest / 1.2, 10):
-        low, high = ndtr((bins[:, None, :] - centres[:, None]) / width)
-        templates = high - low
-        templates -= templates @ basis.T @ basis
-        norms = np.sum(templates**2, axis=1)
-        yields = templates @ counts / np.where(norms > 0, norms, np.inf)
-        gains = np.where(yields > 0, yields**2 * norms, 0)
-        best = int(np.argmax(gains))
-        if gains[best] > 0:
-            starts.append((float(gains[best]), float(yields[best]), float(centres[best]), float(width)))
-    level, tilt = line @ counts / np.sum(line**2, axis=1)
-    return [(*start[1:], float(level), float(tilt)) for start in sorted(starts, reverse=True)[:3]]
-
-
-def _minimise(counts: NDArray[np.int64], edges: Floats, start: tuple[float, ...]) -> Minuit:
-    typical_error = np.sqrt(counts.mean())  # the same for all bins: it only sets the scale of the tolerance
-    cost = LeastSquares(_bins(edges), counts, typical_error, _expected, grad=_gradient, name=PARAMETERS)
-    fit = Minuit(cost, *start, name=PARAMETERS)
-    fit.limits["mean"] = (edges[0], edges[-1])
-    fit.limits["width"] = _widths(edges)
-    return fit.migrad()
-
-
-def _errors(counts: NDArray[np.int64], edges: Floats, fit: Minuit) -> dict[str, float]:
-    """Standard errors by parameter, from Poisson variances; NaN where the parameters are degenerate."""
-    gradient = _gradient(_bins(edges), *fit.values)
-    try:
-        weights = np.linalg.solve(gradient @ gradient.T, gradient)
-    except np.linalg.LinAlgError:
-        return dict.fromkeys(PARAMETERS, float("nan"))
-    return dict(zip(PARAMETERS, map(float, np.sqrt(weights**2 @ counts)), strict=True))
-
-
-def _failure(fit: Minuit, errors: dict[str, float], edges: Floats) -> str:
-    """Why a fit means nothing; empty where it does."""
-    n_signal, mean, width = fit.values[:3]
-    low, high = edges[[0, -1]]
-    smallest, largest = _widths(edges)
-    checks = [
-        (width > 0.999 * largest, f"the width ran to its upper limit of {largest:.4g}: no peak stands out"),
-        (width < 1.001 * smallest, f"the width ran to its lower limit of {smallest:.4g}, half a bin"),
-        (not low + width <= mean <= high - width, f"the mean ran to {mean:.4g}, within a width of the window's end"),
-        (not fit.valid, "the minimisation did not converge"),
-        (n_signal <= 0, "the yield is not positive"),
-        (not all(0 < error < np.inf for error in errors.values()), "the parameters cannot be told apart"),
-        (
-            n_signal < LEAST_SIGNIFICANCE * errors["yield"],
-            f"the yield is less than {LEAST_SIGNIFICANCE:g} standard errors",
-        ),
-    ]
-    return next((reason for failed, reason in checks if failed), "")
+def _change_percent(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else 100 * (after / before - 1)

@@ -12,8 +12,8 @@ from baler_vae.grid.decimal import FURTHEST_DECADE, Decimal, Significant
 from baler_vae.grid.grids import LARGEST_WHOLE_STEP, Grid, Integers, Pattern, Step
 from baler_vae.grid.lattice import find_step
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
-from baler_vae.grid.numbers import Values, bits_of, is_finite, same_bits, widened
-from baler_vae.table.bounds import Bound
+from baler_vae.grid.numbers import Values, bits_of, from_bits, is_finite, same_bits, widened
+from baler_vae.table.bounds import EXACT, Bound
 
 SAMPLE = 20_000
 """The rows on which all grids are judged; the best few are judged on all."""
@@ -21,6 +21,9 @@ NEARLY_ALL = 0.99
 """The share of values that a grid must give back to the bit for it to be what the numbers were once rounded to."""
 
 _BEST = 3
+_NEARBY = 4
+"""The spacings of the dtype by which a value that was rounded to a grid may move without another code."""
+_FEWEST_VALUES = 16
 _FEW = 256
 _FEWEST_DIGITS = 3
 _OCTAVES = 12
@@ -34,7 +37,7 @@ def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float])
     everything = Pattern() if values.dtype.kind == "f" else Integers()
     if not len(sample) or values.dtype == np.bool_:
         return everything
-    candidates: list[Grid] = [everything, *_exact_grids(sample), *_lossy_grids(sample, bound)]
+    candidates: list[Grid] = [everything, *exact_grids(sample), *_lossy_grids(sample, bound)]
     grids = list(dict.fromkeys(candidates))
     costs = [cost(quantise_column(sample, grid, bound)) for grid in grids]
     best = [grids[index] for index in np.argsort(costs, kind="stable")[:_BEST]]
@@ -51,7 +54,23 @@ def _sample(values: Values) -> Values:
     return values[np.sort(rows)]
 
 
-def _exact_grids(sample: Values) -> list[Grid]:
+def written_grid(values: Values, *, cost: Callable[[Codes], float]) -> Grid | None:
+    """The grid that floats (rows,) were once rounded to: one that holds nearly all of them to the bit, and is much
+    coarser than their dtype; the cheapest where there are several, None where there is none.
+    """
+    sample = _sample(values[is_finite(values) & (values != 0)])
+    if len(sample) < _FEWEST_VALUES:
+        return None
+    nearby = from_bits(bits_of(sample) + np.uint64(_NEARBY), sample.dtype)
+    coarse = [
+        grid
+        for grid in exact_grids(sample)
+        if np.count_nonzero(grid.quantise(nearby) == grid.quantise(sample)) >= NEARLY_ALL * len(sample)
+    ]
+    return min(coarse, key=lambda grid: cost(quantise_column(sample, grid, EXACT)), default=None)
+
+
+def exact_grids(sample: Values) -> list[Grid]:
     """Grids that hold nearly all of a sample (rows,) to the bit."""
     if sample.dtype.kind != "f":
         common = int(np.gcd.reduce(widened(sample)))

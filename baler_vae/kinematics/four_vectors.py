@@ -55,6 +55,15 @@ _SIMPLE: Final = (
     ("mt", "norm({px}, {py}, {m})"),
 )
 
+_TOLD: Final = {
+    "px": ("{px}", "{pt}*cos({phi})"),
+    "py": ("{py}", "{pt}*sin({phi})"),
+    "pz": ("{pz}", "{pt}*sinh({eta})"),
+    "pt": ("{pt}", "hypot({px}, {py})", "{p}/cosh({eta})", "{p}*sin({theta})"),
+    "eta": ("{eta}", "asinh({pz}/{pt})", "asinh({pz}/hypot({px}, {py}))", "-log(tan(0.5*{theta}))"),
+    "phi": ("{phi}", "atan2({py}, {px})"),
+}
+
 
 def momentum_forms(quantities: Object) -> list[str]:
     """Arguments of `norm` that give the momentum of an object."""
@@ -88,10 +97,24 @@ def one_object(quantities: Object) -> list[tuple[str, str]]:
 
 def components(quantities: Object) -> tuple[str, str, str] | None:
     """px, py and pz of an object, if its columns give them."""
-    cartesian = [quantities.get(kind, "") for kind in ("px", "py", "pz")]
-    fallback = ("{pt}*cos({phi})", "{pt}*sin({phi})", "{pt}*sinh({eta})")
-    px, py, pz = (text or _filled(form, quantities) for text, form in zip(cartesian, fallback, strict=True))
+    px, py, pz = (told(kind, quantities) for kind in ("px", "py", "pz"))
     return (px, py, pz) if px and py and pz else None
+
+
+def told(kind: str, quantities: Object) -> str:
+    """A quantity of an object, one of `px`, `py`, `pz`, `pt`, `eta`, `phi`, by those of its columns that tell it
+    without assuming anything; empty where none do.
+    """
+    return next((text for text in (_filled(form, quantities) for form in _TOLD[kind]) if text), "")
+
+
+def energy(quantities: Object, mass: str = "") -> str:
+    """The energy of an object by its momentum and a mass, one that it is known to have or its own, or else as it
+    stands; empty without any of these.
+    """
+    mass = mass or quantities.get("m", "")
+    forms = momentum_forms(quantities)
+    return norm_of(forms[0], mass) if forms and mass else quantities.get("e", "")
 
 
 def pair_vector(first: Object, second: Object) -> tuple[str, str, str] | None:

@@ -52,7 +52,7 @@ class Codec:
         with writing_archive(path, force=force) as archive:
             for number, group in enumerate(self.schema.groups):
                 write_model(archive, number, self.models[group.name], with_encoder=True)
-            archive.add(HISTORY, json.dumps(self.history).encode())
+            archive.add(HISTORY, self.history_bytes())
             archive.finish(
                 Manifest(
                     kind="codec",
@@ -89,7 +89,7 @@ class Codec:
                     group.name: read_model(archive, number, with_encoder=True)
                     for number, group in enumerate(manifest.groups)
                 },
-                _history(archive),
+                read_history(archive),
                 manifest.settings,
                 manifest.fits,
             )
@@ -109,6 +109,10 @@ class Codec:
             path.write_bytes(data)
             return cls.load(path)
 
+    def history_bytes(self) -> bytes:
+        """The history as the section of an archive that `read_history` reads."""
+        return json.dumps(self.history).encode()
+
     def match(self, source: Source) -> Schema:
         """The schema of the codec's columns in a source, groups and columns in the codec's order, titles and origin the
         source's.
@@ -119,8 +123,24 @@ class Codec:
         return source.match(self.schema, "the codec", "Fit a codec on this file")
 
 
-def _history(archive: ArchiveFile) -> Any:  # noqa: ANN401  JSON
+def read_history(archive: ArchiveFile) -> dict[str, tuple[dict[str, float], ...]]:
+    """The history of a codec, or of an archive that holds one.
+
+    Raises:
+        CorruptArchive: it is not what is written there.
+    """
     try:
-        return read_json(archive.section(HISTORY), constants=True)  # a loss may have been infinite
+        found = read_json(archive.section(HISTORY), constants=True)  # a loss may have been infinite
     except ValueError as error:
         raise CorruptArchive(f"is not JSON: {error}", path=archive.path, section=HISTORY) from error
+    if not isinstance(found, dict) or not all(map(_is_history, found.values())):
+        raise CorruptArchive("is no history", path=archive.path, section=HISTORY, expected="epochs by group")
+    return {name: tuple(epochs) for name, epochs in found.items()}
+
+
+def _is_history(found: object) -> bool:
+    return isinstance(found, list) and all(map(_is_epoch, found))
+
+
+def _is_epoch(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(number, int | float) for number in found.values())

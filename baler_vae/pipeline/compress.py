@@ -16,7 +16,15 @@ from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.encoding import EncodedRowGroup
 from baler_vae.pipeline.fit import fit, settings_of
 from baler_vae.pipeline.fitness import Fitness
-from baler_vae.pipeline.manifests import EXTRAS, WRITER, array_entries, group_entries, origin_entry, section_name
+from baler_vae.pipeline.manifests import (
+    EXTRAS,
+    HISTORY,
+    WRITER,
+    array_entries,
+    group_entries,
+    origin_entry,
+    section_name,
+)
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.resuming import describe_request, unfinished
@@ -36,6 +44,7 @@ def compress(
     bound: str | Sequence[str] = (),
     skip_unreadable: bool = False,
     verify: bool = True,
+    keep_history: bool = False,
     force: bool = False,
     resume: bool = False,
     workers: int | None = None,
@@ -51,7 +60,8 @@ def compress(
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
     HDF5 file holds beside its columns is kept too.
-    With `verify` the archive is decoded and every value compared before it takes its place.
+    With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
+    holds the history of the training, which the page of an evaluation shows.
 
     With so many local `workers`, or with the `scheduler` of a Dask cluster (its address, or a client) that sees the
     same files, those encode and verify the row groups; the bytes are the same.
@@ -80,7 +90,7 @@ def compress(
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)
-    described = describe_request(specs, **request, model=settings, codec=stored)
+    described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
@@ -92,6 +102,8 @@ def compress(
         schema = used.match(opened)
         with work.writing(len(schema.groups)) as (archive, n_kept):
             writer = _RowGroupWriter(archive, schema, used)
+            if keep_history:
+                archive.add(HISTORY, used.history_bytes())
             if not used.settings.get("columns"):
                 writer.write_extras(opened.extras())
             for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):

@@ -63,7 +63,7 @@ class Encoder:
         kept = row_group.number < self.n_kept
         return EncodedRowGroup(
             tuple(table.n_rows for table in batch),
-            {name: _typed_bytes(table[name]) for table in batch for name in table.group.names},
+            {name: typed_bytes(table[name]) for table in batch for name in table.group.names},
             () if kept else tuple(pack_checked_parts(self._parts(table, batch)) for table in batch),
             () if row_group.number else tuple(self._alone(table.rows(0, _JUDGED_ROWS)) for table in batch),
         )
@@ -95,7 +95,7 @@ class Encoder:
         return encode_group(table, model, bounds, self.path, events)
 
 
-def _typed_bytes(values: NDArray[np.generic]) -> int:
+def typed_bytes(values: NDArray[np.generic]) -> int:
     """The size of an array (rows,) in its own dtype; for text, of its UTF-8; for nested values, of their Arrow
     stream.
     """

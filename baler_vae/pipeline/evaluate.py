@@ -1,7 +1,8 @@
 """Comparing two files or archives."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,10 +11,12 @@ from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
+from baler_vae.kinematics.physics import Quantity, quantities_of
+from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.project import EvaluationSettings
-from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, concatenate
+from baler_vae.table.schema import Schema, matches, several
+from baler_vae.table.table import Batch, cut_events, empty_batch
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
@@ -24,11 +27,14 @@ def evaluate(
     restored: str | Path,
     *,
     settings: EvaluationSettings | None = None,
-    sizes: Mapping[str, Any] | None = None,
+    archive: str | Path | None = None,
+    columns: str | Sequence[str] = (),
 ) -> "Evaluation":
-    """What became of each column that `restored` holds; both are archives or files of any known format.
+    """What became of each column that `restored` holds; both are archives or files of any known format, read side by
+    side, so that memory does not grow with them.
 
-    `sizes` is what `archive_sizes` gives; it is known without being told where `restored` is an archive.
+    Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
+    are missing, unless the archive, or `columns` (names or globs), did not ask for them.
 
     Raises:
         SourceError: a file cannot be read.
@@ -37,36 +43,78 @@ def evaluate(
         MissingExtra: the packages for evaluation are not installed.
     """
     try:
-        from baler_vae.evaluation.evaluate import evaluate_tables  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.evaluate import Evaluator  # noqa: PLC0415
         from baler_vae.evaluation.peaks import Peak  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     settings = settings or EvaluationSettings()
-    with _opened(original) as before, _opened(restored) as after:
-        missing = [name for name in after.schema.order if name not in before.schema.order]
-        if missing:
-            raise UsageError(
-                f"is not in the original: {nearest(missing[0], before.schema.order)}",
-                path=after.path,
-                column=missing[0],
-                way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
-            )
-        compared = {column.name for column in after.schema.columns if not column.is_nested}
-        if not compared:
-            raise UsageError("holds no numbers and no text to be compared", path=after.path)
+    known = archive or (restored if is_archive(restored) else None)
+    with _opened(original) as before, _opened(restored) as after, _archive(known) as promised:
+        wanted, found = _compared(before, after)
+        asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
+        computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
         peaks = None
         if settings.peaks is not None:
-            peaks = [Peak(peak.column, peak.window, peak.bins) for peak in settings.peaks]
-        if sizes is None and _is_archive(restored):
-            with Archive(restored) as archive:
-                sizes = archive_sizes(archive.info())
-        return evaluate_tables(
-            _read(before, before.schema.only(compared)),
-            _read(after, after.schema.only(compared)),
+            peaks = [Peak(n_bins=peak.bins, **peak.model_dump(exclude={"bins"})) for peak in settings.peaks]
+        evaluator = Evaluator(
+            computed.schema.groups,
             angles=settings.angles,
             peaks=peaks,
-            sizes=sizes,
+            profile=settings.profile,
+            bounds=None if promised is None else bounds_of(promised.manifest, promised.path),
+            derived=computed.names,
+            cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
         )
+        for batch, other in _aligned(before, wanted, after, found):
+            evaluator.add(computed.extend(batch), again.extend(other))
+        absent = [name for name in before.schema.order if name not in after.schema.order]
+        patterns = several(columns) or _asked_for(promised)
+        missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
+        return evaluator.result(
+            sizes=None if promised is None else archive_sizes(promised.info()),
+            missing=missing,
+            left_out=[name for name in absent if name not in missing],
+        )
+
+
+def _asked_for(archive: Archive | None) -> tuple[str, ...]:
+    """The names and globs of columns that an archive was asked to hold; none for all columns."""
+    found = {} if archive is None else archive.manifest.settings
+    columns = found.get("columns")
+    return tuple(map(str, columns)) if isinstance(columns, list) else ()
+
+
+def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
+    """The schemas of the columns to be compared, as each of two sources has them."""
+    missing = [name for name in after.schema.order if name not in before.schema.order]
+    if missing:
+        raise UsageError(
+            f"is not in the original: {nearest(missing[0], before.schema.order)}",
+            path=after.path,
+            column=missing[0],
+            way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
+        )
+    compared = set(after.schema.order)
+    if not compared:
+        raise UsageError("holds no columns to be compared", path=after.path)
+    if before.n_events != after.n_events:
+        raise UsageError(
+            "has another number of rows than the original",
+            path=after.path,
+            found=f"{after.n_events:,} rows",
+            expected=f"{before.n_events:,} rows",
+            way_out="Compare with the file that was compressed, over the same range of events",
+        )
+    return before.schema.only(compared), after.schema.only(compared)
+
+
+def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> Iterator[tuple[Batch, Batch]]:
+    """The batches of two sources of as many events, cut where those of the second end; at least one."""
+    counted, batches = tee(batch for batch in after.read(found) if batch[0].n_rows)
+    numbers = (batch[0].n_rows for batch in counted)
+    yield empty_batch(wanted), empty_batch(found)
+    yield from zip(cut_events(before.read(wanted), wanted, numbers), batches, strict=True)
 
 
 def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,19 +139,20 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_archive(spec: str | Path) -> bool:
+def is_archive(spec: str | Path) -> bool:
+    """Whether a path or URL is named like an archive."""
     path = urlsplit(str(spec)).path if is_url(spec) else spec
     return Path(path).suffix.lower() == ARCHIVE_SUFFIX
 
 
 @contextmanager
 def _opened(spec: str | Path) -> Iterator[Source]:
-    if _is_archive(spec):
+    if is_archive(spec):
         with Archive(spec) as archive:
             yield archive.as_source()
     else:
         yield open_source(spec)
 
 
-def _read(source: Source, schema: Schema) -> Batch:
-    return concatenate(list(source.read(schema)), schema)
+def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:
+    return nullcontext() if path is None else Archive(path)

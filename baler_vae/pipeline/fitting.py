@@ -111,7 +111,7 @@ def rows_of_group(
     """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
     weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
     alone = {
-        column.name: _weighted(_fit_alone(table[column.name], column, bounds[column.name]), weight)
+        column.name: _weighted(fit_alone(table[column.name], column, bounds[column.name]), weight)
         for column in table.group.columns
     }
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
@@ -341,12 +341,13 @@ def _weighted(kept: Alone, weight: float) -> Alone:
     return replace(kept, bits=kept.bits * weight, on_grid_bits=kept.on_grid_bits * weight)
 
 
-def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
+def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
+    """How values (rows,) of a column are kept without any other, under a bound."""
     if not column.is_number:
         return Alone(ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values)))
     if bound.kind == "free":
         return Alone(ColumnModel(None))
-    grid = choose_grid(values, bound, cost=_code_bits)
+    grid = choose_grid(values, bound, cost=code_bits)
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
     bits += 8.0 * column.dtype.itemsize * len(codes.verbatim)
@@ -357,7 +358,8 @@ def _fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alo
     return Alone(on_grid, bits, on_grid, bits, codes)
 
 
-def _code_bits(codes: Codes) -> float:
+def code_bits(codes: Codes) -> float:
+    """About how many bits codes take under a table of their own, with that table and what stands verbatim."""
     table = fit_table(codes.codes)
     return table_bits(codes.codes, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
 

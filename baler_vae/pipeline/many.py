@@ -29,6 +29,7 @@ def compress_each(
     *,
     codec: Codec | str | Path | None = None,
     verify: bool = True,
+    keep_history: bool = False,
     force: bool = False,
     resume: bool = False,
     workers: int | None = None,
@@ -53,7 +54,8 @@ def compress_each(
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
-    options: dict[str, Any] = {"codec": codec, "verify": verify, "force": force, "progress": progress}
+    options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
+    options |= {"force": force, "progress": progress}
     with cluster(workers, scheduler) as client:
         return [
             compress(spec, output, resume=resume, scheduler=client, **options)

@@ -17,10 +17,11 @@ from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError, nearest
 from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
+from baler_vae.pipeline.codec import read_history
 from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
 from baler_vae.pipeline.libraries import Library, as_library, branch_as, check_library
-from baler_vae.pipeline.manifests import EXTRAS, schema_of, section_name
+from baler_vae.pipeline.manifests import EXTRAS, HISTORY, schema_of, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.rows import Events
@@ -202,6 +203,10 @@ class Archive:
         """The batches of a selection as a source hands them on."""
         for start, stop in [(0, self.num_entries)] if ranges is None else ranges:
             yield from self.batches(selection, start=start, stop=stop)
+
+    def history(self) -> Mapping[str, tuple[Mapping[str, float], ...]]:
+        """The history of the training by group (see `Codec`), as far as the archive holds it."""
+        return read_history(self._file) if HISTORY in self.manifest.sections else {}
 
     def extras(self) -> bytes:
         """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.

@@ -125,6 +125,7 @@ def describe_request(
     columns: tuple[str, ...],
     bound: tuple[str, ...],
     skip_unreadable: bool,
+    keep_history: bool,
     model: ModelSettings,
     codec: Codec | None,
 ) -> dict[str, Any]:
@@ -137,6 +138,7 @@ def describe_request(
         "choice of columns": list(columns),
         "bound": list(bound),
         "way with unreadable columns": skip_unreadable,
+        "way with the history": keep_history,
         "model": None if codec else model.model_dump(mode="json"),
         "codec": None if codec is None else hashlib.sha256(codec.to_bytes()).hexdigest(),
         "version": WRITER,

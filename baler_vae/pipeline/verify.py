@@ -207,8 +207,7 @@ def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, fi
     """The check of a nested column: its values must be the same in every bit."""
     if after is not None and before.same_as(after):
         return check
-    found = (n for n in range(len(before)) if after is None or not _same_row(before, after, n))
-    rows = list(found)
+    rows = np.flatnonzero(before.differs(after)).tolist()
     row = rows[0] if rows else 0
     restored = repr(after[row : row + 1].values.to_pylist()) if after is not None else "no nested value"
     return replace(
@@ -219,7 +218,3 @@ def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, fi
         original=repr(before[row : row + 1].values.to_pylist()),
         restored=restored,
     )
-
-
-def _same_row(before: Nested, after: Nested, row: int) -> bool:
-    return before[row : row + 1].same_as(after[row : row + 1])

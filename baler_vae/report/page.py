@@ -1,26 +1,47 @@
 """One page with everything that an evaluation found, readable without a network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from baler_vae.evaluation.evaluate import Evaluation, size_ratio
-from baler_vae.evaluation.histograms import ColumnHistograms
-from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.joint import GroupStatistics
+from baler_vae.evaluation.peaks import PeakShift
+from baler_vae.evaluation.tolerances import Failure
 from baler_vae.output import replacing
 from baler_vae.report import wording
-from baler_vae.report.figures import column_figures, peak_figure
+from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
+from baler_vae.report.curves import training_figure
+from baler_vae.report.figures import peak_figure
+from baler_vae.report.maps import correlation_maps, density_maps, information_map, largest
+from baler_vae.report.verdict import cut_text, findings, judgement
+
+History = Mapping[str, Sequence[Mapping[str, float]]]
+
+MOST_FIGURE_BYTES = 3_000_000
+"""Of all figures together: with the largest tables the page stays below 5 MB."""
 
 PARTS = {
     "model_bytes": "model",
     "latents_bytes": "latents",
     "codes_bytes": "codes",
     "metadata_bytes": "metadata",
+}
+SHAPES = {
+    "gauss": "Gaussian",
+    "crystal-ball": "Double-sided Crystal Ball",
+    "breit-wigner": "Breit-Wigner smeared by a Gaussian",
+}
+FITS = {
+    "least-squares": "least squares with equal weights, errors from Poisson variances",
+    "likelihood": "binned Poisson likelihood",
+    "unbinned": "unbinned likelihood of the values",
 }
 
 
@@ -34,12 +55,33 @@ class Part:
 
 
 @dataclass(frozen=True)
-class ColumnSection:
-    """A column with its figures, as SVG that needs no escaping, and the sentences below them."""
+class Bar:
+    """What one way to store takes, in bytes and in per cent of the most that any takes."""
 
-    column: ColumnResiduals
-    figures: tuple[Markup, ...]
-    notes: tuple[str, ...]
+    name: str
+    n_bytes: int
+    percent: float
+    is_ours: bool
+
+
+@dataclass(frozen=True)
+class PeakSection:
+    """A peak before and after: how it was fitted, its figure, and all parameters: name -> (before, after) as text."""
+
+    shift: PeakShift
+    method: str
+    figure: Markup
+    parameters: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class GroupSection:
+    """How the columns of a group hang together: sentences and figures."""
+
+    group: str
+    sentences: tuple[str, ...]
+    maps: tuple[Markup, ...]
+    densities: tuple[Markup, ...]
 
 
 def write_page(
@@ -49,6 +91,9 @@ def write_page(
     title: str,
     subtitle: str,
     settings: Mapping[str, Any] | None = None,
+    failures: Sequence[Failure] | None = None,
+    rivals: Mapping[str, int] | None = None,
+    history: History | None = None,
     force: bool = False,
 ) -> None:
     """Writes an evaluation as one self-contained HTML file; the same numbers give the same bytes.
@@ -57,31 +102,82 @@ def write_page(
         OutputError: the file exists and `force` is false, or it cannot be written.
     """
     with replacing(path, force=force) as part:
-        part.write_text(render_page(evaluation, title=title, subtitle=subtitle, settings=settings), encoding="utf-8")
+        page = render_page(
+            evaluation,
+            title=title,
+            subtitle=subtitle,
+            settings=settings,
+            failures=failures,
+            rivals=rivals,
+            history=history,
+        )
+        part.write_text(page, encoding="utf-8")
 
 
-def render_page(evaluation: Evaluation, *, title: str, subtitle: str, settings: Mapping[str, Any] | None = None) -> str:
-    """The HTML text of the page."""
+def render_page(
+    evaluation: Evaluation,
+    *,
+    title: str,
+    subtitle: str,
+    settings: Mapping[str, Any] | None = None,
+    failures: Sequence[Failure] | None = None,
+    rivals: Mapping[str, int] | None = None,
+    history: History | None = None,
+) -> str:
+    """The HTML text of the page.
+
+    `failures` are the tolerances that are exceeded, None where none were judged; `rivals` is what others take for the
+    same rows under the same bound, in bytes; `history` is by group the epochs of a training.
+    """
+    sizes = evaluation.sizes or {}
+    peaks = [_peak(shift) for shift in evaluation.peaks]
+    groups = [_group(statistics) for statistics in evaluation.groups]
+    trainings = [figure for name, epochs in (history or {}).items() if (figure := training_figure(name, epochs))]
+    drawn = [
+        *(peak.figure for peak in peaks),
+        *trainings,
+        *(f for group in groups for f in group.maps + group.densities),
+    ]
+    sections, undrawn = column_sections(evaluation, MOST_FIGURE_BYTES - sum(len(figure.encode()) for figure in drawn))
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            judgement=judgement(evaluation, failures),
+            findings=findings(evaluation, rivals),
+            rows=n_rows_text(evaluation.n_rows, evaluation.n_sampled),
+            sizes=sizes,
+            ratio=size_ratio(evaluation.sizes),
+            parts=_parts(sizes),
+            bars=_bars(sizes, rivals or {}),
+            kinds=_kinds(sizes),
+            table=column_table(evaluation),
+            anchors={section.column.name: number for number, section in enumerate(sections, 1)},
+            sections=sections,
+            undrawn=undrawn,
+            left_out=left_out(undrawn, len(evaluation.columns)),
+            peaks=peaks,
+            cuts=evaluation.cuts,
+            groups=groups,
+            trainings=[Markup(figure) for figure in trainings],  # noqa: S704 - made here
+            settings=_flat(settings or {}),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
-    environment.globals = {name: getattr(wording, name) for name in ("column_unit", "measured", "number", "percent")}
-    environment.globals |= {"failed_fits": wording.failed_fits, "size": wording.size, "unit": wording.unit}
-    template = environment.from_string(files("baler_vae.report").joinpath("page.html.j2").read_text("utf-8"))
-    return template.render(
-        title=title,
-        subtitle=subtitle,
-        verdict=wording.verdict(evaluation),
-        n_rows=evaluation.n_rows,
-        sizes=evaluation.sizes or {},
-        ratio=size_ratio(evaluation.sizes),
-        parts=_parts(evaluation.sizes or {}),
-        kinds=_kinds(evaluation.sizes or {}),
-        columns=evaluation.columns,
-        peaks=[(shift, Markup(peak_figure(shift))) for shift in evaluation.peaks],  # noqa: S704 - made here
-        sections=[_section(column, evaluation.histograms.get(column.name)) for column in evaluation.columns],
-        settings={name: wording.setting(value) for name, value in (settings or {}).items()},
-    )
+    names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
+    environment.globals = {name: getattr(wording, name) for name in names} | {"cut_text": cut_text}
+    return environment
 
 
 def _parts(sizes: Mapping[str, Any]) -> list[Part]:
@@ -90,48 +186,86 @@ def _parts(sizes: Mapping[str, Any]) -> list[Part]:
     return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
 
 
+def _bars(sizes: Mapping[str, Any], rivals: Mapping[str, int]) -> list[Bar]:
+    """Ours first, then rivals, the smallest first; nothing where the archive's size is not known."""
+    archive = sizes.get("archive_bytes")
+    if not archive:
+        return []
+    most = max([archive, *rivals.values()])
+    ordered = sorted(rivals.items(), key=lambda rival: rival[1])
+    return [
+        Bar("this archive", archive, 100 * archive / most, is_ours=True),
+        *(Bar(name, n_bytes, 100 * n_bytes / most, is_ours=False) for name, n_bytes in ordered),
+    ]
+
+
 def _kinds(sizes: Mapping[str, Any]) -> list[str]:
     """The kinds of model that were compared for any group."""
     return list(dict.fromkeys(kind for group in sizes.get("candidates", ()) for kind in group["bytes"]))
 
 
-def _section(column: ColumnResiduals, histograms: ColumnHistograms | None) -> ColumnSection:
-    if histograms is None:
-        return ColumnSection(column, (), ("Nothing to draw: no finite numbers.",))
-    figures = column_figures(column, histograms)
-    drawn = (figures.values, figures.residual, figures.response)
-    return ColumnSection(
-        column,
-        tuple(Markup(figure) for figure in drawn if figure is not None),  # noqa: S704 - made here
-        _notes(column, histograms),
+def _peak(shift: PeakShift) -> PeakSection:
+    shape, fit = shift.peak.shape, shift.peak.fit
+    natural = f" (natural width {wording.number(shift.peak.natural_width)})" if shape == "breit-wigner" else ""
+    before, after = shift.before.parameters, shift.after.parameters
+    return PeakSection(
+        shift,
+        f"{SHAPES.get(shape, shape)}{natural} on a straight line: {FITS.get(fit, fit)}.{_sampled(shift)}",
+        Markup(peak_figure(shift)),  # noqa: S704 - made here
+        {
+            name: (wording.measured(*before.get(name, (None, None))), wording.measured(*after.get(name, (None, None))))
+            for name in (before or after)
+        },
     )
 
 
-def _notes(column: ColumnResiduals, histograms: ColumnHistograms) -> tuple[str, ...]:
-    if not column.n_different:
-        return (f"All {wording.count(column.n_rows, 'value')} came back exactly.",)
-    notes = [f"{column.n_different:,} of {wording.count(column.n_rows, 'value')} differ."]
-    if column.n_lost:
-        notes.append(f"{column.n_lost:,} of them are NaN or infinite on one side.")
-    if column.angle:
-        notes.append(f"Residuals are wrapped into [{wording.MINUS}π, π).")
-    notes += [
-        f"Central {share} % of the residuals: {wording.number(column.quantiles[low])} to "
-        f"{wording.number(column.quantiles[high])}."
-        for share, low, high in ((68, 16.0, 84.0), (99, 0.5, 99.5))
-        if column.quantiles
-    ]
-    outside = {
-        "before": histograms.before,
-        "after": histograms.after,
-        "residuals": histograms.residual,
-        "responses": histograms.response,
-    }
-    beyond = [
-        f"{name} {found.underflow + found.overflow:,}"
-        for name, found in outside.items()
-        if found is not None and found.underflow + found.overflow
-    ]
-    if beyond:
-        notes.append(f"Outside of the drawn range: {', '.join(beyond)}.")
-    return tuple(notes)
+def _sampled(shift: PeakShift) -> str:
+    if shift.sampled >= 1:
+        return ""
+    part = wording.percent(100 * shift.sampled)
+    return f" Fitted to a random sample, {part} of the rows; shifts are in the errors that all of them would have."
+
+
+def _group(statistics: GroupStatistics) -> GroupSection:
+    sentences = []
+    if statistics.sliced_wasserstein is not None:
+        text = f"Sliced Wasserstein distance over {wording.count(len(statistics.names), 'column')}"
+        text += f": {wording.number(statistics.sliced_wasserstein)} standard deviations"
+        chance = statistics.sliced_wasserstein_of_halves
+        sentences.append(
+            f"{text}." if chance is None else f"{text}; two random halves of the original: {wording.number(chance)}."
+        )
+    for what, difference, unit in (
+        ("Largest change of a correlation", statistics.correlation_after - statistics.correlation_before, ""),
+        (
+            "Largest loss of mutual information",
+            statistics.mutual_information_before - statistics.mutual_information_after,
+            " bits",
+        ),
+    ):
+        found = largest(statistics.names, difference)
+        if found is not None:
+            sentences.append(f"{what}: {wording.signed(found[0])}{unit}, of {found[1]} and {found[2]}.")
+    lost = np.isfinite(statistics.correlation_before) & ~np.isfinite(statistics.correlation_after)
+    gone = [name for name, rows in zip(statistics.names, lost, strict=True) if rows.all()]
+    if lost.any():
+        which = wording.few(gone) if gone else "some pairs"
+        sentences.append(f"Correlations of {which} are undefined after: nothing varies any more.")
+    maps = (*correlation_maps(statistics), information_map(statistics)) if len(statistics.names) > 1 else ()
+    return GroupSection(
+        statistics.group,
+        tuple(sentences),
+        tuple(Markup(figure) for figure in maps),  # noqa: S704 - made here
+        tuple(Markup(density_maps(density, statistics.group)) for density in statistics.densities),  # noqa: S704
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings as text, those of a table under their own names (`model.kind`)."""
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = wording.setting(value)
+    return flat

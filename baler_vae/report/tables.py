@@ -6,7 +6,7 @@ from rich.text import Text
 
 from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import PeakFit
-from baler_vae.report.wording import NOTHING, measured, number, percent, unit
+from baler_vae.report.wording import NOTHING, measured, number, peak_name, percent, unit
 
 
 def columns_table(evaluation: Evaluation) -> Table:
@@ -37,11 +37,26 @@ def peaks_table(evaluation: Evaluation) -> Table:
     table = _table("Peaks", ("column", "", "mean", "width", "yield", "chi2/dof", "mean shift", "width shift"))
     for shift in evaluation.peaks:
         unit_name = unit(shift.peak.column)
-        label = f"{shift.peak.column} [{unit_name}]" if unit_name else shift.peak.column
+        name = peak_name(shift, evaluation.peaks)
+        label = f"{name} [{unit_name}]" if unit_name else name
         table.add_row(Text(label), "before", *_fit_cells(shift.before), "", "")
         moved = percent(shift.mass_difference_percent)
         widened = percent(shift.width_change_percent, sign=True)
         table.add_row("", "after", *_fit_cells(shift.after), moved, widened)
+    return table
+
+
+def cuts_table(evaluation: Evaluation) -> Table:
+    """One line per cut: how many pass before and after, and how many change sides."""
+    table = _table("Cuts", ("cut", "of"))
+    for heading in ("passed before", "passed after", "left", "came", "migration"):
+        table.add_column(heading, justify="right")
+    for cut in evaluation.cuts:
+        at_least = "" if cut.at_least is None else f" for at least {cut.at_least}"
+        numbers = (cut.n_before, cut.n_after, cut.n_out, cut.n_in)
+        table.add_row(
+            Text(cut.cut + at_least), f"{cut.n:,} {cut.of}", *map("{:,}".format, numbers), percent(cut.percent)
+        )
     return table
 
 

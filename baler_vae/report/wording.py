@@ -2,20 +2,16 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 
-from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.peaks import PeakFit, PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.units import unit as unit  # noqa: PLC0414 - offered with the other words
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-GEV = re.compile(r"(?:.*[^a-z])?(?:pt|et|px|py|pz|e|m|mass|energy)\d?", re.IGNORECASE)
-GEV_AFTER_SMALL_LETTER = re.compile(r".*[a-z](?:P[tTxyz]|E[tT]?|M|Mass|Energy)\d?")
-RAD = re.compile(r".*phi\d?", re.IGNORECASE)
 
 
 def number(value: float | None) -> str:
@@ -61,9 +57,9 @@ def size(n_bytes: float | None) -> str:
     """A size in decimal units."""
     if n_bytes is None:
         return NOTHING
-    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if n_bytes >= limit:
-            return f"{number(n_bytes / limit)} {unit}"
+            return f"{number(n_bytes / limit)} {prefix}B"
     return f"{n_bytes:.0f} B"
 
 
@@ -77,41 +73,16 @@ def setting(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def unit(name: str) -> str:
-    """The unit that a float column's name suggests: GeV, rad or nothing."""
-    if GEV.fullmatch(name) or GEV_AFTER_SMALL_LETTER.fullmatch(name):
-        return "GeV"
-    return "rad" if RAD.fullmatch(name) else ""
-
-
 def column_unit(column: ColumnResiduals) -> str:
     """The unit that a column's name suggests; counts and flags have none."""
     return unit(column.name) if column.is_float else ""
 
 
-def verdict(evaluation: Evaluation) -> tuple[str, ...]:
-    """What was found, one sentence each: sizes, peaks, exact columns, float columns."""
-    exact = [column for column in evaluation.columns if not column.is_float]
-    floats = [column for column in evaluation.columns if column.is_float]
-    return (
-        *_sizes_verdict(evaluation),
-        *(peak_verdict(shift) for shift in evaluation.peaks),
-        *([_exact_verdict(exact)] if exact else []),
-        *([_floats_verdict(floats)] if floats else []),
-    )
-
-
-def peak_verdict(shift: PeakShift) -> str:
-    """How far a peak moved, or which fit failed."""
-    name = shift.peak.column
-    if not (shift.before.valid and shift.after.valid):
-        return f"Peak of {name}: {failed_fits(shift)}"
-    return (
-        f"Peak of {name}: moved by {percent(shift.mass_difference_percent)} "
-        f"({signed(shift.mean_shift_in_errors)} standard errors), "
-        f"width changed by {percent(shift.width_change_percent, sign=True)} "
-        f"({signed(shift.width_shift_in_errors)} standard errors)."
-    )
+def peak_name(shift: PeakShift, shifts: Sequence[PeakShift]) -> str:
+    """What a peak among others is called: its column, with the window where another peak has the same column."""
+    name, (low, high) = shift.peak.column, shift.peak.window
+    alone = sum(other.peak.column == name for other in shifts) < 2
+    return name if alone else f"{name} in {number(low)} to {number(high)}"
 
 
 def failed_fits(shift: PeakShift) -> str:
@@ -120,32 +91,6 @@ def failed_fits(shift: PeakShift) -> str:
     return " ".join(f"Fit {when} compression failed: {fit.reason}." for when, fit in fits if not fit.valid)
 
 
-def _sizes_verdict(evaluation: Evaluation) -> list[str]:
-    ratio = size_ratio(evaluation.sizes)
-    if ratio is None or evaluation.sizes is None:
-        return []
-    original, archive = (size(evaluation.sizes[key]) for key in ("original_bytes", "archive_bytes"))
-    if ratio < 1:
-        return [f"The archive is {number(1 / ratio)} times larger than the original: {original} became {archive}."]
-    return [f"The archive is {number(ratio)} times smaller than the original: {original} became {archive}."]
-
-
-def _exact_verdict(columns: Sequence[ColumnResiduals]) -> str:
-    n_values = count(sum(column.n_rows for column in columns), "value")
-    where = f"in {count(len(columns), 'column')} of integers, flags or text"
-    changed = [column for column in columns if column.n_different]
-    if not changed:
-        return f"All {n_values} {where} came back exactly."
-    names = ", ".join(column.name for column in changed[:3]) + (", …" if len(changed) > 3 else "")
-    return f"{sum(column.n_different for column in changed):,} of {n_values} {where} differ: {names}."
-
-
-def _floats_verdict(columns: Sequence[ColumnResiduals]) -> str:
-    n_values = count(sum(column.n_rows for column in columns), "value")
-    n_different = sum(column.n_different for column in columns)
-    where = f"in {count(len(columns), 'column')} of floats"
-    if not n_different:
-        return f"All {n_values} {where} came back exactly."
-    n_lost = sum(column.n_lost for column in columns)
-    lost = f"; {n_lost:,} of them are NaN or infinite on one side" if n_lost else ""
-    return f"{n_different:,} of {n_values} {where} differ{lost}."
+def few(names: Sequence[str], limit: int = 3) -> str:
+    """The first names, and a sign that there are more."""
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")

@@ -100,6 +100,12 @@ class Nested:
         """Whether the values are the same, in every bit."""
         return same_values(self.values, other.values)
 
+    def differs(self, other: "Nested | None") -> NDArray[np.bool_]:
+        """Whether each value is another one than that of `other`, in any bit, bool (rows,); without one all are."""
+        if other is None or self.same_as(other):
+            return np.full(len(self), other is None)
+        return np.array([not self[row : row + 1].same_as(other[row : row + 1]) for row in range(len(self))], np.bool_)
+
     def _table(self, *, optional: bool = False) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415
 

@@ -84,6 +84,11 @@ def test_restored_file_and_evaluation(folder, tmp_path):
         "Jet_nConstituents": 0,
     }
     printed = json.loads(run("evaluate", INPUT, folder / "jets.bvae", "--json", cwd=tmp_path).stdout)
+    bounds = [{(c.pop("bound"), c.pop("largest_in_bounds")) for c in found["columns"]} for found in (printed, numbers)]
+    assert bounds == [
+        {("exact", 0.0), ("free", None)},
+        {(None, None)},
+    ]  # a restored file does not know what it promised
     assert printed["columns"] == numbers["columns"]
     assert printed["sizes"]["archive_bytes"] == (folder / "jets.bvae").stat().st_size
     assert (

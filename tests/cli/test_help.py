@@ -5,7 +5,7 @@ import pytest
 import baler_vae
 from baler_vae.sample import SAMPLE
 
-VERBS = ["demo", "fit", "compress", "decompress", "evaluate", "verify", "info", "run", "new"]
+VERBS = ["advise", "compare", "demo", "fit", "compress", "decompress", "evaluate", "verify", "info", "run", "new"]
 
 
 def test_the_verbs_are_listed(call):

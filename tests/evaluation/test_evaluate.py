@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import UsageError
-from baler_vae.evaluation.evaluate import evaluate_tables, size_ratio, to_json
+from baler_vae.evaluation import sample
+from baler_vae.evaluation.evaluate import Evaluator, evaluate_tables, size_ratio, to_json
 from baler_vae.evaluation.peaks import Peak
+from baler_vae.table.bounds import EXACT, Bound
 from baler_vae.table.schema import TEXT, Column, Group
 from baler_vae.table.table import Table
 
@@ -60,7 +62,7 @@ def test_another_number_of_rows_names_the_group_and_both():
 
 def test_text_against_numbers_is_refused():
     text = (table(x=np.array(["a"], TEXT)),)
-    with pytest.raises(UsageError, match=r"'x'.*found text, expected float64"):
+    with pytest.raises(UsageError, match=r"'x'.*found text, expected numbers"):
         evaluate_tables((table(x=[1.0]),), text)
 
 
@@ -136,7 +138,9 @@ def test_json_has_plain_values_only():
     assert document["n_rows"] == {"": 4}
     x, none, flag, text = document["columns"]
     assert (x["n_different"], x["n_lost"], x["residual"]["largest"]) == (4, 2, None)
-    assert none["residual"] == {"mean": None, "rms": None, "largest": None, "quantiles": None}
+    assert set(none["residual"]) == {"mean", "rms", "largest", "quantiles", "half_width_68", "half_width_95"}
+    assert set(none["residual"].values()) == {None}
+    assert none["distances"] is none["by_value"] is none["by_column"] is None
     assert flag["residual"]["largest"] == 1
     assert text["residual"] is text["response"] is None
     assert text["n_different"] == 1
@@ -176,3 +180,137 @@ def test_tables_without_rows():
     assert found.n_rows == {"": 0}
     assert found.histograms == {}
     assert found.peaks == ()
+
+
+def many(seed=0, n_rows=5000):
+    rng = np.random.default_rng(seed)
+    pt, phi = rng.exponential(30, n_rows) + 20, rng.uniform(-np.pi, np.pi, n_rows)
+    mass = pt / 5 * rng.normal(1, 0.05, n_rows)
+    return {"Jet_pt": pt, "Jet_phi": phi, "Jet_mass": mass, "Jet_id": rng.integers(0, 5, n_rows)}
+
+
+def damaged(arrays, **changes):
+    return {**arrays, **{name: change(arrays[name]) for name, change in changes.items()}}
+
+
+def streamed(before, after, cuts, **settings):
+    whole, found = table("Jet", **before), table("Jet", **after)
+    evaluator = Evaluator([whole.group], **settings)
+    n_rows = whole.n_rows
+    for start, stop in zip([0, *cuts], [*cuts, n_rows], strict=True):
+        evaluator.add((whole.rows(start, stop),), (found.rows(start, stop),))
+    return evaluator.result()
+
+
+def test_pieces_give_what_the_whole_gives():
+    before = many()
+    after = damaged(before, Jet_pt=lambda x: x * 1.01, Jet_phi=lambda x: np.round(x, 2), Jet_id=lambda x: x + (x == 4))
+    bounds = {"Jet_pt": Bound("rel", 0.02), "Jet_id": EXACT}
+    whole, parts = (streamed(before, after, cuts, bounds=bounds) for cuts in ([], [1, 700, 700, 4000]))
+    first, second = to_json(whole), to_json(parts)
+    assert first["n_sampled"] == second["n_sampled"] == {"Jet": 5000}
+    for mine, theirs in zip(first["columns"], second["columns"], strict=True):
+        quantiles = [column["residual"].pop("quantiles") for column in (mine, theirs)]
+        assert quantiles[0] == quantiles[1]
+        assert mine["residual"] == pytest.approx(theirs["residual"], rel=1e-9)
+        assert mine["largest_in_bounds"] == theirs["largest_in_bounds"]
+        assert (mine["distances"], mine["by_value"]) == (theirs["distances"], theirs["by_value"])
+    assert first["columns"][0]["largest_in_bounds"] == pytest.approx(0.5)
+    assert whole.columns[3].largest_in_bounds == np.inf
+    np.testing.assert_allclose(first["groups"][0]["correlation_after"], second["groups"][0]["correlation_after"])
+    assert first["groups"][0]["mutual_information_after"] == second["groups"][0]["mutual_information_after"]
+
+
+def test_a_sample_leaves_what_counts_exact(monkeypatch):
+    monkeypatch.setattr(sample, "SAMPLE_ROWS", 500)
+    before = many()
+    after = damaged(before, Jet_pt=lambda x: x + (np.arange(5000) == 4321) * 1e6)
+    after["Jet_id"] = before["Jet_id"].copy()
+    after["Jet_id"][1234] += 1
+    found = streamed(before, after, [3000])
+    assert found.n_sampled == {"Jet": 500}
+    assert found.n_rows == {"Jet": 5000}
+    pt, *_, number = found.columns
+    assert pt.largest == pytest.approx(1e6)
+    assert (pt.n_different, number.n_different) == (1, 1)
+    assert found.histograms["Jet_pt"].before.counts.sum() <= 500
+    assert found.groups[0].correlation_before[0, 2] > 0.9
+    assert found.groups[0].correlation_after[0, 2] < 0.1
+
+
+def test_swapped_columns_are_seen_in_distances_and_correlations():
+    before = many()
+    after = {**before, "Jet_pt": before["Jet_mass"], "Jet_mass": before["Jet_pt"], "Jet_phi": before["Jet_phi"]}
+    found = streamed(before, after, [100])
+    assert found.statistics["Jet_pt"].distances.kolmogorov_smirnov > 0.9
+    assert found.statistics["Jet_phi"].distances.kolmogorov_smirnov == 0
+    group = found.groups[0]
+    assert group.sliced_wasserstein > 10 * group.sliced_wasserstein_of_halves
+
+
+def test_a_phi_rounded_at_the_wrap_is_no_jump():
+    before = many()
+    after = damaged(before, Jet_phi=lambda x: np.where(x > 3.05, -np.pi, np.round(x, 1)))
+    assert np.abs(after["Jet_phi"] - before["Jet_phi"]).max() > 6
+    found = streamed(before, after, [2000])
+    phi = found.columns[1]
+    assert phi.largest < 0.1
+    assert found.statistics["Jet_phi"].by_value.half_width_68.max() < 0.1
+    assert found.statistics["Jet_phi"].distances.wasserstein < 0.05
+    group = found.groups[0]
+    assert group.sliced_wasserstein < 0.1
+    np.testing.assert_allclose(group.correlation_after, group.correlation_before, atol=0.01)
+
+
+def test_profiles_are_drawn_against_the_column_that_was_chosen():
+    before = many()
+    after = damaged(before, Jet_mass=lambda x: x * 1.1)
+    found = streamed(before, after, []).statistics
+    assert (found["Jet_mass"].by_value.against, found["Jet_mass"].by_column.against) == ("Jet_mass", "Jet_pt")
+    assert found["Jet_pt"].by_column is None
+    chosen = streamed(before, after, [], profile="Jet_id").statistics["Jet_mass"].by_column
+    assert chosen.against == "Jet_id"
+    np.testing.assert_allclose(chosen.mean, 0.1)
+    with pytest.raises(UsageError, match=r"no column matches 'Jet_ptt'.*'Jet_pt'"):
+        streamed(before, after, [], profile="Jet_ptt")
+
+
+def test_another_number_of_rows_in_a_later_piece_says_where():
+    first = table("Jet", x=np.arange(10.0))
+    evaluator = Evaluator([first.group])
+    evaluator.add((first,), (first,))
+    with pytest.raises(UsageError, match=r"after the first 10.*found 9 rows, expected 10 rows"):
+        evaluator.add((first,), (first.rows(0, 9),))
+
+
+def test_nothing_added_is_no_error():
+    found = Evaluator([table("Jet", **many()).group]).result()
+    assert found.n_rows == found.n_sampled == {"Jet": 0}
+    assert to_json(found)["columns"][0]["distances"] is None
+    assert to_json(found)["groups"][0]["sliced_wasserstein"] is None
+    assert to_json(found)["groups"][0]["correlation_before"][0] == [None] * 4
+
+
+def test_json_holds_every_number_of_columns_and_groups():
+    before = many()
+    after = damaged(before, Jet_pt=lambda x: x * 1.01)
+    document = to_json(streamed(before, after, [], bounds={"Jet_pt": Bound("abs", 1.0)}, derived=["Jet_mass"]))
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    pt, _, mass, _ = document["columns"]
+    assert (pt["bound"], pt["derived"], mass["bound"], mass["derived"]) == ("abs:1", False, None, True)
+    assert pt["largest_in_bounds"] == pytest.approx(before["Jet_pt"].max() / 100)
+    assert set(pt["response"]) == {"n_used", "mean", "rms", "half_width_68", "half_width_95"}
+    assert pt["response"]["mean"] == pytest.approx(0.01)
+    assert pt["distances"]["wasserstein"] == pytest.approx(before["Jet_pt"].mean() / 100)
+    assert len(pt["by_value"]["edges"]) == len(pt["by_value"]["mean"]) + 1
+    assert (pt["by_value"]["of"], mass["by_value"]) == ("response", None)
+    (group,) = document["groups"]
+    assert group["names"] == ["Jet_pt", "Jet_phi", "Jet_mass", "Jet_id"]
+    assert np.shape(group["mutual_information_after"]) == (4, 4)
+    density = group["densities"][0]
+    assert {density["x"], density["y"]} == {"Jet_pt", "Jet_mass"}
+    assert np.shape(density["after"]) == (len(density["x_edges"]) - 1, len(density["y_edges"]) - 1)
+
+
+def test_columns_alone_in_their_group_have_no_joint_numbers():
+    assert evaluate_tables(*[(table(x=[1.0, 2.0]),)] * 2).groups == ()

@@ -82,3 +82,19 @@ def test_a_column_of_zeros_has_no_response():
     assert found is not None
     assert found.residual is not None
     assert found.response is None
+
+
+def test_an_angle_after_is_drawn_beside_the_one_before():
+    phi = np.linspace(-3.1, 3.1, 1000)
+    turned = np.where(phi < 0, phi + 2 * np.pi, phi)
+    found = column_histograms(phi, turned, angle=True)
+    np.testing.assert_array_equal(found.after.counts, found.before.counts)
+    assert column_histograms(phi, turned).after.overflow > 0
+
+
+def test_a_constant_stays_off_the_edges_with_any_number_of_bins():
+    for n_bins in (N_BINS, 40):
+        edges = robust_edges(np.full(5, 3.5), n_bins=n_bins)
+        assert len(edges) == n_bins + 2
+        assert 3.5 not in edges
+    assert len(robust_edges(np.arange(10.0), n_bins=40)) == 41

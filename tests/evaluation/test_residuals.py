@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from baler_vae.evaluation.residuals import QUANTILES, column_residuals, wrap
+from baler_vae.evaluation.residuals import (
+    QUANTILES,
+    ColumnCounter,
+    Moments,
+    column_residuals,
+    half_widths,
+    residuals,
+    same_turn,
+    wrap,
+)
+from baler_vae.grid.judge import keeps_bound
+from baler_vae.table.bounds import EXACT, FREE, Bound
 
 ANGLES = st.floats(-1e3, 1e3)
 
@@ -161,3 +172,133 @@ def test_columns_that_cannot_be_compared_are_refused():
         column_residuals("x", np.zeros(2), np.zeros(3))
     with pytest.raises(ValueError, match="dtypes"):
         column_residuals("x", np.zeros(1), np.array(["a"], object))
+
+
+def test_half_widths_of_a_gaussian_are_its_deviation_and_twice_that():
+    narrow, wide = half_widths(np.random.default_rng(0).normal(3, 0.5, 1_000_000))
+    assert narrow == pytest.approx(0.5, rel=0.01)
+    assert wide == pytest.approx(1.0, rel=0.01)
+    assert half_widths(np.linspace(0, 1, 100_001))[0] == pytest.approx(0.6826894921 / 2)
+    assert half_widths(np.empty(0)) == (None, None)
+    assert half_widths(np.array([-1.7e308, 1.7e308]))[0] == pytest.approx(0.6826894921 * 1.7e308)
+
+
+def test_a_doubled_width_doubles_the_half_widths_of_residual_and_response():
+    rng = np.random.default_rng(1)
+    values, pulls = rng.uniform(50, 60, 20_000), rng.normal(size=20_000)
+    once, twice = (column_residuals("x", values, values * (1 + width * pulls)) for width in (0.01, 0.02))
+    assert twice.half_width_68 == pytest.approx(2 * once.half_width_68)
+    assert twice.response.half_width_95 == pytest.approx(2 * once.response.half_width_95)
+    assert once.response.half_width_68 == pytest.approx(0.01, rel=0.03)
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(allow_nan=False, allow_infinity=False)),
+    st.integers(0, 30),
+)
+def test_moments_do_not_depend_on_the_pieces(values, cut):
+    whole, parts = Moments(), Moments()
+    whole.add(values)
+    parts.add(values[:cut])
+    parts.add(values[cut:])
+    assert parts.n == whole.n == len(values)
+    assert parts.largest == whole.largest == np.max(np.abs(values))
+    for mine, theirs in ((parts.mean, whole.mean), (parts.rms, whole.rms)):
+        assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-9 * whole.largest)
+    if whole.largest < 1e150:
+        assert whole.mean == pytest.approx(np.mean(values), rel=1e-9, abs=1e-9 * whole.largest)
+
+
+def test_one_infinite_value_among_pieces_stays_seen():
+    moments = Moments()
+    for values in ([1.0], [np.inf], [2.0]):
+        moments.add(np.array(values))
+    assert (moments.n, moments.mean, moments.rms, moments.largest) == (3, math.inf, math.inf, math.inf)
+
+
+def test_pieces_of_a_column_are_the_column():
+    rng = np.random.default_rng(2)
+    before = rng.uniform(-np.pi, np.pi, 1000)
+    before[::50] = np.nan
+    after = wrap(before + 0.01)
+    counter = ColumnCounter("phi", before.dtype, group="Jet", angle=True)
+    for rows in np.split(np.arange(1000), [1, 1, 400]):
+        counter.add(before[rows], after[rows])
+    found = counter.result(residuals(before, after, angle=True))
+    whole = column_residuals("phi", before, after, group="Jet", angle=True)
+    assert (found.n_rows, found.n_different, found.n_used) == (whole.n_rows, whole.n_different, whole.n_used)
+    assert found.largest == whole.largest == pytest.approx(0.01)
+    assert (found.mean, found.rms) == (pytest.approx(whole.mean), pytest.approx(whole.rms))
+    assert found.quantiles == whole.quantiles
+
+
+def test_one_late_value_in_degrees_unwraps_the_whole_column():
+    counter = ColumnCounter("phi", np.dtype(np.float64), angle=None)
+    counter.add(np.array([3.1]), np.array([-3.1]))
+    assert counter.is_angle
+    counter.add(np.array([350.0]), np.array([350.0]))
+    assert not counter.is_angle
+    assert counter.result(residuals(np.array([3.1]), np.array([-3.1]))).largest == pytest.approx(6.2)
+
+
+@given(hnp.arrays(np.float64, 12, elements=ANGLES), hnp.arrays(np.float64, 12, elements=ANGLES))
+def test_angles_on_the_same_turn_are_the_same_angles_close_by(before, after):
+    found = same_turn(before, after)
+    assert np.all(np.abs(found - before) <= np.pi + 1e-9)
+    np.testing.assert_allclose(np.cos(found - after), 1, atol=1e-9)
+    near = (after - before >= -np.pi) & (after - before < np.pi)
+    np.testing.assert_array_equal(found[near], after[near])
+
+
+def in_bounds(before, after, bound):
+    counter = ColumnCounter("x", before.dtype, bound=bound)
+    for rows in np.array_split(np.arange(len(before)), 3):
+        counter.add(before[rows], after[rows])
+    return counter.result(residuals(before, after))
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [(Bound("abs", 0.5), 0.5), (Bound("rel", 0.1), 0.625), (Bound("rel", 0.1, 0.5), 0.5), (Bound("bits", 2), 0.5)],
+)
+def test_the_largest_deviation_in_units_of_the_bound(bound, expected):
+    before = np.array([4.0, 100.0, -2.0, 0.0])
+    after = np.array([4.25, 100.0, -2.0, 0.0])
+    found = in_bounds(before, after, bound)
+    assert found.bound == bound.text
+    assert found.largest_in_bounds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("restored", "kept"), [(1.1, False), (np.nextafter(1.1, 0), True), (1.0, True)])
+def test_above_one_means_that_the_bound_is_broken(restored, kept):
+    before, after = np.array([1.0, 5.0, 7.0]), np.array([restored, 5.0, 7.0])
+    bound = Bound("abs", 0.1)
+    found = in_bounds(before, after, bound)
+    assert (found.largest_in_bounds <= 1) is kept
+    assert keeps_bound(before, after, bound).all() == kept
+
+
+def test_what_must_come_back_exactly_is_infinitely_far_off():
+    flags = np.zeros(1_000_000, bool)
+    flipped = flags.copy()
+    flipped[345_678] = True
+    assert in_bounds(flags, flags, EXACT).largest_in_bounds == 0
+    assert in_bounds(flags, flipped, EXACT).largest_in_bounds == math.inf
+    lost = in_bounds(np.array([1.0, 2.0, 3.0]), np.array([1.0, np.nan, 3.0]), Bound("abs", 1.0))
+    assert lost.largest_in_bounds == math.inf
+    text = np.array(["a", "b", "c"], object)
+    counter = ColumnCounter("name", text.dtype, bound=EXACT)
+    counter.add(text, np.array(["a", "b", "d"], object))
+    assert counter.result(None).largest_in_bounds == math.inf
+
+
+def test_another_dtype_breaks_every_promise():
+    values = np.arange(4.0)
+    assert in_bounds(values, values.astype(np.float32), Bound("abs", 1.0)).largest_in_bounds == np.inf
+
+
+def test_without_a_promise_there_are_no_units():
+    values = np.arange(4.0)
+    assert in_bounds(values, values + 1, None).largest_in_bounds is None
+    assert in_bounds(values, values + 1, FREE).largest_in_bounds is None
+    assert in_bounds(values[:0], values[:0], Bound("abs", 1.0)).largest_in_bounds is None

@@ -28,6 +28,20 @@ def test_a_stored_codec_gives_the_same_archive(jets, tmp_path, quick, bound):
         codec.save(tmp_path / "c.bvmodel")
 
 
+@pytest.mark.parametrize("bound", ["free", "exact"])
+def test_an_archive_keeps_the_history_where_that_is_asked_for(jets, tmp_path, quick, bound):
+    codec = baler_vae.fit(jets, bound=bound, settings=quick)
+    plain = baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
+    kept = baler_vae.compress(jets, tmp_path / "b.bvae", codec=codec, keep_history=True)
+    assert kept["bytes"]["metadata"] - plain["bytes"]["metadata"] > len(codec.history_bytes())
+    with baler_vae.open(tmp_path / "a.bvae") as without, baler_vae.open(tmp_path / "b.bvae") as archive:
+        assert (without.history(), archive.history()) == ({}, codec.history)
+        assert all(
+            np.array_equal(without[name].array(library="np"), archive[name].array(library="np"))
+            for name in ("event", "nJet")
+        )
+
+
 def test_columns_are_found_in_any_order(write, tmp_path, quick):
     x, y = np.arange(20, dtype=np.float32), np.arange(20, dtype=np.int32)
     codec = baler_vae.fit(write(*flat_batch({"x": x, "y": y})), settings=quick)

@@ -1,18 +1,23 @@
 """Comparing files and archives, and the experiment."""
 
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
+from baler_vae.io.source import Source
 from baler_vae.pipeline.experiment import run_experiment, spread
 from baler_vae.project import EvaluationSettings, Project
 from baler_vae.sample import SAMPLE
 from baler_vae.table.schema import Origin
+from baler_vae.table.table import Table, cut_events
 
-from .conftest import flat_batch
+from .conftest import flat_batch, jagged_batch
 
 
 def test_a_file_against_its_archive(jets, tmp_path, quick):
@@ -139,9 +144,89 @@ def test_archives_are_compared_with_files_and_archives(jets, tmp_path, quick):
     assert {c.name: c.rms for c in whole.columns}["Jet_pt"] == {c.name: c.rms for c in ways[0].columns}["Jet_pt"]
 
 
+def test_an_archive_is_judged_in_units_of_its_bounds(jets, tmp_path):
+    baler_vae.compress(jets, tmp_path / "a.bvae", bound="abs:0.5", columns=["Jet_*", "met"], kind="independent")
+    found = {column.name: column for column in baler_vae.evaluate(jets, tmp_path / "a.bvae").columns}
+    assert (found["Jet_pt"].bound, found["Jet_id"].bound) == ("abs:0.5", "exact")
+    assert 0 < found["Jet_pt"].largest_in_bounds <= 1
+    assert found["Jet_pt"].largest_in_bounds == pytest.approx(found["Jet_pt"].largest / 0.5)
+    assert found["Jet_id"].largest_in_bounds == 0
+    baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.root")
+    restored = {column.name: column for column in baler_vae.evaluate(jets, f"{tmp_path / 'a.root'}:Events").columns}
+    assert restored["Jet_pt"].bound is restored["Jet_pt"].largest_in_bounds is None
+    assert restored["Jet_pt"].largest == found["Jet_pt"].largest
+
+
+@pytest.mark.parametrize("steps", [(7, 13), (40, 3), (1, 40)])
+def test_files_cut_differently_are_compared_row_by_row(write, monkeypatch, steps):
+    """The numbers do not depend on how many events either file hands on at once."""
+    schema, batch = jagged_batch(40)
+    moved = tuple(
+        Table(table.group, {n: a * 2 if a.dtype.kind == "f" else a for n, a in table.arrays.items()}) for table in batch
+    )
+    before, after = write(schema, batch, "a.root"), write(schema, moved, "b.root")
+    whole = baler_vae.evaluate(before, after)
+    read = Source.read
+    by_path = dict(zip(("a.root", "b.root"), steps, strict=True))
+
+    def in_steps(self, selection, ranges=None):
+        step = next(n for name, n in by_path.items() if name in self.path)
+        return cut_events(read(self, selection, ranges), selection, repeat(step))
+
+    monkeypatch.setattr(Source, "read", in_steps)
+    found = baler_vae.evaluate(before, after)
+    assert found.n_rows == whole.n_rows
+    for mine, theirs in zip(found.columns, whole.columns, strict=True):
+        assert (mine.n_rows, mine.n_different, mine.largest) == (theirs.n_rows, theirs.n_different, theirs.largest)
+        assert mine.quantiles == theirs.quantiles
+        if mine.response is not None and mine.is_float:
+            assert mine.response.mean == pytest.approx(1)
+
+
+def test_files_without_events(write):
+    path = write(*flat_batch({"met": np.empty(0, np.float32), "n": np.empty(0, np.int32)}))
+    found = baler_vae.evaluate(path, path)
+    assert set(found.n_rows.values()) == {0}
+    assert [column.n_different for column in found.columns] == [0, 0]
+
+
 def test_spread_counts_failures_and_never_averages_them():
     assert spread([1.0, None, 3.0]).mean == 2.0
     assert spread([1.0, None, 3.0]).deviation == pytest.approx(np.sqrt(2))
     assert spread([1.0, None, 3.0]).n_failed == 1
     assert spread([None, None]).mean is None
     assert spread([4.0]).deviation == 0.0
+
+
+def test_what_did_not_come_back_is_named(write, tmp_path):
+    x, y = np.arange(50, dtype=np.float32), np.arange(50, dtype=np.int32)
+    whole, part = write(*flat_batch({"x": x, "y": y, "z": x})), write(*flat_batch({"x": x}), "part.root")
+    assert baler_vae.evaluate(whole, part).missing == ("y", "z")
+    asked = baler_vae.evaluate(whole, part, columns=["x", "y"])
+    assert (asked.missing, asked.left_out) == (("y",), ("z",))
+    baler_vae.compress(whole, tmp_path / "a.bvae", columns="x", kind="independent")
+    archived = baler_vae.evaluate(whole, tmp_path / "a.bvae")
+    assert (archived.missing, archived.left_out) == ((), ("y", "z"))
+    restored = baler_vae.evaluate(whole, part, archive=tmp_path / "a.bvae")
+    assert (restored.missing, restored.left_out) == ((), ("y", "z"))
+    assert restored.columns[0].largest_in_bounds == 0
+
+
+def test_nested_values_are_compared(tmp_path):
+    lists = [[[1, 2], [3]], [[4]], []]
+    for name, values in (("a", lists), ("b", [[[1, 2], [5]], [[4]], []])):
+        pq.write_table(pa.table({"v": values, "x": [1.0, 2.0, 3.0]}), tmp_path / f"{name}.parquet")
+    found = baler_vae.evaluate(tmp_path / "a.parquet", tmp_path / "b.parquet").columns
+    assert [(column.name, column.dtype, column.n_different) for column in found] == [
+        ("v", "nested", 1),
+        ("x", "float64", 0),
+    ]
+    assert [c.n_different for c in baler_vae.evaluate(tmp_path / "a.parquet", tmp_path / "a.parquet").columns] == [0, 0]
+
+
+def test_a_peak_that_became_integers_is_judged(write):
+    masses = np.random.default_rng(0).normal(170, 6, 3000).astype(np.float32)
+    before, after = write(*flat_batch({"mass": masses})), write(*flat_batch({"mass": np.full(3000, 160)}), "after.root")
+    (shift,) = baler_vae.evaluate(before, after).peaks
+    assert shift.before.valid
+    assert not shift.after.valid

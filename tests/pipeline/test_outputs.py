@@ -139,7 +139,14 @@ def test_one_output_for_one_input_of_one_column(write, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"[" * 9_999, "levels deep"), (b"{", "is not JSON"), (b"\xff", "JSON")]
+    ("content", "words"),
+    [
+        (b"[" * 9_999, "levels deep"),
+        (b"{", "is not JSON"),
+        (b"\xff", "JSON"),
+        (b"[]", "is no history"),
+        (b'{"Jet": [{"number": "one"}]}', "is no history"),
+    ],
 )
 def test_a_codec_with_a_hostile_history_is_named(made, tmp_path, content, words):
     with ArchiveFile(made[2] / "c.bvmodel") as file, writing_archive(tmp_path / "forged.bvmodel") as writer:

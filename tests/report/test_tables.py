@@ -1,10 +1,11 @@
 import numpy as np
 from rich.console import Console
 
+from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import Peak, PeakShift, fit_peak
 from baler_vae.evaluation.residuals import column_residuals
-from baler_vae.report.tables import columns_table, peaks_table
+from baler_vae.report.tables import columns_table, cuts_table, peaks_table
 
 
 def printed(table):
@@ -46,3 +47,11 @@ def test_peaks_have_a_line_before_and_after():
     assert text.count(f"{before.mean:.2f} ± {before.mean_error:.2f}") == 2
     assert f"{shifts[0].mass_difference_percent:.3f} %" in text
     assert "fit failed: no row lies in the window" in text
+
+
+def test_cuts_tell_how_many_change_sides():
+    cut = Migration("Jet_pt > 30", 2, "events", 10_000, 2_000, 1_999, 3, 2)
+    text = printed(cuts_table(Evaluation({"": 10_000}, (), (), {}, cuts=(cut,))))
+    (line,) = [line for line in text.splitlines() if "Jet_pt" in line]
+    assert line.split()[:6] == ["Jet_pt", ">", "30", "for", "at", "least"]
+    assert line.split()[6:] == ["2", "10,000", "events", "2,000", "1,999", "3", "2", "0.250", "%"]

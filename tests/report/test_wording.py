@@ -1,27 +1,10 @@
 import numpy as np
 import pytest
 
-from baler_vae.evaluation.evaluate import Evaluation
-from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
-from baler_vae.report.wording import column_unit, count, measured, number, percent, setting, signed, size, unit, verdict
+from baler_vae.report.wording import column_unit, count, few, measured, number, percent, setting, signed, size, unit
 
 MINUS = "\N{MINUS SIGN}"
-PEAK = Peak("Jet_mass", (100, 225), 10)
-
-
-def fit(reason="", **numbers):
-    return PeakFit(np.linspace(100, 225, 11), np.ones(10, int), 5, reason, **numbers)
-
-
-def shift(after_mean=175.0, after_width=6.0, reason=""):
-    before = fit(mean=174.0, mean_error=0.5, width=5.0, width_error=0.5)
-    after = fit(reason) if reason else fit(mean=after_mean, mean_error=0.5, width=after_width, width_error=0.5)
-    return PeakShift(PEAK, before, after)
-
-
-def evaluation(*columns, peaks=(), sizes=None):
-    return Evaluation({"": 0}, columns, tuple(peaks), {}, sizes)
 
 
 @pytest.mark.parametrize(
@@ -100,42 +83,6 @@ def test_counts_have_no_unit():
     assert column_unit(column_residuals("pt", zeros.astype(int), zeros.astype(int))) == ""
 
 
-def test_the_verdict_on_sizes():
-    smaller = {"original_bytes": 10_000_000, "archive_bytes": 2_500_000}
-    assert verdict(evaluation(sizes=smaller)) == (
-        "The archive is 4 times smaller than the original: 10 MB became 2.50 MB.",
-    )
-    larger = {"original_bytes": 1000, "archive_bytes": 2000}
-    assert verdict(evaluation(sizes=larger)) == ("The archive is 2 times larger than the original: 1 kB became 2 kB.",)
-    assert verdict(evaluation(sizes={"original_bytes": 1000})) == ()
-
-
-def test_the_verdict_on_peaks():
-    assert verdict(evaluation(peaks=[shift()])) == (
-        "Peak of Jet_mass: moved by 0.571 % (+2 standard errors), width changed by +20.0 % (+2 standard errors).",
-    )
-    assert verdict(evaluation(peaks=[shift(reason="the yield is not positive")])) == (
-        "Peak of Jet_mass: Fit after compression failed: the yield is not positive.",
-    )
-
-
-def test_the_verdict_on_exact_columns():
-    zeros = np.zeros(1000, int)
-    one = zeros.copy()
-    one[3] = 1
-    kept = column_residuals("kept", zeros, zeros)
-    changed = column_residuals("changed", zeros, one)
-    assert verdict(evaluation(kept)) == ("All 1,000 values in 1 column of integers, flags or text came back exactly.",)
-    assert verdict(evaluation(kept, changed)) == (
-        "1 of 2,000 values in 2 columns of integers, flags or text differ: changed.",
-    )
-
-
-def test_the_verdict_on_floats():
-    original = np.array([1.0, 2.0, np.nan])
-    kept = column_residuals("x", original, original)
-    lost = column_residuals("y", original, np.array([1.0, 2.5, 3.0]))
-    assert verdict(evaluation(kept)) == ("All 3 values in 1 column of floats came back exactly.",)
-    assert verdict(evaluation(kept, lost)) == (
-        "2 of 6 values in 2 columns of floats differ; 1 of them are NaN or infinite on one side.",
-    )
+def test_few_names():
+    assert few(["a", "b", "c"]) == "a, b, c"
+    assert few(["a", "b", "c", "d"]) == "a, b, c, …"

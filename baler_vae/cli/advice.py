@@ -1,0 +1,89 @@
+"""Advice on precision: shown, drawn, and written into a project."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.editing import with_list
+from baler_vae.errors import MissingExtra
+from baler_vae.output import check_output, replacing
+from baler_vae.project import EvaluationSettings, ModelSettings, read_project
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.advice import Advice
+
+
+def advise_on(
+    inputs: Sequence[str],
+    project: Path | None,
+    request: Mapping[str, Any],
+    *,
+    figure: Path | None,
+    force: bool,
+    progress_shown: bool,
+    as_json: bool,
+) -> None:
+    """Advises on files, shows it, and writes the figure and the bounds of the project where those are wanted."""
+    from baler_vae.pipeline.advise import advise
+
+    draw = _drawing() if figure is not None else None
+    if figure is not None:
+        check_output(figure, force=force)
+    wanted = {name: value for name, value in request.items() if value is not None}
+    path = project / "project.toml" if project is not None and project.is_dir() else project
+    if path is not None:
+        read = read_project(path)
+        wanted = {"columns": read.columns, "bound": read.bound, **wanted}
+        wanted |= {"settings": read.evaluation, "model": read.model}
+    else:
+        wanted |= {"settings": EvaluationSettings(), "model": ModelSettings()}
+    with progress_bar(shown=progress_shown) as progress:
+        advice = advise(inputs, progress=progress, **wanted)
+    if as_json:
+        say_json(advice.to_json())
+    else:
+        from baler_vae.report.advice import advice_lines, advice_table
+
+        say(advice_table(advice), *advice_lines(advice))
+    tell = note if as_json else say
+    if draw is not None and figure is not None:
+        write_svg(figure, draw(advice), force=force)
+        tell(f"figure: {figure.absolute()}")
+    if path is not None:
+        kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
+        text = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
+        with replacing(path, force=True) as part:
+            part.write_text(text, "utf-8", newline="")
+        tell(f"bounds written into: {path.absolute()}")
+    elif not as_json:
+        say("", *(f"--bound '{bound}'" for bound in advice.bounds))
+
+
+def _bounds_of_others(bounds: Sequence[str], advice: "Advice") -> list[str]:
+    """The bounds of a project that hold for columns on which nobody asked for advice; where two match, the last one
+    decides.
+    """
+    advised = {column.name for column in advice.columns}
+    return [bound for bound in bounds if bound.rpartition("=")[0] not in advised and bound not in advice.bounds]
+
+
+def _drawing() -> "Callable[[Advice], str]":
+    """What draws the figure.
+
+    Raises:
+        MissingExtra: the packages for figures are not installed.
+    """
+    try:
+        from baler_vae.report.advice import advice_figure
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the figure", "report", str(error.name)) from error
+    return advice_figure
+
+
+def write_svg(path: Path, svg: str, *, force: bool) -> None:
+    """Writes an SVG element as a file of its own, on white ground."""
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
+    style = ' style="background: #ffffff; color: #000000; font-family: sans-serif"'
+    with replacing(path, force=force) as part:
+        part.write_text(head + svg.replace("<svg ", f"<svg{style} ", 1) + "\n", "utf-8")

@@ -1,0 +1,112 @@
+"""Archives side by side: shown, and drawn."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baler_vae.cli.advice import write_svg
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.errors import MissingExtra, UsageError
+from baler_vae.output import check_output
+from baler_vae.project import read_project
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.comparison import Compared, Comparison
+
+
+def compare_all(
+    archives: Sequence[str],
+    against: str,
+    *,
+    bounds: Sequence[str],
+    models: Sequence[str],
+    columns: Sequence[str] | None,
+    project: Path | None,
+    rivals: Path | None,
+    figure: Path | None,
+    force: bool,
+    progress_shown: bool,
+    as_json: bool,
+) -> None:
+    """Compares archives, and what bounds and models make of a file, and shows it."""
+    from baler_vae.evaluation.comparison import Comparison
+    from baler_vae.pipeline.compare import compare_archives, compare_ways
+
+    if models and not bounds:
+        raise UsageError("kinds of model are compared under bounds", way_out="Name one or more with --bounds")
+    if not archives and not bounds:
+        raise UsageError("nothing to compare", way_out="Name archives, a folder of them, or bounds with --bounds")
+    if rivals is not None and not bounds:
+        raise UsageError("rivals are compared under bounds", way_out="Name one or more with --bounds")
+    draw = _drawing() if figure is not None else None
+    if figure is not None:
+        check_output(figure, force=force)
+    read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
+    settings = read.evaluation if read is not None else None
+    with progress_bar(shown=progress_shown) as progress:
+        found = list(compare_archives(archives, against, settings=settings, progress=progress)) if archives else []
+        if bounds:
+            found += compare_ways(
+                against,
+                bounds=bounds,
+                models=models or ("independent",),
+                columns=columns or (read.columns if read is not None else ()),
+                settings=settings,
+                model=read.model if read is not None else None,
+                progress=progress,
+            )
+    comparison = Comparison(against, tuple(found), _rivals(rivals, found) if rivals is not None else {})
+    if as_json:
+        say_json(comparison.to_json())
+    else:
+        from baler_vae.report.comparison import archives_table, residuals_table
+
+        say(archives_table(comparison), residuals_table(comparison))
+    if draw is not None and figure is not None:
+        write_svg(figure, draw(comparison), force=force)
+        (note if as_json else say)(f"figure: {figure.absolute()}")
+
+
+def _drawing() -> "Callable[[Comparison], str]":
+    """What draws the figure.
+
+    Raises:
+        MissingExtra: the packages for figures are not installed.
+    """
+    try:
+        from baler_vae.report.comparison import rate_distortion_figure
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the figure", "report", str(error.name)) from error
+    return rate_distortion_figure
+
+
+def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]]:
+    """What rivals take for the same values, by bound; bounds under which nothing was measured are left out.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: nothing was measured under any of the bounds.
+    """
+    try:
+        from baler_vae.report.rivals import read_rivals
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the figures of rivals", "report", str(error.name)) from error
+    bounds = {own.bound for own in found if own.bound is not None}
+    if path.suffix == ".json" and len(bounds) > 1:
+        raise UsageError(
+            "does not say which bound its figures keep",
+            path=path,
+            way_out="Compare under one bound, or name the table of the benchmarks (results.csv)",
+        )
+    known: dict[str, dict[str, int]] = {}
+    failed: UsageError | None = None
+    for own in found:
+        if own.bound is None or own.bound in known:
+            continue
+        try:
+            known[own.bound] = read_rivals(path, original_bytes=own.original_bytes, bounds=[own.bound])
+        except UsageError as error:
+            failed = error
+    if failed is not None and not known:
+        raise failed
+    return known

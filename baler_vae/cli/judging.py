@@ -1,0 +1,78 @@
+"""The verbs that weigh precision against bytes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from baler_vae.cli.options import AsJson, Bounds, Columns, Force, Inputs, ProjectPath, Quiet
+
+
+def advise(
+    inputs: Inputs,
+    project: ProjectPath = None,
+    columns: Columns = None,
+    bound: Bounds = None,
+    part: Annotated[
+        float, typer.Option("--part", help="The part of its statistical error by which anything may move.")
+    ] = 0.01,
+    sample_rows: Annotated[
+        int | None, typer.Option("--sample-rows", min=1, help="Rows beyond which effects are measured on a sample.")
+    ] = None,
+    no_fit: Annotated[
+        bool, typer.Option("--no-fit", help="Fit no network to a sample to tell what an archive would weigh.")
+    ] = False,
+    figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw effects and bits into.")] = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+) -> None:
+    """Say how many bits each column needs, so that the physics does not move; write that into a project.toml."""
+    from baler_vae.cli.advice import advise_on
+
+    request = {"columns": columns, "bound": bound, "part": part, "sample_rows": sample_rows, "fitted": not no_fit}
+    advise_on(inputs, project, request, figure=figure, force=force, progress_shown=not no_progress, as_json=json)
+
+
+def compare(
+    against: Annotated[str, typer.Option("--against", help="The original: a file.")],
+    archives: Annotated[
+        list[str] | None, typer.Argument(help="Archives to read (.bvae): paths, URLs, or folders of them.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option("--bounds", help="Compress under this bound, or these: 'bits:10;Jet_phi=abs:1e-3'; repeatable."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            help="Compress with this kind of model (as --model of compress); repeatable; default independent.",
+        ),
+    ] = None,
+    columns: Columns = None,
+    project: ProjectPath = None,
+    rivals: Annotated[
+        Path | None, typer.Option("--rivals", help="What rivals take: a table of benchmarks, or JSON of name: bytes.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw loss against bytes into.")] = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+) -> None:
+    """Show archives of one file side by side, or what bounds and models would make of it."""
+    from baler_vae.cli.comparison import compare_all
+
+    compare_all(
+        archives or [],
+        against,
+        bounds=bounds or [],
+        models=models or [],
+        columns=columns,
+        project=project,
+        rivals=rivals,
+        figure=figure,
+        force=force,
+        progress_shown=not no_progress,
+        as_json=json,
+    )

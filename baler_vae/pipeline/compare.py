@@ -1,0 +1,171 @@
+"""Several archives of one file, or several ways to compress it, side by side."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import UsageError
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
+from baler_vae.io.files import open_source
+from baler_vae.io.source import Source
+from baler_vae.pipeline.compress import compress
+from baler_vae.pipeline.evaluate import evaluate
+from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.progress import Progress, silent
+from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
+from baler_vae.table.schema import several
+
+
+def archives_of(places: Sequence[str | Path]) -> list[str]:
+    """The archives at some paths, each a file or a folder of them, by name.
+
+    Raises:
+        UsageError: a folder holds none.
+    """
+    found: list[str] = []
+    for place in places:
+        folder = Path(place)
+        if "://" in str(place) or not folder.is_dir():
+            found.append(str(place))
+            continue
+        inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
+        if not inside:
+            raise UsageError(f"holds no {ARCHIVE_SUFFIX} files", path=folder)
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def compare_archives(
+    places: Sequence[str | Path],
+    against: str | Path,
+    *,
+    settings: EvaluationSettings | None = None,
+    progress: Progress = silent,
+) -> Iterator[Compared]:
+    """Each archive, or archive of a folder, against the file that they were made of.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: an archive is damaged.
+        UsageError: a folder holds no archive, or an archive is not one of this file.
+        MissingExtra: the packages for evaluation are not installed.
+    """
+    archives = archives_of(places)
+    widths = widths_of(open_source(against))
+    for number, place in enumerate(archives):
+        progress(f"comparing {Path(place).name}", number, len(archives))
+        yield _compared(place, against, settings, widths)
+
+
+def compare_ways(
+    against: str | Path,
+    *,
+    bounds: Sequence[str],
+    models: Sequence[str] = ("independent",),
+    columns: str | Sequence[str] = (),
+    settings: EvaluationSettings | None = None,
+    model: ModelSettings | None = None,
+    progress: Progress = silent,
+) -> Iterator[Compared]:
+    """What each kind of model makes of a file under each bound, through archives in a temporary folder. A text of
+    `bounds` may hold several, separated by semicolons; `model` says all but the kind.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: a bound, a kind or a column is wrong.
+        MissingExtra: the packages for evaluation or training are not installed.
+    """
+    base, widths = model or ModelSettings(), widths_of(open_source(against))
+    for kind in models:
+        chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
+        for text in bounds:
+            name = f"{kind}, {text}"
+            with TemporaryDirectory() as folder:
+                archive = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
+                compress(
+                    against,
+                    archive,
+                    columns=several(columns),
+                    bound=[own.strip() for own in text.split(";")],
+                    settings=chosen,
+                    progress=_prefixed(progress, name),
+                )
+                yield replace(_compared(archive, against, settings, widths), name=name, bound=text, model=kind)
+
+
+def _compared(
+    place: str | Path, against: str | Path, settings: EvaluationSettings | None, widths: Mapping[str, float]
+) -> Compared:
+    evaluation = evaluate(against, place, settings=settings)
+    with Archive(place) as archive:
+        info = archive.info()
+    entries = {entry["name"]: entry for entry in info["columns"]}
+    columns = tuple(
+        ComparedColumn(
+            name=found.name,
+            dtype=found.dtype,
+            bound=entries[found.name]["bound"],
+            n_bytes=entries[found.name]["bytes"],
+            n_different=found.n_different,
+            largest=found.largest,
+            rms=found.rms,
+            width=widths.get(found.name),
+        )
+        for found in evaluation.columns
+        if found.name in entries
+    )
+    peaks = tuple(
+        ComparedPeak(
+            column=shift.peak.column,
+            window=shift.peak.window,
+            position_percent=shift.mass_difference_percent,
+            width_percent=shift.width_change_percent,
+            position_in_errors=shift.mean_shift_in_errors,
+            width_in_errors=shift.width_shift_in_errors,
+        )
+        for shift in evaluation.peaks
+    )
+    return Compared(
+        name=Path(place).name,
+        archive_bytes=info["archive_bytes"],
+        original_bytes=info["original_bytes"],
+        model_kind=info["model_kind"],
+        n_rows=max(info["n_rows"].values()),
+        n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
+        columns=columns,
+        peaks=peaks,
+    )
+
+
+def _prefixed(progress: Progress, name: str) -> Progress:
+    return lambda what, done, total: progress(f"{name}: {what}", done, total)
+
+
+def widths_of(source: Source) -> dict[str, float]:
+    """The standard deviation of the finite values of each column of numbers, by name; 0 for fewer than two."""
+    schema = source.schema.only([column.name for column in source.schema.columns if column.is_number])
+    sums = dict.fromkeys(schema.order, (0, 0.0, 0.0))
+    for batch in source.read(schema):
+        for table in batch:
+            for name, array in table.arrays.items():
+                sums[name] = _with_more(*sums[name], array.astype(np.float64))
+    return {name: math.sqrt(squares / n) if n > 1 else 0.0 for name, (n, _, squares) in sums.items()}
+
+
+def _with_more(n: int, mean: float, squares: float, values: NDArray[np.float64]) -> tuple[int, float, float]:
+    """Number, mean and sum of squares around it, with more values (rows,): T. F. Chan, G. H. Golub and R. J. LeVeque,
+    The American Statistician 37 (1983) 242.
+    """
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return n, mean, squares
+    with np.errstate(over="ignore", invalid="ignore"):
+        own_mean = float(np.mean(values))
+        own_squares = float(np.sum((values - own_mean) ** 2))
+    both, apart = n + len(values), own_mean - mean
+    return both, mean + apart * len(values) / both, squares + own_squares + apart**2 * n * len(values) / both

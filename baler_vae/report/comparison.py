@@ -1,0 +1,172 @@
+"""Archives side by side as tables and a picture."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, Comparison
+from baler_vae.report.drawing import INK, new_figure, short, svg_text
+from baler_vae.report.wording import number, percent, signed, size
+
+COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd")
+"""Of M. A. Petroff's palette (arXiv:2107.02270); shapes say the same again."""
+_SHAPES = ("o", "s", "^", "D", "v")
+_MOST_RIVALS = 5
+
+
+def archives_table(comparison: Comparison) -> Table:
+    """One line per archive: bytes, ratio, bits per row, model, residuals, and how far peaks moved."""
+    table = _table(f"Against {comparison.against}")
+    table.add_column("archive", overflow="fold")
+    for heading in ("bytes", "ratio", "bits/row", "bits/value"):
+        table.add_column(heading, justify="right")
+    table.add_column("model")
+    for heading in ("rms / width", "largest / width"):
+        table.add_column(heading, justify="right")
+    peaks = list(dict.fromkeys((own.column, own.window) for one in comparison.archives for own in one.peaks))
+    for column, window in peaks:
+        table.add_column(f"{column} {window[0]:g} to {window[1]:g}: position, width", overflow="fold")
+    for one in comparison.archives:
+        shifts = {(own.column, own.window): own for own in one.peaks}
+        table.add_row(
+            Text(one.name),
+            f"{one.archive_bytes:,}",
+            f"{one.ratio:.2f}",
+            f"{one.bits_per_row:.2f}",
+            f"{one.bits_per_value:.2f}",
+            one.model_kind,
+            number(one.rms_in_widths),
+            number(one.largest_in_widths),
+            *(
+                f"{percent(own.position_percent)} ({signed(own.position_in_errors)} errors), "
+                f"{percent(own.width_percent, sign=True)} ({signed(own.width_in_errors)} errors)"
+                if (own := shifts.get(key)) is not None
+                else ""
+                for key in peaks
+            ),
+        )
+    for bound, rivals in comparison.rivals.items():
+        for name, n_bytes in list(rivals.items())[:_MOST_RIVALS]:
+            table.add_row(Text(f"{name}, {bound}"), f"{n_bytes:,}", *_rival_cells(comparison, bound, n_bytes))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _rival_cells(comparison: Comparison, bound: str, n_bytes: int) -> tuple[str, ...]:
+    own = next(one for one in comparison.archives if one.bound == bound)
+    rows, values = 8 * n_bytes / max(1, own.n_rows), 8 * n_bytes / max(1, own.n_values)
+    return f"{own.original_bytes / n_bytes:.2f}", f"{rows:.2f}", f"{values:.2f}", "rival"
+
+
+def residuals_table(comparison: Comparison) -> Table:
+    """One line per column and archive: bound, bytes, and the largest and root mean square residual."""
+    table = _table("Columns: residual = restored - original, in the unit of the column")
+    for heading in ("column", "archive", "bound"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("bytes", "differ", "largest", "rms", "rms / width"):
+        table.add_column(heading, justify="right")
+    names = dict.fromkeys(column.name for one in comparison.archives for column in one.columns)
+    for name in names:
+        shown = name
+        for one in comparison.archives:
+            for column in one.columns:
+                if column.name == name:
+                    table.add_row(Text(shown), Text(one.name), column.bound, *_cells(column))
+                    shown = ""
+    return table
+
+
+def _cells(column: ComparedColumn) -> tuple[str, ...]:
+    return (
+        "in latents" if column.n_bytes is None else f"{column.n_bytes:,}",
+        f"{column.n_different:,}",
+        number(column.largest),
+        number(column.rms),
+        number(column.rms_in_widths),
+    )
+
+
+def rate_distortion_figure(comparison: Comparison) -> str:
+    """One SVG element: residuals, and how far peaks moved, against bits per value; a line for each kind of model.
+
+    Rivals stand in the panel of the largest residual, at the height of the archives that keep the same bound.
+    """
+    panels: list[tuple[str, Callable[[Compared], float | None]]] = [
+        ("rms residual / width of the column", lambda own: own.rms_in_widths),
+        ("largest residual / width of the column", lambda own: own.largest_in_widths),
+    ]
+    if any(own.peak_in_errors is not None for own in comparison.archives):
+        panels.append(("largest shift of a peak in errors", lambda own: own.peak_in_errors))
+    with new_figure((3.5 * len(panels) + 0.2, 3.7)) as figure:
+        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+        figure.subplots_adjust(left=0.85 / (3.5 * len(panels)), right=0.98, bottom=0.13, top=0.8, wspace=0.36)
+        for axes, (label, distortion) in zip(grid, panels, strict=True):
+            _draw(axes, comparison.archives, distortion)
+            axes.set_ylabel(label)
+        _draw_rivals(grid[1], comparison)
+        handles = {
+            text: handle for axes in grid for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            loc="upper left",
+            ncols=min(6, 2 * len(panels)),
+            bbox_to_anchor=(0.01, 0.99),
+        )
+        sizes = ", ".join(f"{own.name}: {size(own.archive_bytes)}" for own in comparison.archives)
+        return svg_text(figure, f"Loss against bits per value of archives of {comparison.against}. {sizes}")
+
+
+def _draw(axes: Axes, archives: Sequence[Compared], distortion: Callable[[Compared], float | None]) -> None:
+    """A line for each kind of model that was asked for, and a point for each archive that was there."""
+    lines: dict[str, list[Compared]] = {}
+    for own in archives:
+        lines.setdefault(own.model or short(own.name, 28), []).append(own)
+    some = False
+    for number_, (label, members) in enumerate(lines.items()):
+        known = [(own, value) for own in members if (value := distortion(own))]
+        known.sort(key=lambda pair: pair[0].bits_per_value)
+        style: dict[str, Any] = {"color": COLOURS[number_ % len(COLOURS)], "marker": _SHAPES[number_ % len(_SHAPES)]}
+        axes.plot([own.bits_per_value for own, _ in known], [y for _, y in known], markersize=4, label=label, **style)
+        if number_ == 0:
+            for own, value in known:
+                if own.bound is not None:
+                    axes.annotate(
+                        short(own.bound, 16),
+                        (own.bits_per_value, value),
+                        (4, 4),
+                        textcoords="offset points",
+                        fontsize=7,
+                    )
+        some = some or bool(known)
+    if some:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.margins(0.2, 0.08)
+    axes.set_xlabel("bits per value")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _draw_rivals(axes: Axes, comparison: Comparison) -> None:
+    names = list(dict.fromkeys(name for found in comparison.rivals.values() for name in found))[:_MOST_RIVALS]
+    for number_, name in enumerate(names):
+        points = []
+        for bound, found in comparison.rivals.items():
+            own = next(one for one in comparison.archives if one.bound == bound)
+            if name in found and own.largest_in_widths:
+                points.append((8 * found[name] / max(1, own.n_values), own.largest_in_widths))
+        points.sort()
+        style: dict[str, Any] = {"color": INK, "marker": "+x*1|"[number_], "ls": "none"}
+        axes.plot([x for x, _ in points], [y for _, y in points], markersize=6, label=name, **style)

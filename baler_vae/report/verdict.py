@@ -1,0 +1,180 @@
+"""What an evaluation found, in a few sentences, before any table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from baler_vae.evaluation.cuts import Migration
+from baler_vae.evaluation.evaluate import Evaluation, size_ratio
+from baler_vae.evaluation.peaks import PeakShift
+from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.tolerances import Failure
+from baler_vae.report.wording import count, failed_fits, few, number, peak_name, percent, signed, size
+
+State = Literal["good", "bad", "plain"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found: what it is about, whether that is good, a few words, and sentences."""
+
+    topic: str
+    state: State
+    headline: str
+    sentences: tuple[str, ...] = ()
+
+
+def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Finding:
+    """The verdict over all: tolerances where they were judged (not None), else whether what was promised is kept."""
+    if failures:
+        sentences = tuple(failure.text for failure in failures)
+        headline = f"Failed: {count(len(failures), 'tolerance')} {'is' if len(failures) == 1 else 'are'} exceeded"
+        return Finding("Verdict", "bad", headline, sentences)
+    broken = [finding.topic.lower() for finding in findings(evaluation) if finding.state == "bad"]
+    if failures is not None and not broken:
+        unknown = [column.name for column in evaluation.columns if _is_unknown(column)]
+        if not unknown:
+            return Finding("Verdict", "good", "Passed: every tolerance is kept")
+        text = f"No bound is known of {few(unknown)}, and the values differ: look at their residuals."
+        headline = f"Tolerances are kept; {count(len(unknown), 'column')} without a bound"
+        return Finding("Verdict", "plain", headline, (text,))
+    if failures is not None:
+        return Finding("Verdict", "bad", f"Not as promised: {few(broken)}", ("The declared tolerances are kept.",))
+    if broken:
+        return Finding("Verdict", "bad", f"Not as promised: {few(broken)}", ("No tolerances were judged.",))
+    return Finding("Verdict", "plain", "Not judged", ("No tolerances were judged; the numbers stand below.",))
+
+
+def findings(evaluation: Evaluation, rivals: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
+    """Missing columns, bounds, exact columns, peaks, cuts and size, as far as there are any, in this order."""
+    exact = [column for column in evaluation.columns if column.must_be_same]
+    floats = [column for column in evaluation.columns if not column.must_be_same and not column.derived]
+    found = (
+        _missing(evaluation) if evaluation.missing or evaluation.left_out else None,
+        _bounds(floats) if floats else None,
+        _exact(exact) if exact else None,
+        _peaks(evaluation.peaks) if evaluation.peaks else None,
+        _cuts(evaluation.cuts) if evaluation.cuts else None,
+        _size(evaluation, rivals or {}),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def peak_verdict(shift: PeakShift, name: str) -> str:
+    """How far a peak of some name moved, or which fit failed."""
+    if not (shift.before.valid and shift.after.valid):
+        return f"Peak of {name}: {failed_fits(shift)}"
+    return (
+        f"Peak of {name}: moved by {percent(shift.mass_difference_percent)} "
+        f"({signed(shift.mean_shift_in_errors)} standard errors), "
+        f"width changed by {percent(shift.width_change_percent, sign=True)} "
+        f"({signed(shift.width_shift_in_errors)} standard errors), "
+        f"yield by {percent(shift.yield_change_percent, sign=True)} "
+        f"({signed(shift.yield_shift_in_errors)} standard errors)."
+    )
+
+
+def _is_unknown(column: ColumnResiduals) -> bool:
+    """Whether a column of floats came back as something else and nothing was promised of it."""
+    return column.is_float and not column.derived and column.n_different > 0 and column.largest_in_bounds is None
+
+
+def _missing(evaluation: Evaluation) -> Finding:
+    left_out = (f"Not asked for: {few(evaluation.left_out)}.",) if evaluation.left_out else ()
+    if not evaluation.missing:
+        return Finding("Columns", "plain", f"{len(evaluation.left_out):,} left out on purpose", left_out)
+    n = len(evaluation.missing)
+    headline = f"{count(n, 'column')} did not come back"
+    return Finding("Columns", "bad", headline, (f"Missing: {few(evaluation.missing)}.", *left_out))
+
+
+def _bounds(columns: Sequence[ColumnResiduals]) -> Finding:
+    differing = _differing(columns, "of floats")
+    judged = [column for column in columns if column.largest_in_bounds is not None]
+    broken = [column for column in judged if (column.largest_in_bounds or 0) > 1 or column.n_lost]
+    if broken:
+        text = f"In {count(len(broken), 'column')} values lie outside of their bound: {few(_names(broken))}."
+        return Finding("Bounds", "bad", "broken", (text, differing))
+    lost = [column for column in columns if column.n_lost]
+    if lost:
+        text = f"Finite values became NaN or infinite, or the other way round: {few(_names(lost))}."
+        return Finding("Bounds", "bad", "values lost", (text, differing))
+    if not judged:
+        same = not any(column.n_different for column in columns)
+        headline = "all the same" if same else "none known"
+        return Finding("Bounds", "good" if same else "plain", headline, (differing,))
+    worst = max(judged, key=lambda column: column.largest_in_bounds or 0)
+    text = f"The largest residual is {number(worst.largest_in_bounds)} of its bound, in {worst.name}."
+    unknown = len(columns) - len(judged)
+    without = (f"{count(unknown, 'column')} of floats without a bound.",) if unknown else ()
+    return Finding("Bounds", "good", "kept", (text, *without, differing))
+
+
+def _differing(columns: Sequence[ColumnResiduals], of_what: str) -> str:
+    n_values = count(sum(column.n_rows for column in columns), "value")
+    where = f"in {count(len(columns), 'column')} {of_what}"
+    changed = [column for column in columns if column.n_different]
+    if not changed:
+        return f"All {n_values} {where} came back exactly."
+    n_lost = sum(column.n_lost for column in columns)
+    lost = f"; {n_lost:,} of them are NaN or infinite on one side" if n_lost else ""
+    return f"{sum(column.n_different for column in changed):,} of {n_values} {where} differ{lost}."
+
+
+def _exact(columns: Sequence[ColumnResiduals]) -> Finding:
+    text = _differing(columns, "of integers, flags or text")
+    changed = [column for column in columns if column.n_different]
+    if not changed:
+        return Finding("Exact columns", "good", "all the same", (text,))
+    n_different = sum(column.n_different for column in changed)
+    return Finding(
+        "Exact columns", "bad", f"{count(n_different, 'value')} changed", (text, f"Changed: {few(_names(changed))}.")
+    )
+
+
+def _peaks(shifts: Sequence[PeakShift]) -> Finding:
+    sentences = tuple(peak_verdict(shift, peak_name(shift, shifts)) for shift in shifts)
+    only_after = [shift for shift in shifts if shift.before.valid and not shift.after.valid]
+    if only_after:
+        return Finding("Peaks", "bad", "lost: a fit failed after compression", sentences)
+    fitted = [shift for shift in shifts if shift.before.valid]
+    if not fitted:
+        return Finding("Peaks", "plain", "no fit before compression", sentences)
+    moved = max(abs(shift.mass_difference_percent or 0) for shift in fitted)
+    widened = max((shift.width_change_percent or 0 for shift in fitted), key=abs)
+    most = "at most " if len(fitted) > 1 else ""
+    headline = f"moved by {most}{percent(moved)}, width by {most}{percent(widened, sign=True)}"
+    return Finding("Peaks", "plain", headline, sentences)
+
+
+def _cuts(cuts: Sequence[Migration]) -> Finding:
+    worst = max(cuts, key=lambda cut: cut.percent or 0)
+    headline = f"{percent(worst.percent or 0)} change sides"
+    text = f"{count(worst.n_out + worst.n_in, worst.of[:-1])} of {worst.n_before:,} that pass {cut_text(worst)}."
+    return Finding("Cuts", "plain", ("at most " if len(cuts) > 1 else "") + headline, (text,))
+
+
+def cut_text(cut: Migration) -> str:
+    """A cut, with the number of rows of an event that must pass it."""
+    return cut.cut if cut.at_least is None else f"at least {count(cut.at_least, 'row')} with {cut.cut}"
+
+
+def _size(evaluation: Evaluation, rivals: Mapping[str, int]) -> Finding | None:
+    ratio = size_ratio(evaluation.sizes)
+    if ratio is None or evaluation.sizes is None:
+        return None
+    original, archive = (evaluation.sizes[key] for key in ("original_bytes", "archive_bytes"))
+    sentences = [f"{size(original)} became {size(archive)}."]
+    if rivals:
+        best = min(rivals, key=lambda name: rivals[name])
+        change = 100 * (archive / rivals[best] - 1)
+        beside = f"{percent(abs(change))} {'smaller' if change < 0 else 'larger'} than" if change else "as large as"
+        sentences.append(f"The archive is {beside} {best}, the smallest of {count(len(rivals), 'rival')}.")
+    if ratio < 1:
+        return Finding("Size", "bad", f"{number(1 / ratio)} times larger", tuple(sentences))
+    beaten = all(archive <= n_bytes for n_bytes in rivals.values())
+    return Finding("Size", "good" if beaten else "plain", f"{number(ratio)} times smaller", tuple(sentences))
+
+
+def _names(columns: Sequence[ColumnResiduals]) -> list[str]:
+    return [column.name for column in columns]

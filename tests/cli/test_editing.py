@@ -1,0 +1,50 @@
+"""A list in a project.toml is changed in its text."""
+
+import tomllib
+
+import pytest
+
+from baler_vae.cli.editing import with_list
+from baler_vae.errors import UsageError
+
+NEW = ["Jet_pt=bits:10,floor:0.1", 'ü"=abs:1']
+WRITTEN = '[\n    "Jet_pt=bits:10,floor:0.1",\n    "ü\\"=abs:1",\n]'
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ('name = "a" # x\nbound = []  # y\n\n[m]\nk = 1\n', f'name = "a" # x\nbound = {WRITTEN}  # y\n\n[m]\nk = 1\n'),
+        ("\"bound\"=['a]']\nx = 1", f'"bound"={WRITTEN}\nx = 1'),
+        ('x = """\n[m]\nbound = []"""\n# end\n[m]\n', f'x = """\n[m]\nbound = []"""\nbound = {WRITTEN}\n# end\n[m]\n'),
+        ("# only\n[m]\nbound = []\n", f"bound = {WRITTEN}\n# only\n[m]\nbound = []\n"),
+        ("x = {a = [1, 2]}", f"x = {{a = [1, 2]}}\nbound = {WRITTEN}\n"),
+        ("", f"bound = {WRITTEN}\n"),
+    ],
+)
+def test_all_else_stays(text, changed):
+    assert with_list(text, "bound", NEW) == changed
+    assert tomllib.loads(changed) == {**tomllib.loads(text), "bound": NEW}
+
+
+def test_comments_in_the_list_stay():
+    text = 'bound = [ # one ]\n    # two "\n    "Jet_pt=bits:8", # three\n] # four\nname = "a"\n'
+    changed = with_list(text, "bound", NEW)
+    assert [line.strip() for line in changed.splitlines() if "#" in line] == [
+        "# one ]",
+        '# two "',
+        "# three",
+        "] # four",
+    ]
+    assert tomllib.loads(changed) == {"name": "a", "bound": NEW}
+
+
+def test_twice_is_once():
+    once = with_list("bound = []\r\nx = 1\r\n", "bound", NEW)
+    assert with_list(once, "bound", NEW) == once
+    assert once.endswith("\r\nx = 1\r\n")
+
+
+def test_what_is_no_list_is_refused():
+    with pytest.raises(UsageError, match="cannot be changed"):
+        with_list('bound.x = ["a"]\n', "bound", NEW)

@@ -1,0 +1,127 @@
+"""`--strict`: the exit status, the lines, and that all results are written first."""
+
+import json
+
+import numpy as np
+import pytest
+
+from baler_vae.sample import SAMPLE
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """A table of 2,000 events, and what came back of it with the peak moved and a flag flipped."""
+    rng = np.random.default_rng(0)
+    mass = np.concatenate([rng.normal(172, 5, 1500), rng.uniform(100, 225, 500)])
+    flag = rng.integers(0, 2, 2000)
+    flipped = flag.copy()
+    flipped[7] ^= 1
+    paths = tmp_path / "before.csv", tmp_path / "after.csv"
+    for path, masses, flags in zip(paths, (mass, mass + 5), (flag, flipped), strict=True):
+        lines = [f"{a:.6f},{b}" for a, b in zip(masses, flags, strict=True)]
+        path.write_text("\n".join(["mass,flag", *lines]))
+    return paths
+
+
+def test_lines_and_status(call, tables, tmp_path):
+    out, err = call("evaluate", *tables, "--strict", "-o", "report", status=7)
+    position, flags, last = err.splitlines()
+    assert position.startswith("peak of mass in 100 to 225 GeV: moved by 2.8")
+    assert position.endswith(" %; allowed is 1 %")
+    assert flags == "flag: 1 of 2,000 values differ, 0.05 %; allowed is 0 %"
+    assert last == f"baler-vae: ToleranceFailed: {tables[1]}: 2 tolerances are exceeded"
+    assert "page: " in out
+    assert (tmp_path / "report/report.html").exists()
+    assert json.loads((tmp_path / "report/evaluation.json").read_text())["peaks"][0]["mass_difference_percent"] > 2
+
+
+def test_json_stays_json(call, tables):
+    out, err = call("evaluate", *tables, "--strict", "--json", status=7)
+    assert len(json.loads(out)["columns"]) == 2
+    assert "values differ" in err
+
+
+def test_nothing_is_judged_without_strict_and_what_is_the_same_passes(call, tables):
+    assert "differ" not in call("evaluate", *tables)[1]
+    _, err = call("evaluate", tables[0], tables[0], "--strict")
+    assert err == "All tolerances are kept.\n"
+
+
+PROJECT = """
+name = "tiny"
+input = "{sample}:Events"
+columns = ["Jet_*"]
+bound = ["bits:7"]
+model.kind = "independent"
+
+[[evaluation.peaks]]
+column = "Jet_mass"
+window = [100.0, 225.0]
+bins = 40
+
+[[evaluation.quantities]]
+name = "HT"
+kind = "ht"
+objects = ["Jet_*"]
+
+[[evaluation.quantities]]
+name = "mjj"
+kind = "mass"
+objects = ["Jet_*"]
+rows = [0, 1]
+
+[[evaluation.cuts]]
+cut = "Jet_pt > 600"
+at_least = 2
+
+[[evaluation.cuts]]
+cut = "HT > 2000"
+
+[evaluation.tolerances]
+{tolerances}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    def write(tolerances):
+        path = tmp_path / "project.toml"
+        path.write_text(PROJECT.format(sample=SAMPLE, tolerances=tolerances))
+        return path
+
+    return write
+
+
+def test_a_project_declares_quantities_cuts_and_tolerances(call, project, tmp_path):
+    path = project("largest = { mjj = 0.001 }\nmigration_percent = 0.01")
+    out, err = call("run", path, "--strict", "--no-progress", status=7)
+    lines = err.splitlines()
+    assert any(line.startswith("cut at least 2 of Jet_pt > 600: ") for line in lines)
+    assert any(line.startswith("mjj: the largest residual is ") for line in lines)
+    assert "tolerances are exceeded" in lines[-1]
+    assert "restored file: " in out
+    numbers = json.loads((tmp_path / "output/evaluation.json").read_text())
+    assert [(cut["cut"], cut["of"], cut["n"]) for cut in numbers["cuts"]] == [
+        ("Jet_pt > 600", "events", 2_400),
+        ("HT > 2000", "events", 2_400),
+    ]
+    columns = {column["name"]: column for column in numbers["columns"]}
+    assert columns["mjj"]["n_rows"] == columns["HT"]["n_rows"] == 2_400
+    assert columns["HT"]["residual"]["largest"] > 0
+
+    loose = "peak_position_percent = 100\npeak_width_percent = 100\nmigration_percent = 100"
+    compared = ("evaluate", f"{SAMPLE}:Events", "output/tiny.bvae", "--strict", "--project")
+    _, err = call(*compared, project(loose))
+    assert err == "not asked for: event\nAll tolerances are kept.\n"
+    _, err = call(*compared, project("largest = { HT = 1e-9 }"), status=7)
+    assert "HT: the largest residual is " in err
+
+
+def test_wrong_names_in_a_project_are_refused(call, project):
+    path = project("")
+    path.write_text(path.read_text().replace('objects = ["Jet_*"]', 'objects = ["Jets_*"]'))
+    _, err = call("evaluate", f"{SAMPLE}:Events", f"{SAMPLE}:Events", "--project", path, status=2)
+    assert "quantity 'HT': there is no object 'Jets_*': the nearest names are 'Jet_*'" in err
+    path = project("largest = { Jet_px = 1.0 }")
+    _, err = call("evaluate", f"{SAMPLE}:Events", f"{SAMPLE}:Events", "--project", path, "--strict", status=2)
+    assert "tolerance largest: no column matches 'Jet_px'" in err
