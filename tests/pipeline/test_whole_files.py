@@ -86,11 +86,10 @@ def test_a_name_is_not_taken_for_a_glob(parquet, tmp_path):
     assert bounds == {"x[0]": "abs:0.5", "x[1]": "exact", "x0": "exact"}
 
 
-def test_nothing_to_compare_is_said(parquet, tmp_path):
+def test_nested_columns_are_compared(parquet, tmp_path):
     path = parquet("in", words=NESTED["words"])
-    archive = archived(path, tmp_path)
-    with pytest.raises(UsageError, match="no numbers and no text"):
-        baler_vae.evaluate(path, archive)
+    (column,) = baler_vae.evaluate(path, archived(path, tmp_path)).columns
+    assert (column.name, column.dtype, column.n_different, column.largest_in_bounds) == ("words", "nested", 0, 0)
 
 
 def test_types_that_cannot_be_kept_are_named(parquet, tmp_path):
