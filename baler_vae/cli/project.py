@@ -278,7 +278,6 @@ def write_evaluation(
     """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
     gives a line on each. `facts` are what `write_page` takes.
     """
-
     if folder is not None:
         _make_folder(folder)
         page, numbers = evaluation_files(folder)
@@ -323,7 +322,7 @@ def page_facts(
     settings: dict[str, Any] = {}
     if is_archive(restored):
         with Archive(restored) as archive:
-            settings = archive.info()["settings"]
+            settings = archive.manifest.settings
             facts |= {"settings": settings, "history": archive.history()}
     if rivals is not None:
         n_bytes = (evaluation.sizes or {}).get("original_bytes")

@@ -63,9 +63,10 @@ class Evaluator:
 
     The residuals of float columns that match a glob of `angles` are wrapped into [-pi, pi). Without `angles` these are
     the columns of `DEFAULT_ANGLES` whose values are angles in radians. Without `peaks` they are those of
-    `DEFAULT_PEAKS` that are float columns of both with a value in the window. Profiles are drawn against the first
-    column of each group that matches `profile`, without it one of `DEFAULT_PROFILES`. `bounds` is what was promised,
-    by column, and `derived` names the columns that were computed from others. `cuts` count what changes sides.
+    `DEFAULT_PEAKS` that are float columns of the original with a value in the window. Profiles are drawn against the
+    first column of each group that matches `profile`, without it one of `DEFAULT_PROFILES`. `bounds` is what was
+    promised, by column, and `derived` names the columns that were computed from others. `cuts` count what changes
+    sides.
 
     Raises:
         UsageError: a glob matches no column; a peak's column is not a numeric one.
@@ -85,7 +86,7 @@ class Evaluator:
         columns = [column for group in groups for column in group.columns]
         wrapped = _angles(columns, angles)
         self._asked = peaks is not None
-        self._peaks = [PeakCounter(peak) for peak in _peaks(columns, peaks)]
+        self._peaks = [PeakCounter(peak) for peak in chosen_peaks(columns, peaks)]
         counters = {
             column.name: ColumnCounter(
                 column.name,
@@ -223,7 +224,12 @@ def _against(groups: Sequence[Group], pattern: str | None) -> list[str | None]:
     ]
 
 
-def _peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> list[Peak]:
+def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> list[Peak]:
+    """The peaks that are named, or without any those of `DEFAULT_PEAKS` whose column holds floats.
+
+    Raises:
+        UsageError: the column of a named peak is not there, or holds no numbers.
+    """
     if peaks is None:
         floats = {column.name for column in columns if column.is_float}
         return [peak for peak in DEFAULT_PEAKS if peak.column in floats]

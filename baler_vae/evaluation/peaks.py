@@ -14,6 +14,7 @@ from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows,
 from baler_vae.evaluation.residuals import Array, Floats
 from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
 from baler_vae.evaluation.toys import PairedErrors, paired_errors
+from baler_vae.project import PeakSettings
 
 MOST_PAIRS = 1 << 20
 """An unbinned fit sees no more pairs than these; of more, a random sample."""
@@ -57,6 +58,11 @@ class Peak:
             raise UsageError("a natural width is positive", column=self.column, found=self.natural_width)
         if self.toys < 0:
             raise UsageError("the number of toys is not negative", column=self.column, found=self.toys)
+
+
+def declared_peak(settings: PeakSettings) -> Peak:
+    """A peak as a project declares it."""
+    return Peak(n_bins=settings.bins, **settings.model_dump(exclude={"bins"}))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from baler_vae.errors import UsageError, nearest
 from baler_vae.evaluation.cuts import CutCounter, Migration
 from baler_vae.evaluation.effects import ColumnEffects, Effect, PeakEffects, cut_effect
-from baler_vae.evaluation.evaluate import DEFAULT_ANGLES, DEFAULT_PEAKS
-from baler_vae.evaluation.peaks import Peak
-from baler_vae.evaluation.residuals import Array
+from baler_vae.evaluation.evaluate import DEFAULT_ANGLES, chosen_peaks
+from baler_vae.evaluation.peaks import declared_peak
+from baler_vae.evaluation.residuals import LARGEST_ANGLE, Array
 from baler_vae.kinematics.physics import Quantity, quantities_of
-from baler_vae.project import EvaluationSettings, PeakSettings
+from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema, match_columns, matches
 from baler_vae.table.table import Batch, Table
 
@@ -38,9 +37,13 @@ class Sensitivity:
         self._columns = {
             name: ColumnEffects(name, arrays[name], angle=name in self.angles, grows=grows[name]) for name in floats
         }
+        columns = [column for group in self._quantities.schema.groups for column in group.columns]
+        declared = None if settings.peaks is None else [declared_peak(peak) for peak in settings.peaks]
         measured = [
-            PeakEffects(peak, arrays[peak.column], grows=grows[peak.column]) for peak in _peaks(arrays, settings.peaks)
+            PeakEffects(peak, arrays[peak.column], grows=grows[peak.column]) for peak in chosen_peaks(columns, declared)
         ]
+        if declared is None:  # what was only looked for, and is not there, is not missed
+            measured = [peak for peak in measured if peak.fit.counts.any()]
         self._peaks = [peak for peak in measured if peak.fit.valid]
         self.skipped = tuple(
             f"peak of {peak.peak.column}: {peak.fit.reason}" for peak in measured if not peak.fit.valid
@@ -99,18 +102,6 @@ def _same(one: Array, other: Array) -> bool:
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
-def _peak(settings: PeakSettings) -> Peak:
-    """A peak as it is declared; no toys are needed here."""
-    return Peak(
-        settings.column,
-        settings.window,
-        settings.bins,
-        shape=settings.shape,
-        fit=settings.fit,
-        natural_width=settings.natural_width,
-    )
-
-
 def _angles(arrays: Mapping[str, Array], patterns: Sequence[str] | None) -> frozenset[str]:
     """The float columns that match a glob; without globs those named as angles whose values are angles in radians."""
     floats = [name for name, array in arrays.items() if array.dtype.kind == "f"]
@@ -121,29 +112,4 @@ def _angles(arrays: Mapping[str, Array], patterns: Sequence[str] | None) -> froz
 
 
 def _in_radians(values: Array) -> bool:
-    finite = values[np.isfinite(values)]
-    return not len(finite) or float(np.max(np.abs(finite))) < 2 * np.pi + 1e-3
-
-
-def _peaks(arrays: Mapping[str, Array], settings: Sequence[PeakSettings] | None) -> list[Peak]:
-    """The peaks that are declared; where none are, those known by name that have values in their window.
-
-    Raises:
-        UsageError: the column of a peak is not there, or holds no numbers.
-    """
-    if settings is None:
-        known = [(peak, arrays.get(peak.column)) for peak in DEFAULT_PEAKS]
-        return [
-            peak
-            for peak, array in known
-            if array is not None
-            and array.dtype.kind == "f"
-            and np.any((array >= peak.window[0]) & (array <= peak.window[1]))
-        ]
-    numeric = [name for name, array in arrays.items() if array.dtype.kind in "biuf"]
-    for peak in settings:
-        if peak.column not in numeric:
-            raise UsageError(
-                f"is no numeric column to fit a peak to: {nearest(peak.column, numeric)}", column=peak.column
-            )
-    return [_peak(peak) for peak in settings]
+    return float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0)) < LARGEST_ANGLE

@@ -45,7 +45,7 @@ def evaluate(
     try:
         from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
         from baler_vae.evaluation.evaluate import Evaluator  # noqa: PLC0415
-        from baler_vae.evaluation.peaks import Peak  # noqa: PLC0415
+        from baler_vae.evaluation.peaks import declared_peak  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     settings = settings or EvaluationSettings()
@@ -56,7 +56,7 @@ def evaluate(
         computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
         peaks = None
         if settings.peaks is not None:
-            peaks = [Peak(n_bins=peak.bins, **peak.model_dump(exclude={"bins"})) for peak in settings.peaks]
+            peaks = [declared_peak(peak) for peak in settings.peaks]
         evaluator = Evaluator(
             computed.schema.groups,
             angles=settings.angles,
