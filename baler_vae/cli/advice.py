@@ -1,12 +1,12 @@
 """Advice on precision: shown, drawn, and written into a project."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.editing import with_list
-from baler_vae.errors import MissingExtra
+from baler_vae.cli.extras import needing_reports
 from baler_vae.output import check_output, replacing
 from baler_vae.project import EvaluationSettings, ModelSettings, read_project
 
@@ -27,8 +27,9 @@ def advise_on(
     """Advises on files, shows it, and writes the figure and the bounds of the project where those are wanted."""
     from baler_vae.pipeline.advise import advise
 
-    draw = _drawing() if figure is not None else None
     if figure is not None:
+        with needing_reports("the figure"):
+            from baler_vae.report.advice import advice_figure
         check_output(figure, force=force)
     wanted = {name: value for name, value in request.items() if value is not None}
     path = project / "project.toml" if project is not None and project.is_dir() else project
@@ -47,8 +48,8 @@ def advise_on(
 
         say(advice_table(advice), *advice_lines(advice))
     tell = note if as_json else say
-    if draw is not None and figure is not None:
-        write_svg(figure, draw(advice), force=force)
+    if figure is not None:
+        write_svg(figure, advice_figure(advice), force=force)
         tell(f"figure: {figure.absolute()}")
     if path is not None:
         kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
@@ -66,19 +67,6 @@ def _bounds_of_others(bounds: Sequence[str], advice: "Advice") -> list[str]:
     """
     advised = {column.name for column in advice.columns}
     return [bound for bound in bounds if bound.rpartition("=")[0] not in advised and bound not in advice.bounds]
-
-
-def _drawing() -> "Callable[[Advice], str]":
-    """What draws the figure.
-
-    Raises:
-        MissingExtra: the packages for figures are not installed.
-    """
-    try:
-        from baler_vae.report.advice import advice_figure
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the figure", "report", str(error.name)) from error
-    return advice_figure
 
 
 def write_svg(path: Path, svg: str, *, force: bool) -> None:

@@ -1,17 +1,18 @@
 """Archives side by side: shown, and drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_vae.cli.advice import write_svg
 from baler_vae.cli.console import note, progress_bar, say, say_json
-from baler_vae.errors import MissingExtra, UsageError
+from baler_vae.cli.extras import needing_reports
+from baler_vae.errors import UsageError
 from baler_vae.output import check_output
 from baler_vae.project import read_project
 
 if TYPE_CHECKING:
-    from baler_vae.evaluation.comparison import Compared, Comparison
+    from baler_vae.evaluation.comparison import Compared
 
 
 def compare_all(
@@ -38,8 +39,9 @@ def compare_all(
         raise UsageError("nothing to compare", way_out="Name archives, a folder of them, or bounds with --bounds")
     if rivals is not None and not bounds:
         raise UsageError("rivals are compared under bounds", way_out="Name one or more with --bounds")
-    draw = _drawing() if figure is not None else None
     if figure is not None:
+        with needing_reports("the figure"):
+            from baler_vae.report.comparison import rate_distortion_figure
         check_output(figure, force=force)
     read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
     settings = read.evaluation if read is not None else None
@@ -62,22 +64,9 @@ def compare_all(
         from baler_vae.report.comparison import archives_table, residuals_table
 
         say(archives_table(comparison), residuals_table(comparison))
-    if draw is not None and figure is not None:
-        write_svg(figure, draw(comparison), force=force)
+    if figure is not None:
+        write_svg(figure, rate_distortion_figure(comparison), force=force)
         (note if as_json else say)(f"figure: {figure.absolute()}")
-
-
-def _drawing() -> "Callable[[Comparison], str]":
-    """What draws the figure.
-
-    Raises:
-        MissingExtra: the packages for figures are not installed.
-    """
-    try:
-        from baler_vae.report.comparison import rate_distortion_figure
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the figure", "report", str(error.name)) from error
-    return rate_distortion_figure
 
 
 def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]]:
@@ -87,10 +76,8 @@ def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]
         SourceError: the file cannot be read.
         UsageError: nothing was measured under any of the bounds.
     """
-    try:
+    with needing_reports("the figures of rivals"):
         from baler_vae.report.rivals import read_rivals
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the figures of rivals", "report", str(error.name)) from error
     bounds = {own.bound for own in found if own.bound is not None}
     if path.suffix == ".json" and len(bounds) > 1:
         raise UsageError(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
-from baler_vae.errors import MissingExtra, OutputError, ToleranceFailed
+from baler_vae.cli.extras import needing_reports
+from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_output, replacing
 from baler_vae.project import Project, ToleranceSettings, read_project
 
@@ -206,10 +207,8 @@ def _beside(spec: str, folder: Path) -> str:
 
 
 def _page_writer() -> Callable[..., None]:
-    try:
+    with needing_reports("the page"):
         from baler_vae.report.page import write_page
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the page", "report", str(error.name)) from error
     return write_page
 
 
