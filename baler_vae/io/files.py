@@ -26,6 +26,9 @@ MODULES = {
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
+MODULES_OF_ORIGINS = {"hdf5": "hdf5"}
+"""The module of each format of origin that has extras, which its `write_<module>` takes."""
+
 
 def open_source(spec: str | Path) -> Source:
     """The source that a file name stands for, its format told by its suffix.
@@ -71,8 +74,8 @@ def write_file(
     if rntuple and name != "root":
         raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
     options: dict[str, Any] = {"rntuple": rntuple} if name == "root" else {}
-    if extras and name == schema.origin.format == "hdf5":
-        options = {"extras": extras}
+    if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
+        options["extras"] = extras
     with replacing(path, force=force) as part:
         try:
             write(part, schema, batches, **options)

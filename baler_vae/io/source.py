@@ -33,7 +33,8 @@ class Source:
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
-    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing.
+    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names what
+    of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
     """
 
     path: str
@@ -43,6 +44,8 @@ class Source:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     event_bytes: Mapping[str, float] = field(default_factory=dict)
     extras: Callable[[], bytes] = bytes
+    beside: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
