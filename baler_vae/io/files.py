@@ -1,7 +1,7 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -60,10 +60,11 @@ def write_file(
     force: bool = False,
     rntuple: bool = False,
     extras: bytes = b"",
+    n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
     ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
-    out.
+    out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
@@ -76,6 +77,7 @@ def write_file(
     options: dict[str, Any] = {"rntuple": rntuple} if name == "root" else {}
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
+        options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with replacing(path, force=force) as part:
         try:
             write(part, schema, batches, **options)

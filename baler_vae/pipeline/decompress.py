@@ -43,7 +43,15 @@ def decompress(
             force=force,
             rntuple=rntuple,
             extras=opened.extras() if selection == opened.schema else b"",
+            n_rows=_n_rows(opened),
         )
+
+
+def _n_rows(archive: Archive) -> dict[str, int]:
+    """The number of rows of every group."""
+    rows = zip(*archive.manifest.row_groups, strict=True)
+    names = [group.name for group in archive.schema.groups]
+    return dict(zip(names, map(sum, rows), strict=True)) if archive.manifest.row_groups else dict.fromkeys(names, 0)
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
