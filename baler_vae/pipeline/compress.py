@@ -9,6 +9,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
@@ -102,8 +103,9 @@ def compress(
         cluster(workers, scheduler) as client,
     ):
         used = work.load_codec()
-        extras = opened.extras()
         known = used or stored
+        is_whole = not (known.settings.get("columns") if known else request["columns"])
+        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
         wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
         hint = check_restorable(opened, wanted, extras)
         if used is None:
@@ -114,8 +116,7 @@ def compress(
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
                 archive.add(HISTORY, used.history_bytes())
-            if not used.settings.get("columns"):
-                writer.write_extras(extras)
+            writer.write_extras(extras)
             for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
                 writer.write(encoded)
                 progress("compressing", writer.n_events, opened.n_events)
