@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.io.source import Source
 from baler_vae.output import replacing
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
 MODULES = {
@@ -86,6 +86,30 @@ def write_file(
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+
+
+def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between the extras of two tables of one origin; nothing where the second has none.
+
+    Raises:
+        CorruptArchive: extras cannot be read.
+    """
+    if extras == others or not others:
+        return []
+    module = import_module(f"baler_vae.io.{MODULES_OF_ORIGINS[origin.format]}")
+    differences = getattr(module, f"differences_{MODULES_OF_ORIGINS[origin.format]}", None)
+    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+
+
+def extras_have_rows(origin: str, extras: bytes) -> bool:
+    """Whether extras of a format of origin hold something of every row.
+
+    Raises:
+        CorruptArchive: they cannot be read.
+    """
+    module = import_module(f"baler_vae.io.{MODULES_OF_ORIGINS[origin]}") if origin in MODULES_OF_ORIGINS else None
+    function = getattr(module, f"has_rows_{MODULES_OF_ORIGINS.get(origin)}", None)
+    return function is not None and bool(function(extras))
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:

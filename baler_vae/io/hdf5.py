@@ -29,15 +29,16 @@ from baler_vae.io.grouping import (
     schema_of_branches,
     unique,
 )
+from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
 from baler_vae.io.hdf5_types import Layout, Part, layout_of, read_rows, take_parts
-from baler_vae.io.hdf5_walk import Entry, Walk, dataset_at, printable, text_attribute, unreadable
+from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.io.hdf5_writing import write_hdf5
 from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading
 from baler_vae.table.schema import Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["FAILURES", "open_hdf5", "write_hdf5"]
+__all__ = ["FAILURES", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "write_hdf5"]
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 
@@ -59,7 +60,7 @@ def open_hdf5(path: str, inner: str) -> Source:
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
         base = "/" + inner.strip("/")
         if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(place.dtype) is not None:
-            return _array_source(path, inner, base, dataset_at(file, base))
+            return _array_source(path, inner, base, place)
         return _source(path, inner, base, file)
 
 
@@ -69,8 +70,12 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
     reason = unreadable(dataset)
     if reason:
         raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
-    source = array_source(path, np.asarray(dataset[()]), [], origin)
-    templates = {base: Template(layout_of(dataset), is_array=True)}
+    layout = layout_of(dataset)
+    array = np.concatenate(
+        [*read_rows(dataset, layout, 0, len(dataset)), np.empty((0, *dataset.shape[1:]), layout.dtype)]
+    )
+    source = array_source(path, array, [], origin)
+    templates = {base: Template(layout, is_array=True)}
     return replace(source, extras=lambda: read_extras(path, base, templates, Beside()))
 
 
@@ -299,7 +304,7 @@ def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) ->
 def _read(
     file: h5py.File, path: str, parts: Mapping[str, Part], start: int, stop: int
 ) -> dict[str, NDArray[np.generic]]:
-    dataset = dataset_at(file, path)
+    dataset = file[path]
     return take_parts(read_rows(dataset, layout_of(dataset), start, stop), parts)
 
 

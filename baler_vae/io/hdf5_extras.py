@@ -30,8 +30,17 @@ from baler_vae.io.hdf5_attributes import (
     name_bytes,
     order_like,
 )
-from baler_vae.io.hdf5_types import Fields, Layout, Part, holds_references, layout_of, lies_elsewhere, read_rows
-from baler_vae.io.hdf5_walk import Entry, Walk, dataset_at
+from baler_vae.io.hdf5_types import (
+    Fields,
+    Layout,
+    Part,
+    copy_values,
+    holds_references,
+    layout_of,
+    lies_elsewhere,
+    read_rows,
+)
+from baler_vae.io.hdf5_walk import Entry, Walk
 
 MAGIC = b"HDF5 extras 1\n"
 """How extras begin that have a document; older ones are an image alone, which no template is in."""
@@ -171,7 +180,7 @@ def _write_entry(image: h5py.File, entry: Entry, beside: Beside) -> None:
     elif isinstance(entry.item, h5py.Datatype):
         copy_object(entry.item, image, entry.path)
     elif entry.path in beside.datasets and lies_in_other_files(entry.item):
-        make_dataset(image, entry.path, entry.item, None)[...] = entry.item[...]
+        copy_values(entry.item, make_dataset(image, entry.path, entry.item, None))
     elif entry.path in beside.datasets:
         copy_object(entry.item, image, entry.path)
 
@@ -209,7 +218,7 @@ def _write_rests(
             continue
         places = template.layout.rest_bytes()
         name = f"{home}/{len(image.get(home, ()))}"
-        dataset = dataset_at(file, path)
+        dataset = file[path]
         width = len(places) * int(np.prod(dataset.shape[1:]))
         chunks = (max(1, min(len(dataset), (1 << 16) // max(1, width))), width)
         rest = image.create_dataset(name, (len(dataset), width), np.uint8, chunks=chunks, compression="gzip")

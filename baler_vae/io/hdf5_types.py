@@ -2,8 +2,10 @@
 without converting them.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -75,7 +77,7 @@ class Layout:
     dtype: np.dtype[Any]
     parts: tuple[Part, ...]
     rest: tuple[tuple[Fields, int, int], ...] = ()
-    exact: bool = True
+    exact: bool = False
 
     def rest_bytes(self) -> NDArray[np.intp]:
         """The places (bytes,) of the bytes of the other fields in a value."""
@@ -88,12 +90,12 @@ def layout_of(dataset: h5py.Dataset) -> Layout:
     exact = stored_dtype(tid)
     dtype = numpy_dtype(tid) if exact is None else exact
     if not dataset.shape:
-        return Layout(dtype, ())
+        return Layout(dtype, (), exact=exact is not None)
     found = list(_parts(tid, (), tuple(dataset.shape[1:]), 0))
     parts = tuple(part for part, _, _ in found if isinstance(part, Part))
     rest = tuple((part, start, size) for part, start, size in found if not isinstance(part, Part))
     if exact is None and rest:
-        return Layout(dtype, ())
+        return Layout(dtype, (), exact=False)
     return Layout(dtype, parts, rest, exact is not None)
 
 
@@ -230,19 +232,61 @@ def reduced_type(tid: h5t.TypeID, kept: Sequence[Fields]) -> h5t.TypeID:
     return compound
 
 
+@dataclass(frozen=True)
+class RawFile:
+    """A piece of a file that is not HDF5, which holds values of a dataset: its first byte, and its size in bytes."""
+
+    path: Path
+    offset: int
+    size: int
+
+
+def raw_files(dataset: h5py.Dataset) -> list[RawFile]:
+    """The pieces of other files that hold the values of a dataset, one after the other; most have none. A file is
+    looked for beside the dataset's own, where it is not found from where the process runs.
+    """
+    properties = dataset.id.get_create_plist()
+    found = []
+    for number in range(properties.get_external_count()):
+        name, offset, size = properties.get_external(number)
+        path = Path(os.fsdecode(name))
+        path = path if path.is_file() else Path(dataset.file.filename).parent / path
+        found.append(RawFile(path, offset, dataset.nbytes if size == h5s.UNLIMITED else size))
+    return found
+
+
+def _raw_rows(dataset: h5py.Dataset, raws: Sequence[RawFile], start: int, n_bytes: int) -> bytes:
+    """Bytes of the values of a dataset that lie in other files, from byte `start` on."""
+    found = bytearray()
+    for raw in raws:
+        if start < raw.size and len(found) < n_bytes:
+            with raw.path.open("rb") as file:
+                file.seek(raw.offset + start)
+                found += file.read(min(raw.size - start, n_bytes - len(found)))
+        start = max(0, start - raw.size)
+    if len(found) != n_bytes:
+        raise ValueError(f"the files that hold the values of {dataset.name!r} are too short")
+    return bytes(found)
+
+
 def read_rows(dataset: h5py.Dataset, layout: Layout, start: int, stop: int) -> Iterator[NDArray[Any]]:
     """The values of rows in pieces of bounded size, as they lie in the file."""
     n_bytes = max(1, layout.dtype.itemsize * int(np.prod(dataset.shape[1:])))
     step = max(1, _PIECE_BYTES // n_bytes)
     if dataset.chunks and dataset.chunks[0] <= step:
         step -= step % dataset.chunks[0]
+    raws = raw_files(dataset)
     for first in range(start, stop, step):
         last = min(first + step, stop)
         if not layout.exact:
             yield np.asarray(dataset[first:last])
             continue
         rows = np.empty((last - first, *dataset.shape[1:]), _flat(layout.dtype))
-        dataset.id.read(h5s.create_simple(rows.shape), _selected(dataset, first, last), rows, dataset.id.get_type())
+        if raws:
+            data = _raw_rows(dataset, raws, first * n_bytes, (last - first) * n_bytes)
+            rows = np.frombuffer(bytearray(data), rows.dtype).reshape(rows.shape)
+        else:
+            dataset.id.read(h5s.create_simple(rows.shape), _selected(dataset, first, last), rows, dataset.id.get_type())
         yield rows.view(layout.dtype) if layout.dtype.subdtype is None else _unfolded(rows, layout.dtype)
 
 
@@ -256,6 +300,14 @@ def take_parts(pieces: Iterator[NDArray[Any]], parts: Mapping[str, Part]) -> dic
         name: np.concatenate(arrays) if arrays else np.empty((0, *parts[name].shape), parts[name].dtype)
         for name, arrays in found.items()
     }
+
+
+def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
+    """Copies all values of a dataset to one of the same type and shape."""
+    layout, start = layout_of(source), 0
+    for rows in read_rows(source, layout, 0, len(source)):
+        write_rows(target, layout, start, rows)
+        start += len(rows)
 
 
 def write_rows(dataset: h5py.Dataset, layout: Layout, start: int, rows: NDArray[Any]) -> None:

@@ -1,6 +1,5 @@
 """What lies in an HDF5 file: every object once, whatever links lead to it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,9 +7,10 @@ from posixpath import normpath
 from typing import Any
 
 import h5py
-from h5py import h5d, h5o, h5p, h5s
+from h5py import h5o
 
-from baler_vae.io.hdf5_attributes import filters_of, name_bytes
+from baler_vae.io.hdf5_attributes import filters_of
+from baler_vae.io.hdf5_types import raw_files
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Walk:
         name = self.base.rpartition("/")[2]
         if isinstance(place, h5py.Dataset):
             self._is_new(place, self.base)
-            return [Entry(self.base, name, dataset_at(self.file, self.base))]
+            return [Entry(self.base, name, place)]
         self._is_new(place, self.base)
         found = [Entry(self.base, name, place), *self._below(place, self.base, name, "", "", "")]
         if self.strict:
@@ -86,11 +86,9 @@ class Walk:
                 yield Entry(place, name, item)
                 yield from self._below(item, place, own, f"{prefix}{key}/", counter, collection)
             elif isinstance(item, h5py.Dataset):
-                dataset = item if self.strict else dataset_at(self.file, place)
-                if counter and place != counter:
-                    yield Entry(place, name, dataset, counter=counter, collection=printable(collection))
-                else:
-                    yield Entry(place, name, dataset)
+                is_object = bool(counter) and place != counter
+                own_counter, own_collection = (counter, printable(collection)) if is_object else ("", "")
+                yield Entry(place, name, item, counter=own_counter, collection=own_collection)
             else:
                 yield Entry(place, name, item)
 
@@ -129,36 +127,20 @@ def _dangling(link: Any) -> str:  # noqa: ANN401
     return "an object that cannot be opened"
 
 
-def dataset_at(file: h5py.File, path: str) -> h5py.Dataset:
-    """The dataset at a path; raw files that hold its values are looked for beside the file where it is not said."""
-    dataset = file[path]
-    if any(not Path(os.fsdecode(name)).exists() for name, _, _ in _raw_files(dataset)):
-        access = h5p.create(h5p.DATASET_ACCESS)
-        access.set_efile_prefix(b"${ORIGIN}")
-        dataset = h5py.Dataset(h5d.open(dataset.file.id, name_bytes(dataset.name), access))
-    return dataset
-
-
 def unreadable(dataset: h5py.Dataset) -> str:
     """Why the values of a dataset cannot be read, or nothing: a filter or a file is missing."""
     for code, name in filters_of(dataset):
         if not h5py.h5z.filter_avail(code):
             return f"it needs the HDF5 filter {code} ({name}), which is not installed"
     folder = Path(dataset.file.filename).parent
-    for raw_name, offset, size in _raw_files(dataset):
-        raw = Path(os.fsdecode(raw_name))
-        found = next((path for path in (raw, folder / raw) if path.is_file()), None)
-        if found is None:
-            return f"its values lie in the file {str(raw)!r}, which is not there"
-        n_bytes = dataset.nbytes if size == h5s.UNLIMITED else min(size, dataset.nbytes)
-        if found.stat().st_size < offset + n_bytes:
-            return f"its values lie in the file {str(raw)!r}, which is too short"
+    n_bytes = dataset.nbytes
+    for raw in raw_files(dataset):
+        if not raw.path.is_file():
+            return f"its values lie in the file {str(raw.path)!r}, which is not there"
+        if raw.path.stat().st_size < raw.offset + min(raw.size, n_bytes):
+            return f"its values lie in the file {str(raw.path)!r}, which is too short"
+        n_bytes -= min(raw.size, n_bytes)
     return _unreadable_sources(dataset, folder)
-
-
-def _raw_files(dataset: h5py.Dataset) -> list[tuple[bytes, int, int]]:
-    properties = dataset.id.get_create_plist()
-    return [properties.get_external(number) for number in range(properties.get_external_count())]
 
 
 def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
