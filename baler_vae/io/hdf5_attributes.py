@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5p, h5r, h5s, h5t, h5z
 
-from baler_vae.io.hdf5_types import holds_references, lies_elsewhere
+from baler_vae.io.hdf5_types import copy_values, holds_references, lies_elsewhere
 
 _LOSSLESS = {
     h5z.FILTER_DEFLATE,
@@ -133,6 +133,7 @@ def order_like(properties: Any, like: Any) -> None:  # noqa: ANN401  property li
     own = like.id.get_create_plist()
     properties.set_link_creation_order(own.get_link_creation_order())
     properties.set_attr_creation_order(own.get_attr_creation_order())
+    properties.set_obj_track_times(False)
 
 
 def make_dataset(
@@ -213,7 +214,33 @@ def _keeps_values(code: int, like: h5py.Dataset) -> bool:
 
 
 def copy_object(source: Any, target: h5py.File, path: str) -> None:  # noqa: ANN401
-    """Copies a dataset or a named type to a path, without its attributes, in every byte."""
-    properties = h5p.create(h5p.OBJECT_COPY)
-    properties.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
-    h5o.copy(source.id, b".", target.id, name_bytes(path), copypl=properties)
+    """Copies a dataset or a named type to a path, without its attributes and times."""
+    if isinstance(source, h5py.Datatype):
+        properties = h5p.create(h5p.OBJECT_COPY)
+        properties.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+        h5o.copy(source.id, b".", target.id, name_bytes(path), copypl=properties)
+        return
+    made = make_dataset(target, path, source, None)
+    if source.shape is None:
+        return
+    if lies_elsewhere(source.id.get_type()):
+        values = np.zeros(source.shape, source.dtype)
+        source.id.read(h5s.ALL, h5s.ALL, values)
+        made.id.write(h5s.ALL, h5s.ALL, values)
+    elif lies_in_other_files(source):
+        copy_values(source, made)
+    elif source.chunks and list(filters_of(source)) == list(filters_of(made)):
+        _copy_chunks(source, made)
+    elif source.id.get_storage_size():
+        values = np.zeros(source.shape, f"V{source.id.get_type().get_size()}")
+        source.id.read(h5s.ALL, h5s.ALL, values, source.id.get_type())
+        made.id.write(h5s.ALL, h5s.ALL, values, made.id.get_type())
+
+
+def _copy_chunks(source: h5py.Dataset, target: h5py.Dataset) -> None:
+    """Copies the chunks that were written, compressed as they are."""
+    places: list[tuple[int, ...]] = []
+    source.id.chunk_iter(lambda chunk: places.append(chunk.chunk_offset))
+    for place in places:
+        mask, data = source.id.read_direct_chunk(place)
+        target.id.write_direct_chunk(place, data, mask)

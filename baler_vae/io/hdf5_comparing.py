@@ -10,7 +10,7 @@ from h5py import h5t
 
 from baler_vae.io.hdf5_attributes import attribute_bytes
 from baler_vae.io.hdf5_extras import FAILURES, MAGIC, corrupt, inner_entries, open_extras
-from baler_vae.io.hdf5_types import holds_references, lies_elsewhere, member_name
+from baler_vae.io.hdf5_types import holds_references, lies_elsewhere, member_name, stored_dtype
 
 Contents = dict[str, Any]
 """What extras hold by name, in a form that `==` compares: `/path` of an object, `/path@name` of an attribute."""
@@ -140,4 +140,4 @@ def _type(tid: h5t.TypeID) -> Any:  # noqa: ANN401, PLR0911 - nested tuples, for
         return kind, size, tid.is_variable_str(), tid.get_cset(), tid.get_strpad()
     if kind == h5t.INTEGER:
         return kind, size, tid.get_order(), tid.get_sign(), tid.get_precision()
-    return kind, size, tid.get_order() if kind in {h5t.FLOAT, h5t.BITFIELD} else None
+    return kind, size, str(stored_dtype(tid))

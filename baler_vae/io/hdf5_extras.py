@@ -34,10 +34,10 @@ from baler_vae.io.hdf5_types import (
     Fields,
     Layout,
     Part,
-    copy_values,
     holds_references,
     layout_of,
     lies_elsewhere,
+    numpy_dtype,
     read_rows,
 )
 from baler_vae.io.hdf5_walk import Entry, Walk
@@ -103,6 +103,8 @@ def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]])
                 refused |= {field: f"no column, {size:,} bytes" for field, size in sizes.items()}
         elif reason and holds_references(dataset.id.get_type()):
             refused[name] = "references to places in the file"
+        elif reason and not numpy_dtype(dataset.id.get_type()).itemsize and lies_elsewhere(dataset.id.get_type()):
+            refused[name] = "values of a type that h5py cannot read"
         elif reason:
             size = value_bytes(dataset)
             if size <= left:
@@ -177,11 +179,7 @@ def _write_entry(image: h5py.File, entry: Entry, beside: Beside) -> None:
             image.id.links.create_hard(name_bytes(entry.path), image.id, name_bytes(entry.target))
     elif isinstance(entry.item, h5py.Group):
         make_group(image, entry.path, entry.item)
-    elif isinstance(entry.item, h5py.Datatype):
-        copy_object(entry.item, image, entry.path)
-    elif entry.path in beside.datasets and lies_in_other_files(entry.item):
-        copy_values(entry.item, make_dataset(image, entry.path, entry.item, None))
-    elif entry.path in beside.datasets:
+    elif isinstance(entry.item, h5py.Datatype) or entry.path in beside.datasets:
         copy_object(entry.item, image, entry.path)
 
 
@@ -190,7 +188,7 @@ def require_parents(file: h5py.File, path: str) -> None:
     parent = path.rpartition("/")[0]
     if parent and parent not in file:
         require_parents(file, parent)
-        file.create_group(parent, track_order=True)
+        make_group(file, parent, file["/"])
 
 
 def _write_template(image: h5py.File, entry: Entry, template: Template) -> dict[str, Any]:

@@ -24,6 +24,13 @@ _PIECE_BYTES = 16 << 20
 
 _IEEE = {2: (h5t.IEEE_F16LE, h5t.IEEE_F16BE), 4: (h5t.IEEE_F32LE, h5t.IEEE_F32BE), 8: (h5t.IEEE_F64LE, h5t.IEEE_F64BE)}
 
+_BITS = {
+    1: (h5t.STD_B8LE, h5t.STD_B8BE),
+    2: (h5t.STD_B16LE, h5t.STD_B16BE),
+    4: (h5t.STD_B32LE, h5t.STD_B32BE),
+    8: (h5t.STD_B64LE, h5t.STD_B64BE),
+}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -147,14 +154,14 @@ def stored_dtype(tid: h5t.TypeID) -> np.dtype[Any] | None:  # noqa: PLR0911 - a 
     values lie elsewhere. Booleans are int8, opaque values bytes.
     """
     kind, size = tid.get_class(), tid.get_size()
-    if kind in {h5t.INTEGER, h5t.BITFIELD}:
-        signed = kind == h5t.INTEGER and tid.get_sign() == h5t.SGN_2
+    if kind == h5t.INTEGER:
+        sign = "i" if tid.get_sign() == h5t.SGN_2 else "u"
         whole = size in {1, 2, 4, 8} and tid.get_precision() == 8 * size
-        order = ">" if tid.get_order() == h5t.ORDER_BE else "<"
-        return np.dtype(f"{order}{'i' if signed else 'u'}{size}") if whole else None
-    if kind == h5t.FLOAT:
-        found = [order for order, ieee in zip("<>", _IEEE.get(size, ()), strict=False) if tid.equal(ieee)]
-        return np.dtype(f"{found[0]}f{size}") if found else None
+        return np.dtype(f"{'>' if tid.get_order() == h5t.ORDER_BE else '<'}{sign}{size}") if whole else None
+    if kind in {h5t.FLOAT, h5t.BITFIELD}:
+        known = (_IEEE if kind == h5t.FLOAT else _BITS).get(size, ())
+        found = [order for order, standard in zip("<>", known, strict=False) if tid.equal(standard)]
+        return np.dtype(f"{found[0]}{'f' if kind == h5t.FLOAT else 'u'}{size}") if found else None
     if kind == h5t.ENUM:
         return stored_dtype(tid.get_super())
     if kind == h5t.STRING:

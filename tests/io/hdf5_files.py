@@ -67,7 +67,7 @@ def _type(tid: Any) -> Any:
     if kind == h5t.ENUM:
         members = [(tid.get_member_name(i), tid.get_member_value(i)) for i in range(tid.get_nmembers())]
         return "enum", _type(tid.get_super()), members
-    order = tid.get_order() if kind in {h5t.INTEGER, h5t.FLOAT, h5t.BITFIELD} else None
+    order = tid.get_order() if kind in {h5t.INTEGER, h5t.FLOAT} else None
     sign = tid.get_sign() if kind == h5t.INTEGER else None
     return kind, tid.get_size(), order, sign
 
