@@ -155,8 +155,8 @@ def make_dataset(
         code = own.get_filter(number)[0]
         if not can_encode(code) or not _keeps_values(code, like):
             properties.remove_filter(code)
-    if options.get("tid") is not None and own.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
-        properties = _without_fill_value(properties)
+    if options.get("tid") is not None:
+        properties = _of_another_type(properties)
     space = like.id.get_space().copy()
     if shape is not None:
         most = [h5s.UNLIMITED if length is None else length for length in options.get("maxshape") or shape]
@@ -173,8 +173,8 @@ def _plain_properties(own: Any, like: h5py.Dataset) -> Any:  # noqa: ANN401
     return own.copy()
 
 
-def _without_fill_value(properties: Any) -> Any:  # noqa: ANN401
-    """Properties without the value for what was never written, which is of another type."""
+def _of_another_type(properties: Any) -> Any:  # noqa: ANN401
+    """Properties without what depends on the type of values: how long one is, and what was never written."""
     plain = h5p.create(h5p.DATASET_CREATE)
     plain.set_attr_creation_order(properties.get_attr_creation_order())
     plain.set_obj_track_times(False)

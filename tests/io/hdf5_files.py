@@ -1,10 +1,15 @@
 """HDF5 files compared as the library sees them, not as this project does."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5o, h5s, h5t
+
+from baler_vae.io.files import write_file
+from baler_vae.io.source import Source
+from baler_vae.table.schema import Schema
 
 
 def tree(path: Any) -> dict[str, tuple[Any, ...]]:
@@ -111,3 +116,15 @@ def _plain(value: Any, item: Any) -> Any:
     if isinstance(value, np.ndarray | list | tuple | np.void):
         return [_plain(one, item) for one in (value.tolist() if isinstance(value, np.ndarray | np.void) else value)]
     return value
+
+
+def restore(source: Source, path: Any, *, step: int = 1000, columns: Sequence[str] = (), **options: Any) -> Schema:
+    """Writes what a source gives to another file, as an archive of it would; gives the schema of it."""
+    schema = source.select(columns, **options)
+    batches = list(source.batches(schema, step))
+    n_rows = {group.name: 0 for group in schema.groups}
+    for batch in batches:
+        for table in batch:
+            n_rows[table.group.name] += table.n_rows
+    write_file(path, schema, batches, extras=source.extras(), n_rows=n_rows, force=True)
+    return schema
