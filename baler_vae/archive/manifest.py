@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FORMAT_VERSION = 1
 """The version that is written, and the only one that is read: version 0, which no release wrote, was not frozen."""
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
 
 

@@ -321,7 +321,7 @@ def page_facts(
     settings: dict[str, Any] = {}
     if is_archive(restored):
         with Archive(restored) as archive:
-            settings = archive.manifest.settings
+            settings = archive.settings()
             facts |= {"settings": settings, "history": archive.history()}
     if rivals is not None:
         n_bytes = (evaluation.sizes or {}).get("original_bytes")

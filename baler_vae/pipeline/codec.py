@@ -23,6 +23,7 @@ from baler_vae.pipeline.manifests import (
     schema_of,
 )
 from baler_vae.pipeline.models import check_entries, read_model, write_model
+from baler_vae.pipeline.provenance import fits_of, settings_of
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
 
@@ -90,8 +91,8 @@ class Codec:
                     for number, group in enumerate(manifest.groups)
                 },
                 read_history(archive),
-                manifest.settings,
-                manifest.fits,
+                settings_of(manifest),
+                fits_of(manifest),
             )
 
     def to_bytes(self) -> bytes:

@@ -24,6 +24,7 @@ from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries, read_model
 from baler_vae.pipeline.opening import archive_schema, check_row_groups
 from baler_vae.pipeline.parallel import in_parallel
+from baler_vae.pipeline.provenance import settings_of
 from baler_vae.pipeline.rows import Events
 from baler_vae.pipeline.steps import STEP_SIZE, bytes_of_text
 from baler_vae.table.branches import Branch, branches_of
@@ -221,6 +222,10 @@ class Archive:
         """The history of the training by group (see `Codec`), as far as the archive holds it."""
         self._file.check_open()
         return read_history(self._file) if HISTORY in self.manifest.sections else {}
+
+    def settings(self) -> dict[str, Any]:
+        """What repeats the run that wrote the archive, as far as it tells."""
+        return settings_of(self.manifest)
 
     def extras(self) -> bytes:
         """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.
