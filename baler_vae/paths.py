@@ -1,17 +1,15 @@
 """Paths that nobody vouches for: what stands at them, and names that stay where they are put."""
 
 import errno
-import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from baler_vae.errors import SourceError
+from baler_vae.errors import OutputError, SourceError
 
-LONGEST_NAME = 255
-"""Bytes of a file name that every common file system takes."""
-_DIGEST = 12
-"""Hexadecimal digits of a digest that tell a long name from others that begin like it."""
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP}
 
 
@@ -19,14 +17,19 @@ def exists(path: str | Path) -> bool:
     """Whether there is a file or a folder at a path.
 
     Raises:
-        SourceError: this cannot be told: a folder above may not be entered, or a name is too long.
+        SourceError: this cannot be told: a folder above may not be entered.
     """
-    return _status(path) is not None
+    try:
+        return _status(path) is not None
+    except SourceError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def is_folder(path: str | Path) -> bool:
     """Whether there is a folder at a path; the errors are those of `exists`."""
-    status = _status(path)
+    status = _status(path) if exists(path) else None
     return status is not None and stat.S_ISDIR(status.st_mode)
 
 
@@ -71,18 +74,70 @@ def is_file_name(name: str) -> bool:
     return bool(name.strip()) and name not in {".", ".."} and not set(name) & set("/\\\0") and name[1:2] != ":"
 
 
-def name_beside(path: Path, before: str, after: str, spare: int = 0) -> str:
-    """The name of a file that stands beside another while that is being written: its name between `before` and
-    `after`. A name that would be too long, with `spare` bytes more, is cut and told from others by a digest.
+def check_writable(folder: Path) -> None:
+    """Raise OutputError unless files can be made in a folder that exists."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("may not be written to", path=folder, way_out="Name an output in another folder")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
+    with _making(folder):
+        # Of a folder that is not there yet, the first one above that is.
+        place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
+        if not is_folder(place):
+            raise OutputError("is a file, not a folder", path=place, way_out="Name another folder")
+        check_writable(place)
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
+    are removed.
+
+    Raises:
+        OutputError: it cannot be made.
     """
-    name = os.fsencode(path.name)
-    room = LONGEST_NAME - len(os.fsencode(before + after)) - spare
-    if len(name) > room:
-        digest = hashlib.sha256(name).hexdigest()[:_DIGEST]
-        # Not within a character: some file systems take only UTF-8.
-        start = name[: room - _DIGEST - 1].decode("utf-8", "ignore")
-        return f"{before}{start}~{digest}{after}"
-    return f"{before}{path.name}{after}"
+    missing: list[Path] = []
+    with _making(folder):
+        missing += [place for place in (folder, *folder.parents) if not exists(place)]
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # somebody has put something into it
+                place.rmdir()
+        raise
+
+
+@contextmanager
+def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
+    """A block with a folder of its own, which is removed when it ends.
+
+    Raises:
+        OutputError: there is no place for it.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="baler-vae-", ignore_cleanup_errors=ignore_cleanup_errors)
+    except OSError as error:
+        raise OutputError(
+            f"there is no folder for temporary files: {error.strerror or error}",
+            way_out="Set TMPDIR to a folder with enough room that may be written to",
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise OutputError(error.what.replace("read", "written"), path=folder) from error
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
 
 
 def _status(path: str | Path) -> os.stat_result | None:
