@@ -20,7 +20,7 @@ STEP_BYTES = 64 << 20
 _REPORT = re.compile(
     r"""
     (?: (?<=[.;,!?]) \s* | \s* \( | ^ )  # from the beginning of a clause on
-    [^.;,!?]* (?: please \s (?:report|file|open|submit|add|contact)
+    [^.;,!?(]* (?: please \s (?:report|file|open|submit|add|contact)
                 | (?:file|open|submit) \s an \s issue | bug \s report | report \s (?:this|it) \b
                 | (?:has|have) \s been \s reported | github\.com/\S+/issues )
     """,

@@ -49,10 +49,8 @@ def write_rntuple(path):
 
 
 def write_csv(path):
-    rows = zip(*columns().values(), ["a,b", 'c"d', "é"] * N_EVENTS, strict=False)
-    path.write_text(
-        "run,met,flag,name\n" + "".join(f'{a},{b},{c},"{d}"\n'.replace('c"d', 'c""d') for a, b, c, d in rows)
-    )
+    rows = zip(*columns().values(), ["a,b", 'c""d', "é"] * N_EVENTS, strict=False)
+    path.write_text("run,met,flag,name\n" + "".join(f'{a},{b},{c},"{d}"\n' for a, b, c, d in rows))
 
 
 def table():
@@ -178,7 +176,7 @@ ODD = {
     "objects.npz": lambda: zipped(**{"x.npy": npy_of((2,), "|O") + b"cos\nsystem\n(S'false'\ntR."}),
     "code.npz": lambda: zipped(**{"x.npy": npy_of((2,), "__import__('os').abort()")}),
     "deep.npz": lambda: zipped(**{"x.npy": b"\x93NUMPY\x01\x00" + struct.pack("<H", 60_000) + b"(" * 60_000}),
-    "nothing.npz": lambda: zipped(),
+    "nothing.npz": zipped,
     "no_arrays.npz": lambda: zipped(readme="text"),
     "empty_name.npz": lambda: zipped(**{".npy": npy_of((0,))}),
     "huge.npy": lambda: npy_of((1 << 50,)),
