@@ -12,8 +12,8 @@ _LARGEST = 1 << 63
 
 
 def settings_of(manifest: Manifest) -> dict[str, Any]:
-    """The settings that repeat the run: `columns` and `bound` are lists of texts, `model` is a table whose `kind` is a
-    text, `skipped` a table of texts, as far as they are there.
+    """The settings that repeat the run: `columns`, `bound` and `rounded_whole_numbers` are lists of texts, `model` is a
+    table whose `kind` is a text, `skipped` a table of texts, as far as they are there.
     """
     found = dict(manifest.settings)
     for name, is_right in _TYPES.items():
@@ -54,4 +54,8 @@ def _is_table_of_texts(found: object) -> bool:
     return isinstance(found, dict) and _are_texts(list(found.values()))
 
 
-_TYPES = {"columns": _are_texts, "bound": _are_texts, "model": _is_model, "skipped": _is_table_of_texts}
+_TYPES = {
+    **dict.fromkeys(("columns", "bound", "rounded_whole_numbers"), _are_texts),
+    "model": _is_model,
+    "skipped": _is_table_of_texts,
+}
