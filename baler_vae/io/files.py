@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.io.source import Source
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError
+from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
+from baler_vae.paths import check_file, exists
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -46,12 +47,12 @@ def open_source(spec: str | Path) -> Source:
     path, inner = split_spec(spec)
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
-        return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
-    if Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out="Name a file in it")
-    if not Path(path).exists():
-        raise SourceError("there is no such file", path=path)
-    return opener(path, inner)
+        with any_failure(path):
+            source = opener(path, inner) if _suffix(path) == ".root" else opener(_fetch(path), inner)
+            return guarded(replace(source, path=path))
+    check_file(path)
+    with any_failure(path):
+        return guarded(opener(path, inner))
 
 
 def write_file(
@@ -86,6 +87,10 @@ def write_file(
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+        except (BalerError, OSError):
+            raise
+        except Exception as error:  # whatever a library raises for what it cannot write
+            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
 
 
 def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
@@ -96,8 +101,8 @@ def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str
     """
     if extras == others or not others:
         return []
-    module = import_module(f"baler_vae.io.{MODULES_OF_ORIGINS[origin.format]}")
-    differences = getattr(module, f"differences_{MODULES_OF_ORIGINS[origin.format]}", None)
+    name = MODULES_OF_ORIGINS.get(origin.format, "")
+    differences = getattr(import_module(f"baler_vae.io.{name}"), f"differences_{name}", None) if name else None
     return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
 
 
@@ -107,15 +112,15 @@ def extras_have_rows(origin: str, extras: bytes) -> bool:
     Raises:
         CorruptArchive: they cannot be read.
     """
-    module = import_module(f"baler_vae.io.{MODULES_OF_ORIGINS[origin]}") if origin in MODULES_OF_ORIGINS else None
-    function = getattr(module, f"has_rows_{MODULES_OF_ORIGINS.get(origin)}", None)
+    name = MODULES_OF_ORIGINS.get(origin, "")
+    function = getattr(import_module(f"baler_vae.io.{name}"), f"has_rows_{name}", None) if name else None
     return function is not None and bool(function(extras))
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
     """The file's path or URL, and what is named inside it (or nothing)."""
     text = str(spec)
-    if Path(text).exists():
+    if exists(text):
         return text, ""
     suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
     found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
@@ -127,7 +132,7 @@ def file_stamp(spec: str) -> tuple[int, int] | None:
     a URL, and where there is no such file.
     """
     path = Path(split_spec(spec)[0])
-    if not path.exists():
+    if not exists(path):
         return None
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns

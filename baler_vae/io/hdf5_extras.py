@@ -219,7 +219,8 @@ def _write_rests(
         dataset = file[path]
         width = len(places) * int(np.prod(dataset.shape[1:]))
         chunks = (max(1, min(len(dataset), (1 << 16) // max(1, width))), width)
-        rest = image.create_dataset(name, (len(dataset), width), np.uint8, chunks=chunks, compression="gzip")
+        shape: dict[str, Any] = {"shape": (len(dataset), width), "maxshape": (None, width)}
+        rest = image.create_dataset(name, dtype=np.uint8, chunks=chunks, compression="gzip", **shape)
         start = 0
         for rows in read_rows(dataset, template.layout, 0, len(dataset)):
             rest[start : start + len(rows)] = value_bytes_of(rows)[..., places].reshape(len(rows), width)
