@@ -31,7 +31,8 @@ from baler_vae.io.grouping import (
 )
 from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
-from baler_vae.io.hdf5_types import Layout, Part, layout_of, read_rows, take_parts
+from baler_vae.io.hdf5_rows import read_rows, take_parts
+from baler_vae.io.hdf5_types import Layout, Part, layout_of
 from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.io.hdf5_writing import write_hdf5
 from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5p, h5r, h5s, h5t, h5z
 
-from baler_vae.io.hdf5_types import copy_values, holds_references, lies_elsewhere
+from baler_vae.io.hdf5_rows import copy_values
+from baler_vae.io.hdf5_types import holds_references, lies_elsewhere
 
 _LOSSLESS = {
     h5z.FILTER_DEFLATE,

@@ -30,16 +30,8 @@ from baler_vae.io.hdf5_attributes import (
     name_bytes,
     order_like,
 )
-from baler_vae.io.hdf5_types import (
-    Fields,
-    Layout,
-    Part,
-    holds_references,
-    layout_of,
-    lies_elsewhere,
-    numpy_dtype,
-    read_rows,
-)
+from baler_vae.io.hdf5_rows import read_rows
+from baler_vae.io.hdf5_types import Fields, Layout, Part, holds_references, layout_of, lies_elsewhere, numpy_dtype
 from baler_vae.io.hdf5_walk import Entry, Walk
 
 MAGIC = b"HDF5 extras 1\n"

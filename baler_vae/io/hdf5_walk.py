@@ -10,7 +10,7 @@ import h5py
 from h5py import h5o
 
 from baler_vae.io.hdf5_attributes import filters_of
-from baler_vae.io.hdf5_types import raw_files
+from baler_vae.io.hdf5_rows import raw_files
 
 
 @dataclass(frozen=True)

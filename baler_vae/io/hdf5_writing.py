@@ -36,7 +36,8 @@ from baler_vae.io.hdf5_extras import (
     value_bytes_of,
 )
 from baler_vae.io.hdf5_images import write_image
-from baler_vae.io.hdf5_types import Layout, empty_rows, layout_of, reduced_type, write_rows
+from baler_vae.io.hdf5_rows import empty_rows, write_rows
+from baler_vae.io.hdf5_types import Layout, layout_of, reduced_type
 from baler_vae.io.hdf5_walk import Entry
 from baler_vae.io.patient import PatientFile
 from baler_vae.io.source import refuse_nested, writing
