@@ -163,7 +163,8 @@ def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
                 _, last = source.src_space.get_select_bounds()
             except (RuntimeError, ValueError):
                 continue
-            if any(end >= length for end, length in zip(last, other.shape, strict=False)):
+            is_short = any(end >= length for end, length in zip(last, other.shape, strict=False))
+            if is_short or source.vspace.get_select_npoints() > other.size:
                 return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is too short"
     return ""
 
