@@ -159,14 +159,20 @@ def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
             other = _opened(file, source.dset_name)
             if not isinstance(other, h5py.Dataset):
                 return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is not there"
-            try:
-                _, last = source.src_space.get_select_bounds()
-            except (RuntimeError, ValueError):
-                continue
-            is_short = any(end >= length for end, length in zip(last, other.shape, strict=False))
-            if is_short or source.vspace.get_select_npoints() > other.size:
+            if _is_short(source, other):
                 return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is too short"
     return ""
+
+
+def _is_short(source: Any, dataset: h5py.Dataset) -> bool:  # noqa: ANN401
+    """Whether a dataset has fewer values than a virtual one takes from it."""
+    if not source.src_space.shape:
+        return bool(dataset.size < source.vspace.get_select_npoints())
+    try:
+        _, last = source.src_space.get_select_bounds()
+    except (RuntimeError, ValueError):  # without an end
+        return False
+    return any(end >= length for end, length in zip(last, dataset.shape, strict=False))
 
 
 def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401
