@@ -249,6 +249,7 @@ def evaluate(
         Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
     ] = None,
     force: Force = False,
+    no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
@@ -271,8 +272,11 @@ def evaluate(
     read = read_project(project) if project else None
     settings = read.evaluation if read else EvaluationSettings()
     columns = read.columns if read else ()
-    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
-    facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+    with progress_bar(shown=not no_progress) as progress:
+        evaluation = evaluate_files(
+            original, restored, settings=settings, archive=archive, columns=columns, progress=progress
+        )
+        facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
     show_evaluation(evaluation, facts["failures"], as_json=json)
     for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
         note(line) if json else say(line)

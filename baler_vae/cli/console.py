@@ -36,21 +36,14 @@ def say_json(document: Mapping[str, Any]) -> None:
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Progress]:
-    """A progress callback that draws a bar on a terminal, or does nothing when `shown` is false."""
+    """A callback whose work is drawn on a terminal; it does nothing elsewhere, and when `shown` is false."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield silent
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+    from baler_vae.progress.display import on_terminal
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield tell
+    with on_terminal(console) as told:
+        yield told

@@ -30,11 +30,12 @@ from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings
 from baler_vae.table.schema import Schema, several
 
 
+@shows_progress
 def compress(
     source: Specs,
     output: str | Path,
@@ -50,7 +51,7 @@ def compress(
     workers: int | None = None,
     scheduler: str | Client | None = None,
     settings: ModelSettings | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
@@ -78,7 +79,8 @@ def compress(
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    output = check_output(output, force=force)
+    output, progress = check_output(output, force=force), callback(progress)
+    steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
@@ -97,9 +99,10 @@ def compress(
     ):
         used = work.load_codec()
         if used is None:
-            used = stored or fit(opened, **request, settings=settings, progress=progress)
+            used = stored or fit(opened, **request, settings=settings, progress=steps[0])
             used.save(work.codec)
         schema = used.match(opened)
+        steps[1]("events", 0, opened.n_events)
         with work.writing(len(schema.groups)) as (archive, n_kept):
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
@@ -108,16 +111,23 @@ def compress(
                 writer.write_extras(opened.extras())
             for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
                 writer.write(encoded)
-                progress("compressing", writer.n_events, opened.n_events)
+                steps[1]("events", writer.n_events, opened.n_events)
             archive.finish(writer.manifest())
         if verify and client is None:
-            verify_bounds(work.archive, opened, progress=progress)
+            verify_bounds(work.archive, opened, progress=steps[2])
         elif verify:
-            verify_on_cluster(client, work.archive, specs, opened, progress)
+            verify_on_cluster(client, work.archive, specs, opened, steps[2])
     with Archive(output) as written:
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         return written.info() | {"warnings": warnings}
+
+
+def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
+    """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
+    names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
+    told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
+    return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
 
 
 def left_out(source: Source, codec: Codec) -> list[str]:

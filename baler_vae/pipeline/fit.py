@@ -12,12 +12,13 @@ from baler_vae.pipeline.choosing import fit_group_model
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.rows import events_of
 from baler_vae.pipeline.sampling import Sample, read_sample
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.schema import match_columns, several
 
 
+@shows_progress
 def fit(
     source: Specs | Source,
     *,
@@ -25,7 +26,7 @@ def fit(
     bound: str | Sequence[str] = (),
     skip_unreadable: bool = False,
     settings: ModelSettings | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
     **model: Any,
 ) -> Codec:
     """The codec of the columns that match `columns` (all of them by default), one glob or several.
@@ -43,7 +44,7 @@ def fit(
         UsageError: a column, a bound or a setting is wrong.
         MissingExtra: PyTorch is not installed.
     """
-    settings = settings_of(settings, model)
+    progress, settings = callback(progress), settings_of(settings, model)
     source = source if isinstance(source, Source) else open_sources(source)
     patterns, rules = several(columns), several(bound)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
@@ -67,17 +68,19 @@ def fit(
             'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
         )
     models: dict[str, GroupModel] = {}
-    history: dict[str, tuple[dict[str, float], ...]] = {}
+    history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
     for table in batch:
         name = table.group.name
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
         chosen = fit_group_model(
-            table, bounds, settings, source.path, _prefixed(progress, name), events, n_rows=sample.n_rows[name]
+            table, bounds, settings, source.path, within(progress, name), events, n_rows=sample.n_rows[name]
         )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
+        if chosen.fit.network_history:
+            history[f"{name}, networks"] = chosen.fit.network_history
     repeat: dict[str, Any] = {
         "columns": list(patterns),
         "bound": list(rules),
@@ -103,7 +106,3 @@ def _sampled(sample: Sample, name: str) -> dict[str, int]:
     """What `fits` says of the rows that a group was fitted on, where they are not all."""
     (table,) = (table for table in sample.batch if table.group.name == name)
     return {"sample_rows": table.n_rows, "sample_chunks": sample.n_chunks} if sample.n_chunks else {}
-
-
-def _prefixed(progress: Progress, name: str) -> Progress:
-    return lambda what, done, total: progress(f"{name}: {what}", done, total)

@@ -18,7 +18,7 @@ PROJECT = PACKAGE.parent
 ROOMS: dict[str, tuple[int, set[str]]] = {
     "errors": (0, set()),
     "output": (1, set()),
-    "progress": (1, set()),
+    "progress": (1, {"rich"}),
     "sample": (1, set()),
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
