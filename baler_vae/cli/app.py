@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from baler_vae import __version__
-from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -259,6 +259,7 @@ def evaluate(
         evaluation_files,
         page_facts,
         show_evaluation,
+        show_verdict,
         write_evaluation,
     )
     from baler_vae.output import check_output
@@ -280,6 +281,7 @@ def evaluate(
     show_evaluation(evaluation, facts["failures"], as_json=json)
     for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
         note(line) if json else say(line)
+    show_verdict(evaluation, facts["failures"], as_json=json)
     if strict:
         check_tolerances(facts["failures"], path=restored)
 
@@ -301,19 +303,18 @@ def verify(
     """Check every digest and decode every row; with the original, compare every value with its bound."""
     from dataclasses import asdict
 
-    from baler_vae.cli.tables import verification_table
+    from baler_vae.cli.tables import verification_lines, verification_table
     from baler_vae.pipeline.verify import check_broken
     from baler_vae.pipeline.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
         done = verify_file(archive, against=against or None, progress=progress)
+    intact, verdict = verification_lines(done, archive)
     if json:
         say_json(asdict(done))
     else:
-        rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
-        if done.columns:
-            say(verification_table(done))
-        say(f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded")
+        say(*([verification_table(done)] if done.columns else []), intact)
+    say_verdict(verdict, as_json=json)
     check_broken(done.columns, str(archive))
 
 
@@ -365,13 +366,13 @@ def new(
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary_line
+    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
 
     if json:
         say_json(info)
     elif columns:
         compared = (candidates_table(info), orders_table(info))
-        say(summary_line(info), *info_tables(info), *(table for table in compared if table is not None))
+        say(summary(info), *info_tables(info), *(table for table in compared if table is not None))
         say(*sample_lines(info))
     else:
-        say(summary_line(info))
+        say(summary(info))

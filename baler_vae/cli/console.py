@@ -1,6 +1,8 @@
 """Where the command line speaks: results to standard output, all else to standard error."""
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,9 @@ from baler_vae.progress import Progress, silent
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_NO_TERMINAL = 100_000
+"""The width of what is no terminal: lines are as long as they are."""
+
 
 def say(*lines: "RenderableType") -> None:
     """Prints results; tables are as wide as they need where the output is no terminal."""
@@ -19,13 +24,30 @@ def say(*lines: "RenderableType") -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=140)
+        console = Console(highlight=False, width=_NO_TERMINAL)
     for line in lines:
-        console.print(line, soft_wrap=isinstance(line, str), markup=False)
+        console.print(line, no_wrap=True, overflow="ignore", crop=False, markup=False)
+
+
+def say_verdict(text: str, *, as_json: bool) -> None:
+    """Prints what all comes to, as the last of the results, or beside a JSON document."""
+    from rich.text import Text
+
+    from baler_vae.report.listing import Paragraph
+
+    if as_json:
+        note(text)
+    else:
+        say(Text(), Paragraph(text, style="bold"))
 
 
 def note(text: str) -> None:
-    """Prints what is not a result."""
+    """Prints what is not a result; on a terminal long lines end between words."""
+    width = shutil.get_terminal_size().columns
+    if sys.stderr.isatty() and len(text) > width:
+        from baler_vae.report.listing import filled
+
+        text = "\n".join(line for part in text.splitlines() for line in filled(part, width))
     typer.echo(text, err=True)
 
 

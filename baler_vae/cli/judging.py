@@ -23,15 +23,27 @@ def advise(
         bool, typer.Option("--no-fit", help="Fit no network to a sample to tell what an archive would weigh.")
     ] = False,
     figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw effects and bits into.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the bounds into the project.toml of --project.")
+    ] = False,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
-    """Say how many bits each column needs, so that the physics does not move; write that into a project.toml."""
+    """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
 
     request = {"columns": columns, "bound": bound, "part": part, "sample_rows": sample_rows, "fitted": not no_fit}
-    advise_on(inputs, project, request, figure=figure, force=force, progress_shown=not no_progress, as_json=json)
+    advise_on(
+        inputs,
+        project,
+        request,
+        figure=figure,
+        write=write,
+        force=force,
+        progress_shown=not no_progress,
+        as_json=json,
+    )
 
 
 def compare(

@@ -4,7 +4,7 @@ Several networks are trained at once, as one batched product: alone, each would 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +96,11 @@ def training_for(
 
 
 def fit_conditionals(
-    lessons: Sequence[Lesson], training: Training
+    lessons: Sequence[Lesson], training: Training, told: Callable[[int], None] = lambda _: None
 ) -> tuple[list[Conditional], tuple[Progression, ...]]:
     """The networks, one for each lesson, that make symbols take the fewest bits, and their history; all lessons are of
     the same rows. Bits of symbols and of weights are minimised together, so that a weight stays only where it pays for
-    itself.
+    itself. `told` is called now and then, with how many steps were made since.
 
     The same arguments and versions on the same kind of machine, with one thread of PyTorch, give the same networks.
 
@@ -109,7 +109,7 @@ def fit_conditionals(
     """
     generator = torch.Generator().manual_seed(training.seed)
     networks = _Networks(lessons, training.width, generator, device_of(training.device))
-    history = _train(networks, lessons, training, generator)
+    history = _train(networks, lessons, training, generator, told)
     fitted = [
         Conditional(lesson.alphabet, lesson.entries, networks.export(number)) for number, lesson in enumerate(lessons)
     ]
@@ -117,7 +117,11 @@ def fit_conditionals(
 
 
 def _train(
-    networks: "_Networks", lessons: Sequence[Lesson], training: Training, generator: torch.Generator
+    networks: "_Networks",
+    lessons: Sequence[Lesson],
+    training: Training,
+    generator: torch.Generator,
+    told: Callable[[int], None],
 ) -> tuple[Progression, ...]:
     """Trains networks, and gives the bits of their batches between points at equal distances."""
     device = networks.device
@@ -150,6 +154,7 @@ def _train(
         if n_steps == every_so_many or step + 1 == training.steps:
             history.append(Progression(step + 1, float(seen) / _BIT / n_steps, training.learning_rate * rate))
             seen.zero_()
+            told(n_steps)
     return tuple(history)
 
 

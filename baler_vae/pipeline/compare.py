@@ -111,6 +111,9 @@ def _compared(
     progress: Progress,
 ) -> Compared:
     evaluation = evaluate(against, place, settings=settings, progress=progress)
+    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
+
+    tolerances = (settings or EvaluationSettings()).tolerances
     with Archive(place) as archive:
         info = archive.info()
     entries = {entry["name"]: entry for entry in info["columns"]}
@@ -132,7 +135,7 @@ def _compared(
         ComparedPeak(
             column=shift.peak.column,
             window=shift.peak.window,
-            position_percent=shift.mass_difference_percent,
+            position_percent=shift.mean_change_percent,
             width_percent=shift.width_change_percent,
             position_in_errors=shift.mean_shift_in_errors,
             width_in_errors=shift.width_shift_in_errors,
@@ -148,6 +151,7 @@ def _compared(
         n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
         columns=columns,
         peaks=peaks,
+        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
     )
 
 

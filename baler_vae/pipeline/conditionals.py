@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,11 +104,10 @@ def fit_conditionals(
     teacher = _Teacher(shown, layout, jagged=jagged, seed=seed, weight=weight)
     served: dict[int, Served] = {}
     histories: list[tuple[Progression, ...]] = []
-    progress("columns", 0, len(targets))
     several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
+    told = _Told(progress, len(targets), len(several) * training.steps)
     with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
-        for done, (found, history) in enumerate(pool.map(lambda some: teacher.serve(some, training), several), 1):
-            progress("columns", min(_AT_ONCE * done, len(targets)), len(targets))
+        for found, history in pool.map(lambda some: teacher.serve(some, training, told), several):
             histories += [history] if history else []
             for target, network in found:
                 if keep or network.bits + network.weight_bits < target.bits:
@@ -135,6 +135,29 @@ def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
     return kept
 
 
+class _Told:
+    """Tells how many steps of the training of all networks are made, and how many columns are done with; by several
+    threads.
+    """
+
+    def __init__(self, progress: Progress, n_columns: int, n_steps: int) -> None:
+        self._progress, self._n_columns, self._n_steps = progress, n_columns, n_steps
+        self._columns = self._steps = 0
+        self._lock = Lock()
+        self.columns(0)
+
+    def steps(self, n_more: int) -> None:
+        """So many more steps of some networks are made."""
+        self.columns(0, n_more)
+
+    def columns(self, n_more: int, n_steps: int = 0) -> None:
+        """So many more columns are done with, and so many more steps."""
+        with self._lock:
+            self._columns += n_more
+            self._steps += n_steps
+            self._progress(f"columns {self._columns}/{self._n_columns}, steps", self._steps, self._n_steps)
+
+
 class _Teacher:
     """Has networks trained for columns that see what is shown of a group's rows."""
 
@@ -147,7 +170,7 @@ class _Teacher:
             self._sources.show(source, entry.codes)
 
     def serve(
-        self, targets: Sequence[Target], training: "Training"
+        self, targets: Sequence[Target], training: "Training", told: "_Told"
     ) -> "tuple[list[tuple[Target, Served]], tuple[Progression, ...]]":
         """The targets for which there is anything to see and to tell apart with their networks, and the history of
         these.
@@ -156,12 +179,14 @@ class _Teacher:
 
         prepared = [(target, lesson) for target in targets if (lesson := self._lesson(target)) is not None]
         if not prepared:
+            told.columns(len(targets), training.steps)
             return [], ()
-        networks, history = fit([lesson for _, lesson in prepared], training)
+        networks, history = fit([lesson for _, lesson in prepared], training, told.steps)
         served = [
             (target, self._served(target, network.pruned()))
             for (target, _), network in zip(prepared, networks, strict=True)
         ]
+        told.columns(len(targets))
         return served, history
 
     def _lesson(self, target: Target) -> "Lesson | None":

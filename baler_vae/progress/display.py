@@ -2,6 +2,7 @@
 
 import builtins
 import html
+import re
 import sys
 import time
 import uuid
@@ -22,13 +23,15 @@ _FRAMES_PER_SECOND = 4
 _NOTEBOOK_SECONDS = 0.5
 _LOG_SECONDS = 30.0
 """Between two lines of a log, which nobody watches."""
-_BAR_WIDTH = 36
+_BAR_WIDTH = 30
+_CHANGING = re.compile(r"\d+(?=/\d)| \([^()]*\)$")
 
 
 class Work:
     """What is being done, how far it is and since when. One thread tells, another one reads.
 
-    What stands in round brackets at the end of a text changes within one step; the time left is that of the step.
+    Counts such as 5/9, and what stands in round brackets at the end of a text, change within one step; the time left is
+    that of the step.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +75,7 @@ class Work:
     def times(self) -> str:
         """The clock, and about how long this step will still take."""
         left = self.seconds_left
-        return _clock_text(self.seconds) + ("" if left is None else f", this step about {_clock_text(left)} more")
+        return _clock_text(self.seconds) + ("" if left is None else f", about {_clock_text(left)} left in this step")
 
 
 @contextmanager
@@ -169,7 +172,7 @@ def _page(work: Work, *, ended: bool) -> dict[str, str]:
 
 def _step(what: str) -> str:
     """What is being done, without what changes within one step."""
-    return what.rpartition(" (")[0] if what.endswith(")") else what
+    return _CHANGING.sub("", what)
 
 
 def _clock_text(seconds: float) -> str:

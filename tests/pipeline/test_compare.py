@@ -47,7 +47,7 @@ def test_numbers_are_those_of_info_and_evaluate(masses, tmp_path):
                 judged.n_different,
             )
         (peak,), (shift,) = own.peaks, evaluation.peaks
-        assert peak.position_percent == shift.mass_difference_percent
+        assert peak.position_percent == shift.mean_change_percent
         assert peak.width_in_errors == shift.width_shift_in_errors
     assert found[0].rms_in_widths > 4 * found[1].rms_in_widths
     assert found[0].largest_in_widths > 4 * found[1].largest_in_widths
