@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from baler_vae.errors import BalerError, MissingExtra, SourceError
+from baler_vae.errors import BalerError, MissingExtra, SourceError, files_in, near_file
 
 TAIL_BYTES = 1 << 16
 """What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
@@ -53,9 +53,9 @@ class _LocalFile:
             self._file = path.open("rb")
             self.n_bytes = self._file.seek(0, 2)
         except FileNotFoundError as error:
-            raise SourceError("there is no such file", path=path) from error
+            raise SourceError("there is no such file", path=path, way_out=near_file(path)) from error
         except IsADirectoryError as error:
-            raise SourceError("is a directory", path=path, way_out="Give a file") from error
+            raise SourceError("is a directory", path=path, way_out=files_in(path, (".bvae",))) from error
         except OSError as error:
             raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
         self._lock = Lock()

@@ -8,6 +8,7 @@ import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.examples import examples
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -30,7 +31,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def options(
     """Learned compression for the columns of high-energy-physics ntuples."""
 
 
-@app.command()
+@app.command(epilog=examples("demo"))
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what the demo makes.")] = Path(
         "baler-vae-demo"
@@ -82,7 +83,7 @@ def demo(
     run_project(output / "project.toml", force=force, progress_shown=not no_progress)
 
 
-@app.command()
+@app.command(epilog=examples("fit"))
 def fit(
     inputs: Inputs,
     output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
@@ -103,8 +104,11 @@ def fit(
     """Fit a codec to files and store it, to compress them or others with."""
     from baler_vae.output import check_output
     from baler_vae.pipeline.fit import fit as fit_file
+    from baler_vae.pipeline.naming import check_codec_name
 
+    check_codec_name(output)
     check_output(output, force=force)
+    check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = request_of(project, columns, bound, options)
     with progress_bar(shown=not no_progress) as progress:
@@ -112,13 +116,16 @@ def fit(
     codec.save(output, force=force)
     for name, why in codec.settings.get("skipped", {}).items():
         note(f"baler-vae: left out: {name} ({why})")
-    for name, epochs_done in codec.history.items():
-        best = min(epoch["validation_error"] for epoch in epochs_done)
-        say(f"{name}: {len(epochs_done)} epochs, validation error {best:.4g}")
+    for name, points in codec.history.items():
+        if "training_bits" in points[-1]:
+            say(f"{name}: {points[-1]['number']:,} steps, {points[-1]['training_bits']:.1f} bits a row")
+        else:
+            best = min(epoch["validation_error"] for epoch in points)
+            say(f"{name}: {len(points)} epochs, validation error {best:.3g}")
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 
-@app.command()
+@app.command(epilog=examples("compress"))
 def compress(
     inputs: Inputs,
     output: Annotated[
@@ -156,6 +163,7 @@ def compress(
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
+    check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
@@ -178,7 +186,7 @@ def compress(
         _show_info(info, json)
 
 
-@app.command()
+@app.command(epilog=examples("decompress"))
 def decompress(
     archives: Annotated[list[str], typer.Argument(help="Archives to read (.bvae): paths or URLs.")],
     output: Annotated[
@@ -199,6 +207,7 @@ def decompress(
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
+    check_inputs(archives, columns=columns)
     options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
     options |= {"workers": workers, "scheduler": scheduler}
     with progress_bar(shown=not no_progress) as progress:
@@ -217,7 +226,7 @@ def decompress(
         say(f"restored: {path}")
 
 
-@app.command()
+@app.command(epilog=examples("merge"))
 def merge(
     archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
@@ -233,7 +242,7 @@ def merge(
     _show_info(info, json)
 
 
-@app.command()
+@app.command(epilog=examples("evaluate"))
 def evaluate(
     original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
@@ -288,11 +297,11 @@ def evaluate(
         check_tolerances(facts["failures"], path=restored)
 
 
-app.command()(advise)
-app.command()(compare)
+app.command(epilog=examples("advise"))(advise)
+app.command(epilog=examples("compare"))(compare)
 
 
-@app.command()
+@app.command(epilog=examples("verify"))
 def verify(
     archive: ArchivePath,
     against: Annotated[
@@ -320,7 +329,7 @@ def verify(
     check_broken(done.columns, str(archive))
 
 
-@app.command()
+@app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
     from baler_vae.pipeline.reading import Archive
@@ -329,7 +338,7 @@ def info(archive: ArchivePath, json: AsJson = False) -> None:
         _show_info(opened.info(), json, columns=True)
 
 
-@app.command()
+@app.command(epilog=examples("run"))
 def run(
     project: Annotated[Path, typer.Argument(help="The project.toml to run, or its folder.")],
     input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
@@ -353,7 +362,7 @@ def run(
     )
 
 
-@app.command()
+@app.command(epilog=examples("new"))
 def new(
     name: Annotated[Path, typer.Argument(help="Folder to make; its name is the project's.")],
     input: Annotated[

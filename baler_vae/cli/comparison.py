@@ -45,13 +45,14 @@ def compare_all(
         check_output(figure, force=force)
     read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
     settings = read.evaluation if read is not None else None
+    kinds = [kind.strip() for text in models for kind in text.split(",")]
     with progress_bar(shown=progress_shown) as progress:
         found = list(compare_archives(archives, against, settings=settings, progress=progress)) if archives else []
         if bounds:
             found += compare_ways(
                 against,
                 bounds=bounds,
-                models=models or ("independent",),
+                models=kinds or ("independent",),
                 columns=columns or (read.columns if read is not None else ()),
                 settings=settings,
                 model=read.model if read is not None else None,

@@ -20,7 +20,9 @@ def summary(info: Mapping[str, Any]) -> Paragraph:
     on_disk = info.get("source_bytes")
     if on_disk:
         text += f"; {bytes_text(on_disk)} on disk, ratio {on_disk / info['archive_bytes']:.2f}"
-        text += f" ({info['columns_left_out']})" if info.get("columns_left_out") else ""
+        n_left_out = info["source_columns"] - len(info["columns"])
+        s = "" if n_left_out == 1 else "s"
+        text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
     wanted = info["settings"].get("model", {}).get("kind", "auto")
     if wanted not in {"auto", info["model_kind"]}:
         text += f"; the {wanted} would cost more than it saves and was left out"
@@ -118,7 +120,7 @@ def verification_table(done: Verification) -> Listing:
             short_numbers(column.bound),
             f"{column.n_values:,}",
             f"{column.n_broken:,}" if promised else "",
-            Cell(f"{column.worst:.6f}", _in_bounds(column.worst)) if promised else "",
+            Cell(f"{column.worst:.6g}", _in_bounds(column.worst)) if promised else "",
             "" if column.worst_row is None else f"{column.worst_row:,}",
             column.original,
             column.restored,

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import OutputError, SourceError, UsageError
+from baler_vae.errors import OutputError, SourceError, UsageError, files_in, near_file
 from baler_vae.io.source import Source
 from baler_vae.output import replacing
 from baler_vae.table.schema import Schema
@@ -44,13 +44,13 @@ def open_source(spec: str | Path) -> Source:
         UsageError: the suffix is unknown.
     """
     path, inner = split_spec(spec)
+    if "://" not in path and Path(path).is_dir():
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
         return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
-    if Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not Path(path).exists():
-        raise SourceError("there is no such file", path=path)
+        raise SourceError("there is no such file", path=path, way_out=near_file(path))
     return opener(path, inner)
 
 

@@ -11,8 +11,9 @@ from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.fitting import fit_alone
 from baler_vae.pipeline.sampling import read_sample
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
-from baler_vae.project import EvaluationSettings, ModelSettings
+from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, several
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def advise(
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     settings: EvaluationSettings | None = None,
-    model: ModelSettings | None = None,
+    model: ModelSettings | str | None = None,
     part: float = DEFAULT_PART,
     sample_rows: int = SAMPLE_ROWS,
     fitted: bool = True,
@@ -45,7 +46,7 @@ def advise(
 
     `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
     about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive.
+    which tells the size of the archive; the kind alone may be given as text.
 
     Raises:
         SourceError: the file cannot be read.
@@ -62,11 +63,13 @@ def advise(
     if not 0 < part < 1:
         raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
     source = source if isinstance(source, Source) else open_sources(source)
-    settings, model = settings or EvaluationSettings(), model or ModelSettings()
-    schema = source.select(several(columns))
+    settings = settings or EvaluationSettings()
+    model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
+    columns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    schema = source.select(columns)
     if not any(column.is_float for column in schema.columns):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
-    others = _rules_of_others(schema, several(bound))
+    others = _rules_of_others(schema, listed_bounds(several(bound), schema.order))
 
     rules = assign_rules(schema, [])
     sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)

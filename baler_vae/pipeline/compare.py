@@ -86,7 +86,7 @@ def compare_ways(
     for kind in models:
         chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
         for text in bounds:
-            name = f"{kind}, {text}"
+            name = f"{chosen.kind}, {text}"
             told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
             done.append(name)
             with TemporaryDirectory() as folder:
@@ -100,7 +100,7 @@ def compare_ways(
                     progress=told,
                 )
                 found = _compared(archive, against, settings, widths, told)
-                yield replace(found, name=name, bound=text, model=kind)
+                yield replace(found, name=name, bound=text, model=chosen.kind)
 
 
 def _compared(

@@ -10,6 +10,7 @@ from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
+from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
@@ -29,6 +30,7 @@ from baler_vae.pipeline.manifests import (
     section_name,
 )
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
 from baler_vae.pipeline.restorable import check_restorable
@@ -37,6 +39,7 @@ from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, several
 
 
@@ -87,6 +90,7 @@ def compress(
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
     output, progress = check_output(output, force=force), callback(progress)
+    check_archive_name(output)
     steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     opened = open_sources(specs)
@@ -94,8 +98,8 @@ def compress(
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
-        "columns": several(columns),
-        "bound": several(bound),
+        "columns": listed_columns(several(columns), [*opened.schema.order, *opened.unsupported]),
+        "bound": listed_bounds(several(bound), opened.schema.order),
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)
@@ -132,7 +136,9 @@ def compress(
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
-        return written.info() | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
+        told: dict[str, Any] = {"source_bytes": bytes_on_disk(specs)}
+        told["source_columns"] = len(opened.schema.order) + len(opened.unsupported)
+        return written.info() | told | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
 
 
 def _rounded(codec: Codec) -> dict[str, str]:

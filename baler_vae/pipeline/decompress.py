@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 
 from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
+from baler_vae.pipeline.naming import check_table_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.scaling import restored_row_groups
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
 
@@ -36,8 +38,9 @@ def decompress(
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
     progress = callback(progress)
+    check_table_name(output)
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
-        selection = opened.schema.select(several(columns))
+        selection = opened.schema.select(listed_columns(several(columns), opened.schema.order))
         write_file(
             output,
             selection,

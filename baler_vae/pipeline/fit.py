@@ -15,6 +15,7 @@ from baler_vae.pipeline.sampling import Sample, read_sample
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import match_columns, several
 
 
@@ -34,7 +35,7 @@ def fit(
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
     settings of the codec name them. The model is described by `settings`, or
-    by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`.
+    by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
 
     A file of more than `sample_rows` rows is not held in memory: one pass over it gives what bounds need to know, and
     the model is fitted on a sample (see `read_sample`), of which `fits` tells.
@@ -46,9 +47,11 @@ def fit(
     """
     progress, settings = callback(progress), settings_of(settings, model)
     source = source if isinstance(source, Source) else open_sources(source)
-    patterns, rules = several(columns), several(bound)
+    patterns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    rules = listed_bounds(several(bound), source.schema.order)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
+    _check_free(assigned, settings)
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
     for pattern in settings.formulas:
@@ -106,14 +109,33 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
 
 
 def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> ModelSettings:
-    """The settings of a model, or what keywords say of it.
+    """The settings of a model, or what keywords say of it: `model`, as the command line has it, is the kind.
 
     Raises:
         UsageError: both are given, or a keyword is unknown or has a wrong value.
     """
     if settings is not None and model:
         raise UsageError("the model is described twice", way_out="Give settings, or keywords such as kind and latent")
+    if "model" in model:
+        if "kind" in model:
+            raise UsageError("the kind of model is given twice", way_out="Give kind or model, which mean the same")
+        model = {"kind" if name == "model" else name: value for name, value in model.items()}
     return settings or check_settings(ModelSettings, dict(model))
+
+
+def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
+    """Nothing, unless columns are to be what a network gives that no model of this kind has.
+
+    Raises:
+        UsageError: they are.
+    """
+    free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
+    if free and settings.kind in {"independent", "autoregressive"}:
+        raise UsageError(
+            f"under the bound `free` values are what an autoencoder gives, which the model {settings.kind!r} has not",
+            column=free[0],
+            way_out="Choose the model vae or ae, or a bound such as bits:10",
+        )
 
 
 def _sampled(sample: Sample, name: str) -> dict[str, int]:

@@ -9,6 +9,7 @@ from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.errors import UsageError
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
+from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 
@@ -33,6 +34,7 @@ def merge(
         OutputError: the output exists and `force` is false, or it cannot be written.
     """
     progress = callback(progress)
+    check_archive_name(output)
     if not archives:
         raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
     with writing_archive(output, force=force) as writer:

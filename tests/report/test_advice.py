@@ -118,7 +118,7 @@ def test_a_comparison_in_numbers():
     assert "in latents" in text
     shifts = [line.split() for line in text.splitlines() if "2 to 4" in line or "80 to 102" in line]
     assert shifts[0] == ["m", "80", "to", "102", "a.bvae", "+0.0100", "%", "+0.100", "-0.200", "%", "-0.300"]
-    assert shifts[1][5:7] == ["–", "–"]
+    assert shifts[1][5:7] == ["\N{EN DASH}", "\N{EN DASH}"]
     json.dumps(comparison.to_json(), allow_nan=False)
 
 
