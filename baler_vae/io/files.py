@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import BalerError, OutputError, SourceError, UsageError
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists
@@ -45,6 +45,8 @@ def open_source(spec: str | Path) -> Source:
         UsageError: the suffix is unknown.
     """
     path, inner = split_spec(spec)
+    if "://" not in path and Path(path).is_dir():
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
         with any_failure(path):

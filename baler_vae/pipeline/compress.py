@@ -10,6 +10,7 @@ from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
+from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
@@ -29,6 +30,7 @@ from baler_vae.pipeline.manifests import (
     section_name,
 )
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.provenance import number_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
@@ -36,11 +38,13 @@ from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, several
 
 
+@shows_progress
 def compress(
     source: Specs,
     output: str | Path,
@@ -56,7 +60,7 @@ def compress(
     workers: int | None = None,
     scheduler: str | Client | None = None,
     settings: ModelSettings | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
@@ -86,15 +90,17 @@ def compress(
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    output = check_output(output, force=force)
+    output, progress = check_output(output, force=force), callback(progress)
+    check_archive_name(output)
+    steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
-        "columns": several(columns),
-        "bound": several(bound),
+        "columns": listed_columns(several(columns), [*opened.schema.order, *opened.unsupported]),
+        "bound": listed_bounds(several(bound), opened.schema.order),
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)
@@ -110,9 +116,10 @@ def compress(
         wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
         hint = check_restorable(opened, wanted, extras)
         if used is None:
-            used = stored or fit(opened, **request, settings=settings, progress=progress)
+            used = stored or fit(opened, **request, settings=settings, progress=steps[0])
             used.save(work.codec)
         schema = used.match(opened)
+        steps[1]("events", 0, opened.n_events)
         with work.writing(len(schema.groups)) as (archive, n_kept):
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
@@ -120,24 +127,33 @@ def compress(
             writer.write_extras(extras)
             for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
                 writer.write(encoded)
-                progress("compressing", writer.n_events, opened.n_events)
+                steps[1]("events", writer.n_events, opened.n_events)
             archive.finish(writer.manifest())
         if verify and client is None:
-            verify_bounds(work.archive, opened, progress=progress)
+            verify_bounds(work.archive, opened, progress=steps[2])
         elif verify:
-            verify_on_cluster(client, work.archive, specs, opened, progress)
+            verify_on_cluster(client, work.archive, specs, opened, steps[2])
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
             info = written.info() | {"path": str(output)}
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
-    return info | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
+        told: dict[str, Any] = {"source_bytes": bytes_on_disk(specs)}
+        told["source_columns"] = len(opened.schema.order) + len(opened.unsupported)
+    return info | told | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
 
 
 def _rounded(codec: Codec) -> dict[str, str]:
     """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
     names = codec.settings.get("rounded_whole_numbers")
     return {name: str(codec.bounds[name]) for name in names if name in codec.bounds} if isinstance(names, list) else {}
+
+
+def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
+    """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
+    names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
+    told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
+    return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
 
 
 def left_out(source: Source, codec: Codec) -> list[str]:

@@ -19,7 +19,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "errors": (0, set()),
     "paths": (1, set()),
     "output": (2, set()),
-    "progress": (1, set()),
+    "progress": (1, {"rich"}),
     "sample": (1, set()),
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
