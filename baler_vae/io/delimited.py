@@ -18,7 +18,7 @@ from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
 from baler_vae.io.delimited_style import quoted_columns, quotes_header, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
-from baler_vae.io.delimited_writing import write_delimited
+from baler_vae.io.delimited_writing import header_of, write_delimited
 from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
 from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
 from baler_vae.io.sniffing import (
@@ -114,6 +114,7 @@ class _Table:
         self.layout, self.lines = layout, tuple(found.lines)
         self.n_rows, self.n_fields = max(0, found.rows), sniffed.n_fields
         self.header = _cells(found.header, layout) if layout.header else []
+        self.header_text = found.header_as_written.decode().rstrip("\r\n")
         self.ids = [str(place) for place in range(self.n_fields)]
 
     def blocks(self, places: Sequence[int], *, raw: bool = False) -> Iterator[pa.RecordBatch]:
@@ -255,7 +256,11 @@ def _names(table: _Table, n_columns: int) -> list[str]:
         return found or [f"column{place}" for place in range(n_columns)]
     cells = table.header[:n_columns]
     cells = ["", *cells] if len(cells) < n_columns else cells
-    check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
+    try:
+        check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
+    except SourceError as error:
+        error.way_out = "Rename one of them, or say --header none where the first row holds values"
+        raise
     names: list[str] = []
     for place, cell in enumerate(cells):
         names.append(cell if cell.strip() else unique(f"Unnamed: {place}", [*cells, *names]))
@@ -292,7 +297,7 @@ def _dialect(
         for field, own in zip(fields, evidence, strict=False)
         if field.column.dtype == np.bool_ and own.booleans and own.booleans[0] != TRUE[0]
     }
-    return Dialect(
+    dialect = Dialect(
         separator=layout.separator,
         header=layout.header,
         names={name: cell for name, cell in zip(names, cells, strict=False) if name != cell},
@@ -312,3 +317,5 @@ def _dialect(
         lines=table.lines,
         told=table.options.given(),
     )
+    is_plain = not layout.header or header_of(dialect, names) == table.header_text
+    return dialect if is_plain else replace(dialect, header_text=table.header_text)

@@ -139,7 +139,7 @@ class LineCutter:
 
     def __init__(self, layout: Layout) -> None:
         self.rows = -1 if layout.header else 0
-        self.header = b""
+        self.header = self.header_as_written = b""
         self.lines: list[tuple[int, str]] = []
         self.n_lines = 0
         self._comments = tuple(prefix.encode() for prefix in layout.comments)
@@ -149,7 +149,7 @@ class LineCutter:
         quote, separator = re.escape(self._quote), re.escape(layout.separator.encode())
         self._opening = re.compile(rb"(?:^|%s)%s" % (separator, quote))
         self._closing = re.compile(rb"(?:[^%s]++|%s%s)*+%s" % (quote, quote, quote, quote))
-        self._words = re.compile(rb"%s(?:[^%s]++|%s%s)*+%s|\S+" % (quote, quote, quote, quote, quote))
+        self._words = re.compile(rb"%s(?:[^%s]++|%s%s)*+%s(?=\s|$)|\S+" % (quote, quote, quote, quote, quote))
         self._rest = b""
         self._is_open = self._in_header = False
 
@@ -177,6 +177,7 @@ class LineCutter:
                 return b""
             self._in_header = self.rows < 0
             self.rows += 1
+        written = line
         if not self._squeezes:
             self._is_open = self._ends_open(line)
         elif self._quote in line:
@@ -186,6 +187,7 @@ class LineCutter:
         if not self._in_header:
             return line
         self.header += line
+        self.header_as_written += written
         return b""
 
     def _keep(self, line: bytes, *, is_comment: bool) -> None:

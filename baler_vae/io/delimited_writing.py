@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import csv
 import gzip
 import lzma
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,8 @@ from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, Table
 
 _LEVEL = 6
+_SMALLEST_PLAIN = 1e-4
+_LARGEST_BY_ARROW = 1e15
 _COMMENTS = ("#", "%")
 
 
@@ -85,11 +88,8 @@ class _Writer:
         self._missing = {mask.values: mask.missing for mask in schema.masks}
         self._columns = [column for column in schema.columns if column.name not in self._missing.values()]
         self._dialect = dialect
-        self._separator = " " if dialect.separator == WHITESPACE else dialect.separator
+        self._separator = _written_separator(dialect)
         self._end = (self._separator if dialect.trailing else "") + dialect.line_end
-        quote = dialect.quote
-        special = f"{quote}\r\n" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
-        self._special = "[" + "".join(f"\\x{ord(letter):02x}" for letter in special) + "]"
         self._widths = dialect.widths if len(dialect.widths) == len(self._columns) else ()
 
     def pieces(self, batches: Iterable[Batch]) -> Iterator[str]:
@@ -106,7 +106,7 @@ class _Writer:
 
         yield from comments(-1)
         if dialect.header:
-            yield self._header()
+            yield header_of(dialect, [column.name for column in self._columns]) + dialect.line_end
         yield from comments(0)
         for batch in batches:
             rows = self._rows(batch)
@@ -123,24 +123,6 @@ class _Writer:
     def _joined(self, rows: list[str]) -> Iterator[str]:
         if rows:
             yield self._end.join(rows) + self._end
-
-    def _header(self) -> str:
-        dialect = self._dialect
-        names = [dialect.names.get(column.name, column.name) for column in self._columns]
-        if dialect.short_header and len(names) > 1:
-            names = names[1:]
-        if dialect.quoted_header:
-            words = _in_quotes(pa.array(names, pa.string()), dialect.quote)
-        else:
-            words = self._quoted(pa.array(names, pa.string()), nulls=("",) if self._separator == " " else ())
-        padded = words.to_pylist()
-        if len(padded) == len(self._widths):
-            padded = [
-                word.rjust(width) if width > 0 else word.ljust(-width)
-                for word, width in zip(padded, self._widths, strict=True)
-            ]
-        end = self._end if dialect.trailing == "all" else dialect.line_end
-        return self._separator.join(padded) + end
 
     def _rows(self, batch: Batch) -> list[str]:
         """The rows of a batch, without their ends."""
@@ -168,7 +150,7 @@ class _Writer:
         if name in dialect.quoted:
             words = _in_quotes(words, dialect.quote)
         elif column.is_text or self._separator in {dialect.decimal, dialect.thousands}:
-            words = self._quoted(words, is_first=place == 0)
+            words = _where_needed(words, dialect, is_first=place == 0)
         return pc.fill_null(words, missing)
 
     def _numbers(self, name: str, values: NDArray[np.generic]) -> pa.Array:
@@ -181,14 +163,51 @@ class _Writer:
         words = pc.replace_substring(pc.replace_substring(words, ",", "\0"), ".", dialect.decimal)
         return pc.replace_substring(words, "\0", dialect.thousands)
 
-    def _quoted(self, words: pa.Array, *, is_first: bool = True, nulls: Sequence[str] = NULLS) -> pa.Array:
-        """The words, in quotes where they would be taken for something else without."""
-        quote = self._dialect.quote
-        needs = pc.or_(pc.match_substring_regex(words, self._special), pc.is_in(words, pa.array(nulls, pa.string())))
-        if is_first and self._dialect.told.get("comment") != "none":
-            for prefix in _COMMENTS:
-                needs = pc.or_(needs, pc.starts_with(words, prefix))
-        return pc.if_else(needs, _in_quotes(words, quote), words)
+
+def header_of(dialect: Dialect, names: Sequence[str]) -> str:
+    """The header of columns, without the end of its line."""
+    cells = [dialect.names.get(name, name) for name in names]
+    separator, quote = _written_separator(dialect), dialect.quote
+    if dialect.short_header and len(cells) > 1:
+        cells = cells[1:]
+    if dialect.header_text and _cells_in(dialect) == cells + [""] * (dialect.trailing == "all"):
+        return dialect.header_text
+    text = pa.array(cells, pa.string())
+    nulls = ("",) if separator == " " else ()
+    words = (_in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)).to_pylist()
+    if len(words) == len(dialect.widths):
+        words = [
+            word.rjust(width) if width > 0 else word.ljust(-width)
+            for word, width in zip(words, dialect.widths, strict=True)
+        ]
+    return separator.join(words) + (separator if dialect.trailing == "all" else "")
+
+
+def _cells_in(dialect: Dialect) -> list[str]:
+    """The names in a header as it is written."""
+    if dialect.separator == WHITESPACE:
+        return dialect.header_text.split()
+    try:
+        return next(csv.reader([dialect.header_text], delimiter=dialect.separator, quotechar=dialect.quote), [])
+    except csv.Error:
+        return []
+
+
+def _written_separator(dialect: Dialect) -> str:
+    return " " if dialect.separator == WHITESPACE else dialect.separator
+
+
+def _where_needed(
+    words: pa.Array, dialect: Dialect, *, is_first: bool = True, nulls: Sequence[str] = NULLS
+) -> pa.Array:
+    """The words, in quotes where they would be taken for something else without."""
+    special = f"{dialect.quote}\r\n" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
+    letters = "".join(f"\\x{ord(letter):02x}" for letter in special)
+    needs = pc.or_(pc.match_substring_regex(words, f"[{letters}]"), pc.is_in(words, pa.array(nulls, pa.string())))
+    if is_first and dialect.told.get("comment") != "none":
+        for prefix in _COMMENTS:
+            needs = pc.or_(needs, pc.starts_with(words, prefix))
+    return pc.if_else(needs, _in_quotes(words, dialect.quote), words)
 
 
 def _in_quotes(words: pa.Array, quote: str) -> pa.Array:
@@ -204,7 +223,14 @@ def _numbers(values: NDArray[np.generic], booleans: tuple[str, str]) -> pa.Array
     if values.dtype == np.float16:
         # Arrow writes a float16 as the float32 that it equals; numpy knows its own shortest form.
         values = values.astype(np.str_).astype(np.float64)
-    return pc.replace_substring_regex(pa.array(values).cast(pa.string()), r"^(-?[0-9]+)$", r"\1.0")
+    words = pc.replace_substring_regex(pa.array(values).cast(pa.string()), r"^(-?[0-9]+)$", r"\1.0")
+    if values.dtype != np.float64:
+        return words
+    # Python, and so pandas, begins and ends with exponents elsewhere than Arrow.
+    size = np.abs(values)
+    others = ((size < _SMALLEST_PLAIN) & (size > 0)) | ((size >= _LARGEST_BY_ARROW) & np.isfinite(size))
+    own = pa.array([repr(value) for value in values[others].tolist()], pa.string())
+    return pc.replace_with_mask(words, pa.array(others), own)
 
 
 def _grouped(words: pa.Array) -> pa.Array:

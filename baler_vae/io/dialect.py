@@ -134,6 +134,7 @@ class Dialect:
     quote: str = '"'
     quoted: tuple[str, ...] = ()
     quoted_header: bool = False
+    header_text: str = ""
     missing: Mapping[str, str] = field(default_factory=_nothing)
     booleans: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
     trailing: str = ""
@@ -300,6 +301,7 @@ _CHECKS: Mapping[str, Any] = {
     "quote": _is_of(*_QUOTES),
     "quoted": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
     "quoted_header": _is_flag,
+    "header_text": lambda value: isinstance(value, str),
     "missing": _is_mapping,
     "booleans": _are_pairs,
     "trailing": _is_of(*_TRAILING),

@@ -17,6 +17,7 @@ from baler_vae.io.delimited_lines import (
     raw_chunks,
     text_chunks,
 )
+from baler_vae.io.delimited_style import widths_of
 from baler_vae.io.delimited_values import FALSE, TRUE
 from baler_vae.io.dialect import NULLS, WHITESPACE, DialectOptions
 
@@ -50,17 +51,19 @@ class Sample:
     is_whole: bool
     encoding: str
 
-    def rows(self, layout: Layout) -> list[list[str]] | None:
-        """The rows of the sample, the header among them, under a layout; None where they cannot be told apart."""
+    def rows(self, layout: Layout, *, strict: bool = True) -> list[list[str]] | None:
+        """The rows of the sample, the header among them, under a layout; None where they cannot be told apart, or
+        `strict` and a quoted value goes on behind its quotes.
+        """
         cutter = LineCutter(replace(layout, header=False))
-        text = cutter.feed(self.text, last=True).decode()
+        stream = io.StringIO(cutter.feed(self.text, last=True).decode(), newline="")
+        rows = []
         try:
-            reader = csv.reader(
-                io.StringIO(text, newline=""), delimiter=layout.delimiter, quotechar=layout.quote, doublequote=True
-            )
-            rows = [row for row in reader if row]
+            for row in csv.reader(stream, delimiter=layout.delimiter, quotechar=layout.quote, strict=strict):
+                rows += [row] if row else []
         except csv.Error:
-            return None
+            if self.is_whole or stream.read(1):
+                return None
         return rows if self.is_whole or len(rows) < 3 else rows[:-1]
 
 
@@ -104,10 +107,16 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
                 found.append((_score(sniffed), sniffed))
         if found:
             break
+    spaces = {sniffed.layout.separator: sniffed for _, sniffed in found}
+    if len(separators) > 1 and " " in spaces and WHITESPACE in spaces:
+        other = _other_space(spaces[" "], sample)
+        found = [entry for entry in found if entry[1].layout.separator != other]
     found.sort(key=lambda entry: -entry[0])
-    best = [sniffed for score, sniffed in found if score == found[0][0] and sniffed.layout.separator in _PUNCTUATION]
+    best = [sniffed for score, sniffed in found if score == found[0][0]]
+    if best and best[0].layout.separator in _PUNCTUATION:
+        best = [sniffed for sniffed in best if sniffed.layout.separator in _PUNCTUATION]
     if len(best) > 1:
-        names = " or ".join(repr(own.layout.separator) for own in best)
+        names = " or ".join("white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best)
         raise SourceError(
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )
@@ -128,36 +137,41 @@ def _shape(layout: Layout, rows: list[list[str]]) -> Sniffed | None:
 
 def _is_table(sniffed: Sniffed, sample: Sample, options: DialectOptions) -> bool:
     """Whether rows of several values are likely to be meant, and not words of a text."""
-    separator = sniffed.layout.separator
     if options.separator is not None:
         return True
     if sniffed.n_fields < 2:
         return False
-    if separator in _PUNCTUATION:
-        return True
-    if separator == " " and any("" in row for row in sniffed.rows):
-        squeezed = sample.rows(replace(sniffed.layout, separator=WHITESPACE))
-        shape = None if squeezed is None else _shape(sniffed.layout, squeezed)
-        if shape is not None and shape.n_fields > 1:
-            return False
-    is_named_so = ".csv" not in Path(sample.path).name.lower()
-    return _score(sniffed) > 0 or is_named_so
+    is_text = ".csv" in Path(sample.path).name.lower() and _score(sniffed) == 0
+    has_quotes = sniffed.layout.quote.encode() in sample.text
+    return sniffed.layout.separator in _PUNCTUATION or has_quotes or not (is_text and _values(sniffed))
+
+
+def _other_space(sniffed: Sniffed, sample: Sample) -> str:
+    """Which separator is not meant where rows are as long by single spaces as by runs of them; none if none is."""
+    empty = [frozenset(place for place, value in enumerate(row) if not value) for row in sniffed.rows]
+    if not any(empty[1:]) and empty[0] <= {0}:
+        return WHITESPACE
+    aligned = widths_of(sample.text, replace(sniffed.layout, separator=WHITESPACE, header=False))
+    return " " if len(set(empty)) == 1 and aligned and sniffed.n_fields - 1 not in empty[0] else ""
 
 
 def _score(sniffed: Sniffed) -> float:
-    """The part of the values that are numbers."""
+    """The part of the values that are numbers or truth values."""
     number = _COMMA_NUMBER if sniffed.layout.separator == "," else _NUMBER
+    values, known = _values(sniffed), (*TRUE, *FALSE)
+    return sum(number.fullmatch(value) is not None or value in known for value in values) / max(1, len(values))
+
+
+def _values(sniffed: Sniffed) -> list[str]:
     rows = sniffed.rows[1:_SCORED_ROWS] or sniffed.rows
-    values = [value.strip() for row in rows for value in row]
-    values = [value for value in values if value not in NULLS]
-    return sum(number.fullmatch(value) is not None for value in values) / max(1, len(values))
+    return [value.strip() for row in rows for value in row if value.strip() not in NULLS]
 
 
 def _fallback(base: Layout, sample: Sample, separators: Sequence[str]) -> Sniffed:
     """The way to read a file whose rows differ in length, or have but one value: by the separator of the first row."""
     chosen = None
     for separator in separators:
-        rows = sample.rows(replace(base, separator=separator)) or []
+        rows = sample.rows(replace(base, separator=separator), strict=False) or []
         if not rows:
             continue
         sniffed = Sniffed(replace(base, separator=separator), rows, len(rows[0]))
