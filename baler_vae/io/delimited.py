@@ -16,7 +16,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
-from baler_vae.io.delimited_style import quoted_columns, quotes_header, widths_of
+from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
 from baler_vae.io.delimited_writing import header_of, write_delimited
 from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
@@ -309,6 +309,7 @@ def _dialect(
         line_end=line_end_of(table.sample),
         quote=layout.quote,
         quoted=tuple(names[place] for place in quoted_columns(table.sample.text, layout) if place < len(names)),
+        quoting=quoting_letters(table.sample.text, layout),
         quoted_header=layout.header and quotes_header(table.sample.text, layout),
         missing={field.name: field.missing for field in fields if field.missing},
         booleans=booleans,

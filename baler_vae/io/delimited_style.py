@@ -9,6 +9,17 @@ from baler_vae.io.delimited_lines import Layout, LineCutter
 from baler_vae.io.dialect import NULLS, WHITESPACE
 
 _MOST_ROWS = 1000
+_LETTERS = ",;\t| #%'"
+"""Letters that make some programs put a value in quotes."""
+
+
+def quoting_letters(sample: bytes, layout: Layout) -> str:
+    """The letters that each value has in quotes which has one of them, though they are no separators here."""
+    tokens = [token for row in _tokens(sample, layout) for token in row]
+    quoted = [token for token in tokens if token[:1] == layout.quote and _are_quoted([token], layout)]
+    bare = [token for token in tokens if token[:1] != layout.quote]
+    inside = {letter for letter in _LETTERS for token in quoted if letter in token}
+    return "".join(sorted(letter for letter in inside if not any(letter in token for token in bare)))
 
 
 def quoted_columns(sample: bytes, layout: Layout) -> tuple[int, ...]:

@@ -201,8 +201,8 @@ def _where_needed(
     words: pa.Array, dialect: Dialect, *, is_first: bool = True, nulls: Sequence[str] = NULLS
 ) -> pa.Array:
     """The words, in quotes where they would be taken for something else without."""
-    special = f"{dialect.quote}\r\n" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
-    letters = "".join(f"\\x{ord(letter):02x}" for letter in special)
+    special = f"{dialect.quote}\r\n{dialect.quoting}" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
+    letters = "".join(f"\\x{{{ord(letter):x}}}" for letter in special)
     needs = pc.or_(pc.match_substring_regex(words, f"[{letters}]"), pc.is_in(words, pa.array(nulls, pa.string())))
     if is_first and dialect.told.get("comment") != "none":
         for prefix in _COMMENTS:

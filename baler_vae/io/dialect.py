@@ -117,7 +117,7 @@ class Dialect:
     `short_header` says that the header lacks the cell of the first column, as R writes it. `lines` are comments and
     blank lines, each with the number of rows before it, -1 before the header. By column, `missing` is how a missing
     value is spelled, quotes included, `booleans` how true and false are; `quoted` columns have quotes around each value
-    and `grouped` ones a separator of thousands. `trailing` says whether rows, or rows and header (`all`), end with a
+    and `grouped` ones a separator of thousands; `quoting` are letters that no value has without quotes. `trailing` says whether rows, or rows and header (`all`), end with a
     separator. `widths` are those of columns held apart by white space, negative where values stand on the left.
     `told` are the options that the user gave.
     """
@@ -133,6 +133,7 @@ class Dialect:
     line_end: str = "\n"
     quote: str = '"'
     quoted: tuple[str, ...] = ()
+    quoting: str = ""
     quoted_header: bool = False
     header_text: str = ""
     missing: Mapping[str, str] = field(default_factory=_nothing)
@@ -300,6 +301,7 @@ _CHECKS: Mapping[str, Any] = {
     "line_end": _is_of(*_LINE_ENDS),
     "quote": _is_of(*_QUOTES),
     "quoted": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    "quoting": _is_line,
     "quoted_header": _is_flag,
     "header_text": lambda value: isinstance(value, str),
     "missing": _is_mapping,
