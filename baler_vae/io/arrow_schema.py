@@ -122,6 +122,13 @@ def is_kept(kind: pa.DataType) -> bool:
     return all(is_kept(own.type) for own in _children(kind))
 
 
+def has_usual_names(kind: pa.DataType) -> bool:
+    """Whether the values of all lists in a type are called as Parquet wants them to be."""
+    if isinstance(kind, pa.ListType | pa.LargeListType) and kind.value_field.name != "element":
+        return False
+    return all(has_usual_names(own.type) for own in _children(kind))
+
+
 def _children(kind: pa.DataType) -> Sequence[pa.Field]:
     """The fields in a type of lists, records or maps; those of other types are not looked into."""
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):

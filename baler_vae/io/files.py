@@ -19,6 +19,10 @@ MODULES = {
     ".csv": "delimited",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".parq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".ipc": "feather",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
@@ -26,7 +30,7 @@ MODULES = {
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-MODULES_OF_ORIGINS = {"hdf5": "hdf5"}
+MODULES_OF_ORIGINS = {"hdf5": "hdf5", "parquet": "parquet", "feather": "feather"}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
 
 
