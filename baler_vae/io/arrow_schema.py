@@ -1,4 +1,4 @@
-"""Arrow schemas as extras: names, types, nulls and metadata of a Parquet or Arrow file, which its columns do not tell."""
+"""Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not tell."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -43,12 +43,17 @@ class ArrowExtras:
         """
         head, _, rest = data.partition(b"\n")
         try:
-            options = json.loads(head)
-            if not isinstance(options, dict) or options.pop("version", None) != VERSION:
-                raise ValueError("it is no document of that version")  # noqa: TRY004 - of bytes, not of arguments
-            schema = plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
+            options, schema = _options(head), plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
         # Types that others have registered are made by their own code, which may raise anything like these.
-        except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            pa.ArrowException,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise CorruptArchive(f"the schema of the source cannot be read: {error}", section="extras") from error
         return cls(schema, options)
 
@@ -62,6 +67,13 @@ class ArrowExtras:
             gone = {own.name for own in self.schema} - {own.name for own in kept}
             metadata = {key: _without(gone, key, value) for key, value in metadata.items()}
         return pa.schema(kept, metadata or None)
+
+
+def _options(head: bytes) -> dict[str, Any]:
+    document = json.loads(head)
+    if not isinstance(document, dict) or document.pop("version", None) != VERSION:
+        raise ValueError("it is not a document of a version that is read")
+    return document
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -141,18 +153,16 @@ def _children(kind: pa.DataType) -> Sequence[pa.Field]:
 
 
 def _with_children(kind: pa.DataType, fields: Sequence[pa.Field]) -> pa.DataType:
-    if pa.types.is_list(kind):
-        return pa.list_(fields[0])
-    if pa.types.is_large_list(kind):
-        return pa.large_list(fields[0])
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(fields[0], kind.list_size)
-    if pa.types.is_map(kind):
-        return pa.map_(*fields, keys_sorted=kind.keys_sorted)
-    if pa.types.is_struct(kind):
-        return pa.struct(fields)
     if pa.types.is_union(kind):
         return pa.union(fields, kind.mode, kind.type_codes)
+    if pa.types.is_struct(kind):
+        return pa.struct(fields)
+    if pa.types.is_map(kind):
+        return pa.map_(*fields, keys_sorted=kind.keys_sorted)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(fields[0], kind.list_size)
+    if fields:
+        return pa.large_list(fields[0]) if pa.types.is_large_list(kind) else pa.list_(fields[0])
     return kind
 
 

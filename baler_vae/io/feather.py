@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from baler_vae.errors import SourceError
-from baler_vae.io.arrow_columns import FAILURES, ArrowFile, arrow_batches, arrow_source
+from baler_vae.io.arrow_reading import FAILURES, ArrowFile, arrow_source
 from baler_vae.io.arrow_schema import ArrowExtras
+from baler_vae.io.arrow_writing import arrow_batches
 from baler_vae.io.source import Ranges, Source, overlaps, reading, writing
 from baler_vae.table.arrow import compression_of
 from baler_vae.table.schema import Origin, Schema
@@ -23,8 +24,8 @@ _FIRST_MESSAGE = 8
 
 
 def open_feather(path: str, inner: str) -> Source:
-    """The source of an Arrow IPC file, which is mapped into memory, or of a stream; see `arrow_source`. Its extras are
-    the Arrow schema, whether it is a stream, and how its batches are compressed.
+    """The source of an Arrow IPC file, which is mapped into memory, or of a stream; see `arrow_source`. Its extras say
+    also whether it is a stream, and how its batches are compressed.
 
     Raises:
         SourceError: it is no Arrow file, or one of Feather's first version; a name is missing or occurs twice.

@@ -27,10 +27,11 @@ MODULES = {
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
     ".npz": "npz",
+    ".npy": "npy",
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-MODULES_OF_ORIGINS = {"hdf5": "hdf5", "parquet": "parquet", "feather": "feather"}
+MODULES_OF_ORIGINS = {"hdf5": "hdf5", "parquet": "parquet", "feather": "feather", "npz": "npz", "npy": "npy"}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
 
 

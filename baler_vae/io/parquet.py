@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from baler_vae.errors import SourceError
-from baler_vae.io.arrow_columns import FAILURES, ArrowFile, arrow_batches, arrow_source
+from baler_vae.io.arrow_reading import FAILURES, ArrowFile, arrow_source
 from baler_vae.io.arrow_schema import ArrowExtras
+from baler_vae.io.arrow_writing import arrow_batches
 from baler_vae.io.source import Ranges, Source, overlaps, reading
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
@@ -20,8 +21,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 def open_parquet(path: str, inner: str) -> Source:
-    """The source of a Parquet file; see `arrow_source`. Its extras are the Arrow schema, where one that tells the same
-    would not be written anyway.
+    """The source of a Parquet file; see `arrow_source`.
 
     Raises:
         SourceError: it is no Parquet file, a name is missing or occurs twice.
@@ -32,9 +32,7 @@ def open_parquet(path: str, inner: str) -> Source:
         schema, metadata = file.schema_arrow, file.metadata
         n_values, has_nulls = _statistics(schema, metadata)
 
-    def chunks(
-        numbers: Sequence[int], step: int, ranges: Ranges | None
-    ) -> Iterator[tuple[int, Sequence[pa.Array]]]:
+    def chunks(numbers: Sequence[int], step: int, ranges: Ranges | None) -> Iterator[tuple[int, Sequence[pa.Array]]]:
         return _chunks(path, [schema.field(number).name for number in numbers], step, ranges)
 
     opened = ArrowFile(path, _KIND, schema, int(metadata.num_rows), chunks, n_values, has_nulls)
@@ -42,8 +40,8 @@ def open_parquet(path: str, inner: str) -> Source:
 
 
 def _statistics(schema: pa.Schema, metadata: pq.FileMetaData) -> tuple[dict[int, int], dict[int, bool]]:
-    """The number of values of each column that has but one leaf, of lists those in them; and whether it has nulls, where
-    the statistics say so: of lists only that there are none, as an empty list counts too.
+    """The number of values of each column that has but one leaf, of lists those in them; and whether it has nulls,
+    where the statistics say so: of lists only that there are none, as an empty list counts too.
     """
     place = {path: number for number, name in enumerate(schema.names) for path in _leaves(name)}
     n_values: dict[int, int] = {}
