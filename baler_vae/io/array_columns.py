@@ -1,6 +1,7 @@
 """Arrays of any dtype as columns of numbers and strings, and the arrays made of those again."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,9 @@ _LARGEST_ITEM = 1 << 20
 """The most bytes of one element of an array that is restored: its dtype comes from an archive."""
 _LARGEST_ARRAY = 1 << 62
 _DEEPEST = 16
+
+_DTYPE = re.compile(r"\|O|[<>|][biufcSUVMm]\d{1,9}(\[\d{0,9}[A-Za-zμ]{1,2}\])?")
+"""The dtypes that a description has; numpy reads much more, some of it as Python."""
 
 Step = tuple[str, str | int]
 """A step from an array to a part of it: a field, a column, the real part."""
@@ -127,8 +131,15 @@ def _view(array: NDArray[Any], steps: Sequence[Step]) -> NDArray[Any]:
 
 
 def as_text(array: NDArray[Any]) -> NDArray[np.generic]:
-    """Strings, object (rows,), of an array of strings, or of bytes that are mostly UTF-8."""
-    words = [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in array.tolist()]
+    """Strings, object (rows,), of an array of strings, or of bytes that are mostly UTF-8.
+
+    Raises:
+        ValueError: a character is none of Unicode.
+    """
+    try:
+        words = [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in array.tolist()]
+    except SystemError as error:
+        raise ValueError("characters that are none of Unicode") from error
     found = np.empty(len(words), TEXT)
     found[:] = words
     return found
@@ -272,6 +283,8 @@ def _tuples(descr: Any, depth: int = 0) -> Any:  # noqa: ANN401  of JSON
     if depth > _DEEPEST:
         raise ValueError("a dtype of too many levels")
     if isinstance(descr, str):
+        if not _DTYPE.fullmatch(descr):
+            raise ValueError(f"a dtype of {descr!r}")
         return descr
     if isinstance(descr, list) and len(descr) == 2 and isinstance(descr[1], list) and _is_shape(descr[1]):
         return _tuples(descr[0], depth + 1), tuple(descr[1])  # an array of a dtype

@@ -37,8 +37,8 @@ _LIST, _VALUE = "list", "value"
 
 @dataclass(frozen=True)
 class ArrowFile:
-    """A file of Arrow columns: its schema, how many events it has, a way to read them, and what is known of each column
-    without reading it: how many values it has (of lists those in them), and whether any is null.
+    """A file of Arrow columns: its schema, how many events it has, a way to read them, about how many values each
+    column of lists has in an event, and the columns that are known to have no nulls.
     """
 
     path: str
@@ -46,8 +46,8 @@ class ArrowFile:
     schema: pa.Schema
     n_events: int
     chunks: Chunks
-    n_values: Mapping[int, int]
-    has_nulls: Mapping[int, bool]
+    n_values: Mapping[int, float]
+    without_nulls: frozenset[int] = frozenset()
     options: Mapping[str, Any] | None = None
 
 
@@ -69,14 +69,14 @@ class _Columns:
             yield first, arrays
 
     def described(self, schema: pa.Schema) -> list[Described]:
-        """The branches of the columns, with what is known of their nulls, or a pass over them tells."""
+        """The branches of the columns; a pass over those that may have nulls tells which have."""
         fields = {name: schema.field(number) for name, number in self.places.items()}
         loose = [described_field(name, own.with_type(self.kinds[name])) for name, own in fields.items()]
         doubtful = [
             branch
             for branch in loose
             if (branch.is_jagged or branch.dtype.kind in "fiub")
-            and self.file.has_nulls.get(self.places[branch.name], True)
+            and self.places[branch.name] not in self.file.without_nulls
             and is_nullable(fields[branch.name])
         ]
         names = [branch.name for branch in doubtful]
@@ -87,18 +87,15 @@ class _Columns:
                 nulls[name] |= _places_of_nulls(array)
         return [_with_nulls(branch, nulls.get(branch.name, set()), taken=self.kinds) for branch in loose]
 
-    def event_bytes(self, branches: Iterable[Described]) -> dict[str, float]:
+    def event_bytes(self, branches: Collection[Described]) -> dict[str, float]:
         """About how many bytes an event takes by branch."""
-        n_events = max(1, self.file.n_events)
-        n_values = {branch.name: self.file.n_values.get(self.places[branch.name], n_events) for branch in branches}
-        return {
-            branch.name: n_values[branch.name] * (branch.dtype.itemsize or TEXT_BYTES) / n_events for branch in branches
-        }
+        n_values = {branch.name: self.file.n_values.get(self.places[branch.name], 1) for branch in branches}
+        return {branch.name: n_values[branch.name] * (branch.dtype.itemsize or TEXT_BYTES) for branch in branches}
 
-    def counts(self, described: Iterable[Described]) -> ReadCounts:
+    def counts(self, described: Collection[Described]) -> ReadCounts:
         """Reads the lengths of lists, and integers; those of which some are null count nothing."""
         branches = {branch.name: branch for branch in described}
-        event_bytes = self.event_bytes(branches.values())
+        event_bytes = self.event_bytes(described)
 
         def read(names: Sequence[str]) -> Iterator[tuple[str, NDArray[np.generic]]]:
             for _, arrays in self.arrays(names, step_for(sum(event_bytes[name] for name in names))):
@@ -116,8 +113,8 @@ def arrow_source(file: ArrowFile, origin: Origin) -> Source:
     either; all else is nested. Numbers that may be null have a column beside them that says which are. Its extras are
     the schema, where one that says the same would not be written anyway.
 
-    Lists are grouped by prefix and equal lengths, which takes one pass over them; where the file does not say whether
-    there are nulls, one more pass finds out.
+    Lists are grouped by prefix and equal lengths, which takes one pass over them. Where numbers or lists may be null,
+    one more pass finds out whether any is.
 
     Raises:
         SourceError: a name is missing or occurs twice.

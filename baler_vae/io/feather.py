@@ -1,6 +1,7 @@
 """Arrow IPC files: Feather (version 2), and streams."""
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from baler_vae.errors import SourceError
+from baler_vae.io.arrow_fields import is_list
 from baler_vae.io.arrow_reading import FAILURES, ArrowFile, arrow_source
 from baler_vae.io.arrow_schema import ArrowExtras
 from baler_vae.io.arrow_writing import arrow_batches
@@ -38,22 +40,22 @@ def open_feather(path: str, inner: str) -> Source:
         way_out = "Convert it with pandas: pd.read_feather(old).to_feather(new)"
         raise SourceError("is a Feather file of version 1, which is not supported", path=path, way_out=way_out)
     is_stream = start != _MAGIC
-    n_events, n_values, has_nulls = 0, dict[int, int](), dict[int, bool]()
+    n_events, n_values, nulls = 0, Counter[int](), set[int]()
     with reading(path, _KIND, *FAILURES, struct.error):
         options = {"stream": is_stream, "compression": _compression(path, is_stream=is_stream)}
         with _opened(path, None, is_stream=is_stream) as (schema, batches):
             for batch in batches:
                 n_events += batch.num_rows
                 for number, array in enumerate(batch.columns):
-                    is_list = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
-                    n_values[number] = n_values.get(number, 0) + len(array.flatten() if is_list else array)
-                    own = array.null_count > 0 or array.type.num_fields > 0
-                    has_nulls[number] = has_nulls.get(number, False) or own
+                    n_values[number] += len(array.flatten()) if is_list(array.type) else len(array)
+                    nulls |= {number} if array.null_count or array.type.num_fields else set()
 
     def chunks(numbers: Sequence[int], step: int, ranges: Ranges | None) -> Iterator[tuple[int, Sequence[pa.Array]]]:
         return _chunks(path, numbers, step, ranges, is_stream=is_stream)
 
-    opened = ArrowFile(path, _KIND, schema, n_events, chunks, n_values, has_nulls, options)
+    by_event = {number: times / max(1, n_events) for number, times in n_values.items()}
+    without_nulls = frozenset(range(len(schema))) - nulls
+    opened = ArrowFile(path, _KIND, schema, n_events, chunks, by_event, without_nulls, options)
     return arrow_source(opened, Origin("feather"))
 
 

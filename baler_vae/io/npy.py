@@ -54,7 +54,8 @@ def open_npy(path: str, inner: str) -> Source:
         for start, stop in in_steps(len(rows), step, ranges):
             arrays: dict[str, NDArray[np.generic]] = {}
             for name, branch in wanted.items():
-                values = parts[name].values(rows[start:stop])
+                with reading(path, _KIND, ValueError):
+                    values = parts[name].values(rows[start:stop])
                 arrays |= branch.split(nested_numbers(values) if branch.dtype == NESTED else values)
             yield make_batch(selection, arrays)
 

@@ -25,9 +25,9 @@ from baler_vae.io.grouping import (
     native,
     schema_of_branches,
 )
-from baler_vae.io.npz_files import NAMES, Arrays, NpzFiles, names_of, read_files
+from baler_vae.io.npz_files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
 from baler_vae.io.npz_layout import Files, Layout, checked_name, is_fortran
-from baler_vae.io.source import Ranges, Source, in_steps, refuse_nested
+from baler_vae.io.source import Ranges, Source, in_steps, reading, refuse_nested
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema, common_prefix
 from baler_vae.table.table import Batch, concatenate, offsets_from_counts
 
@@ -63,10 +63,11 @@ def open_npz(path: str, inner: str) -> Source:
     if inner and inner not in files.arrays:
         why = files.refused.get(inner, f"there is no array {inner!r}: {nearest(inner, list(files.arrays))}")
         raise SourceError(why, path=path)
-    key = inner or _only_array(files.arrays)
-    if key and native(files.arrays[key].dtype) is not None and files.arrays[key].ndim:
-        return _array_source(files, key, is_alone=not inner)
-    return _columns_source(files, inner)
+    with reading(path, KIND, ValueError):
+        key = inner or _only_array(files.arrays)
+        if key and native(files.arrays[key].dtype) is not None and files.arrays[key].ndim:
+            return _array_source(files, key, is_alone=not inner)
+        return _columns_source(files, inner)
 
 
 def _only_array(arrays: Arrays) -> str:
@@ -136,7 +137,8 @@ def _columns_source(files: NpzFiles, inner: str) -> Source:
             for name, branch in wanted.items():
                 key, part = parts[name]
                 cut = offsets[table.jagged[key][0]][[start, stop]] if key in table.jagged else (start, stop)
-                values = part.values(files.arrays[key][slice(*cut)])
+                with reading(files.path, KIND, ValueError):
+                    values = part.values(files.arrays[key][slice(*cut)])
                 arrays |= branch.split(nested_numbers(values) if branch.dtype == NESTED else values)
             yield make_batch(selection, arrays)
 

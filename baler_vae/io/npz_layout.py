@@ -2,6 +2,7 @@
 
 import io
 import json
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -150,6 +151,16 @@ def read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
     Raises:
         ValueError: it is damaged, or holds other objects.
     """
+    try:
+        return _read_npy(stream)
+    # What numpy makes of a damaged header, which it reads as Python.
+    except (tokenize.TokenError, SyntaxError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ValueError(f"a damaged header: {error}") from error
+    except (MemoryError, OverflowError) as error:
+        raise ValueError("a header that asks for more than fits into memory") from error
+
+
+def _read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
     start = stream.tell()
     try:
         array: NDArray[np.generic] = npy.read_array(stream, allow_pickle=False, max_header_size=LARGEST_HEADER)
@@ -161,8 +172,6 @@ def read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
         if dtype != np.object_:
             raise
         return read_objects(stream, tuple(shape), fortran_order=bool(fortran_order))
-    except (MemoryError, RecursionError, OverflowError, SyntaxError, TypeError) as error:
-        raise ValueError(f"a damaged header, or more than fits into memory: {error}") from error
     return array
 
 

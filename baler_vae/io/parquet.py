@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from baler_vae.errors import SourceError
+from baler_vae.io.arrow_fields import is_list
 from baler_vae.io.arrow_reading import FAILURES, ArrowFile, arrow_source
 from baler_vae.io.arrow_schema import ArrowExtras
 from baler_vae.io.arrow_writing import arrow_batches
@@ -18,6 +19,8 @@ from baler_vae.table.table import Batch
 _KIND = "a Parquet file"
 _BUFFER_BYTES = 1 << 20
 """How much of each column chunk is read at once; all of it without a buffer."""
+_SAMPLE = 256
+"""The events that tell how long lists are."""
 
 
 def open_parquet(path: str, inner: str) -> Source:
@@ -28,52 +31,47 @@ def open_parquet(path: str, inner: str) -> Source:
     """
     if inner:
         raise SourceError("a Parquet file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
-    with reading(path, _KIND, *FAILURES), pq.ParquetFile(path) as file:
-        schema, metadata = file.schema_arrow, file.metadata
-        n_values, has_nulls = _statistics(schema, metadata)
+    with reading(path, _KIND, *FAILURES), _opened(path) as file:
+        schema, sizes, n_values = file.schema_arrow, _row_groups(file), _sampled(file)
 
     def chunks(numbers: Sequence[int], step: int, ranges: Ranges | None) -> Iterator[tuple[int, Sequence[pa.Array]]]:
-        return _chunks(path, [schema.field(number).name for number in numbers], step, ranges)
+        return _chunks(path, sizes, [schema.field(number).name for number in numbers], step, ranges)
 
-    opened = ArrowFile(path, _KIND, schema, int(metadata.num_rows), chunks, n_values, has_nulls)
-    return arrow_source(opened, Origin("parquet"))
-
-
-def _statistics(schema: pa.Schema, metadata: pq.FileMetaData) -> tuple[dict[int, int], dict[int, bool]]:
-    """The number of values of each column that has but one leaf, of lists those in them; and whether it has nulls,
-    where the statistics say so: of lists only that there are none, as an empty list counts too.
-    """
-    place = {path: number for number, name in enumerate(schema.names) for path in _leaves(name)}
-    n_values: dict[int, int] = {}
-    n_known, has_nulls = dict.fromkeys(place.values(), 0), set()
-    for row_group in range(metadata.num_row_groups):
-        group = metadata.row_group(row_group)
-        for column in map(group.column, range(metadata.num_columns)):
-            number = place.get(column.path_in_schema)
-            if number is None:
-                continue
-            n_values[number] = n_values.get(number, 0) + column.num_values
-            statistics = column.statistics if column.is_stats_set else None
-            n_known[number] += statistics is not None and statistics.has_null_count
-            if statistics is not None and statistics.has_null_count and statistics.null_count:
-                has_nulls.add(number)
-    known = [number for number, times in n_known.items() if times == metadata.num_row_groups]
-    return n_values, {number: number in has_nulls for number in known}
+    return arrow_source(ArrowFile(path, _KIND, schema, sum(sizes), chunks, n_values), Origin("parquet"))
 
 
-def _leaves(name: str) -> list[str]:
-    """The paths that a column of numbers, or of lists of them, has in the schema of the file."""
-    return [name, *(f"{name}.list.{inner}" for inner in ("element", "item", "array"))]
+def _opened(path: str) -> pq.ParquetFile:
+    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+
+
+# What the metadata say of row groups and columns is not asked for: where they are damaged, Arrow ends the process.
+
+
+def _row_groups(file: pq.ParquetFile) -> list[int]:
+    """The number of events of each row group."""
+    groups = range(file.num_row_groups)
+    return [sum(rows.num_rows for rows in file.iter_batches(row_groups=[number], columns=[])) for number in groups]
+
+
+def _sampled(file: pq.ParquetFile) -> dict[int, float]:
+    """How many values each column of lists has in an event, by the first events."""
+    numbers = [number for number, own in enumerate(file.schema_arrow) if is_list(own.type)]
+    names = [file.schema_arrow.field(number).name for number in numbers]
+    rows = next(file.iter_batches(_SAMPLE, columns=names), None) if names else None
+    if rows is None:
+        return {}
+    return {
+        number: len(rows.column(name).flatten()) / rows.num_rows for number, name in zip(numbers, names, strict=True)
+    }
 
 
 def _chunks(
-    path: str, names: Sequence[str], step: int, ranges: Ranges | None
+    path: str, sizes: Sequence[int], names: Sequence[str], step: int, ranges: Ranges | None
 ) -> Iterator[tuple[int, Sequence[pa.Array]]]:
     """The first event and the arrays of the named columns, at most `step` events at a time; those of some ranges from
-    the row groups of the file that hold them.
+    the row groups of the file, of these `sizes`, that hold them.
     """
-    with reading(path, _KIND, *FAILURES), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+    with reading(path, _KIND, *FAILURES), _opened(path) as file:
         firsts = np.cumsum([0, *sizes]).tolist()
         held = [[number] for number, size in enumerate(sizes) if any(overlaps(firsts[number], size, ranges))]
         for numbers in held if ranges is not None else [list(range(len(sizes)))]:
