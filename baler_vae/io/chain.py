@@ -14,6 +14,9 @@ from baler_vae.table.table import Batch, Table
 
 Specs = str | Path | Sequence[str | Path]
 
+_SAY_HOW_WRITTEN = frozenset({"parquet", "feather"})
+"""The formats whose extras only say how a file was written: those of the first file serve for all."""
+
 _WAY_OUT = "Choose columns that all files have with --columns, or leave the file out"
 
 
@@ -57,7 +60,8 @@ def open_sources(specs: Specs) -> Source:
     for source in sources:
         others = [name for name in source.schema.order if name not in schema.order]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
-    if len({hashlib.sha256(source.extras()).digest() for source in sources}) > 1:
+    extras = [source for source in sources if source.schema.origin.format not in _SAY_HOW_WRITTEN]
+    if len({hashlib.sha256(source.extras()).digest() for source in extras}) > 1:
         unsupported["what lies beside the columns"] = "differs between the files"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:

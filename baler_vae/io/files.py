@@ -24,15 +24,23 @@ MODULES = {
     ".root": "root",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".parq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".ipc": "feather",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
     ".npz": "npz",
+    ".npy": "npy",
     **{f"{text}{way}": "delimited" for text in (".csv", ".tsv", ".dat", ".txt") for way in ("", *COMPRESSIONS)},
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-MODULES_OF_ORIGINS = {"hdf5": "hdf5", "csv": "delimited"}
+MODULES_OF_ORIGINS = {
+    "csv": "delimited",
+    **{name: name for name in ("hdf5", "parquet", "feather", "npz", "npy")},
+}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
 WITH_WHOLE_FILES = frozenset({"hdf5"})
 """The formats whose extras are those of a whole file: some columns of one have none."""

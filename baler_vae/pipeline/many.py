@@ -20,7 +20,15 @@ from baler_vae.pipeline.parallel import one_thread
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.progress import Progress, silent, within
 
-SUFFIXES: Mapping[str, str] = {"root": ".root", "csv": ".csv", "parquet": ".parquet", "hdf5": ".h5", "npz": ".npz"}
+SUFFIXES: Mapping[str, str] = {
+    "root": ".root",
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "hdf5": ".h5",
+    "npz": ".npz",
+    "npy": ".npy",
+    "feather": ".feather",
+}
 """The suffix of each format."""
 
 
