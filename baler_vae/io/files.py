@@ -1,7 +1,7 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -14,7 +14,7 @@ from baler_vae.io.dialect import DialectOptions
 from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -88,10 +88,11 @@ def write_file(
     force: bool = False,
     rntuple: bool = False,
     extras: bytes = b"",
+    n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
     ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
-    out.
+    out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
@@ -106,6 +107,7 @@ def write_file(
         options["suffix"] = suffix_of(str(path))
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
+        options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with replacing(path, force=force) as part:
         try:
             write(part, schema, batches, **options)
@@ -116,6 +118,30 @@ def write_file(
             raise
         except Exception as error:  # whatever a library raises for what it cannot write
             raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+
+
+def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between the extras of two tables of one origin; nothing where the second has none.
+
+    Raises:
+        CorruptArchive: extras cannot be read.
+    """
+    if extras == others or not others:
+        return []
+    name = MODULES_OF_ORIGINS.get(origin.format, "")
+    differences = getattr(import_module(f"baler_vae.io.{name}"), f"differences_{name}", None) if name else None
+    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+
+
+def extras_have_rows(origin: str, extras: bytes) -> bool:
+    """Whether extras of a format of origin hold something of every row.
+
+    Raises:
+        CorruptArchive: they cannot be read.
+    """
+    name = MODULES_OF_ORIGINS.get(origin, "")
+    function = getattr(import_module(f"baler_vae.io.{name}"), f"has_rows_{name}", None) if name else None
+    return function is not None and bool(function(extras))
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
