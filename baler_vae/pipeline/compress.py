@@ -1,6 +1,7 @@
 """Compressing a file."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.digests import Watch, digest_of_source
 from baler_vae.pipeline.encoding import EncodedRowGroup
 from baler_vae.pipeline.fit import fit, settings_of
 from baler_vae.pipeline.fitness import Fitness
@@ -29,7 +31,7 @@ from baler_vae.pipeline.manifests import (
 )
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
-from baler_vae.pipeline.resuming import describe_request, unfinished
+from baler_vae.pipeline.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
@@ -69,18 +71,19 @@ def compress(
     same files, those encode and verify the row groups; the bytes are the same.
 
     Until then it grows in the folder `<output>.part` beside it. A run that is killed or interrupted leaves that behind,
-    and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew.
+    and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew. What is
+    read again must be what was read before. One run at a time may write an output.
 
     Raises:
         SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
         UsageError: a column, a bound or a setting is wrong, the codec does not fit the file, or the run to be resumed
-            was another.
-        OutputError: the archive exists and `force` is false, a run before was broken off and neither `resume` nor
-            `force` is true, or the archive cannot be written.
+            was another, or read what is no longer there.
+        OutputError: the archive exists and `force` is false, another run is writing it, a run before was interrupted
+            and neither `resume` nor `force` is true, or the archive cannot be written.
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    output = check_output(output, force=force)
+    output = check_output(output, force=force or resume)
     specs = file_specs(source)
     opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
@@ -93,24 +96,27 @@ def compress(
     }
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
+    if resume and finished_before(output, described):
+        with Archive(output) as written:
+            return written.info() | {"warnings": []}
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
     ):
-        used = work.load_codec()
-        if used is None:
-            used = stored or fit(opened, **request, settings=settings, progress=progress)
-            used.save(work.codec)
+        used = stored or _fitted(work, opened, progress, request | {"settings": settings})
         schema = used.match(opened)
-        with work.writing(len(schema.groups)) as (archive, n_kept):
+        with work.writing(len(schema.groups), opened.path) as (archive, digests):
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
                 archive.add(HISTORY, used.history_bytes())
-            if not used.settings.get("columns"):
-                writer.write_extras(opened.extras())
-            for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
+            extras = b"" if used.settings.get("columns") else opened.extras()
+            digests.check(hashlib.sha256(extras).hexdigest())
+            writer.write_extras(extras)
+            for encoded in encoded_row_groups(client, specs, opened, schema, used, digests.n_kept):
+                digests.check(encoded.digest)
                 writer.write(encoded)
                 progress("compressing", writer.n_events, opened.n_events)
+            digests.check_end()
             archive.finish(writer.manifest())
         if verify and client is None:
             verify_bounds(work.archive, opened, progress=progress)
@@ -120,6 +126,19 @@ def compress(
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         return written.info() | {"warnings": warnings}
+
+
+def _fitted(work: Unfinished, source: Source, progress: Progress, fitting: Mapping[str, Any]) -> Codec:
+    """The codec of a source: that of an interrupted run, where the source is still the same, or else a new one."""
+    kept = work.load_codec()
+    if kept is None:
+        watch = Watch(source)
+        codec = fit(watch.watched(), progress=progress, **fitting)
+        work.save_codec(codec, watch.digest)
+        return codec
+    codec, digest = kept
+    check_same(source.path, digest, digest_of_source(source, codec.match(source), progress))
+    return codec
 
 
 def left_out(source: Source, codec: Codec) -> list[str]:
