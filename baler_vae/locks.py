@@ -4,14 +4,13 @@ import errno
 import json
 import os
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
 
 _TRIES = 1000
 """How often a lock file may vanish between opening and locking it; each time, another run has just ended."""
@@ -38,7 +37,7 @@ class Holder:
         return f"process {self.pid} on {self.host}, since {self.since}"
 
 
-class LockHeld(Exception):
+class LockHeldError(Exception):
     """Another run holds the lock. `holder` is None where it has not yet said who it is; `certain` is false where the
     file system has no locks, so that it may have died without a trace.
     """
@@ -80,7 +79,7 @@ def acquire(path: Path) -> Lock:
     whether its process still runs.
 
     Raises:
-        LockHeld: another process, or another thread of this one, holds it.
+        LockHeldError: another process, or another thread of this one, holds it.
         OSError: the file cannot be created or opened.
     """
     for _ in range(_TRIES):
@@ -95,7 +94,7 @@ def acquire(path: Path) -> Lock:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise LockHeld(None, certain=True)
+    raise LockHeldError(None, certain=True)
 
 
 def _open(path: Path) -> tuple[int, bool] | None:
@@ -117,26 +116,40 @@ def _take(path: Path, descriptor: int, *, is_new: bool) -> bool:
     """Whether the lock was taken; false where the file was removed or replaced meanwhile.
 
     Raises:
-        LockHeld: it is another's.
+        LockHeldError: it is another's.
     """
     try:
-        if fcntl is None:
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _BUSY:
-            raise LockHeld(_read(descriptor), certain=True) from error
-        if not is_new:
-            _remove_if_dead(path, descriptor)
-            return False
+        has_locks = _flock(descriptor)
+    except BlockingIOError as error:
+        raise LockHeldError(_read(descriptor), certain=True) from error
+    if not has_locks and not is_new:
+        _remove_if_dead(path, descriptor)
+        return False
     if not _is_open_as(path, descriptor):
         return False
     try:
         _write(descriptor, Holder.this_process())
     except OSError as error:
+        path.unlink()
         if error.errno not in _READ_ONLY:
             raise
-        path.unlink()  # the read-only file of another user's run that ended
+        return False  # it was the read-only file of another user's run that ended
+    return True
+
+
+def _flock(descriptor: int) -> bool:
+    """Whether the open file was locked; false where the system or the file system has no locks.
+
+    Raises:
+        BlockingIOError: somebody else locked it.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            raise BlockingIOError(error.errno, error.strerror) from error
         return False
     return True
 
@@ -145,16 +158,19 @@ def _remove_if_dead(path: Path, descriptor: int) -> None:
     """Removes the lock file of a process that is gone, on a file system without locks.
 
     Raises:
-        LockHeld: the process lives, or nobody can tell.
+        LockHeldError: the process lives, or nobody can tell.
     """
     holder = _read(descriptor)
-    if holder is None or holder.host != socket.gethostname() or fcntl is None or _lives(holder.pid):
-        raise LockHeld(holder, certain=False)
+    if holder is None or holder.host != socket.gethostname() or _lives(holder.pid):
+        raise LockHeldError(holder, certain=False)
     if _is_open_as(path, descriptor):
         path.unlink(missing_ok=True)
 
 
 def _lives(pid: int) -> bool:
+    """Whether a process of this host runs, or nobody can tell."""
+    if sys.platform == "win32":
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -174,13 +190,15 @@ def _is_open_as(path: Path, descriptor: int) -> bool:
 
 def _write(descriptor: int, holder: Holder) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(asdict(holder)).encode())
 
 
 def _read(descriptor: int) -> Holder | None:
     """What the holder wrote; None where that is nothing yet, or not readable."""
     try:
-        found = json.loads(os.pread(descriptor, 4096, 0))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        found = json.loads(os.read(descriptor, 4096))
         return Holder(str(found["host"]), int(found["pid"]), str(found["since"]))
     except (ValueError, KeyError, TypeError):
         return None

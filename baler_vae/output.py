@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baler_vae.errors import OutputError
-from baler_vae.locks import Lock, LockHeld, acquire
+from baler_vae.locks import Lock, LockHeldError, acquire
 
 _LONGEST_NAME = 255
 """Bytes of the longest file name that common file systems take."""
@@ -194,7 +194,7 @@ def _acquire(path: Path, target: Path) -> Lock:
     file = beside(target, ".lock")
     try:
         return acquire(file)
-    except LockHeld as error:
+    except LockHeldError as error:
         way_out = "Wait until it ends, or name another output"
         if not error.certain:
             way_out += f". If that process is no longer running, remove {file}"
