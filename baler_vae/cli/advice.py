@@ -53,8 +53,8 @@ def advise_on(
         tell(f"figure: {figure.absolute()}")
     if path is not None:
         kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
-        text = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
         with replacing(path, force=True) as part:
+            text = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
             part.write_text(text, "utf-8", newline="")
         tell(f"bounds written into: {path.absolute()}")
     elif not as_json:

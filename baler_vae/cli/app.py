@@ -8,6 +8,7 @@ import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -101,15 +102,15 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
-    from baler_vae.output import check_output
+    from baler_vae.output import owned
     from baler_vae.pipeline.fit import fit as fit_file
 
-    check_output(output, force=force)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = request_of(project, columns, bound, options)
-    with progress_bar(shown=not no_progress) as progress:
-        codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
-    codec.save(output, force=force)
+    with owned(output, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
+        codec.save(output, force=force)
     for name, why in codec.settings.get("skipped", {}).items():
         note(f"baler-vae: left out: {name} ({why})")
     for name, epochs_done in codec.history.items():
@@ -165,12 +166,14 @@ def compress(
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
-    with progress_bar(shown=not no_progress) as progress:
+    with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
             written = compress_each(inputs, output, progress=progress, **request)
         else:
             written = [compress_files(inputs, output, progress=progress, **request)]
     for info in written:
+        for text in info["notes"]:
+            note(f"{info['path']}: {text}" if len(written) > 1 else text)
         for warning in info["warnings"]:
             note(f"baler-vae: {info['path']}: {warning}" if len(written) > 1 else f"baler-vae: {warning}")
         _show_info(info, json)
@@ -260,22 +263,22 @@ def evaluate(
         show_evaluation,
         write_evaluation,
     )
-    from baler_vae.output import check_output
+    from baler_vae.output import owning
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
-    for target in evaluation_files(output) if output and output.exists() else ():
-        check_output(target, force=force)
     if pdf is not None:
         check_printing(pdf, force=force)
     read = read_project(project) if project else None
     settings = read.evaluation if read else EvaluationSettings()
     columns = read.columns if read else ()
-    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
-    facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-    show_evaluation(evaluation, facts["failures"], as_json=json)
-    for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
-        note(line) if json else say(line)
+    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
+    with owning(*targets, force=force):
+        evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
+        facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        show_evaluation(evaluation, facts["failures"], as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            note(line) if json else say(line)
     if strict:
         check_tolerances(facts["failures"], path=restored)
 

@@ -10,6 +10,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
@@ -31,6 +32,8 @@ from baler_vae.pipeline.manifests import (
 )
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
+from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
@@ -58,12 +61,13 @@ def compress(
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, and `warnings`. A file may be a glob.
+    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
-    HDF5 file holds beside its columns is kept too.
+    HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
+    the file's own format cannot take back what was compressed, and which can.
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
@@ -75,7 +79,8 @@ def compress(
     read again must be what was read before. One run at a time may write an output.
 
     Raises:
-        SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
+        SourceError: the file cannot be read, holds NaN, infinities or values beyond 1e150 under `free`, or columns that
+            no format could take back together.
         UsageError: a column, a bound or a setting is wrong, the codec does not fit the file, or the run to be resumed
             was another, or read what is no longer there.
         OutputError: the archive exists and `force` is false, another run is writing it, a run before was interrupted
@@ -98,18 +103,23 @@ def compress(
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
     if resume and finished_before(output, described):
         with Archive(output) as written:
-            return written.info() | {"warnings": []}
+            return written.info() | {"notes": list(opened.notes), "warnings": []}
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
     ):
-        used = stored or _fitted(work, opened, progress, request | {"settings": settings})
+        kept = work.load_codec()
+        known = stored or (kept and kept[0])
+        is_whole = not (known.settings.get("columns") if known else request["columns"])
+        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
+        wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
+        hint = check_restorable(opened, wanted, extras)
+        used = stored or _fitted(work, opened, kept, progress, request | {"settings": settings})
         schema = used.match(opened)
         with work.writing(len(schema.groups), opened.path) as (archive, digests):
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
                 archive.add(HISTORY, used.history_bytes())
-            extras = b"" if used.settings.get("columns") else opened.extras()
             digests.check(hashlib.sha256(extras).hexdigest())
             writer.write_extras(extras)
             for encoded in encoded_row_groups(client, specs, opened, schema, used, digests.n_kept):
@@ -125,12 +135,22 @@ def compress(
     with Archive(output) as written:
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
-        return written.info() | {"warnings": warnings}
+        warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
+        return written.info() | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
 
 
-def _fitted(work: Unfinished, source: Source, progress: Progress, fitting: Mapping[str, Any]) -> Codec:
-    """The codec of a source: that of an interrupted run, where the source is still the same, or else a new one."""
-    kept = work.load_codec()
+def _rounded(codec: Codec) -> dict[str, str]:
+    """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
+    names = codec.settings.get("rounded_whole_numbers")
+    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds} if isinstance(names, list) else {}
+
+
+def _fitted(
+    work: Unfinished, source: Source, kept: tuple[Codec, str] | None, progress: Progress, fitting: Mapping[str, Any]
+) -> Codec:
+    """The codec that an interrupted run fitted on a source, if there is one and the source is still the same; else a
+    new one.
+    """
     if kept is None:
         watch = Watch(source)
         codec = fit(watch.watched(), progress=progress, **fitting)
@@ -147,9 +167,7 @@ def left_out(source: Source, codec: Codec) -> list[str]:
     reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
     if not patterns:
         reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    named = [f"{name} ({why})" for name, why in reasons.items()]
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    return [f"left out: {', '.join(named[:8])}{more}"] if named else []
+    return [f"left out: {listed([f'{name} ({why})' for name, why in reasons.items()])}"] if reasons else []
 
 
 class _RowGroupWriter:

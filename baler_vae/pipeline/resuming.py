@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.continuing import whole_sections
-from baler_vae.errors import OutputError, UsageError
+from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.output import Owned, check_output, output_errors, owned, put_in_place, short_name
 from baler_vae.pipeline.codec import Codec
@@ -231,7 +231,7 @@ def unfinished(output: Path, request: Mapping[str, Any], *, force: bool, resume:
                     work.begin(request)
                 yield work
             except Exception as error:
-                refused = isinstance(error, UsageError) and not begins
+                refused = isinstance(error, UsageError | SourceError) and not begins
                 if mine.lock.is_held and not refused:
                     work.remove()
                 raise
