@@ -72,20 +72,20 @@ def advise_on(
         after = with_list(before, "bound", [*kept, *advice.bounds])
         if not as_json:
             say(*difference(path.name, before, after))
-        tell(_with_bounds(path, after, is_new=after != before, write=write))
+        if write:
+            with replacing(path, force=True) as part:  # as it is now: another run may have changed it since
+                after = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
+                part.write_text(after, "utf-8", newline="")
+        tell(_what_became(path, is_new=after != before, written=write))
     elif not as_json:
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))
 
 
-def _with_bounds(path: Path, text: str, *, is_new: bool, write: bool) -> str:
-    """Gives a project another text where that `is_new` and to be written, and says what became of it."""
+def _what_became(path: Path, *, is_new: bool, written: bool) -> str:
+    """A line on a project whose bounds are those of an advice now, or would be."""
     if not is_new:
         return f"these are the bounds of: {path.absolute()}"
-    if not write:
-        return f"not changed, for want of --write: {path.absolute()}"
-    with replacing(path, force=True) as part:
-        part.write_text(text, "utf-8", newline="")
-    return f"bounds written into: {path.absolute()}"
+    return f"{'bounds written into' if written else 'not changed, for want of --write'}: {path.absolute()}"
 
 
 def difference(name: str, before: str, after: str) -> "list[Text]":

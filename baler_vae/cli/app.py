@@ -10,6 +10,7 @@ from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.examples import examples
 from baler_vae.cli.failing import speak_plainly, system_failures
+from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -108,18 +109,18 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
-    from baler_vae.output import check_output
+    from baler_vae.output import owned
     from baler_vae.pipeline.fit import fit as fit_file
     from baler_vae.pipeline.naming import check_codec_name
 
     check_codec_name(output)
-    check_output(output, force=force)
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = request_of(project, columns, bound, options)
-    with progress_bar(shown=not no_progress) as progress:
-        codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
-    codec.save(output, force=force)
+    with owned(output, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
+        codec.save(output, force=force)
     for name, why in codec.settings.get("skipped", {}).items():
         note(f"baler-vae: left out: {name} ({why})")
     for name, points in codec.history.items():
@@ -179,7 +180,7 @@ def compress(
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
-    with progress_bar(shown=not no_progress) as progress:
+    with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
             written = compress_each(inputs, output, progress=progress, **request)
         else:
@@ -281,28 +282,28 @@ def evaluate(
         show_verdict,
         write_evaluation,
     )
-    from baler_vae.output import check_output
+    from baler_vae.output import owning
     from baler_vae.paths import check_folder
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
     if output is not None:
         check_folder(output)
-    for target in evaluation_files(output) if output and output.exists() else ():
-        check_output(target, force=force)
     if pdf is not None:
         check_printing(pdf, force=force)
     read = read_project(project) if project else None
     settings = read.evaluation if read else EvaluationSettings()
     columns = read.columns if read else ()
-    with progress_bar(shown=not no_progress) as progress:
-        evaluation = evaluate_files(
-            original, restored, settings=settings, archive=archive, columns=columns, progress=progress
-        )
-        facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-    show_evaluation(evaluation, facts["failures"], as_json=json)
-    for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
-        note(line) if json else say(line)
+    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
+    with owning(*targets, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            evaluation = evaluate_files(
+                original, restored, settings=settings, archive=archive, columns=columns, progress=progress
+            )
+            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        show_evaluation(evaluation, facts["failures"], as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            note(line) if json else say(line)
     show_verdict(evaluation, facts["failures"], as_json=json)
     if strict:
         check_tolerances(facts["failures"], path=restored)

@@ -15,7 +15,7 @@ from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
-from baler_vae.output import check_output, replacing
+from baler_vae.output import check_output, owning, replacing
 from baler_vae.paths import exists, is_folder, made_folder, temporary_folder
 from baler_vae.progress import within
 from baler_vae.project import Project, ToleranceSettings, read_project
@@ -137,11 +137,9 @@ def run_project(
     _page_writer()
     from baler_vae.evaluation.tolerances import judge
 
-    with made_folder(folder):
-        for target in (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else [])):
-            check_output(target, force=force)
+    targets = (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else []))
 
-    with progress_bar(shown=progress_shown) as progress:
+    with made_folder(folder), owning(*targets, force=force), progress_bar(shown=progress_shown) as progress:
         info = compress(
             source,
             archive,
@@ -280,12 +278,12 @@ def write_evaluation(
     """
     if folder is not None:
         page, numbers = evaluation_files(folder)
-        with made_folder(folder):
+        with made_folder(folder), owning(page, numbers, force=force):  # both of one evaluation, whoever else writes
             _page_writer()(page, evaluation, force=force, **facts)
+            with replacing(numbers, force=force) as part:
+                document = _document(evaluation, facts.get("failures") or ())
+                part.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
         yield f"page: {page.absolute()}"
-        with replacing(numbers, force=force) as part:
-            document = _document(evaluation, facts.get("failures") or ())
-            part.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
         yield f"numbers: {numbers.absolute()}"
     if pdf is not None:
         from baler_vae.report.pdf import print_page

@@ -224,7 +224,7 @@ def _given(values: Sequence[str]) -> list[str]:
 
 def _is_value(word: str) -> bool:
     """Whether a word is a number or a truth value, which no column is called."""
-    return _NUMBER.fullmatch(word) is not None and word not in NULLS or word in (*TRUE, *FALSE)
+    return (_NUMBER.fullmatch(word) is not None and word not in NULLS) or word in (*TRUE, *FALSE)
 
 
 def names_in_comment(lines: Sequence[tuple[int, str]], layout: Layout, n_fields: int) -> list[str]:
