@@ -101,6 +101,7 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
+    from baler_vae.io.source import summary
     from baler_vae.output import check_output
     from baler_vae.pipeline.fit import fit as fit_file
 
@@ -110,8 +111,8 @@ def fit(
     with progress_bar(shown=not no_progress) as progress:
         codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
-    for name, why in codec.settings.get("skipped", {}).items():
-        note(f"baler-vae: left out: {name} ({why})")
+    if skipped := codec.settings.get("skipped"):
+        note(f"baler-vae: left out: {summary(skipped)}")
     for name, epochs_done in codec.history.items():
         best = min(epoch["validation_error"] for epoch in epochs_done)
         say(f"{name}: {len(epochs_done)} epochs, validation error {best:.4g}")

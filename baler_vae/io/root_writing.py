@@ -67,15 +67,14 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     implied = {group.counter for group in schema.groups[1:] if schema.events.column(str(group.counter)).implied}
     branches = [branch for branch in branches_of(schema) if branch.name not in implied]
     names = _branch_names(branches, r"[/\[\].]")
-    cut = row_groups(batches, schema, BASKET_ROWS)
-    first = next(cut, empty_batch(schema))
+    read = iter(batches)
+    first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("an RNTuple", *_FAILURES):
             ntuple = file.mkrntuple(_tree_name(schema), {names[b.name]: _field_type(b, first) for b in branches})
-        for batch in chain([first], cut):
-            if batch[0].n_rows:
-                with writing("an RNTuple", *_FAILURES):
-                    ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
+        for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
+            with writing("an RNTuple", *_FAILURES):
+                ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
 
 
 def _tree_name(schema: Schema) -> str:

@@ -9,7 +9,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.io.source import Source
+from baler_vae.io.source import Source, summary
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
@@ -125,12 +125,10 @@ def compress(
 def left_out(source: Source, codec: Codec) -> list[str]:
     """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
     patterns = codec.settings.get("columns", ())
-    reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
+    reasons = source.skipped(patterns)
     if not patterns:
         reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    named = [f"{name} ({why})" for name, why in reasons.items()]
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    return [f"left out: {', '.join(named[:8])}{more}"] if named else []
+    return [f"left out: {summary(reasons)}"] if reasons else []
 
 
 class _RowGroupWriter:
