@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,18 @@ BASKET_ROWS = 4 * ROW_GROUP_ROWS
 _STRING = ak.types.ListType(
     ak.types.NumpyType("uint8", parameters={"__array__": "char"}), parameters={"__array__": "string"}
 )
+_LETTERS = {
+    f"{sign}int{bits}": letter.lower() if sign else letter
+    for bits, letter in ((8, "B"), (16, "S"), (32, "I"), (64, "L"))
+    for sign in ("", "u")
+}
+"""What ROOT calls the types of integers in titles."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
 def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for each
-    jagged group.
+    """Write a TTree: branches named and titled as the columns (`_` for `/` and brackets in names), and one counter
+    branch for each jagged group.
 
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
@@ -52,6 +58,13 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("a ROOT file", *_FAILURES):
             tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+            own_types = {
+                names[b.name]: b.dtype
+                for b in branches
+                # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
+                if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
+            }
+            _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
         for batch in row_groups(batches, schema, BASKET_ROWS):
             with writing("a ROOT file", *_FAILURES):
                 tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
@@ -105,6 +118,20 @@ def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dty
     if not branch.is_jagged:
         return np.dtype((branch.dtype, branch.shape))
     return ak.types.ListType(ak.types.NumpyType(branch.dtype.name))
+
+
+def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype[Any]]) -> None:  # noqa: ANN401
+    """Gives branches their titles, and counters their types, in the description of a tree without entries: `mktree`
+    takes neither, and makes every counter an int32.
+    """
+    description = tree._cascading  # noqa: SLF001 - there is no other way in uproot 5
+    for datum in description._branch_data:  # noqa: SLF001
+        name = datum["fName"]
+        if name in counters:
+            datum["dtype"] = counters[name].newbyteorder(">")
+            datum["fTitle"] = f"{name}/{_LETTERS[counters[name].name]}"
+        datum["fTitle"] = titles[name] or datum["fTitle"]
+    description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
 
 
 def _field_type(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  an awkward type

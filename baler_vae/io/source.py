@@ -109,7 +109,8 @@ class Source:
                 way_out="Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable",
             )
         if not self.schema.order:
-            raise SourceError("holds no columns", path=self.path, found=summary(refused) or None)
+            why = f" that can be read: {summary(refused)}" if refused else ""
+            raise SourceError(f"holds no columns{why}", path=self.path)
         if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
             raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
         return self.schema.select(patterns)

@@ -80,7 +80,13 @@ def test_each_library_has_its_own_missing_values(archive):
         expected = pd.DataFrame({"run": pd.array([160957, None, 160958, None, 160959], "Int64")})
         pd.testing.assert_frame_equal(frame, expected)
         assert opened["run"].array(library="pd").isna().tolist() == MISSING.tolist()
-        assert ak.is_none(opened["hits"].array(), axis=1).tolist() == [[False], [], [True, False], [False], [True, False]]
+        assert ak.is_none(opened["hits"].array(), axis=1).tolist() == [
+            [False],
+            [],
+            [True, False],
+            [False],
+            [True, False],
+        ]
 
 
 def test_a_codec_with_masks_is_used_where_nothing_is_missing(tmp_path, monkeypatch):
