@@ -76,7 +76,9 @@ def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  
         if isinstance(values, uproot.AsStrings):
             return Described(Column(name, TEXT, branch.title, branch.typename))
         # What a form promises, as of members written one by one, need not be what can be read.
-        Nested.from_awkward(branch.array(entry_stop=1, array_cache=None) if branch.num_entries else no_entries(branch))
+        with np.errstate(all="ignore"):  # uproot divides by the size of empty structs
+            values = branch.array(entry_stop=1, array_cache=None) if branch.num_entries else no_entries(branch)
+        Nested.from_awkward(values)
     except FAILURES:
         return None
     return Described(Column(name, NESTED, branch.title, branch.typename))

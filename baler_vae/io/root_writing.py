@@ -143,7 +143,7 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     values = branch.values(batch)
     nested = nested_of(values)
     if nested is not None:
-        return _plain_options(nested.to_awkward())
+        return _plain_options(_with_tuples(nested.to_awkward()))
     if branch.is_text:
         return _strings(branch.name, values)
     mask = branch.mask(batch)
@@ -154,6 +154,18 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))
     content = ak.to_layout(ak.Array(values))
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _with_tuples(array: ak.Array) -> ak.Array:
+    """The same values, records whose fields are numbered from 0 on as the tuples that they were: Arrow has none."""
+
+    def unnamed(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
+        if not layout.is_record or not layout.contents or layout.fields != list(map(str, range(len(layout.contents)))):
+            return None
+        contents = [ak.to_layout(_with_tuples(ak.Array(content))) for content in layout.contents]
+        return ak.contents.RecordArray(contents, None, length=len(layout))
+
+    return ak.transform(unnamed, array)
 
 
 def _plain_options(array: ak.Array) -> ak.Array:

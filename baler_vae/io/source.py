@@ -177,8 +177,8 @@ class Source:
 
 
 def summary(reasons: Mapping[str, str]) -> str:
-    """The columns of which something is said, each with what that is; where they are many, how many for each kind of
-    reason, which stands before the first `: `, with a few of them.
+    """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
+    stands before the first `: `, with how many there are and a few of them.
     """
     if len(reasons) <= _MOST_NAMED:
         return ", ".join(f"{name} ({why})" for name, why in reasons.items())
@@ -187,9 +187,9 @@ def summary(reasons: Mapping[str, str]) -> str:
         kind, _, detail = why.partition(": ")
         kinds.setdefault(kind, {})[name] = detail
     listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
-    parts = [f"{len(own):,} {kind}: {_examples(own)}" for kind, own in listed[:_MOST_KINDS]]
+    parts = [f"{kind}: {len(own):,} columns ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
     others = sum(len(own) for _, own in listed[_MOST_KINDS:])
-    return "; ".join(parts) + (f"; {others:,} for other reasons" if others else "")
+    return "; ".join(parts) + (f"; other reasons: {others:,} columns" if others else "")
 
 
 def _examples(details: Mapping[str, str]) -> str:
@@ -197,7 +197,7 @@ def _examples(details: Mapping[str, str]) -> str:
     firsts = {detail: name for name, detail in reversed(list(details.items()))}
     chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
     chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
-    named = [f"{name} ({_shortened(details[name])})" if details[name] else name for name in chosen]
+    named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
     more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
     return ", ".join(named) + more
 
