@@ -45,7 +45,7 @@ def open_root(path: str, inner: str) -> Source:
         tree = file[name]
         rntuple = is_ntuple(tree)
         described, unsupported = describe_fields(tree) if rntuple else describe_branches(tree)
-        title = "" if rntuple else tree.title or ""
+        title = str((tree.description if rntuple else tree.title) or "")
         origin = Origin("root", name.rpartition(";")[0], title, rntuple=rntuple)
         n_events = int(tree.num_entries)
         branch_bytes = bytes_by_branch(tree)

@@ -71,8 +71,8 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
 
 
 def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write an RNTuple: fields named as the columns (`_` for `/`, `.` and brackets), jagged ones as vectors; an implied
-    counter is not written beside them.
+    """Write an RNTuple: fields named and described as the columns (`_` for `/`, `.` and brackets in names), jagged ones
+    as vectors; an implied counter is not written beside them.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -84,10 +84,11 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("an RNTuple", *_FAILURES):
-            ntuple = file.mkrntuple(_tree_name(schema), {names[b.name]: _field_type(b, first) for b in branches})
+            types = {names[branch.name]: _described(branch, first).type.content for branch in branches}
+            ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
         for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
             with writing("an RNTuple", *_FAILURES):
-                ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
+                ntuple.extend({names[branch.name]: _described(branch, batch) for branch in branches})
 
 
 def _tree_name(schema: Schema) -> str:
@@ -103,7 +104,7 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
             f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {', '.join(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
-    halves = [branch.name for branch in branches if branch.dtype == np.float16]
+    halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
     if halves:
         raise OutputError(
             f"ROOT has no type for columns of float16: {', '.join(halves)}",
@@ -116,8 +117,13 @@ def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dty
     if branch.is_text:
         return _STRING
     if not branch.is_jagged:
-        return np.dtype((branch.dtype, branch.shape))
-    return ak.types.ListType(ak.types.NumpyType(branch.dtype.name))
+        return np.dtype((_written_dtype(branch), branch.shape))
+    return ak.types.ListType(ak.types.NumpyType(_written_dtype(branch).name))
+
+
+def _written_dtype(branch: Branch) -> np.dtype[Any]:
+    """The dtype in which a branch is written: what an RNTuple held as floats of half the size is `float` to ROOT."""
+    return np.dtype(np.float32) if branch.dtype == np.float16 and "float" in branch.typename else branch.dtype
 
 
 def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype[Any]]) -> None:  # noqa: ANN401
@@ -134,13 +140,20 @@ def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype
     description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
 
 
-def _field_type(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  an awkward type
-    return ak.Array(_array(branch, batch)).type.content
+def _described(branch: Branch, batch: Batch) -> ak.Array:
+    """The values of a branch, with its title as what uproot writes as the description of a field. A list of leaves, as
+    `pt[nJet]/F`, describes nothing.
+    """
+    array = ak.Array(_array(branch, batch))
+    leaf_list = re.fullmatch(r"[^/\s]+(/\w(\[.*\])?)?", branch.title)
+    return array if not branch.title or leaf_list else ak.with_parameter(array, "__doc__", branch.title)
 
 
 def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an awkward array
     """The values of a branch as uproot takes them: lists for the jagged ones, whose counters it writes itself."""
     values = branch.values(batch)
+    if _written_dtype(branch) != values.dtype:
+        values = values.astype(_written_dtype(branch))
     nested = nested_of(values)
     if nested is not None:
         return _plain_options(_with_tuples(nested.to_awkward()))
