@@ -85,8 +85,14 @@ def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  
 
 
 def no_entries(branch: Any) -> ak.Array:  # noqa: ANN401  a TBranch
-    """An array of a branch's type without any entry, which uproot reads with another type."""
-    return ak.Array(branch.interpretation.awkward_form(branch.file).length_zero_array(highlevel=False))
+    """An array of a branch's type without any entry: uproot reads it with members that it hides elsewhere."""
+
+    def shown(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
+        hidden = layout.is_record and not layout.is_tuple and any(name.startswith("@") for name in layout.fields)
+        return layout[[name for name in layout.fields if not name.startswith("@")]] if hidden else None
+
+    form = branch.interpretation.awkward_form(branch.file)
+    return ak.transform(shown, ak.Array(form.length_zero_array(highlevel=False)))
 
 
 def _is_integer(branch: Any) -> bool:  # noqa: ANN401  a TBranch

@@ -47,6 +47,11 @@ def form_of(field: Any) -> ak.forms.Form:  # noqa: ANN401  a field
     return form.contents[0]
 
 
+def is_read_by_cluster(field: Any) -> bool:  # noqa: ANN401  a field
+    """Whether uproot reads only one cluster of a field right: of variants in several it takes the values of the first."""
+    return "union[" in str(form_of(field).type)
+
+
 def no_entries(field: Any) -> ak.Array:  # noqa: ANN401  a field
     """An array of a field's type without any entry."""
     return ak.Array(form_of(field).length_zero_array(highlevel=False))

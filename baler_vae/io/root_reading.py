@@ -65,30 +65,35 @@ def read_events(
 @dataclass
 class _Window:
     """The values of a branch or field from some event on up to the end of a basket or cluster, where `keeps` is true,
-    or else of a step. `edges` (n + 1,) are the first events of its baskets or clusters, and the end.
+    or else of a step. `edges` (n + 1,) are the first events of its baskets or clusters, and the end. `apart` is for what
+    cannot be read of two at once.
     """
 
     leaf: Any
     edges: NDArray[np.int64]
+    apart: bool = False
     keeps: bool = True
     first: int = 0
     last: int = 0
     values: Any = None
 
     def pieces(self, start: int, stop: int) -> list[ak.Array]:
-        """The values of a range of events, as one array or two."""
+        """The values of a range of events, as one array or a few."""
         found = []
         if self.first <= start < self.last:
             end = min(stop, self.last)
             found.append(self.values[start - self.first : end - self.first])
             start = end
-        if start < stop:
+        while start < stop:
             self.last = int(self.edges[np.searchsorted(self.edges, stop)]) if self.keeps else stop
+            if self.apart:
+                self.last = min(self.last, int(self.edges[np.searchsorted(self.edges, start, side="right")]))
             # A cluster that uproot reads beyond the end is in its cache when its turn comes.
             cache = "inherit" if is_ntuple(self.leaf) else None
             self.values = self.leaf.array(entry_start=start, entry_stop=self.last, array_cache=cache)
             self.first = start
             found.append(self.values[: stop - start])
+            start = self.last
         return found
 
     def no_entries(self) -> ak.Array:
@@ -100,13 +105,14 @@ def _windows(tree: Any, branches: Sequence[Described]) -> Mapping[str, _Window]:
     """A window on each branch; the smallest are kept from step to step, as far as the memory goes, but one alone always
     is: it is read whole in any case.
     """
+    wanted = [branch.name for branch in branches]
     if is_ntuple(tree):
         clusters = np.array([cluster.num_first_entry for cluster in tree.ntuple.cluster_summaries], np.int64)
         edges = np.append(clusters, np.int64(tree.num_entries))
-        windows = {field.name: _Window(field, edges) for field in tree.fields}
+        fields = {field.name: field for field in tree.fields}
+        windows = {name: _Window(fields[name], edges, root_fields.is_read_by_cluster(fields[name])) for name in wanted}
     else:
         named = root_branches.branches_by_name(tree)
-        wanted = [branch.name for branch in branches]
         windows = {name: _Window(named[name][0], np.array(named[name][0].entry_offsets, np.int64)) for name in wanted}
     sizes = bytes_by_branch(tree)
     largest = {
