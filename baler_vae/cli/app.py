@@ -109,6 +109,7 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
+    from baler_vae.io.source import summary
     from baler_vae.output import owned
     from baler_vae.pipeline.fit import fit as fit_file
     from baler_vae.pipeline.naming import check_codec_name
@@ -121,8 +122,8 @@ def fit(
         with progress_bar(shown=not no_progress) as progress:
             codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
         codec.save(output, force=force)
-    for name, why in codec.settings.get("skipped", {}).items():
-        note(f"baler-vae: left out: {name} ({why})")
+    if skipped := codec.settings.get("skipped"):
+        note(f"baler-vae: left out: {summary(skipped)}")
     for name, points in codec.history.items():
         if "training_bits" in points[-1]:
             say(f"{name}: {points[-1]['number']:,} steps, {points[-1]['training_bits']:.1f} bits a row")

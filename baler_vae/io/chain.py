@@ -9,7 +9,7 @@ from baler_vae.io.files import extras_differences, open_source, split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.paths import exists
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, Table
+from baler_vae.table.table import Batch, Table, empty_batch
 
 Specs = str | Path | Sequence[str | Path]
 
@@ -77,6 +77,11 @@ def open_sources(specs: Specs) -> Source:
                     yield tuple(Table(group, table.arrays) for group, table in tables)
             start = stop
 
+    def empty(selection: Schema) -> Batch:
+        own = first.match(selection, "the first file", _WAY_OUT)
+        batch = empty_batch(selection) if own.order != selection.order else first.empty(own)
+        return tuple(Table(group, table.arrays) for group, table in zip(selection.groups, batch, strict=True))
+
     return Source(
         f"{first.path} and {len(sources) - 1} more",
         schema,
@@ -87,6 +92,7 @@ def open_sources(specs: Specs) -> Source:
         first.extras,
         first.beside,
         tuple(dict.fromkeys(note for source in sources for note in source.notes)),
+        empty,
     )
 
 

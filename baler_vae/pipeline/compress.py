@@ -12,7 +12,7 @@ from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
-from baler_vae.io.source import Source
+from baler_vae.io.source import Source, summary
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
@@ -35,7 +35,7 @@ from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.provenance import number_of
 from baler_vae.pipeline.reading import Archive
-from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
+from baler_vae.pipeline.remarks import beside_remark, rounded_remark
 from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
@@ -188,10 +188,10 @@ def _fitted(
 def left_out(source: Source, codec: Codec) -> list[str]:
     """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
     patterns = codec.settings.get("columns", ())
-    reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
+    reasons = source.skipped(patterns)
     if not patterns:
         reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    return [f"left out: {listed([f'{name} ({why})' for name, why in reasons.items()])}"] if reasons else []
+    return [f"left out: {summary(reasons)}"] if reasons else []
 
 
 class _RowGroupWriter:
