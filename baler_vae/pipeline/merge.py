@@ -11,15 +11,17 @@ from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.files import extras_have_rows
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
+from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.reading import Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 
 _OF_THE_FIRST = (EXTRAS, HISTORY)
 """Sections in which archives of one codec may differ: those of the first are kept."""
 
 
+@shows_progress
 def merge(
-    archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: Progress = silent
+    archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: ShownProgress = silent
 ) -> dict[str, Any]:
     """Writes one archive of the events of several, in their order, and returns what `info` says of it.
 
@@ -33,14 +35,17 @@ def merge(
         UsageError: there is none, or one was compressed with another codec.
         OutputError: the output exists and `force` is false, or it cannot be written.
     """
+    progress = callback(progress)
+    check_archive_name(output)
     if not archives:
         raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
     with writing_archive(output, force=force) as writer:
         merged = _Merged(writer)
+        progress("merging, archives", 0, len(archives))
         for done, path in enumerate(archives, start=1):
             with ArchiveFile(path) as archive:
                 merged.add(archive)
-            progress("merging", done, len(archives))
+            progress("merging, archives", done, len(archives))
         writer.finish(merged.manifest())
         with Archive(writer.path) as written:  # before it takes its place: what cannot be read never does
             info = written.info()
