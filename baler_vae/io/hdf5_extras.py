@@ -128,6 +128,7 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
         entries = Walk(file, base).entries()
         known = {entry.path for entry in entries}
         entries[:0] = [Entry(place, "", file[place]) for place in templates if place not in known]
+        entries[:0] = [Entry(place, "", file[place]) for place in _above(base)]
         with _new_image(file, entries) as image:
             documents: dict[str, Any] = {}
             for entry in entries:
@@ -143,6 +144,12 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
             data: bytes = image.id.get_file_image()
     document = json.dumps({"version": 1, "columns": documents}, separators=(",", ":")).encode()
     return MAGIC + struct.pack("<Q", len(document)) + document + data
+
+
+def _above(place: str) -> list[str]:
+    """The paths of the groups that a place is in, which say how the file was made."""
+    parts = place.split("/")[1:-1]
+    return ["/", *("/" + "/".join(parts[:end]) for end in range(1, len(parts) + 1))] if place != "/" else []
 
 
 @contextmanager
