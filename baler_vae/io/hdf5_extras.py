@@ -109,7 +109,9 @@ def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]])
 
 
 def value_bytes(dataset: h5py.Dataset) -> int:
-    """The bytes of all values of a dataset, those of lists and of strings of any length too."""
+    """The bytes of all values of a dataset, those of lists and of strings of any length too; of what is too much to be
+    kept only as many as show that.
+    """
     if dataset.shape is None:
         return 0
     n_bytes = int(dataset.nbytes)
@@ -119,6 +121,8 @@ def value_bytes(dataset: h5py.Dataset) -> int:
         return n_bytes
     for rows in read_rows(dataset, layout_of(dataset), 0, len(dataset)):
         n_bytes += sum(getattr(value, "nbytes", 0) or len(value) for value in rows.ravel().tolist())
+        if n_bytes > _MOST_BYTES:
+            break
     return n_bytes
 
 

@@ -82,7 +82,9 @@ def take_parts(pieces: Iterator[NDArray[Any]], parts: Mapping[str, Part]) -> dic
         for name, part in parts.items():
             found[name].append(part.take(rows))
     return {
-        name: np.concatenate(arrays) if arrays else np.empty((0, *parts[name].shape), parts[name].dtype)
+        name: (arrays[0] if len(arrays) == 1 else np.concatenate(arrays))
+        if arrays
+        else np.empty((0, *parts[name].shape), parts[name].dtype)
         for name, arrays in found.items()
     }
 

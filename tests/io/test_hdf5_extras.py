@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
-from baler_vae.io import hdf5_extras
+from baler_vae.io import hdf5_extras, hdf5_writing
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import extras_differences, open_source, write_file
 from baler_vae.table.schema import Origin
@@ -218,12 +218,15 @@ def test_some_columns_come_back_in_smaller_compounds(path, tmp_path):
         assert set(file) == {"mixed", "texts"}
 
 
-def test_numbers_of_rows_are_not_needed(path, tmp_path):
+@pytest.mark.parametrize("most_bytes", [0, 64 << 20])
+def test_numbers_of_rows_are_counted_where_they_are_small(most_bytes, path, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5_writing, "STEP_BYTES", most_bytes)
     source = open_source(path)
     write_file(tmp_path / "out.h5", source.schema, source.batches(source.schema, 5), extras=source.extras())
     with h5py.File(tmp_path / "out.h5") as after, h5py.File(path) as before:
         assert np.array_equal(after["x"], before["x"])
         assert np.array_equal(after["mixed"], before["mixed"])
+    assert (tree(tmp_path / "out.h5") == tree(path)) == bool(most_bytes)
 
 
 @pytest.mark.parametrize(
