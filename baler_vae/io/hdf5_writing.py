@@ -52,8 +52,8 @@ def write_hdf5(
     n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write HDF5. With the `extras` of its source a file is made as that was; so are datasets that cannot grow, where
-    the numbers of rows of all groups (`n_rows`) are given or small. Without extras columns are datasets in the layout of
-    hepfile, below the group that the source was read from; what was an n-dimensional dataset becomes one again.
+    the numbers of rows of all groups (`n_rows`) are given or small. Without extras columns are datasets in the layout
+    of hepfile, below the group that the source was read from; what was an n-dimensional dataset becomes one again.
 
     Raises:
         OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
