@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.io.source import Source
+from baler_vae.io.source import Content, Source, Tables
 from baler_vae.output import replacing
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
@@ -25,6 +25,14 @@ MODULES = {
     ".npz": "npz",
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
+
+NAMING_TABLES = {"root": "root_tables", "hdf5": "hdf5", "npz": "npz"}
+"""The module of each format whose files may hold several tables; its function `tables_<format>` names them."""
+
+WRITING_TABLES = {"root": "root_tables", "hdf5": "hdf5_tables"}
+"""The module of each format into whose files several tables can be written, by its function `write_tables_<format>`."""
+
+ARCHIVE_SUFFIX = ".bvae"
 
 MODULES_OF_ORIGINS = {"hdf5": "hdf5"}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
@@ -45,11 +53,34 @@ def open_source(spec: str | Path) -> Source:
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
         return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
+    _check_there(path)
+    return opener(path, inner)
+
+
+def tables_of(spec: str | Path) -> Tables:
+    """The tables of a file: the one that is named behind a colon, or all that its format can tell apart, or one without
+    a name.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: the suffix is unknown.
+    """
+    path, inner = split_spec(spec)
+    name = _format(path)
+    found = getattr(import_module(f"baler_vae.io.{NAMING_TABLES.get(name, name)}"), f"tables_{name}", None)
+    if inner or found is None:
+        return Tables((inner,))
+    if "://" not in path:
+        _check_there(path)
+    tables: Tables = found(path if "://" not in path or name == "root" else _fetch(path))
+    return tables
+
+
+def _check_there(path: str) -> None:
     if Path(path).is_dir():
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not Path(path).exists():
         raise SourceError("there is no such file", path=path)
-    return opener(path, inner)
 
 
 def write_file(
@@ -84,13 +115,48 @@ def write_file(
             raise
 
 
+def write_tables(
+    path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False
+) -> None:
+    """Write several tables into one file, its format told by its suffix, as `write_file` writes one.
+
+    Raises:
+        OutputError: as for `write_file`, or its format holds one table.
+        UsageError: the suffix is unknown.
+    """
+    name = _format(str(path))
+    if rntuple and name != "root":
+        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    if not holds_tables(path):
+        raise OutputError(
+            f"a {_suffix(str(path))} file holds one table",
+            path=path,
+            way_out="Write .root or .h5, name one table (all.bvae:NAME), or name a folder for a file of each",
+        )
+    write: Callable[..., None] = getattr(
+        import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}"
+    )
+    options = {"rntuple": rntuple} if name == "root" else {}
+    with replacing(path, force=force) as part:
+        try:
+            write(part, contents, **options)
+        except OutputError as error:
+            error.path = error.path or str(path)
+            raise
+
+
+def holds_tables(path: str | Path) -> bool:
+    """Whether several tables can be written into a file of this suffix."""
+    return _format(str(path)) in WRITING_TABLES
+
+
 def split_spec(spec: str | Path) -> tuple[str, str]:
     """The file's path or URL, and what is named inside it (or nothing)."""
     text = str(spec)
     if Path(text).exists():
         return text, ""
-    suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
-    found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
+    suffixes = "|".join(re.escape(suffix) for suffix in (*MODULES, ARCHIVE_SUFFIX))
+    found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):(.+)", text, re.IGNORECASE)
     return (found[1], found[2].strip("/")) if found else (text, "")
 
 
@@ -109,13 +175,18 @@ def _suffix(path: str) -> str:
     return PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).suffix.lower()
 
 
-def _function(verb: str, path: str) -> Callable[..., Any]:
+def _format(path: str) -> str:
+    """The name of a format, which is that of its module."""
     suffix = _suffix(path)
     if suffix not in MODULES:
         raise UsageError(
             f"unknown file format: {suffix or 'no suffix'}", path=path, expected=f"one of {', '.join(MODULES)}"
         )
-    name = MODULES[suffix]
+    return MODULES[suffix]
+
+
+def _function(verb: str, path: str) -> Callable[..., Any]:
+    name = _format(path)
     function: Callable[..., Any] = getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}")
     return function
 

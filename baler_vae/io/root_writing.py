@@ -29,9 +29,26 @@ _STRING = ak.types.ListType(
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
+def recreated(path: Path) -> uproot.WritableDirectory:
+    """A new ROOT file, to be closed."""
+    return uproot.recreate(path, compression=uproot.ZSTD(3))
+
+
 def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for each
-    jagged group.
+    """Write a file of one TTree, as `add_tree` makes it."""
+    with recreated(path) as file:
+        add_tree(file, schema, batches)
+
+
+def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write a file of one RNTuple, as `add_rntuple` makes it."""
+    with recreated(path) as file:
+        add_rntuple(file, schema, batches)
+
+
+def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add a TTree to a file: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for
+    each jagged group.
 
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
@@ -49,16 +66,15 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     types = {names[branch.name]: _tree_type(branch) for branch in branches}
     written = [branch for branch in branches if names[branch.name] not in counters.values()]
     counter_name: Callable[[str], str] = counters.__getitem__
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
+    with writing("a ROOT file", *_FAILURES):
+        tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+    for batch in row_groups(batches, schema, BASKET_ROWS):
         with writing("a ROOT file", *_FAILURES):
-            tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
-        for batch in row_groups(batches, schema, BASKET_ROWS):
-            with writing("a ROOT file", *_FAILURES):
-                tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
+            tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
 
 
-def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write an RNTuple: fields named as the columns (`_` for `/`, `.` and brackets), jagged ones as vectors; an implied
+def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add an RNTuple to a file: fields named as the columns (`_` for `/`, `.` and brackets), jagged ones as vectors; an implied
     counter is not written beside them.
 
     Raises:
@@ -69,13 +85,12 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     names = _branch_names(branches, r"[/\[\].]")
     cut = row_groups(batches, schema, BASKET_ROWS)
     first = next(cut, empty_batch(schema))
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
-        with writing("an RNTuple", *_FAILURES):
-            ntuple = file.mkrntuple(_tree_name(schema), {names[b.name]: _field_type(b, first) for b in branches})
-        for batch in chain([first], cut):
-            if batch[0].n_rows:
-                with writing("an RNTuple", *_FAILURES):
-                    ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
+    with writing("an RNTuple", *_FAILURES):
+        ntuple = file.mkrntuple(_tree_name(schema), {names[b.name]: _field_type(b, first) for b in branches})
+    for batch in chain([first], cut):
+        if batch[0].n_rows:
+            with writing("an RNTuple", *_FAILURES):
+                ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
 
 
 def _tree_name(schema: Schema) -> str:

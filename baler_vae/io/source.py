@@ -1,6 +1,6 @@
 """What every reader hands on, and how it and the writers speak of failures."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -125,6 +125,25 @@ class Source:
         )
         order = tuple(name for name in self.schema.order if name in wanted.order)
         return Schema(groups, order, self.schema.origin, wanted.arrays)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a file by the names that `open_source` takes behind a colon, in the order of the file, and by name
+    what else it holds, each with what it is.
+    """
+
+    names: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Content:
+    """One of several tables that are written into a file: its origin names it."""
+
+    schema: Schema
+    batches: Iterable[Batch]
+    extras: bytes = b""
 
 
 def step_for(event_bytes: float) -> int:
