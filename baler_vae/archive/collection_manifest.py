@@ -4,12 +4,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from baler_vae.archive.manifest import Count, SectionEntry
+from baler_vae.archive.manifest import SECOND_FORMAT, Count, SectionEntry
 
 COLLECTION: Final = "collection"
 """The kind of manifest of an archive that holds others."""
-COLLECTION_VERSION: Final = 2
-"""The version of the format that has collections."""
 
 
 class TableEntry(BaseModel):
@@ -33,7 +31,7 @@ class CollectionManifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal["baler-vae"] = "baler-vae"
-    version: Annotated[int, Field(strict=True, ge=COLLECTION_VERSION, le=COLLECTION_VERSION)] = COLLECTION_VERSION
+    version: Annotated[int, Field(strict=True, ge=SECOND_FORMAT, le=SECOND_FORMAT)] = SECOND_FORMAT
     kind: Literal["collection"] = COLLECTION
     writer: str
     tables: Annotated[tuple[TableEntry, ...], Field(min_length=1)]
@@ -45,6 +43,10 @@ class CollectionManifest(BaseModel):
     def names(self) -> tuple[str, ...]:
         """The names of the tables, in the order of the source."""
         return tuple(table.name for table in self.tables)
+
+    def to_document(self) -> dict[str, Any]:
+        """The manifest as plain values."""
+        return self.model_dump(mode="json")
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -12,10 +12,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
-from baler_vae.archive.collection_manifest import COLLECTION, COLLECTION_VERSION, CollectionManifest
+from baler_vae.archive.collection_manifest import COLLECTION, CollectionManifest
 from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
-from baler_vae.archive.manifest import FORMAT_VERSION, Manifest, SectionEntry
+from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
 from baler_vae.archive.storage import Storage, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
@@ -99,7 +99,7 @@ class ArchiveWriter:
             ValueError: the manifest is larger than a reader accepts.
         """
         complete = manifest.model_copy(update={"sections": self._entries})
-        data = _canonical(complete.model_dump(mode="json"))
+        data = _canonical(complete.to_document())
         if len(data) > MANIFEST_LIMIT:
             raise ValueError(f"a manifest of {len(data)} bytes")
         check_size(data)
@@ -306,13 +306,12 @@ class SectionFile(Generic[_Manifest]):
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
             raise ArchiveError("is not an archive of baler-vae", path=self.path, section=MANIFEST)
         version = content.get("version")
-        readable = COLLECTION_VERSION if content.get("kind") == COLLECTION else FORMAT_VERSION
-        if type(version) is not int or version != readable:
+        if type(version) is not int or version not in FORMAT_VERSIONS:
             raise UnsupportedVersion(
                 "has a format that this version does not read",
                 path=self.path,
                 found=f"format {version!r}",
-                expected=f"format {readable}",
+                expected=f"format {' or '.join(map(str, FORMAT_VERSIONS))}",
                 way_out=f"It was written by {content.get('writer')!r}: use that version",
             )
         if not is_canonical:
@@ -327,7 +326,7 @@ class SectionFile(Generic[_Manifest]):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise CorruptArchive(f"{place}: {first['msg']}", path=self.path, section=MANIFEST) from error
-        if _canonical(manifest.model_dump(mode="json")) != text:
+        if _canonical(manifest.to_document()) != text:
             raise CorruptArchive("lacks what every manifest has", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:

@@ -4,8 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT_VERSION = 1
-"""The version that is written, and the only one that is read: version 0, which no release wrote, was not frozen."""
+FIRST_FORMAT = 1
+"""The version that is written wherever it can say what there is; it is frozen."""
+SECOND_FORMAT = 2
+"""The version that has more keys; see FORMAT.md."""
+FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
+"""The versions that are read: version 0, which no release wrote, was not frozen."""
+
+_ADDED_KEYS = {"masks"}
+"""The keys that the first format lacks."""
 
 Count = Annotated[int, Field(ge=0)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
@@ -69,6 +76,13 @@ class ArrayEntry(_Entry):
     typename: str = ""
 
 
+class MaskEntry(_Entry):
+    """A column of booleans that says where another one of its group has no value."""
+
+    values: str
+    missing: str
+
+
 class OriginEntry(_Entry):
     """Where the columns came from."""
 
@@ -94,14 +108,23 @@ class Manifest(_Entry):
     """
 
     format: Literal["baler-vae"] = "baler-vae"
-    version: Annotated[int, Field(strict=True)] = FORMAT_VERSION
+    version: Annotated[int, Field(strict=True)] = FIRST_FORMAT
     kind: Literal["archive", "codec"]
     writer: str
     origin: OriginEntry
     groups: tuple[GroupEntry, ...]
     order: tuple[str, ...]
     arrays: tuple[ArrayEntry, ...] = ()
+    masks: tuple[MaskEntry, ...] = ()
     row_groups: tuple[tuple[Count, ...], ...] = ()
     settings: dict[str, Any] = {}
     fits: dict[str, Any] = {}
     sections: dict[str, SectionEntry] = {}
+
+    def to_document(self) -> dict[str, Any]:
+        """The manifest as plain values, with the keys that its version has."""
+        document = self.model_dump(mode="json")
+        if self.version == FIRST_FORMAT:
+            for key in _ADDED_KEYS:
+                del document[key]
+        return document

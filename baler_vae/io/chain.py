@@ -52,8 +52,9 @@ def open_sources(specs: Specs) -> Source:
         return sources[0]
     first = next((source for source in sources if source.n_events), sources[0])
     unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
+    schema = first.schema.optional({mask.values for source in sources for mask in source.schema.masks})
     for source in sources:
-        others = [name for name in source.schema.order if name not in first.schema.order]
+        others = [name for name in source.schema.order if name not in schema.order]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
     if len({hashlib.sha256(source.extras()).digest() for source in sources}) > 1:
         unsupported["what lies beside the columns"] = "differs between the files"
@@ -67,19 +68,21 @@ def open_sources(specs: Specs) -> Source:
             if wanted is None or wanted:
                 own = source.match(selection, "the first file", _WAY_OUT)
                 _check_types(own, selection, source.path)
-                for batch in source.batches(own, step, wanted):
+                for batch in source.read_in_steps(own, step, wanted):
                     tables = zip(selection.groups, batch, strict=True)
                     yield tuple(Table(group, table.arrays) for group, table in tables)
             start = stop
 
     return Source(
         f"{first.path} and {len(sources) - 1} more",
-        first.schema,
+        schema,
         sum(source.n_events for source in sources),
         batches,
         unsupported,
         {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
         first.extras,
+        first.beside,
+        tuple(dict.fromkeys(note for source in sources for note in source.notes)),
     )
 
 

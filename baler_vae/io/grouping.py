@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError
-from baler_vae.table.schema import NESTED, Column, FixedArray, Group, Origin, Schema, common_prefix, element_names
+from baler_vae.table.schema import (
+    NESTED,
+    Column,
+    FixedArray,
+    Group,
+    Mask,
+    Origin,
+    Schema,
+    common_prefix,
+    element_names,
+    mask_name,
+)
 from baler_vae.table.table import Batch, Table
 
 NUMBERS = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")))
@@ -67,11 +78,12 @@ def counter_names(collection: str, hint: str = "") -> list[str]:
 @dataclass(frozen=True)
 class Described:
     """What a source says of a branch: a column, jagged or not, and the `shape` of the array that each of its rows
-    holds.
+    holds. Where it is `optional`, some of its numbers may be missing, and another column says which.
     """
 
     column: Column | Jagged
     shape: tuple[int, ...] = ()
+    optional: bool = False
 
     @property
     def name(self) -> str:
@@ -87,11 +99,18 @@ class Described:
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """The columns that it is read as."""
-        return element_names(self.name, self.shape) if self.shape else (self.name,)
+        """The columns that it is read as, the one first that says where its numbers are missing."""
+        if self.shape:
+            return element_names(self.name, self.shape)
+        return (mask_name(self.name), self.name) if self.optional else (self.name,)
 
-    def split(self, values: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
-        """The columns (rows,) of values (rows,) or (rows, *shape)."""
+    def split(
+        self, values: NDArray[np.generic], missing: NDArray[np.bool_] | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """The columns (rows,) of values (rows,) or (rows, *shape), and of what says which of them are missing."""
+        if self.optional:
+            missing = np.zeros(len(values), np.bool_) if missing is None else missing
+            return {mask_name(self.name): missing, self.name: values}
         if not self.shape:
             return {self.name: values}
         flat = values.reshape(len(values), len(self.elements))
@@ -120,27 +139,40 @@ def schema_of_branches(described: Sequence[Described], origin: Origin, read_coun
     their elements.
     """
     schema = build_schema([branch.column for branch in described], origin, read_counts)
-    branches = {branch.name: branch for branch in described if branch.shape}
+    branches = {branch.name: branch for branch in described if branch.shape or branch.optional}
     arrays = []
     for group in schema.groups:
         for column in group.columns:
-            if column.name in branches:
+            if column.name in branches and branches[column.name].shape:
                 own = branches[column.name]
                 arrays.append(FixedArray(own.name, own.shape, own.elements, column.title, column.typename))
 
     def elements(name: str) -> tuple[str, ...]:
         return branches[name].elements if name in branches else (name,)
 
+    def element(column: Column, name: str) -> Column:
+        if branches[column.name].shape:
+            return replace(column, name=name, title="", typename="")
+        return column if name == column.name else Column(name, np.dtype(np.bool_))
+
     def expanded(group: Group) -> Group:
         columns = (
-            column if column.name not in branches else replace(column, name=name, title="", typename="")
+            column if column.name not in branches else element(column, name)
             for column in group.columns
             for name in elements(column.name)
         )
         return replace(group, columns=tuple(columns))
 
     order = tuple(name for branch in schema.order for name in elements(branch))
-    return Schema(tuple(map(expanded, schema.groups)), order, origin, tuple(arrays))
+    clashes = sorted({mask_name(name) for name in branches if branches[name].optional} & set(schema.order))
+    if clashes:
+        raise SourceError(
+            "has the name of what would say where values of another are missing",
+            column=clashes[0],
+            way_out="Rename it, or choose columns without it with --columns GLOB",
+        )
+    masks = tuple(Mask(name, mask_name(name)) for name in schema.order if name in branches and branches[name].optional)
+    return Schema(tuple(map(expanded, schema.groups)), order, origin, tuple(arrays), masks)
 
 
 def build_schema(columns: Sequence[Column | Jagged], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:

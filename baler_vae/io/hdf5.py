@@ -237,7 +237,7 @@ def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: 
         else:
             with writing("an HDF5 file", *failures):
                 datasets = _create(file, schema)
-            branches = branches_of(schema)
+            branches = branches_of(schema, masks=False)
             for batch in batches:
                 for branch in branches:
                     with writing("an HDF5 file", *failures):
@@ -254,7 +254,7 @@ def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
     base = schema.origin.name if schema.origin.format == "hdf5" else ""
     places, homes = _layout(schema, base)
     datasets = {}
-    for branch in branches_of(schema):
+    for branch in branches_of(schema, masks=False):
         place = places[branch.name]
         if place.rpartition("/")[0]:
             _require_group(file, place.rpartition("/")[0])
@@ -294,7 +294,7 @@ def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
     is put below a group for the collection.
     """
     root = f"{base}/" if base else ""
-    names = [branch.name for branch in branches_of(schema)]
+    names = [branch.name for branch in branches_of(schema, masks=False)]
     array_of = {name: array.name for array in schema.arrays for name in array.columns}
     places = {name: root + name for name in names}
     homes: dict[str, str] = {}

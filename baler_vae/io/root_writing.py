@@ -53,7 +53,7 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
     """
-    branches = branches_of(schema)
+    branches = branches_of(schema, masks=False)
     names = _branch_names(branches)
     # uproot writes the wrong number of bytes for jagged arrays of arrays.
     nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
@@ -135,6 +135,9 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
         return _plain_options(nested.to_awkward())
     if branch.is_text:
         return _strings(branch.name, values)
+    mask = branch.mask(batch)
+    if mask is not None:
+        values = _plain_options(ak.mask(ak.Array(values), ~mask))
     if not branch.is_jagged:
         return values
     offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+import numpy as np
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
 from baler_vae.table.schema import Group, Schema, matches
-from baler_vae.table.table import TEXT_BYTES, Batch
+from baler_vae.table.table import TEXT_BYTES, Batch, Table
 
 STEP_EVENTS = 65_536
 """The most events that are read at once."""
@@ -33,8 +35,8 @@ class Source:
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
-    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names what
-    of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
+    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
     """
 
     path: str
@@ -53,7 +55,36 @@ class Source:
             self.event_bytes.get(column.name, column.dtype.itemsize) + (0 if column.is_number else TEXT_BYTES)
             for column in selection.columns
         )
-        return self.batches(selection, step_for(n_bytes), ranges)
+        return self.read_in_steps(selection, step_for(n_bytes), ranges)
+
+    def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
+        """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of
+        which none is missing here.
+        """
+        lacking = {mask.missing for mask in selection.masks if mask not in self.schema.masks}
+        if not lacking:
+            yield from self.batches(selection, step, ranges)
+            return
+        own = replace(
+            selection,
+            groups=tuple(
+                replace(group, columns=tuple(c for c in group.columns if c.name not in lacking))
+                for group in selection.groups
+            ),
+            order=tuple(name for name in selection.order if name not in lacking),
+            masks=tuple(mask for mask in selection.masks if mask.missing not in lacking),
+        )
+        for batch in self.batches(own, step, ranges):
+            yield tuple(
+                Table(
+                    group,
+                    {
+                        name: np.zeros(table.n_rows, np.bool_) if name in lacking else table[name]
+                        for name in group.names
+                    },
+                )
+                for group, table in zip(selection.groups, batch, strict=True)
+            )
 
     def select(self, patterns: Sequence[str] = (), *, skip_unreadable: bool = False) -> Schema:
         """The schema of the columns that match a glob, with the counters they need; no pattern means all columns. With
@@ -85,12 +116,13 @@ class Source:
 
     def match(self, wanted: Schema, owner: str, way_out: str) -> Schema:
         """The schema of the columns of `wanted` in this source: groups and columns in its order, titles and origin the
-        source's. `owner` names in errors what needs the columns.
+        source's; values may be missing where they may in `wanted`. `owner` names in errors what needs the columns.
 
         Raises:
             UsageError: a column is missing, has another dtype, or is in another collection; it ends with `way_out`.
         """
-        theirs = {column.name: column for column in self.schema.columns}
+        own = self.schema.optional([mask.values for mask in wanted.masks])
+        theirs = {column.name: column for column in own.columns}
         for column in wanted.columns:
             if column.name not in theirs:
                 raise UsageError(
@@ -110,7 +142,7 @@ class Source:
                 )
         for group in wanted.groups:
             for name in group.names:
-                counter = self.schema.group_of(name).counter
+                counter = own.group_of(name).counter
                 if counter != group.counter:
                     raise UsageError(
                         f"{owner} has it in another collection",
@@ -120,11 +152,19 @@ class Source:
                         expected=f"counter {group.counter!r}",
                         way_out=way_out,
                     )
+        for mask in self.schema.masks:
+            if mask.values in wanted.order and mask not in wanted.masks:
+                raise UsageError(
+                    f"{owner} has no place for missing values, which this file has",
+                    path=self.path,
+                    column=mask.values,
+                    way_out=way_out,
+                )
         groups = tuple(
             Group(group.name, tuple(theirs[name] for name in group.names), group.counter) for group in wanted.groups
         )
-        order = tuple(name for name in self.schema.order if name in wanted.order)
-        return Schema(groups, order, self.schema.origin, wanted.arrays)
+        order = tuple(name for name in own.order if name in wanted.order)
+        return Schema(groups, order, self.schema.origin, wanted.arrays, wanted.masks)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from baler_vae.pipeline.manifests import (
     WRITER,
     array_entries,
     bounds_of,
+    format_version,
     group_entries,
+    mask_entries,
     origin_entry,
     schema_of,
 )
@@ -56,11 +58,13 @@ class Codec:
             archive.finish(
                 Manifest(
                     kind="codec",
+                    version=format_version(self.schema),
                     writer=WRITER,
                     origin=origin_entry(self.schema.origin),
                     groups=group_entries(self.schema, self.models, self.bounds, {}),
                     order=self.schema.order,
                     arrays=array_entries(self.schema),
+                    masks=mask_entries(self.schema),
                     settings=dict(self.settings),
                     fits=dict(self.fits),
                 )

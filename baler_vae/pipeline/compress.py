@@ -21,7 +21,9 @@ from baler_vae.pipeline.manifests import (
     HISTORY,
     WRITER,
     array_entries,
+    format_version,
     group_entries,
+    mask_entries,
     origin_entry,
     section_name,
 )
@@ -142,11 +144,13 @@ class _RowGroupWriter:
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
         self._alone: tuple[float | None, ...] = ()
+        self._has_extras = False
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
 
     def write_extras(self, extras: bytes) -> None:
         """Writes what the file holds beside its columns."""
+        self._has_extras = bool(extras)
         if extras:
             self._archive.add(EXTRAS, plain.encode_bytes(extras))
 
@@ -185,11 +189,13 @@ class _RowGroupWriter:
     def manifest(self) -> Manifest:
         return Manifest(
             kind="archive",
+            version=format_version(self._schema, has_extras=self._has_extras),
             writer=WRITER,
             origin=origin_entry(self._schema.origin),
             groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
             order=self._schema.order,
             arrays=array_entries(self._schema),
+            masks=mask_entries(self._schema),
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),

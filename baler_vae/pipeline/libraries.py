@@ -1,5 +1,6 @@
 """Batches as the arrays of awkward, numpy and pandas."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -12,8 +13,8 @@ from baler_vae.errors import UsageError
 from baler_vae.io.grouping import missing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of, strings_of
-from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, counts_of, offsets_from_counts
+from baler_vae.table.schema import Mask, Schema
+from baler_vae.table.table import Batch, Table, counts_of, offsets_from_counts
 
 Library = Literal["ak", "np", "pd"]
 
@@ -31,12 +32,13 @@ def check_library(library: str) -> None:
 def as_library(batch: Batch, selection: Schema, library: Library) -> Any:  # noqa: ANN401  it depends on the library
     """The columns of a selection: an awkward array of records, jagged columns as lists (`ak`); a dict of arrays, jagged
     columns as arrays of objects (`np`); or a data frame of the event-level columns, or of one collection's (`pd`).
+    Where numbers may be missing they are options, masked arrays, and columns of pandas' nullable dtypes.
 
     Raises:
         UsageError: `pd` is asked for columns of different lengths.
     """
     if library == "pd":
-        return _data_frame(batch)
+        return _data_frame(batch, selection.masks)
     if library == "ak":
         return as_records(batch, selection)
     return {branch.name: _as_numpy(branch, batch) for branch in branches_of(selection)}
@@ -56,7 +58,10 @@ def _as_awkward(branch: Branch, batch: Batch, *, optional_text: bool) -> ak.Arra
     nested = nested_of(values)
     if nested is not None:
         return nested.to_awkward(optional=optional_text)
-    if not branch.is_text:
+    mask = branch.mask(batch)
+    if mask is not None:
+        array = ak.mask(ak.Array(values), mask, valid_when=False)
+    elif not branch.is_text:
         array = ak.Array(ak.from_numpy(values, regulararray=True))
     elif optional_text:
         array = _optional_text(values)
@@ -86,11 +91,15 @@ def branch_as(branch: Branch, batch: Batch, library: Library) -> Any:  # noqa: A
         return _as_awkward(branch, batch, optional_text=False)
     if len(branch.columns) > 1:
         raise UsageError("a series has one value in every row", column=branch.name, way_out='Ask for library="ak"')
-    return _data_frame(batch)[branch.columns[0].name]
+    name = branch.columns[0].name
+    masks = () if branch.missing is None else (Mask(name, branch.missing.name),)
+    return _data_frame(batch, masks)[name]
 
 
 def _as_numpy(branch: Branch, batch: Batch) -> NDArray[Any]:
-    values = branch.values(batch)
+    values, mask = branch.values(batch), branch.mask(batch)
+    if mask is not None:
+        values = np.ma.MaskedArray(values, mask)
     nested = nested_of(values)
     if nested is None and not branch.is_jagged:
         return values
@@ -104,7 +113,7 @@ def _as_numpy(branch: Branch, batch: Batch) -> NDArray[Any]:
     return rows
 
 
-def _data_frame(batch: Batch) -> pd.DataFrame:
+def _data_frame(batch: Batch, masks: Sequence[Mask]) -> pd.DataFrame:
     counters = {table.group.counter for table in batch}
     collections = batch[1:]
     event_columns = [name for name in batch[0].group.names if name not in counters]
@@ -115,14 +124,27 @@ def _data_frame(batch: Batch) -> pd.DataFrame:
             way_out='Ask for the columns of one collection, or for library="ak"',
         )
     if not collections:
-        return pd.DataFrame({name: _as_series(values) for name, values in batch[0].arrays.items()})
+        return pd.DataFrame(_as_series(batch[0], masks))
     counts = counts_of(batch, collections[0].group)
     entry = np.repeat(np.arange(len(counts)), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)
     index = pd.MultiIndex.from_arrays([entry, np.arange(len(entry)) - first], names=["entry", "subentry"])
-    return pd.DataFrame(dict(collections[0].arrays), index=index)
+    return pd.DataFrame(_as_series(collections[0], masks), index=index)
 
 
-def _as_series(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  what a data frame takes
-    nested = nested_of(values)
-    return values if nested is None else pd.Series(nested.values.to_pylist(), dtype=object)
+def _as_series(table: Table, masks: Sequence[Mask]) -> dict[str, Any]:
+    """The columns of a table as a data frame takes them."""
+    missing = {mask.values: table[mask.missing] for mask in masks if mask.values in table.group.names}
+    series: dict[str, Any] = {}
+    for name, values in table.arrays.items():
+        nested = nested_of(values)
+        if nested is not None:
+            series[name] = pd.Series(nested.values.to_pylist(), dtype=object)
+        elif name in missing:
+            kind = {"b": pd.arrays.BooleanArray, "f": pd.arrays.FloatingArray}.get(
+                values.dtype.kind, pd.arrays.IntegerArray
+            )
+            series[name] = kind(values, missing[name].astype(bool))
+        elif name not in {mask.missing for mask in masks}:
+            series[name] = values
+    return series

@@ -8,7 +8,15 @@ from typing import cast
 import numpy as np
 
 from baler_vae import __version__
-from baler_vae.archive.manifest import ArrayEntry, GroupEntry, Manifest, OriginEntry
+from baler_vae.archive.manifest import (
+    FIRST_FORMAT,
+    SECOND_FORMAT,
+    ArrayEntry,
+    GroupEntry,
+    Manifest,
+    MaskEntry,
+    OriginEntry,
+)
 from baler_vae.errors import CorruptArchive
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.models import column_entry, latents_entry
@@ -20,6 +28,7 @@ from baler_vae.table.schema import (
     FixedArray,
     Format,
     Group,
+    Mask,
     Origin,
     Schema,
     element_names,
@@ -32,6 +41,9 @@ EXTRAS = "extras"
 """The section of what a file holds beside its columns."""
 HISTORY = "history"
 """The section of what was logged in training."""
+
+_FIRST_ORIGINS = {"root", "csv", "parquet", "hdf5", "npz"}
+"""The formats of origin that the first format of archives knows."""
 
 WRITER = f"baler-vae {__version__}"
 
@@ -82,6 +94,17 @@ def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
     )
 
 
+def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
+    """The entries of the columns of a schema that say where others are missing."""
+    return tuple(MaskEntry(values=mask.values, missing=mask.missing) for mask in schema.masks)
+
+
+def format_version(schema: Schema, *, has_extras: bool = False) -> int:
+    """The version of the format that can say what a schema is, and what lies beside its columns."""
+    known = schema.origin.format in _FIRST_ORIGINS and not (has_extras and schema.origin.format != "hdf5")
+    return FIRST_FORMAT if known and not schema.masks else SECOND_FORMAT
+
+
 def schema_of(manifest: Manifest, path: str | Path) -> Schema:
     """The schema that a manifest describes.
 
@@ -111,6 +134,7 @@ def schema_of(manifest: Manifest, path: str | Path) -> Schema:
             manifest.order,
             Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape, origin.rntuple),
             tuple(map(_array_of, manifest.arrays)),
+            tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
         )
     except (TypeError, ValueError) as error:
         raise CorruptArchive(

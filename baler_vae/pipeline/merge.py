@@ -114,5 +114,6 @@ def _what_is_shared(manifest: Manifest) -> object:
         return entry.name, entry.counter, entry.latents, columns, types
 
     arrays = [(array.name, array.shape) for array in manifest.arrays]
+    masks = [(mask.values, mask.missing) for mask in manifest.masks]
     models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name not in _OF_THE_FIRST}
-    return [group(entry) for entry in manifest.groups], arrays, models
+    return [group(entry) for entry in manifest.groups], arrays, masks, models

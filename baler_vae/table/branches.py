@@ -13,7 +13,9 @@ from baler_vae.table.table import Table
 
 @dataclass(frozen=True)
 class Branch:
-    """A column, or the array of one `shape` in every row of which `columns` are the elements in C order."""
+    """A column, or the array of one `shape` in every row of which `columns` are the elements in C order. `missing` is
+    the column that says where a value is missing, None where none ever is.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -21,6 +23,7 @@ class Branch:
     shape: tuple[int, ...] = ()
     title: str = ""
     typename: str = ""
+    missing: Column | None = None
 
     @property
     def is_jagged(self) -> bool:
@@ -44,7 +47,7 @@ class Branch:
 
     def values(self, batch: Sequence[Table]) -> NDArray[np.generic]:
         """The values (rows,) or (rows, *shape) of a batch; a `Nested` where it is nested."""
-        table = next(table for table in batch if table.group.name == self.group.name)
+        table = self._table(batch)
         if not self.shape:
             return table[self.columns[0].name]
         values = np.empty((table.n_rows, len(self.columns)), self.dtype)
@@ -52,16 +55,31 @@ class Branch:
             values[:, number] = table[column.name]
         return values.reshape(-1, *self.shape)
 
+    def mask(self, batch: Sequence[Table]) -> NDArray[np.bool_] | None:
+        """Whether each value of a batch is missing, bool (rows,); None where none ever is."""
+        if self.missing is None:
+            return None
+        return np.asarray(self._table(batch)[self.missing.name], np.bool_)
 
-def branches_of(schema: Schema) -> tuple[Branch, ...]:
-    """The branches of a schema, in the order of the first column of each."""
+    def _table(self, batch: Sequence[Table]) -> Table:
+        return next(table for table in batch if table.group.name == self.group.name)
+
+
+def branches_of(schema: Schema, *, masks: bool = True) -> tuple[Branch, ...]:
+    """The branches of a schema, in the order of the first column of each. What says where the values of a column are
+    missing belongs to its branch; without `masks` it is a branch of its own, for files that have no missing numbers.
+    """
     arrays = {name: array for array in schema.arrays for name in array.columns}
+    missing = {mask.values: mask.missing for mask in schema.masks} if masks else {}
     found: dict[str, Branch] = {}
     for column in schema.columns:
+        if column.name in missing.values():
+            continue
         group = schema.group_of(column.name)
         array = arrays.get(column.name)
         if array is None:
-            found[column.name] = Branch(column.name, (column,), group, (), column.title, column.typename)
+            mask = group.column(missing[column.name]) if column.name in missing else None
+            found[column.name] = Branch(column.name, (column,), group, (), column.title, column.typename, mask)
         elif array.name not in found:
             found[array.name] = _array_branch(array, group)
     return tuple(found.values())

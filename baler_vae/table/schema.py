@@ -10,7 +10,7 @@ import numpy as np
 
 from baler_vae.errors import UsageError, nearest
 
-Format = Literal["root", "csv", "parquet", "hdf5", "npz"]
+Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather"]
 
 TEXT = np.dtype(object)
 """The dtype of a column of strings (`str`, or `None` where the source has no value)."""
@@ -116,15 +116,26 @@ class FixedArray:
 
 
 @dataclass(frozen=True)
+class Mask:
+    """Where values are missing: `missing` is a column of booleans, true where the column `values` of the same group has
+    no value. What stands there is 0, false or NaN, and means nothing.
+    """
+
+    values: str
+    missing: str
+
+
+@dataclass(frozen=True)
 class Schema:
-    """The groups of an ntuple, event-level columns first, the order of the columns in the source, and which of them are
-    the elements of arrays.
+    """The groups of an ntuple, event-level columns first, the order of the columns in the source, which of them are the
+    elements of arrays, and which say where values of others are missing.
     """
 
     groups: tuple[Group, ...]
     order: tuple[str, ...]
     origin: Origin
     arrays: tuple[FixedArray, ...] = ()
+    masks: tuple[Mask, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups or self.groups[0].counter is not None:
@@ -147,6 +158,20 @@ class Schema:
                 raise ValueError(f"the elements of the array {array.name!r} are no numbers")
         if len({array.name for array in self.arrays}) != len(self.arrays):
             raise ValueError("two arrays have one name")
+        self._check_masks()
+
+    def _check_masks(self) -> None:
+        paired = [name for mask in self.masks for name in (mask.values, mask.missing)]
+        elements = {name for array in self.arrays for name in array.columns}
+        counters = {group.counter for group in self.groups}
+        if len(set(paired)) != len(paired) or set(paired) & (elements | counters):
+            raise ValueError("a column that may be missing, or says where another is, has another part too")
+        for mask in self.masks:
+            homes = [group for group in self.groups if {mask.values, mask.missing} <= set(group.names)]
+            if len(homes) != 1:
+                raise ValueError(f"{mask.missing!r} and {mask.values!r} are not columns of one group")
+            if homes[0].column(mask.missing).dtype != np.bool_ or not homes[0].column(mask.values).is_number:
+                raise ValueError(f"{mask.missing!r} does not say where numbers of {mask.values!r} are missing")
 
     @property
     def events(self) -> Group:
@@ -162,6 +187,26 @@ class Schema:
         """All columns, in the order of the source."""
         by_name = {column.name: column for group in self.groups for column in group.columns}
         return tuple(by_name[name] for name in self.order)
+
+    def optional(self, names: Collection[str]) -> "Schema":
+        """The schema in which values of these columns may be missing too, as far as it has them."""
+        added = {
+            name: Column(mask_name(name), np.dtype(np.bool_))
+            for name in self.order
+            if name in names and name not in {mask.values for mask in self.masks}
+        }
+
+        def with_masks(group: Group) -> Group:
+            pairs = ((added.get(column.name), column) for column in group.columns)
+            return replace(group, columns=tuple(column for pair in pairs for column in pair if column is not None))
+
+        pairs = ((added[name].name, name) if name in added else (name,) for name in self.order)
+        return replace(
+            self,
+            groups=tuple(map(with_masks, self.groups)),
+            order=tuple(name for pair in pairs for name in pair),
+            masks=(*self.masks, *(Mask(name, column.name) for name, column in added.items())),
+        )
 
     def group_of(self, name: str) -> Group:
         """The group that holds a column.
@@ -187,7 +232,11 @@ class Schema:
         return self.only({name for pattern in patterns for name in match_columns(pattern, self.order)})
 
     def only(self, wanted: Collection[str]) -> "Schema":
-        """The schema of the columns of these names, and of the counters that their groups need."""
+        """The schema of the columns of these names, of the counters that their groups need, and of what says where
+        their values are missing.
+        """
+        masks = tuple(mask for mask in self.masks if {mask.values, mask.missing} & set(wanted))
+        wanted = {*wanted, *(name for mask in masks for name in (mask.values, mask.missing))}
         kept = [
             replace(group, columns=tuple(column for column in group.columns if column.name in wanted))
             for group in self.groups[1:]
@@ -204,12 +253,18 @@ class Schema:
             groups=(events, *kept),
             order=tuple(name for name in self.order if name in names),
             arrays=tuple(array for array in self.arrays if set(array.columns) <= names),
+            masks=masks,
         )
 
 
 def element_names(name: str, shape: Sequence[int]) -> tuple[str, ...]:
     """The columns of an array of some shape, in C order: `x[0]`, `x[1]`; `x[0][0]` and so on."""
     return tuple(name + "".join(f"[{i}]" for i in place) for place in np.ndindex(*shape))
+
+
+def mask_name(name: str) -> str:
+    """The column that says where values of another are missing."""
+    return f"{name}[missing]"
 
 
 def matches(name: str, pattern: str) -> bool:
