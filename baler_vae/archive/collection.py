@@ -126,18 +126,23 @@ def open_file(path: str | Path, table: str = "") -> ArchiveFile | CollectionFile
         opened = _opened(storage)
         if isinstance(opened, CollectionFile):
             return opened.table(table, owns=True) if table else opened
-        only = opened.manifest.origin.name
-        if table and table != only:
-            raise UsageError(
-                f"there is no table {table!r}",
-                path=path,
-                found=f"one table {only!r}" if only else "one table without a name",
-                way_out=f"Give {path}",
-            )
-        return opened
+        _check_name(opened, table)
     except BaseException:
         storage.close()
         raise
+    return opened
+
+
+def _check_name(archive: ArchiveFile, table: str) -> None:
+    """Nothing, when an archive of one table is that of the table that is named, or none is."""
+    only = archive.manifest.origin.name
+    if table and table != only:
+        raise UsageError(
+            f"there is no table {table!r}",
+            path=archive.path,
+            found=f"one table {only!r}" if only else "one table without a name",
+            way_out=f"Give {archive.path}",
+        )
 
 
 def _opened(storage: Storage) -> ArchiveFile | CollectionFile:

@@ -163,7 +163,7 @@ class SectionFile(Generic[_Manifest]):
         self.path, self.n_bytes = path if storage else self._storage.path, self._storage.n_bytes
         try:
             self._members = {member.name: member for member in self._read_directory()}
-            self.manifest = self._own_kind(self._read_manifest())
+            self.manifest: _Manifest = self._own_kind(self._read_manifest())
         except BaseException:
             if storage is None:
                 self.close()
@@ -350,13 +350,16 @@ class ArchiveFile(SectionFile[Manifest]):
 
     def _own_kind(self, manifest: Manifest | CollectionManifest) -> Manifest:
         if isinstance(manifest, CollectionManifest):
-            named = ", ".join(manifest.names[:8]) + (" and more" if len(manifest.names) > 8 else "")
-            raise UsageError(
-                f"holds {len(manifest.names)} tables: {named}",
-                path=self.path,
-                way_out=f"Name one: {self.path}:{manifest.names[0]}",
-            )
+            raise several_tables(manifest, self.path)
         return manifest
+
+
+def several_tables(manifest: CollectionManifest, path: str | Path) -> UsageError:
+    """What is said of a collection where one table is needed."""
+    named = ", ".join(manifest.names[:8]) + (" and more" if len(manifest.names) > 8 else "")
+    return UsageError(
+        f"holds {len(manifest.names)} tables: {named}", path=path, way_out=f"Name one: {path}:{manifest.names[0]}"
+    )
 
 
 def _inflated(stored: bytes, n_bytes: int) -> bytes | None:

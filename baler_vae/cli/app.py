@@ -152,7 +152,7 @@ def compress(
     no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
-    """Compress columns of files into an archive, or into one for each file."""
+    """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
@@ -193,7 +193,7 @@ def decompress(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive to a file, or those of several to a folder."""
+    """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
@@ -252,6 +252,7 @@ def evaluate(
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
+    from baler_vae.cli.collection import evaluate_each
     from baler_vae.cli.project import (
         check_printing,
         check_tolerances,
@@ -264,6 +265,9 @@ def evaluate(
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
+    same: dict[str, Any] = {"project": project, "strict": strict, "rivals": rivals, "force": force}
+    if evaluate_each(evaluate, original, restored, output=output, pdf=pdf, archive=archive, json=json, **same):
+        return
     for target in evaluation_files(output) if output and output.exists() else ():
         check_output(target, force=force)
     if pdf is not None:
@@ -316,9 +320,9 @@ def verify(
 @app.command()
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.pipeline.reading import Archive
+    from baler_vae.pipeline.collection import open as open_archive
 
-    with Archive(archive) as opened:
+    with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)
 
 
@@ -365,6 +369,10 @@ def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> No
 
     if json:
         say_json(info)
+    elif columns and "tables" in info:
+        from baler_vae.cli.collection import collection_parts
+
+        say(summary_line(info), *collection_parts(info))
     elif columns:
         compared = (candidates_table(info), orders_table(info))
         say(summary_line(info), *info_tables(info), *(table for table in compared if table is not None))

@@ -115,9 +115,7 @@ def write_file(
             raise
 
 
-def write_tables(
-    path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False
-) -> None:
+def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
     """Write several tables into one file, its format told by its suffix, as `write_file` writes one.
 
     Raises:
@@ -131,11 +129,9 @@ def write_tables(
         raise OutputError(
             f"a {_suffix(str(path))} file holds one table",
             path=path,
-            way_out="Write .root or .h5, name one table (all.bvae:NAME), or name a folder for a file of each",
+            way_out="Write .root or .h5, name one table (ARCHIVE:TABLE), or a folder for a file of each",
         )
-    write: Callable[..., None] = getattr(
-        import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}"
-    )
+    write: Callable[..., None] = getattr(import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}")
     options = {"rntuple": rntuple} if name == "root" else {}
     with replacing(path, force=force) as part:
         try:
@@ -158,6 +154,11 @@ def split_spec(spec: str | Path) -> tuple[str, str]:
     suffixes = "|".join(re.escape(suffix) for suffix in (*MODULES, ARCHIVE_SUFFIX))
     found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):(.+)", text, re.IGNORECASE)
     return (found[1], found[2].strip("/")) if found else (text, "")
+
+
+def is_archive(spec: str | Path) -> bool:
+    """Whether a path or URL is named like an archive, or a table in it."""
+    return _suffix(split_spec(spec)[0]) == ARCHIVE_SUFFIX
 
 
 def file_stamp(spec: str) -> tuple[int, int] | None:

@@ -1,9 +1,7 @@
 """ROOT files of several trees."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import uproot
 

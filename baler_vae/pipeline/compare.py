@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
-from baler_vae.io.files import open_source
+from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.io.source import Source
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.evaluate import evaluate
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent
 from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.schema import several

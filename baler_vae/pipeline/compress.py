@@ -28,9 +28,11 @@ from baler_vae.pipeline.manifests import (
     section_name,
 )
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.planning import shared_tables
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
+from baler_vae.pipeline.tables import compress_tables, left_out_sentence
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
@@ -62,6 +64,11 @@ def compress(
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
     HDF5 file holds beside its columns is kept too.
+
+    Of a file of several tables, of which none is named behind a colon, all are compressed, each with a codec of its
+    own, and the archive is a `Collection`; several files must have the same tables. A glob of columns concerns every
+    table in which it matches, `TABLE:GLOB` that one; tables without any such column are left out, and so are, with
+    `skip_unreadable`, those that cannot be read.
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
@@ -82,6 +89,25 @@ def compress(
     """
     output = check_output(output, force=force)
     specs = file_specs(source)
+    tables = shared_tables(specs)
+    if len(tables.names) > 1 and codec is None:
+        return compress_tables(
+            compress,
+            specs,
+            tables,
+            output,
+            columns=several(columns),
+            bound=several(bound),
+            skip_unreadable=skip_unreadable,
+            settings=settings_of(settings, model),
+            keep_history=keep_history,
+            force=force,
+            resume=resume,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            verify=verify,
+        )
     opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
@@ -117,7 +143,8 @@ def compress(
         elif verify:
             verify_on_cluster(client, work.archive, specs, opened, progress)
     with Archive(output) as written:
-        warnings = left_out(opened, used) if stored or skip_unreadable else []
+        warnings = [sentence] if (sentence := left_out_sentence(tables.left_out)) else []
+        warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         return written.info() | {"warnings": warnings}
 

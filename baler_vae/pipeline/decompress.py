@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from baler_vae.io.files import split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
+from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.scaling import restored_row_groups
+from baler_vae.pipeline.tables import decompress_tables
 from baler_vae.progress import Progress, silent
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
@@ -26,7 +28,8 @@ def decompress(
 ) -> None:
     """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
     nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read. `workers` or a `scheduler`
-    decode the row groups, as they encode them in `compress`.
+    decode the row groups, as they encode them in `compress`. Of an archive of several tables all are written into one
+    file, unless one is named behind a colon (`all.bvae:Events`).
 
     Raises:
         SourceError: there is no such archive, or it cannot be fetched.
@@ -34,6 +37,19 @@ def decompress(
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
+    if is_collection(archive):
+        decompress_tables(
+            _reported,
+            archive,
+            output,
+            columns=several(columns),
+            rntuple=rntuple,
+            force=force,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+        return
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
         selection = opened.schema.select(several(columns))
         write_file(

@@ -11,10 +11,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.container import ArchiveFile
+from baler_vae.archive.collection import CollectionFile, open_file
+from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError, nearest
+from baler_vae.io.files import split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.codec import read_history
@@ -30,7 +32,6 @@ from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, cut_events, slice_events
 
-ARCHIVE_SUFFIX = ".bvae"
 STEP_SIZE = "100 MB"
 _UNITS = {
     "": 1,
@@ -38,24 +39,14 @@ _UNITS = {
 }
 
 
-def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know from uproot
-    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), open for reading. Of the file
-    only those bytes are read that are needed for what is asked.
-
-    Raises:
-        SourceError: there is no such file, or it cannot be fetched.
-        ArchiveError: it is not an archive, or is damaged.
-        UsageError: it is a codec.
-        MissingExtra: what fetches the URL is not installed.
-    """
-    return Archive(path)
-
-
 class Archive:
-    """An archive: schema, sizes, and rows, decoded row group by row group. Use it as a context manager."""
+    """An archive of one table: schema, sizes, and rows, decoded row group by row group. Use it as a context manager.
 
-    def __init__(self, path: str | Path) -> None:
-        self._file = ArchiveFile(path)
+    `path` may name a table of a collection behind a colon: `all.bvae:Events`. With `file` it is open already.
+    """
+
+    def __init__(self, path: str | Path, file: ArchiveFile | None = None) -> None:
+        self._file = file or open_one(path)
         self._models: dict[int, GroupModel] = {}
         self._types: dict[str, Any] = {}
         self.path = self._file.path
@@ -364,6 +355,16 @@ class ArchiveColumn:
         check_library(library)
         selection = self.archive.schema.only({column.name for column in self.branch.columns})
         return branch_as(self.branch, self.archive.batch(selection, entry_start, entry_stop), library)
+
+
+def open_one(path: str | Path) -> ArchiveFile:
+    """The file of an archive of one table, or that table of a collection."""
+    place, table = split_spec(path)
+    opened = open_file(place, table)
+    if isinstance(opened, CollectionFile):
+        opened.close()
+        raise several_tables(opened.manifest, opened.path)
+    return opened
 
 
 def _bytes_of_text(text: str) -> int:

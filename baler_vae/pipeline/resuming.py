@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ class Unfinished:
     def archive(self) -> Path:
         return self.folder / "archive"
 
+    @property
+    def tables(self) -> Path:
+        """The folder of the archives of a collection's tables, each finished or on its way."""
+        return self.folder / "tables"
+
     def load_codec(self) -> Codec | None:
         """The codec, where the run before came so far."""
         return Codec.load(self.codec) if self.codec.exists() else None
@@ -59,6 +65,7 @@ class Unfinished:
 
     def remove(self) -> None:
         """Removes the folder, as far as it is what `begin` made."""
+        shutil.rmtree(self.tables, ignore_errors=True)
         for path in (self.archive, self.codec, self.request, *self.folder.glob(f".{self.codec.name}.*.part")):
             path.unlink(missing_ok=True)
         if self.folder.is_dir():

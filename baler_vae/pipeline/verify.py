@@ -12,8 +12,10 @@ from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.source import Source
+from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.tables import verify_tables
 from baler_vae.progress import Progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
@@ -57,13 +59,15 @@ class Verification:
 def verify(archive: str | Path, *, against: Specs | None = None, progress: Progress = silent) -> Verification:
     """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
 
-    Broken bounds do not raise: they stand in the result.
+    Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
 
     Raises:
         SourceError: a file cannot be read.
         ArchiveError: the archive is damaged, or cannot be decoded.
         UsageError: `against` has other columns or other numbers of rows.
     """
+    if is_collection(archive):
+        return verify_tables(verify, archive, against, progress)
     with Archive(archive) as opened:
         n_sections = opened.check_sections()
         original = None if against is None else open_sources(against)
