@@ -171,6 +171,8 @@ def compress(
         else:
             written = [compress_files(inputs, output, progress=progress, **request)]
     for info in written:
+        for text in info["notes"]:
+            note(f"{info['path']}: {text}" if len(written) > 1 else text)
         for warning in info["warnings"]:
             note(f"baler-vae: {info['path']}: {warning}" if len(written) > 1 else f"baler-vae: {warning}")
         _show_info(info, json)

@@ -36,6 +36,8 @@ ARCHIVE_SUFFIX = ".bvae"
 
 MODULES_OF_ORIGINS = {"hdf5": "hdf5"}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
+WITH_WHOLE_FILES = frozenset({"hdf5"})
+"""The formats whose extras are those of a whole file: some columns of one have none."""
 
 
 def open_source(spec: str | Path) -> Source:

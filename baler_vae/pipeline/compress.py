@@ -9,6 +9,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
@@ -30,9 +31,11 @@ from baler_vae.pipeline.manifests import (
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.planning import shared_tables
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
+from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
-from baler_vae.pipeline.tables import compress_tables, left_out_sentence
+from baler_vae.pipeline.tables import compress_tables, left_out_remark
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
@@ -58,17 +61,19 @@ def compress(
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, and `warnings`. A file may be a glob.
+    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
-    HDF5 file holds beside its columns is kept too.
+    HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
+    the file's own format cannot take back what was compressed, and which can.
 
     Of a file of several tables, of which none is named behind a colon, all are compressed, each with a codec of its
     own, and the archive is a `Collection`; several files must have the same tables. A glob of columns concerns every
     table in which it matches, `TABLE:GLOB` that one; tables without any such column are left out, and so are, with
     `skip_unreadable`, those that cannot be read.
+
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
@@ -79,7 +84,8 @@ def compress(
     and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew.
 
     Raises:
-        SourceError: the file cannot be read, or holds NaN, infinities or values beyond 1e150 under `free`.
+        SourceError: the file cannot be read, holds NaN, infinities or values beyond 1e150 under `free`, or columns that
+            no format could take back together.
         UsageError: a column, a bound or a setting is wrong, the codec does not fit the file, or the run to be resumed
             was another.
         OutputError: the archive exists and `force` is false, a run before was broken off and neither `resume` nor
@@ -124,6 +130,11 @@ def compress(
         cluster(workers, scheduler) as client,
     ):
         used = work.load_codec()
+        known = used or stored
+        is_whole = not (known.settings.get("columns") if known else request["columns"])
+        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
+        wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
+        hint = check_restorable(opened, wanted, extras)
         if used is None:
             used = stored or fit(opened, **request, settings=settings, progress=progress)
             used.save(work.codec)
@@ -132,8 +143,7 @@ def compress(
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
                 archive.add(HISTORY, used.history_bytes())
-            if not used.settings.get("columns"):
-                writer.write_extras(opened.extras())
+            writer.write_extras(extras)
             for encoded in encoded_row_groups(client, specs, opened, schema, used, n_kept):
                 writer.write(encoded)
                 progress("compressing", writer.n_events, opened.n_events)
@@ -143,10 +153,17 @@ def compress(
         elif verify:
             verify_on_cluster(client, work.archive, specs, opened, progress)
     with Archive(output) as written:
-        warnings = [sentence] if (sentence := left_out_sentence(tables.left_out)) else []
+        warnings = left_out_remark(tables.left_out)
         warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
-        return written.info() | {"warnings": warnings}
+        warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
+        return written.info() | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
+
+
+def _rounded(codec: Codec) -> dict[str, str]:
+    """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
+    names = codec.settings.get("rounded_whole_numbers")
+    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds} if isinstance(names, list) else {}
 
 
 def left_out(source: Source, codec: Codec) -> list[str]:
@@ -155,9 +172,7 @@ def left_out(source: Source, codec: Codec) -> list[str]:
     reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
     if not patterns:
         reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    named = [f"{name} ({why})" for name, why in reasons.items()]
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    return [f"left out: {', '.join(named[:8])}{more}"] if named else []
+    return [f"left out: {listed([f'{name} ({why})' for name, why in reasons.items()])}"] if reasons else []
 
 
 class _RowGroupWriter:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from baler_vae.io.files import split_spec, write_file
+from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.reading import Archive
@@ -58,8 +58,12 @@ def decompress(
             _reported(client, opened, selection, progress),
             force=force,
             rntuple=rntuple,
-            extras=opened.extras() if selection == opened.schema else b"",
+            extras=opened.extras() if selection == opened.schema or not _with_whole_files(opened) else b"",
         )
+
+
+def _with_whole_files(archive: Archive) -> bool:
+    return archive.schema.origin.format in WITH_WHOLE_FILES
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:

@@ -14,7 +14,7 @@ from baler_vae.pipeline.rows import events_of
 from baler_vae.pipeline.sampling import Sample, read_sample
 from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings, check_settings
-from baler_vae.table.bounds import ColumnLimits, assign_rules, parse_bound, resolve_bound
+from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.schema import match_columns, several
 
 
@@ -85,7 +85,21 @@ def fit(
     }
     if skip_unreadable:
         repeat["skipped"] = source.skipped(patterns)
+    whole = [name for name in schema.order if name in limits and limits[name].whole]
+    remarkable = {
+        "whole_numbers": [name for name in whole if assigned[name] is None],
+        "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
+    }
+    repeat |= {key: names for key, names in remarkable.items() if names}
     return Codec(schema, bounds, models, history, repeat, fits)
+
+
+def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:
+    """Whether a bound that was not meant for one column alone lets whole numbers become others."""
+    if rule is None or rule.names_a_column or bound.kind == "free":
+        return False
+    largest = max(-limits.minimum, limits.maximum)
+    return max(bound.absolute, bound.relative * largest) >= 0.5
 
 
 def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> ModelSettings:

@@ -12,7 +12,8 @@ from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.errors import OutputError, UsageError
 from baler_vae.io.chain import Specs, file_specs
-from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES, is_archive, split_spec, tables_of, write_file, write_tables
+from baler_vae.pipeline.remarks import listed
+from baler_vae.io.files import WITH_WHOLE_FILES, ARCHIVE_SUFFIX, MODULES, is_archive, split_spec, tables_of, write_file, write_tables
 from baler_vae.io.source import Content, Tables
 from baler_vae.output import replacing
 from baler_vae.pipeline.cluster import Client, cluster
@@ -53,7 +54,7 @@ def compress_tables(
 ) -> dict[str, Any]:
     """Writes the archive of several tables, each of which `compress` makes an archive first, in the folder
     `<output>.part/tables`; what is there already is not made again. Where one table only is left, it is the archive of
-    that. Gives what `info` says of it, and `warnings`.
+    that. Gives what `info` says of it, `notes` and `warnings`.
 
     Raises:
         BalerError: as `compress`; a table that cannot be read is named.
@@ -61,7 +62,8 @@ def compress_tables(
     asked: dict[str, Any] = {"columns": columns, "bound": bound, "skip_unreadable": skip_unreadable}
     plans, left_out = plan_tables(specs, tables, settings=settings, **asked)
     same: dict[str, Any] = {"skip_unreadable": skip_unreadable, "keep_history": keep_history, "verify": verify}
-    warnings = [sentence] if (sentence := left_out_sentence(left_out)) else []
+    notes: list[str] = []
+    warnings = left_out_remark(left_out)
     if len(plans) == 1:
         options = {**same, "force": force, "resume": resume, "workers": workers, "scheduler": scheduler}
         info = _compress(compress, plans[0], specs, output, progress=progress, **options)
@@ -83,12 +85,13 @@ def compress_tables(
             except OutputError as error:
                 error.path = str(output)
                 raise
+            notes += [f"{plan.name}: {note}" for note in info["notes"]]
             warnings += [f"{plan.name}: {warning}" for warning in info["warnings"]]
         repeat = {"columns": list(columns), "bound": list(bound), "model": settings.described()}
         write_collection(work.archive, dict(zip(request["tables"], paths, strict=True)), left_out, repeat)
     with open_archive(output) as written:
         found: dict[str, Any] = written.info()
-        return found | {"warnings": warnings}
+        return found | {"notes": notes, "warnings": warnings}
 
 
 def _compress(
@@ -102,11 +105,9 @@ def _compress(
         return compress(plan.specs, path, columns=plan.columns, bound=plan.bound, settings=plan.settings, **options)
 
 
-def left_out_sentence(left_out: Mapping[str, str]) -> str:
-    """What is said of tables and objects of a file that are not in its archive; nothing where there are none."""
-    named = [f"{name} ({why})" for name, why in left_out.items()]
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    return f"left out: {', '.join(named[:8])}{more}" if named else ""
+def left_out_remark(left_out: Mapping[str, str]) -> list[str]:
+    """One sentence on tables and objects of a file that are not in its archive, where there are some."""
+    return [f"left out: {listed([f'{name} ({why})' for name, why in left_out.items()])}"] if left_out else []
 
 
 def write_collection(
@@ -147,12 +148,12 @@ def decompress_tables(
         UsageError: a glob matches in no table.
     """
     with open_archive(archive) as opened, cluster(workers, scheduler) as client:
-        selected = _selected(opened, columns)
+        selected, wanted = _selected(opened, columns), MODULES.get(Path(output).suffix.lower(), "")
         contents = [
             Content(
-                _for_format(selection, name, MODULES.get(Path(output).suffix.lower(), "")),
+                _for_format(selection, name, wanted),
                 batches(client, table, selection, _prefixed(progress, name)),
-                table.extras() if selection == table.schema else b"",
+                _extras(table, selection) if wanted == table.schema.origin.format else b"",
             )
             for name, table, selection in selected
         ]
@@ -173,6 +174,12 @@ def _selected(collection: Collection, columns: Sequence[str]) -> list[tuple[str,
             found.append((name, table, table.schema.select(own)))
     globs.check()
     return found
+
+
+def _extras(table: Archive, selection: Schema) -> bytes:
+    """What goes beside some columns of a table, or all."""
+    is_whole = selection == table.schema
+    return table.extras() if is_whole or table.schema.origin.format not in WITH_WHOLE_FILES else b""
 
 
 def _for_format(schema: Schema, name: str, wanted: Any) -> Schema:  # noqa: ANN401  the name of a format
