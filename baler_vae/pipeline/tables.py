@@ -12,8 +12,16 @@ from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.errors import OutputError, UsageError
 from baler_vae.io.chain import Specs, file_specs
-from baler_vae.pipeline.remarks import listed
-from baler_vae.io.files import WITH_WHOLE_FILES, ARCHIVE_SUFFIX, MODULES, is_archive, split_spec, tables_of, write_file, write_tables
+from baler_vae.io.files import (
+    ARCHIVE_SUFFIX,
+    MODULES,
+    WITH_WHOLE_FILES,
+    is_archive,
+    split_spec,
+    tables_of,
+    write_file,
+    write_tables,
+)
 from baler_vae.io.source import Content, Tables
 from baler_vae.output import replacing
 from baler_vae.pipeline.cluster import Client, cluster
@@ -22,6 +30,7 @@ from baler_vae.pipeline.collection import open as open_archive
 from baler_vae.pipeline.manifests import WRITER
 from baler_vae.pipeline.planning import Globs, Plan, in_table, plan_tables
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.remarks import listed
 from baler_vae.pipeline.resuming import describe_request, unfinished
 from baler_vae.progress import Progress
 from baler_vae.project import ModelSettings
