@@ -22,7 +22,7 @@ class TableEntry(BaseModel):
 
 
 class CollectionManifest(BaseModel):
-    """All that is needed to find the tables of an archive; section `tables/N` is the whole archive of table N.
+    """All that is needed to find the tables of an archive; section `archives/N` is the whole archive of table N.
 
     `left_out` names what else the source held, each with the reason. `settings` is what a user needs to repeat the run;
     nothing depends on either when decoding.
@@ -57,4 +57,4 @@ class CollectionManifest(BaseModel):
 
 def table_section(number: int) -> str:
     """The section of a table."""
-    return f"tables/{number}"
+    return f"archives/{number}"

@@ -70,7 +70,7 @@ def test_tables_are_archives_of_their_own(path, inner):
             assert isinstance(archive, ArchiveFile)
             assert archive.section("groups/0/0") == data
     with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == ["tables/0", "tables/1", "tables/2", "manifest.json"]
+        assert archive.namelist() == ["archives/0", "archives/1", "archives/2", "manifest.json"]
         assert [archive.read(f"tables/{n}") for n in range(3)] == [each.read_bytes() for each in inner]
         assert set(json.loads(archive.read("manifest.json"))) == {
             *("format", "version", "kind", "writer", "tables", "left_out", "settings", "sections")
@@ -115,7 +115,7 @@ def test_a_collection_with_any_byte_changed_is_refused(small, tmp_path):
 def test_a_changed_byte_of_a_table_is_found_without_the_digest_of_the_whole(path, tmp_path):
     """By whoever reads that table in place, and by nobody who reads another one."""
     with CollectionFile(path) as opened:
-        member = opened._member("tables/0")
+        member = opened._member("archives/0")
     data, changed = bytearray(path.read_bytes()), tmp_path / "changed.bvae"
     for place in range(member.offset, member.end):
         data[place] ^= 0x01
@@ -145,7 +145,7 @@ def test_an_archive_of_one_table_may_be_named_by_it(inner):
 
 def test_tables_in_tables_are_refused(path, inner, tmp_path):
     deep = write(tmp_path / "deep.bvae", [path, *inner[1:]])
-    with pytest.raises(CorruptArchive, match=r"section tables/0: holds tables in a table"):
+    with pytest.raises(CorruptArchive, match=r"section archives/0: holds tables in a table"):
         open_file(deep, "Events")
     with pytest.raises(CorruptArchive, match="tables in a table"):
         read(deep)
@@ -167,7 +167,7 @@ def test_a_table_that_is_not_the_one_that_is_listed_is_refused(inner, tmp_path, 
 
 
 def test_a_table_without_a_section_and_one_that_is_none_are_refused(inner, tmp_path):
-    with pytest.raises(CorruptArchive, match="section tables/2: is missing"):
+    with pytest.raises(CorruptArchive, match="section archives/2: is missing"):
         read(write(tmp_path / "few.bvae", inner[:2]))
     (tmp_path / "text").write_text("no archive at all")
     with pytest.raises(ArchiveError, match=r"is not an archive"):

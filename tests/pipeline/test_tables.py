@@ -145,11 +145,11 @@ def test_every_table_is_verified(made, tmp_path):
 
 def test_damage_in_one_table_is_found_where_it_is(made, tmp_path):
     with baler_vae.open(made.archive) as collection:
-        member = collection._file._member("tables/3")
+        member = collection._file._member("archives/3")
     data = bytearray(Path(made.archive).read_bytes())
     data[member.offset + member.stored_bytes // 2] ^= 1
     (tmp_path / "all.bvae").write_bytes(data)
-    with pytest.raises(CorruptArchive, match="tables/3"):
+    with pytest.raises(CorruptArchive, match="archives/3"):
         baler_vae.verify(tmp_path / "all.bvae")
     assert baler_vae.verify(f"{tmp_path}/all.bvae:ana/Lumi", against=f"{made.source}:ana/Lumi").broken == ()
     with pytest.raises(CorruptArchive, match=r"all\.bvae:Runs"):
