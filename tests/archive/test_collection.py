@@ -71,7 +71,7 @@ def test_tables_are_archives_of_their_own(path, inner):
             assert archive.section("groups/0/0") == data
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["archives/0", "archives/1", "archives/2", "manifest.json"]
-        assert [archive.read(f"tables/{n}") for n in range(3)] == [each.read_bytes() for each in inner]
+        assert [archive.read(f"archives/{n}") for n in range(3)] == [each.read_bytes() for each in inner]
         assert set(json.loads(archive.read("manifest.json"))) == {
             *("format", "version", "kind", "writer", "tables", "left_out", "settings", "sections")
         }
