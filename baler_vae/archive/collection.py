@@ -21,6 +21,7 @@ class Window:
     def __init__(self, storage: Storage, path: str, start: int, n_bytes: int, *, owns: bool) -> None:
         self.path: str | Path = path
         self.n_bytes = n_bytes
+        self.closed = False
         self._storage, self._start, self._owns = storage, start, owns
         self._tail_offset = max(0, n_bytes - TAIL_BYTES)
         self._tail = storage.read_at(start + self._tail_offset, n_bytes - self._tail_offset)
@@ -32,6 +33,7 @@ class Window:
         return self._storage.read_at(self._start + offset, max(0, stop - offset))
 
     def close(self) -> None:
+        self.closed = True
         if self._owns:
             self._storage.close()
 

@@ -10,6 +10,7 @@ from baler_vae.errors import BalerError, SourceError, UsageError, nearest
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
 from baler_vae.io.source import Tables
+from baler_vae.pipeline.remarks import listed
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import parse_bound
 from baler_vae.table.schema import matches
@@ -101,8 +102,9 @@ def check_one_table(spec: str) -> None:
     """
     names = tables_of(spec).names
     if len(names) > 1:
-        named = ", ".join(names[:8]) + (" and more" if len(names) > 8 else "")
-        raise SourceError(f"holds {len(names)} tables: {named}", path=spec, way_out=f"Name one: {spec}:{names[0]}")
+        raise SourceError(
+            f"holds {len(names)} tables: {listed(names)}", path=spec, way_out=f"Name one: {spec}:{names[0]}"
+        )
 
 
 def plan_tables(
@@ -161,7 +163,8 @@ def plan_tables(
     for each in (wanted, rules, weights, transforms, formulas):
         each.check()
     if not plans:
-        raise SourceError("holds no table that can be read", path=specs[0])
+        reasons = listed([f"{name} ({left_out[name]})" for name in names])
+        raise SourceError("holds no table that can be read", path=specs[0], found=reasons)
     return plans, left_out
 
 
