@@ -67,7 +67,10 @@ def evaluate_each(
     shared = [name for name in first if name in second]
     if not shared:
         raise UsageError(
-            "have no table in common", path=f"{original} and {restored}", found=", ".join([*first, *second][:8])
+            "have no table in common",
+            path=f"{original} and {restored}",
+            found=", ".join(filter(None, [*first, *second][:8])),
+            way_out="Name the same table in both, behind a colon",
         )
     if json or pdf is not None:
         raise UsageError(
