@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from baler_vae.errors import OutputError
+from baler_vae.paths import check_writable
 
 
 def check_output(path: str | Path, *, force: bool = False) -> Path:
@@ -15,6 +16,10 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
     Raises:
         OutputError: it exists and `force` is false, it is a directory, or its directory does not exist or is closed.
     """
+    if str(path).endswith("/"):
+        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+    if "\0" in str(path):
+        raise OutputError("is no name of a file", path=path, way_out="Name another output")
     path = Path(path)
     try:
         is_directory, exists, has_directory = path.is_dir(), path.exists(), path.parent.is_dir()
@@ -28,6 +33,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         raise OutputError(
             "cannot be written: its directory does not exist", path=path, way_out=f"Create {path.parent} first"
         )
+    check_writable(path.parent)
     return path
 
 
@@ -58,6 +64,8 @@ def output_errors(path: Path, *parts: Path) -> Iterator[None]:
     """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
     try:
         yield
+    except MemoryError as error:
+        raise OutputError("cannot be written: there is not enough memory", path=path) from error
     except OSError as error:
         if error.filename is not None and str(error.filename) not in map(str, (path, *parts)):
             raise

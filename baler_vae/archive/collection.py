@@ -7,7 +7,7 @@ from pathlib import Path
 from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry, table_section
 from baler_vae.archive.container import ArchiveFile, SectionFile
 from baler_vae.archive.manifest import Manifest
-from baler_vae.archive.storage import TAIL_BYTES, Storage, open_storage
+from baler_vae.archive.storage import TAIL_BYTES, Storage, closed_error, open_storage
 from baler_vae.errors import CorruptArchive, UsageError, nearest
 
 _PIECE_BYTES = 1 << 20
@@ -21,19 +21,25 @@ class Window:
     def __init__(self, storage: Storage, path: str, start: int, n_bytes: int, *, owns: bool) -> None:
         self.path: str | Path = path
         self.n_bytes = n_bytes
-        self.closed = False
+        self._closed = False
         self._storage, self._start, self._owns = storage, start, owns
         self._tail_offset = max(0, n_bytes - TAIL_BYTES)
         self._tail = storage.read_at(start + self._tail_offset, n_bytes - self._tail_offset)
 
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._storage.closed
+
     def read_at(self, offset: int, size: int) -> bytes:
+        if self.closed:
+            raise closed_error(self.path)
         stop = min(offset + size, self.n_bytes)
         if offset >= self._tail_offset:
             return self._tail[offset - self._tail_offset : max(0, stop - self._tail_offset)]
         return self._storage.read_at(self._start + offset, max(0, stop - offset))
 
     def close(self) -> None:
-        self.closed = True
+        self._closed = True
         if self._owns:
             self._storage.close()
 

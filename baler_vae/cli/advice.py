@@ -8,6 +8,7 @@ from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.editing import with_list
 from baler_vae.cli.extras import needing_reports
 from baler_vae.output import check_output, replacing
+from baler_vae.paths import is_folder
 from baler_vae.project import EvaluationSettings, ModelSettings, read_project
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ def advise_on(
             from baler_vae.report.advice import advice_figure
         check_output(figure, force=force)
     wanted = {name: value for name, value in request.items() if value is not None}
-    path = project / "project.toml" if project is not None and project.is_dir() else project
+    path = project / "project.toml" if project is not None and is_folder(project) else project
     if path is not None:
         read = read_project(path)
+        check_output(path, force=True)
         wanted = {"columns": read.columns, "bound": read.bound, **wanted}
         wanted |= {"settings": read.evaluation, "model": read.model}
     else:

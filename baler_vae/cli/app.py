@@ -8,6 +8,7 @@ import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -30,7 +31,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import is_folder, model_options, request_of
+from baler_vae.cli.requests import file_path, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -44,8 +45,10 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; a `BalerError` becomes one line and its exit status."""
+    speak_plainly()
     try:
-        app()
+        with system_failures():
+            app()
     except BalerError as error:
         note(f"baler-vae: {type(error).__name__}: {error}")
         sys.exit(error.exit_status)
@@ -85,7 +88,10 @@ def demo(
 @app.command()
 def fit(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Codec to write (.bvmodel)."),
+    ],
     columns: Columns = None,
     model: Model = None,
     latent: Latent = None,
@@ -220,7 +226,9 @@ def decompress(
 @app.command()
 def merge(
     archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Archive to write (.bvae).")
+    ],
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
@@ -264,12 +272,15 @@ def evaluate(
         write_evaluation,
     )
     from baler_vae.output import check_output
+    from baler_vae.paths import check_folder
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
     same: dict[str, Any] = {"project": project, "strict": strict, "rivals": rivals, "force": force}
     if evaluate_each(evaluate, original, restored, output=output, pdf=pdf, archive=archive, json=json, **same):
         return
+    if output is not None:
+        check_folder(output)
     for target in evaluation_files(output) if output and output.exists() else ():
         check_output(target, force=force)
     if pdf is not None:

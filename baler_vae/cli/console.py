@@ -1,12 +1,13 @@
 """Where the command line speaks: results to standard output, all else to standard error."""
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from baler_vae.cli.escaping import escaped, escaped_json, shown_lines
+from baler_vae.cli.failing import speaking
 from baler_vae.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -20,18 +21,21 @@ def say(*lines: "RenderableType") -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=140)
-    for line in lines:
-        console.print(line, soft_wrap=isinstance(line, str), markup=False)
+    with speaking():
+        for line in lines:
+            console.print(escaped(line, console), soft_wrap=isinstance(line, str), markup=False)
 
 
 def note(text: str) -> None:
     """Prints what is not a result."""
-    typer.echo(text, err=True)
+    with suppress(OSError):  # there is no other place to say so
+        typer.echo(shown_lines(text), err=True)
 
 
 def say_json(document: Mapping[str, Any]) -> None:
     """Prints one JSON document."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    with speaking():
+        typer.echo(escaped_json(document))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import open_source, split_spec
 from baler_vae.io.source import Ranges, Source
+from baler_vae.paths import exists
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, Table
 
@@ -26,7 +27,7 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
     found: list[str] = []
     for spec in [specs] if isinstance(specs, str | Path) else specs:
         path, inner = split_spec(spec)
-        if Path(path).exists() or "://" in path or not glob.has_magic(path):
+        if exists(path) or "://" in path or not glob.has_magic(path):
             found.append(str(spec))
             continue
         matched = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a path may be absolute

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.io.source import Content, Source, Tables
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError
+from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
+from baler_vae.paths import check_file, exists
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
 
@@ -54,9 +55,12 @@ def open_source(spec: str | Path) -> Source:
     path, inner = split_spec(spec)
     opener: Callable[[str, str], Source] = _function("open", path)
     if "://" in path:
-        return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
-    _check_there(path)
-    return opener(path, inner)
+        with any_failure(path):
+            source = opener(path, inner) if _suffix(path) == ".root" else opener(_fetch(path), inner)
+            return guarded(replace(source, path=path))
+    check_file(path)
+    with any_failure(path):
+        return guarded(opener(path, inner))
 
 
 def tables_of(spec: str | Path) -> Tables:
@@ -73,16 +77,10 @@ def tables_of(spec: str | Path) -> Tables:
     if inner or found is None:
         return Tables((inner,))
     if "://" not in path:
-        _check_there(path)
-    tables: Tables = found(path if "://" not in path or name == "root" else _fetch(path))
-    return tables
-
-
-def _check_there(path: str) -> None:
-    if Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out="Name a file in it")
-    if not Path(path).exists():
-        raise SourceError("there is no such file", path=path)
+        check_file(path)
+    with any_failure(path):
+        tables: Tables = found(path if "://" not in path or name == "root" else _fetch(path))
+        return tables
 
 
 def write_file(
@@ -115,6 +113,10 @@ def write_file(
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+        except (BalerError, OSError):
+            raise
+        except Exception as error:  # whatever a library raises for what it cannot write
+            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
 
 
 def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
@@ -141,6 +143,10 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+        except (BalerError, OSError):
+            raise
+        except Exception as error:  # whatever a library raises for what it cannot write
+            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
 
 
 def holds_tables(path: str | Path) -> bool:
@@ -151,7 +157,7 @@ def holds_tables(path: str | Path) -> bool:
 def split_spec(spec: str | Path) -> tuple[str, str]:
     """The file's path or URL, and what is named inside it (or nothing)."""
     text = str(spec)
-    if Path(text).exists():
+    if exists(text):
         return text, ""
     suffixes = "|".join(re.escape(suffix) for suffix in (*MODULES, ARCHIVE_SUFFIX))
     found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):(.+)", text, re.IGNORECASE)
@@ -168,7 +174,7 @@ def file_stamp(spec: str) -> tuple[int, int] | None:
     a URL, and where there is no such file.
     """
     path = Path(split_spec(spec)[0])
-    if not path.exists():
+    if not exists(path):
         return None
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.io.files import split_spec
-from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.provenance import settings_of
+from baler_vae.pipeline.reading import Archive, absolute, replaced
 
 
 def open(path: str | Path) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
@@ -44,7 +45,7 @@ def is_collection(path: str | Path) -> bool:
 
 class Collection:
     """An archive of several tables: a mapping from their names to archives. Use it as a context manager; what it gave
-    is closed with it.
+    is closed with it. It may be shared and pickled as an `Archive` may.
     """
 
     def __init__(self, file: CollectionFile) -> None:
@@ -61,10 +62,19 @@ class Collection:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Collection {str(self.path)!r} of {', '.join(map(repr, self.keys()))}>"
+        state = "closed" if self.closed else "open"
+        return f"<Collection {str(self.path)!r} of {', '.join(map(repr, self.keys()))}, {state}>"
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        self._file.check_open()
+        return _reopen, (absolute(self.path), self._file.digest)
 
     def close(self) -> None:
         self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def keys(self) -> list[str]:
         """The names of the tables, in the order of the source."""
@@ -102,6 +112,11 @@ class Collection:
         return self._file.n_bytes
 
     @property
+    def manifest_digest(self) -> str:
+        """The SHA-256 of the manifest, which holds those of all tables: equal ones are those of one collection."""
+        return self._file.digest
+
+    @property
     def left_out(self) -> dict[str, str]:
         """What else the source held, by name, each with the reason why it is not here."""
         return dict(self.manifest.left_out)
@@ -124,6 +139,7 @@ class Collection:
         Raises:
             ArchiveError: a table is damaged.
         """
+        self._file.check_open()
         tables = {name: archive.info() for name, archive in self.items()}
         original_bytes = sum(table["original_bytes"] for table in tables.values())
         parts = {name: sum(table["bytes"][name] for table in tables.values()) for name in ("model", "latents", "codes")}
@@ -139,6 +155,19 @@ class Collection:
             "ratio": original_bytes / self.n_bytes,
             "bytes": {**parts, "metadata": self.n_bytes - sum(parts.values())},
             "left_out": self.left_out,
-            "settings": self.manifest.settings,
+            "settings": settings_of(self.manifest),
             "tables": tables,
         }
+
+
+def _reopen(path: str, digest: str) -> Collection:
+    """The collection that was pickled.
+
+    Raises:
+        SourceError: another file has taken its place.
+    """
+    opened = open(path)
+    if not isinstance(opened, Collection) or opened.manifest_digest != digest:
+        opened.close()
+        raise replaced(path)
+    return opened

@@ -30,6 +30,7 @@ from baler_vae.pipeline.manifests import (
 )
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.planning import shared_tables
+from baler_vae.pipeline.provenance import number_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
 from baler_vae.pipeline.restorable import check_restorable
@@ -152,12 +153,13 @@ def compress(
             verify_bounds(work.archive, opened, progress=progress)
         elif verify:
             verify_on_cluster(client, work.archive, specs, opened, progress)
-    with Archive(output) as written:
+        with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
+            info = written.info() | {"path": str(output)}
         warnings = left_out_remark(tables.left_out)
         warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
-        return written.info() | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
+    return info | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
 
 
 def _rounded(codec: Codec) -> dict[str, str]:
@@ -224,8 +226,8 @@ class _RowGroupWriter:
         found = []
         for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
             if alone is not None:
-                own, fitted = self._bits[group.name] / rows, self._codec.fits.get(group.name, {}).get("bits_per_row")
-                found.append(Fitness(group.name, own, fitted if isinstance(fitted, int | float) else None, alone))
+                fitted = number_of(self._codec.fits.get(group.name, {}), "bits_per_row")
+                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, alone))
         return found
 
     def manifest(self) -> Manifest:

@@ -11,6 +11,7 @@ from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec
 from baler_vae.output import check_output
+from baler_vae.paths import check_writable, made_folder
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.collection import is_collection
@@ -149,5 +150,6 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with made_folder(folder):
+        check_writable(folder)
     return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]

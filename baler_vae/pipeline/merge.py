@@ -44,8 +44,9 @@ def merge(
                 merged.add(archive)
             progress("merging", done, len(archives))
         writer.finish(merged.manifest())
-    with Archive(output) as written:
-        return written.info()
+        with Archive(writer.path) as written:  # before it takes its place: what cannot be read never does
+            info = written.info()
+    return info | {"path": str(output)}
 
 
 class _Merged:

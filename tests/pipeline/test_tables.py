@@ -1,6 +1,8 @@
 """Files of several tables: one archive of archives, and one file again."""
 
 import json
+import pickle
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,7 +111,7 @@ def test_a_collection_is_a_mapping_of_archives(made):
         assert collection.keys() == list(collection) == list(TABLES)
         assert "Runs" in collection
         assert "Run" not in collection
-        assert repr(collection) == f"<Collection {made.archive!r} of {', '.join(map(repr, TABLES))}>"
+        assert repr(collection) == f"<Collection {made.archive!r} of {', '.join(map(repr, TABLES))}, open>"
         assert collection.left_out == {"plots/met": "TH1D"}
         for name, archive in collection.items():
             for key in file[name].keys():
@@ -120,6 +122,30 @@ def test_a_collection_is_a_mapping_of_archives(made):
             _ = collection["Run"]
     with pytest.raises(UsageError, match=r"holds 4 tables: .*Name one: .*all\.bvae:ana/deep/Events"):
         baler_vae.dask(made.archive)
+
+
+def test_collections_and_their_tables_close_and_pickle(made, tmp_path):
+    with baler_vae.open(made.archive) as collection:
+        runs = collection["Runs"]
+        for again in (pickle.loads(pickle.dumps(collection))["Runs"], pickle.loads(pickle.dumps(runs))):
+            assert ak.to_list(again.arrays()) == ak.to_list(runs.arrays())
+            again.close()
+        collection["ana/Lumi"].close()
+        assert not collection.closed
+        assert not runs.closed
+    assert collection.closed
+    assert runs.closed
+    assert repr(collection).endswith("closed>")
+    for use in (runs.arrays, collection.info, lambda: collection["Runs"], lambda: pickle.dumps(collection)):
+        with pytest.raises(UsageError, match="the archive is closed"):
+            use()
+    moved = tmp_path / "all.bvae"
+    shutil.copyfile(made.archive, moved)
+    with baler_vae.open(moved) as collection:
+        kept = pickle.dumps(collection)
+    baler_vae.compress(f"{made.source}:Runs", moved, force=True, **REQUEST)
+    with pytest.raises(SourceError, match="another file has taken its place"):
+        pickle.loads(kept)
 
 
 def test_a_table_is_a_lazy_array(made):
