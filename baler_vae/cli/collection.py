@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
 from baler_vae.cli.console import note, say
-from baler_vae.cli.tables import bytes_text, info_tables, sample_lines
+from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
 from baler_vae.errors import ToleranceFailed, UsageError
+from baler_vae.report.listing import Heading, Listing, Paragraph, bytes_cell, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,27 +17,44 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def collection_parts(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
-    """The tables of an archive, what was left out, then parts and columns of each table."""
-    tables = Table("table", "kept as", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("events", "original", "bytes", "ratio"):
-        tables.add_column(name, justify="right")
+def shown_info(info: Mapping[str, Any], *, columns: bool) -> Iterator["RenderableType"]:
+    """What became of the bytes in a sentence, and with `columns` all that `info_parts` gives."""
+    yield summary(info)
+    if columns:
+        yield from info_parts(info)
+
+
+def info_parts(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
+    """Parts and columns of an archive, and what was compared when it was fitted; of one of several tables these, what
+    was left out, and the same of each.
+    """
+    if "tables" in info:
+        yield from _tables(info)
+        for name, table in info["tables"].items():
+            yield Text()
+            yield Paragraph(name, style="bold")
+            yield from info_parts(table)
+    else:
+        yield from info_tables(info)
+        yield from (table for table in (candidates_table(info), orders_table(info)) if table is not None)
+        yield from map(Paragraph, sample_lines(info))
+
+
+def _tables(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
+    headings = [Heading("table"), Heading("kept as", 2), numbers("events"), numbers("original bytes", 1)]
+    tables = Listing("", [*headings, numbers("bytes"), numbers("ratio")])
     for name, table in info["tables"].items():
-        tables.add_row(
-            Text(name),
+        tables.add(
+            name,
             table["model_kind"],
             f"{info['n_rows'][name]:,}",
-            bytes_text(table["original_bytes"]),
-            bytes_text(table["archive_bytes"]),
+            bytes_cell(table["original_bytes"]),
+            bytes_cell(table["archive_bytes"]),
             f"{table['ratio']:.2f}",
         )
     yield tables
     for name, why in info["left_out"].items():
-        yield Text(f"left out: {name} ({why})")
-    for name, table in info["tables"].items():
-        yield Text(f"\n{name}")
-        yield from info_tables(table)
-        yield from map(Text, sample_lines(table))
+        yield Paragraph(f"left out: {name} ({why})")
 
 
 def evaluate_each(
@@ -80,7 +96,7 @@ def evaluate_each(
         )
     failed: ToleranceFailed | None = None
     for name in shared:
-        say(Text(f"\n{name}"))
+        say(Text(), Paragraph(name, style="bold"))
         own = output / file_name(name) if output is not None else None
         bounds = Path(f"{archive}:{name}") if archive is not None else None
         try:

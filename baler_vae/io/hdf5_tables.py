@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 
 from baler_vae.errors import OutputError
-from baler_vae.io.hdf5 import PatientFile, write_hdf5
+from baler_vae.io.hdf5 import write_hdf5
+from baler_vae.io.patient import PatientFile
 from baler_vae.io.source import Content, writing
 
 _FAILURES = (ValueError, TypeError, KeyError, RuntimeError)
@@ -27,7 +28,7 @@ def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
     ):
         part = Path(folder) / "table"
         for content in contents:
-            write_hdf5(part, content.schema, content.batches, extras=content.extras)
+            write_hdf5(part, content.schema, content.batches, extras=content.extras, n_rows=content.n_rows)
             with writing("an HDF5 file", *_FAILURES), h5py.File(part) as table:
                 _add(table, file)
             patient.check()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import uproot
 
-from baler_vae.io.root import FAILURES, NTUPLES, TREES
+from baler_vae.io.root import NTUPLES, TREES
+from baler_vae.io.root_branches import FAILURES
 from baler_vae.io.root_writing import add_rntuple, add_tree, recreated
 from baler_vae.io.source import Content, Tables, reading
 

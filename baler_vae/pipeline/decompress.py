@@ -4,17 +4,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
+from baler_vae.io.files import split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.collection import is_collection
+from baler_vae.pipeline.naming import check_table_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.scaling import restored_row_groups
-from baler_vae.pipeline.tables import decompress_tables
-from baler_vae.progress import Progress, silent
+from baler_vae.pipeline.tables import decompress_tables, n_rows, with_whole_files
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
 
 
+@shows_progress
 def decompress(
     archive: str | Path,
     output: str | Path,
@@ -24,7 +27,7 @@ def decompress(
     force: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
 ) -> None:
     """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
     nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read. `workers` or a `scheduler`
@@ -37,6 +40,8 @@ def decompress(
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
+    progress = callback(progress)
+    check_table_name(output)
     if is_collection(archive):
         decompress_tables(
             _reported,
@@ -51,19 +56,16 @@ def decompress(
         )
         return
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
-        selection = opened.schema.select(several(columns))
+        selection = opened.schema.select(listed_columns(several(columns), opened.schema.order))
         write_file(
             output,
             selection,
             _reported(client, opened, selection, progress),
             force=force,
             rntuple=rntuple,
-            extras=opened.extras() if selection == opened.schema or not _with_whole_files(opened) else b"",
+            extras=opened.extras() if selection == opened.schema or not with_whole_files(opened) else b"",
+            n_rows=n_rows(opened),
         )
-
-
-def _with_whole_files(archive: Archive) -> bool:
-    return archive.schema.origin.format in WITH_WHOLE_FILES
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
@@ -78,7 +80,8 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
 
 def _reported(client: Client | None, archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
     n_events = 0
+    progress("restoring, events", 0, archive.num_entries)
     for batch in restored_row_groups(client, archive, selection):
         yield batch
         n_events += batch[0].n_rows
-        progress("restoring", n_events, archive.num_entries)
+        progress("restoring, events", n_events, archive.num_entries)

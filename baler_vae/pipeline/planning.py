@@ -9,10 +9,11 @@ from typing import TypeVar
 from baler_vae.errors import BalerError, SourceError, UsageError, nearest
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
-from baler_vae.io.source import Tables
+from baler_vae.io.source import Source, Tables
 from baler_vae.pipeline.remarks import listed
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import parse_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import matches
 
 _NOT_ASKED_FOR = "it has none of the columns that were asked for"
@@ -40,6 +41,9 @@ class Globs:
                 found[pattern] = own
                 self._unused.discard(pattern)
         return found
+
+    def __bool__(self) -> bool:
+        return bool(self._tables)
 
     def check(self) -> None:
         """Nothing, when every glob matched somewhere.
@@ -107,6 +111,17 @@ def check_one_table(spec: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What is to be done with each table; by name the reason why others, and other objects, are left out; and how many
+    columns there are in all tables.
+    """
+
+    tables: tuple[Plan, ...]
+    left_out: Mapping[str, str]
+    n_columns: int
+
+
 def plan_tables(
     specs: Sequence[str],
     tables: Tables,
@@ -115,57 +130,108 @@ def plan_tables(
     bound: Sequence[str],
     skip_unreadable: bool,
     settings: ModelSettings,
-) -> tuple[list[Plan], dict[str, str]]:
-    """What is to be done with each table, and by name the reason why others are left out: they have none of the columns
-    that are asked for, or with `skip_unreadable` nothing that can be read.
+) -> Planned:
+    """What a request means for each table. Left out are those that have none of the columns that are asked for, or with
+    `skip_unreadable` nothing that can be read.
 
     Raises:
         SourceError: a table cannot be read, and `skip_unreadable` is false; or none is left.
         UsageError: a glob matches in no table.
     """
-    names = tables.names
-    wanted, left_out = Globs(columns, names), dict(tables.left_out)
-    patterns = {text: parse_bound(text).pattern for text in bound}
-    rules = Globs([pattern for pattern in patterns.values() if pattern is not None], names)
-    weights, transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
-    formulas = Globs(settings.formulas, names)
+    left_out = dict(tables.left_out)
+    sources = dict(_opened(specs, tables.names, left_out, skip_unreadable=skip_unreadable))
+    known = list(dict.fromkeys(name for source in sources.values() for name in _columns(source)))
+    request = _Request(
+        tables.names, listed_columns(columns, known), listed_bounds(bound, known), settings, skip_unreadable
+    )
     plans = []
-    for name in names:
-        own = tuple(f"{split_spec(spec)[0]}:{name}" for spec in specs)
+    for name, source in sources.items():
         try:
             with in_table(name, specs):
-                source = open_sources(own)
-                known = [*source.schema.order, *(() if skip_unreadable else source.unsupported)]
-                globs = tuple(wanted.within(name, known).values())
-                if columns and not globs:
-                    left_out[name] = _NOT_ASKED_FOR
-                    continue
-                schema = source.select(globs, skip_unreadable=skip_unreadable)
+                plan = request.plan(name, _specs(specs, name), source)
         except SourceError as error:
             if not skip_unreadable:
                 raise
             left_out[name] = f"unreadable: {error.what}"
             continue
-        ruled = rules.within(name, schema.order)
+        if plan is None:
+            left_out[name] = _NOT_ASKED_FOR
+        else:
+            plans.append(plan)
+    request.check()
+    if not plans:
+        reasons = listed([f"{name} ({left_out[name]})" for name in tables.names])
+        raise SourceError("holds no table that can be read", path=specs[0], found=reasons)
+    return Planned(tuple(plans), left_out, sum(len(_columns(source)) for source in sources.values()))
+
+
+def _opened(
+    specs: Sequence[str], names: Sequence[str], left_out: dict[str, str], *, skip_unreadable: bool
+) -> Iterator[tuple[str, Source]]:
+    """The tables that can be opened; with `skip_unreadable` the others are added to what is left out."""
+    for name in names:
+        try:
+            with in_table(name, specs):
+                yield name, open_sources(_specs(specs, name))
+        except SourceError as error:
+            if not skip_unreadable:
+                raise
+            left_out[name] = f"unreadable: {error.what}"
+
+
+def _specs(specs: Sequence[str], table: str) -> tuple[str, ...]:
+    """A table of several files."""
+    return tuple(f"{split_spec(spec)[0]}:{table}" for spec in specs)
+
+
+def _columns(source: Source) -> list[str]:
+    return [*source.schema.order, *source.unsupported]
+
+
+class _Request:
+    """What is asked of all tables, and which of its globs matched in one."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        columns: Sequence[str],
+        bound: Sequence[str],
+        settings: ModelSettings,
+        skip_unreadable: bool,
+    ) -> None:
+        self._settings, self._skip_unreadable = settings, skip_unreadable
+        self._patterns = {text: parse_bound(text).pattern for text in bound}
+        self._columns, self._bounds = Globs(columns, names), Globs(filter(None, self._patterns.values()), names)
+        self._weights, self._transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
+        self._formulas = Globs(settings.formulas, names)
+
+    def plan(self, name: str, specs: tuple[str, ...], source: Source) -> Plan | None:
+        """What it means for a table; None where no glob of columns matches in it."""
+        known = list(source.schema.order) if self._skip_unreadable else _columns(source)
+        globs = tuple(self._columns.within(name, known).values())
+        if self._columns and not globs:
+            return None
+        schema = source.select(globs, skip_unreadable=self._skip_unreadable)
+        bounds = self._bounds.within(name, schema.order)
         floats = [column.name for column in schema.columns if column.is_float]
         numbers = [column.name for column in schema.columns if column.is_number]
+        settings = self._settings
         changes = {
-            "weights": _renamed(settings.weights, weights.within(name, floats)),
-            "transforms": _renamed(settings.transforms, transforms.within(name, floats)),
-            "formulas": _renamed(settings.formulas, formulas.within(name, numbers)),
+            "weights": _renamed(settings.weights, self._weights.within(name, floats)),
+            "transforms": _renamed(settings.transforms, self._transforms.within(name, floats)),
+            "formulas": _renamed(settings.formulas, self._formulas.within(name, numbers)),
         }
         texts = tuple(
-            text if pattern is None else f"{ruled[pattern]}={text.rpartition('=')[2]}"
-            for text, pattern in patterns.items()
-            if pattern is None or pattern in ruled
+            text if pattern is None else f"{bounds[pattern]}={text.rpartition('=')[2]}"
+            for text, pattern in self._patterns.items()
+            if pattern is None or pattern in bounds
         )
-        plans.append(Plan(name, own, globs, texts, settings.model_copy(update=changes)))
-    for each in (wanted, rules, weights, transforms, formulas):
-        each.check()
-    if not plans:
-        reasons = listed([f"{name} ({left_out[name]})" for name in names])
-        raise SourceError("holds no table that can be read", path=specs[0], found=reasons)
-    return plans, left_out
+        return Plan(name, specs, globs, texts, settings.model_copy(update=changes))
+
+    def check(self) -> None:
+        """Raise UsageError where a glob matched in no table."""
+        for globs in (self._columns, self._bounds, self._weights, self._transforms, self._formulas):
+            globs.check()
 
 
 def _renamed(values: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry, table_section
 from baler_vae.archive.container import ArchiveWriter
+from baler_vae.archive.manifest import FIRST_FORMAT
 from baler_vae.errors import OutputError, UsageError
 from baler_vae.io.chain import Specs, file_specs
 from baler_vae.io.files import (
@@ -18,22 +19,25 @@ from baler_vae.io.files import (
     WITH_WHOLE_FILES,
     is_archive,
     split_spec,
+    suffix_of,
     tables_of,
     write_file,
     write_tables,
 )
+from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.io.source import Content, Tables
 from baler_vae.output import replacing
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.collection import Collection
 from baler_vae.pipeline.collection import open as open_archive
 from baler_vae.pipeline.manifests import WRITER
-from baler_vae.pipeline.planning import Globs, Plan, in_table, plan_tables
+from baler_vae.pipeline.planning import Globs, Plan, Planned, in_table, plan_tables
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.remarks import listed
-from baler_vae.pipeline.resuming import describe_request, unfinished
-from baler_vae.progress import Progress
+from baler_vae.pipeline.resuming import describe_request, finished_before, unfinished
+from baler_vae.progress import Progress, within
 from baler_vae.project import ModelSettings
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
 
@@ -69,16 +73,19 @@ def compress_tables(
         BalerError: as `compress`; a table that cannot be read is named.
     """
     asked: dict[str, Any] = {"columns": columns, "bound": bound, "skip_unreadable": skip_unreadable}
-    plans, left_out = plan_tables(specs, tables, settings=settings, **asked)
+    planned = plan_tables(specs, tables, settings=settings, **asked)
+    plans = planned.tables
     same: dict[str, Any] = {"skip_unreadable": skip_unreadable, "keep_history": keep_history, "verify": verify}
     notes: list[str] = []
-    warnings = left_out_remark(left_out)
+    warnings = left_out_remark(planned.left_out)
     if len(plans) == 1:
         options = {**same, "force": force, "resume": resume, "workers": workers, "scheduler": scheduler}
         info = _compress(compress, plans[0], specs, output, progress=progress, **options)
         return info | {"warnings": warnings + info["warnings"]}
     request = describe_request(specs, **asked, keep_history=keep_history, model=settings, codec=None)
     request["tables"] = [plan.name for plan in plans]
+    if resume and finished_before(output, request):
+        return _info(output) | _told(specs, planned, [], warnings)
     with (
         unfinished(output, request, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
@@ -88,7 +95,7 @@ def compress_tables(
         for number, (plan, path) in enumerate(zip(plans, paths, strict=True), start=1):
             if path.exists():
                 continue
-            told = _prefixed(progress, f"{plan.name} ({number} of {len(plans)})")
+            told = within(progress, f"{plan.name} ({number} of {len(plans)})")
             try:
                 info = _compress(compress, plan, specs, path, progress=told, resume=True, scheduler=client, **same)
             except OutputError as error:
@@ -97,10 +104,19 @@ def compress_tables(
             notes += [f"{plan.name}: {note}" for note in info["notes"]]
             warnings += [f"{plan.name}: {warning}" for warning in info["warnings"]]
         repeat = {"columns": list(columns), "bound": list(bound), "model": settings.described()}
-        write_collection(work.archive, dict(zip(request["tables"], paths, strict=True)), left_out, repeat)
-    with open_archive(output) as written:
-        found: dict[str, Any] = written.info()
-        return found | {"notes": notes, "warnings": warnings}
+        write_collection(work.archive, dict(zip(request["tables"], paths, strict=True)), planned.left_out, repeat)
+        work.wrote()
+    return _info(output) | _told(specs, planned, notes, warnings)
+
+
+def _told(specs: Sequence[str], planned: Planned, notes: list[str], warnings: list[str]) -> dict[str, Any]:
+    """What is said of files beside what their archive knows."""
+    return {
+        "source_bytes": bytes_on_disk(specs),
+        "source_columns": planned.n_columns,
+        "notes": notes,
+        "warnings": warnings,
+    }
 
 
 def _compress(
@@ -157,27 +173,32 @@ def decompress_tables(
         UsageError: a glob matches in no table.
     """
     with open_archive(archive) as opened, cluster(workers, scheduler) as client:
-        selected, wanted = _selected(opened, columns), MODULES.get(Path(output).suffix.lower(), "")
+        selected, wanted = _selected(opened, columns), MODULES.get(suffix_of(str(output)), "")
         contents = [
             Content(
                 _for_format(selection, name, wanted),
-                batches(client, table, selection, _prefixed(progress, name)),
+                batches(client, table, selection, within(progress, name)),
                 _extras(table, selection) if wanted == table.schema.origin.format else b"",
+                n_rows(table),
             )
             for name, table, selection in selected
         ]
         if len(contents) == 1:
             only = contents[0]
-            write_file(output, only.schema, only.batches, force=force, rntuple=rntuple, extras=only.extras)
+            write_file(
+                output, only.schema, only.batches, force=force, rntuple=rntuple, extras=only.extras, n_rows=only.n_rows
+            )
         else:
             write_tables(output, contents, force=force, rntuple=rntuple)
 
 
 def _selected(collection: Collection, columns: Sequence[str]) -> list[tuple[str, Archive, Schema]]:
     """The tables that have some of the columns that are asked for, with the schema of those."""
-    globs = Globs(columns, collection.keys())
+    tables = collection.items()
+    names = [column for _, table in tables for column in table.schema.order]
+    globs = Globs(listed_columns(columns, names), collection.keys())
     found = []
-    for name, table in collection.items():
+    for name, table in tables:
         own = tuple(globs.within(name, table.schema.order).values())
         if own or not columns:
             found.append((name, table, table.schema.select(own)))
@@ -187,8 +208,19 @@ def _selected(collection: Collection, columns: Sequence[str]) -> list[tuple[str,
 
 def _extras(table: Archive, selection: Schema) -> bytes:
     """What goes beside some columns of a table, or all."""
-    is_whole = selection == table.schema
-    return table.extras() if is_whole or table.schema.origin.format not in WITH_WHOLE_FILES else b""
+    return table.extras() if selection == table.schema or not with_whole_files(table) else b""
+
+
+def with_whole_files(archive: Archive) -> bool:
+    """Whether what the archive has beside its columns goes with all of them only."""
+    return archive.schema.origin.format in WITH_WHOLE_FILES and archive.manifest.version == FIRST_FORMAT
+
+
+def n_rows(archive: Archive) -> dict[str, int]:
+    """The number of rows of every group."""
+    names = [group.name for group in archive.schema.groups]
+    rows = archive.manifest.row_groups
+    return {name: sum(counts[number] for counts in rows) for number, name in enumerate(names)}
 
 
 def _for_format(schema: Schema, name: str, wanted: Any) -> Schema:  # noqa: ANN401  the name of a format
@@ -218,7 +250,7 @@ def verify_tables(
         for name in opened:
             originals = None if specs is None else [f"{spec}:{name}" for spec in specs]
             with in_table(name, specs or ()):
-                found[name] = verify(f"{opened.path}:{name}", against=originals, progress=_prefixed(progress, name))
+                found[name] = verify(f"{opened.path}:{name}", against=originals, progress=within(progress, name))
         return replace(
             found[next(iter(opened))],
             path=str(opened.path),
@@ -270,10 +302,15 @@ def merge_tables(
         paths = {}
         for number, name in enumerate(first.names):
             paths[name] = Path(folder) / f"{number}{ARCHIVE_SUFFIX}"
-            merge([f"{path}:{name}" for path in archives], paths[name], progress=_prefixed(progress, name))
+            merge([f"{path}:{name}" for path in archives], paths[name], progress=within(progress, name))
         write_collection(part, paths, first.left_out, first.settings)
-    with open_archive(output) as written:
-        found: dict[str, Any] = written.info()
+    return _info(output)
+
+
+def _info(path: str | Path) -> dict[str, Any]:
+    """What `info` says of an archive of one table or of several."""
+    with open_archive(path) as archive:
+        found: dict[str, Any] = archive.info()
         return found
 
 
@@ -297,7 +334,3 @@ def tables_in(spec: str | Path) -> list[str]:
 def file_name(table: str) -> str:
     """The name of a table as a part of the name of a file, whatever characters it has."""
     return re.sub(r"[^\w.-]+", "_", table)[:100]
-
-
-def _prefixed(progress: Progress, name: str) -> Progress:
-    return lambda what, done, total: progress(f"{name}: {what}", done, total)
