@@ -74,6 +74,14 @@ def is_file_name(name: str) -> bool:
     return bool(name.strip()) and name not in {".", ".."} and not set(name) & set("/\\\0") and name[1:2] != ":"
 
 
+def stays_inside(name: str) -> bool:
+    """Whether a name, which may have folders before it, is that of a file below a folder: it is not absolute, and has
+    neither `..` nor a drive nor a NUL in it, whatever the system.
+    """
+    parts = name.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and "\0" not in name and name[1:2] != ":"
+
+
 def check_writable(folder: Path) -> None:
     """Raise OutputError unless files can be made in a folder that exists."""
     if not os.access(folder, os.W_OK | os.X_OK):

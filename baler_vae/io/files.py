@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError
+from baler_vae.io.members import check_members
 from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists
@@ -81,6 +82,8 @@ def write_file(
         options["extras"] = extras
     with replacing(path, force=force) as part:
         try:
+            if name == "npz":
+                check_members(schema)
             write(part, schema, batches, **options)
         except OutputError as error:
             error.path = error.path or str(path)
@@ -88,7 +91,11 @@ def write_file(
         except (BalerError, OSError):
             raise
         except Exception as error:  # whatever a library raises for what it cannot write
-            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+            raise OutputError(
+                f"cannot be written: {reason(error)}",
+                path=path,
+                way_out="Write another format, or choose other columns with --columns",
+            ) from error
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
