@@ -33,7 +33,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         raise OutputError(
             "cannot be written: its directory does not exist", path=path, way_out=f"Create {path.parent} first"
         )
-    check_writable(path.parent)
+    check_writable(path.parent, path)
     return path
 
 

@@ -88,7 +88,7 @@ def write_file(
         except OutputError as error:
             error.path = error.path or str(path)
             raise
-        except (BalerError, OSError):
+        except (BalerError, OSError, MemoryError):
             raise
         except Exception as error:  # whatever a library raises for what it cannot write
             raise OutputError(
