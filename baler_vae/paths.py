@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from baler_vae.errors import OutputError, SourceError
+from baler_vae.errors import OutputError, SourceError, near_file
 
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP}
 
@@ -39,7 +39,7 @@ def check_file(path: str | Path) -> None:
     """
     status = _status(path)
     if status is None:
-        raise SourceError("there is no such file", path=path)
+        raise SourceError("there is no such file", path=path, way_out=near_file(path))
     if stat.S_ISDIR(status.st_mode):
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not stat.S_ISREG(status.st_mode):

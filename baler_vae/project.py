@@ -1,13 +1,25 @@
 """Settings of a project: `project.toml`, checked."""
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from baler_vae.errors import SourceError, UsageError
+from baler_vae.errors import SourceError, UsageError, did_you_mean, near_file
 from baler_vae.paths import is_file_name, read_file
+
+
+def _as_list(value: object) -> object:
+    """A value that stands alone where a list is meant, as a list of it."""
+    return [value] if isinstance(value, str | int) else value
+
+
+def _in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -22,6 +34,7 @@ LARGEST_PROJECT = 1 << 24
 _LONGEST_SHOWN = 80
 """Characters of a wrong value that an error shows."""
 Globs = dict[str, Positive]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 Limits = dict[str, NotNegative]
 
@@ -55,9 +68,11 @@ class ModelSettings(Settings):
     of rows of the largest group beyond which a model is fitted on a sample of about so many.
     """
 
-    kind: Literal["auto", "independent", "autoregressive", "ae", "vae"] = "auto"
+    kind: Annotated[Literal["auto", "independent", "autoregressive", "ae", "vae"], BeforeValidator(_in_lower_case)] = (
+        "auto"
+    )
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
-    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (200, 100, 50)
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(_as_list)] = (200, 100, 50)
     epochs: Rows | None = None
     batch_rows: Rows | None = None
     learning_rate: Positive = 1e-3
@@ -128,8 +143,8 @@ class QuantitySettings(Settings):
     name: Annotated[str, Field(min_length=1)]
     kind: Literal["formula", "mass", "pt", "delta_r", "delta_phi", "ht", "missing_pt"] = "formula"
     formula: str | None = None
-    objects: tuple[str, ...] = ()
-    rows: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] | None = None
+    objects: Texts = ()
+    rows: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] | None, BeforeValidator(_as_list)] = None
     mass_of_each: NotNegative | None = None
 
 
@@ -176,7 +191,7 @@ class EvaluationSettings(Settings):
     what may differ by how much.
     """
 
-    angles: tuple[str, ...] | None = None
+    angles: Annotated[tuple[str, ...] | None, BeforeValidator(_as_list)] = None
     peaks: tuple[PeakSettings, ...] | None = None
     quantities: tuple[QuantitySettings, ...] = ()
     cuts: tuple[CutSettings, ...] = ()
@@ -194,8 +209,8 @@ class RecipeSettings(Settings):
 class ExperimentSettings(Settings):
     """Every recipe with every kind of model and every seed; the first peak of the evaluation is followed."""
 
-    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1)] = ("ae", "vae")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1, 2, 3)
+    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1), BeforeValidator(_as_list)] = ("ae", "vae")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(_as_list)] = (1, 2, 3)
     recipes: Annotated[tuple[RecipeSettings, ...], Field(min_length=1)]
 
 
@@ -208,8 +223,8 @@ class Project(Settings):
     name: Annotated[str, AfterValidator(_file_name)]
     input: str
     output: str = "output"
-    columns: tuple[str, ...] = ()
-    bound: tuple[str, ...] = ()
+    columns: Texts = ()
+    bound: Texts = ()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -232,7 +247,7 @@ def read_project(path: str | Path) -> Project:
         UsageError: a setting is unknown or has a wrong value.
     """
     path = Path(path)
-    data = read_file(path, LARGEST_PROJECT, way_out="Make one with: baler-vae new NAME")
+    data = read_file(path, LARGEST_PROJECT, way_out=near_file(path) or "Make one with: baler-vae new NAME")
     try:
         content = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -255,8 +270,17 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = _settings_beside(kind, first["loc"])
+            raise UsageError(
+                f"there is no setting {place!r}",
+                path=path,
+                way_out=did_you_mean(place, known) or f"There are {', '.join(known)}",
+            ) from error
         found = None if first["type"] == "missing" else _shown(first["input"])
-        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=found) from error
+        choices = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
+        way_out = did_you_mean(first["input"], choices) if isinstance(first["input"], str) and choices else None
+        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=found, way_out=way_out) from error
 
 
 def _shown(value: object) -> str:
@@ -266,3 +290,33 @@ def _shown(value: object) -> str:
     except ValueError:  # Python writes no number of more than some thousand digits
         return "a number of thousands of digits"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _settings_beside(kind: type[Settings], place: tuple[int | str, ...]) -> list[str]:
+    """The settings that stand in the same table as a wrong one, and those of that name anywhere, with their tables."""
+    table = kind
+    for part in place[:-1]:
+        found = _table_of(table.model_fields[part].annotation) if isinstance(part, str) else table
+        if found is None:
+            break
+        table = found
+    prefix = "".join(f"{part}." for part in place[:-1])
+    beside = [f"{prefix}{name}" for name in table.model_fields]
+    elsewhere = [name for name in _all_settings(kind) if name.rpartition(".")[2] == place[-1]]
+    return [*elsewhere, *beside]
+
+
+def _all_settings(kind: type[Settings], prefix: str = "") -> Iterator[str]:
+    """Every setting with the tables that it stands in."""
+    for name, field in kind.model_fields.items():
+        table = _table_of(field.annotation)
+        yield f"{prefix}{name}"
+        if table is not None:
+            yield from _all_settings(table, f"{prefix}{name}.")
+
+
+def _table_of(annotation: object) -> type[Settings] | None:
+    """The settings that a field holds, or a list of which; None where it holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next((table for part in get_args(annotation) if (table := _table_of(part)) is not None), None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError
+from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError, files_in, near_file
 
 TAIL_BYTES = 1 << 16
 """What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
@@ -79,7 +79,7 @@ class _LocalFile:
             self._descriptor: _Descriptor | None = _Descriptor(path)
             status = os.fstat(self._descriptor.number)
         if stat.S_ISDIR(status.st_mode):
-            raise SourceError("is a directory", path=path, way_out="Give a file")
+            raise SourceError("is a directory", path=path, way_out=files_in(path, (".bvae",)))
         if not stat.S_ISREG(status.st_mode):
             raise SourceError("is not a regular file", path=path, way_out="Copy what it gives to a file first")
         self.n_bytes = status.st_size
@@ -110,7 +110,7 @@ def _failures_told(path: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=path) from error
+        raise SourceError("there is no such file", path=path, way_out=near_file(path)) from error
     except MemoryError as error:
         raise SourceError("there is not enough memory to read it", path=path) from error
     except OSError as error:

@@ -2,6 +2,8 @@
 
 import math
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,41 @@ def _weight(text: str) -> tuple[str, float]:
     if not pattern or math.isnan(weight):
         raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
     return pattern, weight
+
+
+def check_inputs(
+    inputs: Sequence[str],
+    *,
+    columns: Sequence[str] | None = None,
+    bounds: Sequence[str] | None = None,
+    bound_option: str = "--bound",
+) -> None:
+    """Nothing, unless what is taken for a file is the second value of an option, each of which takes but one.
+
+    Raises:
+        UsageError: it is; the text says how several values are written.
+    """
+    from baler_vae.io.files import MODULES, split_spec
+    from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+    from baler_vae.table.lists import is_bound
+
+    for text in inputs:
+        path = split_spec(text)[0]
+        if "://" in text or Path(path).exists() or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
+            continue
+        if bounds and is_bound(text):
+            raise _several(bound_option, "bound", [bounds[-1], text], "bits:10,Jet_phi=abs:1e-4")
+        if columns:
+            raise _several("--columns", "column", [columns[-1], text], "Jet_pt,Jet_eta")
+
+
+def _several(option: str, what: str, values: list[str], example: str) -> UsageError:
+    """The error of a second value behind an option."""
+    repeated = " ".join(f"{option} {shlex.quote(value)}" for value in values)
+    return UsageError(
+        f"{values[1]!r} is taken for a file, and there is no such file",
+        way_out=f"If it is a {what}, write {repeated}, or one list such as {option} {example}",
+    )
 
 
 def is_folder(output: str) -> bool:

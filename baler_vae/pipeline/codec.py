@@ -34,9 +34,10 @@ from baler_vae.table.schema import Schema
 class Codec:
     """A fitted codec.
 
-    `bounds` is by column, `models` by group, `history` by group with a network: one dict per epoch with `number`,
-    `training_loss`, `validation_error`, `learning_rate`, `beta`. `settings` repeats the fit, and `fits`
-    tells by group what it found (see `describe_archive`).
+    `bounds` is by column, `models` by group. `history` is by group with an autoencoder: one dict per epoch with
+    `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
+    its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
+    `learning_rate`. `settings` repeats the fit, and `fits` tells by group what it found (see `describe_archive`).
     """
 
     schema: Schema

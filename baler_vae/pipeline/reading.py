@@ -187,6 +187,8 @@ class Archive:
         n_events = [rows[0] for rows in self.manifest.row_groups]
         firsts = [end - number for number, end in zip(n_events, accumulate(n_events), strict=True)]
         wanted = [n for n, first in enumerate(firsts) if first < stop and first + n_events[n] > start]
+        if not self.num_entries:  # a row group without events tells the types of nested columns
+            wanted = list(range(len(n_events)))
         for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
             self._model(self._number(group))
         batches = in_parallel(lambda number: self.row_group(number, selection), wanted)

@@ -31,6 +31,8 @@ _OWN: dict[Format, _Trial] = {
     "parquet": _Trial(".parquet", False, "-o NAME.parquet"),
     "hdf5": _Trial(".h5", False, "-o NAME.h5"),
     "npz": _Trial(".npz", False, "-o NAME.npz"),
+    "npy": _Trial(".npy", False, "-o NAME.npy"),
+    "feather": _Trial(".feather", False, "-o NAME.feather"),
 }
 _OTHERS = (_OWN["parquet"], _NTUPLE, _OWN["hdf5"], _OWN["npz"], _OWN["csv"])
 """The formats that are tried where that of the source will not do, those first that hold most."""

@@ -240,8 +240,8 @@ def _group(statistics: GroupStatistics) -> GroupSection:
     for what, difference, unit in (
         ("Largest change of a correlation", statistics.correlation_after - statistics.correlation_before, ""),
         (
-            "Largest loss of mutual information",
-            statistics.mutual_information_before - statistics.mutual_information_after,
+            "Largest change of mutual information",
+            statistics.mutual_information_after - statistics.mutual_information_before,
             " bits",
         ),
     ):

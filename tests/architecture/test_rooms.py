@@ -17,9 +17,10 @@ PROJECT = PACKAGE.parent
 # The room (a folder or a module), its floor counted from the errors up, and what it may import beyond numpy.
 ROOMS: dict[str, tuple[int, set[str]]] = {
     "errors": (0, set()),
+    "locks": (0, set()),
     "paths": (1, set()),
     "output": (2, set()),
-    "progress": (1, set()),
+    "progress": (1, {"rich"}),
     "sample": (1, set()),
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
