@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.dialect import DialectOptions
+from baler_vae.io.members import check_members
 from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists
@@ -138,14 +139,20 @@ def write_file(
         options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with replacing(path, force=force) as part:
         try:
+            if name == "npz":
+                check_members(schema)
             write(part, schema, batches, **options)
         except OutputError as error:
             error.path = error.path or str(path)
             raise
-        except (BalerError, OSError):
+        except (BalerError, OSError, MemoryError):
             raise
         except Exception as error:  # whatever a library raises for what it cannot write
-            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+            raise OutputError(
+                f"cannot be written: {reason(error)}",
+                path=path,
+                way_out="Write another format, or choose other columns with --columns",
+            ) from error
 
 
 def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:

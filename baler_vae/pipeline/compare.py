@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
 from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.io.source import Source
@@ -33,7 +33,10 @@ def archives_of(places: Sequence[str | Path]) -> list[str]:
         if "://" in str(place) or not is_folder(folder):
             found.append(str(place))
             continue
-        inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
+        try:
+            inside = sorted(str(path) for path in folder.iterdir() if path.suffix == ARCHIVE_SUFFIX and path.is_file())
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror}", path=folder) from error
         if not inside:
             raise UsageError(f"holds no {ARCHIVE_SUFFIX} files", path=folder)
         found += inside
