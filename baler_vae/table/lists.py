@@ -7,7 +7,7 @@ from baler_vae.errors import UsageError
 from baler_vae.table.bounds import parse_bound
 from baler_vae.table.schema import matches
 
-_BETWEEN_BOUNDS = re.compile(r"\s*;\s*|\s*,\s*(?!\s*floor:)")
+_BETWEEN_BOUNDS = re.compile(r"\s*,\s*(?!\s*floor:)")
 
 
 def listed_columns(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -21,12 +21,12 @@ def listed_bounds(texts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]
     """The bounds, of which one text may hold several: `bits:10,Jet_phi=abs:1e-4`, also with semicolons, or
     `A,B=bits:10` for two columns.
     """
-    return tuple(bound for text in texts for own in _bounds(text) for bound in _for_each(own, names))
+    return tuple(bound for text in texts for own in _bounds(text, names) for bound in _for_each(own, names))
 
 
 def is_bound(text: str) -> bool:
     """Whether a text reads as a bound, or as several."""
-    return all(map(_is_one_bound, _BETWEEN_BOUNDS.split(text)))
+    return all(_is_one_bound(part) for own in text.split(";") for part in _BETWEEN_BOUNDS.split(own.strip()))
 
 
 def _parts(pattern: str, names: Sequence[str]) -> list[str]:
@@ -35,15 +35,23 @@ def _parts(pattern: str, names: Sequence[str]) -> list[str]:
     return [part.strip() for part in pattern.split(",") if part.strip()]
 
 
-def _bounds(text: str) -> list[str]:
-    parts = [part for part in _BETWEEN_BOUNDS.split(text) if part]
-    return parts if len(parts) > 1 and all(map(_is_one_bound, parts)) else [text]
+def _bounds(text: str, names: Sequence[str]) -> list[str]:
+    """The bounds that a text lists; the text itself where it lists none, or names a column with such characters."""
+    pattern = text.rpartition("=")[0]
+    if {",", ";"} & set(pattern) and any(matches(name, pattern) for name in names):
+        return [text]
+    for parts in (text.split(";"), _BETWEEN_BOUNDS.split(text)):
+        stripped = [part.strip() for part in parts if part.strip()]
+        if len(stripped) > 1 and all(map(_is_one_bound, stripped)):
+            return [bound for part in stripped for bound in _bounds(part, names)]
+    return [text]
 
 
 def _for_each(text: str, names: Sequence[str]) -> Iterator[str]:
     """The bound, or one for each of the columns that stand before its `=`."""
     pattern, separator, bound = text.rpartition("=")
-    for part in _parts(pattern, names) if separator else [""]:
+    parts = _parts(pattern, names) if separator else [""]
+    for part in [pattern] if any("=" in part for part in parts) else parts:
         yield f"{part}{separator}{bound}"
 
 
