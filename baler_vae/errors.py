@@ -4,8 +4,24 @@ Every error is a `BalerError`; each child stands for one remedy and one exit sta
 """
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
+
+
+def shown(text: str) -> str:
+    r"""A text as it may be shown on a terminal or a page: names come from files, and nobody vouches for those. Control
+    characters, the marks that turn the direction of writing, what is not assigned, and halves of characters are
+    escaped, as in `\x1b` and `\u202e`; line breaks too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 class BalerError(Exception):
@@ -44,16 +60,17 @@ class BalerError(Exception):
         if self.rows:
             places.append(self.rows)
         where = ", ".join(place for place in places if place)
-        text = f"{where}: {self.what}" if where else self.what
+        text = shown(f"{where}: {self.what}" if where else self.what)
         facts = []
         if self.found is not None:
             facts.append(f"found {self.found}")
         if self.expected is not None:
             facts.append(f"expected {self.expected}")
         if facts:
-            text += f" ({', '.join(facts)})"
+            text += shown(f" ({', '.join(facts)})")
         if self.way_out:
-            text += f". {self.way_out}"
+            lines = self.way_out.split("\n")  # it may quote what is to be written into a file
+            text += ". " + "\n".join(map(shown, lines))
         return text
 
 

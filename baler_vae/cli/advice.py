@@ -10,6 +10,7 @@ from baler_vae.cli.editing import with_list
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output, replacing
+from baler_vae.paths import is_folder
 from baler_vae.project import EvaluationSettings, ModelSettings, read_project
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def advise_on(
             from baler_vae.report.advice import advice_figure
         check_output(figure, force=force)
     wanted = {name: value for name, value in request.items() if value is not None}
-    path = project / "project.toml" if project is not None and project.is_dir() else project
+    path = project / "project.toml" if project is not None and is_folder(project) else project
     if path is not None:
         read = read_project(path)
+        check_output(path, force=True)
         wanted = {"columns": read.columns, "bound": read.bound, **wanted}
         wanted |= {"settings": read.evaluation, "model": read.model}
     else:
@@ -70,20 +72,20 @@ def advise_on(
         after = with_list(before, "bound", [*kept, *advice.bounds])
         if not as_json:
             say(*difference(path.name, before, after))
-        tell(_with_bounds(path, after, is_new=after != before, write=write))
+        if write:
+            with replacing(path, force=True) as part:  # as it is now: another run may have changed it since
+                after = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
+                part.write_text(after, "utf-8", newline="")
+        tell(_what_became(path, is_new=after != before, written=write))
     elif not as_json:
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))
 
 
-def _with_bounds(path: Path, text: str, *, is_new: bool, write: bool) -> str:
-    """Gives a project another text where that `is_new` and to be written, and says what became of it."""
+def _what_became(path: Path, *, is_new: bool, written: bool) -> str:
+    """A line on a project whose bounds are those of an advice now, or would be."""
     if not is_new:
         return f"these are the bounds of: {path.absolute()}"
-    if not write:
-        return f"not changed, for want of --write: {path.absolute()}"
-    with replacing(path, force=True) as part:
-        part.write_text(text, "utf-8", newline="")
-    return f"bounds written into: {path.absolute()}"
+    return f"{'bounds written into' if written else 'not changed, for want of --write'}: {path.absolute()}"
 
 
 def difference(name: str, before: str, after: str) -> "list[Text]":

@@ -9,6 +9,8 @@ import typer
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.examples import examples
+from baler_vae.cli.failing import speak_plainly, system_failures
+from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -31,7 +33,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import check_inputs, is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, file_path, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -45,8 +47,10 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; a `BalerError` becomes one line and its exit status."""
+    speak_plainly()
     try:
-        app()
+        with system_failures():
+            app()
     except BalerError as error:
         note(f"baler-vae: {type(error).__name__}: {error}")
         sys.exit(error.exit_status)
@@ -86,7 +90,10 @@ def demo(
 @app.command(epilog=examples("fit"))
 def fit(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Codec to write (.bvmodel)."),
+    ],
     columns: Columns = None,
     model: Model = None,
     latent: Latent = None,
@@ -102,20 +109,21 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
-    from baler_vae.output import check_output
+    from baler_vae.io.source import summary
+    from baler_vae.output import owned
     from baler_vae.pipeline.fit import fit as fit_file
     from baler_vae.pipeline.naming import check_codec_name
 
     check_codec_name(output)
-    check_output(output, force=force)
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = request_of(project, columns, bound, options)
-    with progress_bar(shown=not no_progress) as progress:
-        codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
-    codec.save(output, force=force)
-    for name, why in codec.settings.get("skipped", {}).items():
-        note(f"baler-vae: left out: {name} ({why})")
+    with owned(output, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
+        codec.save(output, force=force)
+    if skipped := codec.settings.get("skipped"):
+        note(f"baler-vae: left out: {summary(skipped)}")
     for name, points in codec.history.items():
         if "training_bits" in points[-1]:
             say(f"{name}: {points[-1]['number']:,} steps, {points[-1]['training_bits']:.1f} bits a row")
@@ -173,7 +181,7 @@ def compress(
         raise UsageError(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
-    with progress_bar(shown=not no_progress) as progress:
+    with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
             written = compress_each(inputs, output, progress=progress, **request)
         else:
@@ -229,7 +237,9 @@ def decompress(
 @app.command(epilog=examples("merge"))
 def merge(
     archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Archive to write (.bvae).")
+    ],
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
@@ -273,25 +283,28 @@ def evaluate(
         show_verdict,
         write_evaluation,
     )
-    from baler_vae.output import check_output
+    from baler_vae.output import owning
+    from baler_vae.paths import check_folder
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
-    for target in evaluation_files(output) if output and output.exists() else ():
-        check_output(target, force=force)
+    if output is not None:
+        check_folder(output)
     if pdf is not None:
         check_printing(pdf, force=force)
     read = read_project(project) if project else None
     settings = read.evaluation if read else EvaluationSettings()
     columns = read.columns if read else ()
-    with progress_bar(shown=not no_progress) as progress:
-        evaluation = evaluate_files(
-            original, restored, settings=settings, archive=archive, columns=columns, progress=progress
-        )
-        facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-    show_evaluation(evaluation, facts["failures"], as_json=json)
-    for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
-        note(line) if json else say(line)
+    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
+    with owning(*targets, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            evaluation = evaluate_files(
+                original, restored, settings=settings, archive=archive, columns=columns, progress=progress
+            )
+            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        show_evaluation(evaluation, facts["failures"], as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            note(line) if json else say(line)
     show_verdict(evaluation, facts["failures"], as_json=json)
     if strict:
         check_tolerances(facts["failures"], path=restored)

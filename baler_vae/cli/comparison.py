@@ -9,6 +9,7 @@ from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output
+from baler_vae.paths import is_folder
 from baler_vae.project import read_project
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def compare_all(
         with needing_reports("the figure"):
             from baler_vae.report.comparison import rate_distortion_figure
         check_output(figure, force=force)
-    read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
+    read = read_project(project / "project.toml" if is_folder(project) else project) if project is not None else None
     settings = read.evaluation if read is not None else None
     kinds = [kind.strip() for text in models for kind in text.split(",")]
     with progress_bar(shown=progress_shown) as progress:

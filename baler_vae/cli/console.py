@@ -1,14 +1,15 @@
 """Where the command line speaks: results to standard output, all else to standard error."""
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from baler_vae.cli.escaping import escaped, escaped_json, shown_lines
+from baler_vae.cli.failing import speaking
 from baler_vae.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def say(*lines: "RenderableType") -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_NO_TERMINAL)
-    for line in lines:
-        console.print(line, no_wrap=True, overflow="ignore", crop=False, markup=False)
+    with speaking():
+        for line in lines:
+            console.print(escaped(line, console), no_wrap=True, overflow="ignore", crop=False, markup=False)
 
 
 def say_verdict(text: str, *, as_json: bool) -> None:
@@ -43,17 +45,19 @@ def say_verdict(text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """Prints what is not a result; on a terminal long lines end between words."""
-    width = shutil.get_terminal_size().columns
+    text, width = shown_lines(text), shutil.get_terminal_size().columns
     if sys.stderr.isatty() and len(text) > width:
         from baler_vae.report.listing import filled
 
         text = "\n".join(line for part in text.splitlines() for line in filled(part, width))
-    typer.echo(text, err=True)
+    with suppress(OSError):  # there is no other place to say so
+        typer.echo(text, err=True)
 
 
 def say_json(document: Mapping[str, Any]) -> None:
     """Prints one JSON document."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    with speaking():
+        typer.echo(escaped_json(document))
 
 
 @contextmanager

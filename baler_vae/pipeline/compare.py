@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from baler_vae.errors import UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
+from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.evaluate import evaluate
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
@@ -30,7 +30,7 @@ def archives_of(places: Sequence[str | Path]) -> list[str]:
     found: list[str] = []
     for place in places:
         folder = Path(place)
-        if "://" in str(place) or not folder.is_dir():
+        if "://" in str(place) or not is_folder(folder):
             found.append(str(place))
             continue
         inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
@@ -91,8 +91,8 @@ def compare_ways(
             name = f"{chosen.kind}, {text}"
             told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
             done.append(name)
-            with TemporaryDirectory() as folder:
-                archive = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
+            with temporary_folder() as folder:
+                archive = folder / f"archive{ARCHIVE_SUFFIX}"
                 compress(
                     against,
                     archive,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from baler_vae.archive.manifest import FIRST_FORMAT
 from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.naming import check_table_name
@@ -48,11 +49,20 @@ def decompress(
             force=force,
             rntuple=rntuple,
             extras=opened.extras() if selection == opened.schema or not _with_whole_files(opened) else b"",
+            n_rows=_n_rows(opened),
         )
 
 
 def _with_whole_files(archive: Archive) -> bool:
-    return archive.schema.origin.format in WITH_WHOLE_FILES
+    """Whether what the archive has beside its columns goes with all of them only."""
+    return archive.schema.origin.format in WITH_WHOLE_FILES and archive.manifest.version == FIRST_FORMAT
+
+
+def _n_rows(archive: Archive) -> dict[str, int]:
+    """The number of rows of every group."""
+    names = [group.name for group in archive.schema.groups]
+    rows = archive.manifest.row_groups
+    return {name: sum(counts[number] for counts in rows) for number, name in enumerate(names)}
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:

@@ -87,9 +87,7 @@ def evaluate(
 
 def _asked_for(archive: Archive | None) -> tuple[str, ...]:
     """The names and globs of columns that an archive was asked to hold; none for all columns."""
-    found = {} if archive is None else archive.manifest.settings
-    columns = found.get("columns")
-    return tuple(map(str, columns)) if isinstance(columns, list) else ()
+    return () if archive is None else tuple(archive.settings().get("columns", ()))
 
 
 def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:

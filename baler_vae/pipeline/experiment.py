@@ -4,10 +4,9 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from baler_vae.errors import UsageError
+from baler_vae.paths import temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.decompress import decompress, restored_beside
 from baler_vae.pipeline.evaluate import evaluate
@@ -65,9 +64,9 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
 
     told = within(progress, f"{recipe.name}, {kind}, seed {seed}")
 
-    with TemporaryDirectory() as folder:
-        archive = Path(folder) / "archive.bvae"
-        restored, restored_spec = restored_beside(source, Path(folder))
+    with temporary_folder() as folder:
+        archive = folder / "archive.bvae"
+        restored, restored_spec = restored_beside(source, folder)
         started = time.perf_counter()
         codec = fit(source, columns=project.columns, bound=project.bound, settings=settings, progress=told)
         fitted = time.perf_counter()

@@ -10,6 +10,7 @@ from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import split_spec
 from baler_vae.output import check_output
+from baler_vae.paths import check_writable, made_folder
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.compress import compress
@@ -19,7 +20,15 @@ from baler_vae.pipeline.parallel import one_thread
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
 from baler_vae.progress import Progress, silent, within
 
-SUFFIXES: Mapping[str, str] = {"root": ".root", "csv": ".csv", "parquet": ".parquet", "hdf5": ".h5", "npz": ".npz"}
+SUFFIXES: Mapping[str, str] = {
+    "root": ".root",
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "hdf5": ".h5",
+    "npz": ".npz",
+    "npy": ".npy",
+    "feather": ".feather",
+}
 """The suffix of each format."""
 
 
@@ -136,5 +145,6 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with made_folder(folder):
+        check_writable(folder)
     return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]

@@ -6,7 +6,9 @@ from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
-from baler_vae.errors import UsageError
+from baler_vae.entropy import plain
+from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.io.files import extras_have_rows
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
 from baler_vae.pipeline.naming import check_archive_name
@@ -45,8 +47,9 @@ def merge(
                 merged.add(archive)
             progress("merging, archives", done, len(archives))
         writer.finish(merged.manifest())
-    with Archive(output) as written:
-        return written.info()
+        with Archive(writer.path) as written:  # before it takes its place: what cannot be read never does
+            info = written.info()
+    return info | {"path": str(output)}
 
 
 class _Merged:
@@ -64,6 +67,7 @@ class _Merged:
         if manifest.kind != "archive":
             raise UsageError("is a codec, not an archive", path=archive.path)
         check_entries(archive)
+        self._check_extras(archive)
         if self._first is None:
             self._first = manifest
             for name in _shared_sections(manifest):
@@ -80,6 +84,22 @@ class _Merged:
                 self._writer.add(section_name(number, len(self._row_groups) + row_group), data)
         self._row_groups += manifest.row_groups
         self._original_bytes.append([column.original_bytes for column in _columns(manifest)])
+
+    @staticmethod
+    def _check_extras(archive: ArchiveFile) -> None:
+        """Raises UsageError where something beside the columns belongs to the rows, and is not merged with them."""
+        if EXTRAS not in archive.manifest.sections:
+            return
+        try:
+            has_rows = extras_have_rows(archive.manifest.origin.format, plain.decode_bytes(archive.section(EXTRAS)))
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
+        if has_rows:
+            raise UsageError(
+                "has fields of compounds beside its columns, which cannot be merged",
+                path=archive.path,
+                way_out="Compress the files together instead: baler-vae compress FILE...",
+            )
 
     def manifest(self) -> Manifest:
         """The manifest of all."""

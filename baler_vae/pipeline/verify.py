@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.files import extras_differences
 from baler_vae.io.source import Source
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
@@ -18,6 +19,9 @@ from baler_vae.progress import Progress, ShownProgress, callback, shows_progress
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
+
+BESIDE = "beside the columns"
+"""The group, in checks, of what lies beside the columns."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,13 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
         BoundBroken: it names the first such column and its worst value.
     """
     for column in columns:
+        if column.n_broken and column.group == BESIDE:
+            raise BoundBroken(
+                "what lies beside the columns is not that of the original",
+                path=path,
+                column=column.name,
+                way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
+            )
         if column.n_broken:
             raise BoundBroken(
                 f"{column.n_broken:,} of {column.n_values:,} values miss the bound {column.bound}",
@@ -128,9 +139,21 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
             raise _other_rows(original, archive)
         checks = compared(checks, batch, other, bounds)
         progress("comparing, events", done, archive.num_entries)
-    if next(restored, ()):
+    if any(batch[0].n_rows for batch in restored):  # one without events tells types alone
         raise _other_rows(original, archive)
-    return tuple(checks[name] for name in archive.schema.order)
+    return tuple(checks[name] for name in archive.schema.order) + _beside(archive, original)
+
+
+def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
+    """A check for each thing beside the columns that differs, broken."""
+    kept, origin = archive.extras(), archive.schema.origin
+    if not kept or original.schema.origin.format != origin.format:
+        return ()
+    differing = extras_differences(origin, original.extras(), kept)
+    exact = str(Bound("exact"))
+    return tuple(
+        ColumnCheck(name, BESIDE, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing
+    )
 
 
 def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:

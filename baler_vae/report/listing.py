@@ -10,6 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
+from baler_vae.errors import shown as escaped
+
 _GAP = "  "
 _NAME_SHARE = 0.45
 """Of the width: longer names stand on a line of their own."""
@@ -76,6 +78,12 @@ def shortened(text: str) -> str:
     return _DIGITS.sub(lambda found: f"{float(found[0]):.3g}" if len(found[0]) > 4 else found[0], text)
 
 
+def _cell(cell: str | Cell) -> Cell:
+    """A cell whose text stays in its line, whatever a file calls its columns."""
+    full, short = (cell.full, cell.short) if isinstance(cell, Cell) else (cell, cell)
+    return Cell(escaped(full), escaped(short))
+
+
 @dataclass
 class Listing:
     """A table whose first column holds names. It is as wide as its contents where there is room. Elsewhere digits are
@@ -88,12 +96,12 @@ class Listing:
 
     def add(self, *cells: str | Cell) -> None:
         """Adds a row, which may have fewer cells than there are headings."""
-        made = [cell if isinstance(cell, Cell) else Cell(cell, cell) for cell in cells]
+        made = [_cell(cell) for cell in cells]
         self.rows.append((*made, *[Cell("", "")] * (len(self.headings) - len(made))))
 
     def remark(self, text: str) -> None:
         """Adds a line for what is to be said of the row before."""
-        self.rows.append(_Remark(text))
+        self.rows.append(_Remark(escaped(text)))
 
     def lines(self, width: int) -> Iterator[Text]:
         """The lines of the table, of which only those are longer than `width` that hold a longer name."""

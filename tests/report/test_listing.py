@@ -65,13 +65,13 @@ def test_digits_go_first_then_columns_by_rank_then_names_stand_alone():
     assert texts(table, 56)[2].split() == ["a" * 30, "1.23", "MB", "0.123", "1,000"]
     assert texts(table, 48)[2:] == [
         "a" * 30,
-        f"{' ' * 25}  1.23 MB  0.123  1,000",
-        f"b{' ' * 24}     12 B      1      1",
+        f"{' ' * 6}  1.23 MB  0.123  1,000",
+        f"b{' ' * 5}     12 B      1      1",
     ]
     assert texts(table, 42)[2:] == [
         "a" * 30,
-        f"{' ' * 26}  1.23 MB  0.123",
-        f"b{' ' * 25}     12 B      1",
+        f"{' ' * 6}  1.23 MB  0.123",
+        f"b{' ' * 5}     12 B      1",
         "No room for: row.",
     ]
 
