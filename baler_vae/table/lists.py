@@ -21,7 +21,7 @@ def listed_bounds(texts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]
     """The bounds, of which one text may hold several: `bits:10,Jet_phi=abs:1e-4`, also with semicolons, or
     `A,B=bits:10` for two columns.
     """
-    return tuple(bound for text in texts for own in _bounds(text, names) for bound in _for_each(own, names))
+    return tuple(bound for text in texts for own in _bounds(text) for bound in _for_each(own, names))
 
 
 def is_bound(text: str) -> bool:
@@ -35,16 +35,19 @@ def _parts(pattern: str, names: Sequence[str]) -> list[str]:
     return [part.strip() for part in pattern.split(",") if part.strip()]
 
 
-def _bounds(text: str, names: Sequence[str]) -> list[str]:
-    """The bounds that a text lists; the text itself where it lists none, or names a column with such characters."""
-    pattern = text.rpartition("=")[0]
-    if {",", ";"} & set(pattern) and any(matches(name, pattern) for name in names):
-        return [text]
-    for parts in (text.split(";"), _BETWEEN_BOUNDS.split(text)):
-        stripped = [part.strip() for part in parts if part.strip()]
-        if len(stripped) > 1 and all(map(_is_one_bound, stripped)):
-            return [bound for part in stripped for bound in _bounds(part, names)]
-    return [text]
+def _bounds(text: str) -> list[str]:
+    """The bounds that a text lists; the text itself where it lists none."""
+    found: list[str] = []
+    names: list[str] = []
+    for part in (part for own in text.split(";") for part in _BETWEEN_BOUNDS.split(own.strip())):
+        if _is_one_bound(part) and ("=" in part or not names):
+            found.append(",".join([*names, part]))
+            names = []
+        elif part and not {":", "="} & set(part):
+            names.append(part)  # of the columns of a bound to come
+        elif part:
+            return [text]
+    return found if found and not names else [text]
 
 
 def _for_each(text: str, names: Sequence[str]) -> Iterator[str]:

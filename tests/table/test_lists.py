@@ -37,6 +37,11 @@ def test_columns(patterns, expected):
         (["a,b=bits:10"], ("a,b=bits:10",)),
         (["a,b=bits:10;pt=exact"], ("a,b=bits:10", "pt=exact")),
         (["bits:10,loose"], ("bits:10,loose",)),
+        (["bits:10,pt,eta=exact;x=abs:1"], ("bits:10", "pt=exact", "eta=exact", "x=abs:1")),
+        (["bits:10,a,b=exact"], ("bits:10", "a,b=exact")),
+        (["pt,bits:10"], ("pt,bits:10",)),
+        (["pt=loose:1,eta=exact"], ("pt=loose:1,eta=exact",)),
+        ([""], ("",)),
         (["bits:10", "pt=exact"], ("bits:10", "pt=exact")),
     ],
 )
