@@ -150,7 +150,7 @@ def run_project(
             bound=project.bound,
             settings=project.model,
             force=force,
-            progress=within(progress, "compressing"),
+            progress=progress,
         )
         decompress(archive, restored, force=force, progress=progress)
         evaluation = evaluate(

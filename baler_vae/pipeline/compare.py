@@ -59,6 +59,7 @@ def compare_archives(
         MissingExtra: the packages for evaluation are not installed.
     """
     archives = archives_of(places)
+    progress("measuring the widths of columns", 0, 1)
     widths = widths_of(open_source(against))
     for number, place in enumerate(archives, 1):
         yield _compared(
@@ -84,6 +85,7 @@ def compare_ways(
         UsageError: a bound, a kind or a column is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
+    progress("measuring the widths of columns", 0, 1)
     base, widths = model or ModelSettings(), widths_of(open_source(against))
     done: list[str] = []
     for kind in models:
