@@ -10,7 +10,7 @@ import numpy as np
 from baler_vae.errors import OutputError
 
 Place = tuple[str, ...]
-"""A level in the values of a branch: `()` is the values themselves, `("[]", "x")` the fields `x` of records in lists."""
+"""A level in the values of a branch: `()` is the values themselves, `("[]", "x")` the field `x` in lists of records."""
 
 IN_LISTS, IN_UNIONS = "[]", "|"
 
