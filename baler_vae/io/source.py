@@ -1,5 +1,6 @@
 """What every reader hands on, and how it and the writers speak of failures."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,16 @@ STEP_EVENTS = 65_536
 STEP_BYTES = 64 << 20
 """About how many bytes of values are read at once."""
 
+_REPORT = re.compile(
+    r"""
+    (?: (?<=[.;,!?]) \s* | \s* \( | ^ )  # from the beginning of a clause on
+    [^.;,!?(]* (?: please \s (?:report|file|open|submit|add|contact)
+                | (?:file|open|submit) \s an \s issue | bug \s report | report \s (?:this|it) \b
+                | (?:has|have) \s been \s reported | github\.com/\S+/issues )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
 _MOST_NAMED = 8
 """The most columns that a sentence names one by one."""
 _EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
@@ -242,8 +253,40 @@ def reading(path: str, kind: str, *failures: type[Exception], column: str | None
     except failures as error:
         way_out = "Choose columns without it with --columns GLOB" if column else None
         raise SourceError(
-            f"cannot be read as {kind}: {_first_line(error)}", path=path, column=column, way_out=way_out
+            f"cannot be read as {kind}: {reason(error)}", path=path, column=column, way_out=way_out
         ) from error
+
+
+@contextmanager
+def any_failure(path: str) -> Iterator[None]:
+    """A block in which whatever else is raised for a file becomes a `SourceError`: on damaged bytes libraries run into
+    anything.
+    """
+    try:
+        yield
+    except BalerError:
+        raise
+    except MemoryError as error:
+        raise SourceError(
+            "needs more memory than there is", path=path, way_out="Choose fewer columns with --columns"
+        ) from error
+    except Exception as error:
+        what = f"cannot be read: damaged, or of a kind that is not supported ({reason(error)})"
+        raise SourceError(what, path=path) from error
+
+
+def guarded(source: Source) -> Source:
+    """The same source, in which `any_failure` holds for all that is read later."""
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        with any_failure(source.path):
+            yield from source.batches(selection, step, ranges)
+
+    def extras() -> bytes:
+        with any_failure(source.path):
+            return source.extras()
+
+    return replace(source, batches=batches, extras=extras)
 
 
 @contextmanager
@@ -254,7 +297,7 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
     except BalerError:
         raise
     except failures as error:
-        raise OutputError(f"cannot be written as {kind}: {_first_line(error)}") from error
+        raise OutputError(f"cannot be written as {kind}: {reason(error)}") from error
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:
@@ -271,6 +314,15 @@ def refuse_nested(schema: Schema, kind: str) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a library failed, in one line: what it says, without its wish for a report, which is not the user's to make.
+    Where the text means nothing by itself, the name of the error stands before it.
+    """
     text = str(error).strip()
-    return text.splitlines()[0].strip() if text else type(error).__name__
+    line = _REPORT.split(text.splitlines()[0], maxsplit=1)[0].strip(" .;,:(") if text else ""
+    name = type(error).__name__
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, _BARE):
+        return f"{name}: {line}" if line else name
+    return line or name

@@ -11,7 +11,7 @@ from baler_vae.pipeline.finite import check_finite
 from baler_vae.progress import Progress
 from baler_vae.table.bounds import EXACT, FREE, BoundRule, ColumnLimits, column_limits
 from baler_vae.table.limits import StreamedLimits
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, bytes_of, bytes_until, concatenate, groups_of, row_ends
 
 SAMPLE_BYTES = 512 << 20
@@ -46,6 +46,7 @@ def read_sample(
     """
     survey = _Survey(schema, rules, source.path, sample_rows)
     kept: list[Batch] = []
+    progress("reading, events", 0, source.n_events)
     for batch in source.read(schema):
         survey.count(batch)
         kept.append(batch)
@@ -53,12 +54,20 @@ def read_sample(
             for one in kept:
                 survey.look_at(one)
             kept = []
-        progress("surveying", survey.n_events, source.n_events)
+        progress("reading, events", survey.n_events, source.n_events)
     if survey.fits_whole:
         whole = concatenate(kept, schema)
         return Sample(whole, survey.limits_of(whole), survey.n_rows)
+    progress("reading a sample", 0, 1)
     ranges = survey.choose(np.random.default_rng(seed))
     return Sample(concatenate(list(source.read(schema, ranges)), schema), survey.limits, survey.n_rows, len(ranges))
+
+
+def needs_limits(rule: BoundRule | None, column: Column) -> bool:
+    """Whether the bound of a column, or what is said of it, depends on its values."""
+    if rule is None:
+        return column.is_float
+    return rule.kind == "range" or (column.is_float and rule.is_lossy and not rule.names_a_column)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class _Survey:
         self.seen = dict(self.n_rows)
         for column in self.schema.columns:
             rule = self.rules[column.name]
-            if (rule is None and column.is_float) or (rule is not None and rule.kind == "range"):
+            if needs_limits(rule, column):
                 self.streamed[column.name] = StreamedLimits(column.dtype, with_median=rule is None)
 
     @property

@@ -81,9 +81,10 @@ def verify_on_cluster(
     files, originals = stamped([str(archive)]), stamped(specs)
     edges = list(pairwise(ends))
     tasks = ((files, originals, number, events) for number, events in enumerate(edges))
+    progress("comparing, events", 0, original.n_events)
     for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
-        progress("verifying", stop, original.n_events)
+        progress("comparing, events", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)
 
 

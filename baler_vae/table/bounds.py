@@ -90,12 +90,13 @@ class BoundRule:
 @dataclass(frozen=True)
 class ColumnLimits:
     """The smallest and largest finite value, and the median of the finite non-zero abs(x), in the unit of the column;
-    NaN where there is no such value.
+    NaN where there is no such value. `whole` tells whether there are finite values, and all are whole numbers.
     """
 
     minimum: float = math.nan
     maximum: float = math.nan
     median_abs: float = math.nan
+    whole: bool = False
 
 
 def parse_bound(text: str) -> BoundRule:
@@ -161,10 +162,11 @@ def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) 
     """The bound of a column in explicit numbers.
 
     Without a rule, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of the finite non-zero
-    abs(x); all else is exact. `range` of a column without two different values is exact.
+    abs(x), unless all are whole numbers, which may count or identify something; all else is exact. `range` of a
+    column without two different values is exact.
     """
     if rule is None:
-        if not column.is_float:
+        if not column.is_float or limits.whole:
             return EXACT
         relative = Bound("bits", DEFAULT_BITS).relative
         floor = 0.0 if math.isnan(limits.median_abs) else relative * limits.median_abs
@@ -184,7 +186,12 @@ def column_limits(values: NDArray[np.generic]) -> ColumnLimits:
     if not len(numbers):
         return ColumnLimits()
     minimum, maximum = float(numbers.min()), float(numbers.max())
-    return ColumnLimits(minimum, maximum, _median(np.abs(numbers[numbers != 0])))
+    return ColumnLimits(minimum, maximum, _median(np.abs(numbers[numbers != 0])), are_whole(numbers))
+
+
+def are_whole(numbers: NDArray[np.generic]) -> bool:
+    """Whether finite values (rows,) are all whole numbers."""
+    return bool(np.array_equal(np.rint(numbers), numbers))
 
 
 def _median(numbers: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.table.bounds import ColumnLimits
+from baler_vae.table.bounds import ColumnLimits, are_whole
 
 _SHIFTS = {2: 0, 4: 12, 8: 41}
 """The trailing bits of a float of so many bytes that a histogram leaves out: it keeps all of float16, the leading 20
@@ -26,6 +26,7 @@ class StreamedLimits:
         self._dtype = dtype
         self._has_median = with_median and dtype.kind == "f"
         self._minimum, self._maximum = math.inf, -math.inf
+        self._whole = True
         self._bins = np.empty(0, self._unsigned)
         self._counts = np.empty(0, np.int64)
 
@@ -37,6 +38,7 @@ class StreamedLimits:
             return
         self._minimum = min(self._minimum, float(values.min()))
         self._maximum = max(self._maximum, float(values.max()))
+        self._whole = self._whole and are_whole(values)
         if self._has_median:
             patterns = np.abs(values[values != 0]).view(self._unsigned)
             self._count(patterns >> self._unsigned.type(_SHIFTS[self._dtype.itemsize]))
@@ -45,7 +47,7 @@ class StreamedLimits:
     def limits(self) -> ColumnLimits:
         if self._minimum > self._maximum:
             return ColumnLimits()
-        return ColumnLimits(self._minimum, self._maximum, self._median())
+        return ColumnLimits(self._minimum, self._maximum, self._median(), self._whole)
 
     def _count(self, keys: NDArray[np.generic]) -> None:
         found, counts = np.unique(keys, return_counts=True)

@@ -47,7 +47,7 @@ def archive(tmp_path_factory):
     path = tmp_path_factory.mktemp("missing") / "a.bvae"
     codec = fit(source_of(), kind="independent")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.pipeline.compress.open_sources", lambda specs: source_of())
+        patch.setattr("baler_vae.pipeline.compress.open_sources", lambda _: source_of())
         compress("a.parquet", path, codec=codec)
     return path
 
@@ -91,7 +91,7 @@ def test_each_library_has_its_own_missing_values(archive):
 
 def test_a_codec_with_masks_is_used_where_nothing_is_missing(tmp_path, monkeypatch):
     codec = fit(source_of(), kind="independent")
-    monkeypatch.setattr("baler_vae.pipeline.compress.open_sources", lambda specs: source_of(optional=False))
+    monkeypatch.setattr("baler_vae.pipeline.compress.open_sources", lambda _: source_of(optional=False))
     compress("a.parquet", tmp_path / "b.bvae", codec=codec)
     with baler_vae.open(tmp_path / "b.bvae") as opened:
         assert opened["run"].array(library="np").mask.tolist() == [False] * 5

@@ -174,11 +174,19 @@ def resolved(text, values, dtype=F8):
 
 
 def test_the_default_keeps_twelve_bits():
-    assert resolved(None, [-4.0, 0, 0, 1, math.nan, math.inf, 2]) == Bound("bits", 12, 2.0**-12)
-    assert resolved(None, [0.0, math.nan]) == resolved(None, []) == Bound("bits", 12)
+    assert resolved(None, [-4.5, 0, 0, 1, math.nan, math.inf, 2]) == Bound("bits", 12, 2.0**-12)
+    assert resolved(None, []) == resolved(None, [math.nan, math.inf]) == Bound("bits", 12)
     assert resolved(None, [5e-324]) == Bound("bits", 12)
     assert resolved(None, [1, 2], I4) == EXACT
     assert resolve_bound(None, COLUMNS["tag"], ColumnLimits()) == EXACT
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_floats_that_are_whole_numbers_only_are_exact_by_default(dtype):
+    dtype = np.dtype(dtype)
+    assert resolved(None, [1, 1000, -0.0, math.nan, math.inf, -7], dtype) == EXACT
+    assert resolved(None, [1, 1000, -0.0, math.nan, math.inf, -7.5], dtype).kind == "bits"
+    assert resolved("bits:10", [1, 1000], dtype) == Bound("bits", 10)
 
 
 def test_ranges_become_numbers():
@@ -194,7 +202,7 @@ def test_ranges_become_numbers():
 def test_limits_of_any_dtype(dtype):
     found = column_limits(np.array([1, 0, 1, 1], dtype))
     assert (found.minimum, found.maximum, found.median_abs) == (0, 1, 1)
-    assert all(math.isnan(limit) for limit in vars(column_limits(np.empty(0, dtype))).values())
+    assert repr(column_limits(np.empty(0, dtype))) == repr(ColumnLimits())
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))

@@ -1,0 +1,37 @@
+"""What a user is told of a source and its archive, beside the numbers."""
+
+from collections.abc import Mapping, Sequence
+
+from baler_vae.io.source import Source
+
+_SHOWN = 8
+"""The names that a sentence lists before it counts the others."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as part of a sentence."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def beside_remark(source: Source, extras_bytes: int, archive_bytes: int) -> str:
+    """What lies beside the columns as raw bytes, and its share of the archive; nothing where that is nothing."""
+    if not source.beside:
+        return ""
+    largest = sorted(source.beside.items(), key=lambda item: (-item[1], item[0]))
+    share = extras_bytes / max(1, archive_bytes)
+    return (
+        f"kept as raw bytes beside the columns, without a bound or a model ({share:.1%} of the archive): "
+        f"{listed([f'{name} ({n_bytes:,} bytes)' for name, n_bytes in largest])}"
+    )
+
+
+def rounded_remark(rounded: Mapping[str, str]) -> str:
+    """The columns of whole numbers that are kept under a bound which was meant for all floats, by name."""
+    if not rounded:
+        return ""
+    named = [f"{name} ({bound})" for name, bound in rounded.items()]
+    return (
+        f"float columns that hold whole numbers only are rounded, as the bounds ask: {listed(named)}; "
+        f"where they count or identify something, add --bound '{next(iter(rounded))}=exact'"
+    )
