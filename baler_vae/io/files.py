@@ -1,7 +1,8 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module

@@ -218,9 +218,9 @@ def summary(reasons: Mapping[str, str]) -> str:
         kind, _, detail = why.partition(": ")
         kinds.setdefault(kind, {})[name] = detail
     listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
-    parts = [f"{kind}: {len(own):,} columns ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
+    parts = [f"{kind}: {_counted(len(own))} ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
     others = sum(len(own) for _, own in listed[_MOST_KINDS:])
-    return "; ".join(parts) + (f"; other reasons: {others:,} columns" if others else "")
+    return "; ".join([*parts, f"other reasons: {_counted(others)}"] if others else parts)
 
 
 def _examples(details: Mapping[str, str]) -> str:
@@ -231,6 +231,10 @@ def _examples(details: Mapping[str, str]) -> str:
     named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
     more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
     return ", ".join(named) + more
+
+
+def _counted(n_columns: int) -> str:
+    return f"{n_columns:,} column{'s' if n_columns > 1 else ''}"
 
 
 def _shortened(text: str) -> str:
