@@ -8,6 +8,7 @@ import typer
 
 from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
     ArchivePath,
@@ -15,6 +16,7 @@ from baler_vae.cli.options import (
     Bounds,
     Columns,
     Device,
+    Dialect,
     Epochs,
     Force,
     Inputs,
@@ -30,7 +32,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import is_folder, model_options, request_of
+from baler_vae.cli.requests import dialect_for, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -83,7 +85,10 @@ def demo(
 
 
 @app.command()
+@with_dialect
 def fit(
+    *,
+    dialect: Dialect,
     inputs: Inputs,
     output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
     columns: Columns = None,
@@ -106,7 +111,7 @@ def fit(
 
     check_output(output, force=force)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request = request_of(project, columns, bound, options)
+    request = request_of(project, columns, bound, options) | {"dialect": dialect_for(project, dialect)}
     with progress_bar(shown=not no_progress) as progress:
         codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
     codec.save(output, force=force)
@@ -119,7 +124,10 @@ def fit(
 
 
 @app.command()
+@with_dialect
 def compress(
+    *,
+    dialect: Dialect,
     inputs: Inputs,
     output: Annotated[
         str,
@@ -159,6 +167,7 @@ def compress(
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
+    request["dialect"] = dialect_for(project, dialect)
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
@@ -234,7 +243,10 @@ def merge(
 
 
 @app.command()
+@with_dialect
 def evaluate(
+    *,
+    dialect: Dialect,
     original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
@@ -272,8 +284,8 @@ def evaluate(
         check_printing(pdf, force=force)
     read = read_project(project) if project else None
     settings = read.evaluation if read else EvaluationSettings()
-    columns = read.columns if read else ()
-    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
+    request: dict[str, Any] = {"columns": read.columns if read else (), "dialect": dialect_for(project, dialect)}
+    evaluation = evaluate_files(original, restored, settings=settings, archive=archive, **request)
     facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
     show_evaluation(evaluation, facts["failures"], as_json=json)
     for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
@@ -282,12 +294,15 @@ def evaluate(
         check_tolerances(facts["failures"], path=restored)
 
 
-app.command()(advise)
-app.command()(compare)
+app.command()(with_dialect(advise))
+app.command()(with_dialect(compare))
 
 
 @app.command()
+@with_dialect
 def verify(
+    *,
+    dialect: Dialect,
     archive: ArchivePath,
     against: Annotated[
         list[str] | None,
@@ -304,7 +319,7 @@ def verify(
     from baler_vae.pipeline.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
-        done = verify_file(archive, against=against or None, progress=progress)
+        done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
     if json:
         say_json(asdict(done))
     else:

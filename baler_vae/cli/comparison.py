@@ -23,6 +23,7 @@ def compare_all(
     models: Sequence[str],
     columns: Sequence[str] | None,
     project: Path | None,
+    dialect: dict[str, str],
     rivals: Path | None,
     figure: Path | None,
     force: bool,
@@ -46,7 +47,9 @@ def compare_all(
     read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
     settings = read.evaluation if read is not None else None
     with progress_bar(shown=progress_shown) as progress:
-        found = list(compare_archives(archives, against, settings=settings, progress=progress)) if archives else []
+        found: list[Compared] = []
+        if archives:
+            found += compare_archives(archives, against, settings=settings, dialect=dialect, progress=progress)
         if bounds:
             found += compare_ways(
                 against,
@@ -54,6 +57,7 @@ def compare_all(
                 models=models or ("independent",),
                 columns=columns or (read.columns if read is not None else ()),
                 settings=settings,
+                dialect=dialect,
                 model=read.model if read is not None else None,
                 progress=progress,
             )

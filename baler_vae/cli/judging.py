@@ -1,14 +1,16 @@
 """The verbs that weigh precision against bytes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from baler_vae.cli.options import AsJson, Bounds, Columns, Force, Inputs, ProjectPath, Quiet
+from baler_vae.cli.options import AsJson, Bounds, Columns, Dialect, Force, Inputs, ProjectPath, Quiet
 
 
 def advise(
+    *,
+    dialect: Dialect,
     inputs: Inputs,
     project: ProjectPath = None,
     columns: Columns = None,
@@ -29,12 +31,22 @@ def advise(
 ) -> None:
     """Say how many bits each column needs, so that the physics does not move; write that into a project.toml."""
     from baler_vae.cli.advice import advise_on
+    from baler_vae.cli.requests import dialect_for
 
-    request = {"columns": columns, "bound": bound, "part": part, "sample_rows": sample_rows, "fitted": not no_fit}
+    request: dict[str, Any] = {
+        "columns": columns,
+        "bound": bound,
+        "part": part,
+        "sample_rows": sample_rows,
+        "fitted": not no_fit,
+    }
+    request["dialect"] = dialect_for(project, dialect)
     advise_on(inputs, project, request, figure=figure, force=force, progress_shown=not no_progress, as_json=json)
 
 
 def compare(
+    *,
+    dialect: Dialect,
     against: Annotated[str, typer.Option("--against", help="The original: a file.")],
     archives: Annotated[
         list[str] | None, typer.Argument(help="Archives to read (.bvae): paths, URLs, or folders of them.")
@@ -62,6 +74,7 @@ def compare(
 ) -> None:
     """Show archives of one file side by side, or what bounds and models would make of it."""
     from baler_vae.cli.comparison import compare_all
+    from baler_vae.cli.requests import dialect_for
 
     compare_all(
         archives or [],
@@ -70,6 +83,7 @@ def compare(
         models=models or [],
         columns=columns,
         project=project,
+        dialect=dialect_for(project, dialect),
         rivals=rivals,
         figure=figure,
         force=force,

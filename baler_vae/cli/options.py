@@ -50,3 +50,5 @@ Strict = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Dialect = dict[str, str]
+"""What `with_dialect` gives a verb."""

@@ -3,9 +3,11 @@
 import glob
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
+from baler_vae.io.dialect import Options, dialect_options, joined_dialects
 from baler_vae.io.files import open_source, split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.table.schema import Schema
@@ -36,16 +38,19 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
     return tuple(found)
 
 
-def open_sources(specs: Specs) -> Source:
+def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """The source of all events of several files, one file after the other; titles and origin are those of the first one
-    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported.
+    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported; of
+    several texts the first says how they are written. A `dialect` says that for the user.
 
     Raises:
         SourceError: there is no such file, or one cannot be read.
-        UsageError: a suffix is unknown; when reading, a file lacks a column of the first, or it has another dtype.
+        UsageError: a suffix or an option of the dialect is wrong; when reading, a file lacks a column of the first, or
+            it has another dtype.
     """
     names = file_specs(specs)
-    sources = [open_source(name) for name in names]
+    told = dialect_options(dialect)
+    sources = [open_source(name, told) for name in names]
     if not sources:
         raise SourceError("no file is named", way_out="Name one or more")
     if len(sources) == 1:
@@ -56,7 +61,11 @@ def open_sources(specs: Specs) -> Source:
     for source in sources:
         others = [name for name in source.schema.order if name not in schema.order]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
-    if len({hashlib.sha256(source.extras()).digest() for source in sources}) > 1:
+    extras, remark = first.extras, ""
+    if all(source.schema.origin.format == "csv" for source in sources):
+        joined, remark = joined_dialects([first.extras(), *(own.extras() for own in sources if own is not first)])
+        extras = partial(bytes, joined)
+    elif len({hashlib.sha256(source.extras()).digest() for source in sources}) > 1:
         unsupported["what lies beside the columns"] = "differs between the files"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
@@ -80,9 +89,10 @@ def open_sources(specs: Specs) -> Source:
         batches,
         unsupported,
         {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
-        first.extras,
+        extras,
         first.beside,
-        tuple(dict.fromkeys(note for source in sources for note in source.notes)),
+        tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
+        told,
     )
 
 

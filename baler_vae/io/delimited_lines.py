@@ -91,6 +91,7 @@ def find_encoding(path: str) -> str:
 
 
 def is_utf8(encoding: str) -> bool:
+    """Whether text of an encoding is UTF-8 as it is, but for a mark."""
     return codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}
 
 
@@ -133,8 +134,8 @@ class Layout:
 
 class LineCutter:
     """Takes comments, blank lines and the header out of a text that comes in pieces. `lines` are the former, with the
-    number of rows before them, -1 before the header; of very many blank lines only the first. `n_lines` is their number,
-    `rows` that of rows so far.
+    number of rows before them, -1 before the header; of very many blank lines only the first. `n_lines` is their
+    number, `rows` that of rows so far.
     """
 
     def __init__(self, layout: Layout) -> None:

@@ -42,15 +42,15 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
     name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
-    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a file
-    of delimited text is written; others have none.
+    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a
+    file of delimited text is written; others have none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
         UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
-    opener: Callable[[str, str], Source] = _function("open", path)
+    opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
             raise UsageError(
@@ -123,6 +123,11 @@ def stem_of(path: str) -> str:
     """The name of a file without its suffix."""
     name = PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).name
     return name[: len(name) - len(suffix_of(path))]
+
+
+def is_text(spec: str | Path) -> bool:
+    """Whether a file is named like delimited text."""
+    return MODULES.get(suffix_of(split_spec(spec)[0])) == "delimited"
 
 
 def file_stamp(spec: str) -> tuple[int, int] | None:

@@ -116,7 +116,9 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     if best and best[0].layout.separator in _PUNCTUATION:
         best = [sniffed for sniffed in best if sniffed.layout.separator in _PUNCTUATION]
     if len(best) > 1:
-        names = " or ".join("white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best)
+        names = " or ".join(
+            "white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best
+        )
         raise SourceError(
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )
@@ -224,7 +226,7 @@ def _given(values: Sequence[str]) -> list[str]:
 
 def _is_value(word: str) -> bool:
     """Whether a word is a number or a truth value, which no column is called."""
-    return _NUMBER.fullmatch(word) is not None and word not in NULLS or word in (*TRUE, *FALSE)
+    return (_NUMBER.fullmatch(word) is not None and word not in NULLS) or word in (*TRUE, *FALSE)
 
 
 def names_in_comment(lines: Sequence[tuple[int, str]], layout: Layout, n_fields: int) -> list[str]:

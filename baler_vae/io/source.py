@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
+from baler_vae.io.dialect import DialectOptions
 from baler_vae.table.schema import Group, Schema, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table
 
@@ -36,7 +37,8 @@ class Source:
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
     `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
-    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user;
+    `dialect` is what the user said of how it is written.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Source:
     extras: Callable[[], bytes] = bytes
     beside: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    dialect: DialectOptions | None = None
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from baler_vae.errors import MissingExtra, SourceError, UsageError
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.source import Source
 from baler_vae.pipeline.encoding import typed_bytes
 from baler_vae.pipeline.fit import fit
@@ -30,6 +31,7 @@ def advise(
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    dialect: Options = None,
     settings: EvaluationSettings | None = None,
     model: ModelSettings | None = None,
     part: float = DEFAULT_PART,
@@ -42,9 +44,9 @@ def advise(
     for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
     which takes more bits than an unbinned fit.
 
-    `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
-    about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive.
+    `bound` holds for columns that are not floats, as in `compress`, and `dialect` is that of `compress`. Effects are
+    measured on all rows, or on a sample of about `sample_rows` that stands for all of them. With `fitted` a codec of
+    the kind of `model` is fitted to a sample, which tells the size of the archive.
 
     Raises:
         SourceError: the file cannot be read.
@@ -59,7 +61,7 @@ def advise(
         raise MissingExtra("advice", "report", str(error.name)) from error
     if not 0 < part < 1:
         raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
-    source = source if isinstance(source, Source) else open_sources(source)
+    source = source if isinstance(source, Source) else open_sources(source, dialect)
     settings, model = settings or EvaluationSettings(), model or ModelSettings()
     schema = source.select(several(columns))
     if not any(column.is_float for column in schema.columns):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
+from baler_vae.io.dialect import Options, dialect_options
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
 from baler_vae.pipeline.compress import compress
@@ -45,6 +46,7 @@ def compare_archives(
     against: str | Path,
     *,
     settings: EvaluationSettings | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Each archive, or archive of a folder, against the file that they were made of.
@@ -56,10 +58,10 @@ def compare_archives(
         MissingExtra: the packages for evaluation are not installed.
     """
     archives = archives_of(places)
-    widths = widths_of(open_source(against))
+    widths = widths_of(open_source(against, dialect_options(dialect)))
     for number, place in enumerate(archives):
         progress(f"comparing {Path(place).name}", number, len(archives))
-        yield _compared(place, against, settings, widths)
+        yield _compared(place, against, settings, widths, dialect)
 
 
 def compare_ways(
@@ -70,6 +72,7 @@ def compare_ways(
     columns: str | Sequence[str] = (),
     settings: EvaluationSettings | None = None,
     model: ModelSettings | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
 ) -> Iterator[Compared]:
     """What each kind of model makes of a file under each bound, through archives in a temporary folder. A text of
@@ -80,7 +83,7 @@ def compare_ways(
         UsageError: a bound, a kind or a column is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
-    base, widths = model or ModelSettings(), widths_of(open_source(against))
+    base, widths = model or ModelSettings(), widths_of(open_source(against, dialect_options(dialect)))
     for kind in models:
         chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
         for text in bounds:
@@ -93,15 +96,20 @@ def compare_ways(
                     columns=several(columns),
                     bound=[own.strip() for own in text.split(";")],
                     settings=chosen,
+                    dialect=dialect,
                     progress=_prefixed(progress, name),
                 )
-                yield replace(_compared(archive, against, settings, widths), name=name, bound=text, model=kind)
+                yield replace(_compared(archive, against, settings, widths, dialect), name=name, bound=text, model=kind)
 
 
 def _compared(
-    place: str | Path, against: str | Path, settings: EvaluationSettings | None, widths: Mapping[str, float]
+    place: str | Path,
+    against: str | Path,
+    settings: EvaluationSettings | None,
+    widths: Mapping[str, float],
+    dialect: Options,
 ) -> Compared:
-    evaluation = evaluate(against, place, settings=settings)
+    evaluation = evaluate(against, place, settings=settings, dialect=dialect)
     with Archive(place) as archive:
         info = archive.info()
     entries = {entry["name"]: entry for entry in info["columns"]}

@@ -9,6 +9,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.source import Source
 from baler_vae.output import check_output
@@ -54,6 +55,7 @@ def compress(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
@@ -66,6 +68,7 @@ def compress(
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
     HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
     the file's own format cannot take back what was compressed, and which can.
+    A `dialect` is that of `fit`; how text was written is kept, and comes back.
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
@@ -87,7 +90,7 @@ def compress(
     """
     output = check_output(output, force=force)
     specs = file_specs(source)
-    opened = open_sources(specs)
+    opened = open_sources(specs, dialect)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
@@ -98,6 +101,7 @@ def compress(
     }
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
+    described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,

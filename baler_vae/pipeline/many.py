@@ -8,7 +8,8 @@ from typing import Any
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.io.files import split_spec
+from baler_vae.io.dialect import Options
+from baler_vae.io.files import split_spec, stem_of
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
@@ -34,6 +35,7 @@ def compress_each(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
     **fitting: Any,
 ) -> list[dict[str, Any]]:
@@ -50,12 +52,12 @@ def compress_each(
     for output in outputs:
         check_output(output, force=force or resume)
     if codec is None:
-        codec = fit(open_sources(specs), progress=progress, **fitting)
+        codec = fit(open_sources(specs, dialect), progress=progress, **fitting)
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-    options |= {"force": force, "progress": progress}
+    options |= {"force": force, "progress": progress, "dialect": dialect}
     with cluster(workers, scheduler) as client:
         return [
             compress(spec, output, resume=resume, scheduler=client, **options)
@@ -121,7 +123,7 @@ def _format_of(archive: str) -> str:
 def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
     """The path of the output of each file in a folder, which is made where it is not there."""
     folder = Path(folder)
-    stems = [Path(split_spec(spec)[0]).stem for spec in specs]
+    stems = [stem_of(split_spec(spec)[0]) for spec in specs]
     twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
     if twice:
         raise UsageError(

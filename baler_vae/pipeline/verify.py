@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.source import Source
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.told import told_dialect
 from baler_vae.progress import Progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
@@ -54,8 +56,11 @@ class Verification:
         return tuple(column for column in self.columns if column.n_broken)
 
 
-def verify(archive: str | Path, *, against: Specs | None = None, progress: Progress = silent) -> Verification:
-    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
+def verify(
+    archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: Progress = silent
+) -> Verification:
+    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
+    `dialect` is that of `compress`; what was said then need not be said again.
 
     Broken bounds do not raise: they stand in the result.
 
@@ -66,7 +71,7 @@ def verify(archive: str | Path, *, against: Specs | None = None, progress: Progr
     """
     with Archive(archive) as opened:
         n_sections = opened.check_sections()
-        original = None if against is None else open_sources(against)
+        original = None if against is None else open_sources(against, dialect or told_dialect(opened, against))
         if original is None:
             checks: tuple[ColumnCheck, ...] = ()
             for done, _ in _counted(opened.batches(opened.schema)):
