@@ -1,16 +1,15 @@
-"""The verbs that weigh precision against bytes."""
+"""The verbs that weigh precision against bytes, and that prove what is promised."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from baler_vae.cli.options import AsJson, Bounds, Columns, Dialect, Force, Inputs, ProjectPath, Quiet
+from baler_vae.cli.console import progress_bar, say, say_json, say_verdict
+from baler_vae.cli.options import ArchivePath, AsJson, Bounds, Columns, Dialect, Force, Inputs, ProjectPath, Quiet
 
 
 def advise(
-    *,
-    dialect: Dialect,
     inputs: Inputs,
     project: ProjectPath = None,
     columns: Columns = None,
@@ -19,20 +18,26 @@ def advise(
         float, typer.Option("--part", help="The part of its statistical error by which anything may move.")
     ] = 0.01,
     sample_rows: Annotated[
-        int | None, typer.Option("--sample-rows", min=1, help="Rows beyond which effects are measured on a sample.")
+        int | None,
+        typer.Option("--sample-rows", metavar="N", min=1, help="Rows beyond which effects are measured on a sample."),
     ] = None,
     no_fit: Annotated[
         bool, typer.Option("--no-fit", help="Fit no network to a sample to tell what an archive would weigh.")
     ] = False,
     figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw effects and bits into.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the bounds into the project.toml of --project.")
+    ] = False,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
-    """Say how many bits each column needs, so that the physics does not move; write that into a project.toml."""
+    """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
-    from baler_vae.cli.requests import dialect_for
+    from baler_vae.cli.requests import check_inputs, dialect_for
 
+    check_inputs(inputs, columns=columns, bounds=bound)
     request: dict[str, Any] = {
         "columns": columns,
         "bound": bound,
@@ -41,12 +46,19 @@ def advise(
         "fitted": not no_fit,
     }
     request["dialect"] = dialect_for(project, dialect)
-    advise_on(inputs, project, request, figure=figure, force=force, progress_shown=not no_progress, as_json=json)
+    advise_on(
+        inputs,
+        project,
+        request,
+        figure=figure,
+        write=write,
+        force=force,
+        progress_shown=not no_progress,
+        as_json=json,
+    )
 
 
 def compare(
-    *,
-    dialect: Dialect,
     against: Annotated[str, typer.Option("--against", help="The original: a file.")],
     archives: Annotated[
         list[str] | None, typer.Argument(help="Archives to read (.bvae): paths, URLs, or folders of them.")
@@ -71,11 +83,13 @@ def compare(
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
     """Show archives of one file side by side, or what bounds and models would make of it."""
     from baler_vae.cli.comparison import compare_all
-    from baler_vae.cli.requests import dialect_for
+    from baler_vae.cli.requests import check_inputs, dialect_for
 
+    check_inputs(archives or [], columns=columns, bounds=bounds, bound_option="--bounds")
     compare_all(
         archives or [],
         against,
@@ -90,3 +104,31 @@ def compare(
         progress_shown=not no_progress,
         as_json=json,
     )
+
+
+def verify(
+    archive: ArchivePath,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="The original: compare every value with its bound."),
+    ] = None,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+    dialect: Dialect = None,
+) -> None:
+    """Check every digest and decode every row; with the original, compare every value with its bound."""
+    from dataclasses import asdict
+
+    from baler_vae.cli.tables import verification_lines, verification_table
+    from baler_vae.pipeline.verify import check_broken
+    from baler_vae.pipeline.verify import verify as verify_file
+
+    with progress_bar(shown=not no_progress) as progress:
+        done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
+    intact, verdict = verification_lines(done, archive)
+    if json:
+        say_json(asdict(done))
+    else:
+        say(*([verification_table(done)] if done.columns else []), intact)
+    say_verdict(verdict, as_json=json)
+    check_broken(done.columns, str(archive))

@@ -1,7 +1,7 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import OutputError, SourceError, UsageError
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.dialect import DialectOptions
-from baler_vae.io.source import Source
+from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
-from baler_vae.table.schema import Schema
+from baler_vae.paths import check_file, exists
+from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -23,15 +24,23 @@ MODULES = {
     ".root": "root",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".parq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".ipc": "feather",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
     ".npz": "npz",
+    ".npy": "npy",
     **{f"{text}{way}": "delimited" for text in (".csv", ".tsv", ".dat", ".txt") for way in ("", *COMPRESSIONS)},
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-MODULES_OF_ORIGINS = {"hdf5": "hdf5", "csv": "delimited"}
+MODULES_OF_ORIGINS = {
+    "csv": "delimited",
+    **{name: name for name in ("hdf5", "parquet", "feather", "npz", "npy")},
+}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
 WITH_WHOLE_FILES = frozenset({"hdf5"})
 """The formats whose extras are those of a whole file: some columns of one have none."""
@@ -50,6 +59,8 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
+    if "://" not in path and Path(path).is_dir():
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
     opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
@@ -61,12 +72,12 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
             )
         opener = partial(opener, options=dialect)
     if "://" in path:
-        return opener(path, inner) if suffix_of(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
-    if Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out="Name a file in it")
-    if not Path(path).exists():
-        raise SourceError("there is no such file", path=path)
-    return opener(path, inner)
+        with any_failure(path):
+            source = opener(path, inner) if suffix_of(path) == ".root" else opener(_fetch(path), inner)
+            return guarded(replace(source, path=path))
+    check_file(path)
+    with any_failure(path):
+        return guarded(opener(path, inner))
 
 
 def write_file(
@@ -77,10 +88,11 @@ def write_file(
     force: bool = False,
     rntuple: bool = False,
     extras: bytes = b"",
+    n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
     ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
-    out.
+    out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
@@ -95,18 +107,47 @@ def write_file(
         options["suffix"] = suffix_of(str(path))
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
+        options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with replacing(path, force=force) as part:
         try:
             write(part, schema, batches, **options)
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+        except (BalerError, OSError):
+            raise
+        except Exception as error:  # whatever a library raises for what it cannot write
+            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+
+
+def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between the extras of two tables of one origin; nothing where the second has none.
+
+    Raises:
+        CorruptArchive: extras cannot be read.
+    """
+    if extras == others or not others:
+        return []
+    name = MODULES_OF_ORIGINS.get(origin.format, "")
+    differences = getattr(import_module(f"baler_vae.io.{name}"), f"differences_{name}", None) if name else None
+    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+
+
+def extras_have_rows(origin: str, extras: bytes) -> bool:
+    """Whether extras of a format of origin hold something of every row.
+
+    Raises:
+        CorruptArchive: they cannot be read.
+    """
+    name = MODULES_OF_ORIGINS.get(origin, "")
+    function = getattr(import_module(f"baler_vae.io.{name}"), f"has_rows_{name}", None) if name else None
+    return function is not None and bool(function(extras))
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
     """The file's path or URL, and what is named inside it (or nothing)."""
     text = str(spec)
-    if Path(text).exists():
+    if exists(text):
         return text, ""
     suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
     found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
@@ -135,7 +176,7 @@ def file_stamp(spec: str) -> tuple[int, int] | None:
     a URL, and where there is no such file.
     """
     path = Path(split_spec(spec)[0])
-    if not path.exists():
+    if not exists(path):
         return None
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,11 @@ from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPe
 from baler_vae.io.dialect import Options, dialect_options
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
+from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.evaluate import evaluate
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, silent, within
 from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.schema import several
 
@@ -31,7 +31,7 @@ def archives_of(places: Sequence[str | Path]) -> list[str]:
     found: list[str] = []
     for place in places:
         folder = Path(place)
-        if "://" in str(place) or not folder.is_dir():
+        if "://" in str(place) or not is_folder(folder):
             found.append(str(place))
             continue
         inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
@@ -59,9 +59,15 @@ def compare_archives(
     """
     archives = archives_of(places)
     widths = widths_of(open_source(against, dialect_options(dialect)))
-    for number, place in enumerate(archives):
-        progress(f"comparing {Path(place).name}", number, len(archives))
-        yield _compared(place, against, settings, widths, dialect)
+    for number, place in enumerate(archives, 1):
+        yield _compared(
+            place,
+            against,
+            settings,
+            widths,
+            dialect,
+            within(progress, f"{number}/{len(archives)} archives: {Path(place).name}"),
+        )
 
 
 def compare_ways(
@@ -84,12 +90,15 @@ def compare_ways(
         MissingExtra: the packages for evaluation or training are not installed.
     """
     base, widths = model or ModelSettings(), widths_of(open_source(against, dialect_options(dialect)))
+    done: list[str] = []
     for kind in models:
         chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
         for text in bounds:
-            name = f"{kind}, {text}"
-            with TemporaryDirectory() as folder:
-                archive = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
+            name = f"{chosen.kind}, {text}"
+            told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
+            done.append(name)
+            with temporary_folder() as folder:
+                archive = folder / f"archive{ARCHIVE_SUFFIX}"
                 compress(
                     against,
                     archive,
@@ -97,9 +106,10 @@ def compare_ways(
                     bound=[own.strip() for own in text.split(";")],
                     settings=chosen,
                     dialect=dialect,
-                    progress=_prefixed(progress, name),
+                    progress=told,
                 )
-                yield replace(_compared(archive, against, settings, widths, dialect), name=name, bound=text, model=kind)
+                found = _compared(archive, against, settings, widths, dialect, told)
+                yield replace(found, name=name, bound=text, model=chosen.kind)
 
 
 def _compared(
@@ -108,8 +118,12 @@ def _compared(
     settings: EvaluationSettings | None,
     widths: Mapping[str, float],
     dialect: Options,
+    progress: Progress,
 ) -> Compared:
-    evaluation = evaluate(against, place, settings=settings, dialect=dialect)
+    evaluation = evaluate(against, place, settings=settings, dialect=dialect, progress=progress)
+    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
+
+    tolerances = (settings or EvaluationSettings()).tolerances
     with Archive(place) as archive:
         info = archive.info()
     entries = {entry["name"]: entry for entry in info["columns"]}
@@ -131,7 +145,7 @@ def _compared(
         ComparedPeak(
             column=shift.peak.column,
             window=shift.peak.window,
-            position_percent=shift.mass_difference_percent,
+            position_percent=shift.mean_change_percent,
             width_percent=shift.width_change_percent,
             position_in_errors=shift.mean_shift_in_errors,
             width_in_errors=shift.width_shift_in_errors,
@@ -147,11 +161,8 @@ def _compared(
         n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
         columns=columns,
         peaks=peaks,
+        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
     )
-
-
-def _prefixed(progress: Progress, name: str) -> Progress:
-    return lambda what, done, total: progress(f"{name}: {what}", done, total)
 
 
 def widths_of(source: Source) -> dict[str, float]:
