@@ -14,6 +14,7 @@ _HELP = {
     "decimal": "The decimal mark of a text file: . or a comma; found out by default.",
     "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, or Latin-1 where it is not that.",
 }
+_METAVARS = {"separator": "CHAR", "header": "ROW", "comment": "TEXT", "decimal": "CHAR", "encoding": "NAME"}
 
 
 def with_dialect(verb: Callable[..., None]) -> Callable[..., None]:
@@ -30,7 +31,7 @@ def with_dialect(verb: Callable[..., None]) -> Callable[..., None]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(f"--{name}", help=text)],
+            annotation=Annotated[str | None, typer.Option(f"--{name}", metavar=_METAVARS[name], help=text)],
         )
         for name, text in _HELP.items()
     ]

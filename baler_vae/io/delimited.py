@@ -18,7 +18,7 @@ from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
 from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
-from baler_vae.io.delimited_writing import header_of, write_delimited
+from baler_vae.io.delimited_writing import differences_delimited, header_of, write_delimited
 from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
 from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
 from baler_vae.io.sniffing import (
@@ -37,7 +37,7 @@ from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["open_delimited", "write_delimited"]
+__all__ = ["differences_delimited", "open_delimited", "write_delimited"]
 
 BLOCK_BYTES = 1 << 24
 _FAILURES = (*FAILURES, csv.Error)
@@ -107,7 +107,7 @@ class _Table:
         self.path, self.sample, self.options = path, sample, options
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
-        check_comments(sniffed, found.lines, options, path)
+        check_comments(sniffed, layout, found.lines, options, path)
         if is_utf8(layout.encoding) and layout.separator != WHITESPACE and not found.n_lines:
             mark = len(MARK) if layout.encoding == "utf-8-sig" else 0
             layout = replace(layout, skip=mark + len(found.header))

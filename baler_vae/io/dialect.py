@@ -246,7 +246,8 @@ def _is_encoding(name: object) -> bool:
         return False
     try:
         "a,1\n".encode(name)
-        return codecs.lookup(name).incrementaldecoder is not None
+        known = codecs.lookup(name)
+        return known.incrementaldecoder is not None and known.incrementalencoder is not None
     except (LookupError, ValueError):
         return False
 
