@@ -247,9 +247,9 @@ def _is_encoding(name: object) -> bool:
     try:
         "a,1\n".encode(name)
         known = codecs.lookup(name)
-        return known.incrementaldecoder is not None and known.incrementalencoder is not None
     except (LookupError, ValueError):
         return False
+    return known.incrementaldecoder is not None and known.incrementalencoder is not None
 
 
 def _is_line(text: object) -> bool:
