@@ -1,34 +1,151 @@
-"""Output files that appear whole or not at all."""
+"""Output files that appear whole or not at all, each written by one run at a time."""
 
+import hashlib
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from baler_vae.errors import OutputError
+from baler_vae.locks import Lock, LockHeldError, acquire
+from baler_vae.paths import check_writable
+
+_LONGEST_NAME = 255
+"""Bytes of the longest file name that common file systems take."""
+_LONGEST_ENDING = len(".12345678.part")
+"""Bytes of what is appended to the name of an output for the files beside it."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """An output that only this run writes, for now: `path` is the file itself, behind all symbolic links."""
+
+    path: Path
+    lock: Lock
+
+    def check(self) -> None:
+        """Fails where this run no longer owns the output.
+
+        Raises:
+            OutputError: somebody removed the lock file, so that another run may be writing.
+        """
+        if not self.lock.is_held:
+            raise OutputError(
+                "its lock file was removed while it was being written",
+                path=self.path,
+                found=f"no {self.lock.path.name}",
+                way_out="Run the command again, and leave lock files alone while a run is alive",
+            )
+
+
+_OWNED: ContextVar[Mapping[Path, Owned]] = ContextVar("_OWNED", default={})  # noqa: B039  nobody changes it
+"""What the run of this thread owns: blocks within a run share its outputs, those of other threads do not."""
 
 
 def check_output(path: str | Path, *, force: bool = False) -> Path:
     """The path of an output file that may be written.
 
     Raises:
-        OutputError: it exists and `force` is false, it is a directory, or its directory does not exist or is closed.
+        OutputError: it exists and `force` is false, it is no regular file, or its directory does not exist or is
+            closed.
     """
+    if str(path).endswith("/"):
+        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+    if "\0" in str(path):
+        raise OutputError("is no name of a file", path=path, way_out="Name another output")
     path = Path(path)
     try:
-        is_directory, exists, has_directory = path.is_dir(), path.exists(), path.parent.is_dir()
+        target = behind_links(path)
+        is_directory, exists, has_directory = target.is_dir(), target.exists(), target.parent.is_dir()
+        is_regular = not exists or target.is_file()
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
     if is_directory:
         raise OutputError("is a directory", path=path, way_out="Name a file in it")
+    if not is_regular:
+        raise OutputError("is not a regular file", path=path, way_out="Name another output")
     if exists and not force:
         raise OutputError("exists already", path=path, way_out="Name another output, or overwrite it with --force")
     if not has_directory:
         raise OutputError(
-            "cannot be written: its directory does not exist", path=path, way_out=f"Create {path.parent} first"
+            "cannot be written: its directory does not exist", path=path, way_out=f"Create {target.parent} first"
         )
+    check_writable(target.parent)
     return path
+
+
+def behind_links(path: Path) -> Path:
+    """The file that is meant by a path: where it is a symbolic link, that which the link leads to.
+
+    Raises:
+        OutputError: the links lead in a circle.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OutputError("is a symbolic link that leads to itself", path=path, way_out="Remove it")
+    return target
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden file beside an output, for as long as that is being written. A name that would become too long is
+    shortened, and completed with a digest of the whole.
+    """
+    return path.with_name(f".{short_name(path)}{ending}")
+
+
+def short_name(path: Path) -> str:
+    """The name of a file, short enough for what is added to it while it is being written."""
+    name, room = os.fsencode(path.name), _LONGEST_NAME - 1 - _LONGEST_ENDING
+    if len(name) <= room:
+        return path.name
+    digest = hashlib.sha256(name).hexdigest()[:16]
+    return f"{name[: room - 17].decode('utf-8', 'ignore')}~{digest}"
+
+
+@contextmanager
+def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
+    """A block that owns an output: until it ends, no other run writes that. What killed runs left beside it is removed.
+
+    Within it, further blocks for the same output, in the same thread, belong to the same run.
+
+    Raises:
+        OutputError: another run owns it, or `check_output` refuses it.
+    """
+    path = check_output(path, force=force)
+    # Links among the folders too: two names of one file have one lock.
+    target = Path(os.path.realpath(behind_links(path)))
+    already = _OWNED.get().get(target)
+    if already is not None:
+        yield already
+        return
+    lock = _acquire(path, target)
+    try:
+        check_output(path, force=force)  # another run may have finished it before this one got the lock
+        _remove_leftovers(target)
+        mine = Owned(target, lock)
+        token = _OWNED.set({**_OWNED.get(), target: mine})
+        try:
+            yield mine
+        finally:
+            _OWNED.reset(token)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def owning(*paths: Path, force: bool = False) -> Iterator[None]:
+    """A block that owns several outputs."""
+    with ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(owned(path, force=force))
+        yield
 
 
 @contextmanager
@@ -36,21 +153,20 @@ def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
     """The path of a temporary file beside `path`, which takes its place when the block ends without an error.
 
     Raises:
-        OutputError: `path` exists and `force` is false, is a directory, cannot be written, or the disk is full.
+        OutputError: `path` exists and `force` is false, is a directory, is being written by another run, cannot be
+            written, or the disk is full.
     """
-    path = check_output(path, force=force)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
-    part = Path(name)
-    try:
-        with output_errors(path, part):
-            yield part
-            put_in_place(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with owned(path, force=force) as mine:
+        path = Path(path)
+        part = _new_part(path, mine.path)
+        try:
+            with output_errors(path, part):
+                yield part
+                check_output(path, force=force)
+                mine.check()
+                put_in_place(part, mine.path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -58,6 +174,8 @@ def output_errors(path: Path, *parts: Path) -> Iterator[None]:
     """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
     try:
         yield
+    except MemoryError as error:
+        raise OutputError("cannot be written: there is not enough memory", path=path) from error
     except OSError as error:
         if error.filename is not None and str(error.filename) not in map(str, (path, *parts)):
             raise
@@ -65,10 +183,47 @@ def output_errors(path: Path, *parts: Path) -> Iterator[None]:
 
 
 def put_in_place(part: Path, path: Path) -> None:
-    """Gives a file, whole and on the disk, the name of an output and the rights of any new file."""
+    """Gives a file, whole and on the disk, the name of an output, with the permissions of the file that it replaces or
+    else those of any new file.
+    """
     with part.open("rb") as written:
         os.fsync(written.fileno())
-    umask = os.umask(0)
-    os.umask(umask)
-    part.chmod(0o666 & ~umask)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    part.chmod(mode)
     part.replace(path)
+
+
+def _acquire(path: Path, target: Path) -> Lock:
+    file = beside(target, ".lock")
+    try:
+        return acquire(file)
+    except LockHeldError as error:
+        way_out = "Wait until it ends, or name another output"
+        if not error.certain:
+            way_out += f". If that process is no longer running, remove {file}"
+        raise OutputError(f"is being written by another run ({error})", path=path, way_out=way_out) from error
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
+
+
+def _new_part(path: Path, target: Path) -> Path:
+    try:
+        handle, name = tempfile.mkstemp(prefix=beside(target, ".").name, suffix=".part", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
+    return Path(name)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes the temporary files of runs to an output that were killed; that no such run lives tells the lock."""
+    part = re.compile(re.escape(beside(target, ".").name) + r"[a-z0-9_]{8}\.part")
+    with os.scandir(target.parent) as entries:
+        left = [Path(entry.path) for entry in entries if part.fullmatch(entry.name)]
+    for path in left:
+        path.unlink(missing_ok=True)

@@ -1,22 +1,19 @@
 """Row groups on the workers of a Dask cluster: processes of this machine, or any cluster that is running."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from baler_vae.errors import BalerError, MissingExtra, UsageError
+from baler_vae.pipeline.local_workers import PATIENCE, LocalWorkers
 
 Client = Any
 """A `distributed.Client`."""
 
 _AHEAD = 3
 """Tasks for each worker that are under way at once."""
-_MEMORY = {
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 28,
-}
-"""Dask has local workers give back all memory at once; arrays that come and go then take eight times as long."""
 _PATIENCE = 20
 """Seconds that a scheduler has to answer."""
 _RETRIES = 3
@@ -53,13 +50,17 @@ def cluster(workers: int | None = None, scheduler: str | Client | None = None) -
 
 @contextmanager
 def _client_of(dask: Any, distributed: Any, workers: int | None, scheduler: str | None) -> Iterator[Client]:  # noqa: ANN401
-    if scheduler is None:
-        local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    if workers is not None:
+        # Tasks that no worker takes for so long fail: all workers died, and no new one could be started.
+        bounded = {"distributed.scheduler.no-workers-timeout": PATIENCE}
+        local = {"n_workers": 0, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
         with (
-            dask.config.set(_MEMORY),
-            distributed.LocalCluster(**local) as processes,
-            distributed.Client(processes) as client,
+            dask.config.set(bounded),
+            distributed.LocalCluster(**local) as empty,
+            distributed.Client(empty) as client,
+            LocalWorkers(empty.scheduler_address, workers) as processes,
         ):
+            processes.wait_for_one(client)
             yield client
         return
     try:

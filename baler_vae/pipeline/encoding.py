@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from baler_vae.archive.parts import pack_checked_parts
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.digests import digest_of
 from baler_vae.pipeline.finite import check_finite
 from baler_vae.pipeline.fitness import independent_bits
 from baler_vae.pipeline.groups import encode_group
@@ -26,12 +27,14 @@ class EncodedRowGroup:
     """A row group on its way into an archive: the rows of each group, the size of each column in its own dtype, and the
     sections of the groups, none where they are in the archive already. `alone` tells, in the first row group only,
     about how many bits a row of each group the columns would take by themselves, None where that does not tell.
+    `digest` is that of the rows as they were read.
     """
 
     n_rows: tuple[int, ...]
     original_bytes: Mapping[str, int]
     sections: tuple[bytes, ...]
     alone: tuple[float | None, ...] = ()
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Encoder:
             {name: typed_bytes(table[name]) for table in batch for name in table.group.names},
             () if kept else tuple(pack_checked_parts(self._parts(table, batch)) for table in batch),
             () if row_group.number else tuple(self._alone(table.rows(0, _JUDGED_ROWS)) for table in batch),
+            digest_of(batch),
         )
 
     def _alone(self, table: Table) -> float | None:

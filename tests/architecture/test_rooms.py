@@ -17,12 +17,14 @@ PROJECT = PACKAGE.parent
 # The room (a folder or a module), its floor counted from the errors up, and what it may import beyond numpy.
 ROOMS: dict[str, tuple[int, set[str]]] = {
     "errors": (0, set()),
-    "output": (1, set()),
-    "progress": (1, set()),
+    "locks": (0, set()),
+    "paths": (1, set()),
+    "output": (2, set()),
+    "progress": (1, {"rich"}),
     "sample": (1, set()),
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
-    "archive": (2, {"fsspec", "pydantic"}),
+    "archive": (3, {"fsspec", "pydantic"}),
     "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "kinematics": (3, set()),

@@ -49,7 +49,7 @@ def test_json_goes_to_standard_output_alone(tmp_path):
     done = run("compress", INPUT, "-o", "a.bvae", "--json", *QUICK, cwd=tmp_path)
     info = json.loads(done.stdout)
     shown = json.loads(run("info", "a.bvae", "--json", cwd=tmp_path).stdout)
-    assert info.pop("warnings") == []
+    assert info.pop("warnings") == info.pop("notes") == []
     assert {**info, "path": ""} == {**shown, "path": ""}
     assert shown["n_rows"] == {"events": 2_400, "Jet": 20_092}
     assert shown["original_bytes"] == 2_400 * 4 + 20_092 * 9 * 4

@@ -72,7 +72,7 @@ def resumed(source, output, **options):
 
 def test_a_run_goes_on_where_it_was_killed(source, expected, killed, monkeypatch):
     output, folder = killed(3)
-    assert sorted(path.name for path in folder.iterdir()) == ["archive", "codec.bvmodel", "request.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["archive", "codec.bvmodel", "digests", "request.json"]
     encoded = []
     encode = encoding.encode_group
     monkeypatch.setattr(encoding, "encode_group", lambda *given: encoded.append(1) or encode(*given))
@@ -84,12 +84,12 @@ def test_a_run_goes_on_where_it_was_killed(source, expected, killed, monkeypatch
 def test_an_archive_cut_anywhere_is_continued(source, expected, killed):
     output, folder = killed(4)
     data = (folder / "archive").read_bytes()
-    request, codec = ((folder / name).read_bytes() for name in ("request.json", "codec.bvmodel"))
+    beside = {name: (folder / name).read_bytes() for name in ("request.json", "digests", "codec.bvmodel")}
     ends = [section.member.end for section in whole_sections(folder / "archive")]
     for size in (0, *(place for end in ends for place in (end - 1, end))):
         folder.mkdir(exist_ok=True)
-        (folder / "request.json").write_bytes(request)
-        (folder / "codec.bvmodel").write_bytes(codec)
+        for name, content in beside.items():
+            (folder / name).write_bytes(content)
         (folder / "archive").write_bytes(data[:size])
         assert resumed(source, output, verify=False, **REQUEST) == expected
         output.unlink()
@@ -116,7 +116,7 @@ def test_nothing_to_resume_begins_anew(source, expected, tmp_path):
 
 def test_a_run_that_was_broken_off_is_told(source, expected, killed):
     output, folder = killed(2)
-    with pytest.raises(OutputError, match=r"a\.bvae\.part: an earlier run was broken off here.*--resume.*--force"):
+    with pytest.raises(OutputError, match=r"a\.bvae\.part: an earlier run was interrupted here.*--resume.*--force"):
         baler_vae.compress(source, output, **REQUEST)
     assert (folder / "archive").exists()
     baler_vae.compress(source, output, force=True, **REQUEST)
@@ -130,10 +130,10 @@ def test_another_request_is_refused(source, killed, tmp_path):
     other = tmp_path / "other.npz"
     shutil.copyfile(source, other)
     for given, changed, words in (
-        (source, {"bound": "bits:9"}, "another bound"),
-        (source, {"columns": "x"}, "another choice of columns"),
-        (source, {"seed": 5}, "another model"),
-        (other, {}, "another source and another modification time"),
+        (source, {"bound": "bits:9"}, "a different bound"),
+        (source, {"columns": "x"}, "a different choice of columns"),
+        (source, {"seed": 5}, "a different model"),
+        (other, {}, "a different source and a different modification time"),
     ):
         with pytest.raises(UsageError, match=words):
             baler_vae.compress(given, output, resume=True, **(REQUEST | changed))
@@ -144,7 +144,7 @@ def test_a_source_that_changed_is_refused(source, tmp_path, killed):
     output, folder = killed(2)
     request = json.loads((folder / "request.json").read_text())
     (folder / "request.json").write_text(json.dumps(request | {"size": 7}))
-    with pytest.raises(UsageError, match="another size"):
+    with pytest.raises(UsageError, match="a different size"):
         baler_vae.compress(source, output, resume=True, **REQUEST)
 
 
@@ -154,7 +154,7 @@ def test_with_a_stored_codec(source, expected, killed, tmp_path):
     output, _ = killed(2, codec=tmp_path / "c.bvmodel")
     other = baler_vae.fit(source, kind="independent", bound="bits:9")
     for given in ({"codec": other}, REQUEST):
-        with pytest.raises(UsageError, match="another"):
+        with pytest.raises(UsageError, match="a different"):
             baler_vae.compress(source, output, resume=True, **given)
     assert resumed(source, output, codec=Codec.load(tmp_path / "c.bvmodel")) == expected
 
