@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from itertools import cycle, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,4 +203,4 @@ def test_no_worker_outlives_a_killed_run(inputs, tmp_path):
     wait_for(lambda: len(children_of(run.pid, b"baler_vae.pipeline.worker")) == 2)
     workers = children_of(run.pid, b"baler_vae.pipeline.worker")
     assert run.kill_after(0.3) in {0, -signal.SIGKILL}
-    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
