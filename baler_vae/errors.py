@@ -4,8 +4,24 @@ Every error is a `BalerError`; each child stands for one remedy and one exit sta
 """
 
 import difflib
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+
+def shown(text: str) -> str:
+    r"""A text as it may be shown on a terminal or a page: names come from files, and nobody vouches for those. Control
+    characters, the marks that turn the direction of writing, what is not assigned, and halves of characters are
+    escaped, as in `\x1b` and `\u202e`; line breaks too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or unicodedata.category(letter) == "Zs"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
 
 
 class BalerError(Exception):
@@ -44,16 +60,17 @@ class BalerError(Exception):
         if self.rows:
             places.append(self.rows)
         where = ", ".join(place for place in places if place)
-        text = f"{where}: {self.what}" if where else self.what
+        text = shown(f"{where}: {self.what}" if where else self.what)
         facts = []
         if self.found is not None:
             facts.append(f"found {self.found}")
         if self.expected is not None:
             facts.append(f"expected {self.expected}")
         if facts:
-            text += f" ({', '.join(facts)})"
+            text += shown(f" ({', '.join(facts)})")
         if self.way_out:
-            text += f". {self.way_out}"
+            lines = self.way_out.split("\n")  # it may quote what is to be written into a file
+            text += ". " + "\n".join(map(shown, lines))
         return text
 
 
@@ -141,3 +158,50 @@ def nearest(name: str, names: Iterable[str], limit: int = 5) -> str:
         return "there are none"
     shown = ", ".join(map(repr, known[:12]))
     return f"there are {shown}" + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str | None:
+    """A question that names the known name closest to `name`; None where none is close. Where a known name ends with
+    the whole of `name`, behind a dot, that is the one.
+    """
+    known = list(names)
+    own = name.rpartition(".")[2]
+    moved = [other for other in known if other != name and other.rpartition(".")[2] == own]
+    close = moved or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not close:
+        lower = {other.lower(): other for other in known}
+        close = [lower[name.lower()]] if name.lower() in lower else []
+    return f"Did you mean {close[0]!r}?" if close else None
+
+
+def near_file(path: str | Path) -> str | None:
+    """A question that names the file that is closest to a `path` that is not there, also where a folder on its way is
+    misspelled; None without any.
+    """
+    found = _closest(Path(path))
+    return f"Did you mean {str(found)!r}?" if found is not None else None
+
+
+def _closest(path: Path) -> Path | None:
+    """The path that is there and differs least from one that is not, name by name."""
+    folder = path.parent if path.parent.exists() else _closest(path.parent)
+    if folder is None or not path.name:
+        return None
+    try:
+        names = [other.name for other in folder.iterdir()]
+    except OSError:
+        return None
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.7)
+    return folder / close[0] if close else None
+
+
+def files_in(folder: str | Path, suffixes: Collection[str]) -> str:
+    """What to name in place of a folder: the first of its files that have one of some suffixes, and all of them."""
+    try:
+        found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in suffixes)
+    except OSError:
+        found = []
+    if not found:
+        return "Name a file in it"
+    pattern = Path(folder) / f"*{found[0].suffix}"
+    return f"Name a file in it, such as {str(found[0])!r}, or all of a kind: '{pattern}'"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from baler_vae.errors import OutputError
 from baler_vae.locks import Lock, LockHeldError, acquire
+from baler_vae.paths import check_writable
 
 _LONGEST_NAME = 255
 """Bytes of the longest file name that common file systems take."""
@@ -53,6 +54,10 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         OutputError: it exists and `force` is false, it is no regular file, or its directory does not exist or is
             closed.
     """
+    if str(path).endswith("/"):
+        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+    if "\0" in str(path):
+        raise OutputError("is no name of a file", path=path, way_out="Name another output")
     path = Path(path)
     try:
         target = behind_links(path)
@@ -70,6 +75,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         raise OutputError(
             "cannot be written: its directory does not exist", path=path, way_out=f"Create {target.parent} first"
         )
+    check_writable(target.parent)
     return path
 
 
@@ -168,6 +174,8 @@ def output_errors(path: Path, *parts: Path) -> Iterator[None]:
     """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
     try:
         yield
+    except MemoryError as error:
+        raise OutputError("cannot be written: there is not enough memory", path=path) from error
     except OSError as error:
         if error.filename is not None and str(error.filename) not in map(str, (path, *parts)):
             raise

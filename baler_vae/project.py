@@ -1,20 +1,49 @@
 """Settings of a project: `project.toml`, checked."""
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from baler_vae.errors import SourceError, UsageError
+from baler_vae.errors import SourceError, UsageError, did_you_mean, near_file
+from baler_vae.paths import is_file_name, read_file
+
+
+def _as_list(value: object) -> object:
+    """A value that stands alone where a list is meant, as a list of it."""
+    return [value] if isinstance(value, str | int) else value
+
+
+def _in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Rows = Annotated[int, Field(ge=1, lt=2**53)]
+"""A number of rows: more than there are anywhere, and a number that a float holds."""
 T = TypeVar("T", bound="Settings")
+
+LARGEST_PROJECT = 1 << 24
+"""The most bytes of a project.toml."""
+_LONGEST_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
 Globs = dict[str, Positive]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 Limits = dict[str, NotNegative]
+
+
+def _file_name(name: str) -> str:
+    """The name, which that of the archive begins with, and which must not lead out of the output folder."""
+    if not is_file_name(name):
+        raise ValueError("Input should be a name without folders, such as 'jets'")
+    return name
 
 
 class Settings(BaseModel):
@@ -39,18 +68,20 @@ class ModelSettings(Settings):
     of rows of the largest group beyond which a model is fitted on a sample of about so many.
     """
 
-    kind: Literal["auto", "independent", "autoregressive", "ae", "vae"] = "auto"
+    kind: Annotated[Literal["auto", "independent", "autoregressive", "ae", "vae"], BeforeValidator(_in_lower_case)] = (
+        "auto"
+    )
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
-    hidden: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = (200, 100, 50)
-    epochs: Annotated[int, Field(ge=1)] | None = None
-    batch_rows: Annotated[int, Field(ge=1)] | None = None
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(_as_list)] = (200, 100, 50)
+    epochs: Rows | None = None
+    batch_rows: Rows | None = None
     learning_rate: Positive = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
-    patience: Annotated[int, Field(ge=1)] | None = 5
+    patience: Rows | None = 5
     shuffle: bool = True
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     beta: NotNegative = 1e-3
-    warmup_epochs: Annotated[int, Field(ge=0)] = 3
+    warmup_epochs: Annotated[int, Field(ge=0, lt=2**53)] = 3
     l1: NotNegative = 0.0
     weights: Globs = {}
     transform: Literal["auto", "standard", "min-max", "asinh", "quantile"] = "auto"
@@ -60,9 +91,9 @@ class ModelSettings(Settings):
     keep_network: bool = False
     formulas: dict[str, str] = {}
     seed: Seed = 0
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
-    sample_rows: Annotated[int, Field(ge=1)] = 1 << 20
+    sample_rows: Rows = 1 << 20
 
     def described(self) -> dict[str, Any]:
         """All settings as plain values, but for a `sample_rows` that is the default: archives of what is fitted whole
@@ -89,7 +120,7 @@ class PeakSettings(Settings):
     """
 
     column: str
-    window: tuple[float, float]
+    window: tuple[Finite, Finite]
     bins: Annotated[int, Field(ge=10, le=100_000)] = 199
     shape: Literal["gauss", "crystal-ball", "breit-wigner"] = "gauss"
     fit: Literal["least-squares", "likelihood", "unbinned"] = "least-squares"
@@ -112,8 +143,8 @@ class QuantitySettings(Settings):
     name: Annotated[str, Field(min_length=1)]
     kind: Literal["formula", "mass", "pt", "delta_r", "delta_phi", "ht", "missing_pt"] = "formula"
     formula: str | None = None
-    objects: tuple[str, ...] = ()
-    rows: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    objects: Texts = ()
+    rows: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] | None, BeforeValidator(_as_list)] = None
     mass_of_each: NotNegative | None = None
 
 
@@ -123,7 +154,7 @@ class CutSettings(Settings):
     """
 
     cut: str
-    at_least: Annotated[int, Field(ge=1)] | None = None
+    at_least: Annotated[int, Field(ge=1, lt=2**31)] | None = None
 
 
 class ToleranceSettings(Settings):
@@ -160,7 +191,7 @@ class EvaluationSettings(Settings):
     what may differ by how much.
     """
 
-    angles: tuple[str, ...] | None = None
+    angles: Annotated[tuple[str, ...] | None, BeforeValidator(_as_list)] = None
     peaks: tuple[PeakSettings, ...] | None = None
     quantities: tuple[QuantitySettings, ...] = ()
     cuts: tuple[CutSettings, ...] = ()
@@ -178,8 +209,8 @@ class RecipeSettings(Settings):
 class ExperimentSettings(Settings):
     """Every recipe with every kind of model and every seed; the first peak of the evaluation is followed."""
 
-    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1)] = ("ae", "vae")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (1, 2, 3)
+    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1), BeforeValidator(_as_list)] = ("ae", "vae")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(_as_list)] = (1, 2, 3)
     recipes: Annotated[tuple[RecipeSettings, ...], Field(min_length=1)]
 
 
@@ -189,11 +220,11 @@ class Project(Settings):
     Paths are relative to the folder of `project.toml`. What `derived` declares becomes part of the model's settings.
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_file_name)]
     input: str
     output: str = "output"
-    columns: tuple[str, ...] = ()
-    bound: tuple[str, ...] = ()
+    columns: Texts = ()
+    bound: Texts = ()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -216,13 +247,14 @@ def read_project(path: str | Path) -> Project:
         UsageError: a setting is unknown or has a wrong value.
     """
     path = Path(path)
+    data = read_file(path, LARGEST_PROJECT, way_out=near_file(path) or "Make one with: baler-vae new NAME")
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=path, way_out="Make one with: baler-vae new NAME") from error
-    except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SourceError("is not TOML: not UTF-8 text", path=path, way_out="Save the file in UTF-8") from error
+    except RecursionError as error:
+        raise SourceError("is not TOML: nested too deeply", path=path) from error
+    except ValueError as error:  # also a number of too many digits
         raise SourceError(f"is not TOML: {error}", path=path) from error
     return check_settings(Project, content, path=path)
 
@@ -238,5 +270,53 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        found = None if first["type"] == "missing" else repr(first["input"])
-        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=found) from error
+        if first["type"] == "extra_forbidden":
+            known = _settings_beside(kind, first["loc"])
+            raise UsageError(
+                f"there is no setting {place!r}",
+                path=path,
+                way_out=did_you_mean(place, known) or f"There are {', '.join(known)}",
+            ) from error
+        found = None if first["type"] == "missing" else _shown(first["input"])
+        choices = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))
+        way_out = did_you_mean(first["input"], choices) if isinstance(first["input"], str) and choices else None
+        raise UsageError(f"setting {place!r}: {first['msg']}", path=path, found=found, way_out=way_out) from error
+
+
+def _shown(value: object) -> str:
+    """A wrong value as an error shows it."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _settings_beside(kind: type[Settings], place: tuple[int | str, ...]) -> list[str]:
+    """The settings that stand in the same table as a wrong one, and those of that name anywhere, with their tables."""
+    table = kind
+    for part in place[:-1]:
+        found = _table_of(table.model_fields[part].annotation) if isinstance(part, str) else table
+        if found is None:
+            break
+        table = found
+    prefix = "".join(f"{part}." for part in place[:-1])
+    beside = [f"{prefix}{name}" for name in table.model_fields]
+    elsewhere = [name for name in _all_settings(kind) if name.rpartition(".")[2] == place[-1]]
+    return [*elsewhere, *beside]
+
+
+def _all_settings(kind: type[Settings], prefix: str = "") -> Iterator[str]:
+    """Every setting with the tables that it stands in."""
+    for name, field in kind.model_fields.items():
+        table = _table_of(field.annotation)
+        yield f"{prefix}{name}"
+        if table is not None:
+            yield from _all_settings(table, f"{prefix}{name}.")
+
+
+def _table_of(annotation: object) -> type[Settings] | None:
+    """The settings that a field holds, or a list of which; None where it holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return annotation
+    return next((table for part in get_args(annotation) if (table := _table_of(part)) is not None), None)

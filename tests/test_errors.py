@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae import errors
-from baler_vae.errors import ArchiveError, BalerError, MissingExtra, SourceError, nearest
+from baler_vae.errors import ArchiveError, BalerError, MissingExtra, SourceError, nearest, shown
 
 KINDS = {
     kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BalerError)
@@ -40,15 +40,36 @@ def test_falsy_facts_are_facts():
     assert str(BalerError("is odd", found=0, expected=False)) == "is odd (found 0, expected False)"
 
 
-words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)
+words = st.text(min_size=1, max_size=9)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(words, st.fixed_dictionaries({}, optional=dict.fromkeys(("path", "section", "rows", "way_out"), words)))
 def test_everything_that_is_known_is_told(what, known):
     error = BalerError(what, **known)
-    assert all(text in str(error) for text in (what, *known.values()))
+    told = str(error)
+    assert all(line in told for text in (what, *known.values()) for line in map(shown, text.split("\n")))
+    assert all(letter == "\n" or letter == shown(letter) for letter in told)
     assert {name: getattr(error, name) for name in known} == known
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Jet_pt", "Jet_pt"),
+        ("p\N{THIN SPACE}[GeV] \N{GREEK SMALL LETTER ALPHA}", "p\N{THIN SPACE}[GeV] \N{GREEK SMALL LETTER ALPHA}"),
+        ("a\x1b[31mred\x9b2J\x07", r"a\x1b[31mred\x9b2J\x07"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}oot.a", r"\u202eoot.a"),
+        ("two\nlines\r\u2028", r"two\nlines\r\u2028"),
+        ("\udcff", r"\udcff"),
+        ("\U000e0041", r"\U000e0041"),
+    ],
+)
+def test_what_commands_a_terminal_is_escaped(text, expected):
+    assert shown(text) == expected
+    expected.encode("utf-8")
+    error = BalerError(text, path=text, section=text, rows=text, column=text, found=text, expected=text)
+    assert not {"\x1b", "\x9b", "\n", "\r", "\u202e", "\u2028", "\udcff", "\U000e0041"} & set(str(error))
 
 
 def test_a_path_is_kept_as_text():

@@ -1,12 +1,21 @@
 """Settings are read, checked, and named when they are wrong."""
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.project import EvaluationSettings, ModelSettings, Project, check_settings, read_project
+from baler_vae.project import (
+    LARGEST_PROJECT,
+    EvaluationSettings,
+    ModelSettings,
+    Project,
+    check_settings,
+    read_project,
+)
 
 NEEDED = 'name = "z"\ninput = "z.root:Events"\n'
 
@@ -137,7 +146,65 @@ def test_settings_do_not_change():
         Project(name="z", input="x").name = "y"
 
 
-@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b'name = "a"\nname = "b"', b"[model\n"])
+HOSTILE = {
+    "deep": b"x = " + b"[" * 20_000 + b"]" * 20_000,
+    "deep tables": b"[" + b"a." * 20_000 + b"a]\n",
+    "many digits": b"seed = " + b"9" * 5_000,
+    "an unknown setting of many digits": f"{NEEDED}colour = 0x{'f' * 5_000}".encode(),
+    "no UTF-8": NEEDED.encode("utf-16"),
+    "Latin-1": f"{NEEDED}output = 'Jürgen'".encode("latin-1"),
+    "large": b"#" * (LARGEST_PROJECT + 1),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_files_are_refused(tmp_path, content):
+    (tmp_path / "project.toml").write_bytes(content)
+    with pytest.raises((SourceError, UsageError), match=r"project\.toml") as caught:
+        read_project(tmp_path / "project.toml")
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("number", ["1e999", "nan", "-inf", "1" + "0" * 400, "1" + "0" * 4_000, "''"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "model.epochs = {}",
+        "model.batch_rows = {}",
+        "model.threads = {}",
+        "model.sample_rows = {}",
+        "model.warmup_epochs = {}",
+        "model.learning_rate = {}",
+        "model.weights = {{ x = {} }}",
+        "evaluation.peaks = [{{ column = 'm', window = [1, {}] }}]",
+        "evaluation.quantities = [{{ name = 'm', objects = ['*'], rows = [{}] }}]",
+        "evaluation.cuts = [{{ cut = 'x > 1', at_least = {} }}]",
+        "evaluation.tolerances = {{ largest = {{ x = {} }} }}",
+        "name = {}",
+    ],
+)
+def test_numbers_beyond_all_measure_are_refused(written, number, place):
+    with pytest.raises(UsageError, match=r"project\.toml: setting '") as caught:
+        read_project(written((NEEDED if "name =" not in place[:6] else "input = 'x'\n") + place.format(number)))
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "../a", "/tmp/a", "a/b", "a\\b", "C:a", "a\0"])
+def test_a_name_does_not_lead_out_of_the_output_folder(name):
+    with pytest.raises(UsageError, match=r"setting 'name': .*a name without folders"):
+        check_settings(Project, {"name": name, "input": "x"})
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_a_project_or_our_error(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(content)
+    with pytest.raises((SourceError, UsageError)):
+        read_project(path)
+
+
+@pytest.mark.parametrize("content", [b"name = ", b'name = "a"\nname = "b"', b"[model\n"])
 def test_a_file_that_is_not_toml(tmp_path, content):
     (tmp_path / "project.toml").write_bytes(content)
     with pytest.raises(SourceError, match=r"project\.toml: is not TOML"):
@@ -147,5 +214,10 @@ def test_a_file_that_is_not_toml(tmp_path, content):
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(SourceError, match=r"no such file.*baler-vae new"):
         read_project(tmp_path / "none.toml")
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="is a directory"):
         read_project(tmp_path)
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(SourceError, match="is not a regular file"):
+        read_project(tmp_path / "pipe.toml")
+    with pytest.raises(SourceError, match="cannot be read: File name too long"):
+        read_project("x" * 5_000)

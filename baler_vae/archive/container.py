@@ -16,7 +16,7 @@ from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
-from baler_vae.archive.storage import open_storage
+from baler_vae.archive.storage import closed_error, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion
 from baler_vae.output import replacing
@@ -124,7 +124,8 @@ def _canonical(content: object) -> bytes:
 
 
 class ArchiveFile:
-    """An archive open for reading, from a path or a URL.
+    """An archive open for reading, from a path or a URL. `digest` is the SHA-256 of its manifest, and thus tells what
+    every section of it holds: another archive has another one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
@@ -153,11 +154,21 @@ class ArchiveFile:
     def close(self) -> None:
         self._storage.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._storage.closed
+
+    def check_open(self) -> None:
+        """Raise UsageError once the archive is closed, also where nothing would be read."""
+        if self.closed:
+            raise closed_error(self.path)
+
     def section(self, name: str) -> bytes:
         """The bytes of a section, checked against its digest.
 
         Raises:
             CorruptArchive: the section is missing or its bytes differ from what was written.
+            UsageError: the archive is closed.
         """
         member = self._member(name)
         data, expected = self._read(member), self.manifest.sections[name].sha256
@@ -171,6 +182,7 @@ class ArchiveFile:
         Raises:
             CorruptArchive: a section differs.
         """
+        self.check_open()
         for name in self.manifest.sections:
             self.section(name)
 
@@ -224,6 +236,7 @@ class ArchiveFile:
         return CheckedIndex.read(start, member.n_bytes, n_parts)
 
     def _member(self, name: str) -> Member:
+        self.check_open()
         if name not in self.manifest.sections:
             raise CorruptArchive("is missing", path=self.path, section=name)
         return self._members[name]
@@ -267,6 +280,7 @@ class ArchiveFile:
 
     def _read_manifest(self) -> Manifest:
         text = self._inflate(self._members[MANIFEST])
+        self.digest = hashlib.sha256(text).hexdigest()
         try:
             content = read_json(text)
             is_canonical = _canonical(content) == text

@@ -14,7 +14,7 @@ FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
 _ADDED_KEYS = {"masks"}
 """The keys that the first format lacks."""
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
 
 

@@ -1,13 +1,14 @@
 """Where the bytes of an archive lie: in a local file, or behind a URL, of which only ranges are fetched."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from baler_vae.errors import BalerError, MissingExtra, SourceError
+from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError, files_in, near_file
 
 TAIL_BYTES = 1 << 16
 """What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
@@ -16,19 +17,30 @@ _NOT_FOUND = 404
 
 
 class Storage(Protocol):
-    """Bytes at known places. `path` is a URL as it was given, or a local path. Several threads may read at once."""
+    """Bytes at known places. `path` is a URL as it was given, or a local path. Several threads may read at once, and so
+    may processes that were forked.
+    """
 
     path: str | Path
     n_bytes: int
+
+    @property
+    def closed(self) -> bool: ...
 
     def read_at(self, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` on; fewer only where the file ends before.
 
         Raises:
             SourceError: they cannot be read.
+            UsageError: the storage is closed.
         """
 
     def close(self) -> None: ...
+
+
+def closed_error(path: str | Path) -> UsageError:
+    """The error of whoever reads from an archive after closing it."""
+    return UsageError("the archive is closed", path=path, way_out="Open it again, or read inside its `with` block")
 
 
 def is_url(path: str | Path) -> bool:
@@ -46,30 +58,63 @@ def open_storage(path: str | Path) -> Storage:
     return _RemoteFile(str(path)) if is_url(path) else _LocalFile(Path(path))
 
 
+class _Descriptor:
+    """A file descriptor, closed when nobody holds it any more: a thread that is reading keeps it open, so that its
+    number cannot come to mean another file meanwhile. There is no lock that a forked child could find taken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # Without O_NONBLOCK a named pipe would wait for someone to write into it.
+        self.number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
 class _LocalFile:
     def __init__(self, path: Path) -> None:
         self.path: str | Path = path
-        try:
-            self._file = path.open("rb")
-            self.n_bytes = self._file.seek(0, 2)
-        except FileNotFoundError as error:
-            raise SourceError("there is no such file", path=path) from error
-        except IsADirectoryError as error:
-            raise SourceError("is a directory", path=path, way_out="Give a file") from error
-        except OSError as error:
-            raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
-        self._lock = Lock()
+        with _failures_told(path):
+            self._descriptor: _Descriptor | None = _Descriptor(path)
+            status = os.fstat(self._descriptor.number)
+        if stat.S_ISDIR(status.st_mode):
+            raise SourceError("is a directory", path=path, way_out=files_in(path, (".bvae",)))
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError("is not a regular file", path=path, way_out="Copy what it gives to a file first")
+        self.n_bytes = status.st_size
+
+    @property
+    def closed(self) -> bool:
+        return self._descriptor is None
 
     def read_at(self, offset: int, size: int) -> bytes:
-        try:
-            with self._lock:
-                self._file.seek(offset)
-                return self._file.read(size)
-        except OSError as error:
-            raise SourceError(f"cannot be read: {error.strerror}", path=self.path) from error
+        descriptor = self._descriptor
+        if descriptor is None:
+            raise closed_error(self.path)
+        pieces: list[bytes] = []
+        with _failures_told(self.path):
+            # The offset belongs to the call, not to the descriptor, which forked processes share.
+            while size > 0 and (piece := os.pread(descriptor.number, size, offset)):
+                pieces.append(piece)
+                offset, size = offset + len(piece), size - len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        self._file.close()
+        self._descriptor = None
+
+
+@contextmanager
+def _failures_told(path: str | Path) -> Iterator[None]:
+    """A block in which every failure of the system becomes an error that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError("there is no such file", path=path, way_out=near_file(path)) from error
+    except MemoryError as error:
+        raise SourceError("there is not enough memory to read it", path=path) from error
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
 
 
 class _RemoteFile:
@@ -77,12 +122,9 @@ class _RemoteFile:
 
     def __init__(self, url: str) -> None:
         self.path: str | Path = url
+        self.closed = False
+        self._connect()
         with _failures_named(url):
-            from fsspec.core import url_to_fs  # noqa: PLC0415  only for URLs
-
-            # Else a server might send a compressed file, of which a range is of no use.
-            options = {"headers": {"Accept-Encoding": "identity"}} if _is_http(url) else {}
-            self._files, self._name = url_to_fs(url, **options)
             n_bytes = self._files.size(self._name)
         if n_bytes is None:
             raise self._without_ranges("the server does not tell its size")
@@ -91,17 +133,30 @@ class _RemoteFile:
         self._tail = self._fetch(self._tail_offset, self.n_bytes)
 
     def read_at(self, offset: int, size: int) -> bytes:
+        if self.closed:
+            raise closed_error(self.path)
         stop = min(offset + size, self.n_bytes)
         if offset >= self._tail_offset:
             return self._tail[offset - self._tail_offset : max(0, stop - self._tail_offset)]
         return self._fetch(offset, stop)
 
     def close(self) -> None:
-        """Nothing: fsspec shares its connections."""
+        self.closed = True  # the connections are shared by all that fsspec has open
+
+    def _connect(self) -> None:
+        with _failures_named(self.path):
+            from fsspec.core import url_to_fs  # noqa: PLC0415  only for URLs
+
+            # Else a server might send a compressed file, of which a range is of no use.
+            options = {"headers": {"Accept-Encoding": "identity"}} if _is_http(str(self.path)) else {}
+            self._process = os.getpid()
+            self._files, self._name = url_to_fs(str(self.path), **options)
 
     def _fetch(self, start: int, stop: int) -> bytes:
         if stop <= start:
             return b""
+        if self._process != os.getpid():
+            self._connect()  # connections, and the thread that serves them, do not outlive a fork
         with _failures_named(self.path):
             data: Any = self._files.cat_file(self._name, start=start, end=stop)
         if len(data) > stop - start:

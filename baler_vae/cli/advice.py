@@ -1,16 +1,21 @@
 """Advice on precision: shown, drawn, and written into a project."""
 
 from collections.abc import Mapping, Sequence
+from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.editing import with_list
 from baler_vae.cli.extras import needing_reports
+from baler_vae.errors import UsageError
 from baler_vae.output import check_output, replacing
+from baler_vae.paths import is_folder
 from baler_vae.project import EvaluationSettings, ModelSettings, read_project
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from baler_vae.evaluation.advice import Advice
 
 
@@ -20,21 +25,30 @@ def advise_on(
     request: Mapping[str, Any],
     *,
     figure: Path | None,
+    write: bool,
     force: bool,
     progress_shown: bool,
     as_json: bool,
 ) -> None:
-    """Advises on files, shows it, and writes the figure and the bounds of the project where those are wanted."""
+    """Advises on files, shows it and how the project would change, and writes the figure and, with `write`, the bounds
+    into the project.
+
+    Raises:
+        UsageError: there is no project to write into.
+    """
     from baler_vae.pipeline.advise import advise
 
+    if write and project is None:
+        raise UsageError("there is no project to write the bounds into", way_out="Name one with --project")
     if figure is not None:
         with needing_reports("the figure"):
             from baler_vae.report.advice import advice_figure
         check_output(figure, force=force)
     wanted = {name: value for name, value in request.items() if value is not None}
-    path = project / "project.toml" if project is not None and project.is_dir() else project
+    path = project / "project.toml" if project is not None and is_folder(project) else project
     if path is not None:
         read = read_project(path)
+        check_output(path, force=True)
         wanted = {"columns": read.columns, "bound": read.bound, **wanted}
         wanted |= {"settings": read.evaluation, "model": read.model}
     else:
@@ -47,18 +61,40 @@ def advise_on(
         from baler_vae.report.advice import advice_lines, advice_table
 
         say(advice_table(advice), *advice_lines(advice))
+
     tell = note if as_json else say
     if figure is not None:
         write_svg(figure, advice_figure(advice), force=force)
         tell(f"figure: {figure.absolute()}")
     if path is not None:
         kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
-        with replacing(path, force=True) as part:
-            text = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
-            part.write_text(text, "utf-8", newline="")
-        tell(f"bounds written into: {path.absolute()}")
+        before = path.read_bytes().decode("utf-8")
+        after = with_list(before, "bound", [*kept, *advice.bounds])
+        if not as_json:
+            say(*difference(path.name, before, after))
+        if write:
+            with replacing(path, force=True) as part:  # as it is now: another run may have changed it since
+                after = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
+                part.write_text(after, "utf-8", newline="")
+        tell(_what_became(path, is_new=after != before, written=write))
     elif not as_json:
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))
+
+
+def _what_became(path: Path, *, is_new: bool, written: bool) -> str:
+    """A line on a project whose bounds are those of an advice now, or would be."""
+    if not is_new:
+        return f"these are the bounds of: {path.absolute()}"
+    return f"{'bounds written into' if written else 'not changed, for want of --write'}: {path.absolute()}"
+
+
+def difference(name: str, before: str, after: str) -> "list[Text]":
+    """The lines in which a text differs, as `diff -u` shows them."""
+    from rich.text import Text
+
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name}, as advised", n=1, lineterm="")
+    return [Text(line, style=styles.get(line[0], "")) for line in lines]
 
 
 def _bounds_of_others(bounds: Sequence[str], advice: "Advice") -> list[str]:

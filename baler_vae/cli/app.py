@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from baler_vae import __version__
-from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.examples import examples
+from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.judging import advise, compare
 from baler_vae.cli.options import (
@@ -31,7 +33,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, file_path, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -45,8 +47,10 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs the command line; a `BalerError` becomes one line and its exit status."""
+    speak_plainly()
     try:
-        app()
+        with system_failures():
+            app()
     except BalerError as error:
         note(f"baler-vae: {type(error).__name__}: {error}")
         sys.exit(error.exit_status)
@@ -67,7 +71,7 @@ def options(
     """Learned compression for the columns of high-energy-physics ntuples."""
 
 
-@app.command()
+@app.command(epilog=examples("demo"))
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what the demo makes.")] = Path(
         "baler-vae-demo"
@@ -83,10 +87,13 @@ def demo(
     run_project(output / "project.toml", force=force, progress_shown=not no_progress)
 
 
-@app.command()
+@app.command(epilog=examples("fit"))
 def fit(
     inputs: Inputs,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Codec to write (.bvmodel).")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Codec to write (.bvmodel)."),
+    ],
     columns: Columns = None,
     model: Model = None,
     latent: Latent = None,
@@ -102,24 +109,31 @@ def fit(
     no_progress: Quiet = False,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
+    from baler_vae.io.source import summary
     from baler_vae.output import owned
     from baler_vae.pipeline.fit import fit as fit_file
+    from baler_vae.pipeline.naming import check_codec_name
 
+    check_codec_name(output)
+    check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request = request_of(project, columns, bound, options)
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
             codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
         codec.save(output, force=force)
-    for name, why in codec.settings.get("skipped", {}).items():
-        note(f"baler-vae: left out: {name} ({why})")
-    for name, epochs_done in codec.history.items():
-        best = min(epoch["validation_error"] for epoch in epochs_done)
-        say(f"{name}: {len(epochs_done)} epochs, validation error {best:.4g}")
+    if skipped := codec.settings.get("skipped"):
+        note(f"baler-vae: left out: {summary(skipped)}")
+    for name, points in codec.history.items():
+        if "training_bits" in points[-1]:
+            say(f"{name}: {points[-1]['number']:,} steps, {points[-1]['training_bits']:.1f} bits a row")
+        else:
+            best = min(epoch["validation_error"] for epoch in points)
+            say(f"{name}: {len(points)} epochs, validation error {best:.3g}")
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 
-@app.command()
+@app.command(epilog=examples("compress"))
 def compress(
     inputs: Inputs,
     output: Annotated[
@@ -157,6 +171,7 @@ def compress(
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
+    check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
@@ -179,7 +194,7 @@ def compress(
         _show_info(info, json)
 
 
-@app.command()
+@app.command(epilog=examples("decompress"))
 def decompress(
     archives: Annotated[list[str], typer.Argument(help="Archives to read (.bvae): paths or URLs.")],
     output: Annotated[
@@ -200,6 +215,7 @@ def decompress(
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
+    check_inputs(archives, columns=columns)
     options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
     options |= {"workers": workers, "scheduler": scheduler}
     with progress_bar(shown=not no_progress) as progress:
@@ -218,10 +234,12 @@ def decompress(
         say(f"restored: {path}")
 
 
-@app.command()
+@app.command(epilog=examples("merge"))
 def merge(
     archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Archive to write (.bvae).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Archive to write (.bvae).")
+    ],
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
@@ -234,7 +252,7 @@ def merge(
     _show_info(info, json)
 
 
-@app.command()
+@app.command(epilog=examples("evaluate"))
 def evaluate(
     original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
     restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
@@ -252,6 +270,7 @@ def evaluate(
         Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
     ] = None,
     force: Force = False,
+    no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
     """Compare what came back with the original: residuals, responses, and the mass peak."""
@@ -261,12 +280,16 @@ def evaluate(
         evaluation_files,
         page_facts,
         show_evaluation,
+        show_verdict,
         write_evaluation,
     )
     from baler_vae.output import owning
+    from baler_vae.paths import check_folder
     from baler_vae.pipeline.evaluate import evaluate as evaluate_files
     from baler_vae.project import EvaluationSettings, read_project
 
+    if output is not None:
+        check_folder(output)
     if pdf is not None:
         check_printing(pdf, force=force)
     read = read_project(project) if project else None
@@ -274,20 +297,24 @@ def evaluate(
     columns = read.columns if read else ()
     targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
     with owning(*targets, force=force):
-        evaluation = evaluate_files(original, restored, settings=settings, archive=archive, columns=columns)
-        facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        with progress_bar(shown=not no_progress) as progress:
+            evaluation = evaluate_files(
+                original, restored, settings=settings, archive=archive, columns=columns, progress=progress
+            )
+            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
         show_evaluation(evaluation, facts["failures"], as_json=json)
         for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
             note(line) if json else say(line)
+    show_verdict(evaluation, facts["failures"], as_json=json)
     if strict:
         check_tolerances(facts["failures"], path=restored)
 
 
-app.command()(advise)
-app.command()(compare)
+app.command(epilog=examples("advise"))(advise)
+app.command(epilog=examples("compare"))(compare)
 
 
-@app.command()
+@app.command(epilog=examples("verify"))
 def verify(
     archive: ArchivePath,
     against: Annotated[
@@ -300,23 +327,22 @@ def verify(
     """Check every digest and decode every row; with the original, compare every value with its bound."""
     from dataclasses import asdict
 
-    from baler_vae.cli.tables import verification_table
+    from baler_vae.cli.tables import verification_lines, verification_table
     from baler_vae.pipeline.verify import check_broken
     from baler_vae.pipeline.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
         done = verify_file(archive, against=against or None, progress=progress)
+    intact, verdict = verification_lines(done, archive)
     if json:
         say_json(asdict(done))
     else:
-        rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
-        if done.columns:
-            say(verification_table(done))
-        say(f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded")
+        say(*([verification_table(done)] if done.columns else []), intact)
+    say_verdict(verdict, as_json=json)
     check_broken(done.columns, str(archive))
 
 
-@app.command()
+@app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
     from baler_vae.pipeline.reading import Archive
@@ -325,7 +351,7 @@ def info(archive: ArchivePath, json: AsJson = False) -> None:
         _show_info(opened.info(), json, columns=True)
 
 
-@app.command()
+@app.command(epilog=examples("run"))
 def run(
     project: Annotated[Path, typer.Argument(help="The project.toml to run, or its folder.")],
     input: Annotated[str | None, typer.Option("--input", help="Read this file instead of the project's.")] = None,
@@ -349,7 +375,7 @@ def run(
     )
 
 
-@app.command()
+@app.command(epilog=examples("new"))
 def new(
     name: Annotated[Path, typer.Argument(help="Folder to make; its name is the project's.")],
     input: Annotated[
@@ -364,13 +390,13 @@ def new(
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary_line
+    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
 
     if json:
         say_json(info)
     elif columns:
         compared = (candidates_table(info), orders_table(info))
-        say(summary_line(info), *info_tables(info), *(table for table in compared if table is not None))
+        say(summary(info), *info_tables(info), *(table for table in compared if table is not None))
         say(*sample_lines(info))
     else:
-        say(summary_line(info))
+        say(summary(info))

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_vae.cli.advice import write_svg
-from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output
+from baler_vae.paths import is_folder
 from baler_vae.project import read_project
 
 if TYPE_CHECKING:
@@ -43,15 +44,16 @@ def compare_all(
         with needing_reports("the figure"):
             from baler_vae.report.comparison import rate_distortion_figure
         check_output(figure, force=force)
-    read = read_project(project / "project.toml" if project.is_dir() else project) if project is not None else None
+    read = read_project(project / "project.toml" if is_folder(project) else project) if project is not None else None
     settings = read.evaluation if read is not None else None
+    kinds = [kind.strip() for text in models for kind in text.split(",")]
     with progress_bar(shown=progress_shown) as progress:
         found = list(compare_archives(archives, against, settings=settings, progress=progress)) if archives else []
         if bounds:
             found += compare_ways(
                 against,
                 bounds=bounds,
-                models=models or ("independent",),
+                models=kinds or ("independent",),
                 columns=columns or (read.columns if read is not None else ()),
                 settings=settings,
                 model=read.model if read is not None else None,
@@ -61,12 +63,26 @@ def compare_all(
     if as_json:
         say_json(comparison.to_json())
     else:
-        from baler_vae.report.comparison import archives_table, residuals_table
+        from baler_vae.report.comparison import archives_table, residuals_table, shifts_table
 
-        say(archives_table(comparison), residuals_table(comparison))
+        shifts = shifts_table(comparison)
+        say(archives_table(comparison), *([] if shifts is None else [shifts]), residuals_table(comparison))
     if figure is not None:
         write_svg(figure, rate_distortion_figure(comparison), force=force)
         (note if as_json else say)(f"figure: {figure.absolute()}")
+    say_verdict(_verdict(comparison.archives), as_json=as_json)
+
+
+def _verdict(archives: "Sequence[Compared]") -> str:
+    """PASS or FAIL over all archives, with what the first that fail exceed."""
+    from baler_vae.report.verdict import with_reasons
+    from baler_vae.report.wording import count
+
+    failed = [one for one in archives if one.exceeded]
+    if not failed:
+        return f"PASS: every tolerance is kept by {count(len(archives), 'archive')}"
+    reasons = [text for one in failed for text in (f"{one.name}: {sentence}" for sentence in one.exceeded)]
+    return with_reasons(f"FAIL: tolerances are exceeded by {len(failed)} of {count(len(archives), 'archive')}", reasons)
 
 
 def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]]:

@@ -1,16 +1,22 @@
 """Where the command line speaks: results to standard output, all else to standard error."""
 
-import json
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from baler_vae.cli.escaping import escaped, escaped_json, shown_lines
+from baler_vae.cli.failing import speaking
 from baler_vae.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+_NO_TERMINAL = 100_000
+"""The width of what is no terminal: lines are as long as they are."""
 
 
 def say(*lines: "RenderableType") -> None:
@@ -19,38 +25,51 @@ def say(*lines: "RenderableType") -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=140)
-    for line in lines:
-        console.print(line, soft_wrap=isinstance(line, str), markup=False)
+        console = Console(highlight=False, width=_NO_TERMINAL)
+    with speaking():
+        for line in lines:
+            console.print(escaped(line, console), no_wrap=True, overflow="ignore", crop=False, markup=False)
+
+
+def say_verdict(text: str, *, as_json: bool) -> None:
+    """Prints what all comes to, as the last of the results, or beside a JSON document."""
+    from rich.text import Text
+
+    from baler_vae.report.listing import Paragraph
+
+    if as_json:
+        note(text)
+    else:
+        say(Text(), Paragraph(text, style="bold"))
 
 
 def note(text: str) -> None:
-    """Prints what is not a result."""
-    typer.echo(text, err=True)
+    """Prints what is not a result; on a terminal long lines end between words."""
+    text, width = shown_lines(text), shutil.get_terminal_size().columns
+    if sys.stderr.isatty() and len(text) > width:
+        from baler_vae.report.listing import filled
+
+        text = "\n".join(line for part in text.splitlines() for line in filled(part, width))
+    with suppress(OSError):  # there is no other place to say so
+        typer.echo(text, err=True)
 
 
 def say_json(document: Mapping[str, Any]) -> None:
     """Prints one JSON document."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    with speaking():
+        typer.echo(escaped_json(document))
 
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Progress]:
-    """A progress callback that draws a bar on a terminal, or does nothing when `shown` is false."""
+    """A callback whose work is drawn on a terminal; it does nothing elsewhere, and when `shown` is false."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not shown or not console.is_terminal:
         yield silent
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+    from baler_vae.progress.display import on_terminal
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield tell
+    with on_terminal(console) as told:
+        yield told

@@ -17,21 +17,36 @@ def advise(
         float, typer.Option("--part", help="The part of its statistical error by which anything may move.")
     ] = 0.01,
     sample_rows: Annotated[
-        int | None, typer.Option("--sample-rows", min=1, help="Rows beyond which effects are measured on a sample.")
+        int | None,
+        typer.Option("--sample-rows", metavar="N", min=1, help="Rows beyond which effects are measured on a sample."),
     ] = None,
     no_fit: Annotated[
         bool, typer.Option("--no-fit", help="Fit no network to a sample to tell what an archive would weigh.")
     ] = False,
     figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw effects and bits into.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the bounds into the project.toml of --project.")
+    ] = False,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
-    """Say how many bits each column needs, so that the physics does not move; write that into a project.toml."""
+    """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
+    from baler_vae.cli.requests import check_inputs
 
+    check_inputs(inputs, columns=columns, bounds=bound)
     request = {"columns": columns, "bound": bound, "part": part, "sample_rows": sample_rows, "fitted": not no_fit}
-    advise_on(inputs, project, request, figure=figure, force=force, progress_shown=not no_progress, as_json=json)
+    advise_on(
+        inputs,
+        project,
+        request,
+        figure=figure,
+        write=write,
+        force=force,
+        progress_shown=not no_progress,
+        as_json=json,
+    )
 
 
 def compare(
@@ -62,7 +77,9 @@ def compare(
 ) -> None:
     """Show archives of one file side by side, or what bounds and models would make of it."""
     from baler_vae.cli.comparison import compare_all
+    from baler_vae.cli.requests import check_inputs
 
+    check_inputs(archives or [], columns=columns, bounds=bounds, bound_option="--bounds")
     compare_all(
         archives or [],
         against,

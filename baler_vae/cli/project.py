@@ -3,9 +3,8 @@
 import json
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_vae import __version__
-from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_output, owning, replacing
+from baler_vae.paths import exists, is_folder, made_folder, temporary_folder
+from baler_vae.progress import within
 from baler_vae.project import Project, ToleranceSettings, read_project
 
 if TYPE_CHECKING:
@@ -75,16 +76,10 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     from baler_vae.sample import SAMPLE
 
     path = folder / "project.toml"
-    if path.exists() and not force:
+    if exists(path) and not force:
         raise OutputError("exists already", path=path, way_out="Name another folder, or overwrite it with --force")
-    _make_folder(folder)
     is_sample = input_spec is None
-    if input_spec is None:
-        input_spec = f"{_SAMPLE_NAME}:Events"
-        with replacing(folder / _SAMPLE_NAME, force=force) as part:
-            shutil.copyfile(SAMPLE, part)
-    else:
-        input_spec = _absolute(input_spec)
+    input_spec = f"{_SAMPLE_NAME}:Events" if input_spec is None else _absolute(input_spec)
     text = _TEMPLATE.format(
         name=json.dumps(folder.resolve().name, ensure_ascii=False),
         input_spec=json.dumps(input_spec, ensure_ascii=False),
@@ -92,16 +87,13 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
         weights=_SAMPLE_WEIGHTS if is_sample else '# "*mass" = 20.0\n',
         peak=_SAMPLE_PEAK if is_sample else _commented(_SAMPLE_PEAK),
     )
-    with replacing(path, force=force) as part:
+    with made_folder(folder), ExitStack() as files:
+        # Both are written before either takes its place, so that a full disk leaves none.
+        part = files.enter_context(replacing(path, force=force))
+        if is_sample:
+            files.enter_context(replacing(folder / _SAMPLE_NAME, force=force)).write_bytes(SAMPLE.read_bytes())
         part.write_text(text, "utf-8")
     return path
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made: {error.strerror}", path=folder) from error
 
 
 def _absolute(spec: str) -> str:
@@ -128,12 +120,12 @@ def run_project(
     Raises:
         ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
     """
-    from baler_vae.cli.tables import summary_line
+    from baler_vae.cli.tables import summary
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
     from baler_vae.pipeline.evaluate import evaluate
 
-    path = path / "project.toml" if path.is_dir() else path
+    path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
     if epochs is not None:
         project = _with_epochs(project, epochs)
@@ -145,10 +137,9 @@ def run_project(
     _page_writer()
     from baler_vae.evaluation.tolerances import judge
 
-    _make_folder(folder)
     targets = (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else []))
 
-    with owning(*targets, force=force), progress_bar(shown=progress_shown) as progress:
+    with made_folder(folder), owning(*targets, force=force), progress_bar(shown=progress_shown) as progress:
         info = compress(
             source,
             archive,
@@ -156,36 +147,43 @@ def run_project(
             bound=project.bound,
             settings=project.model,
             force=force,
-            progress=progress,
+            progress=within(progress, "compressing"),
         )
         decompress(archive, restored, force=force, progress=progress)
-        progress("evaluating", 0, 1)
-        evaluation = evaluate(source, restored_spec, settings=project.evaluation, archive=archive)
+        evaluation = evaluate(
+            source, restored_spec, settings=project.evaluation, archive=archive, progress=within(progress, "evaluating")
+        )
+        progress("drawing the page", 0, 1)
         failures = judge(evaluation, project.evaluation.tolerances)
         facts: dict[str, Any] = {"title": project.name, "subtitle": f"{restored.name} against {Path(source).name}"}
         written = list(
             write_evaluation(evaluation, folder, settings=info["settings"], failures=failures, force=force, **facts)
         )
     show_evaluation(evaluation, failures)
-    say(summary_line(info), f"restored file: {restored.absolute()}", *written)
+    say(summary(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
+    show_verdict(evaluation, failures)
     if strict:
         check_tolerances(failures, path=restored)
 
 
 def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
-    """Nothing, when what came back, at `path`, keeps all tolerances; otherwise a line for each that is exceeded.
+    """Nothing, when what came back, at `path`, keeps all tolerances.
 
     Raises:
         ToleranceFailed: a tolerance is exceeded.
     """
-    for failure in failures:
-        note(failure.text)
     if failures:
         n = len(failures)
         raise ToleranceFailed(f"{n} {'tolerance is' if n == 1 else 'tolerances are'} exceeded", path=path)
-    note("All tolerances are kept.")
+
+
+def show_verdict(evaluation: "Evaluation", failures: "Sequence[Failure]", *, as_json: bool = False) -> None:
+    """Prints PASS or FAIL and the reasons, as the page has them."""
+    from baler_vae.report.verdict import judgement, verdict_line
+
+    say_verdict(verdict_line(judgement(evaluation, failures)), as_json=as_json)
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:
@@ -264,10 +262,12 @@ def show_evaluation(evaluation: "Evaluation", failures: "Sequence[Failure]", *, 
 
 
 def _document(evaluation: "Evaluation", failures: "Sequence[Failure]") -> dict[str, Any]:
-    """The numbers of an evaluation, and a sentence for each tolerance that is exceeded."""
+    """The numbers of an evaluation, a sentence for each tolerance that is exceeded, and the verdict."""
     from baler_vae.evaluation.evaluate import to_json
+    from baler_vae.report.verdict import judgement
 
-    return {**to_json(evaluation), "exceeded": [failure.text for failure in failures]}
+    verdict = {"passed": not failures, "headline": judgement(evaluation, failures).headline}
+    return {**to_json(evaluation), "exceeded": [failure.text for failure in failures], "verdict": verdict}
 
 
 def write_evaluation(
@@ -277,9 +277,8 @@ def write_evaluation(
     gives a line on each. `facts` are what `write_page` takes.
     """
     if folder is not None:
-        _make_folder(folder)
         page, numbers = evaluation_files(folder)
-        with owning(page, numbers, force=force):  # both are of one evaluation, whoever else writes there
+        with made_folder(folder), owning(page, numbers, force=force):  # both of one evaluation, whoever else writes
             _page_writer()(page, evaluation, force=force, **facts)
             with replacing(numbers, force=force) as part:
                 document = _document(evaluation, facts.get("failures") or ())
@@ -289,8 +288,8 @@ def write_evaluation(
     if pdf is not None:
         from baler_vae.report.pdf import print_page
 
-        with tempfile.TemporaryDirectory() as place:
-            printed = evaluation_files(Path(place))[0] if folder is None else evaluation_files(folder)[0]
+        with temporary_folder() as place:
+            printed = evaluation_files(place)[0] if folder is None else evaluation_files(folder)[0]
             if folder is None:
                 _page_writer()(printed, evaluation, **facts)
             print_page(printed, pdf, force=force)
@@ -321,7 +320,7 @@ def page_facts(
     settings: dict[str, Any] = {}
     if is_archive(restored):
         with Archive(restored) as archive:
-            settings = archive.manifest.settings
+            settings = archive.settings()
             facts |= {"settings": settings, "history": archive.history()}
     if rivals is not None:
         n_bytes = (evaluation.sizes or {}).get("original_bytes")

@@ -2,10 +2,12 @@
 
 import math
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import OutputError, UsageError
 
 
 def request_of(
@@ -60,6 +62,55 @@ def _weight(text: str) -> tuple[str, float]:
     return pattern, weight
 
 
+def check_inputs(
+    inputs: Sequence[str],
+    *,
+    columns: Sequence[str] | None = None,
+    bounds: Sequence[str] | None = None,
+    bound_option: str = "--bound",
+) -> None:
+    """Nothing, unless what is taken for a file is the second value of an option, each of which takes but one.
+
+    Raises:
+        UsageError: it is; the text says how several values are written.
+    """
+    from baler_vae.io.files import MODULES, split_spec
+    from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+    from baler_vae.table.lists import is_bound
+
+    for text in inputs:
+        path = split_spec(text)[0]
+        if "://" in text or Path(path).exists() or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
+            continue
+        if bounds and is_bound(text):
+            raise _several(bound_option, "bound", [bounds[-1], text], "bits:10,Jet_phi=abs:1e-4")
+        if columns:
+            raise _several("--columns", "column", [columns[-1], text], "Jet_pt,Jet_eta")
+
+
+def _several(option: str, what: str, values: list[str], example: str) -> UsageError:
+    """The error of a second value behind an option."""
+    repeated = " ".join(f"{option} {shlex.quote(value)}" for value in values)
+    return UsageError(
+        f"{values[1]!r} is taken for a file, and there is no such file",
+        way_out=f"If it is a {what}, write {repeated}, or one list such as {option} {example}",
+    )
+
+
 def is_folder(output: str) -> bool:
     """Whether an output is a folder: one that exists, or whose name ends as that of one."""
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    try:
+        return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    except OSError:  # a folder above may not be entered: whoever writes there says so
+        return False
+
+
+def file_path(text: str) -> Path:
+    """The path of an output that is one file.
+
+    Raises:
+        OutputError: it ends as the name of a folder does.
+    """
+    if text.endswith(("/", os.sep)):
+        raise OutputError("is the name of a folder", path=text, way_out="Name a file")
+    return Path(text)

@@ -4,56 +4,48 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from baler_vae.pipeline.experiment import Run, Spread, spread
-from baler_vae.pipeline.verify import Verification
+from baler_vae.pipeline.verify import ColumnCheck, Verification
+from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
+
+_MOST_BROKEN = 8
+"""Columns with broken bounds that are named."""
 
 
-def bytes_text(n_bytes: float) -> str:
-    """A size in decimal units with three digits."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000 or unit == "GB":
-            break
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} {unit}" if n_bytes < 1000 else f"{n_bytes:,.0f} {unit}"
-
-
-def summary_line(info: Mapping[str, Any]) -> str:
-    """One sentence on what became of the bytes."""
+def summary(info: Mapping[str, Any]) -> Paragraph:
+    """One sentence on what became of the bytes: of the values in their types, and of the file where that is known."""
     rows = ", ".join(f"{count:,} {name}" for name, count in info["n_rows"].items())
+    text = f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} of values -> "
+    text += f"{bytes_text(info['archive_bytes'])}, ratio {info['ratio']:.2f}"
+    on_disk = info.get("source_bytes")
+    if on_disk:
+        text += f"; {bytes_text(on_disk)} on disk, ratio {on_disk / info['archive_bytes']:.2f}"
+        n_left_out = info["source_columns"] - len(info["columns"])
+        s = "" if n_left_out == 1 else "s"
+        text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
     wanted = info["settings"].get("model", {}).get("kind", "auto")
-    found = {"auto", info["model_kind"]}
-    left_out = "" if wanted in found else f"; the {wanted} would cost more than it saves and was left out"
-    return (
-        f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} -> {bytes_text(info['archive_bytes'])}, "
-        f"ratio {info['ratio']:.2f}{left_out}"
-    )
+    if wanted not in {"auto", info["model_kind"]}:
+        text += f"; the {wanted} would cost more than it saves and was left out"
+    return Paragraph(text)
 
 
-def info_tables(info: Mapping[str, Any]) -> tuple[Table, Table]:
+def info_tables(info: Mapping[str, Any]) -> tuple[Listing, Listing]:
     """The sizes of an archive's parts, and its columns."""
-    parts = Table("part", "bytes", "share", box=SIMPLE_HEAD, pad_edge=False)
+    parts = Listing("", [Heading("part"), numbers("bytes"), numbers("share")])
     for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
-        parts.add_row(name, f"{n_bytes:,}", f"{100 * n_bytes / info['archive_bytes']:.1f} %")
-    headings = ("column", "group", "type", "bound", "kept as", "original bytes", "bytes")
-    columns = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("original bytes", "bytes"):
-        next(column for column in columns.columns if column.header == name).justify = "right"
+        parts.add(name, bytes_cell(n_bytes), f"{100 * n_bytes / info['archive_bytes']:.1f} %")
+    headings = [Heading("column"), Heading("group", 5), Heading("type", 3), Heading("bound", 1), Heading("kept as", 4)]
+    columns = Listing("", [*headings, numbers("original bytes", 2), numbers("bytes")])
     for column in info["columns"]:
-        own = "in the latents" if column["bytes"] is None else f"{column['bytes']:,}"
-        columns.add_row(
-            Text(column["name"]),
-            Text(column["group"]),
+        columns.add(
+            column["name"],
+            column["group"],
             column["typename"] or column["dtype"],
-            column["bound"],
-            Text(kept_as(column)),
-            f"{column['original_bytes']:,}",
-            own,
+            short_numbers(column["bound"]),
+            short_numbers(kept_as(column)) if column["formula"] is None else kept_as(column),
+            bytes_cell(column["original_bytes"]),
+            "in the latents" if column["bytes"] is None else bytes_cell(column["bytes"]),
         )
-    parts.columns[1].justify = parts.columns[2].justify = "right"
     return parts, columns
 
 
@@ -69,7 +61,7 @@ def kept_as(column: Mapping[str, Any]) -> str:
     return f"{text}, {'less' if column['predicted'] else 'knowing'} {column['formula']}"
 
 
-def candidates_table(info: Mapping[str, Any]) -> Table | None:
+def candidates_table(info: Mapping[str, Any]) -> Listing | None:
     """What each kind of model would take, where `auto` compares them as a sample tells it, group by group, and what the
     one that was fitted took; None where nothing was compared.
     """
@@ -77,31 +69,28 @@ def candidates_table(info: Mapping[str, Any]) -> Table | None:
     if not groups:
         return None
     kinds = list(dict.fromkeys(kind for group in groups for kind in group["candidate_bytes"]))
-    table = Table("group", "kept as", box=SIMPLE_HEAD, pad_edge=False)
-    for name in (*kinds, "fitted", "pays from rows"):
-        table.add_column(name, justify="right")
+    headings = [Heading("group"), Heading("kept as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
+    table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays from rows", 3)])
     for group in groups:
         sizes = (group["candidate_bytes"].get(kind) for kind in kinds)
-        table.add_row(
-            Text(group["name"]),
+        table.add(
+            group["name"],
             group["kind"],
-            *map(_count, (*sizes, group["fitted_bytes"], group["pays_from_rows"])),
+            *map(_bytes_or_nothing, (*sizes, group["fitted_bytes"])),
+            "" if group["pays_from_rows"] is None else f"{group['pays_from_rows']:,}",
         )
     return table
 
 
-def orders_table(info: Mapping[str, Any]) -> Table | None:
+def orders_table(info: Mapping[str, Any]) -> Listing | None:
     """What each order of the columns would take, group by group; None where nothing was compared."""
     groups = [group for group in info["groups"] if group["order_bytes"]]
     if not groups:
         return None
     names = list(dict.fromkeys(name for group in groups for name in group["order_bytes"]))
-    table = Table("group", box=SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        table.add_column(f"columns in order: {name}", justify="right")
+    table = Listing("Bytes by order of the columns", [Heading("group"), *(numbers(name, 1) for name in names)])
     for group in groups:
-        sizes = (group["order_bytes"].get(name) for name in names)
-        table.add_row(Text(group["name"]), *map(_count, sizes))
+        table.add(group["name"], *(_bytes_or_nothing(group["order_bytes"].get(name)) for name in names))
     return table
 
 
@@ -114,49 +103,77 @@ def sample_lines(info: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _count(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"
-
-
-def verification_table(done: Verification) -> Table:
+def verification_table(done: Verification) -> Listing:
     """One line per column: values, how many miss their bound, and the worst in units of the bound."""
-    table = Table("column", "bound", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("values", "broken", "worst / bound", "in row"):
-        table.add_column(name, justify="right")
-    for name in ("original", "restored"):
-        table.add_column(name)
+    headings = [
+        Heading("column"),
+        Heading("bound", 1),
+        numbers("values", 3),
+        numbers("broken"),
+        numbers("worst / bound"),
+    ]
+    table = Listing("", [*headings, numbers("in row", 4), Heading("original", 6), Heading("restored", 5)])
     for column in done.columns:
         promised = column.bound != "free"
-        table.add_row(
-            Text(column.name),
-            column.bound,
+        table.add(
+            column.name,
+            short_numbers(column.bound),
             f"{column.n_values:,}",
             f"{column.n_broken:,}" if promised else "",
-            f"{column.worst:.6f}" if promised else "",
+            Cell(f"{column.worst:.6g}", _in_bounds(column.worst)) if promised else "",
             "" if column.worst_row is None else f"{column.worst_row:,}",
-            Text(column.original),
-            Text(column.restored),
+            column.original,
+            column.restored,
         )
     return table
 
 
-def experiment_table(runs: Sequence[Run]) -> Table:
+def verification_lines(done: Verification, archive: str) -> tuple[Paragraph, str]:
+    """What is intact, and whether all bounds are kept or what broke."""
+    rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
+    intact = f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded"
+    return Paragraph(intact), _bounds_line(done.columns)
+
+
+def _bounds_line(columns: Sequence[ColumnCheck]) -> str:
+    if not columns:
+        return "bounds not compared: name the original with --against"
+    broken = [column for column in columns if column.n_broken]
+    if broken:
+        named = [f"{own.name} ({own.n_broken:,} of {own.n_values:,} values)" for own in broken[:_MOST_BROKEN]]
+        more = f" and {len(broken) - _MOST_BROKEN} more columns" if len(broken) > _MOST_BROKEN else ""
+        return f"FAIL: bounds broken: {', '.join(named)}{more}"
+    promised = [column for column in columns if column.bound != "free"]
+    n_free = len(columns) - len(promised)
+    free = f"; nothing is promised of {n_free} column{'' if n_free == 1 else 's'} under free" if n_free else ""
+    if not promised:
+        return f"no bounds to keep{free}"
+    worst = max(promised, key=lambda column: column.worst)
+    closest = f", the worst at {_in_bounds(worst.worst)} of its bound ({worst.name})" if worst.worst else ""
+    return f"PASS: all bounds kept: {sum(own.n_values for own in promised):,} values{closest}{free}"
+
+
+def _in_bounds(worst: float) -> str:
+    """A deviation in units of a bound with three digits, which do not round it up to the bound."""
+    text = f"{worst:.3g}"
+    return "0.999" if worst < 1 and text == "1" else text
+
+
+def experiment_table(runs: Sequence[Run]) -> Listing:
     """The runs of an experiment, averaged over seeds."""
-    table = Table(title="mean ± standard deviation over seeds", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    headings = ("archive bytes", "bytes/row", "ratio", "train s", "compress s", "decompress s")
-    for name in ("model", "recipe"):
-        table.add_column(name)
-    for name in (*headings, "mass difference %", "width change %"):
-        table.add_column(name, justify="right")
+    headings = [Heading("recipe"), Heading("model"), numbers("archive bytes", 2), numbers("bytes/row", 4)]
+    headings += [numbers("ratio"), numbers("train s", 3), numbers("compress s", 6), numbers("decompress s", 5)]
+    headings += [numbers("mass difference %"), numbers("width change %", 1)]
+    table = Listing("mean ± standard deviation over seeds", headings)
     ordered = sorted(runs, key=lambda run: [r.recipe for r in runs].index(run.recipe))
     for (recipe, kind), members in groupby(ordered, key=lambda run: (run.recipe, run.kind)):
         same = list(members)
         n_bytes = spread([float(run.archive_bytes) for run in same])
         mean_bytes = n_bytes.mean or 0.0
-        table.add_row(
+        table.add(
+            recipe,
             kind,
-            Text(recipe),
-            f"{mean_bytes:,.0f}",
+            Cell(f"{mean_bytes:,.0f}", bytes_text(mean_bytes)),
             f"{mean_bytes / same[0].n_rows:.2f}",
             f"{same[0].original_bytes / mean_bytes:.2f}",
             *(
@@ -179,3 +196,7 @@ def spread_text(value: Spread, digits: int) -> str:
         return "fit failed"
     failed = f" ({value.n_failed} failed)" if value.n_failed else ""
     return f"{value.mean:.{digits}f} ± {value.deviation:.{digits}f}{failed}"
+
+
+def _bytes_or_nothing(n_bytes: int | None) -> str | Cell:
+    return "" if n_bytes is None else bytes_cell(n_bytes)

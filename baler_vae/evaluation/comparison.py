@@ -35,7 +35,7 @@ class ComparedColumn:
 
 @dataclass(frozen=True)
 class ComparedPeak:
-    """What an archive made of a peak, in per cent and in statistical errors; None where a fit failed."""
+    """By how much a peak moved, after - before, in per cent and in statistical errors; None where a fit failed."""
 
     column: str
     window: tuple[float, float]
@@ -49,7 +49,8 @@ class ComparedPeak:
 class Compared:
     """An archive against the original. `bound` and `model` are what was asked for, where it was made for a comparison.
 
-    `n_rows` are those of the largest group, `n_values` the values of all columns.
+    `n_rows` are those of the largest group, `n_values` the values of all columns, `exceeded` a sentence for each
+    tolerance that is exceeded.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Compared:
     n_values: int
     columns: tuple[ComparedColumn, ...]
     peaks: tuple[ComparedPeak, ...]
+    exceeded: tuple[str, ...] = ()
     bound: str | None = None
     model: str | None = None
 

@@ -33,7 +33,7 @@ def column_json(column: ColumnResiduals, statistics: ColumnStatistics | None) ->
 
 def peak_json(shift: PeakShift) -> dict[str, Any]:
     """A peak before and after."""
-    shifts = ("mass_difference", "width_change", "yield_change")
+    shifts = ("mass_difference", "mean_change", "width_change", "yield_change")
     errors = ("mean_shift", "width_shift", "yield_shift")
     return {
         "column": shift.peak.column,

@@ -257,9 +257,10 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
             `distances` (`kolmogorov_smirnov`, `ks_p_value`, `wasserstein`, `wasserstein_in_widths`, `chi2`, `n_dof`),
             `by_value` and `by_column`, each null or `against`, `of`, `edges` (bins + 1) and, by bin, `n`, `mean`,
             `rms`, `half_width_68`.
-        `peaks`: a list of `column`, `window`, `n_bins`, `shape`, `fit`, `mass_difference_percent`,
-            `width_change_percent`, `yield_change_percent`, `mean_shift_in_errors`, `width_shift_in_errors`,
-            `yield_shift_in_errors`; the fits `before` and `after`, each with `valid`, `reason`, `mean`, `mean_error`,
+        `peaks`: a list of `column`, `window`, `n_bins`, `shape`, `fit`, `mass_difference_percent` (the
+            size of `mean_change_percent`, relative to the mean after), `mean_change_percent`, `width_change_percent`,
+            `yield_change_percent`, `mean_shift_in_errors`, `width_shift_in_errors`, `yield_shift_in_errors`, all of
+            them after - before; the fits `before` and `after`, each with `valid`, `reason`, `mean`, `mean_error`,
             `width`, `width_error`, `yield`, `yield_error`, `chi2`, `n_dof`, `p_value`, and `parameters`: name ->
             `value` and `error`; `paired` (`mean`, `width`, `peak_yield`, `n_toys`, `n_failed`) or null; `sampled`.
         `cuts`: a list of `cut`, `at_least`, `of`, `n`, `n_before`, `n_after`, `n_out`, `n_in`, `percent`.

@@ -48,8 +48,7 @@ class GroupStatistics:
 
     Matrices are float64 (columns, columns), NaN where something is undefined. The correlations are Pearson's over all
     rows in which both columns are finite on both sides. Mutual information is that of equal-mass bins, in bits, each
-    side with bins of its own, over the sample; on the diagonal stands the entropy of the bins. What was lost is the
-    difference before - after.
+    side with bins of its own, over the sample; on the diagonal stands the entropy of the bins.
 
     `sliced_wasserstein` is the distance of the columns' joint distributions, in standard deviations before (see
     `sliced_wasserstein` in `baler_vae.evaluation.distances`), `sliced_wasserstein_of_halves` that between two random

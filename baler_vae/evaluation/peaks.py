@@ -125,10 +125,19 @@ class PeakShift:
 
     @property
     def mass_difference_percent(self) -> float | None:
-        """100 abs(m_before - m_after) / abs(m_after); None where a fit failed."""
+        """100 abs(m_after - m_before) / abs(m_after), as it is quoted for Baler; None where a fit failed. No sign,
+        unlike all else: see `mean_change_percent`.
+        """
         if self.before.mean is None or self.after.mean is None or self.after.mean == 0:
             return None
-        return 100 * abs(self.before.mean - self.after.mean) / abs(self.after.mean)
+        return 100 * abs(self.after.mean - self.before.mean) / abs(self.after.mean)
+
+    @property
+    def mean_change_percent(self) -> float | None:
+        """100 (m_after - m_before) / abs(m_before); None where a fit failed, or the peak was at 0."""
+        if self.before.mean is None or self.after.mean is None or self.before.mean == 0:
+            return None
+        return 100 * (self.after.mean - self.before.mean) / abs(self.before.mean)
 
     @property
     def width_change_percent(self) -> float | None:

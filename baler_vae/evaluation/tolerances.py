@@ -58,7 +58,7 @@ def _of_missing(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterat
 def _of_peak(shift: PeakShift, tolerances: ToleranceSettings, *, declared: bool) -> Iterator[Failure]:
     """What a peak exceeds."""
     changes: list[tuple[str, str, float | None, float | None]] = [
-        ("position", "%", shift.mass_difference_percent, tolerances.peak_position_percent),
+        ("position", "%", shift.mean_change_percent, tolerances.peak_position_percent),
         ("position", "standard errors", shift.mean_shift_in_errors, tolerances.peak_position_errors),
         ("width", "%", shift.width_change_percent, tolerances.peak_width_percent),
         ("width", "standard errors", shift.width_shift_in_errors, tolerances.peak_width_errors),

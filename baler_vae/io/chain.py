@@ -1,17 +1,20 @@
 """Many files as one source."""
 
 import glob
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.files import open_source, split_spec
+from baler_vae.io.files import extras_differences, open_source, split_spec
 from baler_vae.io.source import Ranges, Source
+from baler_vae.paths import exists
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, Table
+from baler_vae.table.table import Batch, Table, empty_batch
 
 Specs = str | Path | Sequence[str | Path]
+
+_SAY_HOW_WRITTEN = frozenset({"parquet", "feather"})
+"""The formats whose extras only say how a file was written: those of the first file serve for all."""
 
 _WAY_OUT = "Choose columns that all files have with --columns, or leave the file out"
 
@@ -26,7 +29,7 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
     found: list[str] = []
     for spec in [specs] if isinstance(specs, str | Path) else specs:
         path, inner = split_spec(spec)
-        if Path(path).exists() or "://" in path or not glob.has_magic(path):
+        if exists(path) or "://" in path or not glob.has_magic(path):
             found.append(str(spec))
             continue
         matched = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a path may be absolute
@@ -56,8 +59,9 @@ def open_sources(specs: Specs) -> Source:
     for source in sources:
         others = [name for name in source.schema.order if name not in schema.order]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
-    if len({hashlib.sha256(source.extras()).digest() for source in sources}) > 1:
-        unsupported["what lies beside the columns"] = "differs between the files"
+    differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])
+    if differing:
+        unsupported["what lies beside the columns"] = f"differs between the files: {', '.join(differing)}"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         start = 0
@@ -73,6 +77,11 @@ def open_sources(specs: Specs) -> Source:
                     yield tuple(Table(group, table.arrays) for group, table in tables)
             start = stop
 
+    def empty(selection: Schema) -> Batch:
+        own = first.match(selection, "the first file", _WAY_OUT)
+        batch = empty_batch(selection) if own.order != selection.order else first.empty(own)
+        return tuple(Table(group, table.arrays) for group, table in zip(selection.groups, batch, strict=True))
+
     return Source(
         f"{first.path} and {len(sources) - 1} more",
         schema,
@@ -83,7 +92,20 @@ def open_sources(specs: Specs) -> Source:
         first.extras,
         first.beside,
         tuple(dict.fromkeys(note for source in sources for note in source.notes)),
+        empty,
     )
+
+
+def _differing(first: Source, sources: Sequence[Source]) -> list[str]:
+    """The names of what lies beside the columns of some source, but not of the first, or not as there."""
+    expected = first.extras()
+    found: dict[str, None] = {}
+    for source in sources:
+        others = b"" if source is first else source.extras()
+        if bool(others) != bool(expected) and source is not first:
+            return ["not all have any"]
+        found |= dict.fromkeys(extras_differences(first.schema.origin, expected, others))
+    return list(found)
 
 
 def _check_types(own: Schema, wanted: Schema, path: str) -> None:

@@ -1,9 +1,11 @@
-"""Comma-separated values, UTF-8, with the names of the columns in the first row."""
+"""Delimited text: comma-separated values and its kin, however a program wrote them. See `dialect` for what may differ,
+`sniffing` for how that is found out, `delimited_writing` for the way back.
+"""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,190 +14,309 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
-from baler_vae.errors import OutputError, SourceError
-from baler_vae.io.grouping import check_names, make_batch
-from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading, refuse_nested, writing
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
+from baler_vae.errors import SourceError
+from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
+from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
+from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
+from baler_vae.io.delimited_writing import header_of, write_delimited
+from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
+from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
+from baler_vae.io.sniffing import (
+    Sample,
+    Sniffed,
+    check_comments,
+    has_header,
+    line_end_of,
+    names_in_comment,
+    numbered_rows,
+    scan_lines,
+    sniffed_layouts,
+    take_sample,
+)
+from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading
+from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-FAILURES = (OSError, ValueError, csv.Error, pa.ArrowException)
+__all__ = ["open_delimited", "write_delimited"]
 
-INTEGER = r"^[+-]?[0-9]+$"
-FLOAT = r"(?i)^[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|inf|infinity|nan)$"
-TRUE = pa.array(["True", "true", "TRUE"])
-FALSE = pa.array(["False", "false", "FALSE"])
-MISSING = "NA"
-LARGEST_EXACT_FLOAT64 = 1 << 53
 BLOCK_BYTES = 1 << 24
+_FAILURES = (*FAILURES, csv.Error)
 
 
-def open_delimited(path: str, inner: str) -> Source:
-    """The source of a CSV file, whose columns get their dtypes from all of its rows: int64, uint64, float64, bool, or
-    text where nothing else fits. A missing number is NaN in a float64 column, a missing text is None.
+_RAGGED = "a row has not as many values as there are columns"
+
+
+def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
+    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say; columns
+    get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing float is
+    NaN, a missing text None; missing integers and booleans have a mask.
 
     Raises:
-        SourceError: it is no CSV file, a name is missing or occurs twice, or rows have different lengths.
+        SourceError: it is no such file, names occur twice, rows have different lengths, or it is ambiguous.
     """
     if inner:
         raise SourceError("a CSV file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
-    names = _header(path)
-    check_names(path, names, "columns")
-    evidence = {name: Evidence() for name in names}
-    n_rows = 0
-    for block in _blocks(path, names, names):
-        n_rows += block.num_rows
-        for name in names:
-            evidence[name].add(block.column(name))
-    columns = tuple(Column(name, evidence[name].dtype) for name in names)
-    schema = Schema((Group("events", columns),), tuple(names), Origin("csv"))
+    options = options or DialectOptions()
+    with reading(path, "a CSV file", *_FAILURES):
+        sample = take_sample(path, options.encoding)
+        first: SourceError | None = None
+        for sniffed in sniffed_layouts(sample, options):
+            try:
+                return _opened(_Table(path, sample, sniffed, options))
+            except SourceError as error:
+                if error.what != _RAGGED:
+                    raise
+                first = first or error
+    raise first or SourceError("holds no rows", path=path)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a file: the place of its values in a row, and how they are read. `missing` is how a missing value is
+    spelled, quotes included; where `mixed`, other spellings are text.
+    """
+
+    place: int
+    column: Column
+    spelling: Spelling
+    optional: bool = False
+    missing: str = ""
+    mixed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def described(self) -> Described:
+        return Described(self.column, optional=self.optional)
+
+    def arrays(self, words: pa.Array, raw: pa.Array | None) -> dict[str, NDArray[np.generic]]:
+        """The columns (rows,) of words (rows,), null where one is missing; `raw` are the words of those too."""
+        if raw is not None:
+            others = pc.and_(pc.is_null(words), pc.not_equal(raw, self.missing))
+            words = pc.if_else(others, raw, words)
+        values, missing = values_of(words, self.column.dtype, self.spelling)
+        return self.described.split(values, missing)
+
+
+class _Table:
+    """The rows of a file under one way to read it."""
+
+    def __init__(self, path: str, sample: Sample, sniffed: Sniffed, options: DialectOptions) -> None:
+        self.path, self.sample, self.options = path, sample, options
+        layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
+        found = scan_lines(path, layout)
+        check_comments(sniffed, found.lines, options, path)
+        if is_utf8(layout.encoding) and layout.separator != WHITESPACE and not found.n_lines:
+            mark = len(MARK) if layout.encoding == "utf-8-sig" else 0
+            layout = replace(layout, skip=mark + len(found.header))
+        self.layout, self.lines = layout, tuple(found.lines)
+        self.n_rows, self.n_fields = max(0, found.rows), sniffed.n_fields
+        self.header = _cells(found.header, layout) if layout.header else []
+        self.header_text = found.header_as_written.decode().rstrip("\r\n")
+        self.ids = [str(place) for place in range(self.n_fields)]
+
+    def blocks(self, places: Sequence[int], *, raw: bool = False) -> Iterator[pa.RecordBatch]:
+        """The values at some places of the rows as strings, a block of rows at a time; null where one is missing, unless
+        `raw`.
+        """
+        if not self.n_rows:
+            return
+        names = [self.ids[place] for place in places]
+        convert = ConvertOptions(
+            column_types=dict.fromkeys(self.ids, pa.string()),
+            include_columns=names,
+            null_values=list(NULLS),
+            strings_can_be_null=not raw,
+            quoted_strings_can_be_null=False,
+        )
+        layout = self.layout
+        parse = ParseOptions(delimiter=layout.delimiter, quote_char=layout.quote, newlines_in_values=True)
+        read = ReadOptions(block_size=BLOCK_BYTES, column_names=self.ids)
+        with reading(self.path, "a CSV file", *_FAILURES), rows_of(self.path, layout) as stream:
+            try:
+                with open_csv(stream, read, parse, convert) as reader:
+                    yield from reader
+            except pa.ArrowInvalid:
+                self._check_lengths()
+                raise
+
+    def _check_lengths(self) -> None:
+        for number, (line, found) in enumerate(numbered_rows(self.path, self.layout)):
+            if found != self.n_fields and not (number == 0 and self.layout.header):
+                hint = "If the file is read in a wrong way, say more with --separator, --header or --comment"
+                raise SourceError(
+                    _RAGGED,
+                    path=self.path,
+                    rows=f"line {line}",
+                    found=f"{found} values",
+                    expected=f"{len(self.header) or self.n_fields}",
+                    way_out=None if self.options.given() else hint,
+                )
+
+    def pairs(self, places: Sequence[int], mixed: Sequence[int]) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
+        """Blocks of rows, and for some of the places the words that stand there even where a value is missing."""
+        if not mixed:
+            for block in self.blocks(places):
+                yield block, {}
+            return
+        for block, raw in zip(self.blocks(places), self.blocks(mixed, raw=True), strict=True):
+            yield block, {place: raw.column(str(place)) for place in mixed}
+
+
+def _cells(header: bytes, layout: Layout) -> list[str]:
+    text = io.StringIO(header.decode(), newline="")
+    return next(csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote), [])
+
+
+def _opened(table: _Table) -> Source:
+    evidence, spellings, decimal = _evidence(table)
+    fields, trailing = _fields(table, evidence, spellings)
+    dialect = _dialect(table, fields, evidence, decimal=decimal, trailing=trailing)
+    schema = schema_of_branches([field.described for field in fields], Origin("csv"))
+    by_column = {name: field for field in fields for name in field.described.elements}
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        wanted = {by_column[name].place: by_column[name] for name in selection.order}
+        mixed = [place for place, field in wanted.items() if field.mixed]
         first = 0
-        for block in _blocks(path, names, selection.order):
+        for block, raw in table.pairs(list(wanted), mixed):
             for start, stop in in_steps(0, step, list(overlaps(first, block.num_rows, ranges))):
                 rows = block.slice(start, stop - start)
-                yield make_batch(selection, {c.name: _values(rows.column(c.name), c.dtype) for c in selection.columns})
+                arrays: dict[str, Any] = {}
+                for place, field in wanted.items():
+                    own = raw[place].slice(start, stop - start) if place in raw else None
+                    arrays |= field.arrays(rows.column(str(place)), own)
+                yield make_batch(selection, arrays)
             first += block.num_rows
 
-    return Source(path, schema, n_rows, batches)
+    content, said = dialect.to_bytes(), dialect.describe()
+    notes = (f"read as text with {said}",) if said else ()
+    return Source(table.path, schema, table.n_rows, batches, extras=lambda: content, notes=notes)
 
 
-def _header(path: str) -> list[str]:
-    with reading(path, "a CSV file", *FAILURES), Path(path).open(encoding="utf-8-sig", newline="") as stream:
-        names = next((row for row in csv.reader(stream) if row), [])
-    if not names:
-        raise SourceError("is empty: the first row should name the columns", path=path)
+def _evidence(table: _Table) -> tuple[list[Evidence], list[Spelling], str]:
+    """What the values at each place of the rows are, how numbers are spelled there, and the decimal mark."""
+    places = range(table.n_fields)
+    found = [Evidence() for _ in places]
+    n_rows = 0
+    for block in table.blocks(places):
+        n_rows += block.num_rows
+        for place, evidence in enumerate(found):
+            evidence.add(block.column(place))
+    table.n_rows = n_rows
+    spellings, told = [PLAIN] * table.n_fields, table.options.decimal
+    has_points = any(own.points for own in found)
+    doubtful = [place for place in places if found[place].has_commas or (told == "," and found[place].points)]
+    if not doubtful:
+        return found, spellings, told or "."
+    commas = {place: CommaEvidence() for place in doubtful}
+    for block in table.blocks(doubtful):
+        for place, evidence_of_commas in commas.items():
+            evidence_of_commas.add(block.column(str(place)))
+    separator = table.layout.separator
+    decimal = decimal_mark(commas.values(), has_points=has_points, separator=separator, told=told, path=table.path)
+    for place, evidence_of_commas in commas.items():
+        spelling = evidence_of_commas.spelling(decimal)
+        if spelling is not None:
+            spellings[place], found[place] = spelling, evidence_of_commas.readings[spelling]
+        else:
+            found[place].kinds.add("text")
+    return found, spellings, decimal
+
+
+def _fields(table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spelling]) -> tuple[list[Field], str]:
+    """The columns of a file, and whether rows (or the header too: `all`) end with a separator that ends no column."""
+    words = _missing_words(table, evidence)
+    n_fields, header = table.n_fields, table.header
+    is_bare = n_fields > 1 and table.n_rows > 0 and not evidence[-1].kinds and words.get(n_fields - 1) == [""]
+    trailing = ""
+    if is_bare and len(header) < n_fields:
+        trailing = "rows"
+    elif is_bare and not header[-1].strip():
+        trailing = "all"
+    n_columns = n_fields - bool(trailing)
+    fields = []
+    for place, name in enumerate(_names(table, n_columns)):
+        own, spelled = evidence[place], words.get(place, [])
+        dtype = own.dtype
+        is_text = dtype == TEXT
+        mixed = is_text and len(spelled) > 1
+        missing = "" if "" in spelled and is_text else next(iter(spelled), "")
+        optional = own.any_missing and dtype.kind in "iub"
+        fields.append(Field(place, Column(name, dtype), spellings[place], optional, missing, mixed))
+    return fields, trailing
+
+
+def _names(table: _Table, n_columns: int) -> list[str]:
+    """The names of the columns; those without one are called as pandas calls them."""
+    if not table.layout.header:
+        found = names_in_comment(table.lines, table.layout, n_columns)
+        return found or [f"column{place}" for place in range(n_columns)]
+    cells = table.header[:n_columns]
+    cells = ["", *cells] if len(cells) < n_columns else cells
+    try:
+        check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
+    except SourceError as error:
+        error.way_out = "Rename one of them, or say --header none where the first row holds values"
+        raise
+    names: list[str] = []
+    for place, cell in enumerate(cells):
+        names.append(cell if cell.strip() else unique(f"Unnamed: {place}", [*cells, *names]))
     return names
 
 
-def _blocks(path: str, names: Sequence[str], wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The wanted columns as strings, null where a value is missing, a block of rows at a time."""
-    convert = ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        include_columns=list(wanted),
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
+def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, list[str]]:
+    """By place how missing values are spelled there, with quotes where they have those; text in quotes is not missing."""
+    places = [place for place, own in enumerate(evidence) if own.missing or (own.quoted_missing and own.dtype != TEXT)]
+    found: dict[int, dict[str, None]] = {place: {} for place in places}
+    quote = table.layout.quote
+    for block, raw in table.pairs(places, places):
+        for place, spelled in found.items():
+            words = block.column(str(place))
+            if words.null_count:
+                spelled |= dict.fromkeys(pc.unique(raw[place].filter(pc.is_null(words))).to_pylist())
+            if evidence[place].quoted_missing and evidence[place].dtype != TEXT:
+                words = words.drop_null()
+                words = pc.unique(words.filter(pc.is_in(words, pa.array(NULLS))))
+                spelled |= dict.fromkeys(f"{quote}{word}{quote}" for word in words.to_pylist())
+    return {place: list(spelled) for place, spelled in found.items()}
+
+
+def _dialect(
+    table: _Table, fields: Sequence[Field], evidence: Sequence[Evidence], *, decimal: str, trailing: str
+) -> Dialect:
+    layout, names = table.layout, [field.name for field in fields]
+    cells = table.header[: len(fields)]
+    short_header = layout.header and len(cells) < len(fields)
+    cells = ["", *cells] if short_header else cells
+    thousands = {field.spelling.thousands for field in fields} - {""}
+    booleans = {
+        field.name: own.booleans
+        for field, own in zip(fields, evidence, strict=False)
+        if field.column.dtype == np.bool_ and own.booleans and own.booleans[0] != TRUE[0]
+    }
+    dialect = Dialect(
+        separator=layout.separator,
+        header=layout.header,
+        names={name: cell for name, cell in zip(names, cells, strict=False) if name != cell},
+        short_header=short_header,
+        decimal=decimal,
+        thousands=next(iter(thousands), ""),
+        grouped=tuple(field.name for field in fields if field.spelling.thousands),
+        encoding=layout.encoding,
+        line_end=line_end_of(table.sample),
+        quote=layout.quote,
+        quoted=tuple(names[place] for place in quoted_columns(table.sample.text, layout) if place < len(names)),
+        quoting=quoting_letters(table.sample.text, layout),
+        quoted_header=layout.header and quotes_header(table.sample.text, layout),
+        missing={field.name: field.missing for field in fields if field.missing},
+        booleans=booleans,
+        trailing=trailing,
+        widths=widths_of(table.sample.text, layout),
+        lines=table.lines,
+        told=table.options.given(),
     )
-    parse = ParseOptions(newlines_in_values=True)
-    with reading(path, "a CSV file", *FAILURES):
-        try:
-            with open_csv(path, ReadOptions(block_size=BLOCK_BYTES), parse, convert) as reader:
-                yield from reader
-        except pa.ArrowInvalid:
-            _check_lengths(path, len(names))
-            raise
-
-
-def _check_lengths(path: str, expected: int) -> None:
-    with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.reader(stream)
-        for row in rows:
-            if row and len(row) != expected:
-                raise SourceError(
-                    "a row has not as many values as there are columns",
-                    path=path,
-                    rows=f"line {rows.line_num}",
-                    found=f"{len(row)} values",
-                    expected=f"{expected}",
-                )
-
-
-@dataclass
-class Evidence:
-    """What the values of a column have looked like so far, and the dtype that holds them all without loss."""
-
-    kinds: set[str] = field(default_factory=set)
-    missing: bool = False
-    negative: bool = False
-    wide: bool = False
-
-    def add(self, words: pa.Array) -> None:
-        self.missing |= words.null_count > 0
-        words = pc.utf8_trim_whitespace(words.drop_null())
-        if len(words):
-            self.kinds.add(self._kind(words))
-
-    def _kind(self, words: pa.Array) -> str:
-        if _all(pc.match_substring_regex(words, INTEGER)):
-            return self._integer_kind(pc.utf8_ltrim(words, "+"))
-        if _all(pc.match_substring_regex(words, FLOAT)):
-            return "float"
-        return "bool" if _all(pc.is_in(words, pa.concat_arrays([TRUE, FALSE]))) else "text"
-
-    def _integer_kind(self, words: pa.Array) -> str:
-        for kind, dtype in (("int", pa.int64()), ("uint", pa.uint64())):
-            try:
-                limits = pc.min_max(words.cast(dtype))
-            except pa.ArrowInvalid:
-                continue
-            lowest, highest = limits["min"].as_py(), limits["max"].as_py()
-            self.negative |= lowest < 0
-            self.wide |= max(-lowest, highest) > LARGEST_EXACT_FLOAT64
-            return kind
-        return "huge"
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        if "text" in self.kinds or ("bool" in self.kinds and (len(self.kinds) > 1 or self.missing)):
-            return TEXT
-        if "bool" in self.kinds:
-            return np.dtype(np.bool_)
-        if "float" in self.kinds or not self.kinds:
-            return np.dtype(np.float64)
-        # Integers only: they are never rounded.
-        if "huge" in self.kinds or (self.missing and self.wide) or (self.negative and "uint" in self.kinds):
-            return TEXT
-        if self.missing:
-            return np.dtype(np.float64)
-        return np.dtype(np.uint64 if "uint" in self.kinds else np.int64)
-
-
-def _all(matches: pa.Array) -> bool:
-    return bool(pc.all(matches).as_py())
-
-
-def _values(words: pa.Array, dtype: np.dtype[Any]) -> NDArray[np.generic]:
-    if dtype == TEXT:
-        return np.asarray(words.to_numpy(zero_copy_only=False), TEXT)
-    words = pc.utf8_ltrim(pc.utf8_trim_whitespace(words), "+")
-    values = pc.is_in(words, TRUE) if dtype == np.bool_ else words.cast(pa.from_numpy_dtype(dtype))
-    return np.asarray(values.to_numpy(zero_copy_only=False), dtype)
-
-
-def write_delimited(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write CSV: floats in the shortest form that reads back as the same value of their dtype, text in quotes, and
-    `NA` for missing text.
-
-    Raises:
-        OutputError: the schema is jagged.
-    """
-    if schema.is_jagged:
-        collections = ", ".join(group.name for group in schema.groups[1:])
-        raise OutputError(
-            f"CSV holds no lists, as there are in {collections}",
-            way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
-        )
-    refuse_nested(schema, "CSV")
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerow(schema.order)
-        for batch in batches:
-            if batch[0].n_rows:
-                with writing("a CSV file", pa.ArrowException, UnicodeError):
-                    words = [_words(batch[0][column.name], column) for column in schema.columns]
-                    lines = pc.binary_join_element_wise(*words, ",").to_pylist()
-                stream.write("\n".join(lines) + "\n")
-
-
-def _words(values: NDArray[np.generic], column: Column) -> pa.Array:
-    if column.is_text:
-        quoted = pc.replace_substring(pa.array(values, pa.string()), '"', '""')
-        return pc.fill_null(pc.binary_join_element_wise('"', quoted, '"', ""), MISSING)
-    if column.dtype == np.bool_:
-        return pc.if_else(pa.array(values), "True", "False")
-    if not column.is_float:
-        return pa.array(values).cast(pa.string())
-    if column.dtype == np.float16:
-        # Arrow writes a float16 as the float32 that it equals; numpy knows its own shortest form.
-        values = values.astype(np.str_).astype(np.float64)
-    # Without a point a column of whole numbers would come back as integers.
-    return pc.replace_substring_regex(pa.array(values).cast(pa.string()), r"^(-?[0-9]+)$", r"\1.0")
+    is_plain = not layout.header or header_of(dialect, names) == table.header_text
+    return dialect if is_plain else replace(dialect, header_text=table.header_text)

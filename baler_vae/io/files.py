@@ -1,57 +1,83 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.io.source import Source
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
+from baler_vae.io.dialect import DialectOptions
+from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
-from baler_vae.table.schema import Schema
+from baler_vae.paths import check_file, exists
+from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
+
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+"""What follows the suffix of a text that is compressed."""
 
 MODULES = {
     ".root": "root",
-    ".csv": "delimited",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".parq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".ipc": "feather",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
     ".hdf": "hdf5",
     ".npz": "npz",
+    ".npy": "npy",
+    **{f"{text}{way}": "delimited" for text in (".csv", ".tsv", ".dat", ".txt") for way in ("", *COMPRESSIONS)},
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-MODULES_OF_ORIGINS = {"hdf5": "hdf5"}
+MODULES_OF_ORIGINS = {
+    "csv": "delimited",
+    **{name: name for name in ("hdf5", "parquet", "feather", "npz", "npy")},
+}
 """The module of each format of origin that has extras, which its `write_<module>` takes."""
 WITH_WHOLE_FILES = frozenset({"hdf5"})
 """The formats whose extras are those of a whole file: some columns of one have none."""
 
 
-def open_source(spec: str | Path) -> Source:
+def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Source:
     """The source that a file name stands for, its format told by its suffix.
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
     name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
-    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts.
+    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a file
+    of delimited text is written; others have none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
-        UsageError: the suffix is unknown.
+        UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
+    if "://" not in path and Path(path).is_dir():
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
     opener: Callable[[str, str], Source] = _function("open", path)
+    if dialect is not None:
+        if MODULES[suffix_of(path)] != "delimited":
+            raise UsageError(
+                "only delimited text has a dialect",
+                path=path,
+                found=", ".join(f"--{name} {value!r}" for name, value in dialect.given().items()),
+                way_out="Leave these options out",
+            )
+        opener = partial(opener, options=dialect)
     if "://" in path:
-        return opener(path, inner) if _suffix(path) == ".root" else replace(opener(_fetch(path), inner), path=path)
-    if Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out="Name a file in it")
-    if not Path(path).exists():
-        raise SourceError("there is no such file", path=path)
-    return opener(path, inner)
+        with any_failure(path):
+            source = opener(path, inner) if suffix_of(path) == ".root" else opener(_fetch(path), inner)
+            return guarded(replace(source, path=path))
+    check_file(path)
+    with any_failure(path):
+        return guarded(opener(path, inner))
 
 
 def write_file(
@@ -62,38 +88,82 @@ def write_file(
     force: bool = False,
     rntuple: bool = False,
     extras: bytes = b"",
+    n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
     ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
-    out.
+    out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
         UsageError: the suffix is unknown.
     """
     write = _function("write", str(path))
-    name = MODULES[_suffix(str(path))]
+    name = MODULES[suffix_of(str(path))]
     if rntuple and name != "root":
         raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
     options: dict[str, Any] = {"rntuple": rntuple} if name == "root" else {}
+    if name == "delimited":
+        options["suffix"] = suffix_of(str(path))
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
+        options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with replacing(path, force=force) as part:
         try:
             write(part, schema, batches, **options)
         except OutputError as error:
             error.path = error.path or str(path)
             raise
+        except (BalerError, OSError):
+            raise
+        except Exception as error:  # whatever a library raises for what it cannot write
+            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+
+
+def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between the extras of two tables of one origin; nothing where the second has none.
+
+    Raises:
+        CorruptArchive: extras cannot be read.
+    """
+    if extras == others or not others:
+        return []
+    name = MODULES_OF_ORIGINS.get(origin.format, "")
+    differences = getattr(import_module(f"baler_vae.io.{name}"), f"differences_{name}", None) if name else None
+    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+
+
+def extras_have_rows(origin: str, extras: bytes) -> bool:
+    """Whether extras of a format of origin hold something of every row.
+
+    Raises:
+        CorruptArchive: they cannot be read.
+    """
+    name = MODULES_OF_ORIGINS.get(origin, "")
+    function = getattr(import_module(f"baler_vae.io.{name}"), f"has_rows_{name}", None) if name else None
+    return function is not None and bool(function(extras))
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
     """The file's path or URL, and what is named inside it (or nothing)."""
     text = str(spec)
-    if Path(text).exists():
+    if exists(text):
         return text, ""
     suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
     found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
     return (found[1], found[2].strip("/")) if found else (text, "")
+
+
+def suffix_of(path: str) -> str:
+    """The suffix of a path or URL in small letters, with that of the file in it where it is compressed: `.csv.gz`."""
+    *_, before, last = ["", "", *PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).suffixes]
+    return f"{before}{last}".lower() if last.lower() in COMPRESSIONS else last.lower()
+
+
+def stem_of(path: str) -> str:
+    """The name of a file without its suffix."""
+    name = PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).name
+    return name[: len(name) - len(suffix_of(path))]
 
 
 def file_stamp(spec: str) -> tuple[int, int] | None:
@@ -101,21 +171,20 @@ def file_stamp(spec: str) -> tuple[int, int] | None:
     a URL, and where there is no such file.
     """
     path = Path(split_spec(spec)[0])
-    if not path.exists():
+    if not exists(path):
         return None
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
 
 
-def _suffix(path: str) -> str:
-    return PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).suffix.lower()
-
-
 def _function(verb: str, path: str) -> Callable[..., Any]:
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if suffix not in MODULES:
+        known = [name for name in MODULES if not name.endswith(COMPRESSIONS)]
         raise UsageError(
-            f"unknown file format: {suffix or 'no suffix'}", path=path, expected=f"one of {', '.join(MODULES)}"
+            f"unknown file format: {suffix or 'no suffix'}",
+            path=path,
+            expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} and the like behind that of a text",
         )
     name = MODULES[suffix]
     function: Callable[..., Any] = getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}")

@@ -243,7 +243,15 @@ def unique(name: str, taken: Collection[str]) -> str:
 
 def make_batch(selection: Schema, arrays: Mapping[str, NDArray[np.generic]]) -> Batch:
     """A batch of the arrays that a selection names."""
-    return tuple(Table(group, {name: arrays[name] for name in group.names}) for group in selection.groups)
+    return tuple(Table(group, {name: truths(arrays[name]) for name in group.names}) for group in selection.groups)
+
+
+def truths(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The same values, booleans as bytes of 0 and 1: a file may have others, as of memory that nobody set, all true."""
+    if values.dtype != np.bool_:
+        return values
+    stored = values.view(np.uint8)
+    return values if stored.max(initial=0) <= 1 else stored != 0
 
 
 def columns_to_read(schema: Schema, selection: Schema) -> list[str]:

@@ -1,51 +1,53 @@
-"""HDF5 files: flat datasets, or the hepfile layout for jagged collections.
+"""HDF5 files: flat datasets, datasets of compounds, or the hepfile layout for jagged collections.
 
 A group of objects has an attribute `counter`, the path of the dataset that counts them in each event; the other
 datasets in that group are the objects' columns. A column is named by the path of its dataset (`muons/px`), relative to
-the group that was opened. Columns with other names (`Jet_pt` under `nJet`) are written into a group named after their
-collection, whose attribute `full_names` says that the names are complete without the path.
+the group that was opened, and by the fields of a compound (`jets/pt`, `jets/track.d0`). Columns with other names
+(`Jet_pt` under `nJet`) are written into a group named after their collection, whose attribute `full_names` says that
+the names are complete without the path.
 """
 
-import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import OutputError, SourceError, nearest
-from baler_vae.io.arrays import array_source, restored_array
+from baler_vae.errors import SourceError, nearest
+from baler_vae.io.arrays import array_source
 from baler_vae.io.grouping import (
-    MOST_ELEMENTS,
     Described,
     Jagged,
     bytes_by_column,
     check_names,
     describe,
     make_batch,
-    missing,
     native,
     schema_of_branches,
     unique,
 )
-from baler_vae.io.hdf5_extras import extras_of, read_extras, write_extras
-from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading, refuse_nested, writing
-from baler_vae.table.branches import Branch, branches_of
-from baler_vae.table.schema import TEXT, Column, Origin, Schema
+from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
+from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
+from baler_vae.io.hdf5_types import Layout, Part, layout_of, read_rows, take_parts
+from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
+from baler_vae.io.hdf5_writing import write_hdf5
+from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading
+from baler_vae.table.schema import Column, Origin, Schema
 from baler_vae.table.table import Batch
+
+__all__ = ["FAILURES", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "write_hdf5"]
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 
-CHUNK_ROWS = 16_384
+_LABELS = re.compile(r"axis0|block\d+_items")
+"""How pandas names the labels of the columns of a frame."""
 
 
 def open_hdf5(path: str, inner: str) -> Source:
-    """The source of an HDF5 file, of the group in it that `inner` names, or of one n-dimensional dataset.
+    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset.
 
     Raises:
         SourceError: it is no HDF5 file, or has no such group or dataset.
@@ -56,134 +58,218 @@ def open_hdf5(path: str, inner: str) -> Source:
             names: list[str] = []
             file.visit(names.append)
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
-        if isinstance(place, h5py.Dataset):
-            shape = place.shape[:-1] if place.ndim > 1 else ()
-            return array_source(path, np.asarray(place[()]), [], Origin("hdf5", inner, shape=shape))
-        return _group_source(path, inner, place)
+        base = "/" + inner.strip("/")
+        if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(place.dtype) is not None:
+            return _array_source(path, inner, base, place)
+        return _source(path, inner, base, file)
+
+
+def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> Source:
+    """The source of one n-dimensional dataset of numbers."""
+    origin = Origin("hdf5", inner, shape=dataset.shape[:-1])
+    reason = unreadable(dataset)
+    if reason:
+        raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
+    layout = layout_of(dataset)
+    array = np.concatenate(
+        [*read_rows(dataset, layout, 0, len(dataset)), np.empty((0, *dataset.shape[1:]), layout.dtype)]
+    )
+    source = array_source(path, array, [], origin)
+    templates = {base: Template(layout, is_array=True)}
+    return replace(source, extras=lambda: read_extras(path, base, templates, Beside()))
 
 
 @dataclass(frozen=True)
 class Found:
-    """A dataset below the opened group.
-
-    `name` is that of its column. Where it holds objects, `counter` is the path of the dataset that counts them and
-    `collection` the name of their group.
+    """A dataset at or below the opened place, with the parts of its values by the names of their columns. With a
+    `reason` they are no columns: the dataset is kept beside them, or cannot be read at all where it is `lost`.
     """
 
-    name: str
-    dataset: h5py.Dataset
-    counter: str = ""
-    collection: str = ""
+    entry: Entry
+    layout: Layout
+    parts: Mapping[str, Part]
+    reason: str = ""
+    lost: bool = False
 
     @property
     def path(self) -> str:
-        return str(self.dataset.name)
+        return self.entry.path
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array in every row."""
-        return tuple(self.dataset.shape[1:])
+    def name(self) -> str:
+        return self.entry.name
 
     @property
-    def dtype(self) -> np.dtype[Any] | None:
-        """The dtype of its column or columns; None where it can be none."""
-        text = h5py.check_string_dtype(self.dataset.dtype)
-        if not self.dataset.ndim or (text and (self.counter or self.shape)):
-            return None
-        if self.shape and not 0 < np.prod(self.shape) <= MOST_ELEMENTS:
-            return None
-        return TEXT if text else native(self.dataset.dtype)
+    def counter(self) -> str:
+        return self.entry.counter
 
     @property
-    def typename(self) -> str:
-        """How strings of a fixed length are kept."""
-        text = h5py.check_string_dtype(self.dataset.dtype)
-        return f"S{text.length} {text.encoding}" if text and text.length else ""
+    def dataset(self) -> h5py.Dataset:
+        return self.entry.item
+
+    @property
+    def is_column(self) -> bool:
+        return bool(self.parts) and not self.reason
 
 
-def _walk(group: h5py.Group, name: str, prefix: str = "", counter: str = "", collection: str = "") -> Iterator[Found]:
-    """The datasets below a group, in the group's order; `name` is the group's own, for a collection without folder."""
-    if "counter" in group.attrs:
-        counter = "/" + _decode(group.attrs["counter"]).strip("/")
-        collection = prefix.strip("/") or name
-        prefix = "" if group.attrs.get("full_names") else prefix
-    for key in group:
-        item = group.get(key)
-        if isinstance(item, h5py.Group):
-            yield from _walk(item, name, f"{prefix}{key}/", counter, collection)
-        elif isinstance(item, h5py.Dataset):
-            is_object = bool(counter) and item.name != counter
-            yield Found(prefix + key, item, counter if is_object else "", collection if is_object else "")
-
-
-def _group_source(path: str, inner: str, group: h5py.Group) -> Source:
-    group_path = str(group.name)
-    found = list(_walk(group, inner.rpartition("/")[2]))
-    known = {item.path for item in found}
-    outside = sorted({item.counter for item in found} - known - {""})
-    elsewhere = {place: group.file.get(place) for place in outside}
-    found[:0] = [Found(p.rpartition("/")[2], item) for p, item in elsewhere.items() if isinstance(item, h5py.Dataset)]
-    check_names(path, [item.name for item in found], "columns")
-    events = {item.path: item for item in found if not item.counter}
-    n_events = _common_length([events[item.counter] for item in found if item.counter in events] or events.values())
-    refused = {place: reason for place, item in events.items() if (reason := _refusal(item, n_events))}
-    totals = {c: _total(events[c].dataset) for c in {f.counter for f in found} if c in events and c not in refused}
-    described: list[Described] = []
-    for item in found:
-        dtype = item.dtype
-        reason = _refusal(item, totals.get(item.counter, -1) if item.counter else n_events)
-        if dtype is None or reason:
-            refused[item.path] = reason
-            continue
-        column = Column(item.name, dtype, _decode(item.dataset.attrs.get("title", "")), item.typename)
-        branch = describe(column, item.shape, jagged=bool(item.counter))
-        if isinstance(branch.column, Jagged):
-            jagged = Jagged(column, events[item.counter].name, collection=item.collection)
-            branch = replace(branch, column=jagged)
-        described.append(branch)
-    schema = schema_of_branches(described, Origin("hdf5", inner, _decode(group.attrs.get("title", ""))))
-    places = {item.name: item.path for item in found}
+def _source(path: str, inner: str, base: str, file: h5py.File) -> Source:
+    walk = Walk(file, base)
+    entries = walk.entries()
+    entries[:0] = _counters_outside(file, entries)
+    datasets = _judged([_found(entry, base) for entry in entries if entry.is_dataset])
+    if not isinstance(file[base], h5py.Group) and not any(item.is_column for item in datasets):
+        item = datasets[0]
+        reason = item.reason if item.lost else f"it holds {_contents(item)}, no table"
+        raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
+    columns = {item.path: item for item in datasets if item.is_column}
+    n_events = next((len(item.dataset) for item in columns.values() if not item.counter), 0)
+    described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
+    check_names(path, [branch.name for branch in described], "columns")
+    schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
+    beside = beside_of((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
+    templates = {
+        item.path: Template(item.layout, item.parts, complete=item.path not in beside.without_rest)
+        for item in columns.values()
+    }
+    places = {name: (item.path, part) for item in columns.values() for name, part in item.parts.items()}
     branches = {column: branch for branch in described for column in branch.elements}
-    beside = [item for item in found if item.path in refused and not item.counter]
-    kept, unsupported = extras_of(beside, refused)
-    unsupported |= {item.name: refused[item.path] for item in found if item.path in refused and item.counter}
-    event_bytes = {item.name: item.dataset.nbytes / max(1, n_events) for item in found}
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         return _batches(path, selection, in_steps(n_events, step, ranges), places, branches)
 
-    by_column = bytes_by_column(described, event_bytes)
-    return Source(path, schema, n_events, batches, unsupported, by_column, lambda: read_extras(path, group_path, kept))
+    event_bytes = {
+        name: part.n_bytes * len(item.dataset) / max(1, n_events)
+        for item in columns.values()
+        for name, part in item.parts.items()
+    }
+    return Source(
+        path,
+        schema,
+        n_events,
+        batches,
+        {**beside.refused, **walk.refused},
+        bytes_by_column(described, event_bytes),
+        lambda: read_extras(path, base, templates, beside),
+        beside.n_bytes,
+        _notes(file, base),
+    )
+
+
+def _found(entry: Entry, base: str) -> Found:
+    """A dataset with the names of its columns: its own, and that of a field behind it."""
+    layout = layout_of(entry.item)
+    parts: dict[str, Part] = {}
+    for part in layout.parts:
+        field = printable(".".join(part.fields))
+        name = field if entry.path == base and field else "/".join(filter(None, [entry.name, field]))
+        parts[unique(name, parts)] = part
+    return Found(entry, layout, parts)
+
+
+def _counters_outside(file: h5py.File, entries: Sequence[Entry]) -> list[Entry]:
+    """The datasets beyond the opened place that count objects in it."""
+    known = {entry.path for entry in entries}
+    outside = sorted({entry.counter for entry in entries} - known - {""})
+    found = {place: file.get(place) for place in outside}
+    return [Entry(p, printable(p.rpartition("/")[2]), d) for p, d in found.items() if isinstance(d, h5py.Dataset)]
+
+
+def _judged(datasets: Sequence[Found]) -> list[Found]:
+    """The datasets with the reasons why some are no columns."""
+    judged = {item.path: _without_lost(item) for item in datasets}
+    events = {item.path: item for item in judged.values() if not item.counter}
+    counters = [events[item.counter] for item in judged.values() if item.counter in events]
+    n_events = _common_length(counters or [item for item in events.values() if not _is_label(item)])
+    for path, item in events.items():
+        judged[path] = replace(item, reason=item.reason or _beside(item, n_events))
+    totals = {path: _total(judged[path].dataset) for path in {item.path for item in counters} if judged[path].is_column}
+    for path, item in judged.items():
+        if not item.counter or item.lost:
+            continue
+        total = totals.get(item.counter, -1)
+        if not item.parts:
+            judged[path] = replace(item, reason=_contents(item))
+        elif total < 0:
+            judged[path] = replace(item, reason=f"{item.counter} does not count it", lost=True)
+        elif len(item.dataset) != total:
+            judged[path] = replace(item, reason=f"{len(item.dataset)} values, not {total}", lost=True)
+    return list(judged.values())
+
+
+def _without_lost(item: Found) -> Found:
+    reason = unreadable(item.dataset)
+    return replace(item, reason=reason, lost=True) if reason else item
+
+
+def _beside(item: Found, n_events: int) -> str:
+    """Why a dataset has no columns of `n_events` values, or nothing."""
+    if any(name.startswith("_i_") for name in item.path.split("/")):
+        return "an index of PyTables"
+    if not item.parts:
+        return _contents(item)
+    return "" if len(item.dataset) == n_events else f"{len(item.dataset)} values, not {n_events}"
+
+
+def _contents(item: Found) -> str:
+    """What a dataset holds that can be no column."""
+    dataset = item.dataset
+    wide = dataset.shape[1:] if dataset.shape and native(item.layout.dtype) is not None else ()
+    what = f"{dataset.ndim}-d {item.layout.dtype if item.layout.dtype.names is None else 'compounds'}"
+    return f"{what}, {int(np.prod(wide))} numbers in a row" if wide else what
 
 
 def _common_length(items: Iterable[Found]) -> int:
-    """The number of events: the length that most of the datasets have which are columns."""
-    lengths = Counter(len(item.dataset) for item in items if item.dtype is not None)
-    return lengths.most_common(1)[0][0] if lengths else 0
+    """The number of events: the length that most columns would have, of those the one with the most bytes."""
+    columns: Counter[int] = Counter()
+    n_bytes: Counter[int] = Counter()
+    for item in items:
+        if item.parts and not item.lost:
+            columns[len(item.dataset)] += len(item.parts)
+            n_bytes[len(item.dataset)] += item.dataset.nbytes
+    return max(columns, key=lambda length: (columns[length], n_bytes[length]), default=0)
 
 
-def _refusal(item: Found, n_rows: int) -> str:
-    """Why a dataset is no column of `n_rows` values, or nothing."""
-    if item.dtype is None:
-        return f"{item.dataset.ndim}-d {item.dataset.dtype}"
-    if n_rows < 0:
-        return f"{item.counter} does not count it"
-    if len(item.dataset) != n_rows:
-        return f"{len(item.dataset)} values, not {n_rows}"
-    return ""
+def _is_label(item: Found) -> bool:
+    """Whether a dataset holds labels of the columns of a pandas frame, or an index of PyTables, and no events."""
+    name = item.path.rpartition("/")[2]
+    is_label = _LABELS.match(name) is not None and "pandas_type" in item.dataset.parent.attrs
+    return is_label or any(part.startswith("_i_") for part in item.path.split("/"))
 
 
 def _total(counter: h5py.Dataset) -> int:
     """The sum of a dataset of counts, or -1 where it is none."""
-    counts = counter[()]
-    return int(counts.sum()) if counts.dtype.kind in "iu" and not (counts < 0).any() else -1
+    if counter.dtype.kind not in "iu" or counter.ndim != 1:
+        return -1
+    total = 0
+    for first in range(0, len(counter), STEP_EVENTS):
+        counts = counter[first : first + STEP_EVENTS]
+        if (counts < 0).any():
+            return -1
+        total += int(counts.sum())
+    return total
+
+
+def _describe(name: str, item: Found, columns: Mapping[str, Found]) -> Described:
+    part = item.parts[name]
+    column = Column(name, part.dtype, "" if part.fields else text_attribute(item.dataset, "title"), part.typename)
+    branch = describe(column, part.shape, jagged=bool(item.counter))
+    if isinstance(branch.column, Jagged):
+        counter = next(iter(columns[item.counter].parts))
+        return replace(branch, column=Jagged(column, counter, collection=item.entry.collection))
+    return branch
+
+
+def _notes(file: h5py.File, base: str) -> tuple[str, ...]:
+    """What is not kept of a whole file."""
+    n_bytes = file.userblock_size if base == "/" else 0
+    return (f"The {n_bytes:,} bytes before the HDF5 content (its user block) are left out",) if n_bytes else ()
 
 
 def _batches(
     path: str,
     selection: Schema,
     steps: Iterable[tuple[int, int]],
-    places: Mapping[str, str],
+    places: Mapping[str, tuple[str, Part]],
     branches: Mapping[str, Described],
 ) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
@@ -191,7 +277,7 @@ def _batches(
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         for start, stop in steps:
             for group in selection.groups[1:]:
-                first_rows[group.name] += _sum(file[places[str(group.counter)]], n_read, start)
+                first_rows[group.name] += _sum(file[places[str(group.counter)][0]], n_read, start)
             n_read = stop
             arrays: dict[str, NDArray[np.generic]] = {}
             for group in selection.groups:
@@ -199,163 +285,29 @@ def _batches(
                 if group.counter is not None:
                     first = first_rows[group.name]
                     last = first_rows[group.name] = first + int(arrays[group.counter].sum())
-                for branch in {branches[name].name: branches[name] for name in group.names}.values():
-                    arrays |= branch.split(_rows(file[places[branch.name]], branch.dtype, first, last))
+                wanted = {branches[name].name: branches[name] for name in group.names}
+                for dataset, parts in _by_dataset(wanted, places).items():
+                    for name, values in _read(file, dataset, parts, first, last).items():
+                        arrays |= wanted[name].split(values)
             yield make_batch(selection, arrays)
+
+
+def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) -> dict[str, dict[str, Part]]:
+    """The wanted parts of each dataset, which is read but once."""
+    found: dict[str, dict[str, Part]] = {}
+    for name in names:
+        path, part = places[name]
+        found.setdefault(path, {})[name] = part
+    return found
+
+
+def _read(
+    file: h5py.File, path: str, parts: Mapping[str, Part], start: int, stop: int
+) -> dict[str, NDArray[np.generic]]:
+    dataset = file[path]
+    return take_parts(read_rows(dataset, layout_of(dataset), start, stop), parts)
 
 
 def _sum(counter: h5py.Dataset, start: int, stop: int) -> int:
     """The sum of the counts of some events, which need not fit into memory."""
     return sum(int(counter[first : min(first + STEP_EVENTS, stop)].sum()) for first in range(start, stop, STEP_EVENTS))
-
-
-def _rows(dataset: h5py.Dataset, dtype: np.dtype[Any], start: int, stop: int) -> NDArray[np.generic]:
-    if dtype == TEXT:
-        return np.asarray(dataset.asstr()[start:stop], TEXT)
-    return np.asarray(dataset[start:stop], dtype)
-
-
-def _decode(text: Any) -> str:  # noqa: ANN401 - an attribute may be of any type
-    return text.decode() if isinstance(text, bytes) else str(text)
-
-
-def write_hdf5(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
-    """Write HDF5 as the module's docstring says, below the group that the source was read from; a table that was an
-    n-dimensional dataset becomes one again. `extras` are those of the source.
-
-    Raises:
-        OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
-    """
-    refuse_nested(schema, "HDF5")
-    origin = schema.origin
-    failures = (ValueError, TypeError, KeyError, RuntimeError)
-    with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
-        if origin.format == "hdf5" and origin.shape and len({column.dtype for column in schema.columns}) == 1:
-            array = restored_array(schema, batches)
-            with writing("an HDF5 file", *failures):
-                file.create_dataset(origin.name, data=array)
-        else:
-            with writing("an HDF5 file", *failures):
-                datasets = _create(file, schema)
-            branches = branches_of(schema, masks=False)
-            for batch in batches:
-                for branch in branches:
-                    with writing("an HDF5 file", *failures):
-                        _append(datasets[branch.name], branch, branch.values(batch))
-                patient.check()
-        if extras:
-            with writing("an HDF5 file", *failures):
-                write_extras(file, extras)
-    patient.check()
-
-
-def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
-    """An empty dataset for each column, and the attributes of the groups that hold them."""
-    base = schema.origin.name if schema.origin.format == "hdf5" else ""
-    places, homes = _layout(schema, base)
-    datasets = {}
-    for branch in branches_of(schema, masks=False):
-        place = places[branch.name]
-        if place.rpartition("/")[0]:
-            _require_group(file, place.rpartition("/")[0])
-        dtype, packed = branch.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        if branch.is_text:
-            dtype, packed = _string_dtype(branch.typename), {}
-        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": (CHUNK_ROWS, *branch.shape)}
-        dataset = file.create_dataset(place, dtype=dtype, **shape, **packed)
-        if branch.title:
-            dataset.attrs["title"] = branch.title
-        datasets[branch.name] = dataset
-    array_of = {name: array.name for array in schema.arrays for name in array.columns}
-    for group in schema.groups[1:]:
-        home = file[homes[group.name]]
-        home.attrs["counter"] = np.bytes_(places[str(group.counter)].encode())
-        first = array_of.get(group.names[0], group.names[0])
-        if places[first] != "/".join(filter(None, [base, first])):
-            home.attrs["full_names"] = True
-    if schema.origin.title and schema.origin.format == "hdf5":
-        file[base or "/"].attrs["title"] = schema.origin.title
-    return datasets
-
-
-def _require_group(file: h5py.Group, place: str) -> None:
-    """The groups on the way to a dataset, which keep the order in which they are filled."""
-    if place not in file:
-        parent = place.rpartition("/")[0]
-        if parent:
-            _require_group(file, parent)
-        file.create_group(place, track_order=True)
-
-
-def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Where the dataset of each column goes, and the group of each collection.
-
-    The path of a jagged column is its name where that leads into a folder of its collection's own; otherwise its name
-    is put below a group for the collection.
-    """
-    root = f"{base}/" if base else ""
-    names = [branch.name for branch in branches_of(schema, masks=False)]
-    array_of = {name: array.name for array in schema.arrays for name in array.columns}
-    places = {name: root + name for name in names}
-    homes: dict[str, str] = {}
-    for group in schema.groups[1:]:
-        own = [*dict.fromkeys(array_of.get(name, name) for name in group.names)]
-        home = places[own[0]].rpartition("/")[0]
-        inside = {name for name in names if (root + name).startswith(f"{home}/")}
-        if not home or not set(own) <= inside <= {*own, group.counter}:
-            heads = {place.removeprefix(root).partition("/")[0] for place in places.values()}
-            home = root + unique(group.name.replace("/", "_"), heads)
-            places |= {name: f"{home}/{name}" for name in own}
-        homes[group.name] = home
-    return places, homes
-
-
-def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
-    """Strings of the length that a source had, or of any."""
-    found = re.fullmatch(r"S(\d+) (ascii|utf-8)", typename)
-    return h5py.string_dtype(found[2], int(found[1])) if found else h5py.string_dtype()
-
-
-def _append(dataset: h5py.Dataset, branch: Branch, values: NDArray[np.generic]) -> None:
-    rows = missing(values) if branch.is_text else ()
-    if len(rows):
-        raise OutputError(
-            "HDF5 has no missing strings",
-            column=branch.name,
-            found=f"{len(rows)} missing",
-            way_out="Write .parquet or .csv instead, or choose columns without them",
-        )
-    if dataset.dtype.kind == "S":
-        values = np.array([str(value).encode() for value in values.tolist()], dataset.dtype)
-    start = len(dataset)
-    dataset.resize(start + len(values), axis=0)
-    dataset[start:] = values
-
-
-class PatientFile(io.FileIO):
-    """A file that never fails to be written, and says so when asked: on a disk that is full the HDF5 library crashes
-    the process, at the latest when the file is closed.
-    """
-
-    failure: OSError | None = None
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.failure = self.failure or error
-        return len(data)
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    def check(self) -> None:
-        """Raises the first failure, if there was one."""
-        if self.failure is not None:
-            raise self.failure

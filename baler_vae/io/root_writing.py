@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,18 @@ BASKET_ROWS = 4 * ROW_GROUP_ROWS
 _STRING = ak.types.ListType(
     ak.types.NumpyType("uint8", parameters={"__array__": "char"}), parameters={"__array__": "string"}
 )
+_LETTERS = {
+    f"{sign}int{bits}": letter.lower() if sign else letter
+    for bits, letter in ((8, "B"), (16, "S"), (32, "I"), (64, "L"))
+    for sign in ("", "u")
+}
+"""What ROOT calls the types of integers in titles."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
 def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named as the columns (`_` for `/` and brackets), and one int32 counter branch for each
-    jagged group.
+    """Write a TTree: branches named and titled as the columns (`_` for `/` and brackets in names), and one counter
+    branch for each jagged group.
 
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
@@ -52,14 +58,21 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("a ROOT file", *_FAILURES):
             tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+            own_types = {
+                names[b.name]: b.dtype
+                for b in branches
+                # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
+                if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
+            }
+            _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
         for batch in row_groups(batches, schema, BASKET_ROWS):
             with writing("a ROOT file", *_FAILURES):
                 tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
 
 
 def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write an RNTuple: fields named as the columns (`_` for `/`, `.` and brackets), jagged ones as vectors; an implied
-    counter is not written beside them.
+    """Write an RNTuple: fields named and described as the columns (`_` for `/`, `.` and brackets in names), jagged ones
+    as vectors; an implied counter is not written beside them.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -67,15 +80,15 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     implied = {group.counter for group in schema.groups[1:] if schema.events.column(str(group.counter)).implied}
     branches = [branch for branch in branches_of(schema) if branch.name not in implied]
     names = _branch_names(branches, r"[/\[\].]")
-    cut = row_groups(batches, schema, BASKET_ROWS)
-    first = next(cut, empty_batch(schema))
+    read = iter(batches)
+    first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
     with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
         with writing("an RNTuple", *_FAILURES):
-            ntuple = file.mkrntuple(_tree_name(schema), {names[b.name]: _field_type(b, first) for b in branches})
-        for batch in chain([first], cut):
-            if batch[0].n_rows:
-                with writing("an RNTuple", *_FAILURES):
-                    ntuple.extend({names[branch.name]: _array(branch, batch) for branch in branches})
+            types = {names[branch.name]: _described(branch, first).type.content for branch in branches}
+            ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
+        for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
+            with writing("an RNTuple", *_FAILURES):
+                ntuple.extend({names[branch.name]: _described(branch, batch) for branch in branches})
 
 
 def _tree_name(schema: Schema) -> str:
@@ -91,7 +104,7 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
             f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {', '.join(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
-    halves = [branch.name for branch in branches if branch.dtype == np.float16]
+    halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
     if halves:
         raise OutputError(
             f"ROOT has no type for columns of float16: {', '.join(halves)}",
@@ -104,20 +117,46 @@ def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dty
     if branch.is_text:
         return _STRING
     if not branch.is_jagged:
-        return np.dtype((branch.dtype, branch.shape))
-    return ak.types.ListType(ak.types.NumpyType(branch.dtype.name))
+        return np.dtype((_written_dtype(branch), branch.shape))
+    return ak.types.ListType(ak.types.NumpyType(_written_dtype(branch).name))
 
 
-def _field_type(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  an awkward type
-    return ak.Array(_array(branch, batch)).type.content
+def _written_dtype(branch: Branch) -> np.dtype[Any]:
+    """The dtype in which a branch is written: what an RNTuple held as floats of half the size is `float` to ROOT."""
+    return np.dtype(np.float32) if branch.dtype == np.float16 and "float" in branch.typename else branch.dtype
+
+
+def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype[Any]]) -> None:  # noqa: ANN401
+    """Gives branches their titles, and counters their types, in the description of a tree without entries: `mktree`
+    takes neither, and makes every counter an int32.
+    """
+    description = tree._cascading  # noqa: SLF001 - there is no other way in uproot 5
+    for datum in description._branch_data:  # noqa: SLF001
+        name = datum["fName"]
+        if name in counters:
+            datum["dtype"] = counters[name].newbyteorder(">")
+            datum["fTitle"] = f"{name}/{_LETTERS[counters[name].name]}"
+        datum["fTitle"] = titles[name] or datum["fTitle"]
+    description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
+
+
+def _described(branch: Branch, batch: Batch) -> ak.Array:
+    """The values of a branch, with its title as what uproot writes as the description of a field. A list of leaves, as
+    `pt[nJet]/F`, describes nothing.
+    """
+    array = ak.Array(_array(branch, batch))
+    leaf_list = re.fullmatch(r"[^/\s]+(/\w(\[.*\])?)?", branch.title)
+    return array if not branch.title or leaf_list else ak.with_parameter(array, "__doc__", branch.title)
 
 
 def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an awkward array
     """The values of a branch as uproot takes them: lists for the jagged ones, whose counters it writes itself."""
     values = branch.values(batch)
+    if _written_dtype(branch) != values.dtype:
+        values = values.astype(_written_dtype(branch))
     nested = nested_of(values)
     if nested is not None:
-        return _plain_options(nested.to_awkward())
+        return _plain_options(_with_tuples(nested.to_awkward()))
     if branch.is_text:
         return _strings(branch.name, values)
     mask = branch.mask(batch)
@@ -128,6 +167,18 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))
     content = ak.to_layout(ak.Array(values))
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _with_tuples(array: ak.Array) -> ak.Array:
+    """The same values, records whose fields are numbered from 0 on as the tuples that they were: Arrow has none."""
+
+    def unnamed(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
+        if not layout.is_record or not layout.contents or layout.fields != list(map(str, range(len(layout.contents)))):
+            return None
+        contents = [ak.to_layout(_with_tuples(ak.Array(content))) for content in layout.contents]
+        return ak.contents.RecordArray(contents, None, length=len(layout))
+
+    return ak.transform(unnamed, array)
 
 
 def _plain_options(array: ak.Array) -> ak.Array:

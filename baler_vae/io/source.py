@@ -1,5 +1,6 @@
 """What every reader hands on, and how it and the writers speak of failures."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,27 @@ import numpy as np
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
 from baler_vae.table.schema import Group, Schema, matches
-from baler_vae.table.table import TEXT_BYTES, Batch, Table
+from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
 STEP_EVENTS = 65_536
 """The most events that are read at once."""
 STEP_BYTES = 64 << 20
 """About how many bytes of values are read at once."""
+
+_REPORT = re.compile(
+    r"""
+    (?: (?<=[.;,!?]) \s* | \s* \( | ^ )  # from the beginning of a clause on
+    [^.;,!?(]* (?: please \s (?:report|file|open|submit|add|contact)
+                | (?:file|open|submit) \s an \s issue | bug \s report | report \s (?:this|it) \b
+                | (?:has|have) \s been \s reported | github\.com/\S+/issues )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
+_MOST_NAMED = 8
+"""The most columns that a sentence names one by one."""
+_EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
+"""Where there are more: the columns that it names for a kind of reason, the kinds, and the characters of a reason."""
 
 Ranges = Sequence[tuple[int, int]]
 """Ranges of events, first and end of each, in rising order and apart from each other."""
@@ -37,6 +53,7 @@ class Source:
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
     `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
     what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
     """
 
     path: str
@@ -48,6 +65,7 @@ class Source:
     extras: Callable[[], bytes] = bytes
     beside: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    empty: Callable[[Schema], Batch] = empty_batch
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
@@ -94,16 +112,18 @@ class Source:
             SourceError: an unsupported column is among them, or there is no column at all.
             UsageError: a pattern matches nothing.
         """
-        refused = [f"{name} ({why})" for name, why in self.skipped(patterns).items()]
+        refused = self.skipped(patterns)
         if refused and not skip_unreadable:
-            more = f" and {len(refused) - 8} more" if len(refused) > 8 else ""
             raise SourceError(
-                f"unsupported columns: {', '.join(refused[:8])}{more}",
+                f"unsupported columns: {summary(refused)}",
                 path=self.path,
                 way_out="Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable",
             )
         if not self.schema.order:
-            raise SourceError("holds no columns", path=self.path)
+            why = f" that can be read: {summary(refused)}" if refused else ""
+            raise SourceError(f"holds no columns{why}", path=self.path)
+        if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
+            raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
         return self.schema.select(patterns)
 
     def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -167,6 +187,36 @@ class Source:
         return Schema(groups, order, self.schema.origin, wanted.arrays, wanted.masks)
 
 
+def summary(reasons: Mapping[str, str]) -> str:
+    """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
+    stands before the first `: `, with how many there are and a few of them.
+    """
+    if len(reasons) <= _MOST_NAMED:
+        return ", ".join(f"{name} ({why})" for name, why in reasons.items())
+    kinds: dict[str, dict[str, str]] = {}
+    for name, why in reasons.items():
+        kind, _, detail = why.partition(": ")
+        kinds.setdefault(kind, {})[name] = detail
+    listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    parts = [f"{kind}: {len(own):,} columns ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
+    others = sum(len(own) for _, own in listed[_MOST_KINDS:])
+    return "; ".join(parts) + (f"; other reasons: {others:,} columns" if others else "")
+
+
+def _examples(details: Mapping[str, str]) -> str:
+    """A few columns with what is said of each, no detail twice where there are others."""
+    firsts = {detail: name for name, detail in reversed(list(details.items()))}
+    chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
+    chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
+    named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
+    more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
+    return ", ".join(named) + more
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
 def step_for(event_bytes: float) -> int:
     """The number of events to be read at once where each takes so many bytes."""
     return max(1, min(STEP_EVENTS, int(STEP_BYTES / max(1.0, event_bytes))))
@@ -188,14 +238,51 @@ def overlaps(first: int, n_events: int, ranges: Ranges | None) -> Iterator[tuple
 
 
 @contextmanager
-def reading(path: str, kind: str, *failures: type[Exception]) -> Iterator[None]:
-    """A block in which the failures of a library become a `SourceError` for the file of that kind at `path`."""
+def reading(path: str, kind: str, *failures: type[Exception], column: str | None = None) -> Iterator[None]:
+    """A block in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
+    the `column` of it that is read.
+    """
     try:
         yield
     except BalerError:
         raise
     except failures as error:
-        raise SourceError(f"cannot be read as {kind}: {_first_line(error)}", path=path) from error
+        way_out = "Choose columns without it with --columns GLOB" if column else None
+        raise SourceError(
+            f"cannot be read as {kind}: {reason(error)}", path=path, column=column, way_out=way_out
+        ) from error
+
+
+@contextmanager
+def any_failure(path: str) -> Iterator[None]:
+    """A block in which whatever else is raised for a file becomes a `SourceError`: on damaged bytes libraries run into
+    anything.
+    """
+    try:
+        yield
+    except BalerError:
+        raise
+    except MemoryError as error:
+        raise SourceError(
+            "needs more memory than there is", path=path, way_out="Choose fewer columns with --columns"
+        ) from error
+    except Exception as error:
+        what = f"cannot be read: damaged, or of a kind that is not supported ({reason(error)})"
+        raise SourceError(what, path=path) from error
+
+
+def guarded(source: Source) -> Source:
+    """The same source, in which `any_failure` holds for all that is read later."""
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        with any_failure(source.path):
+            yield from source.batches(selection, step, ranges)
+
+    def extras() -> bytes:
+        with any_failure(source.path):
+            return source.extras()
+
+    return replace(source, batches=batches, extras=extras)
 
 
 @contextmanager
@@ -206,7 +293,7 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
     except BalerError:
         raise
     except failures as error:
-        raise OutputError(f"cannot be written as {kind}: {_first_line(error)}") from error
+        raise OutputError(f"cannot be written as {kind}: {reason(error)}") from error
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:
@@ -223,6 +310,15 @@ def refuse_nested(schema: Schema, kind: str) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a library failed, in one line: what it says, without its wish for a report, which is not the user's to make.
+    Where the text means nothing by itself, the name of the error stands before it.
+    """
     text = str(error).strip()
-    return text.splitlines()[0].strip() if text else type(error).__name__
+    line = _REPORT.split(text.splitlines()[0], maxsplit=1)[0].strip(" .;,:(") if text else ""
+    name = type(error).__name__
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, _BARE):
+        return f"{name}: {line}" if line else name
+    return line or name

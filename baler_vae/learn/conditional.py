@@ -4,7 +4,7 @@ Several networks are trained at once, as one batched product: alone, each would 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,8 @@ _BATCH_ROWS = 1_024
 _STEPS = (200, 1_000, 5_000)
 """Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _GAINS = (0.3, 1.0, 0.3)
+_POINTS = 50
+"""Of a history."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,17 @@ class Training:
     rounded_part: float = 0.3
     seed: int = 0
     device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Progression:
+    """How far several networks were after a `number` of steps: the mean bits of a row in all of them since the point
+    before, and the learning rate.
+    """
+
+    number: int
+    training_bits: float
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -82,9 +95,12 @@ def training_for(
     return Training(width, max(1, steps), n_rows, seed=seed, device=device)
 
 
-def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Conditional]:
-    """The networks, one for each lesson, all of them of the same rows, that make symbols take the fewest bits: bits of
-    symbols and of weights are minimised together, so that a weight stays only where it pays for itself.
+def fit_conditionals(
+    lessons: Sequence[Lesson], training: Training, told: Callable[[int], None] = lambda _: None
+) -> tuple[list[Conditional], tuple[Progression, ...]]:
+    """The networks, one for each lesson, that make symbols take the fewest bits, and their history; all lessons are of
+    the same rows. Bits of symbols and of weights are minimised together, so that a weight stays only where it pays for
+    itself. `told` is called now and then, with how many steps were made since.
 
     The same arguments and versions on the same kind of machine, with one thread of PyTorch, give the same networks.
 
@@ -93,13 +109,21 @@ def fit_conditionals(lessons: Sequence[Lesson], training: Training) -> list[Cond
     """
     generator = torch.Generator().manual_seed(training.seed)
     networks = _Networks(lessons, training.width, generator, device_of(training.device))
-    _train(networks, lessons, training, generator)
-    return [
+    history = _train(networks, lessons, training, generator, told)
+    fitted = [
         Conditional(lesson.alphabet, lesson.entries, networks.export(number)) for number, lesson in enumerate(lessons)
     ]
+    return fitted, history
 
 
-def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training, generator: torch.Generator) -> None:
+def _train(
+    networks: "_Networks",
+    lessons: Sequence[Lesson],
+    training: Training,
+    generator: torch.Generator,
+    told: Callable[[int], None],
+) -> tuple[Progression, ...]:
+    """Trains networks, and gives the bits of their batches between points at equal distances."""
     device = networks.device
     inputs = [torch.from_numpy(lesson.inputs).to(device) for lesson in lessons]  # (rows, inputs) each
     symbols = torch.from_numpy(np.stack([lesson.symbols for lesson in lessons])).to(device)  # (networks, rows)
@@ -107,6 +131,9 @@ def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training,
     every = torch.arange(n_rows, device=device)
     optimiser = torch.optim.Adam(networks.parameters, training.learning_rate, betas=(0.9, 0.99), fused=True)
     rounding = int(training.steps * (1 - training.rounded_part))
+    history: list[Progression] = []
+    seen = torch.zeros((), dtype=torch.float64, device=device)
+    every_so_many = math.ceil(training.steps / _POINTS)
     for step in range(training.steps):
         if step == rounding:
             networks.round_from_now_on(training.weight_bits)
@@ -122,6 +149,13 @@ def _train(networks: "_Networks", lessons: Sequence[Lesson], training: Training,
         nats = functional.cross_entropy(logits.flatten(0, 1), wanted, reduction="sum")
         loss = nats / len(rows) + networks.weight_bits() * (_BIT / training.n_rows)
         one_step(optimiser, training.learning_rate * rate, loss)
+        seen += nats.detach() / len(rows)
+        n_steps = step % every_so_many + 1
+        if n_steps == every_so_many or step + 1 == training.steps:
+            history.append(Progression(step + 1, float(seen) / _BIT / n_steps, training.learning_rate * rate))
+            seen.zero_()
+            told(n_steps)
+    return tuple(history)
 
 
 class _Networks:

@@ -199,7 +199,7 @@ def _try_transforms(
     training, validation = _take(columns, rows[training_rows]), _take(columns, rows[validation_rows])
     losses: dict[str, dict[TransformKind, float]] = {name: {} for name in columns if name not in fixed}
     for done, kind in enumerate(_CANDIDATES):
-        progress(f"trying {kind} scores", done, len(_CANDIDATES))
+        progress(f"transforms ({kind})", done, len(_CANDIDATES))
         transforms = [fit_transform(fixed.get(name, kind), array) for name, array in training.items()]
         scored = [
             np.stack([t.forward(array) for t, array in zip(transforms, part.values(), strict=True)], axis=1)

@@ -99,7 +99,7 @@ def _run(
             history.append(
                 Epoch(number + 1, total / len(training), error, learning_rate(settings, number / epochs), 1.0)
             )
-            progress(f"training latents, {error:.3f} bits", number + 1, epochs)
+            progress(f"latents, epochs ({error:.3f} bits)", number + 1, epochs)
             if error < best:
                 best, kept = error, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)

@@ -80,7 +80,7 @@ def train(
                     beta if network.kind == "vae" else 0.0,
                 )
             )
-            progress(f"training, validation error {error:.3g}", number + 1, epochs)
+            progress(f"epochs (validation error {error:.3g})", number + 1, epochs)
             if error < best_error:
                 best_error, best_weights = error, copy.deepcopy(network.state_dict())
             elif settings.patience and number + 1 - _best(history).number >= settings.patience:

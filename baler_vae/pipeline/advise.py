@@ -10,9 +10,10 @@ from baler_vae.pipeline.encoding import typed_bytes
 from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.fitting import fit_alone
 from baler_vae.pipeline.sampling import read_sample
-from baler_vae.progress import Progress, silent
-from baler_vae.project import EvaluationSettings, ModelSettings
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
+from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, several
 
 if TYPE_CHECKING:
@@ -25,17 +26,18 @@ _FITTED_ROWS = 1 << 15
 """The rows of the sample that tells the size of an archive."""
 
 
+@shows_progress
 def advise(
     source: Specs | Source,
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     settings: EvaluationSettings | None = None,
-    model: ModelSettings | None = None,
+    model: ModelSettings | str | None = None,
     part: float = DEFAULT_PART,
     sample_rows: int = SAMPLE_ROWS,
     fitted: bool = True,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
 ) -> "Advice":
     """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
     `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
@@ -44,7 +46,7 @@ def advise(
 
     `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
     about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive.
+    which tells the size of the archive; the kind alone may be given as text.
 
     Raises:
         SourceError: the file cannot be read.
@@ -57,21 +59,26 @@ def advise(
         from baler_vae.pipeline.precision import PrecisionSearch  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error
+    progress = callback(progress)
     if not 0 < part < 1:
         raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
     source = source if isinstance(source, Source) else open_sources(source)
-    settings, model = settings or EvaluationSettings(), model or ModelSettings()
-    schema = source.select(several(columns))
+    settings = settings or EvaluationSettings()
+    model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
+    columns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    schema = source.select(columns)
     if not any(column.is_float for column in schema.columns):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
-    others = _rules_of_others(schema, several(bound))
+    others = _rules_of_others(schema, listed_bounds(several(bound), schema.order))
 
     rules = assign_rules(schema, [])
     sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)
     if not max(sample.n_rows.values()):
         raise SourceError("holds no rows to advise on", path=source.path)
     sensitivity = Sensitivity(schema, sample.batch, settings, sample.n_rows)
-    search = PrecisionSearch(sample.batch, sample.limits, sample.n_rows, sensitivity, part, progress)
+    search = PrecisionSearch(
+        sample.batch, sample.limits, sample.n_rows, sensitivity, part, within(progress, "trying bounds")
+    )
     advised, joint = search.advise()
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
@@ -86,7 +93,7 @@ def advise(
         bounds = (*others, *(f"{column.name}={column.bound}" for column in advised))
         kind = "autoregressive" if model.kind == "auto" else model.kind  # what `auto` may find is smaller still
         smaller = model.model_copy(update={"kind": kind, "sample_rows": min(model.sample_rows, _FITTED_ROWS)})
-        codec = fit(source, columns=columns, bound=bounds, settings=smaller, progress=progress)
+        codec = fit(source, columns=columns, bound=bounds, settings=smaller, progress=within(progress, "fitting"))
         fitted_bytes = float(sum(found["fitted_bytes"] for found in codec.fits.values()))
         fitted_rows = max(found.get("sample_rows", found["rows"]) for found in codec.fits.values())
     return Advice(

@@ -24,7 +24,7 @@ from baler_vae.pipeline.fitting import (
 )
 from baler_vae.pipeline.groups import latents_of, quantise_latents
 from baler_vae.pipeline.rows import Events
-from baler_vae.progress import Progress
+from baler_vae.progress import Progress, within
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
 from baler_vae.table.table import Table
@@ -89,10 +89,10 @@ def fit_group_model(
         MissingExtra: a network is wanted and PyTorch is not installed.
         UsageError: the training diverged, or the device is not there.
     """
-    rows = rows_of_group(table, bounds, events, n_rows)
+    rows = rows_of_group(table, bounds, events, n_rows, progress=progress)
     alone = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
-        kind = "ae" if settings.kind == "ae" else "vae"
+        kind = kind_of_free(settings)
         fitted = _fit_free(table, alone, bounds, settings, path, progress) if table.n_rows else alone
         return ChosenFit(fitted, alone, kind)
     found = {"independent": alone.n_bytes}
@@ -111,6 +111,11 @@ def fit_group_model(
     if fitted.bits >= alone.bits and not (settings.keep_network and settings.kind != "auto"):
         return ChosenFit(alone, alone, candidates=found, orders=trials.orders)
     return ChosenFit(fitted, alone, kind, found, trials.orders)
+
+
+def kind_of_free(settings: ModelSettings) -> str:
+    """The kind of network that gives columns under `free`."""
+    return "ae" if settings.kind == "ae" else "vae"
 
 
 class _Trials:
@@ -134,12 +139,14 @@ class _Trials:
         take clearly fewer bytes after a brief training, and fewer after a whole one.
         """
         names = self._rows.names
+        self._progress("ordering columns", 0, 1)
         others = names if self._is_wide else telling_order(self._sample, self._settings.seed)
         if others == names:
             return names
         for part, least in ((_TRIAL_PART, _LEAST_SAVING), (1.0, 0.0)):
-            in_file = self._try("autoregressive", names, part)
-            telling = self._try("autoregressive", others, part)
+            longer = ", longer" if part == 1 else ""
+            in_file = self._try("autoregressive", names, part, f"1/2 orders: file{longer}")
+            telling = self._try("autoregressive", others, part, f"2/2 orders: telling first{longer}")
             self.orders = {"file": in_file, "telling first": telling}
             if telling > in_file * (1 - least):
                 return names
@@ -150,23 +157,28 @@ class _Trials:
         if self._is_wide or not _floats(self._rows):
             return "autoregressive"
         kinds: tuple[LearnedKind, ...] = get_args(LearnedKind)
-        self.kinds = {kind: self._try(kind, names, _TRIAL_PART) for kind in kinds}
+        n_kinds = 1 + len(kinds)  # with the columns by themselves
+        self.kinds = {
+            kind: self._try(kind, names, _TRIAL_PART, f"{number}/{n_kinds} candidates: {kind}")
+            for number, kind in enumerate(kinds, 2)
+        }
         return min(kinds, key=self.kinds.__getitem__)
 
     def fit_all(self, kind: LearnedKind, names: tuple[str, ...]) -> GroupFit:
         """The fit of all rows."""
         whole = self._done.get((kind, names, 1.0)) if self._sample is self._rows and kind == "autoregressive" else None
         settings = self._settings.model_copy(update={"kind": kind})
-        return whole or _fit_kind(self._rows, settings, self._path, self._progress, names=names)
+        return whole or _fit_kind(self._rows, settings, self._path, within(self._progress, kind), names=names)
 
-    def _try(self, kind: LearnedKind, names: tuple[str, ...], part: float) -> int:
+    def _try(self, kind: LearnedKind, names: tuple[str, ...], part: float, label: str) -> int:
         """About how many bytes all rows would take after a training on the sample, for `part` of the usual steps."""
         part = 1.0 if self._settings.epochs else part
         key = kind, names, part
         if key not in self._done:
             update = {"kind": kind, "transform": _trial_transform(self._settings)}
             settings = self._settings.model_copy(update=update)
-            self._done[key] = _fit_kind(self._sample, settings, self._path, self._progress, part=part, names=names)
+            progress = within(self._progress, label)
+            self._done[key] = _fit_kind(self._sample, settings, self._path, progress, part=part, names=names)
         trial = self._done[key]
         grows = self._rows.n_all / max(1.0, self._sample.n_all)
         return round(((trial.bits - trial.model_bits) * grows + trial.model_bits) / 8)
@@ -229,7 +241,7 @@ def _fit_free(
     from baler_vae.learn.fit import fit_group  # noqa: PLC0415
 
     free = {name: table[name] for name in table.group.names if bounds[name].kind == "free"}
-    fitted, history = fit_group(free, settings, progress)
+    fitted, history = fit_group(free, settings, within(progress, kind_of_free(settings)))
     n_outputs = len(fitted.encoder.network[-1].bias)
     model = replace(
         alone.model,

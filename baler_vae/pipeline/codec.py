@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, writing_archive
@@ -13,6 +12,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
+from baler_vae.paths import temporary_folder
 from baler_vae.pipeline.manifests import (
     HISTORY,
     WRITER,
@@ -25,6 +25,7 @@ from baler_vae.pipeline.manifests import (
     schema_of,
 )
 from baler_vae.pipeline.models import check_entries, read_model, write_model
+from baler_vae.pipeline.provenance import fits_of, settings_of
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
 
@@ -33,9 +34,10 @@ from baler_vae.table.schema import Schema
 class Codec:
     """A fitted codec.
 
-    `bounds` is by column, `models` by group, `history` by group with a network: one dict per epoch with `number`,
-    `training_loss`, `validation_error`, `learning_rate`, `beta`. `settings` repeats the fit, and `fits`
-    tells by group what it found (see `describe_archive`).
+    `bounds` is by column, `models` by group. `history` is by group with an autoencoder: one dict per epoch with
+    `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
+    its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
+    `learning_rate`. `settings` repeats the fit, and `fits` tells by group what it found (see `describe_archive`).
     """
 
     schema: Schema
@@ -94,22 +96,22 @@ class Codec:
                     for number, group in enumerate(manifest.groups)
                 },
                 read_history(archive),
-                manifest.settings,
-                manifest.fits,
+                settings_of(manifest),
+                fits_of(manifest),
             )
 
     def to_bytes(self) -> bytes:
         """The bytes of the file that `save` writes."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "codec"
+        with temporary_folder() as folder:
+            path = folder / "codec"
             self.save(path)
             return path.read_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Codec":
         """The codec that `to_bytes` was given."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "codec"
+        with temporary_folder() as folder:
+            path = folder / "codec"
             path.write_bytes(data)
             return cls.load(path)
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,11 @@ from baler_vae.errors import UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
 from baler_vae.io.files import open_source
 from baler_vae.io.source import Source
+from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.evaluate import evaluate
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, silent, within
 from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.schema import several
 
@@ -30,7 +30,7 @@ def archives_of(places: Sequence[str | Path]) -> list[str]:
     found: list[str] = []
     for place in places:
         folder = Path(place)
-        if "://" in str(place) or not folder.is_dir():
+        if "://" in str(place) or not is_folder(folder):
             found.append(str(place))
             continue
         inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
@@ -57,9 +57,10 @@ def compare_archives(
     """
     archives = archives_of(places)
     widths = widths_of(open_source(against))
-    for number, place in enumerate(archives):
-        progress(f"comparing {Path(place).name}", number, len(archives))
-        yield _compared(place, against, settings, widths)
+    for number, place in enumerate(archives, 1):
+        yield _compared(
+            place, against, settings, widths, within(progress, f"{number}/{len(archives)} archives: {Path(place).name}")
+        )
 
 
 def compare_ways(
@@ -81,27 +82,38 @@ def compare_ways(
         MissingExtra: the packages for evaluation or training are not installed.
     """
     base, widths = model or ModelSettings(), widths_of(open_source(against))
+    done: list[str] = []
     for kind in models:
         chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
         for text in bounds:
-            name = f"{kind}, {text}"
-            with TemporaryDirectory() as folder:
-                archive = Path(folder) / f"archive{ARCHIVE_SUFFIX}"
+            name = f"{chosen.kind}, {text}"
+            told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
+            done.append(name)
+            with temporary_folder() as folder:
+                archive = folder / f"archive{ARCHIVE_SUFFIX}"
                 compress(
                     against,
                     archive,
                     columns=several(columns),
                     bound=[own.strip() for own in text.split(";")],
                     settings=chosen,
-                    progress=_prefixed(progress, name),
+                    progress=told,
                 )
-                yield replace(_compared(archive, against, settings, widths), name=name, bound=text, model=kind)
+                found = _compared(archive, against, settings, widths, told)
+                yield replace(found, name=name, bound=text, model=chosen.kind)
 
 
 def _compared(
-    place: str | Path, against: str | Path, settings: EvaluationSettings | None, widths: Mapping[str, float]
+    place: str | Path,
+    against: str | Path,
+    settings: EvaluationSettings | None,
+    widths: Mapping[str, float],
+    progress: Progress,
 ) -> Compared:
-    evaluation = evaluate(against, place, settings=settings)
+    evaluation = evaluate(against, place, settings=settings, progress=progress)
+    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
+
+    tolerances = (settings or EvaluationSettings()).tolerances
     with Archive(place) as archive:
         info = archive.info()
     entries = {entry["name"]: entry for entry in info["columns"]}
@@ -123,7 +135,7 @@ def _compared(
         ComparedPeak(
             column=shift.peak.column,
             window=shift.peak.window,
-            position_percent=shift.mass_difference_percent,
+            position_percent=shift.mean_change_percent,
             width_percent=shift.width_change_percent,
             position_in_errors=shift.mean_shift_in_errors,
             width_in_errors=shift.width_shift_in_errors,
@@ -139,11 +151,8 @@ def _compared(
         n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
         columns=columns,
         peaks=peaks,
+        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
     )
-
-
-def _prefixed(progress: Progress, name: str) -> Progress:
-    return lambda what, done, total: progress(f"{name}: {what}", done, total)
 
 
 def widths_of(source: Source) -> dict[str, float]:

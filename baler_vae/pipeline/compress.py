@@ -11,7 +11,8 @@ from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
-from baler_vae.io.source import Source
+from baler_vae.io.sizes import bytes_on_disk
+from baler_vae.io.source import Source, summary
 from baler_vae.output import check_output
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.codec import Codec
@@ -31,17 +32,21 @@ from baler_vae.pipeline.manifests import (
     section_name,
 )
 from baler_vae.pipeline.models import write_model
+from baler_vae.pipeline.naming import check_archive_name
+from baler_vae.pipeline.provenance import number_of
 from baler_vae.pipeline.reading import Archive
-from baler_vae.pipeline.remarks import beside_remark, listed, rounded_remark
+from baler_vae.pipeline.remarks import beside_remark, rounded_remark
 from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
 from baler_vae.pipeline.verify import verify_bounds
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, several
 
 
+@shows_progress
 def compress(
     source: Specs,
     output: str | Path,
@@ -57,7 +62,7 @@ def compress(
     workers: int | None = None,
     scheduler: str | Client | None = None,
     settings: ModelSettings | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
@@ -88,22 +93,24 @@ def compress(
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    output = check_output(output, force=force or resume)
+    output, progress = check_output(output, force=force or resume), callback(progress)
+    check_archive_name(output)
+    steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     opened = open_sources(specs)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
-        "columns": several(columns),
-        "bound": several(bound),
+        "columns": listed_columns(several(columns), [*opened.schema.order, *opened.unsupported]),
+        "bound": listed_bounds(several(bound), opened.schema.order),
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
     if resume and finished_before(output, described):
         with Archive(output) as written:
-            return written.info() | {"notes": list(opened.notes), "warnings": []}
+            return written.info() | _told(specs, opened, [])
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
@@ -114,8 +121,9 @@ def compress(
         extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
         wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
         hint = check_restorable(opened, wanted, extras)
-        used = stored or _fitted(work, opened, kept, progress, request | {"settings": settings})
+        used = stored or _fitted(work, opened, kept, steps[0], request | {"settings": settings})
         schema = used.match(opened)
+        steps[1]("events", 0, opened.n_events)
         with work.writing(len(schema.groups), opened.path) as (archive, digests):
             writer = _RowGroupWriter(archive, schema, used)
             if keep_history:
@@ -125,18 +133,29 @@ def compress(
             for encoded in encoded_row_groups(client, specs, opened, schema, used, digests.n_kept):
                 digests.check(encoded.digest)
                 writer.write(encoded)
-                progress("compressing", writer.n_events, opened.n_events)
+                steps[1]("events", writer.n_events, opened.n_events)
             digests.check_end()
             archive.finish(writer.manifest())
         if verify and client is None:
-            verify_bounds(work.archive, opened, progress=progress)
+            verify_bounds(work.archive, opened, progress=steps[2])
         elif verify:
-            verify_on_cluster(client, work.archive, specs, opened, progress)
-    with Archive(output) as written:
+            verify_on_cluster(client, work.archive, specs, opened, steps[2])
+        with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
+            info = written.info() | {"path": str(output)}
         warnings = left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
-        return written.info() | {"notes": list(opened.notes), "warnings": [text for text in warnings if text]}
+    return info | _told(specs, opened, warnings)
+
+
+def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
+    """What is said of a source beside what its archive knows."""
+    return {
+        "source_bytes": bytes_on_disk(specs),
+        "source_columns": len(source.schema.order) + len(source.unsupported),
+        "notes": list(source.notes),
+        "warnings": [text for text in warnings if text],
+    }
 
 
 def _rounded(codec: Codec) -> dict[str, str]:
@@ -145,6 +164,11 @@ def _rounded(codec: Codec) -> dict[str, str]:
     return {name: str(codec.bounds[name]) for name in names if name in codec.bounds} if isinstance(names, list) else {}
 
 
+def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
+    """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
+    names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
+    told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
+    return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
 def _fitted(
     work: Unfinished, source: Source, kept: tuple[Codec, str] | None, progress: Progress, fitting: Mapping[str, Any]
 ) -> Codec:
@@ -164,10 +188,10 @@ def _fitted(
 def left_out(source: Source, codec: Codec) -> list[str]:
     """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
     patterns = codec.settings.get("columns", ())
-    reasons = dict.fromkeys(source.skipped(patterns), "unreadable")
+    reasons = source.skipped(patterns)
     if not patterns:
         reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    return [f"left out: {listed([f'{name} ({why})' for name, why in reasons.items()])}"] if reasons else []
+    return [f"left out: {summary(reasons)}"] if reasons else []
 
 
 class _RowGroupWriter:
@@ -219,8 +243,8 @@ class _RowGroupWriter:
         found = []
         for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
             if alone is not None:
-                own, fitted = self._bits[group.name] / rows, self._codec.fits.get(group.name, {}).get("bits_per_row")
-                found.append(Fitness(group.name, own, fitted if isinstance(fitted, int | float) else None, alone))
+                fitted = number_of(self._codec.fits.get(group.name, {}), "bits_per_row")
+                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, alone))
         return found
 
     def manifest(self) -> Manifest:

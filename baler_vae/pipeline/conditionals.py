@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,10 @@ from baler_vae.pipeline.rows import random_rows
 from baler_vae.progress import Progress
 
 if TYPE_CHECKING:
-    from baler_vae.learn.conditional import Lesson, Training
+    from baler_vae.learn.conditional import Lesson, Progression, Training
+
+Point = Mapping[str, float]
+"""A point of a history: the step (`number`), the bits of a row in all networks, and the learning rate."""
 
 _FULLY_TRAINED = 250
 """The most networks that get all steps of training; more of them share as many."""
@@ -79,9 +83,10 @@ def fit_conditionals(
     device: str,
     keep: bool,
     progress: Progress,
-) -> dict[int, Served]:
-    """The networks that pay, or with `keep` all of them, by number of column; they are trained for `part` of the usual
-    steps, or for as many as `epochs` take. Each row stands for `weight` rows that a network shall pay on.
+) -> tuple[dict[int, Served], tuple[Point, ...]]:
+    """The networks that pay, or with `keep` all of them, by number of column, and the history of all that were
+    trained. They are trained for `part` of the usual steps, or for as many as `epochs` take. Each row stands for
+    `weight` rows that a network shall pay on.
 
     The result does not depend on how many cores there are.
 
@@ -98,14 +103,23 @@ def fit_conditionals(
     training = replace(training, n_rows=round(layout.n_rows * weight))
     teacher = _Teacher(shown, layout, jagged=jagged, seed=seed, weight=weight)
     served: dict[int, Served] = {}
+    histories: list[tuple[Progression, ...]] = []
     several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
+    told = _Told(progress, len(targets), len(several) * training.steps)
     with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
-        for done, found in enumerate(pool.map(lambda some: teacher.serve(some, training), several), 1):
-            progress("training networks", min(_AT_ONCE * done, len(targets)), len(targets))
+        for found, history in pool.map(lambda some: teacher.serve(some, training, told), several):
+            histories += [history] if history else []
             for target, network in found:
                 if keep or network.bits + network.weight_bits < target.bits:
                     served[target.number] = network
-    return _that_fit(served)
+    return _that_fit(served), tuple(map(_together, zip(*histories, strict=True)))
+
+
+def _together(points: "tuple[Progression, ...]") -> Point:
+    """The history of all networks at one of its points, which is the same step for all."""
+    first = points[0]
+    bits = sum(point.training_bits for point in points)
+    return {"number": first.number, "training_bits": bits, "learning_rate": first.learning_rate}
 
 
 def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
@@ -121,6 +135,29 @@ def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
     return kept
 
 
+class _Told:
+    """Tells how many steps of the training of all networks are made, and how many columns are done with; by several
+    threads.
+    """
+
+    def __init__(self, progress: Progress, n_columns: int, n_steps: int) -> None:
+        self._progress, self._n_columns, self._n_steps = progress, n_columns, n_steps
+        self._columns = self._steps = 0
+        self._lock = Lock()
+        self.columns(0)
+
+    def steps(self, n_more: int) -> None:
+        """So many more steps of some networks are made."""
+        self.columns(0, n_more)
+
+    def columns(self, n_more: int, n_steps: int = 0) -> None:
+        """So many more columns are done with, and so many more steps."""
+        with self._lock:
+            self._columns += n_more
+            self._steps += n_steps
+            self._progress(f"columns {self._columns}/{self._n_columns}, steps", self._steps, self._n_steps)
+
+
 class _Teacher:
     """Has networks trained for columns that see what is shown of a group's rows."""
 
@@ -132,18 +169,25 @@ class _Teacher:
         for source, entry in shown.items():
             self._sources.show(source, entry.codes)
 
-    def serve(self, targets: Sequence[Target], training: "Training") -> list[tuple[Target, Served]]:
-        """The targets for which there is anything to see and to tell apart, and their networks."""
+    def serve(
+        self, targets: Sequence[Target], training: "Training", told: "_Told"
+    ) -> "tuple[list[tuple[Target, Served]], tuple[Progression, ...]]":
+        """The targets for which there is anything to see and to tell apart with their networks, and the history of
+        these.
+        """
         from baler_vae.learn.conditional import fit_conditionals as fit  # noqa: PLC0415
 
         prepared = [(target, lesson) for target in targets if (lesson := self._lesson(target)) is not None]
         if not prepared:
-            return []
-        networks = fit([lesson for _, lesson in prepared], training)
-        return [
+            told.columns(len(targets), training.steps)
+            return [], ()
+        networks, history = fit([lesson for _, lesson in prepared], training, told.steps)
+        served = [
             (target, self._served(target, network.pruned()))
             for (target, _), network in zip(prepared, networks, strict=True)
         ]
+        told.columns(len(targets))
+        return served, history
 
     def _lesson(self, target: Target) -> "Lesson | None":
         """What the network of a column shall learn."""

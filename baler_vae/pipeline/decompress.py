@@ -4,15 +4,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from baler_vae.archive.manifest import FIRST_FORMAT
 from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
+from baler_vae.pipeline.naming import check_table_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.scaling import restored_row_groups
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema, several
 from baler_vae.table.table import Batch
 
 
+@shows_progress
 def decompress(
     archive: str | Path,
     output: str | Path,
@@ -22,7 +26,7 @@ def decompress(
     force: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
 ) -> None:
     """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
     nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read. `workers` or a `scheduler`
@@ -34,8 +38,10 @@ def decompress(
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
+    progress = callback(progress)
+    check_table_name(output)
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
-        selection = opened.schema.select(several(columns))
+        selection = opened.schema.select(listed_columns(several(columns), opened.schema.order))
         write_file(
             output,
             selection,
@@ -43,11 +49,20 @@ def decompress(
             force=force,
             rntuple=rntuple,
             extras=opened.extras() if selection == opened.schema or not _with_whole_files(opened) else b"",
+            n_rows=_n_rows(opened),
         )
 
 
 def _with_whole_files(archive: Archive) -> bool:
-    return archive.schema.origin.format in WITH_WHOLE_FILES
+    """Whether what the archive has beside its columns goes with all of them only."""
+    return archive.schema.origin.format in WITH_WHOLE_FILES and archive.manifest.version == FIRST_FORMAT
+
+
+def _n_rows(archive: Archive) -> dict[str, int]:
+    """The number of rows of every group."""
+    names = [group.name for group in archive.schema.groups]
+    rows = archive.manifest.row_groups
+    return {name: sum(counts[number] for counts in rows) for number, name in enumerate(names)}
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
@@ -62,7 +77,8 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
 
 def _reported(client: Client | None, archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
     n_events = 0
+    progress("restoring, events", 0, archive.num_entries)
     for batch in restored_row_groups(client, archive, selection):
         yield batch
         n_events += batch[0].n_rows
-        progress("restoring", n_events, archive.num_entries)
+        progress("restoring, events", n_events, archive.num_entries)

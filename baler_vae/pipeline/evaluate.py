@@ -14,6 +14,7 @@ from baler_vae.io.source import Source
 from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema, matches, several
 from baler_vae.table.table import Batch, cut_events, empty_batch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
 
 
+@shows_progress
 def evaluate(
     original: str | Path,
     restored: str | Path,
@@ -29,6 +31,7 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     archive: str | Path | None = None,
     columns: str | Sequence[str] = (),
+    progress: ShownProgress = silent,
 ) -> "Evaluation":
     """What became of each column that `restored` holds; both are archives or files of any known format, read side by
     side, so that memory does not grow with them.
@@ -48,7 +51,7 @@ def evaluate(
         from baler_vae.evaluation.peaks import declared_peak  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
-    settings = settings or EvaluationSettings()
+    progress, settings = callback(progress), settings or EvaluationSettings()
     known = archive or (restored if is_archive(restored) else None)
     with _opened(original) as before, _opened(restored) as after, _archive(known) as promised:
         wanted, found = _compared(before, after)
@@ -66,8 +69,12 @@ def evaluate(
             derived=computed.names,
             cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
         )
+        n_events = 0
         for batch, other in _aligned(before, wanted, after, found):
+            progress("comparing, events", n_events, before.n_events)
             evaluator.add(computed.extend(batch), again.extend(other))
+            n_events += batch[0].n_rows
+        progress("fitting peaks", 0, 1)
         absent = [name for name in before.schema.order if name not in after.schema.order]
         patterns = several(columns) or _asked_for(promised)
         missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
@@ -80,9 +87,7 @@ def evaluate(
 
 def _asked_for(archive: Archive | None) -> tuple[str, ...]:
     """The names and globs of columns that an archive was asked to hold; none for all columns."""
-    found = {} if archive is None else archive.manifest.settings
-    columns = found.get("columns")
-    return tuple(map(str, columns)) if isinstance(columns, list) else ()
+    return () if archive is None else tuple(archive.settings().get("columns", ()))
 
 
 def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:

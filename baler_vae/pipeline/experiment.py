@@ -4,15 +4,14 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from baler_vae.errors import UsageError
+from baler_vae.paths import temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.decompress import decompress, restored_beside
 from baler_vae.pipeline.evaluate import evaluate
 from baler_vae.pipeline.fit import fit
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, silent, within
 from baler_vae.project import ModelSettings, Project, RecipeSettings, check_settings
 
 
@@ -63,12 +62,11 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
     base = project.model.model_dump(exclude_defaults=True)
     settings = check_settings(ModelSettings, {**base, **recipe.model, "kind": kind, "seed": seed})
 
-    def told(what: str, done: int, total: int) -> None:
-        progress(f"{recipe.name}, {kind}, seed {seed}: {what}", done, total)
+    told = within(progress, f"{recipe.name}, {kind}, seed {seed}")
 
-    with TemporaryDirectory() as folder:
-        archive = Path(folder) / "archive.bvae"
-        restored, restored_spec = restored_beside(source, Path(folder))
+    with temporary_folder() as folder:
+        archive = folder / "archive.bvae"
+        restored, restored_spec = restored_beside(source, folder)
         started = time.perf_counter()
         codec = fit(source, columns=project.columns, bound=project.bound, settings=settings, progress=told)
         fitted = time.perf_counter()
@@ -76,7 +74,7 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
         compressed = time.perf_counter()
         decompress(archive, restored, progress=told)
         decompressed = time.perf_counter()
-        evaluation = evaluate(source, restored_spec, settings=project.evaluation)
+        evaluation = evaluate(source, restored_spec, settings=project.evaluation, progress=told)
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]

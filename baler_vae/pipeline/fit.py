@@ -12,12 +12,14 @@ from baler_vae.pipeline.choosing import fit_group_model
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.rows import events_of
 from baler_vae.pipeline.sampling import Sample, read_sample
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import match_columns, several
 
 
+@shows_progress
 def fit(
     source: Specs | Source,
     *,
@@ -25,7 +27,7 @@ def fit(
     bound: str | Sequence[str] = (),
     skip_unreadable: bool = False,
     settings: ModelSettings | None = None,
-    progress: Progress = silent,
+    progress: ShownProgress = silent,
     **model: Any,
 ) -> Codec:
     """The codec of the columns that match `columns` (all of them by default), one glob or several.
@@ -33,7 +35,7 @@ def fit(
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
     settings of the codec name them. The model is described by `settings`, or
-    by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`.
+    by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
 
     A file of more than `sample_rows` rows is not held in memory: one pass over it gives what bounds need to know, and
     the model is fitted on a sample (see `read_sample`), of which `fits` tells.
@@ -43,11 +45,13 @@ def fit(
         UsageError: a column, a bound or a setting is wrong.
         MissingExtra: PyTorch is not installed.
     """
-    settings = settings_of(settings, model)
+    progress, settings = callback(progress), settings_of(settings, model)
     source = source if isinstance(source, Source) else open_sources(source)
-    patterns, rules = several(columns), several(bound)
+    patterns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    rules = listed_bounds(several(bound), source.schema.order)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
+    _check_free(assigned, settings)
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
     for pattern in settings.formulas:
@@ -67,17 +71,19 @@ def fit(
             'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
         )
     models: dict[str, GroupModel] = {}
-    history: dict[str, tuple[dict[str, float], ...]] = {}
+    history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
     for table in batch:
         name = table.group.name
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
         chosen = fit_group_model(
-            table, bounds, settings, source.path, _prefixed(progress, name), events, n_rows=sample.n_rows[name]
+            table, bounds, settings, source.path, within(progress, name), events, n_rows=sample.n_rows[name]
         )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
+        if chosen.fit.network_history:
+            history[f"{name}, networks"] = chosen.fit.network_history
     repeat: dict[str, Any] = {
         "columns": list(patterns),
         "bound": list(rules),
@@ -103,21 +109,36 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
 
 
 def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> ModelSettings:
-    """The settings of a model, or what keywords say of it.
+    """The settings of a model, or what keywords say of it: `model`, as the command line has it, is the kind.
 
     Raises:
         UsageError: both are given, or a keyword is unknown or has a wrong value.
     """
     if settings is not None and model:
         raise UsageError("the model is described twice", way_out="Give settings, or keywords such as kind and latent")
+    if "model" in model:
+        if "kind" in model:
+            raise UsageError("the kind of model is given twice", way_out="Give kind or model, which mean the same")
+        model = {"kind" if name == "model" else name: value for name, value in model.items()}
     return settings or check_settings(ModelSettings, dict(model))
+
+
+def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
+    """Nothing, unless columns are to be what a network gives that no model of this kind has.
+
+    Raises:
+        UsageError: they are.
+    """
+    free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
+    if free and settings.kind in {"independent", "autoregressive"}:
+        raise UsageError(
+            f"under the bound `free` values are what an autoencoder gives, which the model {settings.kind!r} has not",
+            column=free[0],
+            way_out="Choose the model vae or ae, or a bound such as bits:10",
+        )
 
 
 def _sampled(sample: Sample, name: str) -> dict[str, int]:
     """What `fits` says of the rows that a group was fitted on, where they are not all."""
     (table,) = (table for table in sample.batch if table.group.name == name)
     return {"sample_rows": table.n_rows, "sample_chunks": sample.n_chunks} if sample.n_chunks else {}
-
-
-def _prefixed(progress: Progress, name: str) -> Progress:
-    return lambda what, done, total: progress(f"{name}: {what}", done, total)

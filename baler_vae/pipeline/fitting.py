@@ -17,12 +17,12 @@ from baler_vae.model.coders import NETWORK, differences, fit_coder, pcodec_bits
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
-from baler_vae.pipeline.conditionals import Served, Target, fit_conditionals
+from baler_vae.pipeline.conditionals import Point, Served, Target, fit_conditionals
 from baler_vae.pipeline.groups import encode_plain
 from baler_vae.pipeline.parents import Shown, telling_first, view_of
 from baler_vae.pipeline.relations import Numeric, choose_relations, parents_of
 from baler_vae.pipeline.rows import Events
-from baler_vae.progress import Progress
+from baler_vae.progress import Progress, silent
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column
@@ -47,7 +47,8 @@ _LEAST_BITS = 2_000
 @dataclass(frozen=True)
 class GroupFit:
     """The model of a group, about how many bits its rows take together with the model, the networks' share of that, by
-    how many bits formulas alone made columns smaller, by name, and the history of a training.
+    how many bits formulas alone made columns smaller, by name, and the histories of the training of an autoencoder and
+    of the networks of its columns.
     """
 
     model: GroupModel
@@ -55,6 +56,7 @@ class GroupFit:
     model_bits: float = 0.0
     saved_bits: Mapping[str, float] = field(default_factory=dict)
     history: "tuple[Epoch, ...]" = ()
+    network_history: tuple[Point, ...] = ()
 
     @property
     def n_bytes(self) -> int:
@@ -106,14 +108,19 @@ class GroupRows:
 
 
 def rows_of_group(
-    table: Table, bounds: Mapping[str, Bound], events: Events | None, n_rows: int | None = None
+    table: Table,
+    bounds: Mapping[str, Bound],
+    events: Events | None,
+    n_rows: int | None = None,
+    *,
+    progress: Progress = silent,
 ) -> GroupRows:
     """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
     weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
-    alone = {
-        column.name: _weighted(fit_alone(table[column.name], column, bounds[column.name]), weight)
-        for column in table.group.columns
-    }
+    alone = {}
+    for number, column in enumerate(table.group.columns):
+        progress("choosing grids, columns", number, len(table.group.columns))
+        alone[column.name] = _weighted(fit_alone(table[column.name], column, bounds[column.name]), weight)
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
     ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
     numeric = {}
@@ -179,6 +186,7 @@ def fit_conditional_group(
     base = latents or GroupModel({})
     columns = {name: kept.model for name, kept in rows.alone.items()}
     bits = {name: kept.bits for name, kept in rows.alone.items()}
+    progress("looking for formulas", 0, 1)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
     coded, hints = _under_formulas(rows, followed, columns, bits)
     saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
@@ -187,9 +195,10 @@ def fit_conditional_group(
     least = 0 if settings.keep_network else _LEAST_BITS
     targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
     served: dict[int, Served] = {}
+    history: tuple[Point, ...] = ()
     if targets and rows.table.n_rows >= _LEAST_ROWS:
         jagged = rows.events is not None
-        served = fit_conditionals(
+        served, history = fit_conditionals(
             targets,
             shown,
             rows.layout,
@@ -218,7 +227,8 @@ def fit_conditional_group(
             columns[rows.names[number]] = on_grid
             bits[rows.names[number]] = rows.alone[rows.names[number]].on_grid_bits
     model_bits = sum(found.weight_bits for found in served.values())
-    return GroupFit(replace(model, views=_views(model, shown)), sum(bits.values()), model_bits, saved)
+    model = replace(model, views=_views(model, shown))
+    return GroupFit(model, sum(bits.values()), model_bits, saved, network_history=history)
 
 
 def telling_order(rows: GroupRows, seed: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from baler_vae.grid.grids import describe_grid, grid_of
 from baler_vae.model.coders import NETWORK
 from baler_vae.pipeline.manifests import section_name
 from baler_vae.pipeline.models import decoder_section, networks_section, tables_section
+from baler_vae.pipeline.provenance import fits_of, number_of, settings_of, whole_numbers
 
 _KINDS = ("independent", "autoregressive", "vae", "ae")
 
@@ -63,7 +64,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         "bytes": {**sizes, "metadata": archive.n_bytes - sum(sizes.values())},
         "columns": [columns[name] for name in manifest.order],
         "groups": [_described(group, number, manifest) for number, group in enumerate(manifest.groups)],
-        "settings": manifest.settings,
+        "settings": settings_of(manifest),
     }
 
 
@@ -77,35 +78,22 @@ def _kind(group: GroupEntry, manifest: Manifest) -> str:
     """The kind of the networks that a group has, `independent` where it has none."""
     if group.latents is None:
         return "autoregressive" if any(column.coding == NETWORK for column in group.columns) else "independent"
-    kind = str(_fit(group, manifest).get("kind"))  # whatever a damaged archive says
+    kind = str(fits_of(manifest).get(group.name, {}).get("kind"))  # whatever a damaged archive says
     return kind if kind in {"ae", "vae"} else "vae"
-
-
-def _fit(group: GroupEntry, manifest: Manifest) -> Mapping[str, Any]:
-    """What the fit of a group says of itself; nothing where that is not what a fit says."""
-    found = manifest.fits.get(group.name)
-    return found if isinstance(found, dict) else {}
-
-
-def _numbers(found: object, first: Iterable[str] = ()) -> dict[str, int]:
-    """Whole numbers by name, those of some names first; nothing of what is none."""
-    named = found if isinstance(found, dict) else {}
-    ordered = {name: named[name] for name in first if name in named} | named
-    return {name: number for name, number in ordered.items() if isinstance(number, int)}
 
 
 def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, Any]:
     """What `groups` says of a group."""
-    fit = _fit(group, manifest)
+    fit = fits_of(manifest).get(group.name, {})
     return {
         "name": group.name,
         "kind": _kind(group, manifest),
         "model_bytes": _model_bytes(manifest, number),
-        "fitted_bytes": _numbers(fit).get("fitted_bytes"),
-        "candidate_bytes": _numbers(fit.get("candidate_bytes"), _KINDS),
-        "order_bytes": _numbers(fit.get("order_bytes")),
+        "fitted_bytes": whole_numbers(fit).get("fitted_bytes"),
+        "candidate_bytes": whole_numbers(fit.get("candidate_bytes"), _KINDS),
+        "order_bytes": whole_numbers(fit.get("order_bytes")),
         "pays_from_rows": pays_from_rows(fit),
-        "formulas_saved_bytes": fit.get("formulas_saved_bytes", {}),
+        "formulas_saved_bytes": whole_numbers(fit.get("formulas_saved_bytes")),
         "sample": _sample(fit),
     }
 
@@ -113,7 +101,7 @@ def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, 
 def _sample(fit: Mapping[str, Any]) -> dict[str, int] | None:
     """How many of how many rows a group was fitted on, in how many chunks; None where that was all."""
     names = {"rows": "sample_rows", "of_rows": "rows", "chunks": "sample_chunks"}
-    numbers = _numbers(fit)
+    numbers = whole_numbers(fit)
     return {name: numbers[key] for name, key in names.items()} if set(names.values()) <= set(numbers) else None
 
 
@@ -121,14 +109,11 @@ def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
     """The rows from which on the networks of a fit save more than they take; None where they never do, or there are
     none.
     """
-    numbers = [fit.get(name) for name in ("model_bytes", "bits_per_row", "independent_bits_per_row")]
-    if not all(isinstance(number, int | float) for number in numbers):
+    model_bytes, own, alone = (number_of(fit, n) for n in ("model_bytes", "bits_per_row", "independent_bits_per_row"))
+    if not model_bytes or own is None or alone is None or alone <= own:
         return None
-    try:
-        model_bytes, own, alone = (float(number) for number in numbers if number is not None)
-        return math.ceil(8 * model_bytes / (alone - own)) if model_bytes and alone > own else None
-    except (OverflowError, ValueError):  # numbers that no fit ever found
-        return None
+    rows = 8 * model_bytes / (alone - own)
+    return math.ceil(rows) if math.isfinite(rows) else None
 
 
 def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:

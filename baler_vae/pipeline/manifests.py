@@ -101,7 +101,7 @@ def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
 
 def format_version(schema: Schema, *, has_extras: bool = False) -> int:
     """The version of the format that can say what a schema is, and what lies beside its columns."""
-    known = schema.origin.format in _FIRST_ORIGINS and not (has_extras and schema.origin.format != "hdf5")
+    known = schema.origin.format in _FIRST_ORIGINS and not has_extras
     return FIRST_FORMAT if known and not schema.masks else SECOND_FORMAT
 
 

@@ -10,6 +10,7 @@ from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import split_spec
 from baler_vae.output import check_output
+from baler_vae.paths import check_writable, made_folder
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.compress import compress
@@ -17,9 +18,17 @@ from baler_vae.pipeline.decompress import decompress
 from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.parallel import one_thread
 from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, silent, within
 
-SUFFIXES: Mapping[str, str] = {"root": ".root", "csv": ".csv", "parquet": ".parquet", "hdf5": ".h5", "npz": ".npz"}
+SUFFIXES: Mapping[str, str] = {
+    "root": ".root",
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "hdf5": ".h5",
+    "npz": ".npz",
+    "npy": ".npy",
+    "feather": ".feather",
+}
 """The suffix of each format."""
 
 
@@ -50,16 +59,23 @@ def compress_each(
     for output in outputs:
         check_output(output, force=force or resume)
     if codec is None:
-        codec = fit(open_sources(specs), progress=progress, **fitting)
+        codec = fit(open_sources(specs), progress=within(progress, "fitting"), **fitting)
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-    options |= {"force": force, "progress": progress}
+    options["force"] = force
     with cluster(workers, scheduler) as client:
         return [
-            compress(spec, output, resume=resume, scheduler=client, **options)
-            for spec, output in zip(specs, outputs, strict=True)
+            compress(
+                spec,
+                output,
+                resume=resume,
+                scheduler=client,
+                progress=within(progress, f"file {number}/{len(specs)}"),
+                **options,
+            )
+            for number, (spec, output) in enumerate(zip(specs, outputs, strict=True), 1)
             if not (resume and output.exists() and _is_of(codec, output))
         ]
 
@@ -92,7 +108,7 @@ def decompress_each(
     with cluster(workers, scheduler) as client:
         done = on_cluster(client, _decompress_alone, tasks) if client else (_decompress(*task) for task in tasks)
         for number, output in enumerate(done, start=1):
-            progress(f"restoring {output.name}", number, len(tasks))
+            progress(f"restoring files ({output.name})", number, len(tasks))
     return outputs
 
 
@@ -129,5 +145,6 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    with made_folder(folder):
+        check_writable(folder)
     return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]

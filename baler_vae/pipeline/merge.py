@@ -6,18 +6,22 @@ from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
-from baler_vae.errors import UsageError
+from baler_vae.entropy import plain
+from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.io.files import extras_have_rows
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
+from baler_vae.pipeline.naming import check_archive_name
 from baler_vae.pipeline.reading import Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 
 _OF_THE_FIRST = (EXTRAS, HISTORY)
 """Sections in which archives of one codec may differ: those of the first are kept."""
 
 
+@shows_progress
 def merge(
-    archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: Progress = silent
+    archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: ShownProgress = silent
 ) -> dict[str, Any]:
     """Writes one archive of the events of several, in their order, and returns what `info` says of it.
 
@@ -31,17 +35,21 @@ def merge(
         UsageError: there is none, or one was compressed with another codec.
         OutputError: the output exists and `force` is false, or it cannot be written.
     """
+    progress = callback(progress)
+    check_archive_name(output)
     if not archives:
         raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
     with writing_archive(output, force=force) as writer:
         merged = _Merged(writer)
+        progress("merging, archives", 0, len(archives))
         for done, path in enumerate(archives, start=1):
             with ArchiveFile(path) as archive:
                 merged.add(archive)
-            progress("merging", done, len(archives))
+            progress("merging, archives", done, len(archives))
         writer.finish(merged.manifest())
-    with Archive(output) as written:
-        return written.info()
+        with Archive(writer.path) as written:  # before it takes its place: what cannot be read never does
+            info = written.info()
+    return info | {"path": str(output)}
 
 
 class _Merged:
@@ -59,6 +67,7 @@ class _Merged:
         if manifest.kind != "archive":
             raise UsageError("is a codec, not an archive", path=archive.path)
         check_entries(archive)
+        self._check_extras(archive)
         if self._first is None:
             self._first = manifest
             for name in _shared_sections(manifest):
@@ -75,6 +84,22 @@ class _Merged:
                 self._writer.add(section_name(number, len(self._row_groups) + row_group), data)
         self._row_groups += manifest.row_groups
         self._original_bytes.append([column.original_bytes for column in _columns(manifest)])
+
+    @staticmethod
+    def _check_extras(archive: ArchiveFile) -> None:
+        """Raises UsageError where something beside the columns belongs to the rows, and is not merged with them."""
+        if EXTRAS not in archive.manifest.sections:
+            return
+        try:
+            has_rows = extras_have_rows(archive.manifest.origin.format, plain.decode_bytes(archive.section(EXTRAS)))
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
+        if has_rows:
+            raise UsageError(
+                "has fields of compounds beside its columns, which cannot be merged",
+                path=archive.path,
+                way_out="Compress the files together instead: baler-vae compress FILE...",
+            )
 
     def manifest(self) -> Manifest:
         """The manifest of all."""

@@ -103,7 +103,7 @@ class PrecisionSearch:
     def advise(self) -> tuple[tuple[ColumnAdvice, ...], tuple[Effect, ...]]:
         """What is advised for each float column, and the effects of all of it at once, the largest first."""
         for number, choice in enumerate(self._choices):
-            self._progress(f"advising {choice.column.name}", number, len(self._choices))
+            self._progress(f"columns ({choice.column.name})", number, len(self._choices))
             self._choose(choice)
         joint = self._settle()
         return tuple(map(self._advice, self._choices)), tuple(joint)
@@ -170,7 +170,7 @@ class PrecisionSearch:
             if not joint or joint[0].in_errors <= self._part or not lossy:
                 return joint
             worst = joint[0].key
-            self._progress(f"refining for the {joint[0]}", 0, 1)
+            self._progress(f"refining (for the {joint[0]})", 0, 1)
             refined = max(lossy, key=lambda choice: _own(choice.candidate, worst))
             refined.joint = joint[0]
             self._refine(refined)

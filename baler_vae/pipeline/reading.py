@@ -1,8 +1,6 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, repeat
 from pathlib import Path
 from types import TracebackType
@@ -12,30 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import Manifest
+from baler_vae.archive.storage import is_url
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, UsageError, nearest
+from baler_vae.errors import CorruptArchive, SourceError, UsageError, nearest
 from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.codec import read_history
+from baler_vae.pipeline.column import ArchiveColumn
 from baler_vae.pipeline.groups import decode_group, needed_parts
 from baler_vae.pipeline.info import describe_archive
-from baler_vae.pipeline.libraries import Library, as_library, branch_as, check_library
-from baler_vae.pipeline.manifests import EXTRAS, HISTORY, schema_of, section_name
+from baler_vae.pipeline.libraries import Library, as_library, check_library
+from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries, read_model
+from baler_vae.pipeline.opening import archive_schema, check_row_groups
 from baler_vae.pipeline.parallel import in_parallel
+from baler_vae.pipeline.provenance import settings_of
 from baler_vae.pipeline.rows import Events
+from baler_vae.pipeline.steps import STEP_SIZE, bytes_of_text
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
-from baler_vae.table.table import LARGEST_ROWS, Batch, Table, concatenate, counts_of, cut_events, slice_events
+from baler_vae.table.table import Batch, Table, concatenate, counts_of, cut_events, slice_events
 
 ARCHIVE_SUFFIX = ".bvae"
-STEP_SIZE = "100 MB"
-_UNITS = {
-    "": 1,
-    **{f"{letter}{i}": (1024 if i else 1000) ** n for n, letter in enumerate("kmgt", 1) for i in ("", "i")},
-}
 
 
 def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know from uproot
@@ -52,7 +49,11 @@ def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know
 
 
 class Archive:
-    """An archive: schema, sizes, and rows, decoded row group by row group. Use it as a context manager."""
+    """An archive: schema, sizes, and rows, decoded row group by row group. Use it as a context manager.
+
+    Threads may share it, and processes that are forked. It pickles as its path and digest; what comes out of a pickle
+    has opened the file anew. Once it is closed, its names and types are still known, but nothing can be read.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._file = ArchiveFile(path)
@@ -61,9 +62,9 @@ class Archive:
         self.path = self._file.path
         self.manifest = self._file.manifest
         try:
-            self.schema = _archive_schema(self.manifest, self.path)
+            self.schema = archive_schema(self.manifest, self.path)
             check_entries(self._file)
-            _check_row_groups(self.manifest, self.path)
+            check_row_groups(self.manifest, self.path)
         except BaseException:
             self.close()
             raise
@@ -78,6 +79,18 @@ class Archive:
 
     def close(self) -> None:
         self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def __repr__(self) -> str:
+        return f"<Archive {str(self.path)!r}, {'closed' if self.closed else 'open'}>"
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        self._file.check_open()
+        path = str(self.path if is_url(self.path) else Path(self.path).absolute())  # for processes in other folders
+        return _reopen, (path, self._file.digest)
 
     @property
     def num_entries(self) -> int:
@@ -169,10 +182,13 @@ class Archive:
         Raises:
             CorruptArchive: a section is damaged.
         """
+        self._file.check_open()
         stop = self.num_entries if stop is None else stop
         n_events = [rows[0] for rows in self.manifest.row_groups]
         firsts = [end - number for number, end in zip(n_events, accumulate(n_events), strict=True)]
         wanted = [n for n, first in enumerate(firsts) if first < stop and first + n_events[n] > start]
+        if not self.num_entries:  # a row group without events tells the types of nested columns
+            wanted = list(range(len(n_events)))
         for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
             self._model(self._number(group))
         batches = in_parallel(lambda number: self.row_group(number, selection), wanted)
@@ -206,7 +222,12 @@ class Archive:
 
     def history(self) -> Mapping[str, tuple[Mapping[str, float], ...]]:
         """The history of the training by group (see `Codec`), as far as the archive holds it."""
+        self._file.check_open()
         return read_history(self._file) if HISTORY in self.manifest.sections else {}
+
+    def settings(self) -> dict[str, Any]:
+        """What repeats the run that wrote the archive, as far as it tells."""
+        return settings_of(self.manifest)
 
     def extras(self) -> bytes:
         """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.
@@ -214,6 +235,7 @@ class Archive:
         Raises:
             CorruptArchive: it is damaged.
         """
+        self._file.check_open()
         if EXTRAS not in self.manifest.sections:
             return b""
         try:
@@ -224,6 +246,11 @@ class Archive:
     @property
     def n_bytes(self) -> int:
         return self._file.n_bytes
+
+    @property
+    def manifest_digest(self) -> str:
+        """The SHA-256 of the manifest, which holds those of all sections; two archives with equal ones are the same."""
+        return self._file.digest
 
     def check_sections(self) -> int:
         """The number of sections, every one checked against its digest.
@@ -236,6 +263,7 @@ class Archive:
 
     def info(self) -> dict[str, Any]:
         """What takes how many bytes; the keys are those of `describe_archive`."""
+        self._file.check_open()
         return describe_archive(self._file)
 
     def _select(self, expressions: str | Sequence[str] | None, filter_name: str | Sequence[str] | None) -> Schema:
@@ -266,7 +294,7 @@ class Archive:
         if isinstance(step_size, str):
             columns = [column for group in self.manifest.groups for column in group.columns]
             n_bytes = sum(column.original_bytes for column in columns if column.name in selection.order)
-            return max(1, _bytes_of_text(step_size) * self.num_entries // max(1, n_bytes))
+            return max(1, bytes_of_text(step_size) * self.num_entries // max(1, n_bytes))
         if step_size < 1:
             raise UsageError(f"a step of {step_size} events", expected="1 or more")
         return step_size
@@ -321,77 +349,18 @@ class Archive:
                 raise ValueError(f"column {name!r} is {nested.values.type} here and {self._types[name]} elsewhere")
 
 
-@dataclass(frozen=True)
-class ArchiveColumn:
-    """One column of an archive, or an array of columns; nothing is decoded before `array` is called."""
-
-    archive: Archive
-    branch: Branch
-
-    @property
-    def name(self) -> str:
-        return self.branch.name
-
-    @property
-    def title(self) -> str:
-        return self.branch.title
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of a value, `object` for text, `void` where it is nested."""
-        return self.branch.dtype
-
-    @property
-    def typename(self) -> str:
-        """The type of a value as the source calls it, or else the name of its dtype; with `[]` in a collection."""
-        name = self.branch.typename or self.branch.columns[0].kind
-        return f"{name}[]" if self.branch.is_jagged and "[" not in name else name
-
-    @property
-    def is_jagged(self) -> bool:
-        return self.branch.is_jagged
-
-    @property
-    def num_entries(self) -> int:
-        return self.archive.num_entries
-
-    def array(self, *, entry_start: int | None = None, entry_stop: int | None = None, library: Library = "ak") -> Any:  # noqa: ANN401  it depends on the library
-        """The values of a range of events: an awkward array, an array of numpy, or a series of pandas.
-
-        Raises:
-            UsageError: the library is unknown, or `pd` is asked for an array.
-        """
-        check_library(library)
-        selection = self.archive.schema.only({column.name for column in self.branch.columns})
-        return branch_as(self.branch, self.archive.batch(selection, entry_start, entry_stop), library)
-
-
-def _bytes_of_text(text: str) -> int:
-    """The bytes that a text such as `100 MB` means.
+def _reopen(path: str, digest: str) -> Archive:
+    """The archive that was pickled.
 
     Raises:
-        UsageError: it means none.
+        SourceError: another file has taken its place.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?i?)b\s*", text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise UsageError(f"{text!r} is no size of a step", expected='a number of events, or a text such as "100 MB"')
-    return int(float(found[1]) * _UNITS[found[2]])
-
-
-def _archive_schema(manifest: Manifest, path: str | Path) -> Schema:
-    if manifest.kind != "archive":
-        raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
-    return schema_of(manifest, path)
-
-
-def _check_row_groups(manifest: Manifest, path: str | Path) -> None:
-    """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
-    for number, rows in enumerate(manifest.row_groups):
-        if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
-            raise CorruptArchive(
-                f"row group {number} does not have a possible number of rows for each group",
-                path=path,
-                section="manifest.json",
-                found=str(rows[:8]),
-                expected=f"{len(manifest.groups)} numbers up to {LARGEST_ROWS}",
-            )
+    archive = Archive(path)
+    if archive.manifest_digest != digest:
+        archive.close()
+        raise SourceError(
+            "is not the archive that was pickled: another file has taken its place",
+            path=path,
+            way_out="Open the new one, and pickle that",
+        )
+    return archive

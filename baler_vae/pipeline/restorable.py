@@ -1,16 +1,17 @@
 """Whether what is compressed can become a file again, tried before any work is done."""
 
+import errno
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from baler_vae.errors import BalerError, OutputError, SourceError
 from baler_vae.io.files import write_file
 from baler_vae.io.source import Source
+from baler_vae.paths import temporary_folder
 from baler_vae.table.schema import Format, Schema
 from baler_vae.table.table import Batch, empty_batch
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _N_EVENTS = 256
 """The events that are written to try a format: types and names decide, and these show in few."""
 
@@ -30,6 +31,8 @@ _OWN: dict[Format, _Trial] = {
     "parquet": _Trial(".parquet", False, "-o NAME.parquet"),
     "hdf5": _Trial(".h5", False, "-o NAME.h5"),
     "npz": _Trial(".npz", False, "-o NAME.npz"),
+    "npy": _Trial(".npy", False, "-o NAME.npy"),
+    "feather": _Trial(".feather", False, "-o NAME.feather"),
 }
 _OTHERS = (_OWN["parquet"], _NTUPLE, _OWN["hdf5"], _OWN["npz"], _OWN["csv"])
 """The formats that are tried where that of the source will not do, those first that hold most."""
@@ -67,9 +70,11 @@ def _first_batch(source: Source, schema: Schema) -> Batch:
 def _refusal(trial: _Trial, schema: Schema, batch: Batch, extras: bytes) -> BalerError | None:
     """Why a format does not take a batch; None where it does."""
     options: dict[str, Any] = {"rntuple": trial.rntuple, "extras": extras}
-    with TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
-            write_file(Path(folder) / f"trial{trial.suffix}", schema, [batch], **options)
+            write_file(folder / f"trial{trial.suffix}", schema, [batch], **options)
         except OutputError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+                raise  # that says nothing of the format
             return error
     return None

@@ -46,6 +46,7 @@ def read_sample(
     """
     survey = _Survey(schema, rules, source.path, sample_rows)
     kept: list[Batch] = []
+    progress("reading, events", 0, source.n_events)
     for batch in source.read(schema):
         survey.count(batch)
         kept.append(batch)
@@ -53,10 +54,11 @@ def read_sample(
             for one in kept:
                 survey.look_at(one)
             kept = []
-        progress("surveying", survey.n_events, source.n_events)
+        progress("reading, events", survey.n_events, source.n_events)
     if survey.fits_whole:
         whole = concatenate(kept, schema)
         return Sample(whole, survey.limits_of(whole), survey.n_rows)
+    progress("reading a sample", 0, 1)
     ranges = survey.choose(np.random.default_rng(seed))
     return Sample(concatenate(list(source.read(schema, ranges)), schema), survey.limits, survey.n_rows, len(ranges))
 

@@ -17,6 +17,7 @@ from baler_vae.pipeline.parallel import in_parallel
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
 from baler_vae.progress import Progress
+from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
 
@@ -42,7 +43,7 @@ def encoded_row_groups(
     """The row groups of a source under a codec, in their order; the first `n_kept` without their sections. `schema` is
     that of the codec's columns in the source.
     """
-    if client is None:
+    if client is None or not opened.n_events:
         yield from in_parallel(Encoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
         return
     future = client.submit(Codec.from_bytes, codec.to_bytes())
@@ -80,9 +81,10 @@ def verify_on_cluster(
     files, originals = stamped([str(archive)]), stamped(specs)
     edges = list(pairwise(ends))
     tasks = ((files, originals, number, events) for number, events in enumerate(edges))
+    progress("comparing, events", 0, original.n_events)
     for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
-        progress("verifying", stop, original.n_events)
+        progress("comparing, events", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)
 
 
@@ -92,6 +94,14 @@ def _numbered(opened: Source, schema: Schema) -> Iterator[RowGroup]:
         yield RowGroup(number, batch, dict(first_rows))
         for table in batch:
             first_rows[table.group.name] += table.n_rows
+    if not opened.n_events and _has_types(empty := opened.empty(schema)):
+        yield RowGroup(0, empty, first_rows)
+
+
+def _has_types(batch: Batch) -> bool:
+    """Whether a batch without events has nested columns whose types would be lost without it."""
+    nested = (nested_of(values) for table in batch for values in table.arrays.values())
+    return any(column is not None and not column.is_untyped for column in nested)
 
 
 def _several(planned: Iterator[Planned]) -> Iterator[list[Planned]]:

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.files import extras_differences
 from baler_vae.io.source import Source
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
+
+BESIDE = "beside the columns"
+"""The group, in checks, of what lies beside the columns."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Verification:
         return tuple(column for column in self.columns if column.n_broken)
 
 
-def verify(archive: str | Path, *, against: Specs | None = None, progress: Progress = silent) -> Verification:
+@shows_progress
+def verify(archive: str | Path, *, against: Specs | None = None, progress: ShownProgress = silent) -> Verification:
     """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
 
     Broken bounds do not raise: they stand in the result.
@@ -64,13 +69,16 @@ def verify(archive: str | Path, *, against: Specs | None = None, progress: Progr
         ArchiveError: the archive is damaged, or cannot be decoded.
         UsageError: `against` has other columns or other numbers of rows.
     """
+    progress = callback(progress)
     with Archive(archive) as opened:
+        progress("checking digests", 0, 1)
         n_sections = opened.check_sections()
         original = None if against is None else open_sources(against)
         if original is None:
             checks: tuple[ColumnCheck, ...] = ()
+            progress("decoding, events", 0, opened.num_entries)
             for done, _ in _counted(opened.batches(opened.schema)):
-                progress("decoding", done, opened.num_entries)
+                progress("decoding, events", done, opened.num_entries)
         else:
             checks = _compare(opened, original, progress)
         rows = {
@@ -98,6 +106,13 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
         BoundBroken: it names the first such column and its worst value.
     """
     for column in columns:
+        if column.n_broken and column.group == BESIDE:
+            raise BoundBroken(
+                "what lies beside the columns is not that of the original",
+                path=path,
+                column=column.name,
+                way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
+            )
         if column.n_broken:
             raise BoundBroken(
                 f"{column.n_broken:,} of {column.n_values:,} values miss the bound {column.bound}",
@@ -117,15 +132,28 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
     checks, bounds = blank_checks(archive), bounds_of(archive.manifest, archive.path)
     restored = archive.batches(archive.schema)
     n_events = [rows[0] for rows in archive.manifest.row_groups]
+    progress("comparing, events", 0, archive.num_entries)
     for done, batch in _counted(cut_events(original.read(schema), schema, n_events)):
         other = next(restored, ())
         if [table.n_rows for table in batch] != [table.n_rows for table in other]:
             raise _other_rows(original, archive)
         checks = compared(checks, batch, other, bounds)
-        progress("verifying", done, archive.num_entries)
-    if next(restored, ()):
+        progress("comparing, events", done, archive.num_entries)
+    if any(batch[0].n_rows for batch in restored):  # one without events tells types alone
         raise _other_rows(original, archive)
-    return tuple(checks[name] for name in archive.schema.order)
+    return tuple(checks[name] for name in archive.schema.order) + _beside(archive, original)
+
+
+def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
+    """A check for each thing beside the columns that differs, broken."""
+    kept, origin = archive.extras(), archive.schema.origin
+    if not kept or original.schema.origin.format != origin.format:
+        return ()
+    differing = extras_differences(origin, original.extras(), kept)
+    exact = str(Bound("exact"))
+    return tuple(
+        ColumnCheck(name, BESIDE, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing
+    )
 
 
 def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:

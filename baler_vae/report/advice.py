@@ -5,39 +5,38 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from baler_vae.evaluation.advice import Advice, Candidate, ColumnAdvice
 from baler_vae.report.drawing import AFTER, BEFORE, INK, new_figure, short, svg_text
-from baler_vae.report.wording import NOTHING, number, size
+from baler_vae.report.listing import Heading, Listing, bytes_cell, numbers
+from baler_vae.report.wording import NOTHING, figure, size
 
 _PANELS_IN_A_ROW = 4
 _LOWEST = 1e-4
 """The smallest effect that is drawn as it is, in statistical errors."""
 
 
-def advice_table(advice: Advice) -> Table:
+def advice_table(advice: Advice) -> Listing:
     """One line per float column: its bound, what it does, what less would do, and the bytes."""
-    title = f"Bounds under which nothing moves by more than {number(100 * advice.part)} % of its statistical error"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("column", "bound"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("bits/value", "bytes", "effect"):
-        table.add_column(heading, justify="right")
-    table.add_column("less would move", overflow="fold")
-    table.add_column("", overflow="fold")
+    title = f"Bounds under which nothing moves by more than {figure(100 * advice.part)} % of its statistical error"
+    headings = [
+        Heading("column"),
+        Heading("bound"),
+        numbers("bits/value", 2),
+        numbers("bytes", 4),
+        numbers("effect", 1),
+    ]
+    table = Listing(title, [*headings, Heading("less would move", 3), Heading("", 5)])
     for column in advice.columns:
         limit = column.limit
-        table.add_row(
-            Text(column.name),
+        table.add(
+            column.name,
             column.bound,
             f"{8 * column.n_bytes / max(1, column.n_rows):.2f}",
-            f"{column.n_bytes:,.0f}",
+            bytes_cell(round(column.n_bytes)),
             in_percent(column.worst),
-            Text("" if limit is None else f"{limit} by {in_percent(limit.in_errors)}"),
-            Text(column.note),
+            "" if limit is None else f"{limit} by {in_percent(limit.in_errors)}",
+            column.note,
         )
     return table
 
@@ -59,7 +58,7 @@ def advice_lines(advice: Advice) -> list[str]:
 
 def in_percent(in_errors: float) -> str:
     """An effect in per cent of the statistical error."""
-    return "∞" if math.isinf(in_errors) else f"{number(100 * in_errors)} %"
+    return f"{figure(100 * in_errors)} %" if math.isfinite(in_errors) else "∞"
 
 
 def advice_figure(advice: Advice) -> str:

@@ -5,13 +5,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, Comparison
 from baler_vae.report.drawing import INK, new_figure, short, svg_text
-from baler_vae.report.wording import number, percent, signed, size
+from baler_vae.report.listing import Cell, Heading, Listing, bytes_cell, numbers, short_numbers
+from baler_vae.report.wording import figure, percent, plain, signed, size
 
 COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd")
 """Of M. A. Petroff's palette (arXiv:2107.02270); shapes say the same again."""
@@ -19,45 +17,50 @@ _SHAPES = ("o", "s", "^", "D", "v")
 _MOST_RIVALS = 5
 
 
-def archives_table(comparison: Comparison) -> Table:
-    """One line per archive: bytes, ratio, bits per row, model, residuals, and how far peaks moved."""
-    table = _table(f"Against {comparison.against}")
-    table.add_column("archive", overflow="fold")
-    for heading in ("bytes", "ratio", "bits/row", "bits/value"):
-        table.add_column(heading, justify="right")
-    table.add_column("model")
-    for heading in ("rms / width", "largest / width"):
-        table.add_column(heading, justify="right")
-    peaks = list(dict.fromkeys((own.column, own.window) for one in comparison.archives for own in one.peaks))
-    for column, window in peaks:
-        table.add_column(f"{column} {window[0]:g} to {window[1]:g}: position, width", overflow="fold")
+def archives_table(comparison: Comparison) -> Listing:
+    """One line per archive: bytes, ratio, bits per row, model and residuals."""
+    headings = [Heading("archive"), numbers("bytes", 1), numbers("ratio"), numbers("bits/row", 5)]
+    headings += [numbers("bits/value", 4), Heading("model", 3)]
+    table = Listing(
+        f"Against {comparison.against}", [*headings, numbers("rms / width", 1), numbers("largest / width", 2)]
+    )
     for one in comparison.archives:
-        shifts = {(own.column, own.window): own for own in one.peaks}
-        table.add_row(
-            Text(one.name),
-            f"{one.archive_bytes:,}",
+        table.add(
+            one.name,
+            bytes_cell(one.archive_bytes),
             f"{one.ratio:.2f}",
             f"{one.bits_per_row:.2f}",
             f"{one.bits_per_value:.2f}",
             one.model_kind,
-            number(one.rms_in_widths),
-            number(one.largest_in_widths),
-            *(
-                f"{percent(own.position_percent)} ({signed(own.position_in_errors)} errors), "
-                f"{percent(own.width_percent, sign=True)} ({signed(own.width_in_errors)} errors)"
-                if (own := shifts.get(key)) is not None
-                else ""
-                for key in peaks
-            ),
+            figure(one.rms_in_widths),
+            figure(one.largest_in_widths),
         )
     for bound, rivals in comparison.rivals.items():
         for name, n_bytes in list(rivals.items())[:_MOST_RIVALS]:
-            table.add_row(Text(f"{name}, {bound}"), f"{n_bytes:,}", *_rival_cells(comparison, bound, n_bytes))
+            table.add(f"{name}, {bound}", bytes_cell(n_bytes), *_rival_cells(comparison, bound, n_bytes))
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def shifts_table(comparison: Comparison) -> Listing | None:
+    """One line per peak and archive: how far position and width moved; None without peaks."""
+    columns = ("position", "in errors", "width", "in errors")
+    headings = [Heading("peak"), Heading("archive"), *(numbers(text) for text in columns)]
+    table = Listing("Peaks: shift = after - before, also in standard errors", headings)
+    peaks = list(dict.fromkeys((own.column, own.window) for one in comparison.archives for own in one.peaks))
+    for key in peaks:
+        shown = f"{key[0]} {key[1][0]:g} to {key[1][1]:g}"
+        for one in comparison.archives:
+            for own in one.peaks:
+                if (own.column, own.window) == key:
+                    cells = (
+                        percent(own.position_percent, sign=True),
+                        signed(own.position_in_errors),
+                        percent(own.width_percent, sign=True),
+                        signed(own.width_in_errors),
+                    )
+                    table.add(shown, one.name, *map(plain, cells))
+                    shown = ""
+    return table if peaks else None
 
 
 def _rival_cells(comparison: Comparison, bound: str, n_bytes: int) -> tuple[str, ...]:
@@ -66,31 +69,31 @@ def _rival_cells(comparison: Comparison, bound: str, n_bytes: int) -> tuple[str,
     return f"{own.original_bytes / n_bytes:.2f}", f"{rows:.2f}", f"{values:.2f}", "rival"
 
 
-def residuals_table(comparison: Comparison) -> Table:
+def residuals_table(comparison: Comparison) -> Listing:
     """One line per column and archive: bound, bytes, and the largest and root mean square residual."""
-    table = _table("Columns: residual = restored - original, in the unit of the column")
-    for heading in ("column", "archive", "bound"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("bytes", "differ", "largest", "rms", "rms / width"):
-        table.add_column(heading, justify="right")
+    headings = [Heading("column"), Heading("archive"), Heading("bound", 3), numbers("bytes", 2), numbers("differ", 5)]
+    table = Listing(
+        "Columns: residual = restored - original, in the unit of the column",
+        [*headings, numbers("largest"), numbers("rms", 1), numbers("rms / width", 4)],
+    )
     names = dict.fromkeys(column.name for one in comparison.archives for column in one.columns)
     for name in names:
         shown = name
         for one in comparison.archives:
             for column in one.columns:
                 if column.name == name:
-                    table.add_row(Text(shown), Text(one.name), column.bound, *_cells(column))
+                    table.add(shown, one.name, short_numbers(column.bound), *_cells(column))
                     shown = ""
     return table
 
 
-def _cells(column: ComparedColumn) -> tuple[str, ...]:
+def _cells(column: ComparedColumn) -> tuple[str | Cell, ...]:
     return (
-        "in latents" if column.n_bytes is None else f"{column.n_bytes:,}",
+        "in latents" if column.n_bytes is None else bytes_cell(column.n_bytes),
         f"{column.n_different:,}",
-        number(column.largest),
-        number(column.rms),
-        number(column.rms_in_widths),
+        figure(column.largest),
+        figure(column.rms),
+        figure(column.rms_in_widths),
     )
 
 

@@ -21,6 +21,13 @@ from baler_vae.report.drawing import (
 )
 from baler_vae.report.wording import MINUS, unit
 
+_CURVES = {
+    "training_loss": "training loss",
+    "validation_error": "validation error",
+    "training_bits": "bits of a row",
+}
+"""What is drawn of a history, by its key."""
+
 WIDE_RANGE = 100
 """Of the last edge to the first: a profile over more is drawn on a logarithmic axis."""
 
@@ -59,14 +66,14 @@ def profile_figure(name: str, profile: Profile) -> str | None:
 
 
 def training_figure(name: str, history: Sequence[Mapping[str, float]]) -> str | None:
-    """One SVG element: training loss and validation error of a group by epoch; None without a finite one.
+    """One SVG element: training loss and validation error of a group by epoch, or the bits of its networks by step;
+    None without a finite one.
 
-    Every epoch has a `number`, a `training_loss` and a `validation_error`.
+    Every epoch has a `number`, a `training_loss` and a `validation_error`, every step a `number` and `training_bits`.
     """
     epochs = np.array([epoch["number"] for epoch in history], np.float64)
     curves = {
-        label: np.array([epoch[key] for epoch in history], np.float64)
-        for key, label in (("training_loss", "training loss"), ("validation_error", "validation error"))
+        label: np.array([epoch.get(key, np.nan) for epoch in history], np.float64) for key, label in _CURVES.items()
     }
     shown = {label: values for label, values in curves.items() if np.isfinite(values).any()}
     if not shown:
@@ -81,10 +88,11 @@ def training_figure(name: str, history: Sequence[Mapping[str, float]]) -> str | 
             powers_of_ten(axes.yaxis)
         else:
             plain_ticks(axes.yaxis)
-        axes.set_xlabel("epoch")
+        unit_of_work = "step" if "bits of a row" in shown else "epoch"
+        axes.set_xlabel(unit_of_work)
         plain_ticks(axes.xaxis, whole=True)
         legend(axes, columns=2)
-        return svg_text(figure, f"Training of {name}: loss and validation error by epoch")
+        return svg_text(figure, f"Training of {name}: {' and '.join(shown)} by {unit_of_work}")
 
 
 def _reach(values: Floats) -> float:

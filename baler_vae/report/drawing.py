@@ -19,9 +19,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from baler_vae.errors import shown
 from baler_vae.evaluation.residuals import Floats
 from baler_vae.report.wording import MINUS, power_of_ten
 
@@ -132,7 +134,8 @@ def in_unit(unit_name: str) -> str:
 
 
 def short(name: str, limit: int = 40) -> str:
-    """A name that is cut where it is too long for a figure."""
+    """A name as it may be shown, cut where it is too long for a figure."""
+    name = shown(name)
     return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
@@ -140,6 +143,9 @@ def svg_text(figure: Figure, description: str) -> str:
     """The figure as one `<svg>` element whose identifiers no other figure of a page shares, if no other has the same
     description.
     """
+    description = shown(description)
+    for label in figure.findobj(Text):
+        label.set_text("\n".join(map(shown, label.get_text().split("\n"))))
     text = io.StringIO()
     figure.savefig(text, format="svg", dpi=RASTER_DPI, metadata=NO_METADATA)
     svg = text.getvalue()

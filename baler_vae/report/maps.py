@@ -32,9 +32,10 @@ def correlation_maps(statistics: GroupStatistics) -> tuple[str, str]:
 
 
 def information_map(statistics: GroupStatistics) -> str:
-    """One SVG element: how many bits of mutual information each pair of a group's columns lost."""
-    lost = statistics.mutual_information_before - statistics.mutual_information_after
-    return _matrix(statistics.names, _off_diagonal(lost), None, f"Lost mutual information in bits{_of(statistics)}")
+    """One SVG element: by how many bits the mutual information of each pair of a group's columns changed."""
+    changes = statistics.mutual_information_after - statistics.mutual_information_before
+    title = f"Changes of mutual information in bits{_of(statistics)}"
+    return _matrix(statistics.names, _off_diagonal(changes), None, title)
 
 
 def density_maps(density: Density, group: str) -> str:

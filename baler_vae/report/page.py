@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from baler_vae.errors import shown
 from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.joint import GroupStatistics
 from baler_vae.evaluation.peaks import PeakShift
@@ -171,6 +172,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda value: shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
@@ -238,8 +240,8 @@ def _group(statistics: GroupStatistics) -> GroupSection:
     for what, difference, unit in (
         ("Largest change of a correlation", statistics.correlation_after - statistics.correlation_before, ""),
         (
-            "Largest loss of mutual information",
-            statistics.mutual_information_before - statistics.mutual_information_after,
+            "Largest change of mutual information",
+            statistics.mutual_information_after - statistics.mutual_information_before,
             " bits",
         ),
     ):

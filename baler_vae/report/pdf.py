@@ -4,11 +4,11 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 from baler_vae.errors import MissingProgram, OutputError
 from baler_vae.output import replacing
+from baler_vae.paths import temporary_folder
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LONGEST_SECONDS = 120.0
@@ -39,7 +39,7 @@ def print_page(page: str | Path, pdf: str | Path, *, force: bool = False, second
             `seconds`.
     """
     browser = browser_path()
-    with replacing(pdf, force=force) as part, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    with replacing(pdf, force=force) as part, temporary_folder(ignore_cleanup_errors=True) as profile:
         command = [
             browser,
             "--headless",

@@ -33,7 +33,7 @@ def read_rivals(path: str | Path, *, original_bytes: int | None, bounds: Sequenc
 def _from_json(path: Path, text: str) -> dict[str, int]:
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise SourceError(f"is not JSON: {error}", path=path) from error
     if not (isinstance(document, dict) and document and all(map(_is_size, document.values()))):
         raise SourceError("does not say what rivals take", path=path, expected='{"name": bytes, ...}')
@@ -41,11 +41,14 @@ def _from_json(path: Path, text: str) -> dict[str, int]:
 
 
 def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63
 
 
 def _from_table(path: Path, text: str, original_bytes: int | None, bounds: Sequence[str]) -> dict[str, int]:
-    records = list(csv.DictReader(text.splitlines()))
+    try:
+        records = list(csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise SourceError(f"is no table of figures: {error}", path=path) from error
     wanted = {"bound", "method", "status", "bytes", "raw_bytes"}
     if not records or not wanted <= records[0].keys():
         raise SourceError("is no table of figures", path=path, expected=f"columns {', '.join(sorted(wanted))}")

@@ -1,78 +1,66 @@
 """Tables for the command line."""
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import PeakFit
-from baler_vae.report.wording import NOTHING, measured, number, peak_name, percent, unit
+from baler_vae.report.listing import Heading, Listing, numbers
+from baler_vae.report.verdict import cut_text
+from baler_vae.report.wording import NOTHING, figure, measured, peak_name, percent, plain, unit
 
 
-def columns_table(evaluation: Evaluation) -> Table:
+def columns_table(evaluation: Evaluation) -> Listing:
     """One line per column: differing values, lost ones where there are any, residuals and responses."""
     lost = any(column.n_lost for column in evaluation.columns)
-    table = _table("Columns: residual = restored - original, response = residual / original", ())
-    table.add_column(
-        "column", overflow="fold", min_width=min(24, max((len(c.name) for c in evaluation.columns), default=0))
-    )
-    for heading in ("differ", *(["lost"] if lost else []), "mean", "rms", "largest"):
-        table.add_column(heading, justify="right")
-    for heading in ("resp. mean", "resp. rms"):
-        table.add_column(heading, justify="right")
+    headings = [Heading("column"), numbers("differ", 2), *([numbers("lost")] if lost else [])]
+    headings += [numbers("mean", 3), numbers("rms", 1), numbers("largest")]
+    headings += [numbers("resp. mean", 5), numbers("resp. rms", 4)]
+    table = Listing("Columns: residual = restored - original, response = residual / original", headings)
     for column in evaluation.columns:
         response = column.response
-        table.add_row(
-            Text(column.name),
+        table.add(
+            column.name,
             f"{column.n_different:,}",
             *([f"{column.n_lost:,}"] if lost else []),
-            *(number(value) for value in (column.mean, column.rms, column.largest)),
-            *(number(value) for value in ((response.mean, response.rms) if response else (None, None))),
+            *(figure(value) for value in (column.mean, column.rms, column.largest)),
+            *(figure(value) for value in ((response.mean, response.rms) if response else (None, None))),
         )
     return table
 
 
-def peaks_table(evaluation: Evaluation) -> Table:
-    """Two lines per peak, before and after; a failed fit has its reason in place of numbers."""
-    table = _table("Peaks", ("column", "", "mean", "width", "yield", "chi2/dof", "mean shift", "width shift"))
+def peaks_table(evaluation: Evaluation) -> Listing:
+    """Two lines per peak, before and after; a fit that failed has its reason below."""
+    headings = [Heading("peak"), Heading(""), numbers("mean", 1), numbers("width", 2), numbers("yield", 4)]
+    headings += [numbers("chi2/dof", 5), numbers("mean shift"), numbers("width shift")]
+    table = Listing("Peaks: shift = after - before", headings)
     for shift in evaluation.peaks:
         unit_name = unit(shift.peak.column)
         name = peak_name(shift, evaluation.peaks)
-        label = f"{name} [{unit_name}]" if unit_name else name
-        table.add_row(Text(label), "before", *_fit_cells(shift.before), "", "")
-        moved = percent(shift.mass_difference_percent)
-        widened = percent(shift.width_change_percent, sign=True)
-        table.add_row("", "after", *_fit_cells(shift.after), moved, widened)
+        table.add(f"{name} [{unit_name}]" if unit_name else name, "before", *_fit_cells(shift.before))
+        moved = (percent(change, sign=True) for change in (shift.mean_change_percent, shift.width_change_percent))
+        table.add("", "after", *_fit_cells(shift.after), *map(plain, moved))
+        for when, fit in (("before", shift.before), ("after", shift.after)):
+            if not fit.valid:
+                table.remark(f"{when}: fit failed: {fit.reason}")
     return table
 
 
-def cuts_table(evaluation: Evaluation) -> Table:
+def cuts_table(evaluation: Evaluation) -> Listing:
     """One line per cut: how many pass before and after, and how many change sides."""
-    table = _table("Cuts", ("cut", "of"))
-    for heading in ("passed before", "passed after", "left", "came", "migration"):
-        table.add_column(heading, justify="right")
+    headings = [Heading("cut"), numbers("of", 5), numbers("passed before", 3), numbers("passed after", 4)]
+    table = Listing("Cuts", [*headings, numbers("left", 2), numbers("came", 1), numbers("migration")])
     for cut in evaluation.cuts:
-        at_least = "" if cut.at_least is None else f" for at least {cut.at_least}"
-        numbers = (cut.n_before, cut.n_after, cut.n_out, cut.n_in)
-        table.add_row(
-            Text(cut.cut + at_least), f"{cut.n:,} {cut.of}", *map("{:,}".format, numbers), percent(cut.percent)
+        counts = (cut.n_before, cut.n_after, cut.n_out, cut.n_in)
+        table.add(
+            cut_text(cut), f"{cut.n:,} {cut.of}", *(f"{count:,}" for count in counts), plain(percent(cut.percent))
         )
     return table
 
 
-def _table(title: str, headings: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
-        table.add_column(heading)
-    return table
-
-
-def _fit_cells(fit: PeakFit) -> tuple[str | Text, ...]:
+def _fit_cells(fit: PeakFit) -> tuple[str, ...]:
     if not fit.valid:
-        return Text(f"fit failed: {fit.reason}"), NOTHING, NOTHING, NOTHING
+        return (NOTHING,) * 4
     return (
-        measured(fit.mean, fit.mean_error),
-        measured(fit.width, fit.width_error),
-        measured(fit.peak_yield, fit.yield_error),
-        f"{number(fit.chi2)} / {fit.n_dof}",
+        plain(measured(fit.mean, fit.mean_error)),
+        plain(measured(fit.width, fit.width_error)),
+        plain(measured(fit.peak_yield, fit.yield_error)),
+        f"{figure(fit.chi2)} / {fit.n_dof}",
     )

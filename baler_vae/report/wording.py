@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 
 from baler_vae.evaluation.peaks import PeakFit, PeakShift
@@ -11,7 +12,9 @@ from baler_vae.evaluation.units import unit as unit  # noqa: PLC0414 - offered w
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
+_POWER = re.compile(rf" {TIMES} 10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_FROM_SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def number(value: float | None) -> str:
@@ -27,6 +30,16 @@ def number(value: float | None) -> str:
     if -3 <= power < 6:
         return f"{value:,.{max(0, 2 - power)}f}".replace("-", MINUS)
     return f"{mantissa} {TIMES} 10{power_of_ten(power)}".replace("-", MINUS)
+
+
+def plain(text: str) -> str:
+    """A text in which numbers look as the terminal and `project.toml` show them: 1.23e-05, not a power of ten."""
+    return _POWER.sub(lambda found: f"e{int(found[1].translate(_FROM_SUPERSCRIPTS)):+03}", text).replace(MINUS, "-")
+
+
+def figure(value: float | None) -> str:
+    """As `number`, for the terminal."""
+    return plain(number(value))
 
 
 def power_of_ten(power: int) -> str:

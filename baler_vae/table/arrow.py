@@ -14,6 +14,8 @@ MOST_BARE: Final = 1 << 22
 _END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 _COMPRESSION, _DICTIONARY_DATA, _HEADER = 3, 1, 2
 """The places of fields in the tables of Arrow's `Message.fbs`."""
+_ZSTD: Final = 1
+"""The number of a codec there; LZ4, which is 0, need not be said."""
 
 
 def schema_of_array(values: "pa.Array") -> "pa.Schema":
@@ -80,11 +82,29 @@ def _is_compressed(message: "pa.ipc.Message") -> bool:
     """Whether the body of a record batch, or of a dictionary, is compressed; of what else there is in a stream it may
     say either.
     """
+    return _compression(message)[1] != 0
+
+
+def compression_of(message: "pa.ipc.Message") -> str | None:
+    """How the body of a record batch is compressed: `lz4`, `zstd`, or None where it is not.
+
+    Raises:
+        struct.error: the message is damaged.
+    """
+    metadata, place = _compression(message)
+    if not place:
+        return None
+    codec = _field(metadata, _table_at(metadata, place), 0)
+    return "zstd" if codec and metadata[codec] == _ZSTD else "lz4"
+
+
+def _compression(message: "pa.ipc.Message") -> tuple[bytes, int]:
+    """The metadata of a record batch or dictionary, and where in it stands how its body is compressed, or 0."""
     metadata = message.metadata.to_pybytes()
     table = _table_at(metadata, _field(metadata, _table_at(metadata, 0), _HEADER))
     if message.type == "dictionary":
         table = _table_at(metadata, _field(metadata, table, _DICTIONARY_DATA))
-    return _field(metadata, table, _COMPRESSION) != 0
+    return metadata, _field(metadata, table, _COMPRESSION)
 
 
 def _table_at(metadata: bytes, place: int) -> int:

@@ -35,6 +35,13 @@ class Nested:
     def shape(self) -> tuple[int]:
         return (len(self.values),)
 
+    @property
+    def is_untyped(self) -> bool:
+        """Whether nothing is known of the type, as where there are no values."""
+        import pyarrow as pa  # noqa: PLC0415 - only where there are nested columns
+
+        return bool(pa.types.is_null(self.values.type))
+
     def leaves(self) -> NDArray[np.int64]:
         """How many numbers, characters or the like each value (rows,) holds, however deep, int64."""
         ends = _leaves_before(self.values, np.arange(len(self.values) + 1))

@@ -50,8 +50,15 @@ def texts(path):
 
 def test_advice_is_written_into_the_project_and_passes_when_used(given, tmp_path):
     path = tmp_path / "project.toml"
-    out, err = given("advise", "in.root:Events", "--project", path, "--figure", "a.svg", "--no-fit")
+    out, err = given("advise", "in.root:Events", "--project", path, "--no-fit")
+    assert path.read_text("utf-8") == PROJECT
+    changes = [line for line in out.splitlines() if line.startswith(("+", "-"))]
+    assert changes[:3] == ["--- project.toml", "+++ project.toml, as advised", '-bound = ["n=exact"] # integers']
+    assert changes[3:5] == ["+bound = [", '+    "n=exact",']
+    assert f"not changed, for want of --write: {path}" in out
+    out, err = given("advise", "in.root:Events", "--project", path, "--figure", "a.svg", "--no-fit", "--write")
     assert err == ""
+    assert [line for line in out.splitlines() if line.startswith(("+", "-"))] == changes
     assert f"bounds written into: {path}" in out
     text = path.read_text("utf-8")
     before, after = (tomllib.loads(document) for document in (PROJECT, text))
@@ -70,7 +77,12 @@ def test_advice_is_written_into_the_project_and_passes_when_used(given, tmp_path
     out, _ = given("evaluate", "in.root:Events", "a.bvae", "--project", path, "--strict")
     given("evaluate", "in.root:Events", "a.bvae", "--project", path, "--strict", "--json")
 
-    given("advise", "in.root:Events", "--project", path, "--no-fit")
+    out, _ = given("advise", "in.root:Events", "--project", path, "--no-fit", "--write")
+    assert path.read_text("utf-8") == text
+    assert f"these are the bounds of: {path}" in out
+    document, err = given("advise", "in.root:Events", "--project", path, "--no-fit", "--json", "--part", "0.1")
+    assert json.loads(document)["part"] == 0.1
+    assert f"not changed, for want of --write: {path}" in err
     assert path.read_text("utf-8") == text
 
 
@@ -90,7 +102,9 @@ def test_archives_are_compared(given, tmp_path):
         given("compress", "in.root:Events", "-o", f"{bits}.bvae", "--bound", f"bits:{bits}", "--model", "independent")
     out, _ = given("compare", "6.bvae", "10.bvae", "--against", "in.root:Events", "--project", "project.toml")
     assert "6.bvae" in out
-    assert "m 80 to 102: position" in " ".join(out.split())
+    shifts = [line.split() for line in out.splitlines() if line.startswith("m 80 to 102")]
+    assert shifts[0][4] == "6.bvae"
+    assert out.splitlines()[-1].startswith(("PASS: every tolerance is kept by 2 archives", "FAIL: tolerances are"))
     out, _ = given("compare", ".", "--against", "in.root:Events", "--json", "--figure", "c.svg")
     document = json.loads(out)
     assert [archive["name"] for archive in document["archives"]] == ["10.bvae", "6.bvae"]
@@ -144,3 +158,4 @@ def test_what_cannot_be_asked(given):
     ):
         assert why in given("compare", "--against", "in.root:Events", *arguments, status=2)[1]
     given("advise", "in.root:Events", "--figure", "none/a.svg", status=8)
+    assert "--project" in given("advise", "in.root:Events", "--write", status=2)[1]

@@ -1,4 +1,4 @@
-"""`--strict`: the exit status, the lines, and that all results are written first."""
+"""The verdict in the terminal; `--strict`, which changes the exit status only; that all results are written first."""
 
 import json
 
@@ -25,26 +25,33 @@ def tables(tmp_path):
 
 def test_lines_and_status(call, tables, tmp_path):
     out, err = call("evaluate", *tables, "--strict", "-o", "report", status=7)
-    position, flags, last = err.splitlines()
-    assert position.startswith("peak of mass in 100 to 225 GeV: moved by 2.8")
+    assert err == f"baler-vae: ToleranceFailed: {tables[1]}: 2 tolerances are exceeded\n"
+    headline, position, flags = out.splitlines()[-1].split(". ", 2)
+    assert headline == "FAIL: 2 tolerances are exceeded"
+    assert position.startswith("peak of mass in 100 to 225 GeV: moved by 2.9")
     assert position.endswith(" %; allowed is 1 %")
     assert flags == "flag: 1 of 2,000 values differ, 0.05 %; allowed is 0 %"
-    assert last == f"baler-vae: ToleranceFailed: {tables[1]}: 2 tolerances are exceeded"
     assert "page: " in out
-    assert (tmp_path / "report/report.html").exists()
+    page = (tmp_path / "report/report.html").read_text()
+    assert all(text in page for text in (headline, position, flags))
+    assert call("evaluate", *tables, "--strict", "-o", "report", "--force", status=7) == (out, err)
+    assert call("evaluate", *tables, "-o", "report", "--force") == (out, "")
     assert json.loads((tmp_path / "report/evaluation.json").read_text())["peaks"][0]["mass_difference_percent"] > 2
 
 
 def test_json_stays_json(call, tables):
     out, err = call("evaluate", *tables, "--strict", "--json", status=7)
-    assert len(json.loads(out)["columns"]) == 2
-    assert "values differ" in err
+    document = json.loads(out)
+    assert len(document["columns"]) == len(document["exceeded"]) == 2
+    assert document["verdict"] == {"passed": False, "headline": "FAIL: 2 tolerances are exceeded"}
+    assert err.startswith("FAIL: 2 tolerances are exceeded. peak of mass")
 
 
-def test_nothing_is_judged_without_strict_and_what_is_the_same_passes(call, tables):
-    assert "differ" not in call("evaluate", *tables)[1]
-    _, err = call("evaluate", tables[0], tables[0], "--strict")
-    assert err == "All tolerances are kept.\n"
+def test_what_is_the_same_passes(call, tables):
+    for strict in ((), ("--strict",)):
+        out, err = call("evaluate", tables[0], tables[0], *strict)
+        assert out.splitlines()[-1] == "PASS: every tolerance is kept"
+        assert err == ""
 
 
 PROJECT = """
@@ -95,10 +102,11 @@ def project(tmp_path):
 def test_a_project_declares_quantities_cuts_and_tolerances(call, project, tmp_path):
     path = project("largest = { mjj = 0.001 }\nmigration_percent = 0.01")
     out, err = call("run", path, "--strict", "--no-progress", status=7)
-    lines = err.splitlines()
-    assert any(line.startswith("cut at least 2 of Jet_pt > 600: ") for line in lines)
-    assert any(line.startswith("mjj: the largest residual is ") for line in lines)
-    assert "tolerances are exceeded" in lines[-1]
+    last = out.splitlines()[-1]
+    assert last.startswith("FAIL: ")
+    assert ". cut at least 2 of Jet_pt > 600: " in last
+    assert ". mjj: the largest residual is " in last
+    assert err.endswith(" tolerances are exceeded\n")
     assert "restored file: " in out
     numbers = json.loads((tmp_path / "output/evaluation.json").read_text())
     assert [(cut["cut"], cut["of"], cut["n"]) for cut in numbers["cuts"]] == [
@@ -111,10 +119,11 @@ def test_a_project_declares_quantities_cuts_and_tolerances(call, project, tmp_pa
 
     loose = "peak_position_percent = 100\npeak_width_percent = 100\nmigration_percent = 100"
     compared = ("evaluate", f"{SAMPLE}:Events", "output/tiny.bvae", "--strict", "--project")
-    _, err = call(*compared, project(loose))
-    assert err == "not asked for: event\nAll tolerances are kept.\n"
-    _, err = call(*compared, project("largest = { HT = 1e-9 }"), status=7)
-    assert "HT: the largest residual is " in err
+    out, err = call(*compared, project(loose))
+    assert err == "not asked for: event\n"
+    assert out.splitlines()[-1] == "PASS: every tolerance is kept"
+    out, _ = call(*compared, project("largest = { HT = 1e-9 }"), status=7)
+    assert "HT: the largest residual is " in out
 
 
 def test_wrong_names_in_a_project_are_refused(call, project):

@@ -1,25 +1,36 @@
-"""Fuzzing of the reader, by hand: `python tests/format/fuzz.py MINUTES [SEED]`.
+"""Fuzzing of the reader, by hand: `python tests/format/fuzz.py DEEP LIES [SEED]`, such as 20000 5000.
 
-Small archives are changed in their bytes, in the bytes of a section (with the right digest around them), or in a value
-of their manifest, and then read to the last column. Only children of `ArchiveError`, in memory under a cap, are right.
+Small archives and a codec are changed in their bytes, in a section or a part of one (with the right digests around
+them), or in a value of their manifest. Then they are read to the last column and used in one more way. Only errors of
+ours are right, in memory under a cap and without a hang; a warning is a failure, and so is what is left behind.
 """
 
+import faulthandler
+import io
 import json
 import random
 import resource
+import shutil
 import sys
 import tempfile
-import time
+import warnings
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import zstandard
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, Manifest
-from baler_vae.errors import ArchiveError, UsageError
+from baler_vae.archive.parts import pack_checked_parts, pack_parts, unpack_checked_parts, unpack_parts
+from baler_vae.cli.app import main as run_command
+from baler_vae.entropy import plain
+from baler_vae.errors import ArchiveError, BalerError, UsageError, shown
 from baler_vae.io.files import write_file
 from baler_vae.pipeline.codec import Codec
 from baler_vae.pipeline.reading import Archive
@@ -28,6 +39,8 @@ from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table
 
 MEMORY = 3 << 30
+PATIENCE = 120
+"""Seconds after which a file is said to hang."""
 N_EVENTS = 80
 
 
@@ -113,64 +126,75 @@ def changed_value(content: object, rng: random.Random) -> object:
         return content[:place] + rng.choice(([], [value], [value], [value, value])) + content[place + 1 :]
     if isinstance(content, (int, float)) and not isinstance(content, bool) and rng.random() < 0.5:
         return rng.choice((content + 1, content - 1, -content, content * 2, 0))
-    choices = (
-        None,
-        True,
-        0,
-        1,
-        -1,
-        2**24,
-        2**31,
-        2**63,
-        2**64,
-        1e300,
-        5e-324,
-        "",
-        10**400,
-        "table-1",
-        "network-1",
-        "pt * pz",
-        "met + pt",
-        "pcodec-codes-1",
-        "pcodec-1",
-    )
-    return rng.choice(
-        (
-            *choices,
-            "text-1",
-            "arrow-1",
-            "raw-1",
-            "float16",
-            "uint64",
-            "bool",
-            "text",
-            "nested",
-            "exact",
-            "abs:1",
-            "free",
-            [],
-            {},
-        )
-    )
+    return rng.choice(VALUES)
 
 
-def forge(original: Path, target: Path, rng: random.Random) -> None:
-    """Writes a changed archive."""
-    way = rng.randrange(4)
-    if way == 0:
+VALUES: tuple[Any, ...] = (
+    *(None, True, 0, 1, -1, 2**24, 2**31, 2**63, 2**64, 10**400, 1e300, 5e-324),
+    *("", "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
+    *("float16", "uint64", "bool", "text", "nested", "exact", "abs:1", "free", "pt * pz", "met + pt"),
+    *("\x1b[31m", "\udcff", "\N{RIGHT-TO-LEFT OVERRIDE}x", "../../x", "/tmp/x", ".", "..", "a/../b", "a\0b", "x" * 400),
+    *([], {}, [[]], [None], {"": {}}, {"kind": []}, [1e300], {"a": 10**400}),
+)
+"""What a value of a manifest may become."""
+
+
+def deeply_changed(manifest: Manifest, name: str, data: bytes, rng: random.Random) -> bytes:
+    """A section with one of its parts changed, and the sizes and CRC-32s of parts mended; within a frame of zstandard,
+    what is in it.
+    """
+    if name.startswith("groups/"):
+        group = manifest.groups[int(name.split("/")[1])]
+        n_parts = sum(column.coding is not None for column in group.columns)
+        if group.latents is not None:
+            n_parts += len(group.latents.codings) * (2 if group.latents.keeps_log_variance else 1)
+        parts = unpack_checked_parts(data, n_parts)
+    elif name in {"extras", "history"}:
+        return changed_frame(data, rng)
+    else:
+        parts = unpack_parts(data)
+    if not parts:
+        return changed_bytes(data, rng)
+    number = rng.randrange(len(parts))
+    if rng.random() < 0.1:
+        other = rng.randrange(len(parts))
+        parts[number], parts[other] = parts[other], parts[number]
+    else:
+        parts[number] = changed_frame(parts[number], rng)
+    return pack_checked_parts(parts) if name.startswith("groups/") else pack_parts(parts)
+
+
+def changed_frame(data: bytes, rng: random.Random) -> bytes:
+    """The bytes changed; mostly those in a frame of zstandard that is found in them."""
+    place = data.find(zstandard.FRAME_HEADER)
+    if place >= 0 and rng.random() < 0.7:
+        try:
+            return data[:place] + plain.encode_bytes(changed_bytes(plain.decode_bytes(data[place:]), rng))
+        except ValueError:
+            pass
+    return changed_bytes(data, rng)
+
+
+def forge(original: Path, target: Path, rng: random.Random, way: str) -> None:
+    """Writes a changed archive: its `bytes`, a `section` or `deep` in one (with right digests around them), or a `lie`
+    in its manifest.
+    """
+    if way == "bytes":
         target.write_bytes(changed_bytes(original.read_bytes(), rng))
         return
     with ArchiveFile(original) as archive:
         sections = {name: archive.section(name) for name in archive.manifest.sections}
         manifest = archive.manifest
-    if way < 3:
+    if way in {"section", "deep"}:
         name = rng.choice(sorted(sections))
-        sections[name] = changed_bytes(sections[name], rng)
+        change = changed_bytes if way == "section" else partial(deeply_changed, manifest, name)
+        sections[name] = change(sections[name], rng)
     with writing_archive(target, force=True) as writer:
         for name, data in sections.items():
             writer.add(name, data)
-        if way == 3:
-            content = json.loads(json.dumps(manifest.model_dump(mode="json", exclude={"sections"})))
+        if way == "lie":
+            content = json.loads(json.dumps(manifest.to_document()))
+            del content["sections"]
             for _ in range(rng.choice((1, 1, 2))):
                 content = changed_value(content, rng)
             manifest = _Unchecked(content if isinstance(content, dict) else {})
@@ -190,7 +214,7 @@ class _Unchecked(Manifest):
         sections = {name: entry.model_dump() for name, entry in update["sections"].items()}
         return _Unchecked({**self.content, "sections": sections})
 
-    def model_dump(self, **_: object) -> dict[str, object]:
+    def to_document(self) -> dict[str, object]:
         return self.content
 
 
@@ -207,34 +231,112 @@ def read(path: Path) -> None:
             pass
 
 
-def main(minutes: float, seed: int) -> int:
-    """The number of failures, each printed with the seed that repeats it."""
-    failures, done, refused = 0, 0, 0
+def show(path: Path) -> None:
+    """Says what `baler-vae info` says of an archive."""
+    command("info", path)
+    command("info", path, "--json")
+
+
+def command(*arguments: object) -> None:
+    """Runs the command line, which must end as it does for errors of ours, and must command no terminal."""
+    said, noted, before = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = ["baler-vae", *map(str, arguments)]
+    try:
+        with redirect_stdout(said), redirect_stderr(noted):
+            run_command()
+    except SystemExit as error:
+        if error.code not in {0, None, *range(2, 9)}:
+            raise ValueError(f"status {error.code}: {noted.getvalue()}") from error
+    finally:
+        sys.argv = before
+    text = said.getvalue() + noted.getvalue()
+    if any(letter != "\n" and letter != shown(letter) for letter in text):
+        raise ValueError(f"a terminal is commanded: {text!r}")
+
+
+def use(path: Path, others: Path, rng: random.Random) -> None:
+    """Does with a changed file what a user may do with it; `others` is a folder of right files."""
+    target = path.parent / "out"
+    target.mkdir(exist_ok=True)
+    source = others / "source.parquet"
+    if path.suffix == ".bvmodel":
+        ways = [
+            lambda: baler_vae.compress(source, target / "a.bvae", codec=path, force=True),
+            lambda: command("compress", source, "-o", target / "a.bvae", "--codec", path, "--force"),
+        ]
+    else:
+        right = others / path.name.replace("changed ", "")
+        suffix = rng.choice((".root", ".csv", ".parquet", ".h5", ".npz"))
+        ways = [
+            lambda: show(path),
+            lambda: baler_vae.verify(path),
+            lambda: command("verify", path, "--against", source),
+            lambda: baler_vae.merge([path, path], target / "m.bvae", force=True),
+            lambda: baler_vae.merge(rng.sample([path, right], 2), target / "m.bvae", force=True),
+            lambda: command("merge", path, right, "-o", target / "m.bvae", "--force"),
+            lambda: baler_vae.decompress(path, target / f"d{suffix}", force=True),
+            lambda: command("decompress", path, "-o", target / f"d{suffix}", "--force"),
+            lambda: baler_vae.decompress(path, target / "n.root", rntuple=True, force=True),
+        ]
+    try:
+        rng.choice(ways)()
+    finally:
+        left = [own.name for own in target.iterdir() if ".part" in own.name]
+        outside = {own.name for own in path.parent.iterdir()} - {"out", path.name, "seed"}
+        if left or outside:
+            raise ValueError(f"left behind: {left} {outside}")
+
+
+def fuzz(paths: Sequence[Path], folder: Path, seeds: Iterable[int], ways: Sequence[str]) -> tuple[int, list[str]]:
+    """The number of files that were refused, and a line for each failure. Every file is read, and used in one way."""
+    refused, failures = 0, []
+    for seed in seeds:
+        rng = random.Random(seed)
+        original, way = rng.choice(paths), rng.choice(ways)
+        target = folder / f"changed {original.name}"
+        (folder / "seed").write_text(str(seed))
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
+        forge(original, target, rng, way)
+        try:
+            for act in (read, lambda path: use(path, original.parent, rng)):  # noqa: B023  it is called at once
+                try:
+                    act(target)
+                except BalerError as error:
+                    refused += act is read
+                    if "\n" in str(error) or (act is read and not isinstance(error, (ArchiveError, UsageError))):
+                        raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            failures.append(f"seed {seed}, {way}, {original.name}: {type(error).__name__}: {error}")
+            print(failures[-1], flush=True)
+        finally:
+            target.unlink(missing_ok=True)
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            faulthandler.cancel_dump_traceback_later()
+    return refused, failures
+
+
+def run(n_deep: int, n_lies: int, seed: int = 0) -> int:
+    """The number of failures among so many files changed in their bytes, sections and parts, and so many lies."""
+    warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        paths = originals(folder)
+        (Path(name) / "right").mkdir()
+        paths = originals(Path(name) / "right")
         for path in paths:
             read(path)
+        changed = Path(name) / "changed"
+        changed.mkdir()
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end:
-            rng = random.Random(seed)
-            original = rng.choice(paths)
-            target = folder / f"changed{original.suffix}"
-            forge(original, target, rng)
-            try:
-                read(target)
-            except (ArchiveError, UsageError):
-                refused += 1
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                failures += 1
-                print(f"seed {seed}, {original.name}: {type(error).__name__}: {error}", flush=True)
-            seed, done = seed + 1, done + 1
-    print(f"{done:,} files read, {refused:,} refused, {failures:,} failures")
-    return failures
+        n_failures = 0
+        for count, ways in ((n_deep, ("bytes", "section", "deep", "deep", "deep")), (n_lies, ("lie",))):
+            refused, failures = fuzz(paths, changed, range(seed, seed + count), ways)
+            print(f"{' '.join(dict.fromkeys(ways))}: {count:,} files, {refused:,} refused, {len(failures):,} failures")
+            n_failures += len(failures)
+    return n_failures
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)))
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(bool(run(*map(int, sys.argv[1:4]))))

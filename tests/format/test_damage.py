@@ -135,7 +135,10 @@ def in_a_fresh_process(folder, script):
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))),
+        },
     )
     assert done.returncode == 0, done.stderr
 
@@ -155,7 +158,7 @@ def peak():
 def lies(path, **fields):
     with ArchiveFile(path) as archive:
         sections = {name: archive.section(name) for name in archive.manifest.sections}
-        content = archive.manifest.model_dump(mode="json", exclude={"sections"})
+        content = {key: value for key, value in archive.manifest.to_document().items() if key != "sections"}
     with writing_archive(FOLDER / "lies.bvae", force=True) as writer:
         for name, data in sections.items():
             writer.add(name, data)

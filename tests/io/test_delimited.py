@@ -6,7 +6,7 @@ import pytest
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io import delimited
 from baler_vae.io.files import open_source, write_file
-from baler_vae.table.schema import TEXT
+from baler_vae.table.schema import TEXT, Origin
 
 
 @pytest.fixture
@@ -43,16 +43,24 @@ FILL = ["7"] * 300
         ([*FILL, "5."], "f8", 5.0),
         ([*FILL, ".5"], "f8", 0.5),
         ([*FILL, "-inf"], "f8", -np.inf),
-        ([*FILL, ""], "f8", np.nan),
-        ([*FILL, "nan"], "f8", np.nan),
-        ([*FILL, "NaN"], "f8", np.nan),
-        (["9007199254740993", *FILL, ""], TEXT, None),
+        (["2.5", *FILL, ""], "f8", np.nan),
+        (["2.5", *FILL, "nan"], "f8", np.nan),
+        (["2.5", *FILL, "NaN"], "f8", np.nan),
+        (["2.5", *FILL, "None"], "f8", np.nan),
+        (["2.5", *FILL, '""'], "f8", np.nan),
+        (["2.5", *FILL, '"NA"'], "f8", np.nan),
+        ([*FILL, "007"], TEXT, "007"),
+        (["2.5", *FILL, "007"], TEXT, "007"),
+        (["9007199254740993", "", *FILL], "i8", 7),
+        (["18446744073709551615", "", *FILL], "u8", 7),
+        (["18446744073709551616", *FILL, ""], TEXT, None),
         (["18446744073709551615", *FILL, "2.5"], "f8", 2.5),
         ([""] * 300, "f8", np.nan),
         (["True"] * 300 + ["False"], "?", False),
         (["true"] * 300 + ["FALSE"], "?", False),
         (["True"] * 300 + ["0"], TEXT, "0"),
-        (["True"] * 300 + [""], TEXT, None),
+        (["", *["True"] * 300], "?", True),
+        (["True"] * 300 + ["0", ""], TEXT, None),
         ([*FILL, "seven"], TEXT, "seven"),
         (["G"] * 300 + ["NA"], TEXT, None),
         (["G"] * 300 + ['"NA"'], TEXT, "NA"),
@@ -76,8 +84,7 @@ def test_floats_are_read_to_the_last_bit(column):
     ("header", "message"),
     [
         ("px,py,px,E,py", "same name: px, py"),
-        ("px,,py,", "without a name: number 2, 4"),
-        (",px", "without a name: number 1"),
+        ("a,b,a", "same name: a"),
     ],
 )
 def test_headers_that_name_no_columns_are_refused(header, message, tmp_path):
@@ -102,10 +109,10 @@ def test_an_empty_file_is_refused(content, tmp_path):
         open_source(tmp_path / "table.csv")
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,\xff\n", b"a,\xff\n1,2\n"])
-def test_bytes_that_are_not_utf_8_are_refused(content, tmp_path):
+@pytest.mark.parametrize("content", [b"a,b\n1,\xff\0\n", b"a,\xff\n1,\0\n", bytes(range(256))])
+def test_bytes_that_are_no_text_are_refused(content, tmp_path):
     (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(SourceError, match=r"cannot be read as a CSV file: .*[uU][tT][fF]-?8"):
+    with pytest.raises(SourceError, match="cannot be read as a CSV file: it holds bytes that are no text"):
         open_source(tmp_path / "table.csv")
 
 
@@ -140,7 +147,8 @@ def test_numbers_are_written_in_the_shortest_form_of_their_dtype(tmp_path, table
             "large": np.array([2**64 - 1, 0, 1, 2], "u8"),
             "flag": np.array([True, False, True, True]),
             'a "word", or none': np.array(["plain", None, 'a "quote", and', ""], TEXT),
-        }
+        },
+        origin=Origin("root"),
     )
     write_file(tmp_path / "table.csv", schema, [batch])
     assert (tmp_path / "table.csv").read_text().splitlines() == [

@@ -36,7 +36,8 @@ def numbers(table):
         ("root://host:1094//path/file.root:Events", ("root://host:1094//path/file.root", "Events")),
         ("https://host:8080/file.csv?a=1", ("https://host:8080/file.csv?a=1", "")),
         ("https://host/file.root?a=1:Events", ("https://host/file.root?a=1", "Events")),
-        ("file.txt:Events", ("file.txt:Events", "")),
+        ("file.csv.gz:x", ("file.csv.gz", "x")),
+        ("file.xlsx:Events", ("file.xlsx:Events", "")),
     ],
 )
 def test_a_spec_is_cut_where_the_file_name_ends(spec, expected):

@@ -25,7 +25,7 @@ def problem(n_rows=3_000, seed=0):
 
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
-    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0]
+    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0][0]
 
 
 def short(steps, **changes):
@@ -80,7 +80,7 @@ def test_networks_of_several_sizes_are_trained_together():
     coins = (inputs[:, 1] > 0).astype(np.int32)
     more = np.hstack([rng.integers(-512, 512, (len(coins), 3)).astype(np.int16), inputs[:, 1:]])
     narrow = Lesson(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
-    together = fit_conditionals([wide, narrow], short(150))
+    together, _ = fit_conditionals([wide, narrow], short(150))
     shapes = [[layer.weights.shape for layer in network.layers] for network in together]
     assert shapes == [[(8, 2), (8, 8), (9, 8)], [(8, 4), (8, 8), (3, 8)]]
     assert bits_of(together[0]) < 2.1

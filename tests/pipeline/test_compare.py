@@ -47,7 +47,7 @@ def test_numbers_are_those_of_info_and_evaluate(masses, tmp_path):
                 judged.n_different,
             )
         (peak,), (shift,) = own.peaks, evaluation.peaks
-        assert peak.position_percent == shift.mass_difference_percent
+        assert peak.position_percent == shift.mean_change_percent
         assert peak.width_in_errors == shift.width_shift_in_errors
     assert found[0].rms_in_widths > 4 * found[1].rms_in_widths
     assert found[0].largest_in_widths > 4 * found[1].largest_in_widths
@@ -72,7 +72,7 @@ def test_ways_are_compared_through_real_archives(masses):
     assert found[1].columns[0].largest <= 0.01
     assert found[1].columns[1].largest == 0
     assert found[0].n_values == 2 * found[0].n_rows == 8_000
-    assert any(what.startswith("independent, bits:8") for what in told)
+    assert any(what.startswith("1/2 ways: independent, bits:8, step 1/3, fitting, ") for what in told)
     document = Comparison("masses", tuple(found), {}).to_json()
     assert json.loads(json.dumps(document))["archives"][0]["bits_per_value"] == found[0].bits_per_value
 

@@ -11,7 +11,7 @@ import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.io.files import write_file
 from baler_vae.pipeline import parallel, reading
-from baler_vae.pipeline.reading import _bytes_of_text
+from baler_vae.pipeline.steps import bytes_of_text
 from baler_vae.table import table as table_module
 
 from .conftest import jagged_batch
@@ -86,7 +86,7 @@ def test_steps_of_so_many_bytes(archive):
     [("7 B", 7), ("100 MB", 10**8), ("64MiB", 1 << 26), (" 1.5 gb ", 1_500_000_000), ("2kiB", 2048)],
 )
 def test_texts_of_sizes(text, n_bytes):
-    assert _bytes_of_text(text) == n_bytes
+    assert bytes_of_text(text) == n_bytes
 
 
 @pytest.mark.parametrize("step", [0, -1, "many", "5", "3 iB", "-1 MB", ""])

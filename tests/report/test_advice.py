@@ -12,7 +12,7 @@ from baler_vae.evaluation.advice import Advice, Candidate, ColumnAdvice
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak, Comparison
 from baler_vae.evaluation.effects import Effect
 from baler_vae.report.advice import advice_figure, advice_lines, advice_table
-from baler_vae.report.comparison import archives_table, rate_distortion_figure, residuals_table
+from baler_vae.report.comparison import archives_table, rate_distortion_figure, residuals_table, shifts_table
 
 ODD_NAME = '<b>&"$x_1$ 日本'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -113,10 +113,12 @@ def test_a_comparison_in_numbers():
     assert ARCHIVE.largest_in_widths == 0.25
     assert ARCHIVE.peak_in_errors == 0.3
     comparison = Comparison("in.root", (replace(ARCHIVE, bound="bits:9"),), {"bits:9": {"zstd": 2000}})
-    text = printed(archives_table(comparison), residuals_table(comparison))
+    text = printed(archives_table(comparison), shifts_table(comparison), residuals_table(comparison))
     assert "zstd, bits:9" in text
     assert "in latents" in text
-    assert "0.0100 % (+0.100 errors)" in text
+    shifts = [line.split() for line in text.splitlines() if "2 to 4" in line or "80 to 102" in line]
+    assert shifts[0] == ["m", "80", "to", "102", "a.bvae", "+0.0100", "%", "+0.100", "-0.200", "%", "-0.300"]
+    assert shifts[1][5:7] == ["\N{EN DASH}", "\N{EN DASH}"]
     json.dumps(comparison.to_json(), allow_nan=False)
 
 

@@ -8,7 +8,7 @@ from baler_vae.evaluation.evaluate import evaluate_tables
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.evaluation.tolerances import Failure
-from baler_vae.report.verdict import findings, judgement
+from baler_vae.report.verdict import findings, judgement, verdict_line
 from tests.pages import table
 
 PEAK = Peak("Jet_mass", (100, 225), 10)
@@ -66,17 +66,17 @@ def test_a_size_is_held_against_the_smallest_rival(pcodec, state, text):
 
 def test_a_peak_that_moved_is_told_in_per_cent_and_errors():
     finding = only(peaks=[shift()])
-    assert (finding.state, finding.headline) == ("plain", "moved by 0.571 %, width by +20.0 %")
+    assert (finding.state, finding.headline) == ("plain", "moved by 0.575 %, width by +20.0 %")
     (sentence,) = finding.sentences
     assert sentence == (
-        "Peak of Jet_mass: moved by 0.571 % (+2 standard errors), width changed by +20.0 % (+2 standard errors), "
+        "Peak of Jet_mass: moved by +0.575 % (+2 standard errors), width changed by +20.0 % (+2 standard errors), "
         "yield by \N{MINUS SIGN}1.00 % (\N{MINUS SIGN}1 standard errors)."
     )
 
 
 def test_of_several_peaks_the_worst_is_the_headline():
     finding = only(peaks=[shift(174.1), shift(172.0, column="mass")])
-    assert finding.headline == "moved by at most 1.16 %, width by at most +20.0 %"
+    assert finding.headline == "moved by at most 1.15 %, width by at most +20.0 %"
     assert len(finding.sentences) == 2
 
 
@@ -153,13 +153,26 @@ def test_the_worst_cut_is_told():
 def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     failures = [Failure("largest", name, 2.0, 1.0, f"{name} is 2, allowed 1") for name in ("a", "b")]
     failed = judgement(evaluation(floats()), failures)
-    assert (failed.state, failed.headline) == ("bad", "Failed: 2 tolerances are exceeded")
+    assert (failed.state, failed.headline) == ("bad", "FAIL: 2 tolerances are exceeded")
     assert failed.sentences == ("a is 2, allowed 1", "b is 2, allowed 1")
     passed = judgement(evaluation(floats(in_bounds=0.5)), [])
-    assert (passed.state, passed.headline) == ("good", "Passed: every tolerance is kept")
+    assert (passed.state, passed.headline) == ("good", "PASS: every tolerance is kept")
     unknown = judgement(evaluation(floats()), [])
-    assert (unknown.state, unknown.headline) == ("plain", "Tolerances are kept; 1 column without a bound")
+    assert (unknown.state, unknown.headline) == ("plain", "PASS: every tolerance is kept; 1 column without a bound")
     broken = evaluation(floats(in_bounds=2.0))
-    assert (judgement(broken, []).state, judgement(broken, []).headline) == ("bad", "Not as promised: bounds")
+    allowed = judgement(broken, [])
+    assert (allowed.state, allowed.headline) == ("plain", "PASS: every tolerance is kept, though not every promise")
+    assert allowed.sentences == ("The tolerances that were declared allow what is not as promised: bounds.",)
+    larger = evaluation(sizes={"original_bytes": 1000, "archive_bytes": 2000})
+    assert judgement(larger, []).state == "good"
     assert judgement(broken, None).headline == "Not as promised: bounds"
     assert judgement(evaluation(floats()), None).state == "plain"
+
+
+def test_the_line_of_a_verdict_has_the_reasons_of_the_page_in_numbers_of_the_terminal():
+    failures = [Failure("largest", "a", 2.0, 1.0, f"a is {n} \N{MULTIPLICATION SIGN} 10⁻⁵") for n in range(10)]
+    verdict = judgement(evaluation(floats()), failures)
+    line = verdict_line(verdict)
+    assert line.startswith("FAIL: 10 tolerances are exceeded. a is 0e-05. a is 1e-05. ")
+    assert line.endswith(". And 2 more")
+    assert verdict_line(judgement(evaluation(), [])) == "PASS: every tolerance is kept"

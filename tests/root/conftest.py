@@ -13,7 +13,9 @@ ORACLE = Path(__file__).parent / "oracle.py"
 
 @pytest.fixture(scope="session")
 def root():
-    """What ROOT says: `write(path, n_events)` makes a tree, `read(path, tree)` gives the values of columns by name."""
+    """What ROOT says: `write(path, n_events)` makes a tree, `write_odd(folder, n_events)` the files of odd.hxx,
+    `read(path, tree)` gives the values of columns by name.
+    """
     if importlib.util.find_spec("ROOT") is None:
         pytest.skip("ROOT is not installed (pip install 'baler-vae[root]')")
 
@@ -25,6 +27,10 @@ def root():
         @staticmethod
         def write(path, n_events):
             run("write", path, n_events)
+
+        @staticmethod
+        def write_odd(folder, n_events):
+            run("odd", folder, n_events)
 
         @staticmethod
         def read(path, tree):

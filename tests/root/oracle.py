@@ -1,6 +1,7 @@
 """ROOT itself, in a process of its own: writes a tree of every type of branch, reads any tree or RNTuple.
 
 python oracle.py write FILE N_EVENTS
+python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx, a file each)
 python oracle.py read FILE TREE        (prints JSON: the values of all columns it knows the type of, by name)
 """
 
@@ -8,6 +9,7 @@ import json
 import re
 import sys
 import warnings
+from pathlib import Path
 
 KINDS = r"""
 #include <string>
@@ -87,6 +89,10 @@ def main() -> None:
     if sys.argv[1] == "write":
         ROOT.gInterpreter.Declare(KINDS)
         ROOT.write_kinds(sys.argv[2], int(sys.argv[3]))
+        return
+    if sys.argv[1] == "odd":
+        ROOT.gInterpreter.Declare(Path(__file__).with_name("odd.hxx").read_text())
+        ROOT.write_odd(sys.argv[2], int(sys.argv[3]))
         return
     frame = ROOT.RDataFrame(sys.argv[3], sys.argv[2])
     names = [name for name in map(str, frame.GetColumnNames()) if not UNKNOWN.search(frame.GetColumnType(name))]

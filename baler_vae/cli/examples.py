@@ -1,0 +1,57 @@
+"""Two examples of each verb, which its help shows."""
+
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "demo": (
+        "baler-vae demo",
+        "baler-vae demo -o /tmp/tour",
+    ),
+    "fit": (
+        "baler-vae fit jets.root:Events -o jets.bvmodel --bound bits:10",
+        "baler-vae fit 'runs/*.root:Events' -o jets.bvmodel --columns 'Jet_*'",
+    ),
+    "compress": (
+        "baler-vae compress jets.root:Events -o jets.bvae --bound bits:10",
+        "baler-vae compress 'runs/*.root:Events' -o archives/ --codec jets.bvmodel",
+    ),
+    "decompress": (
+        "baler-vae decompress jets.bvae -o restored.root",
+        "baler-vae decompress a.bvae b.bvae -o tables/ --to parquet",
+    ),
+    "merge": (
+        "baler-vae merge run1.bvae run2.bvae -o all.bvae",
+        "baler-vae merge archives/*.bvae -o all.bvae",
+    ),
+    "evaluate": (
+        "baler-vae evaluate jets.root:Events jets.bvae -o report",
+        "baler-vae evaluate jets.root:Events jets.bvae --project project.toml --strict",
+    ),
+    "verify": (
+        "baler-vae verify jets.bvae",
+        "baler-vae verify jets.bvae --against jets.root:Events",
+    ),
+    "info": (
+        "baler-vae info jets.bvae",
+        "baler-vae info https://host/jets.bvae --json",
+    ),
+    "run": (
+        "baler-vae run project.toml",
+        "baler-vae run mine --strict --force",
+    ),
+    "new": (
+        "baler-vae new tour",
+        "baler-vae new mine --input jets.root:Events",
+    ),
+    "advise": (
+        "baler-vae advise jets.root:Events --columns 'Jet_*'",
+        "baler-vae advise jets.root:Events --project project.toml --write",
+    ),
+    "compare": (
+        "baler-vae compare a.bvae b.bvae --against jets.root:Events",
+        "baler-vae compare --against jets.root:Events --bounds bits:8 --bounds bits:10",
+    ),
+}
+
+
+def examples(verb: str) -> str:
+    """The end of the help of a verb, a paragraph for each line."""
+    return "\n\n".join(("Examples:", *EXAMPLES[verb]))

@@ -1,0 +1,387 @@
+"""Writing HDF5: the way that a source was made, where its extras say so, or else in the layout of hepfile."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5f, h5p
+from numpy.typing import NDArray
+
+from baler_vae.errors import OutputError
+from baler_vae.io.arrays import restored_array
+from baler_vae.io.grouping import missing, unique
+from baler_vae.io.hdf5_attributes import (
+    copy_attributes,
+    copy_object,
+    make_dataset,
+    make_group,
+    name_bytes,
+    order_like,
+)
+from baler_vae.io.hdf5_extras import (
+    FAILURES as EXTRAS_FAILURES,
+)
+from baler_vae.io.hdf5_extras import (
+    MAGIC,
+    Extras,
+    Template,
+    corrupt,
+    open_extras,
+    require_parents,
+    value_bytes_of,
+)
+from baler_vae.io.hdf5_images import write_image
+from baler_vae.io.hdf5_types import Layout, empty_rows, layout_of, reduced_type, write_rows
+from baler_vae.io.hdf5_walk import Entry
+from baler_vae.io.patient import PatientFile
+from baler_vae.io.source import refuse_nested, writing
+from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.schema import Group, Schema
+from baler_vae.table.table import Batch
+
+FAILURES = (ValueError, TypeError, KeyError, RuntimeError)
+
+CHUNK_ROWS = 16_384
+
+
+def write_hdf5(
+    path: Path,
+    schema: Schema,
+    batches: Iterable[Batch],
+    *,
+    extras: bytes = b"",
+    n_rows: Mapping[str, int] | None = None,
+) -> None:
+    """Write HDF5. With the `extras` of its source a file is made as that was; with the numbers of rows (`n_rows`) of
+    all groups, so are datasets that cannot grow. Without them columns are datasets in the layout of hepfile, below the
+    group that the source was read from; a table that was an n-dimensional dataset becomes one again.
+
+    Raises:
+        OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
+        CorruptArchive: the extras are not those of such a source.
+    """
+    refuse_nested(schema, "HDF5")
+    if extras.startswith(MAGIC):
+        with open_extras(extras) as opened:
+            _write_like(path, schema, batches, opened, n_rows or {})
+    else:
+        _write_anew(path, schema, batches, extras)
+
+
+def _write_like(
+    path: Path, schema: Schema, batches: Iterable[Batch], extras: Extras, n_rows: Mapping[str, int]
+) -> None:
+    """Writes a file as the source of the extras was; only the columns of the schema, where that has not all."""
+    branches = {branch.name: branch for branch in branches_of(schema, masks=False)}
+    arrays = [path for path, template in extras.templates.items() if template.is_array]
+    if not arrays and not set(branches) <= extras.columns:
+        raise corrupt(ValueError(f"no place for {', '.join(sorted(set(branches) - extras.columns)[:3])}"))
+    whole = bool(arrays) or extras.columns <= set(branches)
+    with PatientFile(path, "w+b") as patient, _new_file(patient, extras.image) as file:
+        with _guarded(patient):
+            tables = _create_like(file, extras, branches, n_rows, whole=whole)
+        if arrays:
+            array = restored_array(schema, batches)
+            with _guarded(patient):
+                _write_array(file, arrays[0], extras.image[arrays[0]], array)
+        else:
+            for batch in batches:
+                for table in tables:
+                    with writing("an HDF5 file", *FAILURES):
+                        table.append(batch)
+                patient.check()
+        with _guarded(patient):
+            for table in tables:
+                table.finish()
+            for entry in extras.entries:
+                if entry.item is not None and entry.path in file:
+                    copy_attributes(entry.item, file[entry.path], file)
+            _mark_indexes(file, extras)
+    patient.check()
+
+
+@contextmanager
+def _guarded(patient: PatientFile) -> Iterator[None]:
+    """A block in which failures are those of the disk, or else of the extras."""
+    try:
+        yield
+    except EXTRAS_FAILURES as error:
+        patient.check()
+        raise corrupt(error) from error
+
+
+@contextmanager
+def _new_file(patient: PatientFile, image: h5py.File) -> Iterator[h5py.File]:
+    """A file that keeps the order of links and attributes where the image does, in the same form of the format."""
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_libver_bounds(*image.id.get_access_plist().get_libver_bounds())
+    properties = h5p.create(h5p.FILE_CREATE)
+    order_like(properties, image["/"])
+    with h5py.File(h5f.create(name_bytes(repr(patient)), h5f.ACC_TRUNC, properties, access)) as file:
+        yield file
+
+
+@dataclass
+class _Table:
+    """A dataset that is written step by step: the branches that its parts are, and its other fields as bytes."""
+
+    dataset: h5py.Dataset
+    layout: Layout
+    branches: Mapping[tuple[str, ...], Branch]
+    group: Group
+    rest: h5py.Dataset | None
+    n_rows: int | None
+    n_written: int = 0
+
+    def append(self, batch: Batch) -> None:
+        n_rows = next(table.n_rows for table in batch if table.group.name == self.group.name)
+        start, stop = self.n_written, self.n_written + n_rows
+        rows = empty_rows(self.dataset, self.layout, n_rows)
+        for part in self.layout.parts:
+            branch = self.branches[part.fields]
+            values = branch.values(batch)
+            if branch.is_text:
+                refuse_missing(branch, values)
+            part.put(rows, values)
+        if self.rest is not None:
+            places = self.layout.rest_bytes()
+            kept = self.rest[start:stop].reshape(*rows.shape, len(places))
+            value_bytes_of(rows)[..., places] = kept
+        if self.n_rows is None:
+            self.dataset.resize(stop, axis=0)
+        write_rows(self.dataset, self.layout, start, rows)
+        self.n_written = stop
+
+    def finish(self) -> None:
+        """Raises ValueError unless all rows were written that the dataset was made for."""
+        if self.n_rows not in {None, self.n_written}:
+            raise ValueError(f"{self.n_written} rows of {self.dataset.name!r}, not {self.n_rows}")
+
+
+def _create_like(
+    file: h5py.File, extras: Extras, branches: Mapping[str, Branch], n_rows: Mapping[str, int], *, whole: bool
+) -> list[_Table]:
+    """Makes all that is not written step by step, and the datasets that are."""
+    rests = {template.rest for template in extras.templates.values() if template.rest}
+    hidden = rests | {rest.rpartition("/")[0] for rest in rests}
+    tables = []
+    for entry in extras.entries:
+        template = extras.templates.get(entry.path)
+        if template is not None:
+            own = {part.fields: branches[name] for name, part in template.parts.items() if name in branches}
+            if own:
+                require_parents_like(file, extras, entry.path)
+                tables.append(_create_table(file, extras, entry, template, own, n_rows))
+        elif whole and entry.path not in hidden and entry.path != "/":
+            _copy_entry(file, entry)
+    return tables
+
+
+def require_parents_like(file: h5py.File, extras: Extras, path: str) -> None:
+    """Makes the groups on the way to a path that are not there, as the image has them."""
+    parent = path.rpartition("/")[0]
+    if parent and parent not in file:
+        require_parents_like(file, extras, parent)
+        make_group(file, parent, extras.image[parent])
+
+
+def _copy_entry(file: h5py.File, entry: Entry) -> None:
+    """Makes a group, a link, or what is kept whole."""
+    if entry.is_soft:
+        file.id.links.create_soft(name_bytes(entry.path), name_bytes(entry.target))
+    elif entry.item is None:
+        if entry.target in file:
+            file.id.links.create_hard(name_bytes(entry.path), file.id, name_bytes(entry.target))
+    elif isinstance(entry.item, h5py.Group):
+        make_group(file, entry.path, entry.item)
+    else:
+        copy_object(entry.item, file, entry.path)
+
+
+def _create_table(
+    file: h5py.File,
+    extras: Extras,
+    entry: Entry,
+    template: Template,
+    branches: Mapping[tuple[str, ...], Branch],
+    n_rows: Mapping[str, int],
+) -> _Table:
+    """Makes the dataset of a template: of all its fields, or of those that there are columns for.
+
+    Raises:
+        ValueError: the columns are not what the template says.
+    """
+    groups = {branch.group.name: branch.group for branch in branches.values()}
+    parts = {part.fields: part for part in template.layout.parts}
+    for fields, branch in branches.items():
+        if (parts[fields].dtype, parts[fields].shape) != (branch.dtype, branch.shape) or len(groups) > 1:
+            raise ValueError(f"{branch.name!r} does not go into {entry.path!r}")
+    group = next(iter(groups.values()))
+    like, n = entry.item, n_rows.get(group.name)
+    inside = like.shape[1:]
+    as_it_was = len(branches) == len(template.layout.parts) and template.complete
+    tid = None if as_it_was else reduced_type(like.id.get_type(), list(branches))
+    most = _largest(like, template, n)
+    chunks = (CHUNK_ROWS, *inside) if n is None and not like.chunks else None
+    dataset = make_dataset(
+        file, entry.path, like, (n or 0, *inside), maxshape=(most, *like.maxshape[1:]), chunks=chunks, tid=tid
+    )
+    rest = extras.image[template.rest] if template.rest and as_it_was else None
+    return _Table(dataset, layout_of(dataset), branches, group, rest, n)
+
+
+def _largest(like: h5py.Dataset, template: Template, n_rows: int | None) -> int | None:
+    """The number of rows that a dataset may have at most."""
+    if n_rows is None:
+        return None
+    if not like.chunks:
+        return n_rows
+    if template.is_fixed:
+        return None if 0 < n_rows < like.chunks[0] else n_rows
+    most = like.maxshape[0]
+    return None if most is None or most < n_rows else int(most)
+
+
+def _write_array(file: h5py.File, path: str, like: h5py.Dataset, array: NDArray[np.generic]) -> None:
+    """Writes an n-dimensional dataset."""
+    require_parents(file, path)
+    fits = array.ndim == like.ndim and array.shape[1:] == like.shape[1:]
+    maxshape = (None, *like.maxshape[1:]) if like.chunks and fits else array.shape
+    if fits:
+        make_dataset(file, path, like, array.shape, maxshape=maxshape)[...] = array
+    else:
+        file.create_dataset(path, data=array)
+
+
+def _mark_indexes(file: h5py.File, extras: Extras) -> None:
+    """Marks the indexes that PyTables keeps of columns of floats, which may have changed within their bounds, as ones
+    to be built anew: it would find the wrong rows with them.
+    """
+    for path, template in extras.templates.items():
+        folder, _, name = path.rpartition("/")
+        for part in template.parts.values():
+            index = file.get("/".join([folder, f"_i_{name}", *part.fields])) if part.dtype.kind == "f" else None
+            if index is not None and "DIRTY" in index.attrs:
+                index.attrs.modify("DIRTY", np.ones((), index.attrs["DIRTY"].dtype))
+
+
+def _write_anew(path: Path, schema: Schema, batches: Iterable[Batch], image: bytes) -> None:
+    origin = schema.origin
+    with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
+        if origin.format == "hdf5" and origin.shape and len({column.dtype for column in schema.columns}) == 1:
+            array = restored_array(schema, batches)
+            with writing("an HDF5 file", *FAILURES):
+                file.create_dataset(origin.name, data=array)
+        else:
+            with writing("an HDF5 file", *FAILURES):
+                datasets = _create(file, schema)
+            branches = branches_of(schema, masks=False)
+            for batch in batches:
+                for branch in branches:
+                    with writing("an HDF5 file", *FAILURES):
+                        _append(datasets[branch.name], branch, branch.values(batch))
+                patient.check()
+        if image:
+            with writing("an HDF5 file", *FAILURES):
+                write_image(file, image)
+    patient.check()
+
+
+def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
+    """An empty dataset for each column, and the attributes of the groups that hold them."""
+    base = schema.origin.name if schema.origin.format == "hdf5" else ""
+    places, homes = _layout(schema, base)
+    datasets = {}
+    for branch in branches_of(schema, masks=False):
+        place = places[branch.name]
+        if place.rpartition("/")[0]:
+            _require_group(file, place.rpartition("/")[0])
+        dtype, packed = branch.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        if branch.is_text:
+            dtype, packed = _string_dtype(branch.typename), {}
+        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": (CHUNK_ROWS, *branch.shape)}
+        dataset = file.create_dataset(place, dtype=dtype, **shape, **packed)
+        if branch.title:
+            dataset.attrs["title"] = branch.title
+        datasets[branch.name] = dataset
+    array_of = {name: array.name for array in schema.arrays for name in array.columns}
+    for group in schema.groups[1:]:
+        home = file[homes[group.name]]
+        home.attrs["counter"] = np.bytes_(places[str(group.counter)].encode())
+        first = array_of.get(group.names[0], group.names[0])
+        if places[first] != "/".join(filter(None, [base, first])):
+            home.attrs["full_names"] = True
+    if schema.origin.title and schema.origin.format == "hdf5":
+        file[base or "/"].attrs["title"] = schema.origin.title
+    return datasets
+
+
+def _require_group(file: h5py.Group, place: str) -> None:
+    """The groups on the way to a dataset, which keep the order in which they are filled."""
+    if place not in file:
+        parent = place.rpartition("/")[0]
+        if parent:
+            _require_group(file, parent)
+        file.create_group(place, track_order=True)
+
+
+def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Where the dataset of each column goes, and the group of each collection.
+
+    The path of a jagged column is its name where that leads into a folder of its collection's own; otherwise its name
+    is put below a group for the collection.
+    """
+    root = f"{base}/" if base else ""
+    names = [branch.name for branch in branches_of(schema, masks=False)]
+    array_of = {name: array.name for array in schema.arrays for name in array.columns}
+    places = {name: root + name for name in names}
+    homes: dict[str, str] = {}
+    for group in schema.groups[1:]:
+        own = [*dict.fromkeys(array_of.get(name, name) for name in group.names)]
+        home = places[own[0]].rpartition("/")[0]
+        inside = {name for name in names if (root + name).startswith(f"{home}/")}
+        if not home or not set(own) <= inside <= {*own, group.counter}:
+            heads = {place.removeprefix(root).partition("/")[0] for place in places.values()}
+            home = root + unique(group.name.replace("/", "_"), heads)
+            places |= {name: f"{home}/{name}" for name in own}
+        homes[group.name] = home
+    return places, homes
+
+
+def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
+    """Strings of the length that a source had, or of any."""
+    found = re.fullmatch(r"S(\d+) (ascii|utf-8)", typename)
+    return h5py.string_dtype(found[2], int(found[1])) if found else h5py.string_dtype()
+
+
+def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
+    """Nothing, where every text is there.
+
+    Raises:
+        OutputError: one is missing.
+    """
+    rows = missing(values)
+    if len(rows):
+        raise OutputError(
+            "HDF5 has no missing strings",
+            column=branch.name,
+            found=f"{len(rows)} missing",
+            way_out="Write .parquet or .csv instead, or choose columns without them",
+        )
+
+
+def _append(dataset: h5py.Dataset, branch: Branch, values: NDArray[np.generic]) -> None:
+    if branch.is_text:
+        refuse_missing(branch, values)
+    if dataset.dtype.kind == "S":
+        values = np.array([str(value).encode() for value in values.tolist()], dataset.dtype)
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values

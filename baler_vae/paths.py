@@ -1,0 +1,152 @@
+"""Paths that nobody vouches for: what stands at them, and names that stay where they are put."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from baler_vae.errors import OutputError, SourceError, near_file
+
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP}
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file or a folder at a path.
+
+    Raises:
+        SourceError: this cannot be told: a folder above may not be entered.
+    """
+    try:
+        return _status(path) is not None
+    except SourceError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder at a path; the errors are those of `exists`."""
+    status = _status(path) if exists(path) else None
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def check_file(path: str | Path) -> None:
+    """Raise SourceError unless there is a regular file at a path: a folder holds no bytes, a pipe or a device may never
+    end.
+    """
+    status = _status(path)
+    if status is None:
+        raise SourceError("there is no such file", path=path, way_out=near_file(path))
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceError("is a directory", path=path, way_out="Name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError("is not a regular file", path=path, way_out="Copy what it gives to a file first")
+
+
+def read_file(path: Path, largest: int, *, way_out: str | None = None) -> bytes:
+    """The bytes of a small regular file, at most `largest`.
+
+    Raises:
+        SourceError: there is none (it ends with `way_out`), it is larger, or it cannot be read.
+    """
+    try:
+        check_file(path)
+    except SourceError as error:
+        error.way_out = error.way_out or way_out
+        raise
+    try:
+        with path.open("rb") as file:
+            data = file.read(largest + 1)
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+    if len(data) > largest:
+        raise SourceError(f"is larger than {largest:,} bytes", path=path)
+    return data
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name is that of a file in a folder, and leads nowhere else: it is not empty, and has no separator of
+    any system, no drive, no NUL, and is neither `.` nor `..`.
+    """
+    return bool(name.strip()) and name not in {".", ".."} and not set(name) & set("/\\\0") and name[1:2] != ":"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OutputError unless files can be made in a folder that exists."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("may not be written to", path=folder, way_out="Name an output in another folder")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
+    with _making(folder):
+        # Of a folder that is not there yet, the first one above that is.
+        place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
+        if not is_folder(place):
+            raise OutputError("is a file, not a folder", path=place, way_out="Name another folder")
+        check_writable(place)
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
+    are removed.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    missing: list[Path] = []
+    with _making(folder):
+        missing += [place for place in (folder, *folder.parents) if not exists(place)]
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # somebody has put something into it
+                place.rmdir()
+        raise
+
+
+@contextmanager
+def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
+    """A block with a folder of its own, which is removed when it ends.
+
+    Raises:
+        OutputError: there is no place for it.
+    """
+    try:
+        folder = TemporaryDirectory(prefix="baler-vae-", ignore_cleanup_errors=ignore_cleanup_errors)
+    except OSError as error:
+        raise OutputError(
+            f"there is no folder for temporary files: {error.strerror or error}",
+            way_out="Set TMPDIR to a folder with enough room that may be written to",
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise OutputError(error.what.replace("read", "written"), path=folder) from error
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
+
+
+def _status(path: str | Path) -> os.stat_result | None:
+    """What the system knows of a path; None where nothing is there."""
+    try:
+        return os.stat(path)  # noqa: PTH116  of a text as it is: `Path` would drop a slash at its end
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return None
+        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+    except ValueError:  # a NUL
+        return None

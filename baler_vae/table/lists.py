@@ -1,0 +1,55 @@
+"""Lists of columns and bounds in one text, as one writes them on a command line."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from baler_vae.errors import UsageError
+from baler_vae.table.bounds import parse_bound
+from baler_vae.table.schema import matches
+
+_BETWEEN_BOUNDS = re.compile(r"\s*;\s*|\s*,\s*(?!\s*floor:)")
+
+
+def listed_columns(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The names and globs of columns, of which one text may hold several: `A,B` stands for both where it matches none
+    of `names` itself.
+    """
+    return tuple(part for pattern in patterns for part in _parts(pattern, names))
+
+
+def listed_bounds(texts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The bounds, of which one text may hold several: `bits:10,Jet_phi=abs:1e-4`, also with semicolons, or
+    `A,B=bits:10` for two columns.
+    """
+    return tuple(bound for text in texts for own in _bounds(text) for bound in _for_each(own, names))
+
+
+def is_bound(text: str) -> bool:
+    """Whether a text reads as a bound, or as several."""
+    return all(map(_is_one_bound, _BETWEEN_BOUNDS.split(text)))
+
+
+def _parts(pattern: str, names: Sequence[str]) -> list[str]:
+    if "," not in pattern or any(matches(name, pattern) for name in names):
+        return [pattern]
+    return [part.strip() for part in pattern.split(",") if part.strip()]
+
+
+def _bounds(text: str) -> list[str]:
+    parts = [part for part in _BETWEEN_BOUNDS.split(text) if part]
+    return parts if len(parts) > 1 and all(map(_is_one_bound, parts)) else [text]
+
+
+def _for_each(text: str, names: Sequence[str]) -> Iterator[str]:
+    """The bound, or one for each of the columns that stand before its `=`."""
+    pattern, separator, bound = text.rpartition("=")
+    for part in _parts(pattern, names) if separator else [""]:
+        yield f"{part}{separator}{bound}"
+
+
+def _is_one_bound(text: str) -> bool:
+    try:
+        parse_bound(text)
+    except UsageError:
+        return False
+    return True
