@@ -116,7 +116,7 @@ def build(path: Any, contents: dict[str, Any], n_rows: int, *, track_order: bool
                 dataset.parent.attrs[key] = value
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(names, datasets(), min_size=1, max_size=4), st.integers(0, 12), st.booleans(), st.booleans())
 def test_a_file_comes_back_as_it_was(tmp_path, contents, n_rows, track_order, in_pieces):
     path, back = tmp_path / "in.h5", tmp_path / "out.h5"
@@ -129,7 +129,7 @@ def test_a_file_comes_back_as_it_was(tmp_path, contents, n_rows, track_order, in
     assert source.extras() == open_source(back).extras()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(names, datasets(), min_size=1, max_size=3), st.data())
 def test_damaged_extras_are_refused_as_such(tmp_path, contents, data):
     """Bytes of the extras that are changed give a file, or an error of this project; nothing else."""
