@@ -4,6 +4,7 @@ each other; told from its first rows.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from baler_vae.io.delimited_lines import Layout, LineCutter
 from baler_vae.io.dialect import NULLS, WHITESPACE
@@ -84,8 +85,8 @@ def widths_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
     starts = [{row[place][0] for row in rows} for place in range(len(rows[0]))]
     if all(len(own) == 1 for own in ends):
         edges = [own.pop() for own in ends]
-        return tuple(edges[:1] + [end - before - 1 for before, end in zip(edges, edges[1:], strict=False)])
+        return (edges[0], *(end - before - 1 for before, end in pairwise(edges)))
     if all(len(own) == 1 for own in starts):
         edges = [own.pop() for own in starts]
-        return tuple([*(before - start + 1 for before, start in zip(edges, edges[1:], strict=False)), 0])
+        return (*(start - end + 1 for start, end in pairwise(edges)), 0)
     return ()

@@ -7,7 +7,7 @@ import gzip
 import lzma
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -46,10 +46,7 @@ def write_delimited(
             way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
         )
     refuse_nested(schema, "CSV")
-    try:
-        dialect = Dialect.from_bytes(extras)
-    except ValueError as error:
-        raise CorruptArchive(str(error), section="extras") from error
+    dialect = _read_dialect(extras)
     if suffix.startswith(".tsv") and dialect.separator == ",":
         dialect = replace(dialect, separator="\t")
     if schema.origin.format != "csv":
@@ -65,6 +62,24 @@ def write_delimited(
                 encoded = encoder.encode(piece)
             stream.write(encoded)
         stream.write(encoder.encode("", True))
+
+
+def differences_delimited(extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between how two files are written.
+
+    Raises:
+        CorruptArchive: extras are no dialect.
+    """
+    own, other = _read_dialect(extras), _read_dialect(others)
+    names = [entry.name for entry in fields(Dialect) if entry.name != "told"]
+    return [name.replace("_", " ") for name in names if getattr(own, name) != getattr(other, name)]
+
+
+def _read_dialect(extras: bytes) -> Dialect:
+    try:
+        return Dialect.from_bytes(extras)
+    except ValueError as error:
+        raise CorruptArchive(str(error), section="extras") from error
 
 
 def _compressed(file: BinaryIO, suffix: str) -> Any:  # noqa: ANN401  a file object of Python or Arrow
@@ -219,7 +234,7 @@ def _in_quotes(words: pa.Array, quote: str) -> pa.Array:
 
 
 def _numbers(values: NDArray[np.generic], booleans: tuple[str, str]) -> pa.Array:
-    """Numbers and truth values as words, floats with a point, without which whole numbers would come back as integers."""
+    """Numbers and truth values as words. Without a point whole floats would come back as integers."""
     if values.dtype == np.bool_:
         return pc.if_else(pa.array(values), *booleans)
     if values.dtype.kind != "f":
