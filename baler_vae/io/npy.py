@@ -90,7 +90,7 @@ def _member(array: NDArray[np.generic]) -> tuple[Member, dict[str, str]]:
         parts, refused = parts_of("" if array.dtype.names else KEY, array.dtype)
     columns, fortran_order = tuple(part.name for part in parts), is_fortran(array)
     fortran_rows = fortran_order and len(leading) > 1
-    return Member("", array.dtype, shape, columns, leading, fortran_order, fortran_rows, is_matrix), refused
+    return Member(KEY, array.dtype, shape, columns, leading, fortran_order, fortran_rows, is_matrix), refused
 
 
 def write_npy(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
