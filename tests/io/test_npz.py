@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
+from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
 from baler_vae.io.npz_layout import Layout, Raw
 from baler_vae.table.schema import TEXT, Origin
@@ -247,3 +248,19 @@ def test_text_that_an_array_cannot_hold_is_an_output_error(word, tmp_path, table
 def test_no_rows(npz, read):
     assert read(npz(x=np.zeros(0), y=np.zeros(0, "u1")))[0].n_events == 0
     assert read(npz(data=np.zeros((0, 3))))[0].n_events == 0
+
+
+def test_archives_of_one_kind_are_one_table(tmp_path):
+    """How arrays were is that of the first; what lies beside the columns must be the same."""
+    for number, word in enumerate(["a", "long"]):
+        members = {"x": np.arange(3, dtype=">f4"), "w": np.array([word] * 3, ">U"), "edges": np.arange(2)}
+        np.savez(tmp_path / f"{number}.npz", **members)
+        np.savez(tmp_path / f"{number + 2}.npz", **members | {"edges": np.arange(2) + number})
+    source = open_sources([tmp_path / "0.npz", tmp_path / "1.npz"])
+    schema = source.select()
+    write_file(tmp_path / "out.npz", schema, source.read(schema), extras=source.extras())
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["w"].tolist() == ["a"] * 3 + ["long"] * 3
+        assert (found["x"].dtype, found["x"].tolist()) == (">f4", [0, 1, 2, 0, 1, 2])
+    with pytest.raises(SourceError, match="differs between the files: edges"):
+        open_sources([tmp_path / "2.npz", tmp_path / "3.npz"]).select()
