@@ -16,7 +16,7 @@ from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_output, owning, replacing
-from baler_vae.paths import exists, is_folder, made_folder, temporary_folder
+from baler_vae.paths import check_folder, exists, is_folder, made_folder, temporary_folder
 from baler_vae.progress import within
 from baler_vae.project import Project, ToleranceSettings, read_project
 
@@ -76,6 +76,7 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     from baler_vae.sample import SAMPLE
 
     path = folder / "project.toml"
+    check_folder(folder)
     if exists(path) and not force:
         raise OutputError("exists already", path=path, way_out="Name another folder, or overwrite it with --force")
     is_sample = input_spec is None
@@ -149,7 +150,7 @@ def run_project(
             bound=project.bound,
             settings=project.model,
             force=force,
-            progress=within(progress, "compressing"),
+            progress=progress,
         )
         decompress(archive, restored, force=force, progress=progress)
         evaluation = evaluate(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.dialect import DialectOptions
+from baler_vae.io.members import check_members
 from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists
@@ -136,16 +137,10 @@ def write_file(
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
         options |= {"n_rows": n_rows} if name == "hdf5" else {}
-    with replacing(path, force=force) as part:
-        try:
-            write(part, schema, batches, **options)
-        except OutputError as error:
-            error.path = error.path or str(path)
-            raise
-        except (BalerError, OSError):
-            raise
-        except Exception as error:  # whatever a library raises for what it cannot write
-            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+    with _appearing(path, force=force) as part:
+        if name == "npz":
+            check_members(schema)
+        write(part, schema, batches, **options)
 
 
 def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
@@ -166,16 +161,27 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
         )
     write: Callable[..., None] = getattr(import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}")
     options = {"rntuple": rntuple} if name == "root" else {}
+    with _appearing(path, force=force) as part:
+        write(part, contents, **options)
+
+
+@contextmanager
+def _appearing(path: str | Path, *, force: bool) -> Iterator[Path]:
+    """A block that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
     with replacing(path, force=force) as part:
         try:
-            write(part, contents, **options)
+            yield part
         except OutputError as error:
             error.path = error.path or str(path)
             raise
-        except (BalerError, OSError):
+        except (BalerError, OSError, MemoryError):
             raise
         except Exception as error:  # whatever a library raises for what it cannot write
-            raise OutputError(f"cannot be written: {reason(error)}", path=path) from error
+            raise OutputError(
+                f"cannot be written: {reason(error)}",
+                path=path,
+                way_out="Write another format, or choose other columns with --columns",
+            ) from error
 
 
 def holds_tables(path: str | Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
 from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.io.source import Source
@@ -33,7 +33,10 @@ def archives_of(places: Sequence[str | Path]) -> list[str]:
         if "://" in str(place) or not is_folder(folder):
             found.append(str(place))
             continue
-        inside = sorted(str(path) for path in folder.glob(f"*{ARCHIVE_SUFFIX}") if path.is_file())
+        try:
+            inside = sorted(str(path) for path in folder.iterdir() if path.suffix == ARCHIVE_SUFFIX and path.is_file())
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror}", path=folder) from error
         if not inside:
             raise UsageError(f"holds no {ARCHIVE_SUFFIX} files", path=folder)
         found += inside
@@ -56,6 +59,7 @@ def compare_archives(
         MissingExtra: the packages for evaluation are not installed.
     """
     archives = archives_of(places)
+    progress("measuring the widths of columns", 0, 1)
     widths = widths_of(open_source(against))
     for number, place in enumerate(archives, 1):
         yield _compared(
@@ -81,6 +85,7 @@ def compare_ways(
         UsageError: a bound, a kind or a column is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
+    progress("measuring the widths of columns", 0, 1)
     base, widths = model or ModelSettings(), widths_of(open_source(against))
     done: list[str] = []
     for kind in models:

@@ -195,7 +195,7 @@ def _rounded(codec: Codec) -> dict[str, str]:
 def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
     """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
     names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
-    told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
+    told = {name: within(progress, f"{number}/{len(names)} {name}") for number, name in enumerate(names, 1)}
     return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
 
 

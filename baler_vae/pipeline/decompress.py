@@ -85,3 +85,4 @@ def _reported(client: Client | None, archive: Archive, selection: Schema, progre
         yield batch
         n_events += batch[0].n_rows
         progress("restoring, events", n_events, archive.num_entries)
+    progress("finishing the file", 0, 1)
