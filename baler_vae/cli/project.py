@@ -149,6 +149,7 @@ def run_project(
             columns=project.columns,
             bound=project.bound,
             settings=project.model,
+            dialect=project.csv.given(),
             force=force,
             progress=progress,
         )

@@ -1,7 +1,8 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -60,8 +61,8 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
     name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
-    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a file
-    of delimited text is written; others have none.
+    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a
+    file of delimited text is written; others have none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
@@ -70,7 +71,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
     path, inner = split_spec(spec)
     if "://" not in path and Path(path).is_dir():
         raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
-    opener: Callable[[str, str], Source] = _function("open", path)
+    opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
             raise UsageError(
@@ -238,6 +239,11 @@ def stem_of(path: str) -> str:
     """The name of a file without its suffix."""
     name = PurePosixPath(urlsplit(path).path if "://" in path else Path(path).name).name
     return name[: len(name) - len(suffix_of(path))]
+
+
+def is_text(spec: str | Path) -> bool:
+    """Whether a file is named like delimited text."""
+    return MODULES.get(suffix_of(split_spec(spec)[0])) == "delimited"
 
 
 def file_stamp(spec: str) -> tuple[int, int] | None:

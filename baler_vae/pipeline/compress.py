@@ -10,6 +10,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.io.source import Source, summary
@@ -63,6 +64,7 @@ def compress(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
@@ -80,6 +82,8 @@ def compress(
     own, and the archive is a `Collection`; several files must have the same tables. A glob of columns concerns every
     table in which it matches, `TABLE:GLOB` that one; tables without any such column are left out, and so are, with
     `skip_unreadable`, those that cannot be read.
+
+    A `dialect` is that of `fit`; how text was written is kept, and comes back.
 
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
@@ -106,7 +110,7 @@ def compress(
     steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     tables = shared_tables(specs)
-    if len(tables.names) > 1 and codec is None:
+    if len(tables.names) > 1 and codec is None and dialect is None:
         return compress_tables(
             compress,
             specs,
@@ -124,7 +128,7 @@ def compress(
             progress=progress,
             verify=verify,
         )
-    opened = open_sources(specs)
+    opened = open_sources(specs, dialect)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
@@ -135,6 +139,7 @@ def compress(
     }
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
+    described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
     if resume and finished_before(output, described):
         with Archive(output) as written:
             return written.info() | _told(specs, opened, [])

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from baler_vae.io.files import split_spec, write_file
+from baler_vae.io.files import split_spec, suffix_of, write_file
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.naming import check_table_name
@@ -73,8 +72,7 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
     source was: with the same tree, group or key behind a colon.
     """
     path, inner = split_spec(source)
-    suffix = Path(urlsplit(path).path if "://" in path else path).suffix
-    restored, inner = folder / f"restored{suffix}", inner.partition(";")[0]
+    restored, inner = folder / f"restored{suffix_of(path)}", inner.partition(";")[0]
     return restored, f"{restored}:{inner}" if inner else str(restored)
 
 

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec
+from baler_vae.io.dialect import Options
+from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
 from baler_vae.output import check_output
 from baler_vae.paths import check_writable, made_folder
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
@@ -47,6 +47,7 @@ def compress_each(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
     **fitting: Any,
 ) -> list[dict[str, Any]]:
@@ -63,12 +64,12 @@ def compress_each(
     for output in outputs:
         check_output(output, force=force or resume)
     if codec is None:
-        codec = fit(open_sources(specs), progress=within(progress, "fitting"), **fitting)
+        codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-    options["force"] = force
+    options |= {"force": force, "dialect": dialect}
     with cluster(workers, scheduler) as client:
         return [
             compress(
@@ -150,8 +151,8 @@ def _restored_alone(archive: str, to: str | None) -> list[str]:
 def _stem(spec: str) -> str:
     """The name of a file without its suffix, with that of a table of an archive."""
     place, inner = split_spec(spec)
-    path = Path(urlsplit(place).path if "://" in place else place)
-    return f"{path.stem}_{file_name(inner)}" if inner and path.suffix.lower() == ARCHIVE_SUFFIX else path.stem
+    stem = stem_of(place)
+    return f"{stem}_{file_name(inner)}" if inner and suffix_of(place) == ARCHIVE_SUFFIX else stem
 
 
 def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
