@@ -110,7 +110,7 @@ def compress(
     steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     tables = shared_tables(specs)
-    if len(tables.names) > 1 and codec is None and dialect is None:
+    if len(tables.names) > 1 and codec is None and not dialect:
         return compress_tables(
             compress,
             specs,
