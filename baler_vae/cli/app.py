@@ -7,17 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from baler_vae import __version__
-from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.examples import examples
 from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.interrupts import telling_how_to_resume
-from baler_vae.cli.judging import advise, compare, evaluate
+from baler_vae.cli.judging import advise, compare, evaluate, verify
 from baler_vae.cli.options import (
     ArchivePath,
     AsJson,
     Bounds,
     Columns,
     Device,
+    Dialect,
     Epochs,
     Force,
     Inputs,
@@ -33,7 +35,7 @@ from baler_vae.cli.options import (
     Weights,
     Workers,
 )
-from baler_vae.cli.requests import check_inputs, file_path, is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, dialect_for, file_path, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -88,6 +90,7 @@ def demo(
 
 
 @app.command(epilog=examples("fit"))
+@with_dialect
 def fit(
     inputs: Inputs,
     output: Annotated[
@@ -107,6 +110,7 @@ def fit(
     project: ProjectPath = None,
     force: Force = False,
     no_progress: Quiet = False,
+    dialect: Dialect = None,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
     from baler_vae.io.source import summary
@@ -117,7 +121,7 @@ def fit(
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request = request_of(project, columns, bound, options)
+    request = request_of(project, columns, bound, options) | {"dialect": dialect_for(project, dialect)}
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
             codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
@@ -134,6 +138,7 @@ def fit(
 
 
 @app.command(epilog=examples("compress"))
+@with_dialect
 def compress(
     inputs: Inputs,
     output: Annotated[
@@ -166,8 +171,9 @@ def compress(
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
-    """Compress columns of files into an archive, or into one for each file."""
+    """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
@@ -175,6 +181,7 @@ def compress(
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
+    request["dialect"] = dialect_for(project, dialect)
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
@@ -211,7 +218,7 @@ def decompress(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive to a file, or those of several to a folder."""
+    """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
@@ -252,45 +259,18 @@ def merge(
     _show_info(info, json)
 
 
-app.command(epilog=examples("evaluate"))(evaluate)
-app.command(epilog=examples("advise"))(advise)
-app.command(epilog=examples("compare"))(compare)
-
-
-@app.command(epilog=examples("verify"))
-def verify(
-    archive: ArchivePath,
-    against: Annotated[
-        list[str] | None,
-        typer.Option("--against", help="The original: compare every value with its bound."),
-    ] = None,
-    no_progress: Quiet = False,
-    json: AsJson = False,
-) -> None:
-    """Check every digest and decode every row; with the original, compare every value with its bound."""
-    from dataclasses import asdict
-
-    from baler_vae.cli.tables import verification_lines, verification_table
-    from baler_vae.pipeline.verify import check_broken
-    from baler_vae.pipeline.verify import verify as verify_file
-
-    with progress_bar(shown=not no_progress) as progress:
-        done = verify_file(archive, against=against or None, progress=progress)
-    intact, verdict = verification_lines(done, archive)
-    if json:
-        say_json(asdict(done))
-    else:
-        say(*([verification_table(done)] if done.columns else []), intact)
-    say_verdict(verdict, as_json=json)
-    check_broken(done.columns, str(archive))
+app.command(epilog=examples("evaluate"))(with_dialect(evaluate))
+app.command(epilog=examples("advise"))(with_dialect(advise))
+app.command(epilog=examples("compare"))(with_dialect(compare))
+app.command(epilog=examples("verify"))(with_dialect(verify))
 
 
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.pipeline.reading import Archive
+    from baler_vae.pipeline.collection import open as open_archive
 
-    with Archive(archive) as opened:
+    with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)
 
 
@@ -333,13 +313,6 @@ def new(
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
+    from baler_vae.cli.collection import shown_info
 
-    if json:
-        say_json(info)
-    elif columns:
-        compared = (candidates_table(info), orders_table(info))
-        say(summary(info), *info_tables(info), *(table for table in compared if table is not None))
-        say(*sample_lines(info))
-    else:
-        say(summary(info))
+    say_json(info) if json else say(*shown_info(info, columns=columns))
