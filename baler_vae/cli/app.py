@@ -12,7 +12,7 @@ from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.examples import examples
 from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.interrupts import telling_how_to_resume
-from baler_vae.cli.judging import advise, compare, verify
+from baler_vae.cli.judging import advise, compare, evaluate, verify
 from baler_vae.cli.options import (
     ArchivePath,
     AsJson,
@@ -173,7 +173,7 @@ def compress(
     json: AsJson = False,
     dialect: Dialect = None,
 ) -> None:
-    """Compress columns of files into an archive, or into one for each file."""
+    """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
@@ -218,7 +218,7 @@ def decompress(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive to a file, or those of several to a folder."""
+    """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
@@ -259,66 +259,7 @@ def merge(
     _show_info(info, json)
 
 
-@app.command(epilog=examples("evaluate"))
-@with_dialect
-def evaluate(
-    original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
-    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
-    project: ProjectPath = None,
-    strict: Strict = False,
-    archive: Annotated[
-        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
-    ] = None,
-    rivals: Annotated[
-        Path | None,
-        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
-    ] = None,
-    pdf: Annotated[
-        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
-    ] = None,
-    force: Force = False,
-    no_progress: Quiet = False,
-    json: AsJson = False,
-    dialect: Dialect = None,
-) -> None:
-    """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import (
-        check_printing,
-        check_tolerances,
-        evaluation_files,
-        page_facts,
-        show_evaluation,
-        show_verdict,
-        write_evaluation,
-    )
-    from baler_vae.output import owning
-    from baler_vae.paths import check_folder
-    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
-    from baler_vae.project import EvaluationSettings, read_project
-
-    if output is not None:
-        check_folder(output)
-    if pdf is not None:
-        check_printing(pdf, force=force)
-    read = read_project(project) if project else None
-    settings = read.evaluation if read else EvaluationSettings()
-    request: dict[str, Any] = {"columns": read.columns if read else (), "dialect": dialect_for(project, dialect)}
-    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
-    with owning(*targets, force=force):
-        with progress_bar(shown=not no_progress) as progress:
-            evaluation = evaluate_files(
-                original, restored, settings=settings, archive=archive, progress=progress, **request
-            )
-            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-        show_evaluation(evaluation, facts["failures"], as_json=json)
-        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
-            note(line) if json else say(line)
-    show_verdict(evaluation, facts["failures"], as_json=json)
-    if strict:
-        check_tolerances(facts["failures"], path=restored)
-
-
+app.command(epilog=examples("evaluate"))(with_dialect(evaluate))
 app.command(epilog=examples("advise"))(with_dialect(advise))
 app.command(epilog=examples("compare"))(with_dialect(compare))
 app.command(epilog=examples("verify"))(with_dialect(verify))
@@ -327,9 +268,9 @@ app.command(epilog=examples("verify"))(with_dialect(verify))
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.pipeline.reading import Archive
+    from baler_vae.pipeline.collection import open as open_archive
 
-    with Archive(archive) as opened:
+    with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)
 
 
@@ -372,13 +313,6 @@ def new(
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
+    from baler_vae.cli.collection import shown_info
 
-    if json:
-        say_json(info)
-    elif columns:
-        compared = (candidates_table(info), orders_table(info))
-        say(summary(info), *info_tables(info), *(table for table in compared if table is not None))
-        say(*sample_lines(info))
-    else:
-        say(summary(info))
+    say_json(info) if json else say(*shown_info(info, columns=columns))

@@ -1,12 +1,24 @@
-"""The verbs that weigh precision against bytes, and that prove what is promised."""
+"""The verbs that judge what comes back, prove what is promised, and weigh precision against bytes."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from baler_vae.cli.console import progress_bar, say, say_json, say_verdict
-from baler_vae.cli.options import ArchivePath, AsJson, Bounds, Columns, Dialect, Force, Inputs, ProjectPath, Quiet
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.options import (
+    ArchivePath,
+    AsJson,
+    Bounds,
+    Columns,
+    Dialect,
+    Force,
+    Inputs,
+    ProjectPath,
+    Quiet,
+    Strict,
+)
+from baler_vae.cli.requests import dialect_for
 
 
 def advise(
@@ -104,6 +116,75 @@ def compare(
         progress_shown=not no_progress,
         as_json=json,
     )
+
+
+def evaluate(
+    original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
+    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
+    project: ProjectPath = None,
+    strict: Strict = False,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
+    ] = None,
+    rivals: Annotated[
+        Path | None,
+        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
+    ] = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+    dialect: Dialect = None,
+) -> None:
+    """Compare what came back with the original: residuals, responses, and the mass peak."""
+    from baler_vae.cli.collection import evaluate_each
+    from baler_vae.cli.project import (
+        check_printing,
+        check_tolerances,
+        evaluation_files,
+        page_facts,
+        show_evaluation,
+        show_verdict,
+        write_evaluation,
+    )
+    from baler_vae.output import owning
+    from baler_vae.paths import check_folder
+    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
+    from baler_vae.project import EvaluationSettings, read_project
+
+    same: dict[str, Any] = {
+        "project": project,
+        "strict": strict,
+        "rivals": rivals,
+        "force": force,
+        "no_progress": no_progress,
+    }
+    same["dialect"] = dialect
+    if evaluate_each(evaluate, original, restored, output=output, pdf=pdf, archive=archive, json=json, **same):
+        return
+    if output is not None:
+        check_folder(output)
+    if pdf is not None:
+        check_printing(pdf, force=force)
+    read = read_project(project) if project else None
+    settings = read.evaluation if read else EvaluationSettings()
+    request: dict[str, Any] = {"columns": read.columns if read else (), "dialect": dialect_for(project, dialect)}
+    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
+    with owning(*targets, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            evaluation = evaluate_files(
+                original, restored, settings=settings, archive=archive, progress=progress, **request
+            )
+            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        show_evaluation(evaluation, facts["failures"], as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            note(line) if json else say(line)
+    show_verdict(evaluation, facts["failures"], as_json=json)
+    if strict:
+        check_tolerances(facts["failures"], path=restored)
 
 
 def verify(

@@ -82,8 +82,7 @@ def check_inputs(
     Raises:
         UsageError: it is; the text says how several values are written.
     """
-    from baler_vae.io.files import MODULES, split_spec
-    from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+    from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES, split_spec
     from baler_vae.table.lists import is_bound
 
     for text in inputs:

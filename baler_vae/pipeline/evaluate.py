@@ -5,16 +5,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.dialect import Options, dialect_options
-from baler_vae.io.files import is_text, open_source
+from baler_vae.io.files import is_archive, is_text, open_source
 from baler_vae.io.source import Source
 from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.manifests import bounds_of
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.told import told_dialect
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.project import EvaluationSettings
@@ -150,12 +148,6 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
             for group in compared
         ],
     }
-
-
-def is_archive(spec: str | Path) -> bool:
-    """Whether a path or URL is named like an archive."""
-    path = urlsplit(str(spec)).path if is_url(spec) else spec
-    return Path(path).suffix.lower() == ARCHIVE_SUFFIX
 
 
 @contextmanager

@@ -76,12 +76,11 @@ def fit(
     models: dict[str, GroupModel] = {}
     history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
-    for table in batch:
+    for number, table in enumerate(batch, 1):
         name = table.group.name
+        told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
-        chosen = fit_group_model(
-            table, bounds, settings, source.path, within(progress, name), events, n_rows=sample.n_rows[name]
-        )
+        chosen = fit_group_model(table, bounds, settings, source.path, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
