@@ -18,7 +18,7 @@ from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
 from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
-from baler_vae.io.delimited_writing import header_of, write_delimited
+from baler_vae.io.delimited_writing import differences_delimited, header_of, write_delimited
 from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
 from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
 from baler_vae.io.sniffing import (
@@ -37,7 +37,7 @@ from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["open_delimited", "write_delimited"]
+__all__ = ["differences_delimited", "open_delimited", "write_delimited"]
 
 BLOCK_BYTES = 1 << 24
 _FAILURES = (*FAILURES, csv.Error)
@@ -47,9 +47,9 @@ _RAGGED = "a row has not as many values as there are columns"
 
 
 def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
-    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say; columns
-    get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing float is
-    NaN, a missing text None; missing integers and booleans have a mask.
+    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say;
+    columns get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing
+    float is NaN, a missing text None; missing integers and booleans have a mask.
 
     Raises:
         SourceError: it is no such file, names occur twice, rows have different lengths, or it is ambiguous.
@@ -107,7 +107,7 @@ class _Table:
         self.path, self.sample, self.options = path, sample, options
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
-        check_comments(sniffed, found.lines, options, path)
+        check_comments(sniffed, layout, found.lines, options, path)
         if is_utf8(layout.encoding) and layout.separator != WHITESPACE and not found.n_lines:
             mark = len(MARK) if layout.encoding == "utf-8-sig" else 0
             layout = replace(layout, skip=mark + len(found.header))
@@ -118,8 +118,8 @@ class _Table:
         self.ids = [str(place) for place in range(self.n_fields)]
 
     def blocks(self, places: Sequence[int], *, raw: bool = False) -> Iterator[pa.RecordBatch]:
-        """The values at some places of the rows as strings, a block of rows at a time; null where one is missing, unless
-        `raw`.
+        """The values at some places of the rows as strings, a block of rows at a time; null where one is missing,
+        unless `raw`.
         """
         if not self.n_rows:
             return
@@ -155,7 +155,9 @@ class _Table:
                     way_out=None if self.options.given() else hint,
                 )
 
-    def pairs(self, places: Sequence[int], mixed: Sequence[int]) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
+    def pairs(
+        self, places: Sequence[int], mixed: Sequence[int]
+    ) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
         """Blocks of rows, and for some of the places the words that stand there even where a value is missing."""
         if not mixed:
             for block in self.blocks(places):
@@ -193,7 +195,9 @@ def _opened(table: _Table) -> Source:
 
     content, said = dialect.to_bytes(), dialect.describe()
     notes = (f"read as text with {said}",) if said else ()
-    return Source(table.path, schema, table.n_rows, batches, extras=lambda: content, notes=notes)
+    return Source(
+        table.path, schema, table.n_rows, batches, extras=lambda: content, notes=notes, dialect=dialect.options()
+    )
 
 
 def _evidence(table: _Table) -> tuple[list[Evidence], list[Spelling], str]:
@@ -268,7 +272,9 @@ def _names(table: _Table, n_columns: int) -> list[str]:
 
 
 def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, list[str]]:
-    """By place how missing values are spelled there, with quotes where they have those; text in quotes is not missing."""
+    """By place how missing values are spelled there, with quotes where they have those; text in quotes is never
+    missing.
+    """
     places = [place for place, own in enumerate(evidence) if own.missing or (own.quoted_missing and own.dtype != TEXT)]
     found: dict[int, dict[str, None]] = {place: {} for place in places}
     quote = table.layout.quote
@@ -276,11 +282,11 @@ def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, lis
         for place, spelled in found.items():
             words = block.column(str(place))
             if words.null_count:
-                spelled |= dict.fromkeys(pc.unique(raw[place].filter(pc.is_null(words))).to_pylist())
+                spelled.update(dict.fromkeys(pc.unique(raw[place].filter(pc.is_null(words))).to_pylist()))
             if evidence[place].quoted_missing and evidence[place].dtype != TEXT:
                 words = words.drop_null()
                 words = pc.unique(words.filter(pc.is_in(words, pa.array(NULLS))))
-                spelled |= dict.fromkeys(f"{quote}{word}{quote}" for word in words.to_pylist())
+                spelled.update(dict.fromkeys(f"{quote}{word}{quote}" for word in words.to_pylist()))
     return {place: list(spelled) for place, spelled in found.items()}
 
 

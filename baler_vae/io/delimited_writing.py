@@ -7,7 +7,7 @@ import gzip
 import lzma
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -46,10 +46,7 @@ def write_delimited(
             way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
         )
     refuse_nested(schema, "CSV")
-    try:
-        dialect = Dialect.from_bytes(extras)
-    except ValueError as error:
-        raise CorruptArchive(str(error), section="extras") from error
+    dialect = _read_dialect(extras)
     if suffix.startswith(".tsv") and dialect.separator == ",":
         dialect = replace(dialect, separator="\t")
     if schema.origin.format != "csv":
@@ -65,6 +62,24 @@ def write_delimited(
                 encoded = encoder.encode(piece)
             stream.write(encoded)
         stream.write(encoder.encode("", True))
+
+
+def differences_delimited(extras: bytes, others: bytes) -> list[str]:
+    """The names of what differs between how two files are written.
+
+    Raises:
+        CorruptArchive: extras are no dialect.
+    """
+    own, other = _read_dialect(extras), _read_dialect(others)
+    names = [entry.name for entry in fields(Dialect) if entry.name != "told"]
+    return [name.replace("_", " ") for name in names if getattr(own, name) != getattr(other, name)]
+
+
+def _read_dialect(extras: bytes) -> Dialect:
+    try:
+        return Dialect.from_bytes(extras)
+    except ValueError as error:
+        raise CorruptArchive(str(error), section="extras") from error
 
 
 def _compressed(file: BinaryIO, suffix: str) -> Any:  # noqa: ANN401  a file object of Python or Arrow
@@ -174,7 +189,9 @@ def header_of(dialect: Dialect, names: Sequence[str]) -> str:
         return dialect.header_text
     text = pa.array(cells, pa.string())
     nulls = ("",) if separator == " " else ()
-    words = (_in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)).to_pylist()
+    words = (
+        _in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)
+    ).to_pylist()
     if len(words) == len(dialect.widths):
         words = [
             word.rjust(width) if width > 0 else word.ljust(-width)
@@ -201,7 +218,9 @@ def _where_needed(
     words: pa.Array, dialect: Dialect, *, is_first: bool = True, nulls: Sequence[str] = NULLS
 ) -> pa.Array:
     """The words, in quotes where they would be taken for something else without."""
-    special = f"{dialect.quote}\r\n{dialect.quoting}" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
+    special = f"{dialect.quote}\r\n{dialect.quoting}" + (
+        " \t" if dialect.separator == WHITESPACE else dialect.separator
+    )
     letters = "".join(f"\\x{{{ord(letter):x}}}" for letter in special)
     needs = pc.or_(pc.match_substring_regex(words, f"[{letters}]"), pc.is_in(words, pa.array(nulls, pa.string())))
     if is_first and dialect.told.get("comment") != "none":
@@ -215,7 +234,7 @@ def _in_quotes(words: pa.Array, quote: str) -> pa.Array:
 
 
 def _numbers(values: NDArray[np.generic], booleans: tuple[str, str]) -> pa.Array:
-    """Numbers and truth values as words, floats with a point, without which whole numbers would come back as integers."""
+    """Numbers and truth values as words. Without a point whole floats would come back as integers."""
     if values.dtype == np.bool_:
         return pc.if_else(pa.array(values), *booleans)
     if values.dtype.kind != "f":

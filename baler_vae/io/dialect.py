@@ -117,9 +117,10 @@ class Dialect:
     `short_header` says that the header lacks the cell of the first column, as R writes it. `lines` are comments and
     blank lines, each with the number of rows before it, -1 before the header. By column, `missing` is how a missing
     value is spelled, quotes included, `booleans` how true and false are; `quoted` columns have quotes around each value
-    and `grouped` ones a separator of thousands; `quoting` are letters that no value has without quotes. `trailing` says whether rows, or rows and header (`all`), end with a
-    separator. `widths` are those of columns held apart by white space, negative where values stand on the left.
-    `told` are the options that the user gave.
+    and `grouped` ones a separator of thousands; `quoting` are letters that no value has without quotes. `header_text`
+    is the header as it is written, where that does not follow. `trailing` says whether rows, or rows and header
+    (`all`), end with a separator. `widths` are those of columns held apart by white space, negative where values stand
+    on the left. `told` are the options that the user gave.
     """
 
     separator: str = ","
@@ -167,13 +168,15 @@ class Dialect:
             raise ValueError("is no dialect of version 1")
         unknown = document.keys() - _CHECKS.keys()
         if unknown:
-            raise ValueError(f"a dialect has no {sorted(unknown)[0]!r}")
+            raise ValueError(f"a dialect has no {min(unknown)!r}")
         for name, value in document.items():
             if not _CHECKS[name](value):
                 raise ValueError(f"{name!r} of a dialect is {str(value)[:40]!r}")
         lines = tuple((int(row), text) for row, text in document.pop("lines", ()))
         booleans = {name: (words[0], words[1]) for name, words in document.pop("booleans", {}).items()}
-        known = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
         return cls(**known, lines=lines, booleans=booleans)
 
     def options(self) -> DialectOptions | None:
@@ -243,9 +246,10 @@ def _is_encoding(name: object) -> bool:
         return False
     try:
         "a,1\n".encode(name)
-        return codecs.lookup(name).incrementaldecoder is not None
+        known = codecs.lookup(name)
     except (LookupError, ValueError):
         return False
+    return known.incrementaldecoder is not None and known.incrementalencoder is not None
 
 
 def _is_line(text: object) -> bool:

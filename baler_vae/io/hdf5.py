@@ -31,14 +31,16 @@ from baler_vae.io.grouping import (
 )
 from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
-from baler_vae.io.hdf5_types import Layout, Part, layout_of, read_rows, take_parts
+from baler_vae.io.hdf5_rows import read_rows, take_parts
+from baler_vae.io.hdf5_types import Layout, Part, layout_of
 from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.io.hdf5_writing import write_hdf5
+from baler_vae.io.patient import PatientFile
 from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading
 from baler_vae.table.schema import Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["FAILURES", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "write_hdf5"]
+__all__ = ["FAILURES", "PatientFile", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "write_hdf5"]
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 

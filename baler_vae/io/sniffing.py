@@ -116,7 +116,9 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     if best and best[0].layout.separator in _PUNCTUATION:
         best = [sniffed for sniffed in best if sniffed.layout.separator in _PUNCTUATION]
     if len(best) > 1:
-        names = " or ".join("white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best)
+        names = " or ".join(
+            "white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best
+        )
         raise SourceError(
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )
@@ -258,17 +260,19 @@ def line_end_of(sample: Sample) -> str:
     return "\n" if found is None else found[0].decode()
 
 
-def check_comments(sniffed: Sniffed, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str) -> None:
+def check_comments(
+    sniffed: Sniffed, layout: Layout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
+) -> None:
     """Nothing, where comments between rows can be nothing else.
 
     Raises:
         SourceError: one may be a row.
     """
-    layout, rows = sniffed.layout, sniffed.rows[1:] or sniffed.rows
+    rows = sniffed.rows[1:] or sniffed.rows
     if options.comments is not None or all(_is_value(row[0].strip()) for row in rows if row[0]):
         return
     for row, text in lines:
-        if row <= 0 or not text.strip():
+        if row < 0 or (row == 0 and not layout.header) or not text.strip():
             continue
         if layout.separator == WHITESPACE:
             n_values = len(text.split())

@@ -16,6 +16,9 @@ _GAP = "  "
 _NAME_SHARE = 0.45
 """Of the width: longer names stand on a line of their own."""
 _LEAST_NAME_WIDTH = 24
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_UNIT = re.compile(r"(?<=\d) (?=\w|%)")
+"""What stands between a number and its unit: no line ends there."""
 _DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
@@ -177,7 +180,9 @@ class Paragraph:
 def filled(text: str, width: int, indent: str = "") -> list[str]:
     """The lines of a text that is broken between words, of which none is cut; all but the first are indented."""
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}{_GAP}", **options) or [""]
+    together = _UNIT.sub(_NO_BREAK, text)
+    lines = textwrap.wrap(together, width, initial_indent=indent, subsequent_indent=f"{indent}{_GAP}", **options)
+    return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
 
 
 def _wrapped(text: str, width: int, style: str = "", indent: str = "") -> Iterator[Text]:
