@@ -14,7 +14,7 @@ from baler_vae.io.dialect import DialectOptions
 from baler_vae.io.members import check_members
 from baler_vae.io.source import Source, any_failure, guarded, reason
 from baler_vae.output import replacing
-from baler_vae.paths import check_file, exists
+from baler_vae.paths import check_file, exists, is_folder
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -60,7 +60,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
-    if "://" not in path and Path(path).is_dir():
+    if "://" not in path and is_folder(path):
         raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
     opener: Callable[[str, str], Source] = _function("open", path)
     if dialect is not None:
