@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
@@ -47,6 +49,7 @@ from baler_vae.table.schema import Schema, several
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compress(
     source: Specs,
     output: str | Path,
@@ -169,6 +172,8 @@ def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress,
     names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
     told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
     return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
+
+
 def _fitted(
     work: Unfinished, source: Source, kept: tuple[Codec, str] | None, progress: Progress, fitting: Mapping[str, Any]
 ) -> Codec:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from baler_vae.archive.manifest import FIRST_FORMAT
 from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
 from baler_vae.pipeline.cluster import Client, cluster
@@ -17,6 +19,7 @@ from baler_vae.table.table import Batch
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def decompress(
     archive: str | Path,
     output: str | Path,

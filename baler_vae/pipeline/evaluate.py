@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import open_source
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def evaluate(
     original: str | Path,
     restored: str | Path,

@@ -59,6 +59,7 @@ class Verification:
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify(archive: str | Path, *, against: Specs | None = None, progress: ShownProgress = silent) -> Verification:
     """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
 
@@ -88,6 +89,7 @@ def verify(archive: str | Path, *, against: Specs | None = None, progress: Shown
         return Verification(str(opened.path), n_sections, opened.n_bytes, rows, checks)
 
 
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
     """Nothing, when an archive just written gives back what its bounds promise.
 
@@ -166,6 +168,7 @@ def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
     }
 
 
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compared(
     checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, bounds: Mapping[str, Bound]
 ) -> dict[str, ColumnCheck]:
