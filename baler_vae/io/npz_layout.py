@@ -139,7 +139,7 @@ def checked_name(name: str) -> str:
     Raises:
         ValueError: unpacked, it would lead out of the folder.
     """
-    if not stays_inside(name.removesuffix(".npy")):
+    if not stays_inside(name.removesuffix(".npy") or name):
         raise ValueError(f"a name that would lead out of the folder in which it is unpacked: {name!r}")
     return name
 
