@@ -22,6 +22,8 @@ from baler_vae.io.delimited_values import FALSE, TRUE
 from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, DialectOptions
 
 SAMPLE_BYTES = 1 << 18
+MOST_SAMPLE_BYTES = 1 << 26
+"""How much of a file is looked at first: the most that is needed where lines are not longer than some megabytes."""
 _FEWEST_LINES = 3
 _SCORED_ROWS = 200
 _PUNCTUATION = (",", ";", "\t", "|")
@@ -88,11 +90,14 @@ def take_sample(path: str, encoding: str | None) -> Sample:
     text, is_whole = b"", True
     for chunk in text_chunks(path, encoding):
         text += chunk
-        if len(text) >= SAMPLE_BYTES and len(text[:SAMPLE_BYTES].splitlines()) > _FEWEST_LINES:
-            text, is_whole = text[:SAMPLE_BYTES], False
+        n_lines = max(text.count(b"\n"), text.count(b"\r"))
+        if len(text) > MOST_SAMPLE_BYTES or (len(text) > SAMPLE_BYTES and n_lines > _FEWEST_LINES):
+            is_whole = False
             break
     if not is_whole:
-        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1]
+        begin = text[:SAMPLE_BYTES]
+        text = begin if max(begin.count(b"\n"), begin.count(b"\r")) > _FEWEST_LINES else text
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1] or text
     return Sample(path, text, is_whole, encoding)
 
 

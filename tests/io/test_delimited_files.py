@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_vae.errors import BalerError, CorruptArchive, SourceError, UsageError
-from baler_vae.io import delimited, delimited_lines
+from baler_vae.io import delimited, delimited_lines, sniffing
 from baler_vae.io.chain import open_sources
 from baler_vae.io.dialect import Dialect, DialectOptions, dialect_options
 from baler_vae.io.files import open_source, stem_of, suffix_of, write_file
@@ -216,6 +216,17 @@ def test_blocks_and_chunks_do_not_matter(tmp_path, read, monkeypatch):
     ranges = [(3, 5), (700, 900), (1999, 2000)]
     parts = concatenate(list(source.batches(schema, 64, ranges)), schema)
     assert parts[0]["n"].tolist() == [i for start, stop in ranges for i in range(start, stop)]
+
+
+def test_rows_longer_than_the_sample_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sniffing, "SAMPLE_BYTES", 1000)
+    monkeypatch.setattr(delimited_lines, "CHUNK_BYTES", 300)
+    names = [f"column_{place}" for place in range(200)]
+    rows = [";".join(f"{place + row},5" for place in range(200)) for row in range(30)]
+    (tmp_path / "wide.csv").write_text("\n".join([";".join(names), *rows, ""]))
+    source = open_source(tmp_path / "wide.csv")
+    assert (source.n_events, len(source.schema.order)) == (30, 200)
+    assert set(kinds(source).values()) == {"float64"}
 
 
 def test_columns_that_are_left_out_leave_the_dialect_as_it_is(tmp_path):
