@@ -253,7 +253,10 @@ def _fields(
         dtype = own.dtype
         is_text = dtype == TEXT
         mixed = is_text and len(spelled) > 1
-        missing = "" if "" in spelled and is_text else next(iter(spelled), "")
+        if "" in spelled and (is_text or not own.kinds):
+            # The plainest for text; where nothing but missing values is there, what is no bare separator.
+            spelled = sorted(spelled, key=lambda word: (word == "") != is_text)
+        missing = next(iter(spelled), "")
         optional = own.any_missing and dtype.kind in "iub"
         fields.append(Field(place, Column(name, dtype), spellings[place], optional, missing, mixed))
     return fields, leading, trailing
