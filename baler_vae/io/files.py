@@ -68,8 +68,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
-    if "://" not in path and is_folder(path):
-        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
+    _check_no_folder(path)
     opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
@@ -89,6 +88,16 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         return guarded(opener(path, inner))
 
 
+def _check_no_folder(path: str) -> None:
+    """Nothing, unless a folder is named where a file is meant.
+
+    Raises:
+        SourceError: it is; the text names the files in it.
+    """
+    if "://" not in path and is_folder(path):
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
+
+
 def tables_of(spec: str | Path) -> Tables:
     """The tables of a file: the one that is named behind a colon, or all that its format can tell apart, or one without
     a name.
@@ -98,6 +107,7 @@ def tables_of(spec: str | Path) -> Tables:
         UsageError: the suffix is unknown.
     """
     path, inner = split_spec(spec)
+    _check_no_folder(path)
     name = _format(path)
     found = getattr(import_module(f"baler_vae.io.{NAMING_TABLES.get(name, name)}"), f"tables_{name}", None)
     if inner or found is None:
