@@ -155,7 +155,9 @@ class _Table:
                     way_out=None if self.options.given() else hint,
                 )
 
-    def pairs(self, places: Sequence[int], mixed: Sequence[int]) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
+    def pairs(
+        self, places: Sequence[int], mixed: Sequence[int]
+    ) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
         """Blocks of rows, and for some of the places the words that stand there even where a value is missing."""
         if not mixed:
             for block in self.blocks(places):

@@ -50,7 +50,9 @@ def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
     rows = cutter.feed(sample, last=True)
     text = (cutter.header + rows).decode()
     quote, delimiter = re.escape(layout.quote), re.escape(layout.delimiter)
-    token = re.compile(rf"({quote}(?:[^{quote}]++|{quote}{quote})*+{quote}|[^{delimiter}\r\n]*+)({delimiter}|\r\n|\n|\r|$)")
+    token = re.compile(
+        rf"({quote}(?:[^{quote}]++|{quote}{quote})*+{quote}|[^{delimiter}\r\n]*+)({delimiter}|\r\n|\n|\r|$)"
+    )
     row: list[str] = []
     n_rows = 0
     for found in token.finditer(text):

@@ -174,7 +174,9 @@ def header_of(dialect: Dialect, names: Sequence[str]) -> str:
         return dialect.header_text
     text = pa.array(cells, pa.string())
     nulls = ("",) if separator == " " else ()
-    words = (_in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)).to_pylist()
+    words = (
+        _in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)
+    ).to_pylist()
     if len(words) == len(dialect.widths):
         words = [
             word.rjust(width) if width > 0 else word.ljust(-width)
@@ -201,7 +203,9 @@ def _where_needed(
     words: pa.Array, dialect: Dialect, *, is_first: bool = True, nulls: Sequence[str] = NULLS
 ) -> pa.Array:
     """The words, in quotes where they would be taken for something else without."""
-    special = f"{dialect.quote}\r\n{dialect.quoting}" + (" \t" if dialect.separator == WHITESPACE else dialect.separator)
+    special = f"{dialect.quote}\r\n{dialect.quoting}" + (
+        " \t" if dialect.separator == WHITESPACE else dialect.separator
+    )
     letters = "".join(f"\\x{{{ord(letter):x}}}" for letter in special)
     needs = pc.or_(pc.match_substring_regex(words, f"[{letters}]"), pc.is_in(words, pa.array(nulls, pa.string())))
     if is_first and dialect.told.get("comment") != "none":

@@ -116,7 +116,9 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     if best and best[0].layout.separator in _PUNCTUATION:
         best = [sniffed for sniffed in best if sniffed.layout.separator in _PUNCTUATION]
     if len(best) > 1:
-        names = " or ".join("white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best)
+        names = " or ".join(
+            "white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best
+        )
         raise SourceError(
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )

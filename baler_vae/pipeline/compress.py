@@ -169,6 +169,8 @@ def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress,
     names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
     told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
     return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
+
+
 def _fitted(
     work: Unfinished, source: Source, kept: tuple[Codec, str] | None, progress: Progress, fitting: Mapping[str, Any]
 ) -> Codec:

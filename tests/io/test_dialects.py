@@ -17,7 +17,9 @@ from baler_vae.io.files import open_source, write_file
 
 NAMES = st.sampled_from(["pt", "eta", "run number", "E_T", "é", "x,y", "p;q", 'a "b"', "#n", "kind"])
 ENDINGS = ["", ".gz", ".bz2", ".xz", ".zst"]
-WORDS = st.sampled_from(["G", "T", "007", "a,b", "c;d", 'e "f"', "two\nlines", " g ", "-", "1 000", "é", "#h", "NA", "", "1,5"])
+WORDS = st.sampled_from(
+    ["G", "T", "007", "a,b", "c;d", 'e "f"', "two\nlines", " g ", "-", "1 000", "é", "#h", "NA", "", "1,5"]
+)
 
 
 @st.composite

@@ -69,7 +69,15 @@ void write_kinds(const char *path, int n_events) {
 
 _LINK = "ElementLink<DataVector<xAOD::Jet_v1> >"
 XAOD = (
-    *("DataVector<xAOD::Jet_v1>", "xAOD::Jet_v1", "xAOD::AuxContainerBase", "Empty", "vector<Empty>", _LINK),
+    *(
+        "DataVector<xAOD::Jet_v1>",
+        "xAOD::Jet_v1",
+        "xAOD::AuxContainerBase",
+        "Empty",
+        "WithEmpty",
+        "vector<Empty>",
+        _LINK,
+    ),
     *(f"vector<{_LINK} >", f"vector<vector<{_LINK} > >", "vector<vector<vector<int> > >", "vector<set<int> >"),
     *("map<string,vector<int> >", "vector<map<string,int> >", "vector<vector<bool> >"),
 )

@@ -31,7 +31,11 @@ UNREADABLE = {
     "lengths.root": {"longer", "shorter", "v", "vv"},
     "no_objects.root": {"clones"},
     "objects.root": {"clones", "none", "outer/none", "whole"},
-    "xaod.root": {"empties", *(f"C{c}{what}" for c in range(3) for what in ("", "AuxDyn.map"))},
+    "xaod.root": {
+        "with_empty",
+        "empties",
+        *(f"C{c}{what}" for c in range(3) for what in ("", "AuxDyn.map", "AuxDyn.link")),
+    },
 }
 """The branches of each file that are left out: those of another length, and what uproot makes no arrays of."""
 
