@@ -75,7 +75,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         raise OutputError(
             "cannot be written: its directory does not exist", path=path, way_out=f"Create {target.parent} first"
         )
-    check_writable(target.parent)
+    check_writable(target.parent, path)
     return path
 
 

@@ -74,15 +74,25 @@ def is_file_name(name: str) -> bool:
     return bool(name.strip()) and name not in {".", ".."} and not set(name) & set("/\\\0") and name[1:2] != ":"
 
 
-def check_writable(folder: Path) -> None:
-    """Raise OutputError unless files can be made in a folder that exists."""
+def stays_inside(name: str) -> bool:
+    """Whether a name, which may have folders before it, is that of a file below a folder: it is not absolute, and has
+    neither `..` nor a drive nor a NUL in it, whatever the system.
+    """
+    parts = name.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and "\0" not in name and name[1:2] != ":"
+
+
+def check_writable(folder: Path, output: Path | None = None) -> None:
+    """Raise OutputError unless files, such as an `output`, can be made in a folder that exists."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError("may not be written to", path=folder, way_out="Name an output in another folder")
+        what = "may not be written to" if output is None else f"cannot be written: {folder} may not be written to"
+        raise OutputError(what, path=output or folder, way_out="Name an output in another folder")
 
 
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
     with _making(folder):
+        _status(folder)  # a name that is too long is none of those that are not there yet
         # Of a folder that is not there yet, the first one above that is.
         place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
         if not is_folder(place):
@@ -118,15 +128,21 @@ def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: there is no place for it.
     """
+    with new_temporary_folder(ignore_cleanup_errors=ignore_cleanup_errors) as name:
+        yield Path(name)
+
+
+def new_temporary_folder(
+    prefix: str = "baler-vae-", *, ignore_cleanup_errors: bool = False
+) -> "TemporaryDirectory[str]":
+    """A folder of its own, which is to be removed; the errors are those of `temporary_folder`."""
     try:
-        folder = TemporaryDirectory(prefix="baler-vae-", ignore_cleanup_errors=ignore_cleanup_errors)
+        return TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=ignore_cleanup_errors)
     except OSError as error:
         raise OutputError(
             f"there is no folder for temporary files: {error.strerror or error}",
             way_out="Set TMPDIR to a folder with enough room that may be written to",
         ) from error
-    with folder as name:
-        yield Path(name)
 
 
 @contextmanager

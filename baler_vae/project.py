@@ -24,13 +24,13 @@ def _in_lower_case(value: object) -> object:
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Rows = Annotated[int, Field(ge=1, lt=2**53)]
 """A number of rows: more than there are anywhere, and a number that a float holds."""
 T = TypeVar("T", bound="Settings")
 
 LARGEST_PROJECT = 1 << 24
 """The most bytes of a project.toml."""
+_LARGEST = 1e150
 _LONGEST_SHOWN = 80
 """Characters of a wrong value that an error shows."""
 Globs = dict[str, Positive]
@@ -44,6 +44,16 @@ def _file_name(name: str) -> str:
     if not is_file_name(name):
         raise ValueError("Input should be a name without folders, such as 'jets'")
     return name
+
+
+def _moderate(number: float) -> float:
+    """The number, whose square and whose distance from another one must be numbers too."""
+    if not abs(number) <= _LARGEST:
+        raise ValueError(f"Input should be a number between -{_LARGEST:g} and {_LARGEST:g}")
+    return number
+
+
+Finite = Annotated[float, AfterValidator(_moderate)]
 
 
 class Settings(BaseModel):
@@ -101,6 +111,23 @@ class ModelSettings(Settings):
         """
         is_default = self.sample_rows == type(self).model_fields["sample_rows"].default
         return self.model_dump(mode="json", exclude={"sample_rows"} if is_default else None)
+
+
+class CsvSettings(Settings):
+    """How files of delimited text are written, where that cannot be found out: `separator` is a character, its name or
+    `whitespace`, `header` is `first` or `none`, `comment` what comment lines begin with or `none`, `decimal` a point or
+    a comma, `encoding` one that Python knows.
+    """
+
+    separator: str | None = None
+    header: Literal["first", "none"] | None = None
+    comment: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is said."""
+        return self.model_dump(exclude_none=True)
 
 
 class DerivedSettings(Settings):
@@ -225,6 +252,7 @@ class Project(Settings):
     output: str = "output"
     columns: Texts = ()
     bound: Texts = ()
+    csv: CsvSettings = CsvSettings()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -16,7 +16,7 @@ from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_output, owning, replacing
-from baler_vae.paths import exists, is_folder, made_folder, temporary_folder
+from baler_vae.paths import check_folder, exists, is_folder, made_folder, temporary_folder
 from baler_vae.progress import within
 from baler_vae.project import Project, ToleranceSettings, read_project
 
@@ -76,6 +76,7 @@ def new_project(folder: Path, *, input_spec: str | None, force: bool) -> Path:
     from baler_vae.sample import SAMPLE
 
     path = folder / "project.toml"
+    check_folder(folder)
     if exists(path) and not force:
         raise OutputError("exists already", path=path, way_out="Name another folder, or overwrite it with --force")
     is_sample = input_spec is None
@@ -124,12 +125,14 @@ def run_project(
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
     from baler_vae.pipeline.evaluate import evaluate
+    from baler_vae.pipeline.planning import check_one_table
 
     path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
     if epochs is not None:
         project = _with_epochs(project, epochs)
     source = input_spec or _beside(project.input, path.parent)
+    check_one_table(source)
     folder = output or path.parent / project.output
     archive = folder / f"{project.name}.bvae"
     restored, restored_spec = restored_beside(source, folder)
@@ -146,8 +149,9 @@ def run_project(
             columns=project.columns,
             bound=project.bound,
             settings=project.model,
+            dialect=project.csv.given(),
             force=force,
-            progress=within(progress, "compressing"),
+            progress=progress,
         )
         decompress(archive, restored, force=force, progress=progress)
         evaluation = evaluate(
@@ -311,7 +315,7 @@ def page_facts(
     archive, and what rivals take.
     """
     from baler_vae.evaluation.tolerances import judge
-    from baler_vae.pipeline.evaluate import is_archive
+    from baler_vae.io.files import is_archive
     from baler_vae.pipeline.reading import Archive
     from baler_vae.report.rivals import bounds_of, read_rivals
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_vae.errors import OutputError, UsageError
+from baler_vae.paths import exists
 
 
 def request_of(
@@ -27,6 +28,14 @@ def request_of(
     if bound:
         base["bound"] = bound
     return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
+
+
+def dialect_for(project: Path | None, said: dict[str, str] | None) -> dict[str, str]:
+    """What a project and, before it, options of the command line say of how text is written."""
+    from baler_vae.project import read_project
+
+    own = {} if project is None else read_project(project / "project.toml" if project.is_dir() else project).csv.given()
+    return {**own, **(said or {})}
 
 
 def model_options(
@@ -74,13 +83,12 @@ def check_inputs(
     Raises:
         UsageError: it is; the text says how several values are written.
     """
-    from baler_vae.io.files import MODULES, split_spec
-    from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+    from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES, split_spec
     from baler_vae.table.lists import is_bound
 
     for text in inputs:
         path = split_spec(text)[0]
-        if "://" in text or Path(path).exists() or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
+        if "://" in text or exists(path) or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
             continue
         if bounds and is_bound(text):
             raise _several(bound_option, "bound", [bounds[-1], text], "bits:10,Jet_phi=abs:1e-4")

@@ -38,9 +38,26 @@ _MOST_NAMED = 8
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
+def recreated(path: Path) -> uproot.WritableDirectory:
+    """A new ROOT file, to be closed."""
+    return uproot.recreate(path, compression=uproot.ZSTD(3))
+
+
 def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named and titled as the columns (`_` for `/` and brackets in names), and one counter
-    branch for each jagged group.
+    """Write a file of one TTree, as `add_tree` makes it."""
+    with recreated(path) as file:
+        add_tree(file, schema, batches)
+
+
+def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write a file of one RNTuple, as `add_rntuple` makes it."""
+    with recreated(path) as file:
+        add_rntuple(file, schema, batches)
+
+
+def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add a TTree to a file: branches named and titled as the columns (`_` for `/` and brackets in names), and one
+    counter branch for each jagged group.
 
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
@@ -58,24 +75,23 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     types = {names[branch.name]: _tree_type(branch) for branch in branches}
     written = [branch for branch in branches if names[branch.name] not in counters.values()]
     counter_name: Callable[[str], str] = counters.__getitem__
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
+    with writing("a ROOT file", *_FAILURES):
+        tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+        own_types = {
+            names[b.name]: b.dtype
+            for b in branches
+            # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
+            if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
+        }
+        _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
+    for batch in row_groups(batches, schema, BASKET_ROWS):
         with writing("a ROOT file", *_FAILURES):
-            tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
-            own_types = {
-                names[b.name]: b.dtype
-                for b in branches
-                # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
-                if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
-            }
-            _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
-        for batch in row_groups(batches, schema, BASKET_ROWS):
-            with writing("a ROOT file", *_FAILURES):
-                tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
+            tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
 
 
-def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write an RNTuple: fields named and described as the columns (`_` for `/`, `.` and brackets in names), jagged ones
-    as vectors; an implied counter is not written beside them.
+def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
+    jagged ones as vectors; an implied counter is not written beside them.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -85,15 +101,14 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     names = _branch_names(branches, r"[/\[\].]")
     read = iter(batches)
     first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
+    with writing("an RNTuple", *_FAILURES):
+        options = {branch.name: _options(branch, first, schema) for branch in branches}
+        arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
+        types = {name: array.type.content for name, array in arrays.items()}
+        ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
+    for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
         with writing("an RNTuple", *_FAILURES):
-            options = {branch.name: _options(branch, first, schema) for branch in branches}
-            arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
-            types = {name: array.type.content for name, array in arrays.items()}
-            ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
-        for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
-            with writing("an RNTuple", *_FAILURES):
-                ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
+            ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
 
 
 def _tree_name(schema: Schema) -> str:

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from baler_vae.errors import BalerError
+
 WORKERS = min(4, os.cpu_count() or 1)
 
 _alone: ContextVar[bool] = ContextVar("_alone", default=False)
@@ -42,7 +44,7 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
         waiting: deque[Future[_Result]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
+                waiting.append(_submitted(pool, function, item))
                 if len(waiting) > WORKERS:
                     yield waiting.popleft().result()
             while waiting:
@@ -50,3 +52,12 @@ def in_parallel(function: Callable[[_Item], _Result], items: Iterable[_Item]) ->
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _submitted(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
+    try:
+        return pool.submit(function, item)
+    except RuntimeError as error:  # of a thread that cannot be started
+        raise BalerError(
+            f"the system allows no further thread ({error})", way_out="Allow this process more memory or threads"
+        ) from error

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,6 +64,11 @@ class Unfinished:
         return self.folder / "archive"
 
     @property
+    def tables(self) -> Path:
+        """The folder of the archives of a collection's tables, each finished or on its way."""
+        return self.folder / "tables"
+
+    @property
     def finished(self) -> Path:
         return self.folder / "finished.json"
 
@@ -74,6 +81,10 @@ class Unfinished:
         """The codec and the digest of what it was fitted on, where the run before came so far."""
         read = self._read_digests()
         return (Codec.load(self.codec), read[0]) if read and self.codec.exists() else None
+
+    def wrote(self) -> None:
+        """Takes note that this run wrote the archive, whole."""
+        self._opened = self.archive.stat()
 
     def save_codec(self, codec: Codec, digest: str) -> None:
         """Keeps the codec, and the digest of what it was fitted on."""
@@ -93,6 +104,7 @@ class Unfinished:
         """Removes the folder, as far as it is what `begin` made; `finished.json` last, for as long as it is there the
         rest can still be removed by a run with `--resume`.
         """
+        shutil.rmtree(self.tables, ignore_errors=True)
         for path in (*self.folder.glob(f".{self.codec.name}.*"), *self.paths[:-1]):
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
@@ -233,11 +245,22 @@ def unfinished(output: Path, request: Mapping[str, Any], *, force: bool, resume:
             except Exception as error:
                 refused = isinstance(error, UsageError | SourceError) and not begins
                 if mine.lock.is_held and not refused:
-                    work.remove()
+                    _remove_after(error, work)
                 raise
             check_output(output, force=force)
             work.finish(mine, request)
             work.remove()
+
+
+def _remove_after(error: Exception, work: Unfinished) -> None:
+    """Removes the folder of a run that failed, also where no memory is left: what the failed calls hold is given up."""
+    try:
+        work.remove()
+    except (OSError, MemoryError):
+        for link in (error, error.__context__, error.__cause__):
+            if link is not None:
+                traceback.clear_frames(link.__traceback__)
+        work.remove()
 
 
 def _continues(work: Unfinished, request: Mapping[str, Any], *, force: bool, resume: bool) -> bool:

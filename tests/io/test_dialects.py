@@ -82,7 +82,18 @@ def restore(path: Path, back: Path, options: DialectOptions | None) -> Any:
     return source
 
 
-@settings(max_examples=300, deadline=None)
+def restored_unless_refused(path: Path, back: Path) -> bool:
+    """Whether a file was read and written without a word on how it is written; if not, the error names the option."""
+    try:
+        restore(path, back, None)
+    except SourceError as error:
+        if "--" not in str(error):
+            raise
+        return False
+    return True
+
+
+@settings(max_examples=150, deadline=None)
 @given(frame=frames(), dialect=dialects(), ending=st.sampled_from(ENDINGS))
 def test_pandas_reads_an_equal_frame_from_what_comes_back(tmp_path_factory, frame, dialect, ending):
     ending = "" if dialect["encoding"] == "utf-16" else ending  # pandas writes no mark then
@@ -90,11 +101,7 @@ def test_pandas_reads_an_equal_frame_from_what_comes_back(tmp_path_factory, fram
     path, back = folder / f"drawn.csv{ending}", folder / f"back.csv{ending}"
     frame.to_csv(path, **dialect)
     before = read_frame(path, dialect)
-    try:
-        restore(path, back, None)
-    except SourceError as error:
-        assert "--" in str(error), error
-    else:
+    if restored_unless_refused(path, back):
         pd.testing.assert_frame_equal(read_frame(back, dialect), before, check_exact=True)
     restore(path, back, options_for(dialect))
     pd.testing.assert_frame_equal(read_frame(back, dialect), before, check_exact=True)
