@@ -16,6 +16,7 @@ import baler_vae
 from baler_vae.errors import SourceError
 from baler_vae.io import root_reading
 from baler_vae.io.files import open_source
+from baler_vae.io.root_tables import tables_root
 from baler_vae.table.schema import NESTED
 from baler_vae.table.table import concatenate
 
@@ -167,6 +168,9 @@ def test_nested_columns_without_events_have_their_types(tmp_path):
 def test_the_newest_tree_is_read_where_something_newer_is_none():
     assert open_source(f"{ODD}/cycles.root").n_events == 3
     assert open_source(f"{ODD}/cycles.root:t").n_events == 3
+    tables = tables_root(f"{ODD}/cycles.root")
+    assert tables.names == ("t",)
+    assert dict(tables.left_out) == {"t;1": "an older cycle of t", "t;2": "an older cycle of t", "t;4": "TH1F"}
     first = open_source(f"{ODD}/cycles.root:t;1")
     assert (first.n_events, first.schema.origin.name, first.schema.origin.title) == (1, "t", "cycle 1")
     with pytest.raises(SourceError, match="no TTree or RNTuple 't;4'"):
