@@ -222,18 +222,11 @@ def copy_object(source: Any, target: h5py.File, path: str) -> None:  # noqa: ANN
     made = make_dataset(target, path, source, None)
     if source.shape is None:
         return
-    if lies_elsewhere(source.id.get_type()):
-        values = np.zeros(source.shape, source.dtype)
-        source.id.read(h5s.ALL, h5s.ALL, values)
-        made.id.write(h5s.ALL, h5s.ALL, values)
-    elif lies_in_other_files(source):
-        copy_values(source, made)
-    elif source.chunks and list(filters_of(source)) == list(filters_of(made)):
+    elsewhere = lies_elsewhere(source.id.get_type()) or lies_in_other_files(source)
+    if not elsewhere and source.chunks and list(filters_of(source)) == list(filters_of(made)):
         _copy_chunks(source, made)
-    elif source.id.get_storage_size():
-        values = np.zeros(source.shape, f"V{source.id.get_type().get_size()}")
-        source.id.read(h5s.ALL, h5s.ALL, values, source.id.get_type())
-        made.id.write(h5s.ALL, h5s.ALL, values, made.id.get_type())
+    elif elsewhere or source.id.get_storage_size():
+        copy_values(source, made)
 
 
 def _copy_chunks(source: h5py.Dataset, target: h5py.Dataset) -> None:

@@ -8,22 +8,22 @@ from baler_vae.io.hdf5_walk import Entry, Walk, text_attribute
 
 def tables_in(file: h5py.File) -> tuple[str, ...]:
     """The names of the tables of a file, in its order: frames of pandas, datasets of compounds, and then also groups of
-    flat datasets, or one alone. A file is one table, without a name, where all have one number of rows, where events
-    count objects, where there are no compounds, or where some dataset can be in no table and would be left out.
+    flat datasets, or one alone. A file is one table, without a name, unless it has frames or compounds with different
+    numbers of rows; where events count objects; or where some dataset can be in no table and would be left out.
     """
     datasets = [entry for entry in Walk(file, "/").entries() if entry.is_dataset and not _is_index(entry)]
     owners = {entry.path: _table_of(file, entry) for entry in datasets}
-    flat = [entry for entry in datasets if not owners[entry.path]]
-    if len(flat) == len(datasets) or any(entry.counter for entry in datasets):
+    lengths = dict.fromkeys(filter(None, owners.values()), 0)
+    for entry in datasets:
+        if owners[entry.path] and entry.item.shape:
+            lengths[owners[entry.path]] = max(lengths[owners[entry.path]], len(entry.item))
+    if len(set(lengths.values())) < 2 or any(entry.counter for entry in datasets):
         return ("",)
+    flat = [entry for entry in datasets if not owners[entry.path]]
     for entry in flat:
         owners[entry.path] = _group_of(entry, flat, owners) if layout_of(entry.item).parts else ""
-    lengths = dict.fromkeys(owners.values(), 0)
-    for entry in datasets:
-        table = owners[entry.path]
-        lengths[table] = max(lengths[table], len(entry.item) if entry.item.shape else 0)
-    is_one = "" in lengths or len(set(lengths.values())) < 2
-    return ("",) if is_one else tuple(lengths)
+    names = tuple(dict.fromkeys(owners.values()))
+    return ("",) if "" in names else names
 
 
 def _is_index(entry: Entry) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from h5py import h5s
 from numpy.typing import NDArray
 
-from baler_vae.io.hdf5_types import Layout, Part, layout_of
+from baler_vae.io.hdf5_types import Layout, Part, layout_of, lies_elsewhere
+from baler_vae.io.source import STEP_EVENTS
 
 _PIECE_BYTES = 16 << 20
 """About how many bytes of a dataset are read at once: a row may be much wider than the wanted columns of it."""
@@ -91,10 +92,23 @@ def take_parts(pieces: Iterator[NDArray[Any]], parts: Mapping[str, Part]) -> dic
 
 def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
     """Copies all values of a dataset to one of the same type and shape."""
-    layout, start = layout_of(source), 0
-    for rows in read_rows(source, layout, 0, len(source)):
-        write_rows(target, layout, start, rows)
-        start += len(rows)
+    layout = layout_of(source)
+    if source.shape and layout.exact:
+        start = 0
+        for rows in read_rows(source, layout, 0, len(source)):
+            write_rows(target, layout, start, rows)
+            start += len(rows)
+        return
+    tid = source.id.get_type()
+    raw = not lies_elsewhere(tid)
+    dtype, memory = (np.dtype(f"V{tid.get_size()}"), tid) if raw else (source.dtype, None)
+    n_rows = len(source) if source.shape else 1
+    for start in range(0, n_rows, STEP_EVENTS):
+        stop = min(start + STEP_EVENTS, n_rows)
+        values = np.zeros((stop - start, *source.shape[1:]) if source.shape else (), dtype)
+        space = h5s.create_simple(values.shape) if source.shape else h5s.ALL
+        source.id.read(space, _selected(source, start, stop) if source.shape else h5s.ALL, values, memory)
+        target.id.write(space, _selected(target, start, stop) if source.shape else h5s.ALL, values, memory)
 
 
 def write_rows(dataset: h5py.Dataset, layout: Layout, start: int, rows: NDArray[Any]) -> None:

@@ -93,7 +93,7 @@ def _write_like(
     if not arrays and not set(branches) <= extras.columns:
         raise corrupt(ValueError(f"no place for {', '.join(sorted(set(branches) - extras.columns)[:3])}"))
     whole = bool(arrays) or extras.columns <= set(branches)
-    with PatientFile(path, "w+b") as patient, _new_file(patient, extras.image) as file:
+    with PatientFile(path, "w+b") as patient, new_file(patient, extras.image) as file:
         with _guarded(patient):
             tables = _create_like(file, extras, branches, n_rows, whole=whole)
         if arrays:
@@ -127,7 +127,7 @@ def _guarded(patient: PatientFile) -> Iterator[None]:
 
 
 @contextmanager
-def _new_file(patient: PatientFile, image: h5py.File) -> Iterator[h5py.File]:
+def new_file(patient: PatientFile, image: h5py.File) -> Iterator[h5py.File]:
     """A file that keeps the order of links and attributes where the image does, in the same form of the format."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
@@ -191,7 +191,7 @@ def _create_like(
                 require_parents_like(file, extras, entry.path)
                 tables.append(_create_table(file, extras, entry, template, own, n_rows))
         elif whole and entry.path not in hidden and entry.path != "/":
-            _copy_entry(file, entry)
+            copy_entry(file, entry)
     return tables
 
 
@@ -203,7 +203,7 @@ def require_parents_like(file: h5py.File, extras: Extras, path: str) -> None:
         make_group(file, parent, extras.image[parent])
 
 
-def _copy_entry(file: h5py.File, entry: Entry) -> None:
+def copy_entry(file: h5py.File, entry: Entry) -> None:
     """Makes a group, a link, or what is kept whole."""
     if entry.is_soft:
         file.id.links.create_soft(name_bytes(entry.path), name_bytes(entry.target))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
@@ -50,6 +52,7 @@ from baler_vae.table.schema import Schema, several
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compress(
     source: Specs,
     output: str | Path,
@@ -110,7 +113,7 @@ def compress(
     steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
     tables = shared_tables(specs)
-    if len(tables.names) > 1 and codec is None and dialect is None:
+    if len(tables.names) > 1 and codec is None and not dialect:
         return compress_tables(
             compress,
             specs,

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from baler_vae.errors import BalerError
+from baler_vae.paths import new_temporary_folder
 
 PATIENCE = 60.0
 """Seconds in which some worker must be there, at the start and whenever there is work."""
@@ -82,7 +83,7 @@ class LocalWorkers:
         self._folder: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="baler-vae-workers-", ignore_cleanup_errors=True)
+        self._folder = new_temporary_folder("baler-vae-workers-", ignore_cleanup_errors=True)
         try:
             for _ in range(self._n_workers):
                 self._processes.append(self._start())

@@ -42,6 +42,14 @@ def told(source):
     return " ".join(source.notes)
 
 
+SCAN = b"""************************************************
+*    Row   *       run *        pt *      kind *
+************************************************
+*        0 *    165617 *      40.5 *         G *
+*        1 *    165618 *      35.2 *        TT *
+************************************************
+==> 2 selected entries
+"""
 FLOATS = {"x": "float64", "y": "float64"}
 
 
@@ -84,6 +92,8 @@ FLOATS = {"x": "float64", "y": "float64"}
         (b"id,x\n007,1.5\n010,2.5\n", "t.csv", "", {"id": "text", "x": "float64"}),
         (b"x,y\n1.5,\n,2.5\n", "t.csv", "", FLOATS),
         (b"x,y\n1.5,NA\nNA,2.5\n", "t.csv", "", FLOATS),
+        (b"|x|y|\n|1.5|2.5|\n", "t.txt", "'|'", FLOATS),
+        (SCAN, "scan.txt", "4 comment lines", {"Row": "int64", "run": "int64", "pt": "float64", "kind": "text"}),
         (b"x,y\nnan,1.5\n2.5,NULL\n", "t.csv", "", FLOATS),
         (b'word,x\nnone,1.5\n,2.5\n"",3.5\n', "t.csv", "", {"word": "text", "x": "float64"}),
         (b"f\ntrue\nfalse\n", "t.csv", "", {"f": "bool"}),

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from baler_vae.io.files import open_source
+from baler_vae.io.files import open_source, tables_of
 from baler_vae.io.hdf5_listing import tables_in
 
 EVENTS = np.zeros(5, [("run", "i4"), ("event", "i8")])
@@ -17,10 +17,11 @@ FILES = {
     "deeper": ({"a/events": EVENTS, "a/b/hits": HITS}, ("a/b/hits", "a/events")),
     "flat ones only": ({"x": np.zeros(5), "y": np.zeros(7)}, ("",)),
     "a group of flat ones": (
-        {"events": EVENTS, "hits/time": np.zeros(9), "hits/tot": np.zeros(9)},
-        ("events", "hits"),
+        {"events": EVENTS, "flat/time": np.zeros(9), "flat/tot": np.zeros(9), "hits": HITS},
+        ("events", "flat", "hits"),
     ),
-    "a flat one alone": ({"events": EVENTS, "edges": np.zeros(9)}, ("edges", "events")),
+    "a flat one alone": ({"events": EVENTS, "edges": np.zeros(9), "hits": HITS}, ("edges", "events", "hits")),
+    "a compound and a flat one": ({"events": EVENTS, "edges": np.zeros(9)}, ("",)),
     "what is no table": ({"events": EVENTS, "hits": HITS, "single": 5}, ("",)),
     "wide rows": ({"events": EVENTS, "hits": HITS, "image": np.zeros((2, 300))}, ("",)),
     "an index": ({"events": EVENTS, "_i_events/run/sorted": np.zeros(99)}, ("",)),
@@ -35,6 +36,7 @@ def test_tables_are_found(name, tmp_path):
             file[key] = value
         file.attrs["campaign"] = "2026"
         assert tables_in(file) == names
+    assert tables_of(tmp_path / "in.h5").names == names
     for table in names:
         source = open_source(f"{tmp_path / 'in.h5'}:{table}" if table else tmp_path / "in.h5")
         assert source.schema.order or name == "what is no table"

@@ -5,11 +5,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import baler_vae
+from baler_vae.cli.app import app
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.io.files import open_source
 from baler_vae.pipeline.verify import BESIDE, check_broken, verify_bounds
+
+from ..io.hdf5_files import tree
 
 N = 40
 FIELDS = np.dtype([("pt", "f4"), ("run", ">i4"), ("wide", "u1", (300,))])
@@ -93,3 +97,22 @@ def test_fields_beside_the_columns_are_not_merged(path, archive, tmp_path):
         baler_vae.compress(path, tmp_path / f"{name}.bvae", codec=codec, force=True)
     with pytest.raises(UsageError, match="Compress the files together"):
         baler_vae.merge([tmp_path / "a.bvae", tmp_path / "b.bvae"], tmp_path / "m.bvae")
+
+
+def test_tables_of_one_file_come_back_into_one_file(path, tmp_path):
+    """Compounds of different lengths, each under bounds of its own, with the attributes of the groups they are in."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset(
+            "run/events", data=np.zeros(N, [("run", ">i4"), ("met", "f4")]), maxshape=(None,), chunks=(9,)
+        )
+        file["run/hits"] = np.ones(3 * N, [("row", "u2"), ("time", "f8")])
+        file["run"].attrs["detector"], file.attrs["campaign"] = np.bytes_("A"), "2026"
+        file["run/hits"].attrs["unit"] = "ns"
+    before = tree(path)
+    command = [str(path), "-o", str(tmp_path / "a.bvae"), "--bound", "exact", "--model", "independent"]
+    assert CliRunner().invoke(app, ["compress", *command]).exit_code == 0
+    with baler_vae.open(tmp_path / "a.bvae") as opened:
+        assert list(opened.keys()) == ["run/events", "run/hits"]
+    baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "out.h5")
+    assert tree(tmp_path / "out.h5") == before
+    assert not baler_vae.verify(tmp_path / "a.bvae", against=path).broken
