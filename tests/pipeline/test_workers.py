@@ -73,9 +73,19 @@ def test_tasks_that_no_worker_takes_fail_in_time(monkeypatch):
             list(on_cluster(client, pow, [(2, 3)]))
 
 
-def test_a_worker_ends_with_who_started_it():
+def test_a_worker_ends_with_who_started_it(tmp_path):
     """Also one that never reached its scheduler."""
-    command = [sys.executable, "-m", "baler_vae.pipeline.worker", "tcp://127.0.0.1:9", "lonely", "1e9", "."]
+    command = [
+        sys.executable,
+        "-m",
+        "baler_vae.pipeline.worker",
+        "tcp://127.0.0.1:9",
+        "lonely",
+        "1e9",
+        str(tmp_path / "of run"),
+    ]
+    (tmp_path / "of run" / "lonely").mkdir(parents=True)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     process.stdin.close()
     assert process.wait(timeout=60) == 1
+    assert list(tmp_path.iterdir()) == []
