@@ -23,13 +23,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from baler_vae.pipeline.advise import advise
+    from baler_vae.pipeline.collection import open
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress
     from baler_vae.pipeline.evaluate import evaluate
     from baler_vae.pipeline.fit import fit
     from baler_vae.pipeline.lazy import dask
     from baler_vae.pipeline.merge import merge
-    from baler_vae.pipeline.reading import open
     from baler_vae.pipeline.verify import verify
 
 __version__ = "0.1.0"
@@ -66,7 +66,7 @@ _HOMES = {
     "evaluate": "baler_vae.pipeline.evaluate",
     "fit": "baler_vae.pipeline.fit",
     "merge": "baler_vae.pipeline.merge",
-    "open": "baler_vae.pipeline.reading",
+    "open": "baler_vae.pipeline.collection",
     "verify": "baler_vae.pipeline.verify",
 }
 

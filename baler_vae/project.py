@@ -113,6 +113,23 @@ class ModelSettings(Settings):
         return self.model_dump(mode="json", exclude={"sample_rows"} if is_default else None)
 
 
+class CsvSettings(Settings):
+    """How files of delimited text are written, where that cannot be found out: `separator` is a character, its name or
+    `whitespace`, `header` is `first` or `none`, `comment` what comment lines begin with or `none`, `decimal` a point or
+    a comma, `encoding` one that Python knows.
+    """
+
+    separator: str | None = None
+    header: Literal["first", "none"] | None = None
+    comment: str | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """What is said."""
+        return self.model_dump(exclude_none=True)
+
+
 class DerivedSettings(Settings):
     """A column, or a glob of columns, and the formula that predicts it from other columns; `none` where none may."""
 
@@ -235,6 +252,7 @@ class Project(Settings):
     output: str = "output"
     columns: Texts = ()
     bound: Texts = ()
+    csv: CsvSettings = CsvSettings()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

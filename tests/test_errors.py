@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae import errors
-from baler_vae.errors import ArchiveError, BalerError, MissingExtra, SourceError, nearest, shown
+from baler_vae.errors import (
+    ArchiveError,
+    BalerError,
+    MissingExtra,
+    SourceError,
+    did_you_mean,
+    files_in,
+    near_file,
+    nearest,
+    shown,
+)
 
 KINDS = {
     kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BalerError)
@@ -103,3 +113,33 @@ def test_a_phrase_of_names_stays_short(n_names):
         quoted = re.findall(r"'([^']*)'", nearest(asked, names))
         assert 1 <= len(quoted) <= 12
         assert set(quoted) <= set(names)
+
+
+@given(st.lists(words, min_size=1, max_size=5))
+def test_a_name_that_is_known_but_for_its_case_is_meant(names):
+    for name in names:
+        asked = did_you_mean(name.swapcase(), names)
+        assert asked is not None or name.swapcase().lower() != name.lower()
+
+
+def test_names_that_are_near_are_meant():
+    assert did_you_mean("bounds", ["bound", "columns"]) == "Did you mean 'bound'?"
+    assert did_you_mean("epochs", ["model.epochs", "epoch_s"]) == "Did you mean 'model.epochs'?"
+    assert did_you_mean("zebra", ["bound", "columns"]) is None
+
+
+def test_a_file_is_found_where_its_name_or_that_of_its_folder_is_misspelled(tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "jets.root").touch()
+    for wrong in (folder / "jetz.root", tmp_path / "rnus" / "jets.root", tmp_path / "rns" / "jet.root"):
+        assert near_file(wrong) == f"Did you mean {str(folder / 'jets.root')!r}?"
+    for far in (folder / "muons.h5", tmp_path / "elsewhere" / "jets.root", "/"):
+        assert near_file(far) is None
+
+
+def test_files_of_a_folder_are_named(tmp_path):
+    for name in ("b.root", "a.root", "notes.md"):
+        (tmp_path / name).touch()
+    assert files_in(tmp_path, {".root"}).startswith(f"Name a file in it, such as '{tmp_path}/a.root', or all")
+    assert files_in(tmp_path, {".csv"}) == files_in(tmp_path / "none", {".root"}) == "Name a file in it"

@@ -79,9 +79,18 @@ model = {{ hidden = [8] }}
     ("text", "words"),
     [
         ('name = "z"', "setting 'input': Field required$"),
-        (f"{NEEDED}extra = 1", r"setting 'extra'.*found 1"),
-        (f"{NEEDED}columns = 'pt'", "'columns'"),
-        (f"{NEEDED}bound = 'free'", "'bound'"),
+        (f"{NEEDED}extra = 1", r"there is no setting 'extra'. There are name, input, output, columns, bound, "),
+        (f"{NEEDED}bounds = ['free']", r"no setting 'bounds'. Did you mean 'bound'\?"),
+        (f"{NEEDED}epochs = 3", r"no setting 'epochs'. Did you mean 'model.epochs'\?"),
+        (f"{NEEDED}model.latents_ = 3", r"Did you mean 'model.latents'\?"),
+        (f"{NEEDED}evaluation.peak = []", r"Did you mean 'evaluation.peaks'\?"),
+        (
+            f"{NEEDED}evaluation.quantities = [{{ name = 'a', object = 'Jet_*' }}]",
+            r"'evaluation.quantities.0.object'. Did you mean 'evaluation.quantities.0.objects'\?",
+        ),
+        (f"{NEEDED}model.kind = 'VEA'", r"setting 'model.kind'.*Did you mean 'vae'\?"),
+        (f"{NEEDED}columns = {{ a = 1 }}", "'columns'"),
+        (f"{NEEDED}bound = 1.5", "'bound'"),
         (f"{NEEDED}model = 3", "'model'"),
         (f"{NEEDED}model.epoch = 3", "'model.epoch'"),
         (f"{NEEDED}model.kind = 'gan'", r"'model.kind'.*'gan'"),
@@ -139,6 +148,32 @@ def test_settings_survive_their_plain_values(model):
     assert check_settings(ModelSettings, model.model_dump()) == model
     assert check_settings(ModelSettings, model.model_dump(mode="json")) == model
     assert check_settings(ModelSettings, model.model_dump(exclude_defaults=True)) == model
+
+
+def test_a_text_alone_is_a_list_of_one(written):
+    alone = """
+columns = "Jet_*"
+bound = "bits:10"
+[model]
+kind = "Independent"
+hidden = 8
+[evaluation]
+angles = "*phi"
+[[evaluation.quantities]]
+name = "HT"
+objects = "Jet_*"
+rows = 0
+[experiment]
+kinds = "vae"
+seeds = 7
+recipes = [{ name = "a" }]
+"""
+    listed = alone
+    for value in ('"Jet_*"', '"bits:10"', "8", '"*phi"', "0", '"vae"', "7"):
+        listed = listed.replace(f"= {value}\n", f"= [{value}]\n")
+    listed = listed.replace('"Independent"', '"independent"')
+    assert listed.count("[8]") == 1
+    assert read_project(written(NEEDED + alone)) == read_project(written(NEEDED + listed))
 
 
 def test_settings_do_not_change():
@@ -214,6 +249,9 @@ def test_a_file_that_is_not_toml(tmp_path, content):
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(SourceError, match=r"no such file.*baler-vae new"):
         read_project(tmp_path / "none.toml")
+    (tmp_path / "project.toml").touch()
+    with pytest.raises(SourceError, match=r"no such file. Did you mean '.*project.toml'\?"):
+        read_project(tmp_path / "projct.toml")
     with pytest.raises(SourceError, match="is a directory"):
         read_project(tmp_path)
     os.mkfifo(tmp_path / "pipe.toml")

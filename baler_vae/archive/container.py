@@ -8,17 +8,18 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
+from baler_vae.archive.collection_manifest import COLLECTION, CollectionManifest
 from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
-from baler_vae.archive.storage import closed_error, open_storage
+from baler_vae.archive.storage import Storage, closed_error, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
-from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion
+from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError
 from baler_vae.output import replacing
 
 MANIFEST = "manifest.json"
@@ -27,7 +28,11 @@ SMALL_SECTION = 1 << 16
 """Sections of at most so many bytes are read whole, whatever is needed of them."""
 _LAST_ENTRY = 256
 """Bytes at the end that hold the last entry of the directory and all end records."""
+_PIECE_BYTES = 1 << 20
+"""So many bytes of a section that is not held in memory are read at once."""
 _WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
+
+_Manifest = TypeVar("_Manifest", Manifest, CollectionManifest)
 
 
 class ArchiveWriter:
@@ -61,6 +66,19 @@ class ArchiveWriter:
         self._file.flush()
         self._entries[name] = entry
 
+    def add_file(self, name: str, path: Path) -> None:
+        """Writes a file as a section, of which little is in memory at a time."""
+        digest, crc, n_bytes = hashlib.sha256(), 0, 0
+        for piece in _pieces(path):
+            digest.update(piece)
+            crc, n_bytes = zlib.crc32(piece, crc), n_bytes + len(piece)
+        member = Member(name, STORED, crc, n_bytes, n_bytes, self._members[-1].end if self._members else 0)
+        self._file.write(local_header(member))
+        for piece in _pieces(path):
+            self._file.write(piece)
+        self._members.append(member)
+        self._entries[name] = SectionEntry(n_bytes=n_bytes, sha256=digest.hexdigest())
+
     def keep(self, name: str) -> SectionEntry:
         """The entry of the next section that is there already.
 
@@ -74,7 +92,7 @@ class ArchiveWriter:
         self._entries[name] = section.entry
         return section.entry
 
-    def finish(self, manifest: Manifest) -> None:
+    def finish(self, manifest: Manifest | CollectionManifest) -> None:
         """Writes the manifest, completed with the sizes and digests of the sections; the file can be read from now on.
 
         Raises:
@@ -123,25 +141,38 @@ def _canonical(content: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-class ArchiveFile:
-    """An archive open for reading, from a path or a URL. `digest` is the SHA-256 of its manifest, and thus tells what
-    every section of it holds: another archive has another one.
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+class SectionFile(Generic[_Manifest]):
+    """A file of sections open for reading, from a path or a URL, or where its bytes already lie: then it is named
+    `path`, and its storage stays open where it cannot be read. `digest` is the SHA-256 of its manifest, and thus tells
+    what every section of it holds: another archive has another one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
         MissingExtra: what fetches the URL is not installed.
         ArchiveError: it is not an archive, or not one that this version reads; a child tells which.
+        UsageError: its manifest is of another kind.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._storage = open_storage(path)
-        self.path, self.n_bytes = self._storage.path, self._storage.n_bytes
+    def __init__(self, path: str | Path, storage: Storage | None = None) -> None:
+        self._storage = storage or open_storage(path)
+        self.path, self.n_bytes = path if storage else self._storage.path, self._storage.n_bytes
         try:
             self._members = {member.name: member for member in self._read_directory()}
-            self.manifest = self._read_manifest()
+            self.manifest: _Manifest = self._own_kind(self._read_manifest())
         except BaseException:
-            self.close()
+            if storage is None:
+                self.close()
             raise
+
+    def _own_kind(self, manifest: Manifest | CollectionManifest) -> _Manifest:
+        """The manifest, where it is of the kind that this class reads."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -278,7 +309,7 @@ class ArchiveFile:
         """Whether the last entry of the directory seems to be the manifest's, as in no foreign ZIP file."""
         return MANIFEST.encode() in self._storage.read_at(max(0, self.n_bytes - _LAST_ENTRY), _LAST_ENTRY)
 
-    def _read_manifest(self) -> Manifest:
+    def _read_manifest(self) -> Manifest | CollectionManifest:
         text = self._inflate(self._members[MANIFEST])
         self.digest = hashlib.sha256(text).hexdigest()
         try:
@@ -301,9 +332,10 @@ class ArchiveFile:
             raise CorruptArchive("is not written as it should be", path=self.path, section=MANIFEST)
         return self._check_manifest(content, text)
 
-    def _check_manifest(self, content: dict[str, Any], text: bytes) -> Manifest:
+    def _check_manifest(self, content: dict[str, Any], text: bytes) -> Manifest | CollectionManifest:
+        model = CollectionManifest if content.get("kind") == COLLECTION else Manifest
         try:
-            manifest = Manifest.model_validate(content)
+            manifest: Manifest | CollectionManifest = model.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
@@ -325,6 +357,23 @@ class ArchiveFile:
         if data is None or zlib.crc32(data) != member.crc or zlib.crc32(stored) != member.stored_crc:
             raise CorruptArchive("the digest does not match", path=self.path, section=MANIFEST)
         return data
+
+
+class ArchiveFile(SectionFile[Manifest]):
+    """An archive of one table, or a codec, open for reading."""
+
+    def _own_kind(self, manifest: Manifest | CollectionManifest) -> Manifest:
+        if isinstance(manifest, CollectionManifest):
+            raise several_tables(manifest, self.path)
+        return manifest
+
+
+def several_tables(manifest: CollectionManifest, path: str | Path) -> UsageError:
+    """What is said of a collection where one table is needed."""
+    named = ", ".join(manifest.names[:8]) + (" and more" if len(manifest.names) > 8 else "")
+    return UsageError(
+        f"holds {len(manifest.names)} tables: {named}", path=path, way_out=f"Name one: {path}:{manifest.names[0]}"
+    )
 
 
 def _inflated(stored: bytes, n_bytes: int) -> bytes | None:

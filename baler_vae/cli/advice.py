@@ -93,7 +93,7 @@ def difference(name: str, before: str, after: str) -> "list[Text]":
     from rich.text import Text
 
     styles = {"+": "green", "-": "red", "@": "cyan"}
-    lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name}, as advised", n=1, lineterm="")
+    lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name}, as advised", n=0, lineterm="")
     return [Text(line, style=styles.get(line[0], "")) for line in lines]
 
 

@@ -7,17 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from baler_vae import __version__
-from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.console import note, progress_bar, say, say_json
+from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.examples import examples
 from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.interrupts import telling_how_to_resume
-from baler_vae.cli.judging import advise, compare
+from baler_vae.cli.judging import advise, compare, evaluate, verify
 from baler_vae.cli.options import (
     ArchivePath,
     AsJson,
     Bounds,
     Columns,
     Device,
+    Dialect,
     Epochs,
     Force,
     Inputs,
@@ -34,7 +36,7 @@ from baler_vae.cli.options import (
     Workers,
     output_option,
 )
-from baler_vae.cli.requests import check_inputs, is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, dialect_for, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -91,6 +93,7 @@ def demo(
 
 
 @app.command(epilog=examples("fit"))
+@with_dialect
 def fit(
     inputs: Inputs,
     output: Annotated[Path, output_option("Codec to write (.bvmodel).")],
@@ -107,6 +110,7 @@ def fit(
     project: ProjectPath = None,
     force: Force = False,
     no_progress: Quiet = False,
+    dialect: Dialect = None,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
     from baler_vae.io.source import summary
@@ -117,7 +121,7 @@ def fit(
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request = request_of(project, columns, bound, options)
+    request = request_of(project, columns, bound, options) | {"dialect": dialect_for(project, dialect)}
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
             codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
@@ -134,6 +138,7 @@ def fit(
 
 
 @app.command(epilog=examples("compress"))
+@with_dialect
 def compress(
     inputs: Inputs,
     output: Annotated[
@@ -166,8 +171,9 @@ def compress(
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
-    """Compress columns of files into an archive, or into one for each file."""
+    """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
     from baler_vae.pipeline.compress import compress as compress_files
     from baler_vae.pipeline.many import compress_each
 
@@ -175,6 +181,7 @@ def compress(
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
     request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
+    request["dialect"] = dialect_for(project, dialect)
     if codec is None:
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
@@ -211,7 +218,7 @@ def decompress(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive to a file, or those of several to a folder."""
+    """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
     from baler_vae.pipeline.decompress import decompress as decompress_file
     from baler_vae.pipeline.many import decompress_each
 
@@ -250,102 +257,18 @@ def merge(
     _show_info(info, json)
 
 
-@app.command(epilog=examples("evaluate"))
-def evaluate(
-    original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
-    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
-    project: ProjectPath = None,
-    strict: Strict = False,
-    archive: Annotated[
-        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
-    ] = None,
-    rivals: Annotated[
-        Path | None,
-        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
-    ] = None,
-    pdf: Annotated[
-        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
-    ] = None,
-    force: Force = False,
-    no_progress: Quiet = False,
-    json: AsJson = False,
-) -> None:
-    """Compare what came back with the original: residuals, responses, and the mass peak."""
-    from baler_vae.cli.project import (
-        check_printing,
-        check_tolerances,
-        evaluation_files,
-        page_facts,
-        show_evaluation,
-        show_verdict,
-        write_evaluation,
-    )
-    from baler_vae.output import owning
-    from baler_vae.paths import check_folder
-    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
-    from baler_vae.project import EvaluationSettings, read_project
-
-    if output is not None:
-        check_folder(output)
-    if pdf is not None:
-        check_printing(pdf, force=force)
-    read = read_project(project) if project else None
-    settings = read.evaluation if read else EvaluationSettings()
-    columns = read.columns if read else ()
-    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
-    with owning(*targets, force=force):
-        with progress_bar(shown=not no_progress) as progress:
-            evaluation = evaluate_files(
-                original, restored, settings=settings, archive=archive, columns=columns, progress=progress
-            )
-            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-        show_evaluation(evaluation, facts["failures"], as_json=json)
-        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
-            note(line) if json else say(line)
-    show_verdict(evaluation, facts["failures"], as_json=json)
-    if strict:
-        check_tolerances(facts["failures"], path=restored)
-
-
-app.command(epilog=examples("advise"))(advise)
-app.command(epilog=examples("compare"))(compare)
-
-
-@app.command(epilog=examples("verify"))
-def verify(
-    archive: ArchivePath,
-    against: Annotated[
-        list[str] | None,
-        typer.Option("--against", help="The original: compare every value with its bound."),
-    ] = None,
-    no_progress: Quiet = False,
-    json: AsJson = False,
-) -> None:
-    """Check every digest and decode every row; with the original, compare every value with its bound."""
-    from dataclasses import asdict
-
-    from baler_vae.cli.tables import verification_lines, verification_table
-    from baler_vae.pipeline.verify import check_broken
-    from baler_vae.pipeline.verify import verify as verify_file
-
-    with progress_bar(shown=not no_progress) as progress:
-        done = verify_file(archive, against=against or None, progress=progress)
-    intact, verdict = verification_lines(done, archive)
-    if json:
-        say_json(asdict(done))
-    else:
-        say(*([verification_table(done)] if done.columns else []), intact)
-    say_verdict(verdict, as_json=json)
-    check_broken(done.columns, str(archive))
+app.command(epilog=examples("evaluate"))(with_dialect(evaluate))
+app.command(epilog=examples("advise"))(with_dialect(advise))
+app.command(epilog=examples("compare"))(with_dialect(compare))
+app.command(epilog=examples("verify"))(with_dialect(verify))
 
 
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.pipeline.reading import Archive
+    from baler_vae.pipeline.collection import open as open_archive
 
-    with Archive(archive) as opened:
+    with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)
 
 
@@ -388,13 +311,6 @@ def new(
 
 
 def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
-    from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
+    from baler_vae.cli.collection import shown_info
 
-    if json:
-        say_json(info)
-    elif columns:
-        compared = (candidates_table(info), orders_table(info))
-        say(summary(info), *info_tables(info), *(table for table in compared if table is not None))
-        say(*sample_lines(info))
-    else:
-        say(summary(info))
+    say_json(info) if json else say(*shown_info(info, columns=columns))

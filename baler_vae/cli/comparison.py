@@ -24,6 +24,7 @@ def compare_all(
     models: Sequence[str],
     columns: Sequence[str] | None,
     project: Path | None,
+    dialect: dict[str, str],
     rivals: Path | None,
     figure: Path | None,
     force: bool,
@@ -48,7 +49,9 @@ def compare_all(
     settings = read.evaluation if read is not None else None
     kinds = [kind.strip() for text in models for kind in text.split(",")]
     with progress_bar(shown=progress_shown) as progress:
-        found = list(compare_archives(archives, against, settings=settings, progress=progress)) if archives else []
+        found: list[Compared] = []
+        if archives:
+            found += compare_archives(archives, against, settings=settings, dialect=dialect, progress=progress)
         if bounds:
             found += compare_ways(
                 against,
@@ -56,6 +59,7 @@ def compare_all(
                 models=kinds or ("independent",),
                 columns=columns or (read.columns if read is not None else ()),
                 settings=settings,
+                dialect=dialect,
                 model=read.model if read is not None else None,
                 progress=progress,
             )

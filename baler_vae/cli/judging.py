@@ -1,11 +1,24 @@
-"""The verbs that weigh precision against bytes."""
+"""The verbs that judge what comes back, prove what is promised, and weigh precision against bytes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from baler_vae.cli.options import AsJson, Bounds, Columns, Force, Inputs, ProjectPath, Quiet
+from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
+from baler_vae.cli.options import (
+    ArchivePath,
+    AsJson,
+    Bounds,
+    Columns,
+    Dialect,
+    Force,
+    Inputs,
+    ProjectPath,
+    Quiet,
+    Strict,
+)
+from baler_vae.cli.requests import dialect_for
 
 
 def advise(
@@ -30,13 +43,21 @@ def advise(
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
     """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
-    from baler_vae.cli.requests import check_inputs
+    from baler_vae.cli.requests import check_inputs, dialect_for
 
     check_inputs(inputs, columns=columns, bounds=bound)
-    request = {"columns": columns, "bound": bound, "part": part, "sample_rows": sample_rows, "fitted": not no_fit}
+    request: dict[str, Any] = {
+        "columns": columns,
+        "bound": bound,
+        "part": part,
+        "sample_rows": sample_rows,
+        "fitted": not no_fit,
+    }
+    request["dialect"] = dialect_for(project, dialect)
     advise_on(
         inputs,
         project,
@@ -74,10 +95,11 @@ def compare(
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
+    dialect: Dialect = None,
 ) -> None:
     """Show archives of one file side by side, or what bounds and models would make of it."""
     from baler_vae.cli.comparison import compare_all
-    from baler_vae.cli.requests import check_inputs
+    from baler_vae.cli.requests import check_inputs, dialect_for
 
     check_inputs(archives or [], columns=columns, bounds=bounds, bound_option="--bounds")
     compare_all(
@@ -87,9 +109,107 @@ def compare(
         models=models or [],
         columns=columns,
         project=project,
+        dialect=dialect_for(project, dialect),
         rivals=rivals,
         figure=figure,
         force=force,
         progress_shown=not no_progress,
         as_json=json,
     )
+
+
+def evaluate(
+    original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
+    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
+    project: ProjectPath = None,
+    strict: Strict = False,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
+    ] = None,
+    rivals: Annotated[
+        Path | None,
+        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+    ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
+    ] = None,
+    force: Force = False,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+    dialect: Dialect = None,
+) -> None:
+    """Compare what came back with the original: residuals, responses, and the mass peak."""
+    from baler_vae.cli.collection import evaluate_each
+    from baler_vae.cli.project import (
+        check_printing,
+        check_tolerances,
+        evaluation_files,
+        page_facts,
+        show_evaluation,
+        show_verdict,
+        write_evaluation,
+    )
+    from baler_vae.output import owning
+    from baler_vae.paths import check_folder
+    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
+    from baler_vae.project import EvaluationSettings, read_project
+
+    same: dict[str, Any] = {
+        "project": project,
+        "strict": strict,
+        "rivals": rivals,
+        "force": force,
+        "no_progress": no_progress,
+    }
+    same["dialect"] = dialect
+    if evaluate_each(evaluate, original, restored, output=output, pdf=pdf, archive=archive, json=json, **same):
+        return
+    if output is not None:
+        check_folder(output)
+    if pdf is not None:
+        check_printing(pdf, force=force)
+    read = read_project(project) if project else None
+    settings = read.evaluation if read else EvaluationSettings()
+    request: dict[str, Any] = {"columns": read.columns if read else (), "dialect": dialect_for(project, dialect)}
+    targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
+    with owning(*targets, force=force):
+        with progress_bar(shown=not no_progress) as progress:
+            evaluation = evaluate_files(
+                original, restored, settings=settings, archive=archive, progress=progress, **request
+            )
+            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
+        show_evaluation(evaluation, facts["failures"], as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            note(line) if json else say(line)
+    show_verdict(evaluation, facts["failures"], as_json=json)
+    if strict:
+        check_tolerances(facts["failures"], path=restored)
+
+
+def verify(
+    archive: ArchivePath,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="The original: compare every value with its bound."),
+    ] = None,
+    no_progress: Quiet = False,
+    json: AsJson = False,
+    dialect: Dialect = None,
+) -> None:
+    """Check every digest and decode every row; with the original, compare every value with its bound."""
+    from dataclasses import asdict
+
+    from baler_vae.cli.tables import verification_lines, verification_table
+    from baler_vae.pipeline.verify import check_broken
+    from baler_vae.pipeline.verify import verify as verify_file
+
+    with progress_bar(shown=not no_progress) as progress:
+        done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
+    intact, verdict = verification_lines(done, archive)
+    if json:
+        say_json(asdict(done))
+    else:
+        say(*([verification_table(done)] if done.columns else []), intact)
+    say_verdict(verdict, as_json=json)
+    check_broken(done.columns, str(archive))

@@ -65,6 +65,8 @@ Strict = Annotated[bool, typer.Option("--strict", help="End with status 7 where 
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
 Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Dialect = dict[str, str] | None
+"""What `with_dialect` gives a verb."""
 
 
 def output_option(text: str) -> Any:  # noqa: ANN401  of typer

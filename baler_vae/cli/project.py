@@ -125,12 +125,14 @@ def run_project(
     from baler_vae.pipeline.compress import compress
     from baler_vae.pipeline.decompress import decompress, restored_beside
     from baler_vae.pipeline.evaluate import evaluate
+    from baler_vae.pipeline.planning import check_one_table
 
     path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
     if epochs is not None:
         project = _with_epochs(project, epochs)
     source = input_spec or _beside(project.input, path.parent)
+    check_one_table(source)
     folder = output or path.parent / project.output
     archive = folder / f"{project.name}.bvae"
     restored, restored_spec = restored_beside(source, folder)
@@ -147,8 +149,9 @@ def run_project(
             columns=project.columns,
             bound=project.bound,
             settings=project.model,
+            dialect=project.csv.given(),
             force=force,
-            progress=within(progress, "compressing"),
+            progress=progress,
         )
         decompress(archive, restored, force=force, progress=progress)
         evaluation = evaluate(
@@ -312,7 +315,7 @@ def page_facts(
     archive, and what rivals take.
     """
     from baler_vae.evaluation.tolerances import judge
-    from baler_vae.pipeline.evaluate import is_archive
+    from baler_vae.io.files import is_archive
     from baler_vae.pipeline.reading import Archive
     from baler_vae.report.rivals import bounds_of, read_rivals
 

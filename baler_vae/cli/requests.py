@@ -30,6 +30,14 @@ def request_of(
     return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
 
 
+def dialect_for(project: Path | None, said: dict[str, str] | None) -> dict[str, str]:
+    """What a project and, before it, options of the command line say of how text is written."""
+    from baler_vae.project import read_project
+
+    own = {} if project is None else read_project(project / "project.toml" if project.is_dir() else project).csv.given()
+    return {**own, **(said or {})}
+
+
 def model_options(
     model: str | None,
     latent: int | None,
@@ -75,8 +83,7 @@ def check_inputs(
     Raises:
         UsageError: it is; the text says how several values are written.
     """
-    from baler_vae.io.files import MODULES, split_spec
-    from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+    from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES, split_spec
     from baler_vae.table.lists import is_bound
 
     for text in inputs:

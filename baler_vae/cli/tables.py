@@ -20,7 +20,8 @@ def summary(info: Mapping[str, Any]) -> Paragraph:
     on_disk = info.get("source_bytes")
     if on_disk:
         text += f"; {bytes_text(on_disk)} on disk, ratio {on_disk / info['archive_bytes']:.2f}"
-        n_left_out = info["source_columns"] - len(info["columns"])
+        tables = info.get("tables", {"": info}).values()
+        n_left_out = info["source_columns"] - sum(len(table["columns"]) for table in tables)
         s = "" if n_left_out == 1 else "s"
         text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
     wanted = info["settings"].get("model", {}).get("kind", "auto")

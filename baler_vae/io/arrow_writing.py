@@ -28,8 +28,10 @@ def arrow_batches(
         OutputError: when reading, a text is not valid Unicode.
     """
     branches = written_branches(schema)
-    cut = row_groups(batches, schema)
-    first = next(cut, empty_batch(schema))
+    read = iter(batches)
+    start = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
+    cut = row_groups(chain([start], read), schema)
+    first = next(cut, start)
     nested = {branch.name: nested_of(branch.values(first)) for branch in branches}
     kinds = {name: values.values.type for name, values in nested.items() if values is not None}
     fields = usual_fields(branches, kinds)

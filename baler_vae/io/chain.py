@@ -1,10 +1,12 @@
 """Many files as one source."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
+from baler_vae.io.dialect import Options, dialect_options, joined_dialects
 from baler_vae.io.files import extras_differences, open_source, split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.paths import exists
@@ -13,7 +15,7 @@ from baler_vae.table.table import Batch, Table, empty_batch
 
 Specs = str | Path | Sequence[str | Path]
 
-_SAY_HOW_WRITTEN = frozenset({"parquet", "feather"})
+_SAY_HOW_WRITTEN = frozenset({"csv", "parquet", "feather"})
 """The formats whose extras only say how a file was written: those of the first file serve for all."""
 
 _WAY_OUT = "Choose columns that all files have with --columns, or leave the file out"
@@ -39,16 +41,19 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
     return tuple(found)
 
 
-def open_sources(specs: Specs) -> Source:
+def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """The source of all events of several files, one file after the other; titles and origin are those of the first one
-    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported.
+    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported; of
+    several texts the first says how they are written. A `dialect` says that for the user.
 
     Raises:
         SourceError: there is no such file, or one cannot be read.
-        UsageError: a suffix is unknown; when reading, a file lacks a column of the first, or it has another dtype.
+        UsageError: a suffix or an option of the dialect is wrong; when reading, a file lacks a column of the first, or
+            it has another dtype.
     """
     names = file_specs(specs)
-    sources = [open_source(name) for name in names]
+    told = dialect_options(dialect)
+    sources = [open_source(name, told) for name in names]
     if not sources:
         raise SourceError("no file is named", way_out="Name one or more")
     if len(sources) == 1:
@@ -59,6 +64,7 @@ def open_sources(specs: Specs) -> Source:
     for source in sources:
         others = [name for name in source.schema.order if name not in schema.order]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
+    extras, remark = _joined_extras(first, sources)
     differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])
     if differing:
         unsupported["what lies beside the columns"] = f"differs between the files: {', '.join(differing)}"
@@ -89,11 +95,20 @@ def open_sources(specs: Specs) -> Source:
         batches,
         unsupported,
         {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
-        first.extras,
+        extras,
         first.beside,
-        tuple(dict.fromkeys(note for source in sources for note in source.notes)),
+        tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
         empty,
+        told,
     )
+
+
+def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[], bytes], str]:
+    """The extras of the first source, or of texts the dialect of all; and a sentence where that keeps less than all."""
+    if any(source.schema.origin.format != "csv" for source in sources):
+        return first.extras, ""
+    joined, remark = joined_dialects([first.extras(), *(own.extras() for own in sources if own is not first)])
+    return partial(bytes, joined), remark
 
 
 def _differing(first: Source, sources: Sequence[Source]) -> list[str]:

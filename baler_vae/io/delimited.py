@@ -16,10 +16,10 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
-from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
+from baler_vae.io.delimited_style import padding_of, quoted_columns, quotes_header, quoting_letters, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
-from baler_vae.io.delimited_writing import header_of, write_delimited
-from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
+from baler_vae.io.delimited_writing import differences_delimited, header_of, write_delimited
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, Dialect, DialectOptions
 from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
 from baler_vae.io.sniffing import (
     Sample,
@@ -37,7 +37,7 @@ from baler_vae.io.source import Ranges, Source, in_steps, overlaps, reading
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["open_delimited", "write_delimited"]
+__all__ = ["differences_delimited", "open_delimited", "write_delimited"]
 
 BLOCK_BYTES = 1 << 24
 _FAILURES = (*FAILURES, csv.Error)
@@ -47,9 +47,9 @@ _RAGGED = "a row has not as many values as there are columns"
 
 
 def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
-    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say; columns
-    get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing float is
-    NaN, a missing text None; missing integers and booleans have a mask.
+    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say;
+    columns get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing
+    float is NaN, a missing text None; missing integers and booleans have a mask.
 
     Raises:
         SourceError: it is no such file, names occur twice, rows have different lengths, or it is ambiguous.
@@ -107,7 +107,7 @@ class _Table:
         self.path, self.sample, self.options = path, sample, options
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
-        check_comments(sniffed, found.lines, options, path)
+        check_comments(sniffed, layout, found.lines, options, path)
         if is_utf8(layout.encoding) and layout.separator != WHITESPACE and not found.n_lines:
             mark = len(MARK) if layout.encoding == "utf-8-sig" else 0
             layout = replace(layout, skip=mark + len(found.header))
@@ -118,8 +118,8 @@ class _Table:
         self.ids = [str(place) for place in range(self.n_fields)]
 
     def blocks(self, places: Sequence[int], *, raw: bool = False) -> Iterator[pa.RecordBatch]:
-        """The values at some places of the rows as strings, a block of rows at a time; null where one is missing, unless
-        `raw`.
+        """The values at some places of the rows as strings, a block of rows at a time; null where one is missing,
+        unless `raw`.
         """
         if not self.n_rows:
             return
@@ -155,7 +155,9 @@ class _Table:
                     way_out=None if self.options.given() else hint,
                 )
 
-    def pairs(self, places: Sequence[int], mixed: Sequence[int]) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
+    def pairs(
+        self, places: Sequence[int], mixed: Sequence[int]
+    ) -> Iterator[tuple[pa.RecordBatch, dict[int, pa.Array]]]:
         """Blocks of rows, and for some of the places the words that stand there even where a value is missing."""
         if not mixed:
             for block in self.blocks(places):
@@ -172,8 +174,8 @@ def _cells(header: bytes, layout: Layout) -> list[str]:
 
 def _opened(table: _Table) -> Source:
     evidence, spellings, decimal = _evidence(table)
-    fields, trailing = _fields(table, evidence, spellings)
-    dialect = _dialect(table, fields, evidence, decimal=decimal, trailing=trailing)
+    fields, leading, trailing = _fields(table, evidence, spellings)
+    dialect = _dialect(table, fields, evidence, decimal=decimal, leading=leading, trailing=trailing)
     schema = schema_of_branches([field.described for field in fields], Origin("csv"))
     by_column = {name: field for field in fields for name in field.described.elements}
 
@@ -193,7 +195,9 @@ def _opened(table: _Table) -> Source:
 
     content, said = dialect.to_bytes(), dialect.describe()
     notes = (f"read as text with {said}",) if said else ()
-    return Source(table.path, schema, table.n_rows, batches, extras=lambda: content, notes=notes)
+    return Source(
+        table.path, schema, table.n_rows, batches, extras=lambda: content, notes=notes, dialect=dialect.options()
+    )
 
 
 def _evidence(table: _Table) -> tuple[list[Evidence], list[Spelling], str]:
@@ -226,19 +230,25 @@ def _evidence(table: _Table) -> tuple[list[Evidence], list[Spelling], str]:
     return found, spellings, decimal
 
 
-def _fields(table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spelling]) -> tuple[list[Field], str]:
-    """The columns of a file, and whether rows (or the header too: `all`) end with a separator that ends no column."""
+def _fields(
+    table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spelling]
+) -> tuple[list[Field], bool, str]:
+    """The columns of a file, whether rows begin with a separator that begins no column, and whether they (or the header
+    too: `all`) end with one.
+    """
     words = _missing_words(table, evidence)
     n_fields, header = table.n_fields, table.header
-    is_bare = n_fields > 1 and table.n_rows > 0 and not evidence[-1].kinds and words.get(n_fields - 1) == [""]
+    bare = {place for place, spelled in words.items() if spelled == [""] and not evidence[place].kinds and n_fields > 1}
     trailing = ""
-    if is_bare and len(header) < n_fields:
+    if n_fields - 1 in bare and len(header) < n_fields:
         trailing = "rows"
-    elif is_bare and not header[-1].strip():
+    elif n_fields - 1 in bare and not header[-1].strip():
         trailing = "all"
-    n_columns = n_fields - bool(trailing)
+    leading = trailing == "all" and n_fields > 2 and 0 in bare and not header[0].strip()
     fields = []
-    for place, name in enumerate(_names(table, n_columns)):
+    for place, name in enumerate(_names(table, n_fields - bool(trailing))):
+        if leading and place == 0:
+            continue
         own, spelled = evidence[place], words.get(place, [])
         dtype = own.dtype
         is_text = dtype == TEXT
@@ -246,7 +256,7 @@ def _fields(table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spe
         missing = "" if "" in spelled and is_text else next(iter(spelled), "")
         optional = own.any_missing and dtype.kind in "iub"
         fields.append(Field(place, Column(name, dtype), spellings[place], optional, missing, mixed))
-    return fields, trailing
+    return fields, leading, trailing
 
 
 def _names(table: _Table, n_columns: int) -> list[str]:
@@ -256,6 +266,8 @@ def _names(table: _Table, n_columns: int) -> list[str]:
         return found or [f"column{place}" for place in range(n_columns)]
     cells = table.header[:n_columns]
     cells = ["", *cells] if len(cells) < n_columns else cells
+    if table.layout.separator in {SCAN, "|"}:
+        cells = [cell.strip() for cell in cells]
     try:
         check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
     except SourceError as error:
@@ -268,7 +280,9 @@ def _names(table: _Table, n_columns: int) -> list[str]:
 
 
 def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, list[str]]:
-    """By place how missing values are spelled there, with quotes where they have those; text in quotes is not missing."""
+    """By place how missing values are spelled there, with quotes where they have those; text in quotes is never
+    missing.
+    """
     places = [place for place, own in enumerate(evidence) if own.missing or (own.quoted_missing and own.dtype != TEXT)]
     found: dict[int, dict[str, None]] = {place: {} for place in places}
     quote = table.layout.quote
@@ -276,25 +290,25 @@ def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, lis
         for place, spelled in found.items():
             words = block.column(str(place))
             if words.null_count:
-                spelled |= dict.fromkeys(pc.unique(raw[place].filter(pc.is_null(words))).to_pylist())
+                spelled.update(dict.fromkeys(pc.unique(raw[place].filter(pc.is_null(words))).to_pylist()))
             if evidence[place].quoted_missing and evidence[place].dtype != TEXT:
                 words = words.drop_null()
                 words = pc.unique(words.filter(pc.is_in(words, pa.array(NULLS))))
-                spelled |= dict.fromkeys(f"{quote}{word}{quote}" for word in words.to_pylist())
+                spelled.update(dict.fromkeys(f"{quote}{word}{quote}" for word in words.to_pylist()))
     return {place: list(spelled) for place, spelled in found.items()}
 
 
 def _dialect(
-    table: _Table, fields: Sequence[Field], evidence: Sequence[Evidence], *, decimal: str, trailing: str
+    table: _Table, fields: Sequence[Field], evidence: Sequence[Evidence], *, decimal: str, leading: bool, trailing: str
 ) -> Dialect:
     layout, names = table.layout, [field.name for field in fields]
-    cells = table.header[: len(fields)]
+    cells = table.header[leading : leading + len(fields)]
     short_header = layout.header and len(cells) < len(fields)
     cells = ["", *cells] if short_header else cells
     thousands = {field.spelling.thousands for field in fields} - {""}
     booleans = {
         field.name: own.booleans
-        for field, own in zip(fields, evidence, strict=False)
+        for field, own in zip(fields, evidence[leading:], strict=False)
         if field.column.dtype == np.bool_ and own.booleans and own.booleans[0] != TRUE[0]
     }
     dialect = Dialect(
@@ -308,13 +322,19 @@ def _dialect(
         encoding=layout.encoding,
         line_end=line_end_of(table.sample),
         quote=layout.quote,
-        quoted=tuple(names[place] for place in quoted_columns(table.sample.text, layout) if place < len(names)),
+        quoted=tuple(
+            names[place - leading]
+            for place in quoted_columns(table.sample.text, layout)
+            if 0 <= place - leading < len(names)
+        ),
         quoting=quoting_letters(table.sample.text, layout),
         quoted_header=layout.header and quotes_header(table.sample.text, layout),
         missing={field.name: field.missing for field in fields if field.missing},
         booleans=booleans,
         trailing=trailing,
-        widths=widths_of(table.sample.text, layout),
+        leading=leading,
+        widths=widths_of(table.sample.text, layout)
+        or padding_of(table.sample.text, layout)[leading : leading + len(fields)],
         lines=table.lines,
         told=table.options.given(),
     )

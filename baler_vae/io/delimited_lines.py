@@ -31,6 +31,7 @@ _WIDE_MARKS = {
 }
 _NOTEWORTHY = (b"\n\n", b"\r\r", b"\n\r", b"\n ", b"\r ", b"\n\t", b"\r\t")
 """Where lines may be blank."""
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _MOST_LINES = 1 << 20
 """The most comments and blank lines that are kept."""
 
@@ -91,6 +92,7 @@ def find_encoding(path: str) -> str:
 
 
 def is_utf8(encoding: str) -> bool:
+    """Whether text of an encoding is UTF-8 as it is, but for a mark."""
     return codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}
 
 
@@ -133,8 +135,8 @@ class Layout:
 
 class LineCutter:
     """Takes comments, blank lines and the header out of a text that comes in pieces. `lines` are the former, with the
-    number of rows before them, -1 before the header; of very many blank lines only the first. `n_lines` is their number,
-    `rows` that of rows so far.
+    number of rows before them, -1 before the header; of very many blank lines only the first. `n_lines` is their
+    number, `rows` that of rows so far.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -158,7 +160,18 @@ class LineCutter:
         text = self._rest + chunk
         cut = len(text) if last else max(text.rfind(b"\n"), text.rfind(b"\r", 0, max(0, len(text) - 1))) + 1
         text, self._rest = text[:cut], text[cut:]
-        if self.rows >= 0 and not self._is_open and not self._squeezes and not self._is_noteworthy(text):
+        place = 0
+        while place < len(text) and (self.rows < 0 or self._in_header):
+            end = _LINE_END.search(text, place)
+            line = text[place:] if end is None else text[place : end.end()]
+            place += len(line)
+            self._row(line)
+            self._in_header = self._in_header and self._is_open
+        return self._rows(text[place:])
+
+    def _rows(self, text: bytes) -> bytes:
+        """Whole lines behind the header, without those that belong to no row."""
+        if not self._is_open and not self._squeezes and not self._is_noteworthy(text):
             self.rows += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
             self.rows += bool(text) and not text.endswith((b"\n", b"\r"))
             return text

@@ -4,9 +4,10 @@ each other; told from its first rows.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from baler_vae.io.delimited_lines import Layout, LineCutter
-from baler_vae.io.dialect import NULLS, WHITESPACE
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE
 
 _MOST_ROWS = 1000
 _LETTERS = ",;\t| #%'"
@@ -50,7 +51,9 @@ def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
     rows = cutter.feed(sample, last=True)
     text = (cutter.header + rows).decode()
     quote, delimiter = re.escape(layout.quote), re.escape(layout.delimiter)
-    token = re.compile(rf"({quote}(?:[^{quote}]++|{quote}{quote})*+{quote}|[^{delimiter}\r\n]*+)({delimiter}|\r\n|\n|\r|$)")
+    token = re.compile(
+        rf"({quote}(?:[^{quote}]++|{quote}{quote})*+{quote}|[^{delimiter}\r\n]*+)({delimiter}|\r\n|\n|\r|$)"
+    )
     row: list[str] = []
     n_rows = 0
     for found in token.finditer(text):
@@ -62,6 +65,22 @@ def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
             row = []
         if n_rows == _MOST_ROWS:
             return
+
+
+def padding_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
+    """How wide the values at each place of the rows are, with the blanks before them but without one behind; 0 where
+    they are not padded to one width.
+    """
+    rows = list(_tokens(sample, layout))[layout.header :]
+    if not rows or layout.separator not in {SCAN, "|"}:
+        return ()
+    columns = [[row[place] for row in rows if place < len(row)] for place in range(len(rows[0]))]
+    return tuple(_padding(tokens) for tokens in columns)
+
+
+def _padding(tokens: list[str]) -> int:
+    is_padded = all(token.endswith(" ") for token in tokens) and len(set(map(len, tokens))) == 1
+    return len(tokens[0]) - 1 if is_padded else 0
 
 
 def widths_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
@@ -82,8 +101,8 @@ def widths_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
     starts = [{row[place][0] for row in rows} for place in range(len(rows[0]))]
     if all(len(own) == 1 for own in ends):
         edges = [own.pop() for own in ends]
-        return tuple(edges[:1] + [end - before - 1 for before, end in zip(edges, edges[1:], strict=False)])
+        return (edges[0], *(end - before - 1 for before, end in pairwise(edges)))
     if all(len(own) == 1 for own in starts):
         edges = [own.pop() for own in starts]
-        return tuple([*(before - start + 1 for before, start in zip(edges, edges[1:], strict=False)), 0])
+        return (*(start - end + 1 for start, end in pairwise(edges)), 0)
     return ()

@@ -14,6 +14,9 @@ from baler_vae.errors import UsageError
 WHITESPACE = r"\s+"
 """The separator of columns that any run of spaces and tabs holds apart, as pandas calls it."""
 
+SCAN = "*"
+"""The separator of the tables that `TTree::Scan` of ROOT prints."""
+
 NULLS = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -114,12 +117,14 @@ class Dialect:
     """How a file was written. The defaults are what `DataFrame.to_csv(index=False)` of pandas writes.
 
     `names` are the header's cells of columns that are called otherwise here, such as the unnamed index of pandas;
-    `short_header` says that the header lacks the cell of the first column, as R writes it. `lines` are comments and
-    blank lines, each with the number of rows before it, -1 before the header. By column, `missing` is how a missing
-    value is spelled, quotes included, `booleans` how true and false are; `quoted` columns have quotes around each value
-    and `grouped` ones a separator of thousands; `quoting` are letters that no value has without quotes. `trailing` says whether rows, or rows and header (`all`), end with a
-    separator. `widths` are those of columns held apart by white space, negative where values stand on the left.
-    `told` are the options that the user gave.
+    `short_header` says that the header lacks the cell of the first column, as R writes it, and `header_text` is the
+    header as it is written where that does not follow. By column, `missing` is how a missing value is spelled, quotes
+    included, `booleans` how true and false are; `grouped` columns have a mark between thousands, `quoted` ones quotes
+    around each value, and no value has one of the letters of `quoting` without quotes. `leading` says whether rows
+    begin with a separator, `trailing` whether rows, or rows and header (`all`), end with one. `widths` are those of
+    columns held apart by white space, negative where values stand on the left, or of numbers padded between separators.
+    `lines` are comments and blank lines, each with the number of rows before it, -1 before the header. `told` are the
+    options that the user gave.
     """
 
     separator: str = ","
@@ -139,6 +144,7 @@ class Dialect:
     missing: Mapping[str, str] = field(default_factory=_nothing)
     booleans: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
     trailing: str = ""
+    leading: bool = False
     widths: tuple[int, ...] = ()
     lines: tuple[tuple[int, str], ...] = ()
     told: Mapping[str, str] = field(default_factory=_nothing)
@@ -167,13 +173,15 @@ class Dialect:
             raise ValueError("is no dialect of version 1")
         unknown = document.keys() - _CHECKS.keys()
         if unknown:
-            raise ValueError(f"a dialect has no {sorted(unknown)[0]!r}")
+            raise ValueError(f"a dialect has no {min(unknown)!r}")
         for name, value in document.items():
             if not _CHECKS[name](value):
                 raise ValueError(f"{name!r} of a dialect is {str(value)[:40]!r}")
         lines = tuple((int(row), text) for row, text in document.pop("lines", ()))
         booleans = {name: (words[0], words[1]) for name, words in document.pop("booleans", {}).items()}
-        known = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
         return cls(**known, lines=lines, booleans=booleans)
 
     def options(self) -> DialectOptions | None:
@@ -243,9 +251,10 @@ def _is_encoding(name: object) -> bool:
         return False
     try:
         "a,1\n".encode(name)
-        return codecs.lookup(name).incrementaldecoder is not None
+        known = codecs.lookup(name)
     except (LookupError, ValueError):
         return False
+    return known.incrementaldecoder is not None and known.incrementalencoder is not None
 
 
 def _is_line(text: object) -> bool:
@@ -307,6 +316,7 @@ _CHECKS: Mapping[str, Any] = {
     "missing": _is_mapping,
     "booleans": _are_pairs,
     "trailing": _is_of(*_TRAILING),
+    "leading": _is_flag,
     "widths": _are_widths,
     "lines": _are_places,
     "told": _are_options,

@@ -1,7 +1,8 @@
 """The doors of the room: open a file of any known format, write a table into one."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -11,8 +12,7 @@ from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.dialect import DialectOptions
-from baler_vae.io.members import check_members
-from baler_vae.io.source import Source, any_failure, guarded, reason
+from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists, is_folder
 from baler_vae.table.schema import Origin, Schema
@@ -38,6 +38,14 @@ MODULES = {
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
+NAMING_TABLES = {"root": "root_tables", "hdf5": "hdf5", "npz": "npz"}
+"""The module of each format whose files may hold several tables; its function `tables_<format>` names them."""
+
+WRITING_TABLES = {"root": "root_tables", "hdf5": "hdf5_tables"}
+"""The module of each format into whose files several tables can be written, by its function `write_tables_<format>`."""
+
+ARCHIVE_SUFFIX = ".bvae"
+
 MODULES_OF_ORIGINS = {
     "csv": "delimited",
     **{name: name for name in ("hdf5", "parquet", "feather", "npz", "npy")},
@@ -52,8 +60,8 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
     name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
-    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a file
-    of delimited text is written; others have none.
+    `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a
+    file of delimited text is written; others have none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
@@ -62,7 +70,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
     path, inner = split_spec(spec)
     if "://" not in path and is_folder(path):
         raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
-    opener: Callable[[str, str], Source] = _function("open", path)
+    opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
             raise UsageError(
@@ -79,6 +87,26 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
     check_file(path)
     with any_failure(path):
         return guarded(opener(path, inner))
+
+
+def tables_of(spec: str | Path) -> Tables:
+    """The tables of a file: the one that is named behind a colon, or all that its format can tell apart, or one without
+    a name.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: the suffix is unknown.
+    """
+    path, inner = split_spec(spec)
+    name = _format(path)
+    found = getattr(import_module(f"baler_vae.io.{NAMING_TABLES.get(name, name)}"), f"tables_{name}", None)
+    if inner or found is None:
+        return Tables((inner,))
+    if "://" not in path:
+        check_file(path)
+    with any_failure(path):
+        tables: Tables = found(path if "://" not in path or name == "root" else _fetch(path))
+        return tables
 
 
 def write_file(
@@ -109,11 +137,38 @@ def write_file(
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
         options["extras"] = extras
         options |= {"n_rows": n_rows} if name == "hdf5" else {}
+    with _appearing(path, force=force) as part:
+        write(part, schema, batches, **options)
+
+
+def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
+    """Write several tables into one file, its format told by its suffix, as `write_file` writes one.
+
+    Raises:
+        OutputError: as for `write_file`, or its format holds one table.
+        UsageError: the suffix is unknown.
+    """
+    name = _format(str(path))
+    if rntuple and name != "root":
+        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    if not holds_tables(path):
+        raise OutputError(
+            f"a {suffix_of(str(path))} file holds one table",
+            path=path,
+            way_out="Write .root or .h5, name one table (ARCHIVE:TABLE), or a folder for a file of each",
+        )
+    write: Callable[..., None] = getattr(import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}")
+    options = {"rntuple": rntuple} if name == "root" else {}
+    with _appearing(path, force=force) as part:
+        write(part, contents, **options)
+
+
+@contextmanager
+def _appearing(path: str | Path, *, force: bool) -> Iterator[Path]:
+    """A block that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
     with replacing(path, force=force) as part:
         try:
-            if name == "npz":
-                check_members(schema)
-            write(part, schema, batches, **options)
+            yield part
         except OutputError as error:
             error.path = error.path or str(path)
             raise
@@ -125,6 +180,11 @@ def write_file(
                 path=path,
                 way_out="Write another format, or choose other columns with --columns",
             ) from error
+
+
+def holds_tables(path: str | Path) -> bool:
+    """Whether several tables can be written into a file of this suffix."""
+    return _format(str(path)) in WRITING_TABLES
 
 
 def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str]:
@@ -156,9 +216,14 @@ def split_spec(spec: str | Path) -> tuple[str, str]:
     text = str(spec)
     if exists(text):
         return text, ""
-    suffixes = "|".join(re.escape(suffix) for suffix in MODULES)
-    found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):([^:]+)", text, re.IGNORECASE)
+    suffixes = "|".join(re.escape(suffix) for suffix in (*MODULES, ARCHIVE_SUFFIX))
+    found = re.fullmatch(rf"(.*(?:{suffixes})(?:\?.*)?):(.+)", text, re.IGNORECASE)
     return (found[1], found[2].strip("/")) if found else (text, "")
+
+
+def is_archive(spec: str | Path) -> bool:
+    """Whether a path or URL is named like an archive, or a table in it."""
+    return suffix_of(split_spec(spec)[0]) == ARCHIVE_SUFFIX
 
 
 def suffix_of(path: str) -> str:
@@ -173,6 +238,11 @@ def stem_of(path: str) -> str:
     return name[: len(name) - len(suffix_of(path))]
 
 
+def is_text(spec: str | Path) -> bool:
+    """Whether a file is named like delimited text."""
+    return MODULES.get(suffix_of(split_spec(spec)[0])) == "delimited"
+
+
 def file_stamp(spec: str) -> tuple[int, int] | None:
     """The size in bytes and the time of modification (ns) of a file, which tell whether another took its place; None of
     a URL, and where there is no such file.
@@ -184,7 +254,8 @@ def file_stamp(spec: str) -> tuple[int, int] | None:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _function(verb: str, path: str) -> Callable[..., Any]:
+def _format(path: str) -> str:
+    """The name of a format, which is that of its module."""
     suffix = suffix_of(path)
     if suffix not in MODULES:
         known = [name for name in MODULES if not name.endswith(COMPRESSIONS)]
@@ -193,7 +264,11 @@ def _function(verb: str, path: str) -> Callable[..., Any]:
             path=path,
             expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} and the like behind that of a text",
         )
-    name = MODULES[suffix]
+    return MODULES[suffix]
+
+
+def _function(verb: str, path: str) -> Callable[..., Any]:
+    name = _format(path)
     function: Callable[..., Any] = getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}")
     return function
 

@@ -31,14 +31,17 @@ from baler_vae.io.grouping import (
 )
 from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
-from baler_vae.io.hdf5_types import Layout, Part, layout_of, read_rows, take_parts
+from baler_vae.io.hdf5_listing import tables_in
+from baler_vae.io.hdf5_rows import read_rows, take_parts
+from baler_vae.io.hdf5_types import Layout, Part, layout_of
 from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.io.hdf5_writing import write_hdf5
-from baler_vae.io.source import STEP_EVENTS, Ranges, Source, in_steps, reading
+from baler_vae.io.patient import PatientFile
+from baler_vae.io.source import STEP_EVENTS, Ranges, Source, Tables, in_steps, reading
 from baler_vae.table.schema import Column, Origin, Schema
 from baler_vae.table.table import Batch
 
-__all__ = ["FAILURES", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "write_hdf5"]
+__all__ = ["FAILURES", "PatientFile", "differences_hdf5", "has_rows_hdf5", "open_hdf5", "tables_hdf5", "write_hdf5"]
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 
@@ -62,6 +65,16 @@ def open_hdf5(path: str, inner: str) -> Source:
         if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(place.dtype) is not None:
             return _array_source(path, inner, base, place)
         return _source(path, inner, base, file)
+
+
+def tables_hdf5(path: str) -> Tables:
+    """The tables of a file, as `tables_in` tells them apart.
+
+    Raises:
+        SourceError: it is no HDF5 file.
+    """
+    with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
+        return Tables(tables_in(file))
 
 
 def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> Source:

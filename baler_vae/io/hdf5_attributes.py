@@ -7,9 +7,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5o, h5p, h5r, h5s, h5t, h5z
+from h5py import h5a, h5d, h5g, h5p, h5r, h5s, h5t, h5z
 
-from baler_vae.io.hdf5_types import copy_values, holds_references, lies_elsewhere
+from baler_vae.io.hdf5_rows import copy_values
+from baler_vae.io.hdf5_types import holds_references, lies_elsewhere
 
 _LOSSLESS = {
     h5z.FILTER_DEFLATE,
@@ -216,25 +217,16 @@ def _keeps_values(code: int, like: h5py.Dataset) -> bool:
 def copy_object(source: Any, target: h5py.File, path: str) -> None:  # noqa: ANN401
     """Copies a dataset or a named type to a path, without its attributes and times."""
     if isinstance(source, h5py.Datatype):
-        properties = h5p.create(h5p.OBJECT_COPY)
-        properties.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
-        h5o.copy(source.id, b".", target.id, name_bytes(path), copypl=properties)
+        source.id.copy().commit(target.id, name_bytes(path))
         return
     made = make_dataset(target, path, source, None)
     if source.shape is None:
         return
-    if lies_elsewhere(source.id.get_type()):
-        values = np.zeros(source.shape, source.dtype)
-        source.id.read(h5s.ALL, h5s.ALL, values)
-        made.id.write(h5s.ALL, h5s.ALL, values)
-    elif lies_in_other_files(source):
-        copy_values(source, made)
-    elif source.chunks and list(filters_of(source)) == list(filters_of(made)):
+    elsewhere = lies_elsewhere(source.id.get_type()) or lies_in_other_files(source)
+    if not elsewhere and source.chunks and list(filters_of(source)) == list(filters_of(made)):
         _copy_chunks(source, made)
-    elif source.id.get_storage_size():
-        values = np.zeros(source.shape, f"V{source.id.get_type().get_size()}")
-        source.id.read(h5s.ALL, h5s.ALL, values, source.id.get_type())
-        made.id.write(h5s.ALL, h5s.ALL, values, made.id.get_type())
+    elif elsewhere or source.id.get_storage_size():
+        copy_values(source, made)
 
 
 def _copy_chunks(source: h5py.Dataset, target: h5py.Dataset) -> None:

@@ -30,16 +30,8 @@ from baler_vae.io.hdf5_attributes import (
     name_bytes,
     order_like,
 )
-from baler_vae.io.hdf5_types import (
-    Fields,
-    Layout,
-    Part,
-    holds_references,
-    layout_of,
-    lies_elsewhere,
-    numpy_dtype,
-    read_rows,
-)
+from baler_vae.io.hdf5_rows import read_rows
+from baler_vae.io.hdf5_types import Fields, Layout, Part, holds_references, layout_of, lies_elsewhere, numpy_dtype
 from baler_vae.io.hdf5_walk import Entry, Walk
 
 MAGIC = b"HDF5 extras 1\n"
@@ -117,7 +109,9 @@ def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]])
 
 
 def value_bytes(dataset: h5py.Dataset) -> int:
-    """The bytes of all values of a dataset, those of lists and of strings of any length too."""
+    """The bytes of all values of a dataset, those of lists and of strings of any length too; of what is too much to be
+    kept only as many as show that.
+    """
     if dataset.shape is None:
         return 0
     n_bytes = int(dataset.nbytes)
@@ -127,6 +121,8 @@ def value_bytes(dataset: h5py.Dataset) -> int:
         return n_bytes
     for rows in read_rows(dataset, layout_of(dataset), 0, len(dataset)):
         n_bytes += sum(getattr(value, "nbytes", 0) or len(value) for value in rows.ravel().tolist())
+        if n_bytes > _MOST_BYTES:
+            break
     return n_bytes
 
 
@@ -136,6 +132,7 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
         entries = Walk(file, base).entries()
         known = {entry.path for entry in entries}
         entries[:0] = [Entry(place, "", file[place]) for place in templates if place not in known]
+        entries[:0] = [Entry(place, "", file[place]) for place in _above(base)]
         with _new_image(file, entries) as image:
             documents: dict[str, Any] = {}
             for entry in entries:
@@ -151,6 +148,12 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
             data: bytes = image.id.get_file_image()
     document = json.dumps({"version": 1, "columns": documents}, separators=(",", ":")).encode()
     return MAGIC + struct.pack("<Q", len(document)) + document + data
+
+
+def _above(place: str) -> list[str]:
+    """The paths of the groups that a place is in, which say how the file was made."""
+    parts = place.split("/")[1:-1]
+    return ["/", *("/" + "/".join(parts[:end]) for end in range(1, len(parts) + 1))] if place != "/" else []
 
 
 @contextmanager

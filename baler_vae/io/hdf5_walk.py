@@ -10,7 +10,7 @@ import h5py
 from h5py import h5o
 
 from baler_vae.io.hdf5_attributes import filters_of
-from baler_vae.io.hdf5_types import raw_files
+from baler_vae.io.hdf5_rows import raw_files
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,20 @@ def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
             other = _opened(file, source.dset_name)
             if not isinstance(other, h5py.Dataset):
                 return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is not there"
-            try:
-                _, last = source.src_space.get_select_bounds()
-            except (RuntimeError, ValueError):
-                continue
-            if any(end >= length for end, length in zip(last, other.shape, strict=False)):
+            if _is_short(source, other):
                 return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is too short"
     return ""
+
+
+def _is_short(source: Any, dataset: h5py.Dataset) -> bool:  # noqa: ANN401
+    """Whether a dataset has fewer values than a virtual one takes from it."""
+    if not source.src_space.shape:
+        return bool(dataset.size < source.vspace.get_select_npoints())
+    try:
+        _, last = source.src_space.get_select_bounds()
+    except (RuntimeError, ValueError):  # without an end
+        return False
+    return any(end >= length for end, length in zip(last, dataset.shape, strict=False))
 
 
 def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401

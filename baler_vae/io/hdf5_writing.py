@@ -1,20 +1,17 @@
 """Writing HDF5: the way that a source was made, where its extras say so, or else in the layout of hepfile."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5f, h5p
 from numpy.typing import NDArray
 
-from baler_vae.errors import OutputError
 from baler_vae.io.arrays import restored_array
-from baler_vae.io.grouping import missing, unique
 from baler_vae.io.hdf5_attributes import (
     copy_attributes,
     copy_object,
@@ -35,18 +32,15 @@ from baler_vae.io.hdf5_extras import (
     require_parents,
     value_bytes_of,
 )
-from baler_vae.io.hdf5_images import write_image
-from baler_vae.io.hdf5_types import Layout, empty_rows, layout_of, reduced_type, write_rows
+from baler_vae.io.hdf5_layout import CHUNK_ROWS, FAILURES, refuse_missing, write_anew
+from baler_vae.io.hdf5_rows import empty_rows, write_rows
+from baler_vae.io.hdf5_types import Layout, layout_of, reduced_type
 from baler_vae.io.hdf5_walk import Entry
 from baler_vae.io.patient import PatientFile
-from baler_vae.io.source import refuse_nested, writing
+from baler_vae.io.source import STEP_BYTES, refuse_nested, writing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import Group, Schema
 from baler_vae.table.table import Batch
-
-FAILURES = (ValueError, TypeError, KeyError, RuntimeError)
-
-CHUNK_ROWS = 16_384
 
 
 def write_hdf5(
@@ -57,9 +51,9 @@ def write_hdf5(
     extras: bytes = b"",
     n_rows: Mapping[str, int] | None = None,
 ) -> None:
-    """Write HDF5. With the `extras` of its source a file is made as that was; with the numbers of rows (`n_rows`) of
-    all groups, so are datasets that cannot grow. Without them columns are datasets in the layout of hepfile, below the
-    group that the source was read from; a table that was an n-dimensional dataset becomes one again.
+    """Write HDF5. With the `extras` of its source a file is made as that was; so are datasets that cannot grow, where
+    the numbers of rows of all groups (`n_rows`) are given or small. Without extras columns are datasets in the layout
+    of hepfile, below the group that the source was read from; what was an n-dimensional dataset becomes one again.
 
     Raises:
         OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
@@ -67,10 +61,27 @@ def write_hdf5(
     """
     refuse_nested(schema, "HDF5")
     if extras.startswith(MAGIC):
+        if n_rows is None:
+            n_rows, batches = _counted(schema, batches)
         with open_extras(extras) as opened:
-            _write_like(path, schema, batches, opened, n_rows or {})
+            _write_like(path, schema, batches, opened, n_rows)
     else:
-        _write_anew(path, schema, batches, extras)
+        write_anew(path, schema, batches, extras)
+
+
+def _counted(schema: Schema, batches: Iterable[Batch]) -> tuple[dict[str, int], Iterable[Batch]]:
+    """The numbers of rows of all groups, where there are few enough to be held, or else none; and the same batches."""
+    rest, held, n_bytes = iter(batches), [], 0
+    for batch in rest:
+        held.append(batch)
+        n_bytes += sum(array.nbytes for table in batch for array in table.arrays.values())
+        if n_bytes > STEP_BYTES:
+            return {}, chain(held, rest)
+    n_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    for batch in held:
+        for table in batch:
+            n_rows[table.group.name] += table.n_rows
+    return n_rows, held
 
 
 def _write_like(
@@ -82,7 +93,7 @@ def _write_like(
     if not arrays and not set(branches) <= extras.columns:
         raise corrupt(ValueError(f"no place for {', '.join(sorted(set(branches) - extras.columns)[:3])}"))
     whole = bool(arrays) or extras.columns <= set(branches)
-    with PatientFile(path, "w+b") as patient, _new_file(patient, extras.image) as file:
+    with PatientFile(path, "w+b") as patient, new_file(patient, extras.image) as file:
         with _guarded(patient):
             tables = _create_like(file, extras, branches, n_rows, whole=whole)
         if arrays:
@@ -116,7 +127,7 @@ def _guarded(patient: PatientFile) -> Iterator[None]:
 
 
 @contextmanager
-def _new_file(patient: PatientFile, image: h5py.File) -> Iterator[h5py.File]:
+def new_file(patient: PatientFile, image: h5py.File) -> Iterator[h5py.File]:
     """A file that keeps the order of links and attributes where the image does, in the same form of the format."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
@@ -180,7 +191,7 @@ def _create_like(
                 require_parents_like(file, extras, entry.path)
                 tables.append(_create_table(file, extras, entry, template, own, n_rows))
         elif whole and entry.path not in hidden and entry.path != "/":
-            _copy_entry(file, entry)
+            copy_entry(file, entry)
     return tables
 
 
@@ -192,7 +203,7 @@ def require_parents_like(file: h5py.File, extras: Extras, path: str) -> None:
         make_group(file, parent, extras.image[parent])
 
 
-def _copy_entry(file: h5py.File, entry: Entry) -> None:
+def copy_entry(file: h5py.File, entry: Entry) -> None:
     """Makes a group, a link, or what is kept whole."""
     if entry.is_soft:
         file.id.links.create_soft(name_bytes(entry.path), name_bytes(entry.target))
@@ -270,118 +281,3 @@ def _mark_indexes(file: h5py.File, extras: Extras) -> None:
             index = file.get("/".join([folder, f"_i_{name}", *part.fields])) if part.dtype.kind == "f" else None
             if index is not None and "DIRTY" in index.attrs:
                 index.attrs.modify("DIRTY", np.ones((), index.attrs["DIRTY"].dtype))
-
-
-def _write_anew(path: Path, schema: Schema, batches: Iterable[Batch], image: bytes) -> None:
-    origin = schema.origin
-    with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
-        if origin.format == "hdf5" and origin.shape and len({column.dtype for column in schema.columns}) == 1:
-            array = restored_array(schema, batches)
-            with writing("an HDF5 file", *FAILURES):
-                file.create_dataset(origin.name, data=array)
-        else:
-            with writing("an HDF5 file", *FAILURES):
-                datasets = _create(file, schema)
-            branches = branches_of(schema, masks=False)
-            for batch in batches:
-                for branch in branches:
-                    with writing("an HDF5 file", *FAILURES):
-                        _append(datasets[branch.name], branch, branch.values(batch))
-                patient.check()
-        if image:
-            with writing("an HDF5 file", *FAILURES):
-                write_image(file, image)
-    patient.check()
-
-
-def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
-    """An empty dataset for each column, and the attributes of the groups that hold them."""
-    base = schema.origin.name if schema.origin.format == "hdf5" else ""
-    places, homes = _layout(schema, base)
-    datasets = {}
-    for branch in branches_of(schema, masks=False):
-        place = places[branch.name]
-        if place.rpartition("/")[0]:
-            _require_group(file, place.rpartition("/")[0])
-        dtype, packed = branch.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        if branch.is_text:
-            dtype, packed = _string_dtype(branch.typename), {}
-        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": (CHUNK_ROWS, *branch.shape)}
-        dataset = file.create_dataset(place, dtype=dtype, **shape, **packed)
-        if branch.title:
-            dataset.attrs["title"] = branch.title
-        datasets[branch.name] = dataset
-    array_of = {name: array.name for array in schema.arrays for name in array.columns}
-    for group in schema.groups[1:]:
-        home = file[homes[group.name]]
-        home.attrs["counter"] = np.bytes_(places[str(group.counter)].encode())
-        first = array_of.get(group.names[0], group.names[0])
-        if places[first] != "/".join(filter(None, [base, first])):
-            home.attrs["full_names"] = True
-    if schema.origin.title and schema.origin.format == "hdf5":
-        file[base or "/"].attrs["title"] = schema.origin.title
-    return datasets
-
-
-def _require_group(file: h5py.Group, place: str) -> None:
-    """The groups on the way to a dataset, which keep the order in which they are filled."""
-    if place not in file:
-        parent = place.rpartition("/")[0]
-        if parent:
-            _require_group(file, parent)
-        file.create_group(place, track_order=True)
-
-
-def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Where the dataset of each column goes, and the group of each collection.
-
-    The path of a jagged column is its name where that leads into a folder of its collection's own; otherwise its name
-    is put below a group for the collection.
-    """
-    root = f"{base}/" if base else ""
-    names = [branch.name for branch in branches_of(schema, masks=False)]
-    array_of = {name: array.name for array in schema.arrays for name in array.columns}
-    places = {name: root + name for name in names}
-    homes: dict[str, str] = {}
-    for group in schema.groups[1:]:
-        own = [*dict.fromkeys(array_of.get(name, name) for name in group.names)]
-        home = places[own[0]].rpartition("/")[0]
-        inside = {name for name in names if (root + name).startswith(f"{home}/")}
-        if not home or not set(own) <= inside <= {*own, group.counter}:
-            heads = {place.removeprefix(root).partition("/")[0] for place in places.values()}
-            home = root + unique(group.name.replace("/", "_"), heads)
-            places |= {name: f"{home}/{name}" for name in own}
-        homes[group.name] = home
-    return places, homes
-
-
-def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
-    """Strings of the length that a source had, or of any."""
-    found = re.fullmatch(r"S(\d+) (ascii|utf-8)", typename)
-    return h5py.string_dtype(found[2], int(found[1])) if found else h5py.string_dtype()
-
-
-def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
-    """Nothing, where every text is there.
-
-    Raises:
-        OutputError: one is missing.
-    """
-    rows = missing(values)
-    if len(rows):
-        raise OutputError(
-            "HDF5 has no missing strings",
-            column=branch.name,
-            found=f"{len(rows)} missing",
-            way_out="Write .parquet or .csv instead, or choose columns without them",
-        )
-
-
-def _append(dataset: h5py.Dataset, branch: Branch, values: NDArray[np.generic]) -> None:
-    if branch.is_text:
-        refuse_missing(branch, values)
-    if dataset.dtype.kind == "S":
-        values = np.array([str(value).encode() for value in values.tolist()], dataset.dtype)
-    start = len(dataset)
-    dataset.resize(start + len(values), axis=0)
-    dataset[start:] = values

@@ -5,7 +5,6 @@ import json
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import IO
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import CorruptArchive, OutputError
 from baler_vae.io.array_columns import Member, numbers_of
 from baler_vae.io.pickled import read_objects
+from baler_vae.paths import stays_inside
 from baler_vae.table.branches import branches_of
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import NESTED, TEXT, Schema
@@ -124,11 +124,10 @@ def checked_name(name: str) -> str:
     """The name of an array in an archive.
 
     Raises:
-        ValueError: unpacked, it would leave the folder.
+        ValueError: unpacked, it would lead out of the folder.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1] or "\0" in name:
-        raise ValueError(f"a name that leaves the folder: {name!r}")
+    if not stays_inside(name.removesuffix(".npy")):
+        raise ValueError(f"a name that would lead out of the folder in which it is unpacked: {name!r}")
     return name
 
 

@@ -1,6 +1,7 @@
 """Arrays of Python objects, as numpy pickles them: strings and numbers are read, and nothing of the file is run."""
 
 import pickle
+import pickletools
 from collections.abc import Callable
 from typing import IO, Literal, cast
 
@@ -9,7 +10,15 @@ from numpy.typing import NDArray
 
 _ARRAYS = {(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")}
 _SCALARS = {(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")}
-_INNOCENT = (str, bytes, bool, int, float, complex, type(None))
+_OPCODES = {
+    *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "GET", "BINGET", "LONG_BINGET", "PUT", "BINPUT", "LONG_BINPUT"),
+    *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "NONE", "NEWTRUE", "NEWFALSE", "FLOAT", "BINFLOAT"),
+    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS"),
+}
+"""What a pickle of an array of strings and numbers is made of."""
+_INNOCENT = (str, bytes, bool, int, float, type(None))
 
 
 class _Recorded:
@@ -55,7 +64,7 @@ def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bo
         ValueError: it is damaged, or holds other objects.
     """
     try:
-        found = _Reader(stream).load()
+        found = _loaded(stream)
     except ValueError:
         raise
     # A damaged pickle fails in more ways than its documentation lists.
@@ -71,7 +80,17 @@ def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bo
         raise ValueError(f"{len(values)} objects for an array of shape {shape}")
     array = np.empty(len(values), np.object_)
     array[:] = values
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    array = array.reshape(shape)  # a pickle lists its values in the order of C, whatever the array's own is
+    return np.asfortranarray(array) if fortran_order else array
+
+
+def _loaded(stream: IO[bytes]) -> object:
+    start = stream.tell()
+    foreign = {opcode.name for opcode, _, _ in pickletools.genops(stream)} - _OPCODES
+    if foreign:
+        raise ValueError(f"Python objects other than strings and numbers ({', '.join(sorted(foreign))})")
+    stream.seek(start)
+    return _Reader(stream).load()
 
 
 def _innocent(value: object) -> object:

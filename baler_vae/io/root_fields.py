@@ -48,7 +48,7 @@ def form_of(field: Any) -> ak.forms.Form:  # noqa: ANN401  a field
 
 
 def is_read_by_cluster(field: Any) -> bool:  # noqa: ANN401  a field
-    """Whether uproot reads only one cluster of a field right: of variants in several it takes the values of the first."""
+    """Whether uproot reads a field right in one cluster only: of variants it takes the values of the first."""
     return "union[" in str(form_of(field).type)
 
 

@@ -65,8 +65,8 @@ def read_events(
 @dataclass
 class _Window:
     """The values of a branch or field from some event on up to the end of a basket or cluster, where `keeps` is true,
-    or else of a step. `edges` (n + 1,) are the first events of its baskets or clusters, and the end. `apart` is for what
-    cannot be read of two at once.
+    or else of a step. `edges` (n + 1,) are the first events of its baskets or clusters, and the end; `apart` is true of
+    what cannot be read of two at once.
     """
 
     leaf: Any

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError
 from baler_vae.io.grouping import missing
+from baler_vae.io.root_options import IN_LISTS, Options
 from baler_vae.io.source import writing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of, strings_of
@@ -32,12 +33,31 @@ _LETTERS = {
     for sign in ("", "u")
 }
 """What ROOT calls the types of integers in titles."""
+_MOST_NAMED = 8
+"""The most columns that an error names."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
+def recreated(path: Path) -> uproot.WritableDirectory:
+    """A new ROOT file, to be closed."""
+    return uproot.recreate(path, compression=uproot.ZSTD(3))
+
+
 def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a TTree: branches named and titled as the columns (`_` for `/` and brackets in names), and one counter
-    branch for each jagged group.
+    """Write a file of one TTree, as `add_tree` makes it."""
+    with recreated(path) as file:
+        add_tree(file, schema, batches)
+
+
+def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write a file of one RNTuple, as `add_rntuple` makes it."""
+    with recreated(path) as file:
+        add_rntuple(file, schema, batches)
+
+
+def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add a TTree to a file: branches named and titled as the columns (`_` for `/` and brackets in names), and one
+    counter branch for each jagged group.
 
     Raises:
         OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
@@ -48,31 +68,30 @@ def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
     if nested:
         raise OutputError(
-            f"a TTree written here cannot hold nested columns, or arrays in lists: {', '.join(nested)}",
+            f"a TTree written here cannot hold nested columns, or arrays in lists: {_listed(nested)}",
             way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
         )
     counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
     types = {names[branch.name]: _tree_type(branch) for branch in branches}
     written = [branch for branch in branches if names[branch.name] not in counters.values()]
     counter_name: Callable[[str], str] = counters.__getitem__
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
+    with writing("a ROOT file", *_FAILURES):
+        tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+        own_types = {
+            names[b.name]: b.dtype
+            for b in branches
+            # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
+            if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
+        }
+        _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
+    for batch in row_groups(batches, schema, BASKET_ROWS):
         with writing("a ROOT file", *_FAILURES):
-            tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
-            own_types = {
-                names[b.name]: b.dtype
-                for b in branches
-                # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
-                if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
-            }
-            _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
-        for batch in row_groups(batches, schema, BASKET_ROWS):
-            with writing("a ROOT file", *_FAILURES):
-                tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
+            tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
 
 
-def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write an RNTuple: fields named and described as the columns (`_` for `/`, `.` and brackets in names), jagged ones
-    as vectors; an implied counter is not written beside them.
+def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
+    jagged ones as vectors; an implied counter is not written beside them.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -82,13 +101,14 @@ def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
     names = _branch_names(branches, r"[/\[\].]")
     read = iter(batches)
     first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
-    with uproot.recreate(path, compression=uproot.ZSTD(3)) as file:
+    with writing("an RNTuple", *_FAILURES):
+        options = {branch.name: _options(branch, first, schema) for branch in branches}
+        arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
+        types = {name: array.type.content for name, array in arrays.items()}
+        ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
+    for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
         with writing("an RNTuple", *_FAILURES):
-            types = {names[branch.name]: _described(branch, first).type.content for branch in branches}
-            ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
-        for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
-            with writing("an RNTuple", *_FAILURES):
-                ntuple.extend({names[branch.name]: _described(branch, batch) for branch in branches})
+            ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
 
 
 def _tree_name(schema: Schema) -> str:
@@ -101,16 +121,22 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
     clashes = sorted(name for name, times in Counter(names.values()).items() if times > 1)
     if clashes:
         raise OutputError(
-            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {', '.join(clashes)}",
+            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {_listed(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
     halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
     if halves:
         raise OutputError(
-            f"ROOT has no type for columns of float16: {', '.join(halves)}",
+            f"ROOT has no type for columns of float16: {_listed(halves)}",
             way_out="Write .parquet, .npz or .h5 instead, or choose columns without them",
         )
     return names
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, or the first of them where they are many."""
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dtype or an awkward type
@@ -140,11 +166,22 @@ def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype
     description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
 
 
-def _described(branch: Branch, batch: Batch) -> ak.Array:
+def _options(branch: Branch, first: Batch, schema: Schema) -> Options:
+    """Where the values of a branch may be missing: where its type says so, or some of the first batch are."""
+    options = Options(branch.name)
+    if branch.missing is not None:
+        options.places.add((IN_LISTS,) if branch.is_jagged else ())
+    if branch.typename.startswith("std::optional"):
+        options.places.add(())
+    options.learn(ak.Array(_array(branch, first)), declared=schema.origin.format == "root")
+    return options
+
+
+def _described(branch: Branch, batch: Batch, options: Options) -> ak.Array:
     """The values of a branch, with its title as what uproot writes as the description of a field. A list of leaves, as
     `pt[nJet]/F`, describes nothing.
     """
-    array = ak.Array(_array(branch, batch))
+    array = options.applied(ak.Array(_array(branch, batch)))
     leaf_list = re.fullmatch(r"[^/\s]+(/\w(\[.*\])?)?", branch.title)
     return array if not branch.title or leaf_list else ak.with_parameter(array, "__doc__", branch.title)
 
@@ -156,48 +193,17 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
         values = values.astype(_written_dtype(branch))
     nested = nested_of(values)
     if nested is not None:
-        return _plain_options(_with_tuples(nested.to_awkward()))
+        return nested.to_awkward()
     if branch.is_text:
         return _strings(branch.name, values)
     mask = branch.mask(batch)
     if mask is not None:
-        values = _plain_options(ak.mask(ak.Array(values), ~mask))
+        values = ak.mask(ak.Array(values), ~mask)
     if not branch.is_jagged:
         return values
     offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))
     content = ak.to_layout(ak.Array(values))
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
-
-
-def _with_tuples(array: ak.Array) -> ak.Array:
-    """The same values, records whose fields are numbered from 0 on as the tuples that they were: Arrow has none."""
-
-    def unnamed(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
-        if not layout.is_record or not layout.contents or layout.fields != list(map(str, range(len(layout.contents)))):
-            return None
-        contents = [ak.to_layout(_with_tuples(ak.Array(content))) for content in layout.contents]
-        return ak.contents.RecordArray(contents, None, length=len(layout))
-
-    return ak.transform(unnamed, array)
-
-
-def _plain_options(array: ak.Array) -> ak.Array:
-    """The same values with missing ones by index, the only way in which uproot writes them right, and without options
-    where nothing is missing.
-    """
-
-    def plain(layout: Any, **_: object) -> Any:  # noqa: ANN401  layouts of awkward
-        if not layout.is_option:
-            return None
-        indexed = layout.to_IndexedOptionArray64()
-        content = ak.to_layout(ak.transform(plain, ak.Array(indexed.project())))
-        missing_rows = indexed.index.data < 0
-        if not missing_rows.any():
-            return content
-        index = np.where(missing_rows, -1, np.cumsum(~missing_rows) - 1)
-        return ak.contents.IndexedOptionArray(ak.index.Index64(index), content)
-
-    return ak.transform(plain, ak.to_packed(array))
 
 
 def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:

@@ -19,13 +19,16 @@ from baler_vae.io.delimited_lines import (
 )
 from baler_vae.io.delimited_style import widths_of
 from baler_vae.io.delimited_values import FALSE, TRUE
-from baler_vae.io.dialect import NULLS, WHITESPACE, DialectOptions
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, DialectOptions
 
 SAMPLE_BYTES = 1 << 18
 _FEWEST_LINES = 3
 _SCORED_ROWS = 200
 _PUNCTUATION = (",", ";", "\t", "|")
 _COMMENTS = ("#", "%")
+_RULE = re.compile(rb"^\*{4,}\s*$", re.MULTILINE)
+_AROUND_SCANS = ("****", "==>")
+"""What lines begin with around and below a table of `TTree::Scan`, whose values stand between asterisks."""
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+|\.)?|[.,]\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
@@ -97,6 +100,8 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     comments = _COMMENTS if options.comments is None else options.comments
     base = Layout(",", sample.encoding, comments)
     separators = (*_PUNCTUATION, " ", WHITESPACE) if options.separator is None else (options.separator,)
+    if _RULE.search(sample.text) and options.separator in {None, SCAN}:
+        base, separators = replace(base, comments=(*comments, *_AROUND_SCANS)), (SCAN,)
     found = []
     for quote in ('"', "'"):
         for separator in separators:
@@ -116,7 +121,9 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     if best and best[0].layout.separator in _PUNCTUATION:
         best = [sniffed for sniffed in best if sniffed.layout.separator in _PUNCTUATION]
     if len(best) > 1:
-        names = " or ".join("white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best)
+        names = " or ".join(
+            "white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best
+        )
         raise SourceError(
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )
@@ -143,7 +150,7 @@ def _is_table(sniffed: Sniffed, sample: Sample, options: DialectOptions) -> bool
         return False
     is_text = ".csv" in Path(sample.path).name.lower() and _score(sniffed) == 0
     has_quotes = sniffed.layout.quote.encode() in sample.text
-    return sniffed.layout.separator in _PUNCTUATION or has_quotes or not (is_text and _values(sniffed))
+    return sniffed.layout.separator in (*_PUNCTUATION, SCAN) or has_quotes or not (is_text and _values(sniffed))
 
 
 def _other_space(sniffed: Sniffed, sample: Sample) -> str:
@@ -258,17 +265,19 @@ def line_end_of(sample: Sample) -> str:
     return "\n" if found is None else found[0].decode()
 
 
-def check_comments(sniffed: Sniffed, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str) -> None:
+def check_comments(
+    sniffed: Sniffed, layout: Layout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
+) -> None:
     """Nothing, where comments between rows can be nothing else.
 
     Raises:
         SourceError: one may be a row.
     """
-    layout, rows = sniffed.layout, sniffed.rows[1:] or sniffed.rows
+    rows = sniffed.rows[1:] or sniffed.rows
     if options.comments is not None or all(_is_value(row[0].strip()) for row in rows if row[0]):
         return
     for row, text in lines:
-        if row <= 0 or not text.strip():
+        if row < 0 or (row == 0 and not layout.header) or not text.strip():
             continue
         if layout.separator == WHITESPACE:
             n_values = len(text.split())

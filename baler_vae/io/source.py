@@ -1,7 +1,7 @@
 """What every reader hands on, and how it and the writers speak of failures."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
+from baler_vae.io.dialect import DialectOptions
 from baler_vae.table.schema import Group, Schema, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
@@ -54,6 +55,7 @@ class Source:
     `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
     what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
+    `dialect` is what the user said of how a text is written.
     """
 
     path: str
@@ -66,6 +68,7 @@ class Source:
     beside: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     empty: Callable[[Schema], Batch] = empty_batch
+    dialect: DialectOptions | None = None
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
@@ -187,6 +190,26 @@ class Source:
         return Schema(groups, order, self.schema.origin, wanted.arrays, wanted.masks)
 
 
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a file by the names that `open_source` takes behind a colon, in the order of the file, and by name
+    what else it holds, each with what it is.
+    """
+
+    names: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Content:
+    """One of several tables that are written into a file: its origin names it."""
+
+    schema: Schema
+    batches: Iterable[Batch]
+    extras: bytes = b""
+    n_rows: Mapping[str, int] | None = None
+
+
 def summary(reasons: Mapping[str, str]) -> str:
     """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
     stands before the first `: `, with how many there are and a few of them.
@@ -198,9 +221,9 @@ def summary(reasons: Mapping[str, str]) -> str:
         kind, _, detail = why.partition(": ")
         kinds.setdefault(kind, {})[name] = detail
     listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
-    parts = [f"{kind}: {len(own):,} columns ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
+    parts = [f"{kind}: {_counted(len(own))} ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
     others = sum(len(own) for _, own in listed[_MOST_KINDS:])
-    return "; ".join(parts) + (f"; other reasons: {others:,} columns" if others else "")
+    return "; ".join([*parts, f"other reasons: {_counted(others)}"] if others else parts)
 
 
 def _examples(details: Mapping[str, str]) -> str:
@@ -211,6 +234,10 @@ def _examples(details: Mapping[str, str]) -> str:
     named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
     more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
     return ", ".join(named) + more
+
+
+def _counted(n_columns: int) -> str:
+    return f"{n_columns:,} column{'s' if n_columns > 1 else ''}"
 
 
 def _shortened(text: str) -> str:

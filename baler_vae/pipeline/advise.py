@@ -7,6 +7,7 @@ import numpy as np
 
 from baler_vae.errors import MissingExtra, SourceError, UsageError
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.source import Source
 from baler_vae.pipeline.encoding import typed_bytes
 from baler_vae.pipeline.fit import fit
@@ -35,6 +36,7 @@ def advise(
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    dialect: Options = None,
     settings: EvaluationSettings | None = None,
     model: ModelSettings | str | None = None,
     part: float = DEFAULT_PART,
@@ -49,7 +51,7 @@ def advise(
 
     `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
     about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive; the kind alone may be given as text.
+    which tells the size of the archive; the kind alone may be given as text. `dialect` is that of `compress`.
 
     Raises:
         SourceError: the file cannot be read.
@@ -65,7 +67,7 @@ def advise(
     progress = callback(progress)
     if not 0 < part < 1:
         raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
-    source = source if isinstance(source, Source) else open_sources(source)
+    source = source if isinstance(source, Source) else open_sources(source, dialect)
     settings = settings or EvaluationSettings()
     model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
     columns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
-from baler_vae.io.files import open_source
+from baler_vae.io.dialect import Options, dialect_options
+from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.io.source import Source
 from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.evaluate import evaluate
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.pipeline.reading import Archive
 from baler_vae.progress import Progress, silent, within
 from baler_vae.project import EvaluationSettings, ModelSettings, check_settings
 from baler_vae.table.schema import several
@@ -48,6 +49,7 @@ def compare_archives(
     against: str | Path,
     *,
     settings: EvaluationSettings | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
 ) -> Iterator[Compared]:
     """Each archive, or archive of a folder, against the file that they were made of.
@@ -59,10 +61,16 @@ def compare_archives(
         MissingExtra: the packages for evaluation are not installed.
     """
     archives = archives_of(places)
-    widths = widths_of(open_source(against))
+    progress("measuring the widths of columns", 0, 1)
+    widths = widths_of(open_source(against, dialect_options(dialect)))
     for number, place in enumerate(archives, 1):
         yield _compared(
-            place, against, settings, widths, within(progress, f"{number}/{len(archives)} archives: {Path(place).name}")
+            place,
+            against,
+            settings,
+            widths,
+            dialect,
+            within(progress, f"{number}/{len(archives)} archives: {Path(place).name}"),
         )
 
 
@@ -74,6 +82,7 @@ def compare_ways(
     columns: str | Sequence[str] = (),
     settings: EvaluationSettings | None = None,
     model: ModelSettings | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
 ) -> Iterator[Compared]:
     """What each kind of model makes of a file under each bound, through archives in a temporary folder. A text of
@@ -84,7 +93,8 @@ def compare_ways(
         UsageError: a bound, a kind or a column is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
-    base, widths = model or ModelSettings(), widths_of(open_source(against))
+    progress("measuring the widths of columns", 0, 1)
+    base, widths = model or ModelSettings(), widths_of(open_source(against, dialect_options(dialect)))
     done: list[str] = []
     for kind in models:
         chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
@@ -100,9 +110,10 @@ def compare_ways(
                     columns=several(columns),
                     bound=[own.strip() for own in text.split(";")],
                     settings=chosen,
+                    dialect=dialect,
                     progress=told,
                 )
-                found = _compared(archive, against, settings, widths, told)
+                found = _compared(archive, against, settings, widths, dialect, told)
                 yield replace(found, name=name, bound=text, model=chosen.kind)
 
 
@@ -111,9 +122,10 @@ def _compared(
     against: str | Path,
     settings: EvaluationSettings | None,
     widths: Mapping[str, float],
+    dialect: Options,
     progress: Progress,
 ) -> Compared:
-    evaluation = evaluate(against, place, settings=settings, progress=progress)
+    evaluation = evaluate(against, place, settings=settings, dialect=dialect, progress=progress)
     from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
 
     tolerances = (settings or EvaluationSettings()).tolerances

@@ -12,6 +12,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.io.source import Source, summary
@@ -35,12 +36,14 @@ from baler_vae.pipeline.manifests import (
 )
 from baler_vae.pipeline.models import write_model
 from baler_vae.pipeline.naming import check_archive_name
+from baler_vae.pipeline.planning import shared_tables
 from baler_vae.pipeline.provenance import number_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.remarks import beside_remark, rounded_remark
 from baler_vae.pipeline.restorable import check_restorable
 from baler_vae.pipeline.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
 from baler_vae.pipeline.scaling import encoded_row_groups, verify_on_cluster
+from baler_vae.pipeline.tables import compress_tables, left_out_remark
 from baler_vae.pipeline.verify import verify_bounds
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.project import ModelSettings
@@ -64,6 +67,7 @@ def compress(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
@@ -76,6 +80,14 @@ def compress(
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
     HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
     the file's own format cannot take back what was compressed, and which can.
+
+    Of a file of several tables, of which none is named behind a colon, all are compressed, each with a codec of its
+    own, and the archive is a `Collection`; several files must have the same tables. A glob of columns concerns every
+    table in which it matches, `TABLE:GLOB` that one; tables without any such column are left out, and so are, with
+    `skip_unreadable`, those that cannot be read.
+
+    A `dialect` is that of `fit`; how text was written is kept, and comes back.
+
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
@@ -100,7 +112,26 @@ def compress(
     check_archive_name(output)
     steps = _steps(progress, fits=codec is None, verifies=verify)
     specs = file_specs(source)
-    opened = open_sources(specs)
+    tables = shared_tables(specs)
+    if len(tables.names) > 1 and codec is None and not dialect:
+        return compress_tables(
+            compress,
+            specs,
+            tables,
+            output,
+            columns=several(columns),
+            bound=several(bound),
+            skip_unreadable=skip_unreadable,
+            settings=settings_of(settings, model),
+            keep_history=keep_history,
+            force=force,
+            resume=resume,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            verify=verify,
+        )
+    opened = open_sources(specs, dialect)
     if codec is not None and (columns or model or bound or settings):
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
@@ -111,6 +142,7 @@ def compress(
     }
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
+    described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
     if resume and finished_before(output, described):
         with Archive(output) as written:
             return written.info() | _told(specs, opened, [])
@@ -145,7 +177,8 @@ def compress(
             verify_on_cluster(client, work.archive, specs, opened, steps[2])
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
             info = written.info() | {"path": str(output)}
-        warnings = left_out(opened, used) if stored or skip_unreadable else []
+        warnings = left_out_remark(tables.left_out)
+        warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         warnings += [hint, beside_remark(opened, len(extras), written.n_bytes), rounded_remark(_rounded(used))]
     return info | _told(specs, opened, warnings)
@@ -170,7 +203,7 @@ def _rounded(codec: Codec) -> dict[str, str]:
 def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
     """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
     names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
-    told = {name: within(progress, f"step {number}/{len(names)}, {name}") for number, name in enumerate(names, 1)}
+    told = {name: within(progress, f"{number}/{len(names)} {name}") for number, name in enumerate(names, 1)}
     return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from baler_vae.archive.manifest import FIRST_FORMAT
-from baler_vae.io.files import WITH_WHOLE_FILES, split_spec, write_file
+from baler_vae.io.files import split_spec, suffix_of, write_file
 from baler_vae.pipeline.cluster import Client, cluster
+from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.naming import check_table_name
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.scaling import restored_row_groups
+from baler_vae.pipeline.tables import decompress_tables, n_rows, with_whole_files
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema, several
@@ -33,7 +33,8 @@ def decompress(
 ) -> None:
     """Writes what an archive (a path or a URL) holds to a file, its format told by its suffix; needs neither PyTorch
     nor the original. With `rntuple` a ROOT file holds an RNTuple, whatever was read. `workers` or a `scheduler`
-    decode the row groups, as they encode them in `compress`.
+    decode the row groups, as they encode them in `compress`. Of an archive of several tables all are written into one
+    file, unless one is named behind a colon (`all.bvae:Events`).
 
     Raises:
         SourceError: there is no such archive, or it cannot be fetched.
@@ -43,6 +44,19 @@ def decompress(
     """
     progress = callback(progress)
     check_table_name(output)
+    if is_collection(archive):
+        decompress_tables(
+            _reported,
+            archive,
+            output,
+            columns=several(columns),
+            rntuple=rntuple,
+            force=force,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+        )
+        return
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
         selection = opened.schema.select(listed_columns(several(columns), opened.schema.order))
         write_file(
@@ -51,21 +65,9 @@ def decompress(
             _reported(client, opened, selection, progress),
             force=force,
             rntuple=rntuple,
-            extras=opened.extras() if selection == opened.schema or not _with_whole_files(opened) else b"",
-            n_rows=_n_rows(opened),
+            extras=opened.extras() if selection == opened.schema or not with_whole_files(opened) else b"",
+            n_rows=n_rows(opened),
         )
-
-
-def _with_whole_files(archive: Archive) -> bool:
-    """Whether what the archive has beside its columns goes with all of them only."""
-    return archive.schema.origin.format in WITH_WHOLE_FILES and archive.manifest.version == FIRST_FORMAT
-
-
-def _n_rows(archive: Archive) -> dict[str, int]:
-    """The number of rows of every group."""
-    names = [group.name for group in archive.schema.groups]
-    rows = archive.manifest.row_groups
-    return {name: sum(counts[number] for counts in rows) for number, name in enumerate(names)}
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
@@ -73,8 +75,7 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
     source was: with the same tree, group or key behind a colon.
     """
     path, inner = split_spec(source)
-    suffix = Path(urlsplit(path).path if "://" in path else path).suffix
-    restored, inner = folder / f"restored{suffix}", inner.partition(";")[0]
+    restored, inner = folder / f"restored{suffix_of(path)}", inner.partition(";")[0]
     return restored, f"{restored}:{inner}" if inner else str(restored)
 
 
@@ -85,3 +86,4 @@ def _reported(client: Client | None, archive: Archive, selection: Schema, progre
         yield batch
         n_events += batch[0].n_rows
         progress("restoring, events", n_events, archive.num_entries)
+    progress("finishing the file", 0, 1)

@@ -5,17 +5,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from baler_vae.archive.storage import is_url
 from baler_vae.errors import MissingExtra, UsageError, nearest
-from baler_vae.io.files import open_source
+from baler_vae.io.dialect import Options, dialect_options
+from baler_vae.io.files import is_archive, is_text, open_source
 from baler_vae.io.source import Source
 from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.manifests import bounds_of
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.told import told_dialect
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema, matches, several
@@ -34,13 +34,15 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     archive: str | Path | None = None,
     columns: str | Sequence[str] = (),
+    dialect: Options = None,
     progress: ShownProgress = silent,
 ) -> "Evaluation":
     """What became of each column that `restored` holds; both are archives or files of any known format, read side by
     side, so that memory does not grow with them.
 
     Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
-    are missing, unless the archive, or `columns` (names or globs), did not ask for them.
+    are missing, unless the archive, or `columns` (names or globs), did not ask for them. A `dialect` is that of
+    `compress`, for both; what was said when the archive was made need not be said again.
 
     Raises:
         SourceError: a file cannot be read.
@@ -56,7 +58,11 @@ def evaluate(
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     progress, settings = callback(progress), settings or EvaluationSettings()
     known = archive or (restored if is_archive(restored) else None)
-    with _opened(original) as before, _opened(restored) as after, _archive(known) as promised:
+    with (
+        _archive(known) as promised,
+        _opened(original, promised, dialect) as before,
+        _opened(restored, promised, dialect) as after,
+    ):
         wanted, found = _compared(before, after)
         asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
         computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
@@ -147,19 +153,14 @@ def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def is_archive(spec: str | Path) -> bool:
-    """Whether a path or URL is named like an archive."""
-    path = urlsplit(str(spec)).path if is_url(spec) else spec
-    return Path(path).suffix.lower() == ARCHIVE_SUFFIX
-
-
 @contextmanager
-def _opened(spec: str | Path) -> Iterator[Source]:
+def _opened(spec: str | Path, promised: Archive | None, dialect: Options) -> Iterator[Source]:
     if is_archive(spec):
         with Archive(spec) as archive:
             yield archive.as_source()
     else:
-        yield open_source(spec)
+        told = dialect_options(dialect) if is_text(spec) else None
+        yield open_source(spec, told or told_dialect(promised, spec))
 
 
 def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from baler_vae.errors import UsageError
 from baler_vae.paths import temporary_folder
@@ -68,13 +69,16 @@ def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed:
         archive = folder / "archive.bvae"
         restored, restored_spec = restored_beside(source, folder)
         started = time.perf_counter()
-        codec = fit(source, columns=project.columns, bound=project.bound, settings=settings, progress=told)
+        said: dict[str, Any] = {"columns": project.columns, "bound": project.bound, "dialect": project.csv.given()}
+        codec = fit(source, settings=settings, progress=told, **said)
         fitted = time.perf_counter()
-        info = compress(source, archive, codec=codec, progress=told)
+        info = compress(source, archive, codec=codec, dialect=project.csv.given(), progress=told)
         compressed = time.perf_counter()
         decompress(archive, restored, progress=told)
         decompressed = time.perf_counter()
-        evaluation = evaluate(source, restored_spec, settings=project.evaluation, progress=told)
+        evaluation = evaluate(
+            source, restored_spec, settings=project.evaluation, dialect=project.csv.given(), progress=told
+        )
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]

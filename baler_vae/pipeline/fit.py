@@ -8,6 +8,7 @@ import numpy as np
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
@@ -29,6 +30,7 @@ def fit(
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     skip_unreadable: bool = False,
+    dialect: Options = None,
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
@@ -37,8 +39,9 @@ def fit(
 
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
-    settings of the codec name them. The model is described by `settings`, or
-    by the same names as keywords: `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
+    settings of the codec name them. A `dialect` such as `{"separator": ";"}` says how text is written, where that
+    cannot be found out (see `DialectOptions`). The model is described by `settings`, or by the same names as keywords:
+    `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
 
     A file of more than `sample_rows` rows is not held in memory: one pass over it gives what bounds need to know, and
     the model is fitted on a sample (see `read_sample`), of which `fits` tells.
@@ -49,7 +52,7 @@ def fit(
         MissingExtra: PyTorch is not installed.
     """
     progress, settings = callback(progress), settings_of(settings, model)
-    source = source if isinstance(source, Source) else open_sources(source)
+    source = source if isinstance(source, Source) else open_sources(source, dialect)
     patterns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
     rules = listed_bounds(several(bound), source.schema.order)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
@@ -76,12 +79,11 @@ def fit(
     models: dict[str, GroupModel] = {}
     history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
-    for table in batch:
+    for number, table in enumerate(batch, 1):
         name = table.group.name
+        told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
-        chosen = fit_group_model(
-            table, bounds, settings, source.path, within(progress, name), events, n_rows=sample.n_rows[name]
-        )
+        chosen = fit_group_model(table, bounds, settings, source.path, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)

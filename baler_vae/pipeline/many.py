@@ -8,16 +8,20 @@ from typing import Any
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.io.files import split_spec
+from baler_vae.io.dialect import Options
+from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
 from baler_vae.output import check_output
 from baler_vae.paths import check_writable, made_folder
 from baler_vae.pipeline.cluster import Client, cluster, on_cluster
 from baler_vae.pipeline.codec import Codec
+from baler_vae.pipeline.collection import is_collection
+from baler_vae.pipeline.collection import open as open_archive
 from baler_vae.pipeline.compress import compress
 from baler_vae.pipeline.decompress import decompress
 from baler_vae.pipeline.fit import fit
 from baler_vae.pipeline.parallel import one_thread
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX, Archive
+from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.tables import file_name
 from baler_vae.progress import Progress, silent, within
 
 SUFFIXES: Mapping[str, str] = {
@@ -43,6 +47,7 @@ def compress_each(
     resume: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
+    dialect: Options = None,
     progress: Progress = silent,
     **fitting: Any,
 ) -> list[dict[str, Any]]:
@@ -59,12 +64,12 @@ def compress_each(
     for output in outputs:
         check_output(output, force=force or resume)
     if codec is None:
-        codec = fit(open_sources(specs), progress=within(progress, "fitting"), **fitting)
+        codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
     elif fitting:
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     codec = codec if isinstance(codec, Codec) else Codec.load(codec)
     options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-    options["force"] = force
+    options |= {"force": force, "dialect": dialect}
     with cluster(workers, scheduler) as client:
         return [
             compress(
@@ -93,7 +98,8 @@ def decompress_each(
     progress: Progress = silent,
 ) -> list[Path]:
     """Restores every archive to a file of its own in a folder, in the format that it came from or `to` another one of
-    `SUFFIXES`, and returns their paths. Each is one task for a worker.
+    `SUFFIXES`, and returns their paths. Each is one task for a worker. An archive of several tables becomes a file for
+    each, `<name>_<table>`, where a file of the format holds one.
 
     Raises:
         UsageError: two archives have one name, or the format is unknown.
@@ -101,7 +107,7 @@ def decompress_each(
     """
     if to is not None and to not in SUFFIXES:
         raise UsageError(f"unknown file format {to!r}", expected=f"one of {', '.join(SUFFIXES)}")
-    names = [str(archive) for archive in archives]
+    names = [name for archive in archives for name in _restored_alone(str(archive), to)]
     outputs = _outputs(names, folder, [SUFFIXES[to or _format_of(name)] for name in names])
     options = {"columns": columns, "rntuple": rntuple, "force": force}
     tasks = [(name, output, options) for name, output in zip(names, outputs, strict=True)]
@@ -130,14 +136,29 @@ def _decompress_alone(archive: str, output: Path, options: Mapping[str, Any]) ->
 
 
 def _format_of(archive: str) -> str:
-    with Archive(archive) as opened:
-        return opened.schema.origin.format
+    with open_archive(archive) as opened:
+        return str(opened.schema.origin.format if isinstance(opened, Archive) else opened.manifest.tables[0].format)
+
+
+def _restored_alone(archive: str, to: str | None) -> list[str]:
+    """An archive, or its tables where a file of the format would hold but one of them."""
+    if not is_collection(archive) or holds_tables(f"file{SUFFIXES[to or _format_of(archive)]}"):
+        return [archive]
+    with open_archive(archive) as opened:
+        return [f"{archive}:{name}" for name in opened]
+
+
+def _stem(spec: str) -> str:
+    """The name of a file without its suffix, with that of a table of an archive."""
+    place, inner = split_spec(spec)
+    stem = stem_of(place)
+    return f"{stem}_{file_name(inner)}" if inner and suffix_of(place) == ARCHIVE_SUFFIX else stem
 
 
 def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
     """The path of the output of each file in a folder, which is made where it is not there."""
     folder = Path(folder)
-    stems = [Path(split_spec(spec)[0]).stem for spec in specs]
+    stems = [_stem(spec) for spec in specs]
     twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
     if twice:
         raise UsageError(

@@ -9,10 +9,12 @@ from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.files import extras_have_rows
+from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
 from baler_vae.pipeline.models import check_entries
 from baler_vae.pipeline.naming import check_archive_name
-from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.reading import Archive, open_one
+from baler_vae.pipeline.tables import merge_tables
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 
 _OF_THE_FIRST = (EXTRAS, HISTORY)
@@ -27,7 +29,7 @@ def merge(
 
     All must have been compressed with one codec: the same columns, bounds and models. Row groups are copied as they
     are, every one checked against its digest. Titles, origin and settings, and what lies beside the columns, are those
-    of the first.
+    of the first. Archives of several tables are merged table by table.
 
     Raises:
         SourceError: there is no such file.
@@ -39,11 +41,13 @@ def merge(
     check_archive_name(output)
     if not archives:
         raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
+    if any(map(is_collection, archives)):
+        return merge_tables(merge, archives, output, force=force, progress=progress)
     with writing_archive(output, force=force) as writer:
         merged = _Merged(writer)
         progress("merging, archives", 0, len(archives))
         for done, path in enumerate(archives, start=1):
-            with ArchiveFile(path) as archive:
+            with open_one(path) as archive:
                 merged.add(archive)
             progress("merging, archives", done, len(archives))
         writer.finish(merged.manifest())

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from baler_vae.errors import UsageError
-from baler_vae.io.files import MODULES
-from baler_vae.pipeline.reading import ARCHIVE_SUFFIX
+from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES
 
 CODEC_SUFFIX = ".bvmodel"
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}

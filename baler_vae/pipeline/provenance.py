@@ -5,13 +5,14 @@ ours gives it is left out, and the rows are read all the same.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from baler_vae.archive.collection_manifest import CollectionManifest
 from baler_vae.archive.manifest import Manifest
 
 _LARGEST = 1 << 63
 """Beyond any number of rows or bytes."""
 
 
-def settings_of(manifest: Manifest) -> dict[str, Any]:
+def settings_of(manifest: Manifest | CollectionManifest) -> dict[str, Any]:
     """The settings that repeat the run: `columns`, `bound` and `rounded_whole_numbers` are lists of texts, `model` is a
     table whose `kind` is a text, `skipped` a table of texts, as far as they are there.
     """

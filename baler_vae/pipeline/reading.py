@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.container import ArchiveFile
+from baler_vae.archive.collection import CollectionFile, open_file
+from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.storage import is_url
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, SourceError, UsageError, nearest
+from baler_vae.io.files import split_spec
 from baler_vae.io.source import Ranges, Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.codec import read_history
@@ -32,31 +34,18 @@ from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema, matches, several
 from baler_vae.table.table import Batch, Table, concatenate, counts_of, cut_events, slice_events
 
-ARCHIVE_SUFFIX = ".bvae"
-
-
-def open(path: str | Path) -> "Archive":  # noqa: A001  the verb that users know from uproot
-    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), open for reading. Of the file
-    only those bytes are read that are needed for what is asked.
-
-    Raises:
-        SourceError: there is no such file, or it cannot be fetched.
-        ArchiveError: it is not an archive, or is damaged.
-        UsageError: it is a codec.
-        MissingExtra: what fetches the URL is not installed.
-    """
-    return Archive(path)
-
 
 class Archive:
-    """An archive: schema, sizes, and rows, decoded row group by row group. Use it as a context manager.
+    """An archive of one table: schema, sizes, and rows, decoded row group by row group. Use it as a context manager.
 
     Threads may share it, and processes that are forked. It pickles as its path and digest; what comes out of a pickle
     has opened the file anew. Once it is closed, its names and types are still known, but nothing can be read.
+
+    `path` may name a table of a collection behind a colon: `all.bvae:Events`. With `file` it is open already.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._file = ArchiveFile(path)
+    def __init__(self, path: str | Path, file: ArchiveFile | None = None) -> None:
+        self._file = file or open_one(path)
         self._models: dict[int, GroupModel] = {}
         self._types: dict[str, Any] = {}
         self.path = self._file.path
@@ -89,8 +78,7 @@ class Archive:
 
     def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         self._file.check_open()
-        path = str(self.path if is_url(self.path) else Path(self.path).absolute())  # for processes in other folders
-        return _reopen, (path, self._file.digest)
+        return _reopen, (absolute(self.path), self._file.digest)
 
     @property
     def num_entries(self) -> int:
@@ -350,6 +338,30 @@ class Archive:
                 raise ValueError(f"column {name!r} is {nested.values.type} here and {self._types[name]} elsewhere")
 
 
+def open_one(path: str | Path) -> ArchiveFile:
+    """The file of an archive of one table, or that table of a collection."""
+    place, table = split_spec(path)
+    opened = open_file(place, table)
+    if isinstance(opened, CollectionFile):
+        opened.close()
+        raise several_tables(opened.manifest, opened.path)
+    return opened
+
+
+def absolute(path: str | Path) -> str:
+    """The path of an archive for processes in other folders."""
+    return str(path if is_url(path) else Path(path).absolute())
+
+
+def replaced(path: str) -> SourceError:
+    """What is said where what was pickled is not there any more."""
+    return SourceError(
+        "is not the archive that was pickled: another file has taken its place",
+        path=path,
+        way_out="Open the new one, and pickle that",
+    )
+
+
 def _reopen(path: str, digest: str) -> Archive:
     """The archive that was pickled.
 
@@ -359,9 +371,5 @@ def _reopen(path: str, digest: str) -> Archive:
     archive = Archive(path)
     if archive.manifest_digest != digest:
         archive.close()
-        raise SourceError(
-            "is not the archive that was pickled: another file has taken its place",
-            path=path,
-            way_out="Open the new one, and pickle that",
-        )
+        raise replaced(path)
     return archive

@@ -9,7 +9,7 @@ from baler_vae.io.files import write_file
 from baler_vae.io.source import Source
 from baler_vae.paths import temporary_folder
 from baler_vae.table.schema import Format, Schema
-from baler_vae.table.table import Batch, empty_batch
+from baler_vae.table.table import Batch
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _N_EVENTS = 256
@@ -64,7 +64,7 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
 def _first_batch(source: Source, schema: Schema) -> Batch:
     events = [(0, min(_N_EVENTS, source.n_events))] if source.n_events else []
     batches: Iterator[Batch] = source.read(schema, events)
-    return next((batch for batch in batches if batch[0].n_rows), None) or empty_batch(schema)
+    return next((batch for batch in batches if batch[0].n_rows), None) or source.empty(schema)
 
 
 def _refusal(trial: _Trial, schema: Schema, batch: Batch, extras: bytes) -> BalerError | None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,11 @@ class Unfinished:
         return self.folder / "archive"
 
     @property
+    def tables(self) -> Path:
+        """The folder of the archives of a collection's tables, each finished or on its way."""
+        return self.folder / "tables"
+
+    @property
     def finished(self) -> Path:
         return self.folder / "finished.json"
 
@@ -75,6 +81,10 @@ class Unfinished:
         """The codec and the digest of what it was fitted on, where the run before came so far."""
         read = self._read_digests()
         return (Codec.load(self.codec), read[0]) if read and self.codec.exists() else None
+
+    def wrote(self) -> None:
+        """Takes note that this run wrote the archive, whole."""
+        self._opened = self.archive.stat()
 
     def save_codec(self, codec: Codec, digest: str) -> None:
         """Keeps the codec, and the digest of what it was fitted on."""
@@ -94,6 +104,7 @@ class Unfinished:
         """Removes the folder, as far as it is what `begin` made; `finished.json` last, for as long as it is there the
         rest can still be removed by a run with `--resume`.
         """
+        shutil.rmtree(self.tables, ignore_errors=True)
         for path in (*self.folder.glob(f".{self.codec.name}.*"), *self.paths[:-1]):
             path.unlink(missing_ok=True)
         if self.folder.is_dir():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
+from baler_vae.io.dialect import DialectOptions
 from baler_vae.io.files import file_stamp
 from baler_vae.io.source import Source
 from baler_vae.pipeline.cluster import Client, on_cluster
@@ -49,7 +50,7 @@ def encoded_row_groups(
     future = client.submit(Codec.from_bytes, codec.to_bytes())
     files = stamped(specs)
     tasks = (
-        (future, files, opened.path, n_kept, number * _TOGETHER, planned)
+        (future, files, opened.dialect, opened.path, n_kept, number * _TOGETHER, planned)
         for number, planned in enumerate(_several(_planned(opened, schema)))
     )
     for encoded in on_cluster(client, _encode, tasks):
@@ -80,7 +81,7 @@ def verify_on_cluster(
         ends = accumulate((rows[0] for rows in written.manifest.row_groups), initial=0)
     files, originals = stamped([str(archive)]), stamped(specs)
     edges = list(pairwise(ends))
-    tasks = ((files, originals, number, events) for number, events in enumerate(edges))
+    tasks = ((files, originals, original.dialect, number, events) for number, events in enumerate(edges))
     progress("comparing, events", 0, original.n_events)
     for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
@@ -124,8 +125,8 @@ def _planned(opened: Source, schema: Schema) -> Iterator[Planned]:
 
 
 @lru_cache(maxsize=2)
-def _opened(files: Stamped) -> Source:
-    return open_sources([path for path, *_ in files])
+def _opened(files: Stamped, dialect: DialectOptions | None) -> Source:
+    return open_sources([path for path, *_ in files], dialect)
 
 
 @lru_cache(maxsize=2)
@@ -134,10 +135,16 @@ def _archive(files: Stamped) -> Archive:
 
 
 def _encode(
-    codec: Codec, files: Stamped, path: str, n_kept: int, first: int, planned: Sequence[Planned]
+    codec: Codec,
+    files: Stamped,
+    dialect: DialectOptions | None,
+    path: str,
+    n_kept: int,
+    first: int,
+    planned: Sequence[Planned],
 ) -> list[EncodedRowGroup]:
     """Row groups that follow each other, the first of which has the number `first`."""
-    opened = _opened(files)
+    opened = _opened(files, dialect)
     schema, encoder = codec.match(opened), Encoder(codec, path, n_kept)
     numbers = [stop - start for (start, stop), _ in planned]
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
@@ -154,8 +161,10 @@ def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
     return _archive(files).row_group(number, selection)
 
 
-def _check(files: Stamped, originals: Stamped, number: int, events: tuple[int, int]) -> dict[str, ColumnCheck]:
-    archive, original = _archive(files), _opened(originals)
+def _check(
+    files: Stamped, originals: Stamped, dialect: DialectOptions | None, number: int, events: tuple[int, int]
+) -> dict[str, ColumnCheck]:
+    archive, original = _archive(files), _opened(originals, dialect)
     schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
     before = concatenate(list(original.read(schema, [events])), schema)
     bounds = bounds_of(archive.manifest, archive.path)

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.dialect import Options
 from baler_vae.io.files import extras_differences
 from baler_vae.io.source import Source
+from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
+from baler_vae.pipeline.tables import verify_tables
+from baler_vae.pipeline.told import told_dialect
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
@@ -60,10 +64,13 @@ class Verification:
 
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def verify(archive: str | Path, *, against: Specs | None = None, progress: ShownProgress = silent) -> Verification:
-    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound.
+def verify(
+    archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
+) -> Verification:
+    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
+    `dialect` is that of `compress`; what was said there need not be said again.
 
-    Broken bounds do not raise: they stand in the result.
+    Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
 
     Raises:
         SourceError: a file cannot be read.
@@ -71,10 +78,12 @@ def verify(archive: str | Path, *, against: Specs | None = None, progress: Shown
         UsageError: `against` has other columns or other numbers of rows.
     """
     progress = callback(progress)
+    if is_collection(archive):
+        return verify_tables(verify, archive, against, progress)
     with Archive(archive) as opened:
         progress("checking digests", 0, 1)
         n_sections = opened.check_sections()
-        original = None if against is None else open_sources(against)
+        original = None if against is None else open_sources(against, dialect or told_dialect(opened, against))
         if original is None:
             checks: tuple[ColumnCheck, ...] = ()
             progress("decoding, events", 0, opened.num_entries)

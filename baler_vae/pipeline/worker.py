@@ -17,8 +17,9 @@ async def _work(address: str, name: str, memory: float, folder: str) -> None:
 
 def _end_with_parent() -> None:
     """Ends this process when its standard input is closed: the process that started it ended, however that was."""
-    while sys.stdin.buffer.read(1):
-        pass
+    # Without the buffers of `sys.stdin`: a thread that waits in those keeps Python from ending in order.
+    while os.read(0, 1):
+        continue
     os._exit(1)  # at once: what this process still holds is of no use to anybody
 
 

@@ -101,7 +101,7 @@ def on_terminal(console: Console) -> Iterator[Progress]:
     work = Work()
     live = Live(
         console=console,
-        get_renderable=lambda: _drawn(work),
+        get_renderable=lambda: _drawn(work, console.width),
         refresh_per_second=_FRAMES_PER_SECOND,
         transient=True,
     )
@@ -153,14 +153,26 @@ def _notebook_shell() -> Any:  # noqa: ANN401  of IPython
     return shell if type(shell).__name__ == "ZMQInteractiveShell" else None
 
 
-def _drawn(work: Work) -> Group:
+def _drawn(work: Work, width: int) -> Group:
     part = work.part
     bar = ProgressBar(
         total=None if part is None else 1.0, completed=part or 0.0, width=_BAR_WIDTH, pulse=part is None or part >= 1
     )
     line = Table.grid(padding=(0, 1))
     line.add_row(bar, Text("" if part is None else f"{100 * part:3.0f} %"), Text(work.times, no_wrap=True))
-    return Group(Text(work.text), line)
+    return Group(Text("\n".join(_lines(work.text, width))), line)
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A text in as many lines as it takes, which end behind its commas."""
+    lines = [""]
+    for part in re.split(r"(?<=,) ", text):
+        longer = f"{lines[-1]} {part}".lstrip()
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(f"  {part}")
+    return lines
 
 
 def _page(work: Work, *, ended: bool) -> dict[str, str]:

@@ -26,7 +26,7 @@ def advice_table(advice: Advice) -> Listing:
         numbers("bytes", 4),
         numbers("effect", 1),
     ]
-    table = Listing(title, [*headings, Heading("less would move", 3), Heading("", 5)])
+    table = Listing(title, [*headings, Heading("less would move", 3), Heading("remark", 5)])
     for column in advice.columns:
         limit = column.limit
         table.add(

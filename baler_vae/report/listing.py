@@ -16,6 +16,9 @@ _GAP = "  "
 _NAME_SHARE = 0.45
 """Of the width: longer names stand on a line of their own."""
 _LEAST_NAME_WIDTH = 24
+_NO_BREAK = "\ue000"  # of private use: in no text
+_UNIT = re.compile(r"(?<=\d) (?=\w|%)")
+"""What stands between a number and its unit: no line ends there."""
 _DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
@@ -48,7 +51,10 @@ def numbers(text: str, rank: int = 0) -> Heading:
 
 @dataclass(frozen=True)
 class _Remark:
+    """A line between rows."""
+
     text: str
+    indent: str
 
 
 def bytes_text(n_bytes: float) -> str:
@@ -96,9 +102,13 @@ class Listing:
         made = [_cell(cell) for cell in cells]
         self.rows.append((*made, *[Cell("", "")] * (len(self.headings) - len(made))))
 
+    def head(self, text: str) -> None:
+        """Adds a line for what the rows behind it have in common."""
+        self.rows.append(_Remark(escaped(text), ""))
+
     def remark(self, text: str) -> None:
         """Adds a line for what is to be said of the row before."""
-        self.rows.append(_Remark(escaped(text)))
+        self.rows.append(_Remark(escaped(text), _GAP))
 
     def lines(self, width: int) -> Iterator[Text]:
         """The lines of the table, of which only those are longer than `width` that hold a longer name."""
@@ -133,7 +143,7 @@ class Listing:
         yield Text("─" * min(width, sum(widths) + len(_GAP) * (len(widths) - 1)))
         for row in self.rows:
             if isinstance(row, _Remark):
-                yield from _wrapped(row.text, width, indent=_GAP)
+                yield from _wrapped(row.text, width, indent=row.indent)
                 continue
             texts = [row[number].text(short=short) for number in shown]
             if cell_len(texts[0]) > widths[0]:
@@ -177,7 +187,9 @@ class Paragraph:
 def filled(text: str, width: int, indent: str = "") -> list[str]:
     """The lines of a text that is broken between words, of which none is cut; all but the first are indented."""
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}{_GAP}", **options) or [""]
+    together = _UNIT.sub(_NO_BREAK, text)
+    lines = textwrap.wrap(together, width, initial_indent=indent, subsequent_indent=f"{indent}{_GAP}", **options)
+    return [line.replace(_NO_BREAK, " ") for line in lines] or [""]
 
 
 def _wrapped(text: str, width: int, style: str = "", indent: str = "") -> Iterator[Text]:

@@ -7,7 +7,7 @@ from baler_vae.errors import UsageError
 from baler_vae.table.bounds import parse_bound
 from baler_vae.table.schema import matches
 
-_BETWEEN_BOUNDS = re.compile(r"\s*;\s*|\s*,\s*(?!\s*floor:)")
+_BETWEEN_BOUNDS = re.compile(r"\s*,\s*(?!\s*floor:)")
 
 
 def listed_columns(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def listed_bounds(texts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]
 
 def is_bound(text: str) -> bool:
     """Whether a text reads as a bound, or as several."""
-    return all(map(_is_one_bound, _BETWEEN_BOUNDS.split(text)))
+    return all(_is_one_bound(part) for own in text.split(";") for part in _BETWEEN_BOUNDS.split(own.strip()))
 
 
 def _parts(pattern: str, names: Sequence[str]) -> list[str]:
@@ -36,14 +36,25 @@ def _parts(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def _bounds(text: str) -> list[str]:
-    parts = [part for part in _BETWEEN_BOUNDS.split(text) if part]
-    return parts if len(parts) > 1 and all(map(_is_one_bound, parts)) else [text]
+    """The bounds that a text lists; the text itself where it lists none."""
+    found: list[str] = []
+    names: list[str] = []
+    for part in (part for own in text.split(";") for part in _BETWEEN_BOUNDS.split(own.strip())):
+        if _is_one_bound(part) and ("=" in part or not names):
+            found.append(",".join([*names, part]))
+            names = []
+        elif part and not {":", "="} & set(part):
+            names.append(part)  # of the columns of a bound to come
+        elif part:
+            return [text]
+    return found if found and not names else [text]
 
 
 def _for_each(text: str, names: Sequence[str]) -> Iterator[str]:
     """The bound, or one for each of the columns that stand before its `=`."""
     pattern, separator, bound = text.rpartition("=")
-    for part in _parts(pattern, names) if separator else [""]:
+    parts = _parts(pattern, names) if separator else [""]
+    for part in [pattern] if any("=" in part for part in parts) else parts:
         yield f"{part}{separator}{bound}"
 
 

@@ -119,7 +119,9 @@ class Nested:
         schema = schema_of_array(self.values)
         if optional:
             schema = pa.schema([schema.field(0).with_nullable(True)])
-        return pa.table([self.values], schema=schema)
+        # Of a slice awkward reads the bits that say what is missing from their beginning.
+        values = self.values.take(pa.array(np.arange(len(self)))) if self.values.offset else self.values
+        return pa.table([values], schema=schema)
 
 
 def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.int64]:

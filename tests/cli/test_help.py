@@ -1,8 +1,13 @@
 """What a newcomer types first."""
 
+import shlex
+
 import pytest
+import typer
 
 import baler_vae
+from baler_vae.cli.app import app
+from baler_vae.cli.examples import EXAMPLES
 from baler_vae.sample import SAMPLE
 
 VERBS = ["advise", "compare", "demo", "fit", "compress", "decompress", "evaluate", "verify", "info", "run", "new"]
@@ -30,3 +35,20 @@ def test_h_is_help(call, verb):
 def test_weights_that_are_none(call, weight):
     _, err = call("compress", f"{SAMPLE}:Events", "-o", "a.bvae", "--weight", weight, status=2)
     assert "is not a weight (expected GLOB=NUMBER, such as Jet_mass=20)" in err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_each_verb_shows_two_examples_that_can_be_typed(call, verb):
+    out, _ = call(verb, "--help")
+    shown = [line.strip() for line in out.splitlines() if line.strip().startswith("baler-vae ")]
+    assert shown == list(EXAMPLES[verb])
+    assert all(len(line) < 79 for line in shown)
+    command = typer.main.get_command(app).commands[verb]
+    for line in shown:
+        words = shlex.split(line)
+        assert words[:2] == ["baler-vae", verb]
+        command.make_context(verb, words[2:])
+
+
+def test_every_verb_has_examples():
+    assert set(typer.main.get_command(app).commands) == set(EXAMPLES)

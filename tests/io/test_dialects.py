@@ -17,7 +17,9 @@ from baler_vae.io.files import open_source, write_file
 
 NAMES = st.sampled_from(["pt", "eta", "run number", "E_T", "é", "x,y", "p;q", 'a "b"', "#n", "kind"])
 ENDINGS = ["", ".gz", ".bz2", ".xz", ".zst"]
-WORDS = st.sampled_from(["G", "T", "007", "a,b", "c;d", 'e "f"', "two\nlines", " g ", "-", "1 000", "é", "#h", "NA", "", "1,5"])
+WORDS = st.sampled_from(
+    ["G", "T", "007", "a,b", "c;d", 'e "f"', "two\nlines", " g ", "-", "1 000", "é", "#h", "NA", "", "1,5"]
+)
 
 
 @st.composite
@@ -80,7 +82,18 @@ def restore(path: Path, back: Path, options: DialectOptions | None) -> Any:
     return source
 
 
-@settings(max_examples=300, deadline=None)
+def restored_unless_refused(path: Path, back: Path) -> bool:
+    """Whether a file was read and written without a word on how it is written; if not, the error names the option."""
+    try:
+        restore(path, back, None)
+    except SourceError as error:
+        if "--" not in str(error):
+            raise
+        return False
+    return True
+
+
+@settings(max_examples=150, deadline=None)
 @given(frame=frames(), dialect=dialects(), ending=st.sampled_from(ENDINGS))
 def test_pandas_reads_an_equal_frame_from_what_comes_back(tmp_path_factory, frame, dialect, ending):
     ending = "" if dialect["encoding"] == "utf-16" else ending  # pandas writes no mark then
@@ -88,11 +101,7 @@ def test_pandas_reads_an_equal_frame_from_what_comes_back(tmp_path_factory, fram
     path, back = folder / f"drawn.csv{ending}", folder / f"back.csv{ending}"
     frame.to_csv(path, **dialect)
     before = read_frame(path, dialect)
-    try:
-        restore(path, back, None)
-    except SourceError as error:
-        assert "--" in str(error), error
-    else:
+    if restored_unless_refused(path, back):
         pd.testing.assert_frame_equal(read_frame(back, dialect), before, check_exact=True)
     restore(path, back, options_for(dialect))
     pd.testing.assert_frame_equal(read_frame(back, dialect), before, check_exact=True)

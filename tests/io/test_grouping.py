@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.grouping import Jagged, build_schema, native
+from baler_vae.io.grouping import Jagged, build_schema, make_batch, native
 from baler_vae.io.source import Source
-from baler_vae.table.schema import Column, Origin, common_prefix
+from baler_vae.table.schema import Column, Group, Origin, Schema, common_prefix
 
 I4, F4 = np.dtype("i4"), np.dtype("f4")
 ORIGIN = Origin("root")
@@ -25,6 +25,15 @@ def reader(**counts):
                 yield name, np.array(counts[name])[piece]
 
     return read_counts
+
+
+def test_booleans_of_any_byte_are_bytes_of_0_and_1():
+    schema = Schema((Group("events", (Column("b", np.dtype("?")), Column("x", F4))),), ("b", "x"), ORIGIN)
+    stored = np.arange(512, dtype=np.uint8).view(np.bool_)
+    for flags in (stored, stored[::2], stored[:2], stored[:0]):
+        (table,) = make_batch(schema, {"b": flags, "x": np.zeros(len(flags), "f4")})
+        assert table["b"].dtype == np.bool_
+        assert table["b"].view(np.uint8).tolist() == [int(byte > 0) for byte in flags.view(np.uint8).tolist()]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.files import open_source, write_file
-from baler_vae.table.schema import TEXT, Origin
+from baler_vae.table.schema import TEXT, Mask, Origin
 
 COUNTS = np.array([1, 0, 2], "i4")
 
@@ -39,7 +39,11 @@ def test_numbers_text_and_lists_are_columns(step, parquet, read):
         }
     )
     _, schema, batch = read(path, step=step)
-    assert [c.dtype for c in schema.columns] == [np.dtype(k) for k in ["f4", "f2", "u8", TEXT, TEXT, "i4", "f8", "?"]]
+    kinds = ["?", "f4", "f2", "u8", TEXT, TEXT, "i4", "?", "f8", "?"]
+    assert [c.dtype for c in schema.columns] == [np.dtype(k) for k in kinds]
+    assert schema.masks == (Mask("x", "x[missing]"), Mask("Jet_pt", "Jet_pt[missing]"))
+    assert batch[0]["x[missing]"].tolist() == [False, True, False]
+    assert batch[1]["Jet_pt[missing]"].tolist() == [False, True, False]
     assert np.array_equal(batch[0]["x"], np.array([1.5, np.nan, 2.5], "f4"), equal_nan=True)
     assert batch[0]["big"].tolist() == [2**64 - 1, 0, 1]
     assert batch[0]["word"].tolist() == ["a", None, ""]
@@ -75,11 +79,12 @@ def test_other_types_come_back_as_they_are(parquet, read, tmp_path):
         "deep": pa.array([[[1.0]], []]),
         "record": pa.array([{"a": 1, "b": [2.5]}, None]),
         "money": pa.array([1, 2]).cast(pa.decimal128(19)),
-        "count": pa.array([1, None]),
-        "flag": pa.array([None, True]),
+        "nulls": pa.array([None, None]),
+        "list": pa.array([[1], None]),
+        "pair": pa.array([[1, None], None], pa.list_(pa.int64(), 2)),
     }
     _, schema, batch = read(parquet(given))
-    assert [column.kind for column in schema.columns] == ["float64", *["nested"] * 8]
+    assert [column.kind for column in schema.columns] == ["float64", *["nested"] * 9]
     write_file(tmp_path / "out.parquet", schema, [batch])
     back = pq.read_table(tmp_path / "out.parquet")
     for name, array in given.items():
@@ -104,13 +109,34 @@ def test_arrays_of_one_size_come_back(parquet, read, tmp_path):
     assert [array.name for array in read(tmp_path / "out.parquet")[1].arrays] == ["grid", "J"]
 
 
-def test_nulls_of_lists_are_refused(parquet):
-    with pytest.raises(SourceError, match="'a', event 2: a null in place of a list"):
-        open_source(parquet({"a": pa.array([[1], [], None])}))
-    source = open_source(parquet({"a": pa.array([[1], [], [2, None]])}))
-    for step in (1, 1000):
-        with pytest.raises(SourceError, match="'a', event 2: a null in lists of int64"):
-            list(source.batches(source.select(), step))
+@pytest.mark.parametrize("statistics", [True, False])
+def test_numbers_that_are_null_are_missing_values(statistics, tmp_path, read):
+    given = pa.table(
+        {
+            "n": pa.array([1, None, 3], pa.int32()),
+            "flag": pa.array([None, True, False]),
+            "x": pa.array([None, float("nan"), 1.0]),
+            "Jet_id": pa.array([[1, None], [], [3]]),
+            "none": pa.array([1, 2, 3]),
+        }
+    )
+    pq.write_table(given, tmp_path / "in.parquet", write_statistics=statistics, row_group_size=2)
+    source, schema, batch = read(tmp_path / "in.parquet", step=1)
+    assert [mask.values for mask in schema.masks] == ["n", "flag", "x", "Jet_id"]
+    assert batch[0]["n"].tolist() == [1, 0, 3]
+    assert batch[0]["x[missing]"].tolist() == [True, False, False]
+    write_file(tmp_path / "out.parquet", schema, [batch], extras=source.extras())
+    back = pq.read_table(tmp_path / "out.parquet")
+    assert back.schema.equals(given.schema)
+    for name in given.column_names:
+        assert str(back[name].to_pylist()) == str(given[name].to_pylist())
+
+
+def test_a_column_with_nulls_counts_nothing(parquet, read):
+    path = parquet({"nJet": pa.array([1, None, 2]), "Jet_pt": [[1.0], [], [2.0, 3.0]]})
+    _, schema, batch = read(path)
+    assert schema.groups[1].counter == "nJet_2"
+    assert batch[0]["nJet[missing]"].tolist() == [False, True, False]
 
 
 def test_names_that_occur_twice_are_refused(parquet):
@@ -156,3 +182,11 @@ def test_files_without_events_keep_their_dtypes(n_events, tmp_path, table, read)
     source, found, _ = read(tmp_path / "table.parquet")
     assert source.n_events == n_events
     assert [(c.name, c.dtype) for c in found.columns] == [(c.name, c.dtype) for c in schema.columns]
+
+
+def test_a_large_row_group_is_read_piece_by_piece(tmp_path):
+    values = np.random.default_rng(1).normal(size=2_000_000)
+    pq.write_table(pa.table({"x": values}), tmp_path / "a.parquet", row_group_size=len(values), compression="none")
+    source, before = open_source(tmp_path / "a.parquet"), pa.total_allocated_bytes()
+    taken = [pa.total_allocated_bytes() - before for _ in source.read(source.select())]
+    assert max(taken) < values.nbytes / 3

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
-import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,7 @@ def _run(arguments: list[str], log: str) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.argv = ["baler-vae", *arguments]
-    try:
-        main()
-    except SystemExit:
-        raise
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(99)
+    main()
 
 
 @dataclass
@@ -100,9 +93,8 @@ def children_of(pid: int, what: bytes) -> list[int]:
     return found
 
 
-def wait_for(condition: "object", seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Waits until a function is true."""
-    assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

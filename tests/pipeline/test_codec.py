@@ -42,6 +42,34 @@ def test_an_archive_keeps_the_history_where_that_is_asked_for(jets, tmp_path, qu
         )
 
 
+@pytest.mark.parametrize("kind", ["independent", "autoregressive", "ae", "vae"])
+def test_the_history_of_every_kind_of_model_is_kept(write, tmp_path, kind):
+    x = np.random.default_rng(0).normal(size=400)
+    path = write(*flat_batch({"x": x, "y": 2 * x + 1, "z": x**2}))
+    options = {"model": kind, "epochs": 3, "hidden": (4,), "transform": "standard", "keep_network": True}
+    baler_vae.compress(path, tmp_path / "a.bvae", bound="bits:8", keep_history=True, **options)
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        history = archive.history()
+    encoders = {"ae", "vae"} & {kind}
+    assert set(history) == ({"events"} if encoders else set()) | (
+        {"events, networks"} if kind != "independent" else set()
+    )
+    for points in history.values():
+        assert [point["number"] for point in points] == [1, 2, 3]
+        assert all(np.isfinite(value) for point in points for value in point.values())
+    networks = history.get("events, networks", ())
+    assert all(set(point) == {"number", "training_bits", "learning_rate"} for point in networks)
+
+
+@pytest.mark.parametrize(("given", "words"), [({"model": "gan"}, "'kind'"), ({"kind": "ae", "model": "ae"}, "twice")])
+def test_the_kind_of_model_may_be_called_model(write, given, words):
+    path = write(*flat_batch({"x": np.arange(300.0) / 7, "y": np.arange(300)}))
+    codec = baler_vae.fit(path, model="Independent")
+    assert codec.settings["model"]["kind"] == "independent"
+    with pytest.raises(UsageError, match=words):
+        baler_vae.fit(path, **given)
+
+
 def test_columns_are_found_in_any_order(write, tmp_path, quick):
     x, y = np.arange(20, dtype=np.float32), np.arange(20, dtype=np.int32)
     codec = baler_vae.fit(write(*flat_batch({"x": x, "y": y})), settings=quick)

@@ -1,10 +1,12 @@
 """A run that was killed goes on to the same bytes; one that failed leaves nothing."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import baler_vae
 from baler_vae.archive.continuing import whole_sections
 from baler_vae.errors import OutputError, UsageError
 from baler_vae.pipeline import compress as compress_module
-from baler_vae.pipeline import encoding
+from baler_vae.pipeline import encoding, resuming
 from baler_vae.pipeline.codec import Codec
 
 REQUEST = {"kind": "independent", "bound": "bits:8"}
@@ -46,7 +48,7 @@ def expected(source, tmp_path_factory):
 def killed(source, tmp_path, monkeypatch):
     """Breaks a run off as a kill would when so many row groups are written; gives the output and its folder."""
 
-    def kill(after, **options):
+    def kill(after, source=source, **options):
         write = compress_module._RowGroupWriter.write
 
         def counted(self, encoded):
@@ -227,3 +229,141 @@ def test_a_full_disk_leaves_nothing(source, small_disk):
     with pytest.raises(OutputError, match=r"a\.bvae: cannot be written: No space left"):
         baler_vae.compress(source, small_disk / "a.bvae", kind="independent", bound="bits:20")
     assert list(small_disk.iterdir()) == []
+
+
+def change(path, name, place, value):
+    """Changes one value of a source, not its size or its time of modification."""
+    stat = path.stat()
+    with np.load(path) as file:
+        arrays = {key: file[key] for key in file.files}
+    arrays[name][place] = value
+    np.savez(path, **arrays)
+    assert path.stat().st_size == stat.st_size
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.fixture
+def copied(source, tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    return Path(shutil.copy2(source, folder))
+
+
+@pytest.mark.parametrize(("name", "place"), [("x", 0), ("word", 70_000), ("i", N_EVENTS - 1)])
+def test_a_source_with_other_content_is_refused(copied, expected, killed, name, place):
+    """Whatever stamp it has: under a codec that was fitted, all of the source must be what it was."""
+    output, folder = killed(2, source=copied)
+    with np.load(copied) as file:
+        before = file[name][place]
+    change(copied, name, place, {"x": 9.5, "i": 77, "word": "zz"}[name])
+    with pytest.raises(UsageError, match=r"input\.npz: its content changed since the interrupted run.*--force"):
+        baler_vae.compress(copied, output, resume=True, verify=False, **REQUEST)
+    assert not output.exists()
+    change(copied, name, place, before)  # what was done is kept, and is good again with the source of before
+    assert resumed(copied, output, verify=False, **REQUEST) == expected
+    assert not folder.exists()
+
+
+def test_with_a_stored_codec_what_is_kept_is_compared(copied, expected, killed):
+    codec = baler_vae.fit(copied, **REQUEST)
+    output, folder = killed(2, source=copied, codec=codec)
+    change(copied, "i", 10, 8)
+    for workers in (None, 1):
+        with pytest.raises(UsageError, match="its content changed"):
+            baler_vae.compress(copied, output, resume=True, verify=False, codec=codec, workers=workers)
+        assert folder.exists()
+    baler_vae.compress(copied, output, force=True, codec=codec)
+    assert output.read_bytes() != expected
+
+
+def test_less_than_what_is_kept_is_refused(source, killed, monkeypatch):
+    codec = baler_vae.fit(source, **REQUEST)
+    output, folder = killed(3, codec=codec)
+    monkeypatch.setattr(compress_module, "encoded_row_groups", lambda *_: iter(()))
+    with pytest.raises(UsageError, match="its content changed"):
+        baler_vae.compress(source, output, resume=True, codec=codec)
+    assert (folder / "archive").exists()
+
+
+@pytest.mark.parametrize("step", ["put_in_place", "remove"])
+def test_a_kill_behind_the_last_step_is_tidied_up(source, expected, tmp_path, monkeypatch, step):
+    """The archive is in its place and the folder is still there: an equal run with `resume` has nothing more to do."""
+    output = tmp_path / "a.bvae"
+    put_in_place, remove = resuming.put_in_place, resuming.Unfinished.remove
+
+    def killed_behind(*given):
+        put_in_place(*given)
+        raise Killed
+
+    def killed_within(self):
+        if not output.exists():
+            return remove(self)
+        self.request.unlink()
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if step == "remove":
+            patch.setattr(resuming.Unfinished, "remove", killed_within)
+        else:
+            patch.setattr(resuming, "put_in_place", killed_behind)
+        with pytest.raises(Killed):
+            baler_vae.compress(source, output, **REQUEST)
+    assert output.read_bytes() == expected
+    assert (tmp_path / "a.bvae.part" / "finished.json").exists()
+    with pytest.raises(OutputError, match="exists already"):
+        baler_vae.compress(source, output, resume=True, **(REQUEST | {"bound": "bits:9"}))
+    monkeypatch.setattr(compress_module, "fit", None)
+    assert baler_vae.compress(source, output, resume=True, **REQUEST)["path"] == str(output)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bvae"]
+    assert output.read_bytes() == expected
+
+
+def test_another_archive_in_its_place_is_not_the_finished_one(source, expected, tmp_path, monkeypatch):
+    """Nor is one that lay there before: `--resume` alone never takes it for its own."""
+    output = tmp_path / "a.bvae"
+    put_in_place = resuming.put_in_place
+
+    def killed_behind(*given):
+        put_in_place(*given)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(resuming, "put_in_place", killed_behind)
+        with pytest.raises(Killed):
+            baler_vae.compress(source, output, **REQUEST)
+    output.write_bytes(expected[:-1] + b"\1")
+    with pytest.raises(OutputError, match="exists already"):
+        baler_vae.compress(source, output, resume=True, **REQUEST)
+    baler_vae.compress(source, output, resume=True, force=True, **REQUEST)
+    assert output.read_bytes() == expected
+
+
+def test_an_archive_that_was_exchanged_takes_no_place(source, tmp_path, monkeypatch):
+    output = tmp_path / "a.bvae"
+    output.write_bytes(b"of before")
+    verify = compress_module.verify_bounds
+
+    def exchange(archive, *given, **options):
+        verify(archive, *given, **options)
+        content = archive.read_bytes()
+        archive.rename(archive.with_name("other"))
+        archive.write_bytes(content[:100])
+        archive.with_name("other").unlink()
+
+    monkeypatch.setattr(compress_module, "verify_bounds", exchange)
+    with pytest.raises(OutputError, match="removed or replaced by another process"):
+        baler_vae.compress(source, output, force=True, **REQUEST)
+    assert output.read_bytes() == b"of before"
+
+
+def test_a_link_leads_to_the_archive(source, expected, tmp_path):
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "b.bvae").write_bytes(b"of before")
+    (far / "b.bvae").chmod(0o640)
+    (tmp_path / "a.bvae").symlink_to("far/b.bvae")
+    baler_vae.compress(source, tmp_path / "a.bvae", force=True, **REQUEST)
+    assert (tmp_path / "a.bvae").is_symlink()
+    assert (far / "b.bvae").read_bytes() == expected
+    assert (far / "b.bvae").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in far.iterdir()] == ["b.bvae"]

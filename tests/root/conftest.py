@@ -14,7 +14,7 @@ ORACLE = Path(__file__).parent / "oracle.py"
 @pytest.fixture(scope="session")
 def root():
     """What ROOT says: `write(path, n_events)` makes a tree, `write_odd(folder, n_events)` the files of odd.hxx,
-    `read(path, tree)` gives the values of columns by name.
+    `read(path, tree, columns)` gives the values of columns by name.
     """
     if importlib.util.find_spec("ROOT") is None:
         pytest.skip("ROOT is not installed (pip install 'baler-vae[root]')")
@@ -33,8 +33,8 @@ def root():
             run("odd", folder, n_events)
 
         @staticmethod
-        def read(path, tree):
-            text = run("read", path, tree)
+        def read(path, tree, columns=()):
+            text = run("read", path, tree, *columns)
             return json.loads(text[text.index("{") :])
 
     return Root

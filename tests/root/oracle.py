@@ -2,7 +2,7 @@
 
 python oracle.py write FILE N_EVENTS
 python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx, a file each)
-python oracle.py read FILE TREE        (prints JSON: the values of all columns it knows the type of, by name)
+python oracle.py read FILE TREE [COLUMN ...]    (prints JSON: the values by column, of all that it knows the type of)
 """
 
 import json
@@ -95,7 +95,8 @@ def main() -> None:
         ROOT.write_odd(sys.argv[2], int(sys.argv[3]))
         return
     frame = ROOT.RDataFrame(sys.argv[3], sys.argv[2])
-    names = [name for name in map(str, frame.GetColumnNames()) if not UNKNOWN.search(frame.GetColumnType(name))]
+    names = sys.argv[4:] or list(map(str, frame.GetColumnNames()))
+    names = [name for name in names if not UNKNOWN.search(frame.GetColumnType(name))]
     arrays = frame.AsNumpy(names)
     sys.stdout.write(json.dumps({name: [plain(value) for value in arrays[name]] for name in names}))
 

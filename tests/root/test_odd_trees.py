@@ -2,7 +2,7 @@
 by uproot and awkward.
 """
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import awkward as ak
@@ -47,7 +47,10 @@ def original_values(path):
             # One cluster at a time: uproot 5.7 reads wrong variants where it reads several.
             starts = [cluster.num_first_entry for cluster in tree.cluster_summaries]
             edges = list(pairwise([*starts, tree.num_entries])) or [(0, 0)]
-            return {field.name: ak.concatenate([field.array(a, b) for a, b in edges]) for field in tree.fields}
+            return {
+                field.name: list(chain.from_iterable(field.array(a, b).to_list() for a, b in edges))
+                for field in tree.fields
+            }
         leaves = [(name, branch) for name, branch in tree.items(recursive=True) if not branch.branches]
         names = [branch.name for _, branch in leaves]
         found = {branch.name if names.count(branch.name) == 1 else name: branch for name, branch in leaves}
@@ -64,7 +67,8 @@ def read_branch(branch):
 
 def assert_same(one, other):
     """The same values, floats to the bit; text and bytes alike."""
-    assert repr(ak.to_list(one)) == repr(ak.to_list(other))
+    lists = [values if isinstance(values, list) else ak.to_list(values) for values in (one, other)]
+    assert repr(lists[0]) == repr(lists[1])
 
 
 @pytest.fixture(scope="module", params=sorted(UNREADABLE))
@@ -147,6 +151,8 @@ def test_nested_columns_without_events_have_their_types(tmp_path):
     for name in (column.name for column in schema.events.columns if column.is_nested):
         assert empty[0][name].values.type == first[0][name].values.type, name
     baler_vae.compress(f"{ODD}/no_objects.root:t", tmp_path / "a.bvae", **QUICK)
+    baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.parquet", columns=["words", "vectors"])
+    assert "var * string" in str(ak.from_parquet(tmp_path / "a.parquet").words.type)
     with baler_vae.open(tmp_path / "a.bvae") as opened:
         assert str(opened["words"].array().type) == "0 * var * string"
         assert opened["vectors"].array().layout.content.fields == ["fX", "fY", "fZ"]
@@ -239,14 +245,12 @@ def test_many_events_of_root_come_back(root, tmp_path):
 def test_root_reads_trees_and_counters_that_come_back(root, tmp_path):
     (tmp_path / "odd").mkdir()
     root.write_odd(tmp_path / "odd", 500)
-    for name, columns in (
-        ("counters", ["nA", "nB", "nD", "nE", "nG", "?_x"]),
-        ("baskets", ["x", "n", "jag", "v", "word"]),
-    ):
+    # Its data frame reads no lists under counters of one byte, of its own neither.
+    wanted = {"counters": ["A_x", "B_x", "D_x", "E_x", "G_x", "nA", "nE"], "baskets": ["x", "n", "jag", "v"]}
+    for name, columns in wanted.items():
         path = tmp_path / "odd" / f"{name}.root"
         baler_vae.compress(f"{path}:t", tmp_path / f"{name}.bvae", **QUICK)
         baler_vae.decompress(tmp_path / f"{name}.bvae", tmp_path / f"{name}.root", columns=columns)
-        before, after = root.read(path, "t"), root.read(tmp_path / f"{name}.root", "t")
-        shared = set(before) & set(after)
-        assert len(shared) >= 4
-        assert all(before[column] == after[column] for column in shared)
+        before, after = root.read(path, "t", columns), root.read(tmp_path / f"{name}.root", "t", columns)
+        assert set(before) == set(columns)
+        assert after == before

@@ -1,0 +1,42 @@
+"""The options that say how files of delimited text are written, for every verb that reads some."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+_HELP = {
+    "separator": "What holds the values of a text file apart: a character, or comma, semicolon, tab, pipe, space, "
+    "whitespace; found out by default.",
+    "header": "Whether the first row of a text file has the names: first or none; found out by default.",
+    "comment": "What comment lines of a text file begin with, or none; by default # and %.",
+    "decimal": "The decimal mark of a text file: . or a comma; found out by default.",
+    "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, or Latin-1 where it is not that.",
+}
+_METAVARS = {"separator": "CHAR", "header": "ROW", "comment": "TEXT", "decimal": "CHAR", "encoding": "NAME"}
+
+
+def with_dialect(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb with options for these, which it gets as its argument `dialect`, a dictionary of those that were given."""
+
+    def run(**arguments: Any) -> None:
+        said = {name: arguments.pop(name) for name in _HELP}
+        verb(**arguments, dialect={name: value for name, value in said.items() if value is not None})
+
+    signature = inspect.signature(verb, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "dialect"]
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(f"--{name}", metavar=_METAVARS[name], help=text)],
+        )
+        for name, text in _HELP.items()
+    ]
+    parameters = [*own, *options]
+    run.__name__, run.__doc__ = verb.__name__, verb.__doc__
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

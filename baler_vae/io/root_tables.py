@@ -1,0 +1,53 @@
+"""ROOT files of several trees."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import uproot
+
+from baler_vae.io.root import NTUPLES, TREES
+from baler_vae.io.root_branches import FAILURES
+from baler_vae.io.root_writing import add_rntuple, add_tree, recreated
+from baler_vae.io.source import Content, Tables, reading
+
+_DIRECTORIES = frozenset({"TDirectory", "TDirectoryFile"})
+
+
+def tables_root(path: str) -> Tables:
+    """The TTrees and RNTuples of a file, whatever directories they are in, each in its newest cycle; histograms and
+    other objects, and older cycles, are left out.
+
+    Raises:
+        SourceError: it is no ROOT file, or damaged.
+    """
+    with reading(path, "a ROOT file", FAILURES), uproot.open({path: None}) as file:
+        classes: dict[str, str] = file.classnames(recursive=True)
+        newest: dict[str, int] = {}
+        for key in classes:
+            name, _, cycle = key.partition(";")
+            newest[name] = max(newest.get(name, 0), int(cycle))
+    names: list[str] = []
+    left_out: dict[str, str] = {}
+    for key, kind in classes.items():
+        name, _, cycle = key.partition(";")
+        if int(cycle) != newest[name]:
+            if kind not in TREES | NTUPLES:
+                continue
+            left_out[key] = f"an older cycle of {name}"
+        elif kind in TREES | NTUPLES:
+            names.append(name)
+        elif kind not in _DIRECTORIES:
+            left_out[name] = kind
+    return Tables(tuple(names), left_out)
+
+
+def write_tables_root(path: Path, contents: Iterable[Content], *, rntuple: bool = False) -> None:
+    """Write a TTree for each table; an RNTuple where one was read, or for all of them with `rntuple`.
+
+    Raises:
+        OutputError: as for `write_root`.
+    """
+    with recreated(path) as file:
+        for content in contents:
+            add = add_rntuple if rntuple or content.schema.origin.rntuple else add_tree
+            add(file, content.schema, content.batches)

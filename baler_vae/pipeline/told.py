@@ -1,0 +1,22 @@
+"""What a user said when a file was compressed, so that it need not be said again."""
+
+from baler_vae.errors import CorruptArchive
+from baler_vae.io.chain import Specs, file_specs
+from baler_vae.io.dialect import Dialect, DialectOptions
+from baler_vae.io.files import is_text
+from baler_vae.pipeline.manifests import EXTRAS
+from baler_vae.pipeline.reading import Archive
+
+
+def told_dialect(archive: Archive | None, specs: Specs) -> DialectOptions | None:
+    """What the user said of how the text is written that an archive was made of, for files of text; None for others.
+
+    Raises:
+        CorruptArchive: the archive does not hold it as it should.
+    """
+    if archive is None or archive.schema.origin.format != "csv" or not all(map(is_text, file_specs(specs))):
+        return None
+    try:
+        return Dialect.from_bytes(archive.extras()).options()
+    except ValueError as error:
+        raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
