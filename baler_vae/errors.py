@@ -184,10 +184,10 @@ def near_file(path: str | Path) -> str | None:
 
 def _closest(path: Path) -> Path | None:
     """The path that is there and differs least from one that is not, name by name."""
-    folder = path.parent if path.parent.exists() else _closest(path.parent)
-    if folder is None or not path.name:
-        return None
     try:
+        folder = path.parent if path.parent.exists() else _closest(path.parent)
+        if folder is None or not path.name:
+            return None
         names = [other.name for other in folder.iterdir()]
     except OSError:
         return None

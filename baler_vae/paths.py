@@ -128,15 +128,21 @@ def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: there is no place for it.
     """
+    with new_temporary_folder(ignore_cleanup_errors=ignore_cleanup_errors) as name:
+        yield Path(name)
+
+
+def new_temporary_folder(
+    prefix: str = "baler-vae-", *, ignore_cleanup_errors: bool = False
+) -> "TemporaryDirectory[str]":
+    """A folder of its own, which is to be removed; the errors are those of `temporary_folder`."""
     try:
-        folder = TemporaryDirectory(prefix="baler-vae-", ignore_cleanup_errors=ignore_cleanup_errors)
+        return TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=ignore_cleanup_errors)
     except OSError as error:
         raise OutputError(
             f"there is no folder for temporary files: {error.strerror or error}",
             way_out="Set TMPDIR to a folder with enough room that may be written to",
         ) from error
-    with folder as name:
-        yield Path(name)
 
 
 @contextmanager

@@ -24,13 +24,13 @@ def _in_lower_case(value: object) -> object:
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Rows = Annotated[int, Field(ge=1, lt=2**53)]
 """A number of rows: more than there are anywhere, and a number that a float holds."""
 T = TypeVar("T", bound="Settings")
 
 LARGEST_PROJECT = 1 << 24
 """The most bytes of a project.toml."""
+_LARGEST = 1e150
 _LONGEST_SHOWN = 80
 """Characters of a wrong value that an error shows."""
 Globs = dict[str, Positive]
@@ -44,6 +44,16 @@ def _file_name(name: str) -> str:
     if not is_file_name(name):
         raise ValueError("Input should be a name without folders, such as 'jets'")
     return name
+
+
+def _moderate(number: float) -> float:
+    """The number, whose square and whose distance from another one must be numbers too."""
+    if not abs(number) <= _LARGEST:
+        raise ValueError(f"Input should be a number between -{_LARGEST:g} and {_LARGEST:g}")
+    return number
+
+
+Finite = Annotated[float, AfterValidator(_moderate)]
 
 
 class Settings(BaseModel):

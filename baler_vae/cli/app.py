@@ -34,8 +34,9 @@ from baler_vae.cli.options import (
     Strict,
     Weights,
     Workers,
+    output_option,
 )
-from baler_vae.cli.requests import check_inputs, dialect_for, file_path, is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, dialect_for, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
 
 app = typer.Typer(
@@ -83,8 +84,10 @@ def demo(
 ) -> None:
     """Compress, restore and evaluate an embedded sample of 20,000 jets."""
     from baler_vae.cli.project import new_project, run_project
+    from baler_vae.paths import check_folder, exists
 
-    if not (output / "project.toml").exists() or force:
+    check_folder(output)
+    if force or not exists(output / "project.toml"):
         new_project(output, input_spec=None, force=force)
     run_project(output / "project.toml", force=force, progress_shown=not no_progress)
 
@@ -93,10 +96,7 @@ def demo(
 @with_dialect
 def fit(
     inputs: Inputs,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Codec to write (.bvmodel)."),
-    ],
+    output: Annotated[Path, output_option("Codec to write (.bvmodel).")],
     columns: Columns = None,
     model: Model = None,
     latent: Latent = None,
@@ -244,9 +244,7 @@ def decompress(
 @app.command(epilog=examples("merge"))
 def merge(
     archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", parser=file_path, metavar="PATH", help="Archive to write (.bvae).")
-    ],
+    output: Annotated[Path, output_option("Archive to write (.bvae).")],
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,

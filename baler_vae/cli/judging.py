@@ -48,6 +48,7 @@ def advise(
     """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
     from baler_vae.cli.requests import check_inputs, dialect_for
+    from baler_vae.output import owning
 
     check_inputs(inputs, columns=columns, bounds=bound)
     request: dict[str, Any] = {
@@ -58,16 +59,17 @@ def advise(
         "fitted": not no_fit,
     }
     request["dialect"] = dialect_for(project, dialect)
-    advise_on(
-        inputs,
-        project,
-        request,
-        figure=figure,
-        write=write,
-        force=force,
-        progress_shown=not no_progress,
-        as_json=json,
-    )
+    with owning(*([figure] if figure else []), force=force):
+        advise_on(
+            inputs,
+            project,
+            request,
+            figure=figure,
+            write=write,
+            force=force,
+            progress_shown=not no_progress,
+            as_json=json,
+        )
 
 
 def compare(
@@ -100,22 +102,24 @@ def compare(
     """Show archives of one file side by side, or what bounds and models would make of it."""
     from baler_vae.cli.comparison import compare_all
     from baler_vae.cli.requests import check_inputs, dialect_for
+    from baler_vae.output import owning
 
     check_inputs(archives or [], columns=columns, bounds=bounds, bound_option="--bounds")
-    compare_all(
-        archives or [],
-        against,
-        bounds=bounds or [],
-        models=models or [],
-        columns=columns,
-        project=project,
-        dialect=dialect_for(project, dialect),
-        rivals=rivals,
-        figure=figure,
-        force=force,
-        progress_shown=not no_progress,
-        as_json=json,
-    )
+    with owning(*([figure] if figure else []), force=force):
+        compare_all(
+            archives or [],
+            against,
+            bounds=bounds or [],
+            models=models or [],
+            columns=columns,
+            project=project,
+            dialect=dialect_for(project, dialect),
+            rivals=rivals,
+            figure=figure,
+            force=force,
+            progress_shown=not no_progress,
+            as_json=json,
+        )
 
 
 def evaluate(

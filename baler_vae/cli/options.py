@@ -1,9 +1,11 @@
 """Arguments and options that several verbs have."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from baler_vae.cli.requests import file_path
 
 Inputs = Annotated[
     list[str],
@@ -65,3 +67,8 @@ Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Dialect = dict[str, str] | None
 """What `with_dialect` gives a verb."""
+
+
+def output_option(text: str) -> Any:  # noqa: ANN401  of typer
+    """The option of an output that is one file."""
+    return typer.Option("-o", "--output", parser=file_path, metavar="PATH", help=text)

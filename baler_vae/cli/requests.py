@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_vae.errors import OutputError, UsageError
+from baler_vae.paths import exists
 
 
 def request_of(
@@ -87,7 +88,7 @@ def check_inputs(
 
     for text in inputs:
         path = split_spec(text)[0]
-        if "://" in text or Path(path).exists() or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
+        if "://" in text or exists(path) or Path(path).suffix.lower() in {*MODULES, ARCHIVE_SUFFIX}:
             continue
         if bounds and is_bound(text):
             raise _several(bound_option, "bound", [bounds[-1], text], "bits:10,Jet_phi=abs:1e-4")

@@ -16,10 +16,10 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
 from baler_vae.errors import SourceError
 from baler_vae.io.delimited_lines import FAILURES, MARK, Layout, is_utf8, rows_of
-from baler_vae.io.delimited_style import quoted_columns, quotes_header, quoting_letters, widths_of
+from baler_vae.io.delimited_style import padding_of, quoted_columns, quotes_header, quoting_letters, widths_of
 from baler_vae.io.delimited_values import PLAIN, TRUE, CommaEvidence, Evidence, Spelling, decimal_mark, values_of
 from baler_vae.io.delimited_writing import differences_delimited, header_of, write_delimited
-from baler_vae.io.dialect import NULLS, WHITESPACE, Dialect, DialectOptions
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, Dialect, DialectOptions
 from baler_vae.io.grouping import Described, check_names, make_batch, schema_of_branches, unique
 from baler_vae.io.sniffing import (
     Sample,
@@ -174,8 +174,8 @@ def _cells(header: bytes, layout: Layout) -> list[str]:
 
 def _opened(table: _Table) -> Source:
     evidence, spellings, decimal = _evidence(table)
-    fields, trailing = _fields(table, evidence, spellings)
-    dialect = _dialect(table, fields, evidence, decimal=decimal, trailing=trailing)
+    fields, leading, trailing = _fields(table, evidence, spellings)
+    dialect = _dialect(table, fields, evidence, decimal=decimal, leading=leading, trailing=trailing)
     schema = schema_of_branches([field.described for field in fields], Origin("csv"))
     by_column = {name: field for field in fields for name in field.described.elements}
 
@@ -230,27 +230,36 @@ def _evidence(table: _Table) -> tuple[list[Evidence], list[Spelling], str]:
     return found, spellings, decimal
 
 
-def _fields(table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spelling]) -> tuple[list[Field], str]:
-    """The columns of a file, and whether rows (or the header too: `all`) end with a separator that ends no column."""
+def _fields(
+    table: _Table, evidence: Sequence[Evidence], spellings: Sequence[Spelling]
+) -> tuple[list[Field], bool, str]:
+    """The columns of a file, whether rows begin with a separator that begins no column, and whether they (or the header
+    too: `all`) end with one.
+    """
     words = _missing_words(table, evidence)
     n_fields, header = table.n_fields, table.header
-    is_bare = n_fields > 1 and table.n_rows > 0 and not evidence[-1].kinds and words.get(n_fields - 1) == [""]
+    bare = {place for place, spelled in words.items() if spelled == [""] and not evidence[place].kinds and n_fields > 1}
     trailing = ""
-    if is_bare and len(header) < n_fields:
+    if n_fields - 1 in bare and len(header) < n_fields:
         trailing = "rows"
-    elif is_bare and not header[-1].strip():
+    elif n_fields - 1 in bare and not header[-1].strip():
         trailing = "all"
-    n_columns = n_fields - bool(trailing)
+    leading = trailing == "all" and n_fields > 2 and 0 in bare and not header[0].strip()
     fields = []
-    for place, name in enumerate(_names(table, n_columns)):
+    for place, name in enumerate(_names(table, n_fields - bool(trailing))):
+        if leading and place == 0:
+            continue
         own, spelled = evidence[place], words.get(place, [])
         dtype = own.dtype
         is_text = dtype == TEXT
         mixed = is_text and len(spelled) > 1
-        missing = "" if "" in spelled and is_text else next(iter(spelled), "")
+        if "" in spelled and (is_text or not own.kinds):
+            # The plainest for text; where nothing but missing values is there, what is no bare separator.
+            spelled = sorted(spelled, key=lambda word: (word == "") != is_text)
+        missing = next(iter(spelled), "")
         optional = own.any_missing and dtype.kind in "iub"
         fields.append(Field(place, Column(name, dtype), spellings[place], optional, missing, mixed))
-    return fields, trailing
+    return fields, leading, trailing
 
 
 def _names(table: _Table, n_columns: int) -> list[str]:
@@ -260,6 +269,8 @@ def _names(table: _Table, n_columns: int) -> list[str]:
         return found or [f"column{place}" for place in range(n_columns)]
     cells = table.header[:n_columns]
     cells = ["", *cells] if len(cells) < n_columns else cells
+    if table.layout.separator in {SCAN, "|"}:
+        cells = [cell.strip() for cell in cells]
     try:
         check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
     except SourceError as error:
@@ -291,16 +302,16 @@ def _missing_words(table: _Table, evidence: Sequence[Evidence]) -> dict[int, lis
 
 
 def _dialect(
-    table: _Table, fields: Sequence[Field], evidence: Sequence[Evidence], *, decimal: str, trailing: str
+    table: _Table, fields: Sequence[Field], evidence: Sequence[Evidence], *, decimal: str, leading: bool, trailing: str
 ) -> Dialect:
     layout, names = table.layout, [field.name for field in fields]
-    cells = table.header[: len(fields)]
+    cells = table.header[leading : leading + len(fields)]
     short_header = layout.header and len(cells) < len(fields)
     cells = ["", *cells] if short_header else cells
     thousands = {field.spelling.thousands for field in fields} - {""}
     booleans = {
         field.name: own.booleans
-        for field, own in zip(fields, evidence, strict=False)
+        for field, own in zip(fields, evidence[leading:], strict=False)
         if field.column.dtype == np.bool_ and own.booleans and own.booleans[0] != TRUE[0]
     }
     dialect = Dialect(
@@ -314,13 +325,19 @@ def _dialect(
         encoding=layout.encoding,
         line_end=line_end_of(table.sample),
         quote=layout.quote,
-        quoted=tuple(names[place] for place in quoted_columns(table.sample.text, layout) if place < len(names)),
+        quoted=tuple(
+            names[place - leading]
+            for place in quoted_columns(table.sample.text, layout)
+            if 0 <= place - leading < len(names)
+        ),
         quoting=quoting_letters(table.sample.text, layout),
         quoted_header=layout.header and quotes_header(table.sample.text, layout),
         missing={field.name: field.missing for field in fields if field.missing},
         booleans=booleans,
         trailing=trailing,
-        widths=widths_of(table.sample.text, layout),
+        leading=leading,
+        widths=widths_of(table.sample.text, layout)
+        or padding_of(table.sample.text, layout)[leading : leading + len(fields)],
         lines=table.lines,
         told=table.options.given(),
     )

@@ -165,7 +165,7 @@ class LineCutter:
             end = _LINE_END.search(text, place)
             line = text[place:] if end is None else text[place : end.end()]
             place += len(line)
-            self._row(line)
+            self.row(line)
             self._in_header = self._in_header and self._is_open
         return self._rows(text[place:])
 
@@ -175,13 +175,13 @@ class LineCutter:
             self.rows += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
             self.rows += bool(text) and not text.endswith((b"\n", b"\r"))
             return text
-        return b"".join(filter(None, map(self._row, text.splitlines(keepends=True))))
+        return b"".join(filter(None, map(self.row, text.splitlines(keepends=True))))
 
     def _is_noteworthy(self, text: bytes) -> bool:
         patterns = (*_NOTEWORTHY, *self._comments, self._quote)
         return text[:1] in (b" ", b"\t", b"\r", b"\n") or any(pattern in text for pattern in patterns)
 
-    def _row(self, line: bytes) -> bytes:
+    def row(self, line: bytes) -> bytes:
         """A line that belongs to a row, ready for the parser, or nothing."""
         if not self._is_open:
             stripped = line.strip(self._blank + b"\r\n")
@@ -194,6 +194,8 @@ class LineCutter:
         if not self._squeezes:
             self._is_open = self._ends_open(line)
         elif self._quote in line:
+            if line.count(self._quote) % 2:
+                raise ValueError("a quoted value has no end in its line, where white space holds values apart")
             line = b"\t".join(self._words.findall(line)) + b"\n"
         else:
             line = b"\t".join(line.split()) + b"\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from baler_vae.io.delimited_lines import Layout, LineCutter
-from baler_vae.io.dialect import NULLS, WHITESPACE
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE
 
 _MOST_ROWS = 1000
 _LETTERS = ",;\t| #%'"
@@ -65,6 +65,22 @@ def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
             row = []
         if n_rows == _MOST_ROWS:
             return
+
+
+def padding_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
+    """How wide the values at each place of the rows are, with the blanks before them but without one behind; 0 where
+    they are not padded to one width.
+    """
+    rows = list(_tokens(sample, layout))[layout.header :]
+    if not rows or layout.separator not in {SCAN, "|"}:
+        return ()
+    columns = [[row[place] for row in rows if place < len(row)] for place in range(len(rows[0]))]
+    return tuple(_padding(tokens) for tokens in columns)
+
+
+def _padding(tokens: list[str]) -> int:
+    is_padded = all(token.endswith(" ") for token in tokens) and len(set(map(len, tokens))) == 1
+    return len(tokens[0]) - 1 if is_padded else 0
 
 
 def widths_of(sample: bytes, layout: Layout) -> tuple[int, ...]:

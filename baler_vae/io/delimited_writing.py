@@ -105,7 +105,7 @@ class _Writer:
         self._dialect = dialect
         self._separator = _written_separator(dialect)
         self._end = (self._separator if dialect.trailing else "") + dialect.line_end
-        self._widths = dialect.widths if len(dialect.widths) == len(self._columns) else ()
+        self._widths = dialect.widths if len(dialect.widths) == len(self._columns) else (0,) * len(self._columns)
 
     def pieces(self, batches: Iterable[Batch]) -> Iterator[str]:
         """The header, and the rows of each batch, with the comments between them."""
@@ -145,11 +145,21 @@ class _Writer:
             return []
         with writing("a CSV file", pa.ArrowException, UnicodeError):
             words = [self._words(place, column, batch[0]) for place, column in enumerate(self._columns)]
-            for place, width in enumerate(self._widths):
-                pad = pc.utf8_lpad if width > 0 else pc.utf8_rpad
-                words[place] = pad(words[place], abs(width), " ")
+            words = list(map(self._padded, words, self._columns, self._widths))
+            if self._dialect.leading:
+                words[0] = pc.binary_join_element_wise("", words[0], self._separator)
             rows: list[str] = pc.binary_join_element_wise(*words, self._separator).to_pylist()
         return rows
+
+    def _padded(self, words: pa.Array, column: Column, width: int) -> pa.Array:
+        """The words of a column, as wide as the column is; text between separators has its blanks."""
+        if not width:
+            return words
+        if self._dialect.separator == WHITESPACE:
+            return (pc.utf8_lpad if width > 0 else pc.utf8_rpad)(words, abs(width), " ")
+        if column.is_text:
+            return words
+        return pc.binary_join_element_wise(pc.utf8_lpad(words, abs(width), " "), " ", "")
 
     def _words(self, place: int, column: Column, table: Table) -> pa.Array:
         """The values (rows,) of a column as they are written."""
@@ -185,19 +195,24 @@ def header_of(dialect: Dialect, names: Sequence[str]) -> str:
     separator, quote = _written_separator(dialect), dialect.quote
     if dialect.short_header and len(cells) > 1:
         cells = cells[1:]
-    if dialect.header_text and _cells_in(dialect) == cells + [""] * (dialect.trailing == "all"):
+    if dialect.header_text and _cells_in(dialect) == _bordered(cells, dialect):
         return dialect.header_text
     text = pa.array(cells, pa.string())
     nulls = ("",) if separator == " " else ()
     words = (
         _in_quotes(text, quote) if dialect.quoted_header else _where_needed(text, dialect, nulls=nulls)
     ).to_pylist()
-    if len(words) == len(dialect.widths):
+    if separator == " " and len(words) == len(dialect.widths):
         words = [
             word.rjust(width) if width > 0 else word.ljust(-width)
             for word, width in zip(words, dialect.widths, strict=True)
         ]
-    return separator.join(words) + (separator if dialect.trailing == "all" else "")
+    return separator.join(_bordered(words, dialect))
+
+
+def _bordered(cells: list[str], dialect: Dialect) -> list[str]:
+    """The cells of a header with nothing before and behind them where separators stand there."""
+    return [""] * dialect.leading + cells + [""] * (dialect.trailing == "all")
 
 
 def _cells_in(dialect: Dialect) -> list[str]:

@@ -14,6 +14,9 @@ from baler_vae.errors import UsageError
 WHITESPACE = r"\s+"
 """The separator of columns that any run of spaces and tabs holds apart, as pandas calls it."""
 
+SCAN = "*"
+"""The separator of the tables that `TTree::Scan` of ROOT prints."""
+
 NULLS = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -114,13 +117,14 @@ class Dialect:
     """How a file was written. The defaults are what `DataFrame.to_csv(index=False)` of pandas writes.
 
     `names` are the header's cells of columns that are called otherwise here, such as the unnamed index of pandas;
-    `short_header` says that the header lacks the cell of the first column, as R writes it. `lines` are comments and
-    blank lines, each with the number of rows before it, -1 before the header. By column, `missing` is how a missing
-    value is spelled, quotes included, `booleans` how true and false are; `quoted` columns have quotes around each value
-    and `grouped` ones a separator of thousands; `quoting` are letters that no value has without quotes. `header_text`
-    is the header as it is written, where that does not follow. `trailing` says whether rows, or rows and header
-    (`all`), end with a separator. `widths` are those of columns held apart by white space, negative where values stand
-    on the left. `told` are the options that the user gave.
+    `short_header` says that the header lacks the cell of the first column, as R writes it, and `header_text` is the
+    header as it is written where that does not follow. By column, `missing` is how a missing value is spelled, quotes
+    included, `booleans` how true and false are; `grouped` columns have a mark between thousands, `quoted` ones quotes
+    around each value, and no value has one of the letters of `quoting` without quotes. `leading` says whether rows
+    begin with a separator, `trailing` whether rows, or rows and header (`all`), end with one. `widths` are those of
+    columns held apart by white space, negative where values stand on the left, or of numbers padded between separators.
+    `lines` are comments and blank lines, each with the number of rows before it, -1 before the header. `told` are the
+    options that the user gave.
     """
 
     separator: str = ","
@@ -140,6 +144,7 @@ class Dialect:
     missing: Mapping[str, str] = field(default_factory=_nothing)
     booleans: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
     trailing: str = ""
+    leading: bool = False
     widths: tuple[int, ...] = ()
     lines: tuple[tuple[int, str], ...] = ()
     told: Mapping[str, str] = field(default_factory=_nothing)
@@ -311,6 +316,7 @@ _CHECKS: Mapping[str, Any] = {
     "missing": _is_mapping,
     "booleans": _are_pairs,
     "trailing": _is_of(*_TRAILING),
+    "leading": _is_flag,
     "widths": _are_widths,
     "lines": _are_places,
     "told": _are_options,

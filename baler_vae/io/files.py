@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
 from baler_vae.io.dialect import DialectOptions
-from baler_vae.io.members import check_members
 from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
-from baler_vae.paths import check_file, exists
+from baler_vae.paths import check_file, exists, is_folder
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -69,8 +68,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         UsageError: the suffix is unknown, or a file that is no text has a dialect.
     """
     path, inner = split_spec(spec)
-    if "://" not in path and Path(path).is_dir():
-        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
+    _check_no_folder(path)
     opener: Callable[..., Source] = _function("open", path)
     if dialect is not None:
         if MODULES[suffix_of(path)] != "delimited":
@@ -90,6 +88,16 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
         return guarded(opener(path, inner))
 
 
+def _check_no_folder(path: str) -> None:
+    """Nothing, unless a folder is named where a file is meant.
+
+    Raises:
+        SourceError: it is; the text names the files in it.
+    """
+    if "://" not in path and is_folder(path):
+        raise SourceError("is a directory", path=path, way_out=files_in(path, MODULES))
+
+
 def tables_of(spec: str | Path) -> Tables:
     """The tables of a file: the one that is named behind a colon, or all that its format can tell apart, or one without
     a name.
@@ -99,6 +107,7 @@ def tables_of(spec: str | Path) -> Tables:
         UsageError: the suffix is unknown.
     """
     path, inner = split_spec(spec)
+    _check_no_folder(path)
     name = _format(path)
     found = getattr(import_module(f"baler_vae.io.{NAMING_TABLES.get(name, name)}"), f"tables_{name}", None)
     if inner or found is None:
@@ -139,8 +148,6 @@ def write_file(
         options["extras"] = extras
         options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with _appearing(path, force=force) as part:
-        if name == "npz":
-            check_members(schema)
         write(part, schema, batches, **options)
 
 

@@ -13,7 +13,7 @@ from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io.array_columns import Member, as_text, is_text, matrix_parts, nested_numbers, parts_of
 from baler_vae.io.arrays import restored_array
 from baler_vae.io.grouping import bytes_by_column, check_names, describe, make_batch, schema_of_branches
-from baler_vae.io.npz_layout import LARGEST_HEADER, Layout, is_fortran, put_rows, read_npy, values_of
+from baler_vae.io.npz_layout import LARGEST_HEADER, Layout, is_fortran, put_rows, raw_differences, read_npy, values_of
 from baler_vae.io.source import Ranges, Source, in_steps, reading, refuse_nested, writing
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
@@ -90,7 +90,7 @@ def _member(array: NDArray[np.generic]) -> tuple[Member, dict[str, str]]:
         parts, refused = parts_of("" if array.dtype.names else KEY, array.dtype)
     columns, fortran_order = tuple(part.name for part in parts), is_fortran(array)
     fortran_rows = fortran_order and len(leading) > 1
-    return Member("", array.dtype, shape, columns, leading, fortran_order, fortran_rows, is_matrix), refused
+    return Member(KEY, array.dtype, shape, columns, leading, fortran_order, fortran_rows, is_matrix), refused
 
 
 def write_npy(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
@@ -114,6 +114,15 @@ def write_npy(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
     refuse_nested(schema, "An npy file")
     with writing(_KIND, ValueError):
         _save(path, _plain_array(schema, batches))
+
+
+def differences_npy(extras: bytes, others: bytes) -> list[str]:
+    """Nothing: what is said of an array is only how it was written.
+
+    Raises:
+        CorruptArchive: the extras are not those of npy files.
+    """
+    return raw_differences(extras, others)
 
 
 def _is_whole(member: Member, schema: Schema) -> bool:

@@ -26,7 +26,7 @@ from baler_vae.io.grouping import (
     schema_of_branches,
 )
 from baler_vae.io.npz_files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
-from baler_vae.io.npz_layout import Files, Layout, checked_name, is_fortran
+from baler_vae.io.npz_layout import Files, Layout, checked_name, is_fortran, raw_differences
 from baler_vae.io.source import Ranges, Source, in_steps, reading, refuse_nested
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema, common_prefix
 from baler_vae.table.table import Batch, concatenate, offsets_from_counts
@@ -315,6 +315,15 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
                 continue
             with archive.open(_file_name(name), "w", force_zip64=True) as member:
                 npy.write_array(member, content, allow_pickle=content.dtype == np.object_)
+
+
+def differences_npz(extras: bytes, others: bytes) -> list[str]:
+    """The names of what lies beside the columns of two archives and is not the same.
+
+    Raises:
+        CorruptArchive: the extras are not those of npz archives.
+    """
+    return raw_differences(extras, others)
 
 
 def _file_name(name: str) -> str:

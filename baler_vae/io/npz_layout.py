@@ -5,8 +5,7 @@ import json
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import CorruptArchive, OutputError
 from baler_vae.io.array_columns import Member, numbers_of
 from baler_vae.io.pickled import read_objects
+from baler_vae.paths import stays_inside
 from baler_vae.table.branches import branches_of
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import NESTED, TEXT, Schema
@@ -120,15 +120,27 @@ def _members_of(data: bytes) -> tuple[Member | Raw, ...]:
     return tuple(members)
 
 
+def raw_differences(extras: bytes, others: bytes) -> list[str]:
+    """The names of the files beside the columns that two layouts do not both have, or not with the same bytes. How
+    arrays were may differ: they are written as those of the first.
+
+    Raises:
+        CorruptArchive: the bytes are not those of layouts.
+    """
+    one, other = (
+        {m.name: m.data for m in Layout.from_bytes(x).members if isinstance(m, Raw)} for x in (extras, others)
+    )
+    return [name.removesuffix(".npy") for name in {**one, **other} if one.get(name) != other.get(name)]
+
+
 def checked_name(name: str) -> str:
     """The name of an array in an archive.
 
     Raises:
-        ValueError: unpacked, it would leave the folder.
+        ValueError: unpacked, it would lead out of the folder.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1] or "\0" in name:
-        raise ValueError(f"a name that leaves the folder: {name!r}")
+    if not stays_inside(name.removesuffix(".npy") or name):
+        raise ValueError(f"a name that would lead out of the folder in which it is unpacked: {name!r}")
     return name
 
 
@@ -203,9 +215,20 @@ def array_of(member: Member, values: Arrays) -> NDArray[np.generic]:
         OutputError: a string has no place in it.
     """
     n_rows = len(next(iter(values.values())))
-    rows = np.zeros((n_rows, *member.shape), member.dtype)
+    rows = np.zeros((n_rows, *member.shape), _wide_enough(member, values))
     put_rows(member, rows, values)
     return member.array_of_rows(rows)
+
+
+def _wide_enough(member: Member, values: Arrays) -> np.dtype[Any]:
+    """The dtype of an array; of strings wider than it was, where another file of the same table has longer ones."""
+    kind = member.dtype.kind
+    if kind not in "US":
+        return member.dtype
+    words = [word for array in values.values() for word in array.tolist() if word is not None]
+    longest = max((len(word if kind == "U" else word.encode("utf-8", "surrogateescape")) for word in words), default=0)
+    width = max(longest, member.dtype.itemsize // (4 if kind == "U" else 1))
+    return np.dtype(f"{kind}{width}").newbyteorder(member.dtype.byteorder)
 
 
 def put_rows(member: Member, rows: NDArray[np.generic], values: Arrays) -> None:

@@ -18,7 +18,7 @@ from baler_vae.table.table import Batch
 
 _KIND = "a Parquet file"
 _BUFFER_BYTES = 1 << 20
-"""How much of each column chunk is read at once; all of it without a buffer."""
+"""How much of each column chunk is read at once; all of it without a buffer, and where Arrow reads ahead."""
 _SAMPLE = 256
 """The events that tell how long lists are."""
 
@@ -41,7 +41,7 @@ def open_parquet(path: str, inner: str) -> Source:
 
 
 def _opened(path: str) -> pq.ParquetFile:
-    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
 # What the metadata say of row groups and columns is not asked for: where they are damaged, Arrow ends the process.

@@ -17,6 +17,10 @@ FAILURES = Exception
 UNREADABLE = "no type that uproot reads as arrays"
 """Why a branch or a field is left out of whose type uproot or Arrow make no array."""
 
+_VECTOR_HEADER, _BY_MEMBER = 10, 0x40
+"""The bytes before the objects of a `std::vector`: their size, a version, their number. A bit of the version says that
+they are written member by member."""
+
 Numbers = tuple[np.dtype[Any], tuple[int, ...]]
 """The dtype of numbers, and the shape of the array that each row holds."""
 
@@ -75,6 +79,8 @@ def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  
             return describe(column, number[1], jagged=is_jagged, counter=counter if counter in integers else "")
         if isinstance(values, uproot.AsStrings):
             return Described(Column(name, TEXT, branch.title, branch.typename))
+        if branch.num_entries and not _is_laid_out(branch):
+            return None
         # What a form promises, as of members written one by one, need not be what can be read.
         with np.errstate(all="ignore"):  # uproot divides by the size of empty structs
             values = branch.array(entry_stop=1, array_cache=None) if branch.num_entries else no_entries(branch)
@@ -82,6 +88,31 @@ def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  
     except FAILURES:
         return None
     return Described(Column(name, NESTED, branch.title, branch.typename))
+
+
+def _is_laid_out(branch: Any) -> bool:  # noqa: ANN401  a TBranch
+    """Whether the objects in the first basket of a branch have the sizes of uproot's struct for them. It does not look
+    itself, and makes other numbers of objects with empty structs in them or written member by member.
+    """
+    values = branch.interpretation
+    is_jagged = isinstance(values, uproot.AsJagged)
+    struct = values.content if is_jagged else values
+    if not isinstance(struct, uproot.AsStridedObjects):
+        return True
+    basket, size = branch.basket(0), struct.from_dtype.itemsize
+    data = np.asarray(basket.data).view(np.uint8)
+    if basket.byte_offsets is None:
+        return bool(len(data) == basket.num_entries * size)
+    starts, sizes = np.asarray(basket.byte_offsets[:-1], np.int64), np.diff(basket.byte_offsets)
+    if not is_jagged:
+        return bool(np.all(sizes == size))
+    if values.header_bytes < _VECTOR_HEADER:
+        return bool(size > 0 and not np.any((sizes - values.header_bytes) % size))
+    counts = np.zeros(len(starts), np.int64)
+    for place in range(_VECTOR_HEADER - 4, _VECTOR_HEADER):  # the last four bytes of the header
+        counts = counts << 8 | data[starts + place]
+    by_member = data[starts + 4] & _BY_MEMBER
+    return bool(np.all(sizes == _VECTOR_HEADER + counts * size) and not by_member.any())
 
 
 def no_entries(branch: Any) -> ak.Array:  # noqa: ANN401  a TBranch

@@ -23,21 +23,21 @@ def tables_root(path: str) -> Tables:
     with reading(path, "a ROOT file", FAILURES), uproot.open({path: None}) as file:
         classes: dict[str, str] = file.classnames(recursive=True)
         newest: dict[str, int] = {}
-        for key in classes:
-            name, _, cycle = key.partition(";")
-            newest[name] = max(newest.get(name, 0), int(cycle))
+        for key, kind in classes.items():
+            if kind in TREES | NTUPLES:
+                name, _, cycle = key.partition(";")
+                newest[name] = max(newest.get(name, 0), int(cycle))
     names: list[str] = []
     left_out: dict[str, str] = {}
     for key, kind in classes.items():
         name, _, cycle = key.partition(";")
-        if int(cycle) != newest[name]:
-            if kind not in TREES | NTUPLES:
-                continue
-            left_out[key] = f"an older cycle of {name}"
-        elif kind in TREES | NTUPLES:
-            names.append(name)
+        if kind in TREES | NTUPLES:
+            if int(cycle) == newest[name]:
+                names.append(name)
+            else:
+                left_out[key] = f"an older cycle of {name}"
         elif kind not in _DIRECTORIES:
-            left_out[name] = kind
+            left_out[name if name not in newest else key] = kind
     return Tables(tuple(names), left_out)
 
 

@@ -19,13 +19,18 @@ from baler_vae.io.delimited_lines import (
 )
 from baler_vae.io.delimited_style import widths_of
 from baler_vae.io.delimited_values import FALSE, TRUE
-from baler_vae.io.dialect import NULLS, WHITESPACE, DialectOptions
+from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, DialectOptions
 
 SAMPLE_BYTES = 1 << 18
+MOST_SAMPLE_BYTES = 1 << 26
+"""How much of a file is looked at first: the most that is needed where lines are not longer than some megabytes."""
 _FEWEST_LINES = 3
 _SCORED_ROWS = 200
 _PUNCTUATION = (",", ";", "\t", "|")
 _COMMENTS = ("#", "%")
+_RULE = re.compile(rb"^\*{4,}\s*$", re.MULTILINE)
+_AROUND_SCANS = ("****", "==>")
+"""What lines begin with around and below a table of `TTree::Scan`, whose values stand between asterisks."""
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+|\.)?|[.,]\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
@@ -55,15 +60,20 @@ class Sample:
         """The rows of the sample, the header among them, under a layout; None where they cannot be told apart, or
         `strict` and a quoted value goes on behind its quotes.
         """
-        cutter = LineCutter(replace(layout, header=False))
-        stream = io.StringIO(cutter.feed(self.text, last=True).decode(), newline="")
-        rows = []
+        try:
+            text = LineCutter(replace(layout, header=False)).feed(self.text, last=True)
+        except ValueError:
+            return None
+        stream, rows = io.StringIO(text.decode(), newline=""), []
+        limit = csv.field_size_limit(len(self.text) + 1)
         try:
             for row in csv.reader(stream, delimiter=layout.delimiter, quotechar=layout.quote, strict=strict):
                 rows += [row] if row else []
         except csv.Error:
             if self.is_whole or stream.read(1):
                 return None
+        finally:
+            csv.field_size_limit(limit)
         return rows if self.is_whole or len(rows) < 3 else rows[:-1]
 
 
@@ -80,11 +90,14 @@ def take_sample(path: str, encoding: str | None) -> Sample:
     text, is_whole = b"", True
     for chunk in text_chunks(path, encoding):
         text += chunk
-        if len(text) >= SAMPLE_BYTES and len(text[:SAMPLE_BYTES].splitlines()) > _FEWEST_LINES:
-            text, is_whole = text[:SAMPLE_BYTES], False
+        n_lines = max(text.count(b"\n"), text.count(b"\r"))
+        if len(text) > MOST_SAMPLE_BYTES or (len(text) > SAMPLE_BYTES and n_lines > _FEWEST_LINES):
+            is_whole = False
             break
     if not is_whole:
-        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1]
+        begin = text[:SAMPLE_BYTES]
+        text = begin if max(begin.count(b"\n"), begin.count(b"\r")) > _FEWEST_LINES else text
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1] or text
     return Sample(path, text, is_whole, encoding)
 
 
@@ -97,19 +110,15 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     comments = _COMMENTS if options.comments is None else options.comments
     base = Layout(",", sample.encoding, comments)
     separators = (*_PUNCTUATION, " ", WHITESPACE) if options.separator is None else (options.separator,)
-    found = []
-    for quote in ('"', "'"):
-        for separator in separators:
-            layout = replace(base, separator=separator, quote=quote)
-            rows = sample.rows(layout)
-            sniffed = None if rows is None else _shape(layout, rows)
-            if sniffed is not None and _is_table(sniffed, sample, options):
-                found.append((_score(sniffed), sniffed))
-        if found:
-            break
+    if _RULE.search(sample.text) and options.separator in {None, SCAN}:
+        base, separators = replace(base, comments=(*comments, *_AROUND_SCANS)), (SCAN,)
+    shapes = _shapes(base, sample, separators) or _shapes(
+        replace(base, quote="'"), sample, [own for own in separators if own in _PUNCTUATION]
+    )
+    found = [(_score(sniffed), sniffed) for sniffed in shapes if _is_table(sniffed, sample, options)]
     spaces = {sniffed.layout.separator: sniffed for _, sniffed in found}
     if len(separators) > 1 and " " in spaces and WHITESPACE in spaces:
-        other = _other_space(spaces[" "], sample)
+        other = _other_space(spaces[" "], spaces[WHITESPACE], sample)
         found = [entry for entry in found if entry[1].layout.separator != other]
     found.sort(key=lambda entry: -entry[0])
     best = [sniffed for score, sniffed in found if score == found[0][0]]
@@ -123,6 +132,18 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
             f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
         )
     return [sniffed for _, sniffed in found] or [_fallback(base, sample, separators)]
+
+
+def _shapes(base: Layout, sample: Sample, separators: Sequence[str]) -> list[Sniffed]:
+    """The ways to read a sample in which rows have as many values, and more than one where there is a choice."""
+    found = []
+    for separator in separators:
+        layout = replace(base, separator=separator)
+        rows = sample.rows(layout)
+        sniffed = None if rows is None else _shape(layout, rows)
+        if sniffed is not None and (sniffed.n_fields > 1 or len(separators) == 1):
+            found.append(sniffed)
+    return found
 
 
 def _shape(layout: Layout, rows: list[list[str]]) -> Sniffed | None:
@@ -141,17 +162,15 @@ def _is_table(sniffed: Sniffed, sample: Sample, options: DialectOptions) -> bool
     """Whether rows of several values are likely to be meant, and not words of a text."""
     if options.separator is not None:
         return True
-    if sniffed.n_fields < 2:
-        return False
     is_text = ".csv" in Path(sample.path).name.lower() and _score(sniffed) == 0
     has_quotes = sniffed.layout.quote.encode() in sample.text
-    return sniffed.layout.separator in _PUNCTUATION or has_quotes or not (is_text and _values(sniffed))
+    return sniffed.layout.separator in (*_PUNCTUATION, SCAN) or has_quotes or not (is_text and _values(sniffed))
 
 
-def _other_space(sniffed: Sniffed, sample: Sample) -> str:
+def _other_space(sniffed: Sniffed, squeezed: Sniffed, sample: Sample) -> str:
     """Which separator is not meant where rows are as long by single spaces as by runs of them; none if none is."""
     empty = [frozenset(place for place, value in enumerate(row) if not value) for row in sniffed.rows]
-    if not any(empty[1:]) and empty[0] <= {0}:
+    if sniffed.rows == squeezed.rows or (not any(empty[1:]) and empty[0] <= {0}):
         return WHITESPACE
     aligned = widths_of(sample.text, replace(sniffed.layout, separator=WHITESPACE, header=False))
     return " " if len(set(empty)) == 1 and aligned and sniffed.n_fields - 1 not in empty[0] else ""
@@ -181,6 +200,12 @@ def _fallback(base: Layout, sample: Sample, separators: Sequence[str]) -> Sniffe
             chosen = sniffed
     if chosen is None:
         raise SourceError("is empty: the first row should name the columns", path=sample.path)
+    if sample.rows(chosen.layout) is None:
+        raise SourceError(
+            "a quoted value has no end, or goes on behind its quotes",
+            path=sample.path,
+            way_out="Mend it, or name what holds values apart with --separator",
+        )
     return chosen
 
 
@@ -204,7 +229,7 @@ def has_header(sniffed: Sniffed, options: DialectOptions, path: str) -> bool:
         if first[0] == "" or floats:
             return True
     else:
-        columns = [[row[place].strip() for row in rest] for place in range(len(first))]
+        columns = [[row[place].strip() for row in rest if place < len(row)] for place in range(len(first))]
         texts = [(name, own) for name, own in zip(first, columns, strict=True) if not _is_value(name)]
         over_numbers = any(name and own and all(map(_is_value, _given(own))) and _given(own) for name, own in texts)
         repeated = any(name and name in own for name, own in texts)
@@ -299,9 +324,9 @@ def numbered_rows(path: str, layout: Layout) -> Iterator[tuple[int, int]]:
             *whole, rest = (rest + chunk).splitlines(keepends=True) or [b""]
             for line in whole:
                 place += 1
-                yield cutter.feed(line, last=True).decode()
+                yield cutter.row(line).decode()
         place += 1
-        yield cutter.feed(rest, last=True).decode()
+        yield cutter.row(rest).decode() if rest else ""
 
     for row in csv.reader(filter(None, lines()), delimiter=layout.delimiter, quotechar=layout.quote):
         if row:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from baler_vae.errors import MissingExtra, SourceError, UsageError
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.dialect import Options
@@ -28,6 +30,7 @@ _FITTED_ROWS = 1 << 15
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def advise(
     source: Specs | Source,
     *,

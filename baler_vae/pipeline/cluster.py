@@ -101,11 +101,12 @@ def _outcome(function: Callable[..., _Result], *task: object) -> _Result | Baler
 
 
 def _result(future: Any) -> Any:  # noqa: ANN401  of Dask
-    from distributed import CancelledError, KilledWorker  # noqa: PLC0415
+    from distributed import CancelledError  # noqa: PLC0415
+    from distributed.scheduler import KilledWorker, NoWorkerError  # noqa: PLC0415
 
     try:
         outcome = future.result()
-    except (KilledWorker, CancelledError) as error:
+    except (KilledWorker, NoWorkerError, CancelledError) as error:
         raise BalerError(
             f"the workers of a task died: {error}", way_out="Give them more memory, or use fewer workers"
         ) from error

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import Manifest
 from baler_vae.entropy import plain
@@ -50,6 +52,7 @@ from baler_vae.table.schema import Schema, several
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compress(
     source: Specs,
     output: str | Path,

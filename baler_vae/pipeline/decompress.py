@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from baler_vae.io.files import split_spec, suffix_of, write_file
 from baler_vae.pipeline.cluster import Client, cluster
 from baler_vae.pipeline.collection import is_collection
@@ -17,6 +19,7 @@ from baler_vae.table.table import Batch
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def decompress(
     archive: str | Path,
     output: str | Path,

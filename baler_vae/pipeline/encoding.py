@@ -54,6 +54,7 @@ class Encoder:
     path: str
     n_kept: int = 0
 
+    @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
     def encode(self, row_group: RowGroup) -> EncodedRowGroup:
         """A row group encoded.
 

@@ -6,6 +6,8 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.dialect import Options, dialect_options
 from baler_vae.io.files import is_archive, is_text, open_source
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def evaluate(
     original: str | Path,
     restored: str | Path,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.io.dialect import Options
@@ -21,6 +23,7 @@ from baler_vae.table.schema import match_columns, several
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def fit(
     source: Specs | Source,
     *,

@@ -15,11 +15,14 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from baler_vae.errors import BalerError
+from baler_vae.paths import new_temporary_folder
 
 PATIENCE = 60.0
 """Seconds in which some worker must be there, at the start and whenever there is work."""
 _FAILURES = 3
 """How often each worker may fail by itself, not by a kill, before the first one is there."""
+_LEAST_LIFE = 1.0
+"""Seconds from the start of a worker to that of the next in its place: one that dies at once costs no more."""
 _PAUSE = 0.1
 """Seconds between looks at the processes."""
 _ENVIRONMENT = {
@@ -38,9 +41,13 @@ class _Process:
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     started: float = field(default_factory=time.monotonic)
+    ended: bool = False
 
     def end(self) -> None:
         """Kills the process: all that it did is at the scheduler, or is not needed."""
+        if self.ended:
+            return
+        self.ended = True
         self.process.kill()
         self.process.wait()
         if self.process.stdin is not None:
@@ -76,7 +83,7 @@ class LocalWorkers:
         self._folder: TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="baler-vae-workers-", ignore_cleanup_errors=True)
+        self._folder = new_temporary_folder("baler-vae-workers-", ignore_cleanup_errors=True)
         try:
             for _ in range(self._n_workers):
                 self._processes.append(self._start())
@@ -112,14 +119,21 @@ class LocalWorkers:
     def _replace_dead(self) -> None:
         while not self._stop.wait(_PAUSE):
             for number, one in enumerate(self._processes):
-                if one.process.poll() is None:
-                    continue
-                self._last_death = one.last_words()
-                self._failures += one.failed
-                one.end()
-                # One that dies as soon as it starts is not started again and again without a pause.
-                if not self._stop.wait(max(0.0, one.started + 10 * _PAUSE - time.monotonic())):
-                    self._processes[number] = self._start()
+                if one.process.poll() is not None:
+                    self._replace(number, one)
+
+    def _replace(self, number: int, dead: _Process) -> None:
+        """Starts a worker in place of a dead one; where that cannot be, now or so soon, it is tried again."""
+        if not dead.ended:
+            self._last_death = dead.last_words()
+            self._failures += dead.failed
+            dead.end()
+        if time.monotonic() < dead.started + _LEAST_LIFE:
+            return
+        try:
+            self._processes[number] = self._start()
+        except OSError as error:
+            self._last_death = f"no process: {error.strerror}"
 
     def _start(self) -> _Process:
         from distributed.system import MEMORY_LIMIT  # noqa: PLC0415  an extra
@@ -132,14 +146,18 @@ class LocalWorkers:
         command += [str(MEMORY_LIMIT / self._n_workers), self._folder.name]
         modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         output = TemporaryFile()  # noqa: SIM115  open for as long as the process lives
-        process = subprocess.Popen(  # noqa: S603  this program
-            command,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": modules},
-            start_new_session=True,  # an interrupt from the keyboard is for this process, which ends its workers
-        )
+        try:
+            process = subprocess.Popen(  # noqa: S603  this program
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | _ENVIRONMENT | {"PYTHONPATH": modules},
+                start_new_session=True,  # an interrupt from the keyboard is for this process, which ends its workers
+            )
+        except BaseException:
+            output.close()
+            raise
         return _Process(process, output)
 
     def _end(self) -> None:

@@ -183,6 +183,7 @@ class Archive:
         for number, batch in zip(wanted, batches, strict=True):
             yield slice_events(batch, max(start - firsts[number], 0), min(stop - firsts[number], n_events[number]))
 
+    @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
     def row_group(self, row_group: int, selection: Schema) -> Batch:
         """The row group of that number, all its events.
 

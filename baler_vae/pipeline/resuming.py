@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -244,11 +245,22 @@ def unfinished(output: Path, request: Mapping[str, Any], *, force: bool, resume:
             except Exception as error:
                 refused = isinstance(error, UsageError | SourceError) and not begins
                 if mine.lock.is_held and not refused:
-                    work.remove()
+                    _remove_after(error, work)
                 raise
             check_output(output, force=force)
             work.finish(mine, request)
             work.remove()
+
+
+def _remove_after(error: Exception, work: Unfinished) -> None:
+    """Removes the folder of a run that failed, also where no memory is left: what the failed calls hold is given up."""
+    try:
+        work.remove()
+    except (OSError, MemoryError):
+        for link in (error, error.__context__, error.__cause__):
+            if link is not None:
+                traceback.clear_frames(link.__traceback__)
+        work.remove()
 
 
 def _continues(work: Unfinished, request: Mapping[str, Any], *, force: bool, resume: bool) -> bool:

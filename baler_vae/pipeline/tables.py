@@ -315,7 +315,8 @@ def _info(path: str | Path) -> dict[str, Any]:
 
 
 def tables_in(spec: str | Path) -> list[str]:
-    """The names of the tables of a file or an archive, of which none is named; one without a name where it holds one.
+    """The names of the tables of a file or an archive; one without a name where one is named in `spec` already, or the
+    only one has none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
@@ -328,7 +329,7 @@ def tables_in(spec: str | Path) -> list[str]:
     if not is_archive(place):
         return list(tables_of(place).names)
     with open_archive(place) as opened:
-        return opened.keys() if isinstance(opened, Collection) else [""]
+        return opened.keys() if isinstance(opened, Collection) else [opened.schema.origin.name]
 
 
 def file_name(table: str) -> str:

@@ -63,6 +63,7 @@ class Verification:
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify(
     archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
 ) -> Verification:
@@ -97,6 +98,7 @@ def verify(
         return Verification(str(opened.path), n_sections, opened.n_bytes, rows, checks)
 
 
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
     """Nothing, when an archive just written gives back what its bounds promise.
 
@@ -175,6 +177,7 @@ def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
     }
 
 
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compared(
     checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, bounds: Mapping[str, Bound]
 ) -> dict[str, ColumnCheck]:

@@ -42,13 +42,13 @@ def archives_table(comparison: Comparison) -> Listing:
 
 
 def shifts_table(comparison: Comparison) -> Listing | None:
-    """One line per peak and archive: how far position and width moved; None without peaks."""
+    """A line for each peak, and one for each archive below: how far position and width moved; None without peaks."""
     columns = ("position", "in errors", "width", "in errors")
-    headings = [Heading("peak"), Heading("archive"), *(numbers(text) for text in columns)]
+    headings = [Heading("archive"), *(numbers(text) for text in columns)]
     table = Listing("Peaks: shift = after - before, also in standard errors", headings)
     peaks = list(dict.fromkeys((own.column, own.window) for one in comparison.archives for own in one.peaks))
     for key in peaks:
-        shown = f"{key[0]} {key[1][0]:g} to {key[1][1]:g}"
+        table.head(f"{key[0]} in {key[1][0]:g} to {key[1][1]:g}")
         for one in comparison.archives:
             for own in one.peaks:
                 if (own.column, own.window) == key:
@@ -58,8 +58,7 @@ def shifts_table(comparison: Comparison) -> Listing | None:
                         percent(own.width_percent, sign=True),
                         signed(own.width_in_errors),
                     )
-                    table.add(shown, one.name, *map(plain, cells))
-                    shown = ""
+                    table.add(one.name, *map(plain, cells))
     return table if peaks else None
 
 

@@ -16,7 +16,7 @@ _GAP = "  "
 _NAME_SHARE = 0.45
 """Of the width: longer names stand on a line of their own."""
 _LEAST_NAME_WIDTH = 24
-_NO_BREAK = "\N{NO-BREAK SPACE}"
+_NO_BREAK = "\ue000"  # of private use: in no text
 _UNIT = re.compile(r"(?<=\d) (?=\w|%)")
 """What stands between a number and its unit: no line ends there."""
 _DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
@@ -51,7 +51,10 @@ def numbers(text: str, rank: int = 0) -> Heading:
 
 @dataclass(frozen=True)
 class _Remark:
+    """A line between rows."""
+
     text: str
+    indent: str
 
 
 def bytes_text(n_bytes: float) -> str:
@@ -99,9 +102,13 @@ class Listing:
         made = [_cell(cell) for cell in cells]
         self.rows.append((*made, *[Cell("", "")] * (len(self.headings) - len(made))))
 
+    def head(self, text: str) -> None:
+        """Adds a line for what the rows behind it have in common."""
+        self.rows.append(_Remark(escaped(text), ""))
+
     def remark(self, text: str) -> None:
         """Adds a line for what is to be said of the row before."""
-        self.rows.append(_Remark(escaped(text)))
+        self.rows.append(_Remark(escaped(text), _GAP))
 
     def lines(self, width: int) -> Iterator[Text]:
         """The lines of the table, of which only those are longer than `width` that hold a longer name."""
@@ -136,7 +143,7 @@ class Listing:
         yield Text("─" * min(width, sum(widths) + len(_GAP) * (len(widths) - 1)))
         for row in self.rows:
             if isinstance(row, _Remark):
-                yield from _wrapped(row.text, width, indent=_GAP)
+                yield from _wrapped(row.text, width, indent=row.indent)
                 continue
             texts = [row[number].text(short=short) for number in shown]
             if cell_len(texts[0]) > widths[0]:

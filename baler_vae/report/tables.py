@@ -27,16 +27,17 @@ def columns_table(evaluation: Evaluation) -> Listing:
 
 
 def peaks_table(evaluation: Evaluation) -> Listing:
-    """Two lines per peak, before and after; a fit that failed has its reason below."""
-    headings = [Heading("peak"), Heading(""), numbers("mean", 1), numbers("width", 2), numbers("yield", 4)]
+    """Three lines per peak: its name, before and after; a fit that failed has its reason below."""
+    headings = [Heading("fit"), numbers("mean", 1), numbers("width", 2), numbers("yield", 4)]
     headings += [numbers("chi2/dof", 5), numbers("mean shift"), numbers("width shift")]
     table = Listing("Peaks: shift = after - before", headings)
     for shift in evaluation.peaks:
         unit_name = unit(shift.peak.column)
         name = peak_name(shift, evaluation.peaks)
-        table.add(f"{name} [{unit_name}]" if unit_name else name, "before", *_fit_cells(shift.before))
+        table.head(f"{name} [{unit_name}]" if unit_name else name)
+        table.add("before", *_fit_cells(shift.before))
         moved = (percent(change, sign=True) for change in (shift.mean_change_percent, shift.width_change_percent))
-        table.add("", "after", *_fit_cells(shift.after), *map(plain, moved))
+        table.add("after", *_fit_cells(shift.after), *map(plain, moved))
         for when, fit in (("before", shift.before), ("after", shift.after)):
             if not fit.valid:
                 table.remark(f"{when}: fit failed: {fit.reason}")

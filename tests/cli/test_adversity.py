@@ -158,6 +158,7 @@ def test_a_full_disk_leaves_nothing_of_a_project(call, small_disk, verb):
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.mark.full
 def test_no_temporary_folder(place):
     """In a place where only one folder may be written to."""
     available("unshare", "-m", "true")
@@ -197,7 +198,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("mib", [8, 100])
+@pytest.mark.parametrize("mib", [8, pytest.param(100, marks=pytest.mark.full)])
 def test_little_memory(tmp_path, mib):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", x=rng.normal(size=4_000_000), y=rng.normal(size=4_000_000))
@@ -249,7 +250,8 @@ def test_a_reader_that_goes_away(place, command):
 
 def test_letters_that_standard_output_does_not_know(place):
     np.savez(place / "b.npz", größe=np.arange(9))
-    done = spoken("$B compress b.npz -o b.bvae --model independent && $B info b.bvae", place, PYTHONIOENCODING="ascii")
+    baler_vae.compress(place / "b.npz", place / "b.bvae", kind="independent")
+    done = spoken("$B info b.bvae", place, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert r"gr\xf6\xdfe" in done.stdout
     assert done.stdout.isascii()

@@ -66,6 +66,10 @@ def test_every_table_that_both_have_is_evaluated(call, made):
         assert {column["name"] for column in columns} >= {"met"}
     _, err = call("evaluate", "in.root", "two.bvae", "--json", status=2)
     assert "Name one: in.root:ana/Events and two.bvae:ana/Events" in err
+    call("compress", "in.root:Runs", "-o", "runs.bvae", *QUICK)
+    out, err = call("evaluate", "in.root", "runs.bvae")
+    assert "Runs\n" in out
+    assert "only in one of them: ana/Events" in err
     _, err = call("evaluate", "in.root:Runs", "two.bvae", status=2)
     assert "Name the same table in both" in err
     assert json.loads(call("evaluate", "in.root:Runs", "two.bvae:Runs", "--json")[0])["columns"]

@@ -50,6 +50,8 @@ def test_json_goes_to_standard_output_alone(tmp_path):
     info = json.loads(done.stdout)
     shown = json.loads(run("info", "a.bvae", "--json", cwd=tmp_path).stdout)
     assert info.pop("warnings") == info.pop("notes") == []
+    assert info.pop("source_bytes") == Path(SAMPLE).stat().st_size
+    assert info.pop("source_columns") == 1 + len(shown["columns"])
     assert {**info, "path": ""} == {**shown, "path": ""}
     assert shown["n_rows"] == {"events": 2_400, "Jet": 20_092}
     assert shown["original_bytes"] == 2_400 * 4 + 20_092 * 9 * 4

@@ -1,6 +1,7 @@
 """Files of delimited text as programs and people write them: how they are read, told, refused, and written back."""
 
 import bz2
+import contextlib
 import gzip
 import json
 import lzma
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_vae.errors import BalerError, CorruptArchive, SourceError, UsageError
-from baler_vae.io import delimited, delimited_lines
+from baler_vae.io import delimited, delimited_lines, sniffing
 from baler_vae.io.chain import open_sources
 from baler_vae.io.dialect import Dialect, DialectOptions, dialect_options
 from baler_vae.io.files import open_source, stem_of, suffix_of, write_file
@@ -42,6 +43,14 @@ def told(source):
     return " ".join(source.notes)
 
 
+SCAN = b"""************************************************
+*    Row   *       run *        pt *      kind *
+************************************************
+*        0 *    165617 *      40.5 *         G *
+*        1 *    165618 *      35.2 *        TT *
+************************************************
+==> 2 selected entries
+"""
 FLOATS = {"x": "float64", "y": "float64"}
 
 
@@ -84,6 +93,8 @@ FLOATS = {"x": "float64", "y": "float64"}
         (b"id,x\n007,1.5\n010,2.5\n", "t.csv", "", {"id": "text", "x": "float64"}),
         (b"x,y\n1.5,\n,2.5\n", "t.csv", "", FLOATS),
         (b"x,y\n1.5,NA\nNA,2.5\n", "t.csv", "", FLOATS),
+        (b"|x|y|\n|1.5|2.5|\n", "t.txt", "'|'", FLOATS),
+        (SCAN, "scan.txt", "4 comment lines", {"Row": "int64", "run": "int64", "pt": "float64", "kind": "text"}),
         (b"x,y\nnan,1.5\n2.5,NULL\n", "t.csv", "", FLOATS),
         (b'word,x\nnone,1.5\n,2.5\n"",3.5\n', "t.csv", "", {"word": "text", "x": "float64"}),
         (b"f\ntrue\nfalse\n", "t.csv", "", {"f": "bool"}),
@@ -207,6 +218,17 @@ def test_blocks_and_chunks_do_not_matter(tmp_path, read, monkeypatch):
     assert parts[0]["n"].tolist() == [i for start, stop in ranges for i in range(start, stop)]
 
 
+def test_rows_longer_than_the_sample_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sniffing, "SAMPLE_BYTES", 1000)
+    monkeypatch.setattr(delimited_lines, "CHUNK_BYTES", 300)
+    names = [f"column_{place}" for place in range(200)]
+    rows = [";".join(f"{place + row},5" for place in range(200)) for row in range(30)]
+    (tmp_path / "wide.csv").write_text("\n".join([";".join(names), *rows, ""]))
+    source = open_source(tmp_path / "wide.csv")
+    assert (source.n_events, len(source.schema.order)) == (30, 200)
+    assert set(kinds(source).values()) == {"float64"}
+
+
 def test_columns_that_are_left_out_leave_the_dialect_as_it_is(tmp_path):
     (tmp_path / "in.csv").write_bytes(b"# note\n;x;n;\n0;1,5;;\n1;2,5;7;\n")
     source = open_source(tmp_path / "in.csv")
@@ -221,7 +243,7 @@ def test_several_texts_become_one_in_the_dialect_of_the_first(tmp_path):
     source = open_sources([tmp_path / "1.csv", tmp_path / "2.csv"])
     assert "without the comment lines of the others" in told(source)
     write_file(tmp_path / "out.csv", source.select(), source.read(source.select()), extras=source.extras())
-    assert (tmp_path / "out.csv").read_bytes() == b"# first\nx;f\n1,5;true\n;true\n;\n"
+    assert (tmp_path / "out.csv").read_bytes() == b"# first\nx;f\n1,5;true\nNA;true\nNA;\n"
 
 
 @pytest.mark.parametrize(
@@ -294,3 +316,56 @@ def test_a_dialect_survives_json(separator, names, lines, quoted, header):
     again = Dialect.from_bytes(content)
     assert again.to_bytes() == content
     assert (again.separator, again.names, again.lines) == (separator, names, tuple(lines))
+
+
+CELLS = st.sampled_from(
+    [
+        *(
+            "0",
+            "7",
+            "12",
+            "1.5",
+            "1,5",
+            "-2",
+            "x",
+            "NA",
+            "nan",
+            "",
+            "True",
+            "007",
+            '"a,b"',
+            '""',
+            '"x ""q"""',
+            "a b",
+            "#h",
+        )
+    ]
+)
+PIECES = st.sampled_from(["0", "1.5", "x", "NA", ",", ";", "\t", " ", "|", '"', "\n", "\r\n", "#", "%", "*", "é", "\0"])
+
+
+@st.composite
+def tables_of_cells(draw: st.DrawFn) -> str:
+    n_columns, separator = draw(st.integers(1, 4)), draw(st.sampled_from([",", ";", "\t", "|", " ", "  "]))
+    row = st.lists(CELLS, min_size=n_columns, max_size=n_columns).map(separator.join)
+    return draw(st.sampled_from(["\n", "\r\n", "\r"])).join(draw(st.lists(row, min_size=1, max_size=5)))
+
+
+def values_of(source):
+    batch = concatenate(list(source.batches(source.schema, 3)), source.schema)[0]
+    return [list(map(repr, batch[name].tolist())) for name in source.schema.order]
+
+
+@given(content=(tables_of_cells() | st.lists(PIECES).map("".join)).map(str.encode) | st.binary(max_size=40))
+def test_any_text_is_refused_or_its_values_come_back(tmp_path_factory, content):
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "any.csv").write_bytes(content)
+    try:
+        source = delimited.open_delimited(str(folder / "any.csv"), "")
+    except SourceError:
+        return
+    write_file(folder / "out.csv", source.schema, source.read(source.schema), extras=source.extras(), force=True)
+    with contextlib.suppress(SourceError):  # what is left of a few values may be ambiguous
+        again = delimited.open_delimited(str(folder / "out.csv"), "")
+        if source.n_events:
+            assert values_of(again) == values_of(source)

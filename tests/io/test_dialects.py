@@ -93,7 +93,7 @@ def restored_unless_refused(path: Path, back: Path) -> bool:
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(frame=frames(), dialect=dialects(), ending=st.sampled_from(ENDINGS))
 def test_pandas_reads_an_equal_frame_from_what_comes_back(tmp_path_factory, frame, dialect, ending):
     ending = "" if dialect["encoding"] == "utf-16" else ending  # pandas writes no mark then

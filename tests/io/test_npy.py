@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io import npy
+from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
 from baler_vae.io.npz_layout import Layout
 from baler_vae.table.schema import TEXT, Origin
@@ -184,3 +185,13 @@ def test_a_file_holds_no_parts(tmp_path):
 def test_an_origin_of_leading_axes_is_told(tmp_path):
     np.save(tmp_path / "in.npy", np.zeros((2, 3, 4)))
     assert open_source(tmp_path / "in.npy").schema.origin == Origin("npy", shape=(2, 3))
+
+
+def test_several_arrays_are_one_table(tmp_path):
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", np.full((2 + number, 2, 3), number, ">i2"))
+    source = open_sources([tmp_path / "0.npy", tmp_path / "1.npy"])
+    schema = source.select()
+    write_file(tmp_path / "out.npy", schema, source.read(schema), extras=source.extras())
+    found = np.load(tmp_path / "out.npy")
+    assert (found.dtype, found.shape, found.sum()) == (">i2", (10, 3), 18)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
+from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
 from baler_vae.io.npz_layout import Layout, Raw
 from baler_vae.table.schema import TEXT, Origin
@@ -203,13 +204,13 @@ def test_any_byte_but_zero_is_true(npz, read):
 
 def test_names_that_leave_the_folder_are_refused(npz, tmp_path, table):
     path = npz(**{"../x": np.zeros(3), "y": np.zeros(3)})
-    with pytest.raises(SourceError, match=r"\.\./x \(a name that leaves the folder"):
+    with pytest.raises(SourceError, match=r"\.\./x \(a name that would lead out of the folder"):
         open_source(path).select()
     schema, batch = table({"../../x": np.zeros(3)})
-    with pytest.raises(OutputError, match="leaves the folder"):
+    with pytest.raises(OutputError, match="lead out of the folder"):
         write_file(tmp_path / "out.npz", schema, [batch])
     document = {"version": 1, "members": [{"raw": "../evil", "bytes": 1}]}
-    with pytest.raises(CorruptArchive, match="leaves the folder"):
+    with pytest.raises(CorruptArchive, match="lead out of the folder"):
         Layout.from_bytes(json.dumps(document).encode() + b"\nx")
 
 
@@ -247,3 +248,19 @@ def test_text_that_an_array_cannot_hold_is_an_output_error(word, tmp_path, table
 def test_no_rows(npz, read):
     assert read(npz(x=np.zeros(0), y=np.zeros(0, "u1")))[0].n_events == 0
     assert read(npz(data=np.zeros((0, 3))))[0].n_events == 0
+
+
+def test_archives_of_one_kind_are_one_table(tmp_path):
+    """How arrays were is that of the first; what lies beside the columns must be the same."""
+    for number, word in enumerate(["a", "long"]):
+        members = {"x": np.arange(3, dtype=">f4"), "w": np.array([word] * 3, ">U"), "edges": np.arange(2)}
+        np.savez(tmp_path / f"{number}.npz", **members)
+        np.savez(tmp_path / f"{number + 2}.npz", **members | {"edges": np.arange(2) + number})
+    source = open_sources([tmp_path / "0.npz", tmp_path / "1.npz"])
+    schema = source.select()
+    write_file(tmp_path / "out.npz", schema, source.read(schema), extras=source.extras())
+    with np.load(tmp_path / "out.npz") as found:
+        assert found["w"].tolist() == ["a"] * 3 + ["long"] * 3
+        assert (found["x"].dtype, found["x"].tolist()) == (">f4", [0, 1, 2, 0, 1, 2])
+    with pytest.raises(SourceError, match="differs between the files: edges"):
+        open_sources([tmp_path / "2.npz", tmp_path / "3.npz"]).select()

@@ -182,3 +182,11 @@ def test_files_without_events_keep_their_dtypes(n_events, tmp_path, table, read)
     source, found, _ = read(tmp_path / "table.parquet")
     assert source.n_events == n_events
     assert [(c.name, c.dtype) for c in found.columns] == [(c.name, c.dtype) for c in schema.columns]
+
+
+def test_a_large_row_group_is_read_piece_by_piece(tmp_path):
+    values = np.random.default_rng(1).normal(size=2_000_000)
+    pq.write_table(pa.table({"x": values}), tmp_path / "a.parquet", row_group_size=len(values), compression="none")
+    source, before = open_source(tmp_path / "a.parquet"), pa.total_allocated_bytes()
+    taken = [pa.total_allocated_bytes() - before for _ in source.read(source.select())]
+    assert max(taken) < values.nbytes / 3

@@ -3,18 +3,16 @@
 import awkward as ak
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.errors import UsageError
-from baler_vae.io.grouping import Described, Jagged, batch_from_lists, schema_of_branches
-from baler_vae.io.source import Source
-from baler_vae.pipeline.compress import compress
-from baler_vae.pipeline.fit import fit
+from baler_vae.io.files import open_source
 from baler_vae.table.branches import branches_of
-from baler_vae.table.schema import Column, Mask, Origin
-from baler_vae.table.table import Batch, slice_events
+from baler_vae.table.schema import Mask
 
 RUN = np.array([160957, 0, 160958, 0, 160959], np.int64)
 MISSING = np.array([False, True, False, True, False])
@@ -23,43 +21,32 @@ HITS = np.array([3, 0, 5, 6, 0, 8], np.uint8)
 NO_HITS = np.array([False, True, False, False, True, False])
 
 
-def source_of(*, optional: bool = True) -> Source:
-    """A source of runs, and of hits under a counter, of which some are missing; of none that are without `optional`."""
-    described = [
-        Described(Column("run", RUN.dtype), optional=optional),
-        Described(Column("n", COUNTS.dtype)),
-        Described(Jagged(Column("hits", HITS.dtype), "n"), optional=optional),
-    ]
-    schema = schema_of_branches(described, Origin("parquet"))
-    flat = described[0].split(RUN, MISSING if optional else None) | {"n": COUNTS}
-    lists = {name: (COUNTS, values) for name, values in described[2].split(HITS, NO_HITS).items()}
-
-    def batches(selection, step, ranges=None, /):
-        whole: Batch = batch_from_lists(schema, selection, flat, lists, path="here", first_event=0)
-        for start, stop in ranges or [(0, len(RUN))]:
-            yield slice_events(whole, start, stop)
-
-    return Source("here", schema, len(RUN), batches)
+def file_of(folder, *, optional=True):
+    """A Parquet file of runs, and of hits in lists, of which some are missing; of none that are without `optional`."""
+    hits = pa.array(HITS, mask=NO_HITS if optional else None)
+    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(COUNTS)]), pa.int32()), hits)
+    table = pa.table(
+        {"run": pa.array(RUN, mask=MISSING if optional else None), "nhits": pa.array(COUNTS), "hits": lists}
+    )
+    pq.write_table(table, folder / "t.parquet")
+    return folder / "t.parquet"
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    path = tmp_path_factory.mktemp("missing") / "a.bvae"
-    codec = fit(source_of(), kind="independent")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.pipeline.compress.open_sources", lambda _: source_of())
-        compress("a.parquet", path, codec=codec)
-    return path
+    folder = tmp_path_factory.mktemp("missing")
+    baler_vae.compress(file_of(folder), folder / "a.bvae", kind="independent")
+    return folder / "a.bvae"
 
 
-def test_a_mask_stands_before_its_values_and_belongs_to_their_branch():
-    schema = source_of().schema
-    assert schema.order == ("run[missing]", "run", "n", "hits[missing]", "hits")
+def test_a_mask_stands_before_its_values_and_belongs_to_their_branch(tmp_path):
+    schema = open_source(file_of(tmp_path)).schema
+    assert schema.order == ("run[missing]", "run", "nhits", "hits[missing]", "hits")
     assert schema.masks == (Mask("run", "run[missing]"), Mask("hits", "hits[missing]"))
-    assert [branch.name for branch in branches_of(schema)] == ["run", "n", "hits"]
+    assert [branch.name for branch in branches_of(schema)] == ["run", "nhits", "hits"]
     assert [branch.name for branch in branches_of(schema, masks=False)] == list(schema.order)
     assert schema.only(["run"]).order == ("run[missing]", "run")
-    assert schema.only(["hits[missing]"]).order == ("n", "hits[missing]", "hits")
+    assert schema.only(["hits[missing]"]).order == ("nhits", "hits[missing]", "hits")
 
 
 def test_an_archive_says_so_in_the_second_format(archive):
@@ -70,7 +57,7 @@ def test_an_archive_says_so_in_the_second_format(archive):
 
 def test_each_library_has_its_own_missing_values(archive):
     with baler_vae.open(archive) as opened:
-        assert opened.keys() == ["run", "n", "hits"]
+        assert opened.keys() == ["run", "nhits", "hits"]
         records = opened.arrays()
         assert records.run.tolist() == [160957, None, 160958, None, 160959]
         assert records.hits.tolist() == [[3], [], [None, 5], [6], [None, 8]]
@@ -89,16 +76,25 @@ def test_each_library_has_its_own_missing_values(archive):
         ]
 
 
-def test_a_codec_with_masks_is_used_where_nothing_is_missing(tmp_path, monkeypatch):
-    codec = fit(source_of(), kind="independent")
-    monkeypatch.setattr("baler_vae.pipeline.compress.open_sources", lambda _: source_of(optional=False))
-    compress("a.parquet", tmp_path / "b.bvae", codec=codec)
+def test_a_codec_with_masks_is_used_where_nothing_is_missing(tmp_path):
+    codec = baler_vae.fit(file_of(tmp_path), kind="independent")
+    baler_vae.compress(file_of(tmp_path, optional=False), tmp_path / "b.bvae", codec=codec)
     with baler_vae.open(tmp_path / "b.bvae") as opened:
         assert opened["run"].array(library="np").mask.tolist() == [False] * 5
 
 
-def test_a_codec_without_masks_refuses_missing_values():
-    codec = fit(source_of(optional=False), kind="independent")
+def test_a_codec_without_masks_refuses_missing_values(tmp_path):
+    codec = baler_vae.fit(file_of(tmp_path, optional=False), kind="independent")
     with pytest.raises(UsageError, match="has no place for missing values") as caught:
-        codec.match(source_of())
+        baler_vae.compress(file_of(tmp_path), tmp_path / "b.bvae", codec=codec)
     assert caught.value.column == "run"
+
+
+def test_files_of_which_one_has_missing_values_are_one_source(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [file_of(tmp_path / "a", optional=False), file_of(tmp_path / "b")]
+    baler_vae.compress(files, tmp_path / "c.bvae", kind="independent")
+    with baler_vae.open(tmp_path / "c.bvae") as opened:
+        assert opened["run"].array().tolist() == [*RUN.tolist(), 160957, None, 160958, None, 160959]
+    assert not baler_vae.verify(tmp_path / "c.bvae", against=files).broken

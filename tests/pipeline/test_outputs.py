@@ -31,9 +31,16 @@ WRITERS = {
 }
 
 
+SUFFIXES = {"compress": ".bvae", "save": ".bvmodel", "decompress": ".root"}
+
+
 @pytest.fixture(params=WRITERS)
 def writer(request, made):
-    return lambda path, **options: WRITERS[request.param](made, path, **options)
+    def write(path, **options):
+        WRITERS[request.param](made, path, **options)
+
+    write.suffix = SUFFIXES[request.param]
+    return write
 
 
 @pytest.mark.parametrize(
@@ -57,13 +64,14 @@ def test_outputs_that_cannot_be_written(writer, tmp_path, name, message):
 
 
 def test_force_overwrites_a_file_but_no_folder(writer, tmp_path):
-    taken = tmp_path / "taken.root"
+    taken = tmp_path / f"taken{writer.suffix}"
     taken.write_text("mine")
     writer(taken, force=True)
     assert taken.stat().st_size > 1_000
-    (tmp_path / "folder.root").mkdir()
+    folder = tmp_path / f"folder{writer.suffix}"
+    folder.mkdir()
     with pytest.raises(OutputError, match="is a directory"):
-        writer(tmp_path / "folder.root", force=True)
+        writer(folder, force=True)
 
 
 def test_an_unknown_suffix_writes_nothing(made, tmp_path):

@@ -163,9 +163,14 @@ def test_kills_of_every_verb(inputs, tmp_path, count):
         folder.mkdir()
         arguments, again, output = verb_arguments(verb, inputs, folder)
 
-        def once_more(arguments=arguments, again=again, folder=folder):
-            # A run to an archive that is there, with nothing left to be resumed, was killed after its last step.
-            options = ["--force"] if names(folder) == ["a.bvae"] else again if names(folder) else []
+        def once_more(verb=verb, arguments=arguments, again=again, folder=folder):
+            options = again if names(folder) else []
+            if (
+                verb == "compress"
+                and (folder / "a.bvae").exists()
+                and not (folder / "a.bvae.part/finished.json").exists()
+            ):
+                options = ["--force", "--resume"]  # a run was killed behind its last step, or one with --force
             return Run([*arguments, *options], tmp_path / "log")
 
         for _ in range(rng.choice([1, 1, 2])):

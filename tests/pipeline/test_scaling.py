@@ -180,3 +180,12 @@ def test_every_file_gets_an_archive_and_every_archive_a_file(files, client, tmp_
         many.compress_each([f"{files}/run0.root", f"{tmp_path}/out/run0.root"], tmp_path / "in", kind="independent")
     merged = baler_vae.merge(archives, tmp_path / "all.bvae")
     assert merged["n_rows"]["events"] == 20_300
+
+
+def test_workers_read_text_as_it_was_said(client, tmp_path):
+    rows = [f"{n},{n % 997:03};{n % 7}" for n in range(1, 40_000)]
+    (tmp_path / "in.csv").write_text("\n".join(["x;n", *rows, ""]))
+    options = {"kind": "independent", "dialect": {"decimal": ","}}
+    baler_vae.compress(tmp_path / "in.csv", tmp_path / "alone.bvae", **options)
+    baler_vae.compress(tmp_path / "in.csv", tmp_path / "shared.bvae", scheduler=client, **options)
+    assert (tmp_path / "alone.bvae").read_bytes() == (tmp_path / "shared.bvae").read_bytes()

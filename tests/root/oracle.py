@@ -1,13 +1,15 @@
 """ROOT itself, in a process of its own: writes a tree of every type of branch, reads any tree or RNTuple.
 
 python oracle.py write FILE N_EVENTS
-python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx, a file each)
+python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx and xaod.hxx, a file each)
 python oracle.py read FILE TREE [COLUMN ...]    (prints JSON: the values by column, of all that it knows the type of)
 """
 
+import contextlib
 import json
 import re
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -65,6 +67,23 @@ void write_kinds(const char *path, int n_events) {
 """
 
 
+_LINK = "ElementLink<DataVector<xAOD::Jet_v1> >"
+XAOD = (
+    *(
+        "DataVector<xAOD::Jet_v1>",
+        "xAOD::Jet_v1",
+        "xAOD::AuxContainerBase",
+        "Empty",
+        "WithEmpty",
+        "vector<Empty>",
+        _LINK,
+    ),
+    *(f"vector<{_LINK} >", f"vector<vector<{_LINK} > >", "vector<vector<vector<int> > >", "vector<set<int> >"),
+    *("map<string,vector<int> >", "vector<map<string,int> >", "vector<vector<bool> >"),
+)
+"""The classes of xaod.hxx that ROOT writes only with a dictionary."""
+
+
 UNKNOWN = re.compile(
     r"^Char_t$|array<|<vector|RVec<ROOT::|RVec<(bool|Char_t|(std::)?string)>|Double32_t|Float16_t|TLorentzVector|TVector3"
 )
@@ -91,8 +110,14 @@ def main() -> None:
         ROOT.write_kinds(sys.argv[2], int(sys.argv[3]))
         return
     if sys.argv[1] == "odd":
-        ROOT.gInterpreter.Declare(Path(__file__).with_name("odd.hxx").read_text())
-        ROOT.write_odd(sys.argv[2], int(sys.argv[3]))
+        here, folder, n_events = Path(__file__).parent, Path(sys.argv[2]).resolve(), int(sys.argv[3])
+        ROOT.gInterpreter.Declare((here / "odd.hxx").read_text())
+        ROOT.write_odd(str(folder), n_events)
+        ROOT.gInterpreter.AddIncludePath(str(here))
+        with tempfile.TemporaryDirectory() as compiled, contextlib.chdir(compiled):
+            ROOT.gInterpreter.GenerateDictionary(";".join(XAOD), "xaod.hxx")
+            ROOT.gInterpreter.Declare('#include "xaod.hxx"')
+            ROOT.write_xaod(str(folder / "xaod.root"), n_events, 3)
         return
     frame = ROOT.RDataFrame(sys.argv[3], sys.argv[2])
     names = sys.argv[4:] or list(map(str, frame.GetColumnNames()))
