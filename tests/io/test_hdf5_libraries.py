@@ -217,7 +217,7 @@ def test_events_with_objects_of_forty_places(tmp_path):
 
 
 def test_a_hepfile_of_older_days_comes_back_whole(data_dir, tmp_path):
-    """Its reader is gone (hepfile 0.1.7 misses an attribute in the original too): every dataset and attribute counts."""
+    """hepfile 0.1.7 cannot read it (nor the original): every dataset and attribute is compared."""
     path = data_dir / "dimuons_100k.hdf5"
     if not path.exists():
         pytest.skip("not among the real data")
