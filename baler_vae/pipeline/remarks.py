@@ -14,12 +14,12 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def beside_remark(source: Source, extras_bytes: int, archive_bytes: int) -> str:
-    """What lies beside the columns as raw bytes, and its share of the archive; nothing where that is nothing."""
-    if not source.beside:
+def beside_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:
+    """What is kept as raw bytes beside the columns, in `kept_bytes` of an archive; nothing where that is nothing."""
+    if not source.beside or not kept_bytes:
         return ""
     largest = sorted(source.beside.items(), key=lambda item: (-item[1], item[0]))
-    share = extras_bytes / max(1, archive_bytes)
+    share = kept_bytes / archive_bytes
     return (
         f"kept as raw bytes beside the columns, without a bound or a model ({share:.1%} of the archive): "
         f"{listed([f'{name} ({n_bytes:,} bytes)' for name, n_bytes in largest])}"
