@@ -180,8 +180,8 @@ def compress(
         warnings = left_out_remark(tables.left_out)
         warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
-        kept = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
-        warnings += [hint, beside_remark(opened, kept, written.n_bytes), rounded_remark(_rounded(used))]
+        raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
+        warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(used))]
     return info | _told(specs, opened, warnings)
 
 
