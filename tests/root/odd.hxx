@@ -70,7 +70,7 @@ void write_counters(const char *path, int n_events) {
   unsigned int n1; long long n2; unsigned char n3; unsigned short n4; unsigned long long n5; short n6; char n7;
   float x[7][8];
   tree.Branch("nA", &n1, "nA/i")->SetTitle("number of A"); tree.Branch("nB", &n2, "nB/L");
-  tree.Branch("nC", &n3, "nC/b"); tree.Branch("nD", &n4, "nD/s"); tree.Branch("nE", &n5, "nE/l");
+  tree.Branch("nC", &n3, "nC/b"); tree.Branch("n" "D", &n4, "n" "D/s"); tree.Branch("nE", &n5, "nE/l");
   tree.Branch("nG", &n6, "nG/S"); tree.Branch("nH", &n7, "nH/B");
   const char *names = "ABCDEGH";
   for (int j = 0; j < 7; j++)
