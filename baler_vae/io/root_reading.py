@@ -88,13 +88,19 @@ class _Window:
             self.last = int(self.edges[np.searchsorted(self.edges, stop)]) if self.keeps else stop
             if self.apart:
                 self.last = min(self.last, int(self.edges[np.searchsorted(self.edges, start, side="right")]))
-            # A cluster that uproot reads beyond the end is in its cache when its turn comes.
-            cache = "inherit" if is_ntuple(self.leaf) else None
-            self.values = self.leaf.array(entry_start=start, entry_stop=self.last, array_cache=cache)
+            self.values = self._read(start, self.last)
             self.first = start
             found.append(self.values[: stop - start])
             start = self.last
         return found
+
+    def _read(self, start: int, stop: int) -> ak.Array:
+        # A cluster that uproot reads beyond the end is in its cache when its turn comes.
+        if is_ntuple(self.leaf):
+            return self.leaf.array(entry_start=start, entry_stop=stop)
+        # At the end of a basket uproot looks for structs in the next one.
+        beyond = isinstance(self.leaf.interpretation, uproot.AsStridedObjects) and stop < self.edges[-1]
+        return self.leaf.array(entry_start=start, entry_stop=stop + beyond, array_cache=None)[: stop - start]
 
     def no_entries(self) -> ak.Array:
         """No values of its type."""

@@ -70,7 +70,7 @@ void write_counters(const char *path, int n_events) {
   unsigned int n1; long long n2; unsigned char n3; unsigned short n4; unsigned long long n5; short n6; char n7;
   float x[7][8];
   tree.Branch("nA", &n1, "nA/i")->SetTitle("number of A"); tree.Branch("nB", &n2, "nB/L");
-  tree.Branch("nC", &n3, "nC/b"); tree.Branch("nD", &n4, "nD/s"); tree.Branch("nE", &n5, "nE/l");
+  tree.Branch("nC", &n3, "nC/b"); tree.Branch("n" "D", &n4, "n" "D/s"); tree.Branch("nE", &n5, "nE/l");
   tree.Branch("nG", &n6, "nG/S"); tree.Branch("nH", &n7, "nH/B");
   const char *names = "ABCDEGH";
   for (int j = 0; j < 7; j++)
@@ -88,9 +88,10 @@ void write_baskets(const char *path, int n_events) {
   TFile file(path, "RECREATE");
   TTree tree("t", "baskets");
   tree.SetAutoFlush(0);
-  double x; int n; float jag[9]; std::vector<float> v; std::string word; std::vector<std::string> words;
+  double x; int n; float jag[9]; std::vector<float> v; std::string word; std::vector<std::string> words; TRef ref;
   tree.Branch("x", &x, "x/D", 200); tree.Branch("n", &n, "n/I", 300); tree.Branch("jag", jag, "jag[n]/F", 450);
   tree.Branch("v", &v, 500); tree.Branch("word", &word, 700); tree.Branch("words", &words, 900);
+  tree.Branch("ref", &ref, 150);
   for (int i = 0; i < n_events; i++) {
     x = i / 3.; n = i % 4; v.assign(i % 3, i); word = std::string(i % 5, 'a' + i % 26); words.assign(i % 3, word);
     for (int k = 0; k < n; k++) jag[k] = i + k;
