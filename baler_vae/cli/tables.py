@@ -42,7 +42,7 @@ def info_tables(info: Mapping[str, Any]) -> tuple[Listing, Listing]:
             column["name"],
             column["group"],
             column["typename"] or column["dtype"],
-            short_numbers(column["bound"]),
+            short_numbers(column["bound"] + (" (whole numbers)" if column["whole_numbers"] else "")),
             short_numbers(kept_as(column)) if column["formula"] is None else kept_as(column),
             bytes_cell(column["original_bytes"]),
             "in the latents" if column["bytes"] is None else bytes_cell(column["bytes"]),

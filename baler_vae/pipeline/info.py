@@ -23,8 +23,9 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
     Keys: `path`, `writer`, `format_version`, `model_kind` (of the group with most rows); `n_rows` by group;
     `original_bytes` (of the values in their own dtypes), `archive_bytes`, `ratio`; `bytes` of `model`, `latents`,
     `codes` and `metadata` (all else); `columns`, a list of `name`, `group`, `dtype`, `typename`, `title`, `bound`,
-    `grid`, `coding`, `formula` (what its codes are predicted by), `predicted` (whether only differences from that are
-    stored), `original_bytes` and `bytes` (None for columns that share the latents of their group); `groups`, a list of
+    `whole_numbers` (whether it is exact because its floats are whole numbers only), `grid`, `coding`, `formula` (what
+    its codes are predicted by), `predicted` (whether only differences from that are stored), `original_bytes` and
+    `bytes` (None for columns that share the latents of their group); `groups`, a list of
     `name`, `kind`, `model_bytes` and, where a fit tells, `fitted_bytes` (about what all rows took under it),
     `candidate_bytes` by kind and `order_bytes` by order of the columns (both as a sample told them), `pays_from_rows`
     (the rows from which on its networks take fewer bytes than they save), `formulas_saved_bytes` and `sample` (`rows`,
@@ -46,7 +47,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
             n_bytes += archive.checked_part_sizes(section_name(number, row_group), n_parts)
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:].sum())
-        columns |= _columns(group, n_bytes[first:].tolist())
+        columns |= _columns(group, n_bytes[first:].tolist(), manifest.settings)
     rows = {
         group.name: sum(counts[number] for counts in manifest.row_groups)
         for number, group in enumerate(manifest.groups)
@@ -116,8 +117,10 @@ def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
     return math.ceil(rows) if math.isfinite(rows) else None
 
 
-def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str, Any]]:
+def _columns(group: GroupEntry, own_bytes: Iterable[int], settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     sizes = iter(own_bytes)
+    found = settings.get("whole_numbers")  # whatever a damaged archive says
+    whole = found if isinstance(found, list) else []
 
     def described(column: ColumnEntry) -> dict[str, Any]:
         return {
@@ -127,6 +130,7 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int]) -> dict[str, dict[str,
             "typename": column.typename,
             "title": column.title,
             "bound": column.bound,
+            "whole_numbers": column.name in whole,
             "grid": None if column.grid is None else describe_grid(grid_of(column.grid.kind, column.grid.parameters)),
             "coding": column.coding,
             "formula": column.formula,

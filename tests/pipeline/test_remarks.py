@@ -42,7 +42,11 @@ def test_whole_numbers_in_floats_are_exact_by_default_and_the_archive_says_why(t
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent")
     assert bounds_of(info)["event"] == bounds_of(info)["n_vertex"] == "exact"
     assert bounds_of(info)["mass"].startswith("bits:12")
-    assert info["settings"]["whole_numbers"] == ["event", "n_vertex"]
+    assert {column["name"]: column["whole_numbers"] for column in info["columns"]} == {
+        "event": True,
+        "n_vertex": True,
+        "mass": False,
+    }
     assert info["warnings"] == []
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "b.root")
     with uproot.open({tmp_path / "b.root": "Events"}) as restored:
