@@ -17,6 +17,7 @@ from baler_vae.io.grouping import (
     schema_of_branches,
 )
 from baler_vae.io.root_branches import FAILURES, describe_branches
+from baler_vae.io.root_classes import open_file
 from baler_vae.io.root_fields import describe_fields
 from baler_vae.io.root_reading import KIND, bytes_by_branch, is_ntuple, read_events
 from baler_vae.io.root_writing import write_rntuple, write_tree
@@ -39,7 +40,7 @@ def open_root(path: str, inner: str) -> Source:
     Raises:
         SourceError: it is no ROOT file, or damaged, or there is no such tree.
     """
-    with reading(path, KIND, FAILURES), uproot.open({path: None}) as file:
+    with reading(path, KIND, FAILURES), open_file(path) as file:
         _check_length(file, path)
         name = _find_tree(file, inner, path)
         tree = file[name]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.io import root_branches, root_fields
 from baler_vae.io.grouping import Described, Lists
 from baler_vae.io.root_branches import FAILURES
+from baler_vae.io.root_classes import open_file
 from baler_vae.io.source import Ranges, in_steps, reading
 from baler_vae.table.nested import Nested
 from baler_vae.table.schema import NESTED, TEXT
@@ -50,7 +51,7 @@ def read_events(
     Raises:
         SourceError: the file cannot be read; it names the branch.
     """
-    with reading(path, KIND, FAILURES), uproot.open({path: tree}) as opened:
+    with reading(path, KIND, FAILURES), open_file(path, tree) as opened:
         windows = _windows(opened, branches)
         if not opened.num_entries and ranges is None:
             yield 0, {branch.name: _joined([windows[branch.name].no_entries()], branch) for branch in branches}

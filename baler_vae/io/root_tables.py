@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import uproot
-
 from baler_vae.io.root import NTUPLES, TREES
 from baler_vae.io.root_branches import FAILURES
+from baler_vae.io.root_classes import open_file
 from baler_vae.io.root_writing import add_rntuple, add_tree, recreated
 from baler_vae.io.source import Content, Tables, reading
 
@@ -20,7 +19,7 @@ def tables_root(path: str) -> Tables:
     Raises:
         SourceError: it is no ROOT file, or damaged.
     """
-    with reading(path, "a ROOT file", FAILURES), uproot.open({path: None}) as file:
+    with reading(path, "a ROOT file", FAILURES), open_file(path) as file:
         classes: dict[str, str] = file.classnames(recursive=True)
         newest: dict[str, int] = {}
         for key, kind in classes.items():

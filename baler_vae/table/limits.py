@@ -17,8 +17,8 @@ class StreamedLimits:
     """The limits of the values of one column of numbers, which come in pieces; `column_limits` has them at once.
 
     Minimum and maximum are the same. The median of float32 and float64 is the middle of a bin of a sparse histogram of
-    the leading bits of abs(x), at most 2^-12 of itself (0.024 %) from the median, for subnormal numbers 2^-12 of the
-    smallest normal one; that of float16 is the same. Without `with_median`, and for integers, it is NaN.
+    the leading bits of abs(x), or the mean of two, at most 2^-12 of itself (0.024 %) and 2^-12 of the smallest normal
+    number from the median; that of float16 is the same. Without `with_median`, and for integers, it is NaN.
     """
 
     def __init__(self, dtype: np.dtype[Any], *, with_median: bool = True) -> None:

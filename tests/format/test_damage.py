@@ -199,15 +199,17 @@ def test_rows_that_are_not_there_take_little_memory(small_archives, jagged_archi
     """Manifests with right digests that claim rows are refused, whatever the columns of so many rows would take."""
     script = f"""
     before = peak()
-    for n_rows in (501, {LARGEST_ROWS}, {LARGEST_ROWS + 1}, 2**31, 2**63):
+    for n_rows in (501, {LARGEST_ROWS}, {LARGEST_ROWS + 1}, 2**31, 2**63 - 1, 2**63):
         for path in {[str(small_archives[kind]) for kind in SMALL]!r}:
             if "jagged" in path:
                 continue
             text = refused(lies(path, row_groups=[[n_rows]]))
-            assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
+            assert ("possible number" in text) == ({LARGEST_ROWS} < n_rows < 2**63), text
+            assert ("less than 9223372036854775808" in text) == (n_rows >= 2**63), text
         for rows in ([80, n_rows], [n_rows, n_rows], [n_rows, 0]):
             text = refused(lies({str(jagged_archive)!r}, row_groups=[rows]))
-            assert ("possible number" in text) == (n_rows > {LARGEST_ROWS}), text
+            assert ("possible number" in text) == ({LARGEST_ROWS} < n_rows < 2**63), text
+            assert ("less than 9223372036854775808" in text) == (n_rows >= 2**63), text
     assert peak() - before < 600, peak() - before
     """
     in_a_fresh_process(tmp_path, script)

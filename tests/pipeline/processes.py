@@ -29,6 +29,7 @@ _FORKS.set_forkserver_preload(
         "rich.console",
     ]
 )
+_RUNS: "list[Run]" = []
 LONGEST = 180
 """Seconds after which a process hangs."""
 
@@ -53,6 +54,7 @@ class Run:
     def __post_init__(self) -> None:
         self.process = _FORKS.Process(target=_run, args=(self.arguments, str(self.log)))
         self.process.start()
+        _RUNS.append(self)
 
     @property
     def pid(self) -> int:
@@ -77,6 +79,14 @@ class Run:
     @property
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
+
+
+def kill_all() -> None:
+    """Kills every run that has not ended, also those that were stopped."""
+    while _RUNS:
+        process = _RUNS.pop().process
+        process.kill()
+        process.join()
 
 
 def children_of(pid: int, what: bytes) -> list[int]:

@@ -15,7 +15,7 @@ import pytest
 
 import baler_vae
 
-from .processes import Run, children_of, wait_for
+from .processes import Run, children_of, kill_all, wait_for
 
 N_EVENTS = 66_000
 COMPRESS = ["--model", "independent", "--no-progress"]
@@ -29,6 +29,13 @@ def counts(few, many):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def _no_run_is_left():
+    """Runs that a failed test left, perhaps stopped, would be waited for at the end."""
+    yield
+    kill_all()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,6 @@ def test_a_second_run_is_told_who_runs(inputs, tmp_path):
     os.kill(first.pid, signal.SIGSTOP)
     others = [compress(inputs, output, 8, *options) for options in (["--force"], ["--resume", "--force"])]
     others.append(["merge", str(inputs / "6.bvae"), "-o", str(output), "--force", "--no-progress"])
-    others.append(["fit", str(inputs / "in.npz"), "-o", str(output), "--force", *COMPRESS])
     for number, arguments in enumerate(others):
         second = Run(arguments, tmp_path / f"log{number}")
         assert second.end() == 8, second.said
@@ -73,7 +79,7 @@ def test_a_second_run_is_told_who_runs(inputs, tmp_path):
 def test_an_interrupt_says_how_to_resume(inputs, tmp_path):
     output = tmp_path / "a.bvae"
     run = Run(compress(inputs, output, 8), tmp_path / "log")
-    wait_for((tmp_path / "a.bvae.part" / "archive").exists)
+    wait_for((tmp_path / "a.bvae.part" / "request.json").exists)  # nothing is fitted yet: there is time
     os.kill(run.pid, signal.SIGINT)
     assert run.end() == 130, run.said
     assert "interrupted; to continue, run the same command with --resume" in run.said
@@ -145,7 +151,7 @@ def test_kills_of_every_verb(inputs, tmp_path, count):
     """Killed at any moment and run again, a verb writes the same bytes, and nothing else is left."""
     rng = random.Random(6)
     expected, length = {}, {}
-    for verb in VERBS[:count]:
+    for verb in VERBS:
         folder = tmp_path / verb
         folder.mkdir()
         arguments, _, output = verb_arguments(verb, inputs, folder)
