@@ -124,6 +124,7 @@ class Source:
             )
         if not self.schema.order:
             why = f" that can be read: {summary(refused)}" if refused else ""
+            why = why or (f", only what would be kept beside them: {', '.join(self.beside)}" if self.beside else "")
             raise SourceError(f"holds no columns{why}", path=self.path)
         if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
             raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
