@@ -147,7 +147,9 @@ class Source:
         """
         own = self.schema.optional([mask.values for mask in wanted.masks])
         theirs = {column.name: column for column in own.columns}
-        for column in wanted.columns:
+        masks = {mask.missing for mask in wanted.masks}
+        # First the values: what says where those are missing is there only if they are numbers.
+        for column in sorted(wanted.columns, key=lambda column: column.name in masks):
             if column.name not in theirs:
                 raise UsageError(
                     f"{owner} has a column that is not there: {nearest(column.name, theirs)}",

@@ -112,3 +112,13 @@ def test_verify_ends_with_what_is_kept_or_what_broke(sample):
     document, err = sample("verify", "a.bvae", "--against", INPUT, "--json")
     assert document.startswith("{")
     assert err.startswith("PASS: all bounds kept")
+
+
+def test_what_says_where_values_are_missing_is_no_column_that_is_left_out(call, tmp_path):
+    (tmp_path / "gaps.csv").write_text("run,x,y\n1,1.5,1\n,2.5,2\n")
+    (tmp_path / "whole.csv").write_text("run,x,y\n1,1.5,1\n3,2.5,2\n")
+    out, _ = call("compress", "gaps.csv", "-o", "a.bvae", "--columns", "run", *QUICK)
+    assert out.splitlines()[0].endswith(" with the 2 columns left out")
+    call("fit", "gaps.csv", "-o", "a.bvmodel", "--model", "independent")
+    out, _ = call("compress", "whole.csv", "-o", "b.bvae", "--codec", "a.bvmodel")
+    assert "left out" not in out
