@@ -221,7 +221,8 @@ class Dialect:
 
 def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     """The dialect of files that are joined to one, each as JSON: that of the first, which spells what is missing or
-    true as the first file that says so; and a sentence where something of the others is not kept.
+    true as the first file that says so, and is UTF-8, which has all letters, where they are not encoded alike; and a
+    sentence where something of the others is not kept.
     """
     first, *others = map(Dialect.from_bytes, contents)
     missing: dict[str, str] = {}
@@ -229,7 +230,9 @@ def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     for dialect in reversed((first, *others)):
         missing |= dialect.missing
         booleans |= dialect.booleans
-    joined = replace(first, missing=missing, booleans=booleans)
+    encodings = {dialect.encoding for dialect in (first, *others)}
+    encoding = first.encoding if len(encodings) == 1 else "utf-8"
+    joined = replace(first, missing=missing, booleans=booleans, encoding=encoding)
     others = [replace(own, missing=missing, booleans=booleans) for own in others]
     same = all(own.to_bytes() == joined.to_bytes() for own in others)
     note = "several files become one: it is written like the first, without the comment lines of the others"

@@ -375,3 +375,11 @@ def test_any_text_is_refused_or_its_values_come_back(tmp_path_factory, content):
         again = delimited.open_delimited(str(folder / "out.csv"), "")
         if source.n_events:
             assert values_of(again) == values_of(source)
+
+
+def test_texts_of_several_encodings_become_one_that_has_all_letters(tmp_path):
+    (tmp_path / "1.csv").write_bytes("a,b\n1,€\n".encode("cp1252"))
+    (tmp_path / "2.csv").write_bytes("a,b\n2,Ω\n".encode("utf-8-sig"))
+    source = open_sources([str(tmp_path / "1.csv"), str(tmp_path / "2.csv")])
+    write_file(tmp_path / "both.csv", source.schema, source.read(source.schema), extras=source.extras())
+    assert (tmp_path / "both.csv").read_text("utf-8") == "a,b\n1,€\n2,Ω\n"
