@@ -12,7 +12,7 @@ _HELP = {
     "header": "Whether the first row of a text file has the names: first or none; found out by default.",
     "comment": "What comment lines of a text file begin with, or none; by default # and %.",
     "decimal": "The decimal mark of a text file: . or a comma; found out by default.",
-    "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, or Latin-1 where it is not that.",
+    "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, and if not Windows-1252 or Latin-1.",
 }
 _METAVARS = {"separator": "CHAR", "header": "ROW", "comment": "TEXT", "decimal": "CHAR", "encoding": "NAME"}
 

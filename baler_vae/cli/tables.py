@@ -7,6 +7,7 @@ from typing import Any
 from baler_vae.pipeline.experiment import Run, Spread, spread
 from baler_vae.pipeline.verify import ColumnCheck, Verification
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
+from baler_vae.table.schema import mask_name
 
 _MOST_BROKEN = 8
 """Columns with broken bounds that are named."""
@@ -21,13 +22,19 @@ def summary(info: Mapping[str, Any]) -> Paragraph:
     if on_disk:
         text += f"; {bytes_text(on_disk)} on disk, ratio {on_disk / info['archive_bytes']:.2f}"
         tables = info.get("tables", {"": info}).values()
-        n_left_out = info["source_columns"] - sum(len(table["columns"]) for table in tables)
+        n_left_out = info["source_columns"] - sum(map(_n_columns, tables))
         s = "" if n_left_out == 1 else "s"
         text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
     wanted = info["settings"].get("model", {}).get("kind", "auto")
     if wanted not in {"auto", info["model_kind"]}:
         text += f"; the {wanted} would cost more than it saves and was left out"
     return Paragraph(text)
+
+
+def _n_columns(table: Mapping[str, Any]) -> int:
+    """How many columns of its source a table holds: what says where values are missing was none."""
+    names = {column["name"] for column in table["columns"]}
+    return len(names - set(map(mask_name, names)))
 
 
 def info_tables(info: Mapping[str, Any]) -> tuple[Listing, Listing]:

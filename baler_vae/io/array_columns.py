@@ -95,14 +95,14 @@ def _parts(
             parts += found
             refused |= rest
         return parts, refused
+    if 0 in shape:
+        return [], {}  # without any value there is nothing to read
     if dtype.kind == "c" and dtype.itemsize <= 16:
         half = np.dtype(f"f{dtype.itemsize // 2}")
         return [Part(f"{name}.{part}", half, shape, (*steps, ("part", part))) for part in ("real", "imag")], {}
+    number = TEXT if dtype.kind in "USO" and not shape else native(dtype)
     if dtype.kind in "mM":
-        return [Part(name, np.dtype(np.int64), shape, (*steps, ("part", "time")))], {}
-    if dtype.kind in "USO" and not shape:
-        return [Part(name, TEXT, shape, steps)], {}
-    number = native(dtype)
+        number, steps = np.dtype(np.int64), (*steps, ("part", "time"))
     return ([], {name: str(dtype)}) if number is None else ([Part(name, number, shape, steps)], {})
 
 

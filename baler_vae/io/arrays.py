@@ -24,6 +24,7 @@ def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], or
     dtype = native(array.dtype)
     if dtype is None or array.ndim == 0:
         raise SourceError(f"the array {key!r} is no table of numbers", path=path, found=f"{array.ndim}-d {array.dtype}")
+    check_rows(path, array)
     table = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
     if len(names) != table.shape[1]:
         names = [f"{key}_{i}" for i in range(table.shape[1])] if array.ndim > 1 else [key]
@@ -38,6 +39,16 @@ def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], or
             yield make_batch(selection, arrays)
 
     return Source(path, schema, len(table), batches)
+
+
+def check_rows(path: str, array: NDArray[np.generic]) -> None:
+    """Nothing, where there are columns in the rows of an array.
+
+    Raises:
+        SourceError: its last axis is empty.
+    """
+    if array.ndim > 1 and not array.shape[-1]:
+        raise SourceError("holds no columns: its last axis is empty", path=path, found=f"an array of {array.shape}")
 
 
 def restored_array(schema: Schema, batches: Iterable[Batch]) -> NDArray[np.generic]:

@@ -116,13 +116,21 @@ def _plain_field(own: pa.Field, depth: int = 0) -> pa.Field:
 
 
 def stored_type(kind: pa.DataType) -> pa.DataType:
-    """The plain type that values are kept in: strings and bytes in place of views of them."""
+    """The plain type that values are kept in: strings and bytes in place of views of them. No field in it names a type
+    that others may have registered, of which decoding would make another than was kept.
+    """
     kind = plain_type(kind)
     if kind == pa.string_view():
         return pa.string()
     if kind == pa.binary_view():
         return pa.binary()
-    return _with_children(kind, [own.with_type(stored_type(own.type)) for own in _children(kind)])
+    return _with_children(kind, [_stored_field(own) for own in _children(kind)])
+
+
+def _stored_field(own: pa.Field) -> pa.Field:
+    metadata = dict(own.metadata or {})
+    kept = {key: said for key, said in metadata.items() if key not in {_EXTENSION, _EXTENSION_METADATA}}
+    return pa.field(own.name, stored_type(own.type), own.nullable, kept or None)
 
 
 def is_kept(kind: pa.DataType) -> bool:

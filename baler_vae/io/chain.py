@@ -62,7 +62,8 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
     schema = first.schema.optional({mask.values for source in sources for mask in source.schema.masks})
     for source in sources:
-        others = [name for name in source.schema.order if name not in schema.order]
+        masks = {mask.missing for mask in source.schema.masks if mask.values in schema.order}
+        others = [name for name in source.schema.order if name not in schema.order and name not in masks]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
     extras, remark = _joined_extras(first, sources)
     differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])

@@ -108,7 +108,7 @@ class _Table:
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
         check_comments(sniffed, layout, found.lines, options, path)
-        if is_utf8(layout.encoding) and layout.separator != WHITESPACE and not found.n_lines:
+        if is_utf8(layout.encoding) and not (layout.separator == WHITESPACE or layout.spaced or found.n_lines):
             mark = len(MARK) if layout.encoding == "utf-8-sig" else 0
             layout = replace(layout, skip=mark + len(found.header))
         self.layout, self.lines = layout, tuple(found.lines)
@@ -336,6 +336,7 @@ def _dialect(
         booleans=booleans,
         trailing=trailing,
         leading=leading,
+        spaced=layout.spaced,
         widths=widths_of(table.sample.text, layout)
         or padding_of(table.sample.text, layout)[leading : leading + len(fields)],
         lines=table.lines,

@@ -32,6 +32,9 @@ _WIDE_MARKS = {
 _NOTEWORTHY = (b"\n\n", b"\r\r", b"\n\r", b"\n ", b"\r ", b"\n\t", b"\r\t")
 """Where lines may be blank."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_WINDOWS = re.compile(rb"[\x80-\x9f]")
+"""Bytes that stand for letters in Windows-1252, and for nothing that is printed in Latin-1."""
+_NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _MOST_LINES = 1 << 20
 """The most comments and blank lines that are kept."""
 
@@ -59,14 +62,15 @@ def raw_chunks(path: str) -> Iterator[bytes]:
 
 
 def find_encoding(path: str) -> str:
-    """How the text of a file is encoded: by its mark, or else UTF-8 where all of it is, and Latin-1 where not, which
-    gives back each byte as it was.
+    """How the text of a file is encoded: by its mark, or else UTF-8 where all of it is. Where not, Windows-1252 if it
+    has letters that only that has, such as the euro sign, and else Latin-1; both give back each byte as it was.
 
     Raises:
         ValueError: it holds bytes that no text has.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     first, is_utf8, has_zeros = b"", True, False
+    is_windows, is_latin = False, False
     for chunk in raw_chunks(path):
         if not first:
             first = chunk[:4]
@@ -74,6 +78,8 @@ def find_encoding(path: str) -> str:
                 if chunk.startswith(mark):
                     return name
         has_zeros |= b"\0" in chunk
+        is_windows |= _WINDOWS.search(chunk) is not None
+        is_latin |= _NOT_WINDOWS.search(chunk) is not None
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError:
@@ -87,7 +93,7 @@ def find_encoding(path: str) -> str:
     if not is_utf8:
         if has_zeros:
             raise ValueError("it holds bytes that are no text")
-        return "latin-1"
+        return "cp1252" if is_windows and not is_latin else "latin-1"
     return "utf-8-sig" if first.startswith(MARK) else "utf-8"
 
 
@@ -117,7 +123,8 @@ def text_chunks(path: str, encoding: str) -> Iterator[bytes]:
 @dataclass(frozen=True)
 class Layout:
     """What must be known of a file to cut it into rows. `skip` is the number of bytes before the first row where the
-    rest can be parsed as it is, None where lines must be looked at.
+    rest can be parsed as it is, None where lines must be looked at. Where `spaced`, blanks behind a separator belong to
+    no value.
     """
 
     separator: str
@@ -126,11 +133,21 @@ class Layout:
     quote: str = '"'
     header: bool = True
     skip: int | None = None
+    spaced: bool = False
 
     @property
     def delimiter(self) -> str:
         """What holds the values of a row apart as the parser gets it."""
         return "\t" if self.separator == WHITESPACE else self.separator
+
+
+def blanks_before_values(layout: Layout) -> re.Pattern[bytes]:
+    """A pattern that matches where the values of lines begin: the separator before one, the blanks behind that, and
+    what is in quotes, as far as it goes.
+    """
+    quote, separator = re.escape(layout.quote.encode()), re.escape(layout.separator.encode())
+    inside = rb"(?:[^%s]++|%s%s)*+" % (quote, quote, quote)
+    return re.compile(rb"(^|%s)( *)(%s%s(?:%s|\Z)|)" % (separator, quote, inside, quote), re.MULTILINE)
 
 
 class LineCutter:
@@ -147,6 +164,7 @@ class LineCutter:
         self._comments = tuple(prefix.encode() for prefix in layout.comments)
         self._quote = layout.quote.encode()
         self._squeezes = layout.separator == WHITESPACE
+        self._blanks = blanks_before_values(layout) if layout.spaced else None
         self._blank = b" \t".replace(layout.separator.encode(), b"")
         quote, separator = re.escape(self._quote), re.escape(layout.separator.encode())
         self._opening = re.compile(rb"(?:^|%s)%s" % (separator, quote))
@@ -171,7 +189,7 @@ class LineCutter:
 
     def _rows(self, text: bytes) -> bytes:
         """Whole lines behind the header, without those that belong to no row."""
-        if not self._is_open and not self._squeezes and not self._is_noteworthy(text):
+        if not self._is_open and not self._squeezes and not self._blanks and not self._is_noteworthy(text):
             self.rows += text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
             self.rows += bool(text) and not text.endswith((b"\n", b"\r"))
             return text
@@ -191,6 +209,8 @@ class LineCutter:
             self._in_header = self.rows < 0
             self.rows += 1
         written = line
+        if self._blanks:
+            line = self._without_blanks(line, self._blanks)
         if not self._squeezes:
             self._is_open = self._ends_open(line)
         elif self._quote in line:
@@ -204,6 +224,14 @@ class LineCutter:
         self.header += line
         self.header_as_written += written
         return b""
+
+    def _without_blanks(self, line: bytes, blanks: re.Pattern[bytes]) -> bytes:
+        """A line without the blanks before its values; it may begin inside of quotes."""
+        start = 0
+        if self._is_open:
+            closed = self._closing.match(line)
+            start = len(line) if closed is None else closed.end()
+        return line[:start] + blanks.sub(rb"\1\3", line[start:])
 
     def _keep(self, line: bytes, *, is_comment: bool) -> None:
         self.n_lines += 1

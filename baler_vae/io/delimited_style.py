@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from baler_vae.io.delimited_lines import Layout, LineCutter
+from baler_vae.io.delimited_lines import Layout, LineCutter, blanks_before_values
 from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE
 
 _MOST_ROWS = 1000
@@ -21,6 +21,15 @@ def quoting_letters(sample: bytes, layout: Layout) -> str:
     bare = [token for token in tokens if token[:1] != layout.quote]
     inside = {letter for letter in _LETTERS for token in quoted if letter in token}
     return "".join(sorted(letter for letter in inside if not any(letter in token for token in bare)))
+
+
+def has_spaced_quotes(sample: bytes, layout: Layout) -> bool:
+    """Whether blanks stand behind separators and before values in quotes."""
+    if layout.separator not in {",", ";"}:
+        return False
+    starts = blanks_before_values(layout).finditer(sample)
+    ends = (layout.separator.encode(), b"\r", b"\n", b"")
+    return any(start[2] and start[3] and sample[start.end() : start.end() + 1] in ends for start in starts)
 
 
 def quoted_columns(sample: bytes, layout: Layout) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ LEADING_ZERO = r"^[+-]?0[0-9]+$"
 FLOAT = r"(?i)^[+-]?([0-9]+\.?[0-9]*(e[+-]?[0-9]+)?|\.[0-9]+(e[+-]?[0-9]+)?|inf|infinity|nan)$"
 COMMAS = r"(?i)^([-+0-9.,e]+|[+-]?(inf|infinity|nan))$"
 """Numbers, perhaps with a decimal comma or with commas or points between thousands."""
-DECIMAL_COMMA = r"(?i)^[+-]?([0-9]+,?[0-9]*(e[+-]?[0-9]+)?|,[0-9]+(e[+-]?[0-9]+)?|inf|infinity|nan)$"
+DECIMAL_COMMA = r"(?i)^[+-]?([0-9]+(,[0-9]+)?(e[+-]?[0-9]+)?|,[0-9]+(e[+-]?[0-9]+)?|inf|infinity|nan)$"
 GROUPED = r"^[+-]?([1-9][0-9]{0,2}(,[0-9]{3})*|0)(\.[0-9]+)?$"
 GROUPED_BY_POINTS = r"^[+-]?([1-9][0-9]{0,2}(\.[0-9]{3})*|0)(,[0-9]+)?$"
 TRUE = ("True", "true", "TRUE")

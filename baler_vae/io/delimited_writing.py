@@ -104,7 +104,7 @@ class _Writer:
         self._columns = [column for column in schema.columns if column.name not in self._missing.values()]
         self._dialect = dialect
         self._separator = _written_separator(dialect)
-        self._end = (self._separator if dialect.trailing else "") + dialect.line_end
+        self._end = (_written_separator(replace(dialect, spaced=False)) if dialect.trailing else "") + dialect.line_end
         self._widths = dialect.widths if len(dialect.widths) == len(self._columns) else (0,) * len(self._columns)
 
     def pieces(self, batches: Iterable[Batch]) -> Iterator[str]:
@@ -174,7 +174,7 @@ class _Writer:
             words = pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), words)
         if name in dialect.quoted:
             words = _in_quotes(words, dialect.quote)
-        elif column.is_text or self._separator in {dialect.decimal, dialect.thousands}:
+        elif column.is_text or dialect.separator in {dialect.decimal, dialect.thousands}:
             words = _where_needed(words, dialect, is_first=place == 0)
         return pc.fill_null(words, missing)
 
@@ -220,13 +220,14 @@ def _cells_in(dialect: Dialect) -> list[str]:
     if dialect.separator == WHITESPACE:
         return dialect.header_text.split()
     try:
-        return next(csv.reader([dialect.header_text], delimiter=dialect.separator, quotechar=dialect.quote), [])
+        text, separator, quote = dialect.header_text, dialect.separator, dialect.quote
+        return next(csv.reader([text], delimiter=separator, quotechar=quote, skipinitialspace=dialect.spaced), [])
     except csv.Error:
         return []
 
 
 def _written_separator(dialect: Dialect) -> str:
-    return " " if dialect.separator == WHITESPACE else dialect.separator
+    return " " if dialect.separator == WHITESPACE else dialect.separator + " " * dialect.spaced
 
 
 def _where_needed(
@@ -238,6 +239,8 @@ def _where_needed(
     )
     letters = "".join(f"\\x{{{ord(letter):x}}}" for letter in special)
     needs = pc.or_(pc.match_substring_regex(words, f"[{letters}]"), pc.is_in(words, pa.array(nulls, pa.string())))
+    if dialect.spaced:
+        needs = pc.or_(needs, pc.starts_with(words, " "))
     if is_first and dialect.told.get("comment") != "none":
         for prefix in _COMMENTS:
             needs = pc.or_(needs, pc.starts_with(words, prefix))

@@ -121,7 +121,8 @@ class Dialect:
     header as it is written where that does not follow. By column, `missing` is how a missing value is spelled, quotes
     included, `booleans` how true and false are; `grouped` columns have a mark between thousands, `quoted` ones quotes
     around each value, and no value has one of the letters of `quoting` without quotes. `leading` says whether rows
-    begin with a separator, `trailing` whether rows, or rows and header (`all`), end with one. `widths` are those of
+    begin with a separator, `trailing` whether rows, or rows and header (`all`), end with one, `spaced` whether a blank
+    stands behind each separator. `widths` are those of
     columns held apart by white space, negative where values stand on the left, or of numbers padded between separators.
     `lines` are comments and blank lines, each with the number of rows before it, -1 before the header. `told` are the
     options that the user gave.
@@ -145,6 +146,7 @@ class Dialect:
     booleans: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
     trailing: str = ""
     leading: bool = False
+    spaced: bool = False
     widths: tuple[int, ...] = ()
     lines: tuple[tuple[int, str], ...] = ()
     told: Mapping[str, str] = field(default_factory=_nothing)
@@ -192,14 +194,16 @@ class Dialect:
         """What sets the file apart from the plainest one, for the user; nothing where it is that."""
         names = {"\t": "tab", " ": "space", WHITESPACE: "white space"}
         said = []
-        if self.separator != ",":
-            said.append(f"separator {names.get(self.separator, repr(self.separator))}")
+        if self.separator != "," or self.spaced:
+            name = names.get(self.separator, repr(self.separator))
+            said.append(f"separator {name}" + " and a blank" * self.spaced)
         if self.decimal != ".":
             said.append("decimal comma")
         if self.thousands:
             said.append(f"thousands separator {self.thousands!r}")
         if self.encoding != "utf-8":
-            said.append({"utf-8-sig": "UTF-8 with a mark", "latin-1": "Latin-1"}.get(self.encoding, self.encoding))
+            encodings = {"utf-8-sig": "UTF-8 with a mark", "latin-1": "Latin-1", "cp1252": "Windows-1252"}
+            said.append(encodings.get(self.encoding, self.encoding))
         if not self.header:
             said.append("no header")
         comments = sum(bool(text.strip()) for _, text in self.lines)
@@ -217,7 +221,8 @@ class Dialect:
 
 def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     """The dialect of files that are joined to one, each as JSON: that of the first, which spells what is missing or
-    true as the first file that says so; and a sentence where something of the others is not kept.
+    true as the first file that says so, and is UTF-8, which has all letters, where they are not encoded alike; and a
+    sentence where something of the others is not kept.
     """
     first, *others = map(Dialect.from_bytes, contents)
     missing: dict[str, str] = {}
@@ -225,7 +230,9 @@ def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     for dialect in reversed((first, *others)):
         missing |= dialect.missing
         booleans |= dialect.booleans
-    joined = replace(first, missing=missing, booleans=booleans)
+    encodings = {dialect.encoding for dialect in (first, *others)}
+    encoding = first.encoding if len(encodings) == 1 else "utf-8"
+    joined = replace(first, missing=missing, booleans=booleans, encoding=encoding)
     others = [replace(own, missing=missing, booleans=booleans) for own in others]
     same = all(own.to_bytes() == joined.to_bytes() for own in others)
     note = "several files become one: it is written like the first, without the comment lines of the others"
@@ -317,6 +324,7 @@ _CHECKS: Mapping[str, Any] = {
     "booleans": _are_pairs,
     "trailing": _is_of(*_TRAILING),
     "leading": _is_flag,
+    "spaced": _is_flag,
     "widths": _are_widths,
     "lines": _are_places,
     "told": _are_options,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io.array_columns import Member, as_text, is_text, matrix_parts, nested_numbers, parts_of
-from baler_vae.io.arrays import restored_array
+from baler_vae.io.arrays import check_rows, restored_array
 from baler_vae.io.grouping import bytes_by_column, check_names, describe, make_batch, schema_of_branches
 from baler_vae.io.npz_layout import LARGEST_HEADER, Layout, is_fortran, put_rows, raw_differences, read_npy, values_of
 from baler_vae.io.source import Ranges, Source, in_steps, reading, refuse_nested, writing
@@ -39,6 +39,7 @@ def open_npy(path: str, inner: str) -> Source:
         raise SourceError("an npy file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
     with reading(path, _KIND, *_FAILURES):
         array = _read(path)
+    check_rows(path, array)
     member, refused = _member(array)
     check_names(path, member.columns, "columns")
     parts = {part.name: part for part in member.parts}

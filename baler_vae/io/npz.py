@@ -100,7 +100,8 @@ def _array_source(files: NpzFiles, key: str, *, is_alone: bool) -> Source:
     member = Member(key, array.dtype, shape, columns, leading, fortran_order, is_matrix=is_matrix)
     own = [name for name in files.places if name in {key, *naming, *kept}]
     written = np.array(columns)
-    is_told = array.dtype.isnative and not fortran_order and not kept
+    gets_names = NAMES[0] in naming or (is_alone and NAMES[0] in files.places)
+    is_told = array.dtype.isnative and not fortran_order and not kept and gets_names
     is_told = is_told and all(name == NAMES[0] and files.arrays[name].dtype == written.dtype for name in naming)
 
     def extras() -> bytes:
@@ -206,6 +207,8 @@ def _table_of(files: NpzFiles, inner: str) -> _Table:
 
 def _is_readable(array: NDArray[np.generic]) -> bool:
     """Whether something of an array can be columns."""
+    if 0 in array.shape[1:]:
+        return False  # rows without anything in them are no columns
     if array.dtype.kind in "OUS":
         return is_text(array) and array.ndim <= 2
     return bool(parts_of("", array.dtype, array.shape[1:])[0])

@@ -17,7 +17,7 @@ from baler_vae.io.delimited_lines import (
     raw_chunks,
     text_chunks,
 )
-from baler_vae.io.delimited_style import widths_of
+from baler_vae.io.delimited_style import has_spaced_quotes, widths_of
 from baler_vae.io.delimited_values import FALSE, TRUE
 from baler_vae.io.dialect import NULLS, SCAN, WHITESPACE, DialectOptions
 
@@ -139,6 +139,7 @@ def _shapes(base: Layout, sample: Sample, separators: Sequence[str]) -> list[Sni
     found = []
     for separator in separators:
         layout = replace(base, separator=separator)
+        layout = replace(layout, spaced=has_spaced_quotes(sample.text, layout))
         rows = sample.rows(layout)
         sniffed = None if rows is None else _shape(layout, rows)
         if sniffed is not None and (sniffed.n_fields > 1 or len(separators) == 1):

@@ -124,6 +124,7 @@ class Source:
             )
         if not self.schema.order:
             why = f" that can be read: {summary(refused)}" if refused else ""
+            why = why or (f", only what would be kept beside them: {', '.join(self.beside)}" if self.beside else "")
             raise SourceError(f"holds no columns{why}", path=self.path)
         if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
             raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
@@ -146,7 +147,9 @@ class Source:
         """
         own = self.schema.optional([mask.values for mask in wanted.masks])
         theirs = {column.name: column for column in own.columns}
-        for column in wanted.columns:
+        masks = {mask.missing for mask in wanted.masks}
+        # First the values: what says where those are missing is there only if they are numbers.
+        for column in sorted(wanted.columns, key=lambda column: column.name in masks):
             if column.name not in theirs:
                 raise UsageError(
                     f"{owner} has a column that is not there: {nearest(column.name, theirs)}",

@@ -189,7 +189,7 @@ def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict
     """What is said of a source beside what its archive knows."""
     return {
         "source_bytes": bytes_on_disk(specs),
-        "source_columns": len(source.schema.order) + len(source.unsupported),
+        "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
         "notes": list(source.notes),
         "warnings": [text for text in warnings if text],
     }

@@ -1,14 +1,14 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import UsageError, did_you_mean
 from baler_vae.io.chain import Specs, open_sources
-from baler_vae.io.dialect import Options
+from baler_vae.io.dialect import DialectOptions, Options
 from baler_vae.io.source import Source
 from baler_vae.model.group import GroupModel
 from baler_vae.pipeline.choosing import fit_group_model
@@ -20,6 +20,20 @@ from baler_vae.project import ModelSettings, check_settings
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import match_columns, several
+
+_ARGUMENTS = (
+    "columns",
+    "bound",
+    "dialect",
+    "codec",
+    "skip_unreadable",
+    "keep_history",
+    "workers",
+    "scheduler",
+    "verify",
+)
+"""What `fit` and `compress` take beside the settings of a model, whose names come as keywords too."""
+_OF_TEXT = tuple(option.name for option in fields(DialectOptions))
 
 
 @shows_progress
@@ -125,6 +139,13 @@ def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> Mod
         if "kind" in model:
             raise UsageError("the kind of model is given twice", way_out="Give kind or model, which mean the same")
         model = {"kind" if name == "model" else name: value for name, value in model.items()}
+    for name in model:
+        if name in _OF_TEXT:
+            way_out = f'Write dialect={{"{name}": ...}}'
+            raise UsageError(f"there is no setting {name!r}: it is one of how text is written", way_out=way_out)
+        meant = did_you_mean(name, [*_ARGUMENTS, *ModelSettings.model_fields])
+        if meant is not None and name not in ModelSettings.model_fields:
+            raise UsageError(f"there is no setting {name!r}", way_out=meant)
     return settings or check_settings(ModelSettings, dict(model))
 
 

@@ -8,6 +8,7 @@ from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_arch
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.io.dialect import Dialect
 from baler_vae.io.files import extras_have_rows
 from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.manifests import EXTRAS, HISTORY, section_name
@@ -62,6 +63,7 @@ class _Merged:
     def __init__(self, writer: ArchiveWriter) -> None:
         self._writer = writer
         self._first: Manifest | None = None
+        self._encoding = ""
         self._row_groups: list[tuple[int, ...]] = []
         self._original_bytes: list[list[int]] = []
 
@@ -72,6 +74,7 @@ class _Merged:
             raise UsageError("is a codec, not an archive", path=archive.path)
         check_entries(archive)
         self._check_extras(archive)
+        self._check_encoding(archive)
         if self._first is None:
             self._first = manifest
             for name in _shared_sections(manifest):
@@ -103,6 +106,25 @@ class _Merged:
                 "has fields of compounds beside its columns, which cannot be merged",
                 path=archive.path,
                 way_out="Compress the files together instead: baler-vae compress FILE...",
+            )
+
+    def _check_encoding(self, archive: ArchiveFile) -> None:
+        """Raises UsageError where text could not be written as the first archive was, which may lack its letters."""
+        if archive.manifest.origin.format != "csv":
+            return
+        data = archive.section(EXTRAS) if EXTRAS in archive.manifest.sections else b""
+        try:
+            encoding = Dialect.from_bytes(plain.decode_bytes(data) if data else b"").encoding
+        except ValueError as error:
+            raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
+        self._encoding = self._encoding or encoding
+        if encoding != self._encoding and not self._encoding.startswith("utf"):
+            raise UsageError(
+                "is text in another encoding than the first archive",
+                path=archive.path,
+                found=encoding,
+                expected=self._encoding,
+                way_out="Name one of UTF-8 first, or compress the files together: baler-vae compress FILE...",
             )
 
     def manifest(self) -> Manifest:

@@ -162,7 +162,8 @@ def plan_tables(
     if not plans:
         reasons = listed([f"{name} ({left_out[name]})" for name in tables.names])
         raise SourceError("holds no table that can be read", path=specs[0], found=reasons)
-    return Planned(tuple(plans), left_out, sum(len(_columns(source)) for source in sources.values()))
+    n_columns = sum(len(_columns(source)) - len(source.schema.masks) for source in sources.values())
+    return Planned(tuple(plans), left_out, n_columns)
 
 
 def _opened(

@@ -189,11 +189,13 @@ class Schema:
         return tuple(by_name[name] for name in self.order)
 
     def optional(self, names: Collection[str]) -> "Schema":
-        """The schema in which values of these columns may be missing too, as far as it has them."""
+        """The schema in which values of these columns may be missing too, as far as it has them, and as numbers."""
+        others: set[str | None] = {name for mask in self.masks for name in (mask.values, mask.missing)}
+        others |= {group.counter for group in self.groups} | {name for array in self.arrays for name in array.columns}
         added = {
-            name: Column(mask_name(name), np.dtype(np.bool_))
-            for name in self.order
-            if name in names and name not in {mask.values for mask in self.masks}
+            column.name: Column(mask_name(column.name), np.dtype(np.bool_))
+            for column in self.columns
+            if column.name in names and column.is_number and not {column.name, mask_name(column.name)} & others
         }
 
         def with_masks(group: Group) -> Group:

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+import baler_vae
+from baler_vae.errors import UsageError
 from baler_vae.sample import SAMPLE
 
 INPUT = f"{SAMPLE}:Events"
@@ -112,3 +114,28 @@ def test_verify_ends_with_what_is_kept_or_what_broke(sample):
     document, err = sample("verify", "a.bvae", "--against", INPUT, "--json")
     assert document.startswith("{")
     assert err.startswith("PASS: all bounds kept")
+
+
+def test_what_says_where_values_are_missing_is_no_column_that_is_left_out(call, tmp_path):
+    (tmp_path / "gaps.csv").write_text("run,x,y\n1,1.5,1\n,2.5,2\n")
+    (tmp_path / "whole.csv").write_text("run,x,y\n1,1.5,1\n3,2.5,2\n")
+    out, _ = call("compress", "gaps.csv", "-o", "a.bvae", "--columns", "run", *QUICK)
+    assert out.splitlines()[0].endswith(" with the 2 columns left out")
+    call("fit", "gaps.csv", "-o", "a.bvmodel", "--model", "independent")
+    out, _ = call("compress", "whole.csv", "-o", "b.bvae", "--codec", "a.bvmodel")
+    assert "left out" not in out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        ({"bounds": "exact"}, "Did you mean 'bound'?"),
+        ({"column": "x"}, "Did you mean 'columns'?"),
+        ({"epoch": 2}, "Did you mean 'epochs'?"),
+        ({"separator": ";"}, 'Write dialect={"separator": ...}'),
+    ],
+)
+def test_a_keyword_that_is_none_names_the_one_that_is_meant(wrong, way_out, tmp_path):
+    with pytest.raises(UsageError, match="there is no setting") as found:
+        baler_vae.compress(SAMPLE, tmp_path / "a.bvae", **wrong)
+    assert way_out in str(found.value)

@@ -82,6 +82,12 @@ FLOATS = {"x": "float64", "y": "float64"}
         (b"x,y\r1.5,2.5\r", "t.csv", "CR", FLOATS),
         (b"x,y\n\n1.5,2.5\n\n\n3.5,4.5\n\n", "t.csv", "", FLOATS),
         ("ä,y\nü,2.5\n".encode("latin-1"), "t.csv", "Latin-1", {"ä": "text", "y": "float64"}),
+        ("ä,y\n€,2.5\n".encode("cp1252"), "t.csv", "Windows-1252", {"ä": "text", "y": "float64"}),
+        ("ä,y\n\x80\x81,2.5\n".encode("latin-1"), "t.csv", "Latin-1", {"ä": "text", "y": "float64"}),
+        (b'x, word\n1.5, "a, b"\n2.5, "c"\n', "t.csv", "',' and a blank", {"x": "float64", "word": "text"}),
+        (b'"x"; "word";\n1.5; "a; ""b""\n c; d";\n', "t.csv", "';' and a blank", {"x": "float64", "word": "text"}),
+        (b'x,word\n1.5," ""a"""\n2.5,"b, ""c"""\n', "t.csv", "", {"x": "float64", "word": "text"}),
+        (b"x y\n1, 2,\n3, 4,\n", "t.txt", "space", {"x": "text", "y": "text"}),
         ("ä,y\nü,2.5\n".encode("utf-8-sig"), "t.csv", "with a mark", {"ä": "text", "y": "float64"}),
         ("ä,y\nü,2.5\n".encode("utf-16"), "t.csv", "utf-16", {"ä": "text", "y": "float64"}),
         (b'"x","y"\n"1.5","2.5"\n', "t.csv", "", FLOATS),
@@ -369,3 +375,11 @@ def test_any_text_is_refused_or_its_values_come_back(tmp_path_factory, content):
         again = delimited.open_delimited(str(folder / "out.csv"), "")
         if source.n_events:
             assert values_of(again) == values_of(source)
+
+
+def test_texts_of_several_encodings_become_one_that_has_all_letters(tmp_path):
+    (tmp_path / "1.csv").write_bytes("a,b\n1,€\n".encode("cp1252"))
+    (tmp_path / "2.csv").write_bytes("a,b\n2,Ω\n".encode("utf-8-sig"))
+    source = open_sources([str(tmp_path / "1.csv"), str(tmp_path / "2.csv")])
+    write_file(tmp_path / "both.csv", source.schema, source.read(source.schema), extras=source.extras())
+    assert (tmp_path / "both.csv").read_text("utf-8") == "a,b\n1,€\n2,Ω\n"

@@ -195,3 +195,10 @@ def test_several_arrays_are_one_table(tmp_path):
     write_file(tmp_path / "out.npy", schema, source.read(schema), extras=source.extras())
     found = np.load(tmp_path / "out.npy")
     assert (found.dtype, found.shape, found.sum()) == (">i2", (10, 3), 18)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_an_array_without_columns_is_refused(suffix, tmp_path):
+    (np.save if suffix == ".npy" else np.savez)(tmp_path / f"a{suffix}", np.zeros((5, 0)))
+    with pytest.raises(SourceError, match="last axis is empty"):
+        open_source(tmp_path / f"a{suffix}")

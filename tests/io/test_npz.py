@@ -105,6 +105,11 @@ def test_an_array_without_numbers_is_refused(array, npz):
         open_source(f"{npz(data=array)}:data")
 
 
+def test_what_is_no_column_is_named_where_nothing_else_is_there(npz):
+    with pytest.raises(SourceError, match="no columns, only what would be kept beside them: data"):
+        open_source(npz(data=np.zeros(3, np.longdouble))).select()
+
+
 def test_pickled_objects_are_named(npz):
     source = open_source(npz(x=np.array([{}, None]), y=np.arange(3)))
     with pytest.raises(SourceError, match=r"x .Python objects other than strings and numbers"):
@@ -166,6 +171,9 @@ SAME = {
         "edges": np.arange(2.0),
     },
     "images": {"X": np.arange(800.0).reshape(2, 20, 20), "y": np.arange(2)},
+    "unnamed": {"X": np.arange(6.0).reshape(3, 2)},
+    "unnamed images": {"X": np.arange(24.0).reshape(2, 3, 4)},
+    "nothing in rows": {"x": np.arange(3.0), "none": np.zeros((3, 0)), "r": np.zeros(3, [("a", "i4"), ("b", "f8", 0)])},
     "one": {"X": np.arange(24.0).reshape(2, 3, 4), "feature_names": np.array(list("abcd"))},
 }
 

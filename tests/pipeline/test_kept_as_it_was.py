@@ -1,5 +1,6 @@
 """Whole ways through an archive, judged by pandas and numpy: what a file says of its columns comes back with them."""
 
+import awkward as ak
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,3 +78,16 @@ def test_an_array_comes_back_to_the_byte(tmp_path, there_and_back):
     assert output.read_bytes() == path.read_bytes()
     back = baler_vae.evaluate(path, tmp_path / "a.bvae")
     assert [(column.name, column.n_different) for column in back.columns] == [("data_0", 0), ("data_1", 0)]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_records_in_lists_keep_their_names(suffix, tmp_path, there_and_back):
+    path, counts = tmp_path / f"in{suffix}", np.arange(40) % 3
+    jets = ak.zip({"pt": np.arange(39.0), "tag": ak.Array([None, 1, 2] * 13)}, with_name="OurJet")
+    events = ak.zip({"jets": ak.unflatten(jets, counts), "run": np.arange(40)}, depth_limit=1)
+    write, read = (ak.to_parquet, ak.from_parquet) if suffix == ".parquet" else (ak.to_feather, ak.from_feather)
+    write(events, path)
+    output, _ = there_and_back(path)
+    assert read(output).type == read(path).type
+    assert ak.parameters(read(output).jets) == ak.parameters(read(path).jets)
+    assert read(output).to_list() == events.to_list()

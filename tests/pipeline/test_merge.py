@@ -86,3 +86,17 @@ def test_a_damaged_archive_is_refused(parts, tmp_path):
     with pytest.raises(CorruptArchive):
         baler_vae.merge([archives[0], tmp_path / "damaged.bvae"], tmp_path / "all.bvae")
     assert not (tmp_path / "all.bvae").exists()
+
+
+def test_text_that_the_encoding_of_the_first_lacks_is_not_merged_behind_it(tmp_path):
+    (tmp_path / "1.csv").write_bytes("a,b\n1,€\n".encode("cp1252"))
+    (tmp_path / "2.csv").write_bytes("a,b\n2,Ω\n".encode())
+    codec = baler_vae.fit(tmp_path / "1.csv", kind="independent")
+    for name in ("1", "2"):
+        baler_vae.compress(tmp_path / f"{name}.csv", tmp_path / f"{name}.bvae", codec=codec)
+    archives = [tmp_path / "1.bvae", tmp_path / "2.bvae"]
+    with pytest.raises(UsageError, match=r"another encoding.*found utf-8, expected cp1252"):
+        baler_vae.merge(archives, tmp_path / "all.bvae")
+    baler_vae.merge(archives[::-1], tmp_path / "all.bvae")
+    baler_vae.decompress(tmp_path / "all.bvae", tmp_path / "all.csv")
+    assert (tmp_path / "all.csv").read_text("utf-8") == "a,b\n2,Ω\n1,€\n"

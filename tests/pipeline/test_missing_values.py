@@ -98,3 +98,14 @@ def test_files_of_which_one_has_missing_values_are_one_source(tmp_path):
     with baler_vae.open(tmp_path / "c.bvae") as opened:
         assert opened["run"].array().tolist() == [*RUN.tolist(), 160957, None, 160958, None, 160959]
     assert not baler_vae.verify(tmp_path / "c.bvae", against=files).broken
+
+
+def test_a_column_with_gaps_in_one_file_and_text_in_another_is_named(tmp_path):
+    (tmp_path / "1.csv").write_text("run,x\n1,0.5\n,1.5\n")
+    (tmp_path / "2.csv").write_text("run,x\nA,0.5\nB,1.5\n")
+    for first, second, found in (
+        ("1.csv", "2.csv", "text, expected int64"),
+        ("2.csv", "1.csv", "int64, expected text"),
+    ):
+        with pytest.raises(UsageError, match=f"'run'.*another dtype.*found {found}"):
+            baler_vae.compress([str(tmp_path / first), str(tmp_path / second)], tmp_path / "a.bvae", kind="independent")
