@@ -227,7 +227,9 @@ def _contents(item: Found) -> str:
     """What a dataset holds that can be no column."""
     dataset = item.dataset
     wide = dataset.shape[1:] if dataset.shape and native(item.layout.dtype) is not None else ()
-    what = f"{dataset.ndim}-d {item.layout.dtype if item.layout.dtype.names is None else 'compounds'}"
+    dtype = item.layout.dtype
+    kind = "compounds" if dtype.names is not None else str(dtype) if dtype.itemsize else "values without a numpy dtype"
+    what = f"{dataset.ndim}-d {kind}"
     return f"{what}, {int(np.prod(wide))} numbers in a row" if wide else what
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.errors import SourceError
 from baler_vae.io.files import open_source
 
 from .hdf5_files import restore, tree
@@ -170,6 +171,8 @@ def test_times_of_pytables_come_back(tmp_path):
     source = open_source(path)
     assert not source.unsupported
     assert set(source.beside) == {"readout/at", "readout/day", "times"}
+    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, no table"):
+        open_source(f"{path}:times")
     restore(source, back, step=25)
     with tables.open_file(path) as before, tables.open_file(back) as after:
         for node in before.walk_nodes("/", "Leaf"):
