@@ -111,7 +111,9 @@ def numpy_dtype(tid: h5t.TypeID) -> np.dtype[Any]:
 
 def bytes_of(dataset: h5py.Dataset) -> int:
     """The bytes of all values of a dataset, without what they point to; numpy need not have their type."""
-    return math.prod(dataset.shape) * int(dataset.id.get_type().get_size()) if dataset.shape is not None else 0
+    tid = dataset.id.get_type()
+    size = numpy_dtype(tid).itemsize or int(tid.get_size())
+    return math.prod(dataset.shape) * size if dataset.shape is not None else 0
 
 
 def _parts(
