@@ -164,6 +164,9 @@ def schema_of_branches(described: Sequence[Described], origin: Origin, read_coun
         return replace(group, columns=tuple(columns))
 
     order = tuple(name for branch in schema.order for name in elements(branch))
+    twice = sorted(name_clashes(described))
+    if twice:
+        raise SourceError(name_clashes(described)[twice[0]], column=twice[0], way_out="Rename it in the file")
     clashes = sorted({mask_name(name) for name in branches if branches[name].optional} & set(schema.order))
     if clashes:
         raise SourceError(
@@ -173,6 +176,13 @@ def schema_of_branches(described: Sequence[Described], origin: Origin, read_coun
         )
     masks = tuple(Mask(name, mask_name(name)) for name in schema.order if name in branches and branches[name].optional)
     return Schema(tuple(map(expanded, schema.groups)), order, origin, tuple(arrays), masks)
+
+
+def name_clashes(described: Sequence[Described]) -> dict[str, str]:
+    """The branches that have the name of an element of an array, with the reason why they cannot be columns too."""
+    arrays = {name: branch.name for branch in described if branch.shape for name in branch.elements}
+    own = [branch.name for branch in described if branch.name in arrays]
+    return {name: f"it has the name of an element of the array {arrays[name]!r}" for name in own}
 
 
 def build_schema(columns: Sequence[Column | Jagged], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:

@@ -33,7 +33,7 @@ from baler_vae.io.hdf5_comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.io.hdf5_extras import Beside, Template, beside_of, read_extras
 from baler_vae.io.hdf5_listing import tables_in
 from baler_vae.io.hdf5_rows import read_rows, take_parts
-from baler_vae.io.hdf5_types import Layout, Part, layout_of
+from baler_vae.io.hdf5_types import Layout, Part, bytes_of, layout_of, numpy_dtype
 from baler_vae.io.hdf5_walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.io.hdf5_writing import write_hdf5
 from baler_vae.io.patient import PatientFile
@@ -62,7 +62,7 @@ def open_hdf5(path: str, inner: str) -> Source:
             file.visit(names.append)
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
         base = "/" + inner.strip("/")
-        if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(place.dtype) is not None:
+        if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(numpy_dtype(place.id.get_type())) is not None:
             return _array_source(path, inner, base, place)
         return _source(path, inner, base, file)
 
@@ -137,7 +137,7 @@ def _source(path: str, inner: str, base: str, file: h5py.File) -> Source:
     columns = {item.path: item for item in datasets if item.is_column}
     n_events = next((len(item.dataset) for item in columns.values() if not item.counter), 0)
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
-    check_names(path, [branch.name for branch in described], "columns")
+    check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
     beside = beside_of((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
@@ -227,7 +227,9 @@ def _contents(item: Found) -> str:
     """What a dataset holds that can be no column."""
     dataset = item.dataset
     wide = dataset.shape[1:] if dataset.shape and native(item.layout.dtype) is not None else ()
-    what = f"{dataset.ndim}-d {item.layout.dtype if item.layout.dtype.names is None else 'compounds'}"
+    dtype = item.layout.dtype
+    kind = "compounds" if dtype.names is not None else str(dtype) if dtype.itemsize else "values without a numpy dtype"
+    what = f"{dataset.ndim}-d {kind}"
     return f"{what}, {int(np.prod(wide))} numbers in a row" if wide else what
 
 
@@ -238,7 +240,7 @@ def _common_length(items: Iterable[Found]) -> int:
     for item in items:
         if item.parts and not item.lost:
             columns[len(item.dataset)] += len(item.parts)
-            n_bytes[len(item.dataset)] += item.dataset.nbytes
+            n_bytes[len(item.dataset)] += bytes_of(item.dataset)
     return max(columns, key=lambda length: (columns[length], n_bytes[length]), default=0)
 
 
@@ -251,7 +253,7 @@ def _is_label(item: Found) -> bool:
 
 def _total(counter: h5py.Dataset) -> int:
     """The sum of a dataset of counts, or -1 where it is none."""
-    if counter.dtype.kind not in "iu" or counter.ndim != 1:
+    if numpy_dtype(counter.id.get_type()).kind not in "iu" or counter.ndim != 1:
         return -1
     total = 0
     for first in range(0, len(counter), STEP_EVENTS):

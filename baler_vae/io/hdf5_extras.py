@@ -31,7 +31,16 @@ from baler_vae.io.hdf5_attributes import (
     order_like,
 )
 from baler_vae.io.hdf5_rows import read_rows
-from baler_vae.io.hdf5_types import Fields, Layout, Part, holds_references, layout_of, lies_elsewhere, numpy_dtype
+from baler_vae.io.hdf5_types import (
+    Fields,
+    Layout,
+    Part,
+    bytes_of,
+    holds_references,
+    layout_of,
+    lies_elsewhere,
+    numpy_dtype,
+)
 from baler_vae.io.hdf5_walk import Entry, Walk
 
 MAGIC = b"HDF5 extras 1\n"
@@ -114,16 +123,21 @@ def value_bytes(dataset: h5py.Dataset) -> int:
     """
     if dataset.shape is None:
         return 0
-    n_bytes = int(dataset.nbytes)
+    n_bytes = bytes_of(dataset)
     if not dataset.shape or not lies_elsewhere(dataset.id.get_type()):
         return n_bytes
-    if h5py.check_vlen_dtype(dataset.dtype) is None and h5py.check_string_dtype(dataset.dtype) is None:
+    if _is_plain(numpy_dtype(dataset.id.get_type())):
         return n_bytes
     for rows in read_rows(dataset, layout_of(dataset), 0, len(dataset)):
         n_bytes += sum(getattr(value, "nbytes", 0) or len(value) for value in rows.ravel().tolist())
         if n_bytes > _MOST_BYTES:
             break
     return n_bytes
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    """Whether values are neither lists nor strings of any length."""
+    return h5py.check_vlen_dtype(dtype) is None and h5py.check_string_dtype(dtype) is None
 
 
 def read_extras(path: str, base: str, templates: Mapping[str, Template], beside: Beside) -> bytes:

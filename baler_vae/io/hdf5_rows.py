@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5s
 from numpy.typing import NDArray
 
-from baler_vae.io.hdf5_types import Layout, Part, layout_of, lies_elsewhere
+from baler_vae.io.hdf5_types import Layout, Part, bytes_of, layout_of, lies_elsewhere
 from baler_vae.io.source import STEP_EVENTS
 
 _PIECE_BYTES = 16 << 20
@@ -37,7 +37,7 @@ def raw_files(dataset: h5py.Dataset) -> list[RawFile]:
         name, offset, size = properties.get_external(number)
         path = Path(os.fsdecode(name))
         path = path if path.is_file() else Path(dataset.file.filename).parent / path
-        found.append(RawFile(path, offset, dataset.nbytes if size == h5s.UNLIMITED else size))
+        found.append(RawFile(path, offset, bytes_of(dataset) if size == h5s.UNLIMITED else size))
     return found
 
 

@@ -1,5 +1,6 @@
 """What the types of HDF5 hold: which parts of a value are columns, and how they lie in it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,13 @@ def numpy_dtype(tid: h5t.TypeID) -> np.dtype[Any]:
     except (TypeError, ValueError):
         return np.dtype("V")
     return dtype
+
+
+def bytes_of(dataset: h5py.Dataset) -> int:
+    """The bytes of all values of a dataset, without what they point to; numpy need not have their type."""
+    tid = dataset.id.get_type()
+    size = numpy_dtype(tid).itemsize or int(tid.get_size())
+    return math.prod(dataset.shape) * size if dataset.shape is not None else 0
 
 
 def _parts(

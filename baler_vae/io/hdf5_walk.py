@@ -11,6 +11,7 @@ from h5py import h5o
 
 from baler_vae.io.hdf5_attributes import filters_of
 from baler_vae.io.hdf5_rows import raw_files
+from baler_vae.io.hdf5_types import bytes_of
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def unreadable(dataset: h5py.Dataset) -> str:
         if not h5py.h5z.filter_avail(code):
             return f"it needs the HDF5 filter {code} ({name}), which is not installed"
     folder = Path(dataset.file.filename).parent
-    n_bytes = dataset.nbytes
+    n_bytes = bytes_of(dataset)
     for raw in raw_files(dataset):
         if not raw.path.is_file():
             return f"its values lie in the file {str(raw.path)!r}, which is not there"

@@ -14,6 +14,7 @@ from baler_vae.io.grouping import (
     batch_from_lists,
     bytes_by_column,
     columns_to_read,
+    name_clashes,
     schema_of_branches,
 )
 from baler_vae.io.root_branches import FAILURES, describe_branches
@@ -46,6 +47,9 @@ def open_root(path: str, inner: str) -> Source:
         tree = file[name]
         rntuple = is_ntuple(tree)
         described, unsupported = describe_fields(tree) if rntuple else describe_branches(tree)
+        clashes = name_clashes(described)
+        described = [branch for branch in described if branch.name not in clashes]
+        unsupported |= clashes
         title = str((tree.description if rntuple else tree.title) or "")
         origin = Origin("root", name.rpartition(";")[0], title, rntuple=rntuple)
         n_events = int(tree.num_entries)

@@ -24,12 +24,12 @@ def tables_root(path: str) -> Tables:
         newest: dict[str, int] = {}
         for key, kind in classes.items():
             if kind in TREES | NTUPLES:
-                name, _, cycle = key.partition(";")
+                name, _, cycle = key.rpartition(";")
                 newest[name] = max(newest.get(name, 0), int(cycle))
     names: list[str] = []
     left_out: dict[str, str] = {}
     for key, kind in classes.items():
-        name, _, cycle = key.partition(";")
+        name, _, cycle = key.rpartition(";")
         if kind in TREES | NTUPLES:
             if int(cycle) == newest[name]:
                 names.append(name)

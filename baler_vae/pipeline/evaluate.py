@@ -15,7 +15,7 @@ from baler_vae.io.source import Source
 from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
-from baler_vae.pipeline.told import told_dialect
+from baler_vae.pipeline.told import same_table, told_dialect
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.project import EvaluationSettings
 from baler_vae.table.schema import Schema, matches, several
@@ -160,7 +160,7 @@ def _opened(spec: str | Path, promised: Archive | None, dialect: Options) -> Ite
             yield archive.as_source()
     else:
         told = dialect_options(dialect) if is_text(spec) else None
-        yield open_source(spec, told or told_dialect(promised, spec))
+        yield open_source(same_table(promised, spec), told or told_dialect(promised, spec))
 
 
 def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:

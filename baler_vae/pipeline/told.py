@@ -1,9 +1,11 @@
-"""What a user said when a file was compressed, so that it need not be said again."""
+"""What was said when a file was compressed, so that it need not be said again."""
+
+from pathlib import Path
 
 from baler_vae.errors import CorruptArchive
 from baler_vae.io.chain import Specs, file_specs
 from baler_vae.io.dialect import Dialect, DialectOptions
-from baler_vae.io.files import is_text
+from baler_vae.io.files import is_text, split_spec, tables_of
 from baler_vae.pipeline.manifests import EXTRAS
 from baler_vae.pipeline.reading import Archive
 
@@ -20,3 +22,18 @@ def told_dialect(archive: Archive | None, specs: Specs) -> DialectOptions | None
         return Dialect.from_bytes(archive.extras()).options()
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
+
+
+def same_table(archive: Archive | None, spec: str | Path) -> str:
+    """A file that is compared with an archive of one table; where it has several, and none is named, the one that has
+    the name of that.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: the suffix is unknown.
+    """
+    name = "" if archive is None else archive.schema.origin.name
+    if not name or split_spec(spec)[1]:
+        return str(spec)
+    names = tables_of(spec).names
+    return f"{spec}:{name}" if len(names) > 1 and name in names else str(spec)

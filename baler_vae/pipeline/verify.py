@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
-from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.dialect import Options
 from baler_vae.io.files import extras_differences
 from baler_vae.io.source import Source
@@ -18,7 +18,7 @@ from baler_vae.pipeline.collection import is_collection
 from baler_vae.pipeline.manifests import bounds_of
 from baler_vae.pipeline.reading import Archive
 from baler_vae.pipeline.tables import verify_tables
-from baler_vae.pipeline.told import told_dialect
+from baler_vae.pipeline.told import same_table, told_dialect
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
@@ -83,7 +83,10 @@ def verify(
     with Archive(archive) as opened:
         progress("checking digests", 0, 1)
         n_sections = opened.check_sections()
-        original = None if against is None else open_sources(against, dialect or told_dialect(opened, against))
+        original = None
+        if against is not None:
+            against = [same_table(opened, spec) for spec in file_specs(against)]
+            original = open_sources(against, dialect or told_dialect(opened, against))
         if original is None:
             checks: tuple[ColumnCheck, ...] = ()
             progress("decoding, events", 0, opened.num_entries)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.errors import SourceError
 from baler_vae.io.files import open_source
 
 from .hdf5_files import restore, tree
@@ -156,6 +157,30 @@ def test_pytables_reads_its_nodes(detector, tmp_path):
         assert table.attrs.settings == {"high": [1, 2]}
         assert [row["info/run"] for row in table.where("x == 7")] == [60_014]
         assert after.get_node("/shortcut")() == table
+
+
+def test_times_of_pytables_come_back(tmp_path):
+    """Their HDF5 type is one that neither h5py nor numpy has."""
+    path, back = tmp_path / "in.h5", tmp_path / "out.h5"
+    with tables.open_file(path, "w") as file:
+        columns = {"x": tables.Float64Col(), "at": tables.Time64Col(), "day": tables.Time32Col(shape=(2,))}
+        table = file.create_table("/", "readout", columns)
+        for number in range(N):
+            table.append([(number * 1.7, [number, number + 1], number / 3)])  # at, day, x
+        file.create_earray("/", "times", tables.Time64Atom(), (0,)).append(np.arange(N) / 7)
+    source = open_source(path)
+    assert not source.unsupported
+    assert set(source.beside) == {"readout/at", "readout/day", "times"}
+    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, no table"):
+        open_source(f"{path}:times")
+    restore(source, back, step=25)
+    with tables.open_file(path) as before, tables.open_file(back) as after:
+        for node in before.walk_nodes("/", "Leaf"):
+            other = after.get_node(node._v_pathname)
+            assert type(other) is type(node)
+            np.testing.assert_array_equal(other.read(), node.read())
+        description = after.get_node("/readout").description
+        assert description._v_types == before.get_node("/readout").description._v_types
 
 
 def test_some_columns_of_a_table_are_a_smaller_table(detector, tmp_path):

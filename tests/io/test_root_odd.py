@@ -44,6 +44,16 @@ def twice(tmp_path):
     return f"{path}:T"
 
 
+def test_a_branch_with_the_name_of_an_element_blocks_only_itself(tmp_path):
+    path = tmp_path / "a.root"
+    with uproot.recreate(path) as file:
+        tree = file.mktree("T", {"x": np.dtype(("f4", (2,))), "x[1]": np.dtype("f4")})
+        tree.extend({"x": np.ones((3, 2), "f4"), "x[1]": np.zeros(3, "f4")})
+    with pytest.raises(SourceError, match=r"x\[1\] \(it has the name of an element of the array 'x'\)"):
+        open_source(path).select()
+    assert open_source(path).select(skip_unreadable=True).order == ("x[0]", "x[1]")
+
+
 def test_a_name_that_two_branches_have_blocks_only_itself(twice, tmp_path):
     source = open_source(twice)
     assert source.select(["x"]).order == ("x",)

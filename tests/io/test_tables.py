@@ -35,6 +35,16 @@ def test_a_table_that_is_named_is_the_only_one(several):
     assert tables_of(f"{several}:Events;1") == Tables(("Events;1",))
 
 
+@pytest.mark.parametrize("name", ["t;weird", "t;2;x", "a;b/t", "x.y;"])
+def test_a_name_may_hold_what_comes_before_a_cycle(tmp_path, name):
+    path = tmp_path / "odd.root"
+    with uproot.recreate(path) as file:
+        for own in (name, "other"):
+            file.mktree(own, {"x": np.dtype("f4")}).extend({"x": np.arange(3, dtype="f4")})
+    assert set(tables_of(path).names) == {name, "other"}
+    assert open_source(f"{path}:{name}").schema.origin.name == name
+
+
 def test_a_file_of_a_format_without_tables_has_one(tmp_path):
     (tmp_path / "a.csv").write_text("x\n1\n")
     assert tables_of(tmp_path / "a.csv") == Tables(("",))

@@ -170,6 +170,16 @@ def test_every_table_is_verified(made, tmp_path):
         baler_vae.verify(made.archive, against=f"{made.source}:Runs")
 
 
+def test_an_archive_of_one_table_is_compared_with_the_table_of_its_name(made, tmp_path):
+    one = tmp_path / "one.bvae"
+    baler_vae.compress(made.source, one, columns="ana/Lumi:*", **REQUEST)
+    for archive in (one, f"{made.archive}:ana/Lumi"):
+        assert not baler_vae.verify(archive, against=made.source).broken
+        assert baler_vae.evaluate(made.source, archive).columns
+    with pytest.raises(UsageError, match="Name the file that was compressed"):
+        baler_vae.verify(one, against=f"{made.source}:Runs")
+
+
 def test_damage_in_one_table_is_found_where_it_is(made, tmp_path):
     with baler_vae.open(made.archive) as collection:
         member = collection._file._member("archives/3")
