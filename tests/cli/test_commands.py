@@ -62,9 +62,9 @@ def test_json_goes_to_standard_output_alone(tmp_path):
     assert shown["settings"]["columns"] == ["Jet_*"]
 
 
-def test_a_sample_is_told_of(tmp_path):
-    run("compress", INPUT, "-o", "a.bvae", "--model", "independent", "--sample-rows", "5000", "--resume", cwd=tmp_path)
-    shown = run("info", "a.bvae", cwd=tmp_path).stdout
+def test_a_sample_is_told_of(call):
+    call("compress", INPUT, "-o", "a.bvae", "--model", "independent", "--sample-rows", "5000", "--resume")
+    shown = call("info", "a.bvae")[0]
     assert re.search(r"Jet: fitted on 5,\d+ of 20,092 rows in \d+ chunks", shown)
 
 
@@ -74,33 +74,30 @@ def test_info_as_tables(folder):
         assert word in shown
 
 
-def test_restored_file_and_evaluation(folder, tmp_path):
+def test_restored_file_and_evaluation(call, folder, tmp_path):
     with uproot.open(f"{folder}/jets.root:Events") as tree:
         assert tree.keys() == ["nJet", *(name for name in tree.keys() if name.startswith("Jet_"))]
         assert tree.num_entries == 2_400
-    done = run("evaluate", INPUT, folder / "jets.root", "-o", "report", cwd=tmp_path)
-    assert "Jet_mass" in done.stdout
+    assert "Jet_mass" in call("evaluate", INPUT, folder / "jets.root", "-o", "report")[0]
     assert (tmp_path / "report/report.html").read_text().startswith("<!doctype html>")
     numbers = json.loads((tmp_path / "report/evaluation.json").read_text())
     assert {c["name"]: c["n_different"] for c in numbers["columns"] if c["dtype"] == "int32"} == {
         "nJet": 0,
         "Jet_nConstituents": 0,
     }
-    printed = json.loads(run("evaluate", INPUT, folder / "jets.bvae", "--json", cwd=tmp_path).stdout)
+    printed = json.loads(call("evaluate", INPUT, folder / "jets.bvae", "--json")[0])
     promised = ("bound", "largest_in_bounds", "bound_kept")  # which a restored file does not know
     found = [{tuple(c.pop(name) for name in promised) for c in one["columns"]} for one in (printed, numbers)]
     assert found == [{("exact", 0.0, True), ("free", None, None)}, {(None, None, None)}]
     assert printed["columns"] == numbers["columns"]
     assert printed["sizes"]["archive_bytes"] == (folder / "jets.bvae").stat().st_size
-    assert (
-        "exists already" in run("evaluate", INPUT, folder / "jets.root", "-o", "report", cwd=tmp_path, status=8).stderr
-    )
+    assert "exists already" in call("evaluate", INPUT, folder / "jets.root", "-o", "report", status=8)[1]
 
 
-def test_decompress_some_columns_to_another_format(folder, tmp_path):
-    run("decompress", folder / "jets.bvae", "-o", "pt.parquet", "--columns", "Jet_pt", cwd=tmp_path)
-    evaluated = run("evaluate", folder / "jets.bvae", "pt.parquet", "--json", cwd=tmp_path)
-    assert [c["n_different"] for c in json.loads(evaluated.stdout)["columns"]] == [0, 0]
+def test_decompress_some_columns_to_another_format(call, folder):
+    call("decompress", folder / "jets.bvae", "-o", "pt.parquet", "--columns", "Jet_pt")
+    evaluated, _ = call("evaluate", folder / "jets.bvae", "pt.parquet", "--json")
+    assert [c["n_different"] for c in json.loads(evaluated)["columns"]] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -142,10 +139,10 @@ def test_outputs_are_not_overwritten_without_force(call, folder, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["jets.root"]
 
 
-def test_wrong_suffix_and_truncated_archive(folder, tmp_path):
-    assert ".parquet" in run("decompress", folder / "jets.bvae", "-o", "jets.xls", cwd=tmp_path, status=2).stderr
+def test_wrong_suffix_and_truncated_archive(call, folder, tmp_path):
+    assert ".parquet" in call("decompress", folder / "jets.bvae", "-o", "jets.xls", status=2)[1]
     (tmp_path / "cut.bvae").write_bytes((folder / "jets.bvae").read_bytes()[:5_000])
-    assert "end of the archive is missing" in run("info", "cut.bvae", cwd=tmp_path, status=5).stderr
+    assert "end of the archive is missing" in call("info", "cut.bvae", status=5)[1]
 
 
 def test_new_project_runs_unchanged(tmp_path):
