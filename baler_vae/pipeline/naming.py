@@ -55,7 +55,7 @@ def _check(path: str | Path, what: str, own: str, other: str, how_the_other_is_m
         )
     if suffix == other:
         raise UsageError(
-            f"has the suffix of another kind of file than {what}",
+            f"has the suffix of a different kind of file, not of {what}",
             path=path,
             expected=own,
             way_out=f"Name it {stem}{own}; {how_the_other_is_made}",
