@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
         read_project(tmp_path / "none.toml")
     (tmp_path / "project.toml").touch()
     with pytest.raises(SourceError, match=r"no such file. Did you mean '.*project.toml'\?"):
-        read_project(tmp_path / "projct.toml")
+        read_project(tmp_path / "project.tml")
     with pytest.raises(SourceError, match="is a directory"):
         read_project(tmp_path)
     os.mkfifo(tmp_path / "pipe.toml")
