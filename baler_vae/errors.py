@@ -5,7 +5,7 @@ Every error is a `BalerError`; each child stands for one remedy and one exit sta
 
 import difflib
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 
@@ -148,6 +148,12 @@ class OutputError(BalerError):
     exit_status = 8
 
 
+def listed(names: Sequence[str], limit: int = 8) -> str:
+    """Names as part of a sentence: the first of them, and how many more there are."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
 def nearest(name: str, names: Iterable[str], limit: int = 5) -> str:
     """A phrase that names the known names closest to `name`, or all of them when they are few."""
     known = list(names)
@@ -156,8 +162,7 @@ def nearest(name: str, names: Iterable[str], limit: int = 5) -> str:
         return "the nearest names are " + ", ".join(map(repr, close))
     if not known:
         return "there are none"
-    shown = ", ".join(map(repr, known[:12]))
-    return f"there are {shown}" + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    return f"there are {listed(list(map(repr, known)), 12)}"
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:

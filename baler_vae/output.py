@@ -57,7 +57,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
     if str(path).endswith("/"):
         raise OutputError("is the name of a folder", path=path, way_out="Name a file")
     if "\0" in str(path):
-        raise OutputError("is no name of a file", path=path, way_out="Name another output")
+        raise OutputError("is not a valid file name", path=path, way_out="Name another output")
     path = Path(path)
     try:
         target = behind_links(path)

@@ -19,7 +19,7 @@ from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
 from baler_vae.archive.storage import Storage, closed_error, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
-from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError
+from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError, listed
 from baler_vae.output import replacing
 
 MANIFEST = "manifest.json"
@@ -370,10 +370,8 @@ class ArchiveFile(SectionFile[Manifest]):
 
 def several_tables(manifest: CollectionManifest, path: str | Path) -> UsageError:
     """What is said of a collection where one table is needed."""
-    named = ", ".join(manifest.names[:8]) + (" and more" if len(manifest.names) > 8 else "")
-    return UsageError(
-        f"holds {len(manifest.names)} tables: {named}", path=path, way_out=f"Name one: {path}:{manifest.names[0]}"
-    )
+    names = manifest.names
+    return UsageError(f"holds {len(names)} tables: {listed(names)}", path=path, way_out=f"Name one: {path}:{names[0]}")
 
 
 def _inflated(stored: bytes, n_bytes: int) -> bytes | None:

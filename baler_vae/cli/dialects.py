@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 _HELP = {
-    "separator": "What holds the values of a text file apart: a character, or comma, semicolon, tab, pipe, space, "
-    "whitespace; found out by default.",
-    "header": "Whether the first row of a text file has the names: first or none; found out by default.",
+    "separator": "What separates the values of a text file: a character, or comma, semicolon, tab, pipe, space, "
+    "whitespace; detected by default.",
+    "header": "Which row of a text file has the names: first or none; detected by default.",
     "comment": "What comment lines of a text file begin with, or none; by default # and %.",
-    "decimal": "The decimal mark of a text file: . or a comma; found out by default.",
+    "decimal": "The decimal mark of a text file: . or a comma; detected by default.",
     "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, and if not Windows-1252 or Latin-1.",
 }
 _METAVARS = {"separator": "CHAR", "header": "ROW", "comment": "TEXT", "decimal": "CHAR", "encoding": "NAME"}

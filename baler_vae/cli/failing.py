@@ -55,7 +55,7 @@ def system_failures() -> Iterator[None]:
     except RuntimeError as error:
         if "new thread" not in str(error):
             raise
-        raise BalerError("the system allows no further thread", way_out=_NO_MEMORY) from error
+        raise BalerError("the system allows no more threads", way_out=_NO_MEMORY) from error
 
 
 def _silence() -> None:

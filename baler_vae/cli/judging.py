@@ -133,10 +133,10 @@ def evaluate(
     ] = None,
     rivals: Annotated[
         Path | None,
-        typer.Option("--rivals", help='What others take: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+        typer.Option("--rivals", help='Sizes of others: results.csv of the benchmarks, or JSON {"name": bytes}.'),
     ] = None,
     pdf: Annotated[
-        Path | None, typer.Option("--pdf", help="Print the page to this file too, by an installed Chromium.")
+        Path | None, typer.Option("--pdf", help="Also print the page to this PDF file, with an installed Chromium.")
     ] = None,
     force: Force = False,
     no_progress: Quiet = False,

@@ -40,7 +40,10 @@ Bounds = Annotated[
     ),
 ]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", metavar="N", min=1, help="Most epochs of training; default by rows.")
+    int | None,
+    typer.Option(
+        "--epochs", metavar="N", min=1, help="Maximum number of epochs; by default it depends on the number of rows."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, or auto (the default).")]

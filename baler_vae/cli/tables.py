@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from baler_vae.errors import listed
 from baler_vae.pipeline.experiment import Run, Spread, spread
 from baler_vae.pipeline.verify import ColumnCheck, Verification
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
 from baler_vae.table.schema import mask_name
-
-_MOST_BROKEN = 8
-"""Columns with broken bounds that are named."""
 
 
 def summary(info: Mapping[str, Any]) -> Paragraph:
@@ -148,9 +146,8 @@ def _bounds_line(columns: Sequence[ColumnCheck]) -> str:
         return "bounds not compared: name the original with --against"
     broken = [column for column in columns if column.n_broken]
     if broken:
-        named = [f"{own.name} ({own.n_broken:,} of {own.n_values:,} values)" for own in broken[:_MOST_BROKEN]]
-        more = f" and {len(broken) - _MOST_BROKEN} more columns" if len(broken) > _MOST_BROKEN else ""
-        return f"FAIL: bounds broken: {', '.join(named)}{more}"
+        named = [f"{own.name} ({own.n_broken:,} of {own.n_values:,} values)" for own in broken]
+        return f"FAIL: bounds broken: {listed(named)}"
     promised = [column for column in columns if column.bound != "free"]
     n_free = len(columns) - len(promised)
     free = f"; nothing is promised of {n_free} column{'' if n_free == 1 else 's'} under free" if n_free else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import UsageError, listed
 from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import PeakShift
@@ -51,7 +51,7 @@ def _of_missing(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterat
     """What did not come back at all."""
     names, allowed = evaluation.missing, tolerances.missing
     if allowed is not None and len(names) > allowed:
-        named = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        named = listed(names)
         yield _failure("missing columns", named, len(names), allowed, f"columns that did not come back ({named}):")
 
 

@@ -259,7 +259,7 @@ class Member:
         if math.prod(leading or ()) * math.prod(shape) * dtype.itemsize > _LARGEST_ARRAY:
             raise ValueError(f"an array with the leading axes {leading}")
         if not all(isinstance(name, str) for name in (document["name"], *columns)):
-            raise ValueError("names that are no strings")
+            raise ValueError("names that are not strings")
         if dtype.hasobject and dtype != np.object_:
             raise ValueError("Python objects in records")
         if math.prod(shape) > _LARGEST_ITEM:

@@ -23,7 +23,9 @@ def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], or
     key = origin.name.rpartition("/")[2]
     dtype = native(array.dtype)
     if dtype is None or array.ndim == 0:
-        raise SourceError(f"the array {key!r} is no table of numbers", path=path, found=f"{array.ndim}-d {array.dtype}")
+        raise SourceError(
+            f"the array {key!r} is not a table of numbers", path=path, found=f"{array.ndim}-d {array.dtype}"
+        )
     check_rows(path, array)
     table = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
     if len(names) != table.shape[1]:

@@ -8,10 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from baler_vae.errors import CorruptArchive
+from baler_vae.io.documents import VERSION, read_document
 from baler_vae.io.grouping import unique
-
-VERSION = 1
-"""The version of the document."""
 
 UNNAMED = "values"
 """What a column without a name is called, as awkward writes an array that is no record."""
@@ -19,6 +17,8 @@ UNNAMED = "values"
 _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"
 _DEEPEST = 64
+_OPTIONS = {"stream", "compression"}
+"""What `feather` keeps beside the schema."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class ArrowExtras:
         """
         head, _, rest = data.partition(b"\n")
         try:
-            options, schema = _options(head), plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
+            options, schema = read_document(head, _OPTIONS), plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
         # Types that others have registered are made by their own code, which may raise anything like these.
         except (
             pa.ArrowException,
@@ -67,13 +67,6 @@ class ArrowExtras:
             gone = {own.name for own in self.schema} - {own.name for own in kept}
             metadata = {key: _without(gone, key, value) for key, value in metadata.items()}
         return pa.schema(kept, metadata or None)
-
-
-def _options(head: bytes) -> dict[str, Any]:
-    document = json.loads(head)
-    if not isinstance(document, dict) or document.pop("version", None) != VERSION:
-        raise ValueError("it is not a document of a version that is read")
-    return document
 
 
 def column_names(schema: pa.Schema) -> list[str]:

@@ -85,14 +85,14 @@ def find_encoding(path: str) -> str:
         except UnicodeDecodeError:
             is_utf8 = False
         if has_zeros and not is_utf8:
-            raise ValueError("it holds bytes that are no text")
+            raise ValueError("it holds bytes that are not text")
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         is_utf8 = False
     if not is_utf8:
         if has_zeros:
-            raise ValueError("it holds bytes that are no text")
+            raise ValueError("it holds bytes that are not text")
         return "cp1252" if is_windows and not is_latin else "latin-1"
     return "utf-8-sig" if first.startswith(MARK) else "utf-8"
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from baler_vae.errors import UsageError
+from baler_vae.io.documents import VERSION, read_document
 
 WHITESPACE = r"\s+"
 """The separator of columns that any run of spaces and tabs holds apart, as pandas calls it."""
@@ -36,7 +37,6 @@ _SEPARATORS = {
 _LINE_ENDS = ("\n", "\r\n", "\r")
 _QUOTES = ('"', "'")
 _TRAILING = ("", "rows", "all")
-_VERSION = 1
 _LARGEST_WIDTH = 1 << 12
 
 
@@ -154,9 +154,8 @@ class Dialect:
     def to_bytes(self) -> bytes:
         """The dialect as JSON, without what is as pandas writes it; nothing where all of it is."""
         found = {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
-        default = _DEFAULTS
-        kept = {name: value for name, value in found.items() if value != default[name]}
-        return json.dumps({"version": _VERSION, **kept}, sort_keys=True).encode() if kept else b""
+        kept = {name: value for name, value in found.items() if value != _DEFAULTS[name]}
+        return json.dumps({"version": VERSION, **kept}, sort_keys=True).encode() if kept else b""
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Dialect":
@@ -167,15 +166,7 @@ class Dialect:
         """
         if not content:
             return cls()
-        try:
-            document = json.loads(content)
-        except RecursionError as error:
-            raise ValueError("is nested too deeply") from error
-        if not isinstance(document, dict) or document.pop("version", None) != _VERSION:
-            raise ValueError("is no dialect of version 1")
-        unknown = document.keys() - _CHECKS.keys()
-        if unknown:
-            raise ValueError(f"a dialect has no {min(unknown)!r}")
+        document = read_document(content, _CHECKS)
         for name, value in document.items():
             if not _CHECKS[name](value):
                 raise ValueError(f"{name!r} of a dialect is {str(value)[:40]!r}")

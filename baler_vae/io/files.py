@@ -139,9 +139,7 @@ def write_file(
     """
     write = _function("write", str(path))
     name = MODULES[suffix_of(str(path))]
-    if rntuple and name != "root":
-        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
-    options: dict[str, Any] = {"rntuple": rntuple} if name == "root" else {}
+    options = _root_options(path, rntuple=rntuple)
     if name == "delimited":
         options["suffix"] = suffix_of(str(path))
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
@@ -159,8 +157,7 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
         UsageError: the suffix is unknown.
     """
     name = _format(str(path))
-    if rntuple and name != "root":
-        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    options = _root_options(path, rntuple=rntuple)
     if not holds_tables(path):
         raise OutputError(
             f"a {suffix_of(str(path))} file holds one table",
@@ -168,9 +165,21 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
             way_out="Write .root or .h5, name one table (ARCHIVE:TABLE), or a folder for a file of each",
         )
     write: Callable[..., None] = getattr(import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}")
-    options = {"rntuple": rntuple} if name == "root" else {}
     with _appearing(path, force=force) as part:
         write(part, contents, **options)
+
+
+def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:
+    """What the writer of ROOT files is told beside the tables; nothing for other formats.
+
+    Raises:
+        UsageError: another format is asked for an RNTuple.
+    """
+    if _format(str(path)) == "root":
+        return {"rntuple": rntuple}
+    if rntuple:
+        raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    return {}
 
 
 @contextmanager
@@ -205,8 +214,7 @@ def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str
     """
     if extras == others or not others:
         return []
-    name = MODULES_OF_ORIGINS.get(origin.format, "")
-    differences = getattr(import_module(f"baler_vae.io.{name}"), f"differences_{name}", None) if name else None
+    differences = _of_extras("differences", origin.format)
     return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
 
 
@@ -216,9 +224,14 @@ def extras_have_rows(origin: str, extras: bytes) -> bool:
     Raises:
         CorruptArchive: they cannot be read.
     """
-    name = MODULES_OF_ORIGINS.get(origin, "")
-    function = getattr(import_module(f"baler_vae.io.{name}"), f"has_rows_{name}", None) if name else None
-    return function is not None and bool(function(extras))
+    has_rows = _of_extras("has_rows", origin)
+    return has_rows is not None and bool(has_rows(extras))
+
+
+def _of_extras(verb: str, origin: str) -> Callable[..., Any] | None:
+    """The function for extras of a format of origin; None where that has none."""
+    name = MODULES_OF_ORIGINS.get(origin)
+    return None if name is None else getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}", None)
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import SourceError
+from baler_vae.errors import SourceError, listed
 from baler_vae.table.schema import (
     NESTED,
     Column,
@@ -341,7 +342,7 @@ def check_names(path: str, names: Iterable[str], what: str) -> None:
     names = list(names)
     empty = [str(i + 1) for i, name in enumerate(names) if not name.strip()]
     if empty:
-        raise SourceError(f"{what} without a name: number {', '.join(empty)}", path=path, way_out="Give each a name")
-    twice = sorted({name for name in names if names.count(name) > 1})
+        raise SourceError(f"{what} without a name: number {listed(empty)}", path=path, way_out="Give each a name")
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
-        raise SourceError(f"{what} with the same name: {', '.join(twice)}", path=path, way_out="Rename one of them")
+        raise SourceError(f"{what} with the same name: {listed(twice)}", path=path, way_out="Rename one of them")

@@ -61,7 +61,7 @@ def _contents(extras: bytes, *, exact: bool) -> Contents:
                 template = opened.templates[entry.path]
                 found[entry.path] = ("columns", _type(entry.item.id.get_type()), template.complete)
             elif entry.path in rests:
-                found[f"{rests[entry.path]} (fields that are no columns)"] = _values(entry.item, exact=exact)
+                found[f"{rests[entry.path]} (fields that are not columns)"] = _values(entry.item, exact=exact)
             elif entry.is_dataset:
                 found[entry.path] = _values(entry.item, exact=exact)
             else:

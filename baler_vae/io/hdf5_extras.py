@@ -19,6 +19,7 @@ from h5py import h5f, h5p
 from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive
+from baler_vae.io.documents import VERSION, read_document
 from baler_vae.io.grouping import unique
 from baler_vae.io.hdf5_attributes import (
     copy_attributes,
@@ -160,7 +161,7 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
                     copy_attributes(entry.item, image[entry.path], image)
             image.flush()
             data: bytes = image.id.get_file_image()
-    document = json.dumps({"version": 1, "columns": documents}, separators=(",", ":")).encode()
+    document = json.dumps({"version": VERSION, "columns": documents}, separators=(",", ":")).encode()
     return MAGIC + struct.pack("<Q", len(document)) + document + data
 
 
@@ -294,10 +295,7 @@ def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
     (length,) = struct.unpack_from("<Q", data, len(MAGIC)) if len(data) >= start else (len(data),)
     if not data.startswith(MAGIC) or length > len(data) - start:
         raise ValueError("no document")
-    document = json.loads(data[start : start + length])
-    if document["version"] != 1:
-        raise ValueError(f"a document of version {document['version']!r}")
-    columns = document["columns"]
+    columns = read_document(data[start : start + length], {"columns"})["columns"]
     return dict(columns.items()), data[start + length :]
 
 

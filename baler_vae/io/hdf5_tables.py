@@ -9,12 +9,11 @@ import h5py
 
 from baler_vae.errors import OutputError
 from baler_vae.io.hdf5_attributes import copy_attributes
+from baler_vae.io.hdf5_layout import FAILURES
 from baler_vae.io.hdf5_walk import Walk
 from baler_vae.io.hdf5_writing import copy_entry, new_file, write_hdf5
 from baler_vae.io.patient import PatientFile
 from baler_vae.io.source import Content, writing
-
-_FAILURES = (ValueError, TypeError, KeyError, RuntimeError)
 
 
 def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
@@ -30,7 +29,7 @@ def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
         file: h5py.File | None = None
         for content in contents:
             write_hdf5(part, content.schema, content.batches, extras=content.extras, n_rows=content.n_rows)
-            with writing("an HDF5 file", *_FAILURES), h5py.File(part) as table:
+            with writing("an HDF5 file", *FAILURES), h5py.File(part) as table:
                 if file is None:
                     file = stack.enter_context(new_file(patient, table))
                 _add(table, file)

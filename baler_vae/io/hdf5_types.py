@@ -286,7 +286,7 @@ def _bytes(value: str) -> bytes:
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ValueError(f"a text holds {error.object[error.start]!r}, which is no character") from error
+        raise ValueError(f"a text holds {error.object[error.start]!r}, which is not a valid character") from error
 
 
 def _is_complex(tid: h5t.TypeID) -> bool:

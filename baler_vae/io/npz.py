@@ -188,7 +188,7 @@ def _table_of(files: NpzFiles, inner: str) -> _Table:
     usable = {name: array for name, array in arrays.items() if array.ndim and name != COUNTERS and _is_readable(array)}
     if inner and not usable:
         found = f"{arrays[inner].ndim}-d {arrays[inner].dtype}"
-        raise SourceError(f"the array {inner!r} is no table of numbers", path=files.path, found=found)
+        raise SourceError(f"the array {inner!r} is not a table of numbers", path=files.path, found=found)
     listed = {name: (counter, collection) for name, counter, collection in _listed(usable, arrays)}
     jagged = listed or _inferred(usable)
     _check_sums(files.path, usable, jagged)

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError
 from baler_vae.io.array_columns import Member, numbers_of
+from baler_vae.io.documents import VERSION, read_document
 from baler_vae.io.pickled import read_objects
 from baler_vae.paths import stays_inside
 from baler_vae.table.branches import branches_of
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import NESTED, TEXT, Schema
 from baler_vae.table.table import Batch
-
-VERSION = 1
-"""The version of the document."""
 
 LARGEST_HEADER = 1 << 20
 """The most characters of the header of an npy file: those of records with many fields are long."""
@@ -102,11 +100,8 @@ class Layout:
 
 def _members_of(data: bytes) -> tuple[Member | Raw, ...]:
     head, _, rest = data.partition(b"\n")
-    document = json.loads(head)
-    if document["version"] != VERSION:
-        raise ValueError(f"it is of version {document['version']!r}")
     members: list[Member | Raw] = []
-    for one in document["members"]:
+    for one in read_document(head, {"members"})["members"]:
         if "raw" in one:
             own, rest = rest[: one["bytes"]], rest[one["bytes"] :]
             members.append(Raw(checked_name(one["raw"]), _checked(own, one["bytes"])))

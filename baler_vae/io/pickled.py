@@ -105,7 +105,7 @@ def _scalar(dtype: object = None, data: object = None, *_: object) -> object:
     """The Python value of a number or string of numpy."""
     kind = dtype.arguments[0] if isinstance(dtype, _Dtype) and dtype.arguments else None
     if not (isinstance(kind, str) and kind[:1] in set("USfiub") and isinstance(data, bytes)):
-        raise ValueError("objects of numpy that are no numbers or strings, which are not read")
+        raise ValueError("NumPy objects other than numbers and strings, which are not read")
     state = cast("_Dtype", dtype).state
     is_big = isinstance(state, tuple) and state[1:2] == (">",)
     order: Literal["<", ">"] = ">" if is_big else "<"

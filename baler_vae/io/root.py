@@ -7,7 +7,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from baler_vae.errors import SourceError, nearest
+from baler_vae.errors import SourceError, listed, nearest
 from baler_vae.io.grouping import (
     Described,
     Lists,
@@ -145,7 +145,7 @@ def _find_tree(file: uproot.ReadOnlyDirectory, inner: str, path: str) -> str:
         raise SourceError("holds no TTree and no RNTuple", path=path, found=held)
     if len(names) > 1:
         raise SourceError(
-            f"holds {len(names)} trees: {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}",
+            f"holds {len(names)} trees: {listed(names, 12)}",
             path=path,
             way_out=f"Name one: {path}:{names[0]}",
         )

@@ -12,7 +12,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from baler_vae.errors import OutputError
+from baler_vae.errors import OutputError, listed
 from baler_vae.io.grouping import missing
 from baler_vae.io.root_options import IN_LISTS, Options
 from baler_vae.io.source import writing
@@ -33,8 +33,6 @@ _LETTERS = {
     for sign in ("", "u")
 }
 """What ROOT calls the types of integers in titles."""
-_MOST_NAMED = 8
-"""The most columns that an error names."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
@@ -68,7 +66,7 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
     nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
     if nested:
         raise OutputError(
-            f"a TTree written here cannot hold nested columns, or arrays in lists: {_listed(nested)}",
+            f"a TTree written here cannot hold nested columns, or arrays in lists: {listed(nested)}",
             way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
         )
     counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
@@ -121,22 +119,16 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
     clashes = sorted(name for name, times in Counter(names.values()).items() if times > 1)
     if clashes:
         raise OutputError(
-            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {_listed(clashes)}",
+            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {listed(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
     halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
     if halves:
         raise OutputError(
-            f"ROOT has no type for columns of float16: {_listed(halves)}",
+            f"ROOT has no type for columns of float16: {listed(halves)}",
             way_out="Write .parquet, .npz or .h5 instead, or choose columns without them",
         )
     return names
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The names, or the first of them where they are many."""
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dtype or an awkward type

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, nearest
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, listed, nearest
 from baler_vae.io.dialect import DialectOptions
 from baler_vae.table.schema import Group, Schema, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
@@ -335,7 +335,7 @@ def refuse_nested(schema: Schema, kind: str) -> None:
     nested = [column.name for column in schema.columns if column.is_nested]
     if nested:
         raise OutputError(
-            f"{kind} holds no nested columns, as there are: {', '.join(nested)}",
+            f"{kind} holds no nested columns, as there are: {listed(nested)}",
             way_out="Write .parquet, or an RNTuple (.root with --rntuple), or choose columns without them",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import UsageError, listed
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.dialect import Options
 from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
@@ -162,7 +162,7 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
     twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
     if twice:
         raise UsageError(
-            f"several files would be called the same: {', '.join(twice[:8])}",
+            f"several files would be called the same: {listed(twice)}",
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from baler_vae.errors import UsageError
-from baler_vae.io.files import ARCHIVE_SUFFIX, MODULES
+from baler_vae.io.files import ARCHIVE_SUFFIX, COMPRESSIONS, MODULES
 
 CODEC_SUFFIX = ".bvmodel"
-_PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
 def check_archive_name(path: str | Path) -> None:
@@ -46,7 +45,7 @@ def check_table_name(path: str | Path) -> None:
 
 def _check(path: str | Path, what: str, own: str, other: str, how_the_other_is_made: str) -> None:
     suffix, stem = Path(path).suffix.lower(), Path(path).name.partition(".")[0]
-    if suffix in MODULES or (suffix in _PACKED and Path(Path(path).stem).suffix.lower() in MODULES):
+    if suffix in MODULES or (suffix in COMPRESSIONS and Path(Path(path).stem).suffix.lower() in MODULES):
         raise UsageError(
             f"has the suffix of a table, not of {what}",
             path=path,
@@ -56,7 +55,7 @@ def _check(path: str | Path, what: str, own: str, other: str, how_the_other_is_m
         )
     if suffix == other:
         raise UsageError(
-            f"has the suffix of another kind of file than {what}",
+            f"has the suffix of a different kind of file, not of {what}",
             path=path,
             expected=own,
             way_out=f"Name it {stem}{own}; {how_the_other_is_made}",

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from baler_vae.errors import BalerError, SourceError, UsageError, nearest
+from baler_vae.errors import BalerError, SourceError, UsageError, listed, nearest
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
 from baler_vae.io.source import Source, Tables
-from baler_vae.pipeline.remarks import listed
 from baler_vae.project import ModelSettings
 from baler_vae.table.bounds import parse_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
@@ -90,7 +89,7 @@ def shared_tables(specs: Sequence[str]) -> Tables:
         different = sorted(set(names) ^ set(other.names))
         if different and len(names) > 1:
             raise SourceError(
-                f"has other tables than {specs[0]}: {', '.join(different[:8])}",
+                f"has other tables than {specs[0]}: {listed(different)}",
                 path=spec,
                 way_out="Name a table that all files have behind a colon, or leave the file out",
             )

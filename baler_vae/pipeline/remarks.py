@@ -1,17 +1,9 @@
 """What a user is told of a source and its archive, beside the numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from baler_vae.errors import listed
 from baler_vae.io.source import Source
-
-_SHOWN = 8
-"""The names that a sentence lists before it counts the others."""
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as part of a sentence."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def beside_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:

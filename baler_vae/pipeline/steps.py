@@ -19,5 +19,7 @@ def bytes_of_text(text: str) -> int:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?i?)b\s*", text.lower())
     if found is None or found[2] not in _UNITS:
-        raise UsageError(f"{text!r} is no size of a step", expected='a number of events, or a text such as "100 MB"')
+        raise UsageError(
+            f"{text!r} is not a valid step size", expected='a number of events, or a text such as "100 MB"'
+        )
     return int(float(found[1]) * _UNITS[found[2]])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry, table_section
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.manifest import FIRST_FORMAT
-from baler_vae.errors import OutputError, UsageError
+from baler_vae.errors import OutputError, UsageError, listed
 from baler_vae.io.chain import Specs, file_specs
 from baler_vae.io.files import (
     ARCHIVE_SUFFIX,
@@ -33,7 +33,6 @@ from baler_vae.pipeline.collection import open as open_archive
 from baler_vae.pipeline.manifests import WRITER
 from baler_vae.pipeline.planning import Globs, Plan, Planned, in_table, plan_tables
 from baler_vae.pipeline.reading import Archive
-from baler_vae.pipeline.remarks import listed
 from baler_vae.pipeline.resuming import describe_request, finished_before, unfinished
 from baler_vae.progress import Progress, within
 from baler_vae.project import ModelSettings
@@ -291,8 +290,8 @@ def merge_tables(
                 raise UsageError(
                     "does not hold the same tables as the archives before",
                     path=each.path,
-                    found=", ".join(each.keys()[:8]) if isinstance(each, Collection) else "one table",
-                    expected=", ".join(opened[0].keys()[:8]) if isinstance(opened[0], Collection) else "one table",
+                    found=listed(each.keys()) if isinstance(each, Collection) else "one table",
+                    expected=listed(opened[0].keys()) if isinstance(opened[0], Collection) else "one table",
                 )
         first = opened[0].manifest
     with (

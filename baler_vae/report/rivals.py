@@ -48,10 +48,10 @@ def _from_table(path: Path, text: str, original_bytes: int | None, bounds: Seque
     try:
         records = list(csv.DictReader(text.splitlines()))
     except csv.Error as error:
-        raise SourceError(f"is no table of figures: {error}", path=path) from error
+        raise SourceError(f"is not a table of figures: {error}", path=path) from error
     wanted = {"bound", "method", "status", "bytes", "raw_bytes"}
     if not records or not wanted <= records[0].keys():
-        raise SourceError("is no table of figures", path=path, expected=f"columns {', '.join(sorted(wanted))}")
+        raise SourceError("is not a table of figures", path=path, expected=f"columns {', '.join(sorted(wanted))}")
     try:
         measured = [
             (record["bound"], int(record["raw_bytes"]), record["method"], int(record["bytes"]))
@@ -59,7 +59,7 @@ def _from_table(path: Path, text: str, original_bytes: int | None, bounds: Seque
             if record["status"] == "ok" and not record["method"].startswith(OURS)
         ]
     except (TypeError, ValueError) as error:
-        raise SourceError(f"is no table of figures: {error}", path=path) from error
+        raise SourceError(f"is not a table of figures: {error}", path=path) from error
     found = {
         method: n_bytes
         for bound, raw_bytes, method, n_bytes in measured

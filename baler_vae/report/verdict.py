@@ -44,7 +44,7 @@ def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Fin
         return Finding("Verdict", "plain", "Not judged", ("No tolerances were judged; the numbers stand below.",))
     kept = "PASS: every tolerance is kept"
     if broken:
-        text = f"The tolerances that were declared allow what is not as promised: {broken}."
+        text = f"The declared tolerances accept what breaks a promise: {broken}."
         return Finding("Verdict", "plain", f"{kept}, though not every promise", (text,))
     unknown = [column.name for column in evaluation.columns if _is_unknown(column)]
     if unknown:

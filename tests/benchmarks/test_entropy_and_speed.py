@@ -6,7 +6,7 @@ from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import Table
 from benchmarks.data import CASES
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 
 def batch_of(**columns):
@@ -16,8 +16,13 @@ def batch_of(**columns):
 
 @pytest.fixture(autouse=True)
 def _short_training(monkeypatch):
+    """Few epochs, and one thread: for networks so small, several wait for each other."""
     monkeypatch.setattr("benchmarks.entropy._EPOCHS", (25, 25))
     monkeypatch.setattr("benchmarks.entropy._BATCH_ROWS", 256)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def bits_of(batch, formulas=None, hidden=32):

@@ -38,7 +38,7 @@ def sample(call, tmp_path):
             2,
             "--columns Jet_pt --columns Jet_eta",
         ),
-        (["decompress", "a.bvae", "-o", "b.root", "--columns", "pt", "eta"], 2, "'eta' is taken for a file"),
+        (["decompress", "a.bvae", "-o", "b.root", "--columns", "pt", "eta"], 2, "'eta' was taken for a file"),
         (["advise", INPUT, "--columns", "Jet_pt", "Jet_eta"], 2, "--columns Jet_pt --columns Jet_eta"),
         (
             ["compress", INPUT, "-o", "a.bvae", "--bound", "bits:10", "Jet_phi=abs:1e-4"],

@@ -12,7 +12,7 @@ from baler_vae.errors import ArchiveError, UsageError
 from .fuzz import changed_bytes, changed_value
 
 TABLES = ("independent", "jagged")
-N_FORGED = 150
+N_FORGED = 80
 
 
 def entry(name, path):

@@ -59,7 +59,7 @@ def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind):
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("mask", [0x01, 0xFF])
+@pytest.mark.parametrize("mask", [0x01, pytest.param(0xFF, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", [*SMALL, *BESIDE])
 def test_an_archive_with_any_byte_changed_is_refused(whole, tmp_path, kind, mask):
     data = bytearray(whole[kind].read_bytes())
@@ -89,7 +89,9 @@ def test_a_column_alone_is_right_or_refused(whole, tmp_path, monkeypatch, kind):
         members = [archive._file._members[f"groups/{number}/0"] for number in range(n_groups)]
         end_of_sizes = members[0].data_offset + 4 + 8 * (archive._model(0).n_parts + 1)
     n_refused = dict.fromkeys(expected, 0)
-    for place in range(members[0].offset, members[-1].end):
+    # The sizes of the parts byte by byte, the parts themselves at every third byte.
+    places = [*range(members[0].offset, end_of_sizes), *range(end_of_sizes, members[-1].end, 3)]
+    for place in places:
         data[place] ^= 0x10
         changed.write_bytes(data)
         with baler_vae.open(changed) as archive:
@@ -101,7 +103,7 @@ def test_a_column_alone_is_right_or_refused(whole, tmp_path, monkeypatch, kind):
             assert not any(found.values())
         assert any(values is None for values in found.values()), place
         data[place] ^= 0x10
-    assert 0 < min(n_refused.values()) < 0.5 * (members[-1].end - members[0].offset)
+    assert 0 < min(n_refused.values()) < 0.5 * len(places)
 
 
 def alone(archive):
@@ -222,7 +224,7 @@ def test_damage_takes_little_memory(small_archives, jagged_archive, tmp_path):
     target = FOLDER / "damaged.bvae"
     for path in {[str(small_archives[kind]) for kind in SMALL]!r}:
         data = Path(path).read_bytes()
-        for place in range(0, len(data), 5):
+        for place in range(0, len(data), 11):
             target.write_bytes(data[:place])
             refused(target)
             target.write_bytes(data[:place] + bytes([data[place] ^ 0x80]) + data[place + 1 :])
@@ -231,7 +233,7 @@ def test_damage_takes_little_memory(small_archives, jagged_archive, tmp_path):
         sections = {{name: archive.section(name) for name in archive.manifest.sections}}
         manifest = archive.manifest
     for name, data in sections.items():
-        for place in range(0, len(data), 1 + len(data) // 100):
+        for place in range(0, len(data), 1 + len(data) // 40):
             with writing_archive(target, force=True) as writer:
                 for other, content in sections.items():
                     changed = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]

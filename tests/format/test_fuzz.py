@@ -23,8 +23,8 @@ def fuzzed(script, timeout):
 
 
 def test_some_changed_archives():
-    said = fuzzed('sys.exit(fuzz.run(80, 80, 7, ("independent",)))', 240)
-    assert said.count("80 files") == 2
+    said = fuzzed('sys.exit(fuzz.run(40, 40, 7, ("independent",)))', 240)
+    assert said.count("40 files") == 2
 
 
 @pytest.mark.full

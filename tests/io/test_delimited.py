@@ -112,7 +112,7 @@ def test_an_empty_file_is_refused(content, tmp_path):
 @pytest.mark.parametrize("content", [b"a,b\n1,\xff\0\n", b"a,\xff\n1,\0\n", bytes(range(256))])
 def test_bytes_that_are_no_text_are_refused(content, tmp_path):
     (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(SourceError, match="cannot be read as a CSV file: it holds bytes that are no text"):
+    with pytest.raises(SourceError, match="cannot be read as a CSV file: it holds bytes that are not text"):
         open_source(tmp_path / "table.csv")
 
 

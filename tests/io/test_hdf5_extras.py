@@ -238,7 +238,7 @@ def test_numbers_of_rows_are_counted_where_they_are_small(most_bytes, path, tmp_
         (lambda file: file["lists"].__setitem__(3, np.zeros(3)), ["/lists"]),
         (lambda file: file.__delitem__("empty"), ["/empty", "/empty@ref"]),
         (lambda file: file.__setitem__("new", h5py.SoftLink("/x")), ["/new"]),
-        (lambda file: file["mixed"].__setitem__(0, file["mixed"][1]), ["/mixed (fields that are no columns)"]),
+        (lambda file: file["mixed"].__setitem__(0, file["mixed"][1]), ["/mixed (fields that are not columns)"]),
         (lambda file: file["x"].__setitem__(0, 9), []),
     ],
 )

@@ -101,7 +101,7 @@ def test_leading_axes_are_rows_and_are_restored(npz, tmp_path, read):
 
 @pytest.mark.parametrize("array", [np.float64(1), np.zeros((3, 2), "V3"), np.zeros(3, np.longdouble)])
 def test_an_array_without_numbers_is_refused(array, npz):
-    with pytest.raises(SourceError, match="'data' is no table of numbers"):
+    with pytest.raises(SourceError, match="'data' is not a table of numbers"):
         open_source(f"{npz(data=array)}:data")
 
 

@@ -222,8 +222,8 @@ def copy(path):
     return source.n_events
 
 small, large = sys.argv[1] + "/small.root", sys.argv[1] + "/large.root"
-make(small, 8)
-make(large, 24)
+make(small, 4)
+make(large, 14)
 copy(small)
 before = peak()
 n_events = copy(large)
@@ -237,5 +237,5 @@ print(json.dumps({"grown": peak() - before, "n_events": n_events, "back": back.n
 def test_more_baskets_and_clusters_take_no_more_memory(kind, tmp_path):
     command = [sys.executable, "-c", BOUNDED, str(tmp_path), kind]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout)
-    assert (found["n_events"], found["back"], found["last"]) == (24_000_000, 24_000_000, 1e6 - 1 + 23)
-    assert found["grown"] < 40  # MB, of 128 MB more
+    assert (found["n_events"], found["back"], found["last"]) == (14_000_000, 14_000_000, 1e6 - 1 + 13)
+    assert found["grown"] < 40  # MB, of 80 MB more

@@ -127,7 +127,7 @@ def check(path, source, batch, bound, codec, folder):
             assert same or before.tobytes() == again[name].tobytes(), name
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(tables(), st.sampled_from(BOUNDS))
 def test_every_value_keeps_its_bound(tmp_path_factory, drawn, bound):
     schema, batch = drawn

@@ -57,7 +57,7 @@ def read(path):
     return source.schema, concatenate(list(source.batches(source.schema, 7)), source.schema)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(tables(), SUFFIXES, SUFFIXES, st.sampled_from(["ae", "vae"]), st.sampled_from(["free", "exact", "e*=exact"]))
 def test_any_table_comes_back(table, source, target, kind, bound):
     schema, batch = table

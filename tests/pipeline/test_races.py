@@ -162,7 +162,7 @@ def test_kills_of_every_verb(inputs, tmp_path, count):
         expected[verb] = (names(folder), (folder / output).read_bytes() if output else None)
     killed = dict.fromkeys(VERBS, 0)
     numbers = iter(range(10 * count))
-    for verb in cycle(VERBS):
+    for verb in cycle(VERBS[:count]):
         if sum(killed.values()) >= count:
             break
         folder = tmp_path / f"kill{next(numbers)}"

@@ -162,7 +162,7 @@ def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     broken = evaluation(floats(in_bounds=2.0))
     allowed = judgement(broken, [])
     assert (allowed.state, allowed.headline) == ("plain", "PASS: every tolerance is kept, though not every promise")
-    assert allowed.sentences == ("The tolerances that were declared allow what is not as promised: bounds.",)
+    assert allowed.sentences == ("The declared tolerances accept what breaks a promise: bounds.",)
     larger = evaluation(sizes={"original_bytes": 1000, "archive_bytes": 2000})
     assert judgement(larger, []).state == "good"
     assert judgement(broken, None).headline == "Not as promised: bounds"
