@@ -3,6 +3,7 @@ properties that they were created with.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import h5py
@@ -201,9 +202,17 @@ def filters_of(dataset: h5py.Dataset) -> Iterator[tuple[int, str]]:
         yield found[0], found[3].decode("utf-8", "replace").strip()
 
 
+def has_filter(code: int) -> bool:
+    """Whether a filter is at hand; those of hdf5plugin are, where it is installed."""
+    if not h5z.filter_avail(code):
+        with suppress(ModuleNotFoundError):
+            import hdf5plugin  # noqa: F401, PLC0415 - an extra, which adds its filters when it is imported
+    return bool(h5z.filter_avail(code))
+
+
 def can_encode(code: int) -> bool:
     """Whether a filter is at hand for writing."""
-    return bool(h5z.filter_avail(code) and h5z.get_filter_info(code) & h5z.FILTER_CONFIG_ENCODE_ENABLED)
+    return bool(has_filter(code) and h5z.get_filter_info(code) & h5z.FILTER_CONFIG_ENCODE_ENABLED)
 
 
 def _keeps_values(code: int, like: h5py.Dataset) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 from h5py import h5o
 
-from baler_vae.io.hdf5_attributes import filters_of
+from baler_vae.io.hdf5_attributes import filters_of, has_filter
 from baler_vae.io.hdf5_rows import raw_files
 from baler_vae.io.hdf5_types import bytes_of
 
@@ -131,8 +131,8 @@ def _dangling(link: Any) -> str:  # noqa: ANN401
 def unreadable(dataset: h5py.Dataset) -> str:
     """Why the values of a dataset cannot be read, or nothing: a filter or a file is missing."""
     for code, name in filters_of(dataset):
-        if not h5py.h5z.filter_avail(code):
-            return f"it needs the HDF5 filter {code} ({name}), which is not installed"
+        if not has_filter(code):
+            return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may bring"
     folder = Path(dataset.file.filename).parent
     n_bytes = bytes_of(dataset)
     for raw in raw_files(dataset):

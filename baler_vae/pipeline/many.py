@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,28 +62,29 @@ def compress_each(
     """
     specs = file_specs(sources)
     outputs = _outputs(specs, folder, [ARCHIVE_SUFFIX] * len(specs))
-    for output in outputs:
-        check_output(output, force=force or resume)
-    if codec is None:
-        codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
-    elif fitting:
-        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
-    codec = codec if isinstance(codec, Codec) else Codec.load(codec)
-    options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-    options |= {"force": force, "dialect": dialect}
-    with cluster(workers, scheduler) as client:
-        return [
-            compress(
-                spec,
-                output,
-                resume=resume,
-                scheduler=client,
-                progress=within(progress, f"file {number}/{len(specs)}"),
-                **options,
-            )
-            for number, (spec, output) in enumerate(zip(specs, outputs, strict=True), 1)
-            if not (resume and output.exists() and _is_of(codec, output))
-        ]
+    with _ready(folder):
+        for output in outputs:
+            check_output(output, force=force or resume)
+        if codec is None:
+            codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
+        elif fitting:
+            raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+        codec = codec if isinstance(codec, Codec) else Codec.load(codec)
+        options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
+        options |= {"force": force, "dialect": dialect}
+        with cluster(workers, scheduler) as client:
+            return [
+                compress(
+                    spec,
+                    output,
+                    resume=resume,
+                    scheduler=client,
+                    progress=within(progress, f"file {number}/{len(specs)}"),
+                    **options,
+                )
+                for number, (spec, output) in enumerate(zip(specs, outputs, strict=True), 1)
+                if not (resume and output.exists() and _is_of(codec, output))
+            ]
 
 
 def decompress_each(
@@ -111,7 +113,7 @@ def decompress_each(
     outputs = _outputs(names, folder, [SUFFIXES[to or _format_of(name)] for name in names])
     options = {"columns": columns, "rntuple": rntuple, "force": force}
     tasks = [(name, output, options) for name, output in zip(names, outputs, strict=True)]
-    with cluster(workers, scheduler) as client:
+    with _ready(folder), cluster(workers, scheduler) as client:
         done = on_cluster(client, _decompress_alone, tasks) if client else (_decompress(*task) for task in tasks)
         for number, output in enumerate(done, start=1):
             progress(f"restoring files ({output.name})", number, len(tasks))
@@ -155,8 +157,16 @@ def _stem(spec: str) -> str:
     return f"{stem}_{file_name(inner)}" if inner and suffix_of(place) == ARCHIVE_SUFFIX else stem
 
 
+@contextmanager
+def _ready(folder: str | Path) -> Iterator[None]:
+    """A block with a folder that can be written to; where it is made for a block that fails, it goes again."""
+    with made_folder(Path(folder)):
+        check_writable(Path(folder))
+        yield
+
+
 def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) -> list[Path]:
-    """The path of the output of each file in a folder, which is made where it is not there."""
+    """The path of the output of each file in a folder."""
     folder = Path(folder)
     stems = [_stem(spec) for spec in specs]
     twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
@@ -166,6 +176,4 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )
-    with made_folder(folder):
-        check_writable(folder)
     return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]

@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "table": (2, {"awkward", "pyarrow"}),
     "entropy": (2, {"constriction", "numba", "pcodec", "zstandard"}),
     "archive": (3, {"fsspec", "pydantic"}),
-    "io": (3, {"awkward", "fsspec", "h5py", "pandas", "pyarrow", "uproot"}),
+    "io": (3, {"awkward", "fsspec", "h5py", "hdf5plugin", "pandas", "pyarrow", "uproot"}),
     "grid": (3, set()),
     "kinematics": (3, set()),
     "project": (3, {"pydantic"}),
@@ -41,6 +41,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
 REPORT = ("iminuit", "jinja2", "markupsafe", "matplotlib", "mplhep", "scipy")
 EXTRAS = {
     "torch": "train",
+    "hdf5plugin": "hdf5",
     **dict.fromkeys(("dask", "dask_awkward", "distributed"), "dask"),
     **dict.fromkeys(REPORT, "report"),
 }

@@ -248,3 +248,16 @@ def test_a_hepfile_of_older_days_comes_back_whole(data_dir, tmp_path):
         pytest.skip("not among the real data")
     restore(open_source(path), tmp_path / "out.h5", step=40_000)
     assert tree(tmp_path / "out.h5") == tree(path)
+
+
+@pytest.mark.parametrize("filter_name", ["Blosc", "LZ4", "Bitshuffle", "Zstd"])
+def test_filters_of_other_programs_are_kept(tmp_path, filter_name):
+    plugin = pytest.importorskip("hdf5plugin")
+    values = np.round(np.random.default_rng(0).normal(size=2_000), 2)
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file.create_dataset("x", data=values, chunks=(500,), **getattr(plugin, filter_name)())
+    restore(open_source(tmp_path / "in.h5"), tmp_path / "out.h5")
+    with h5py.File(tmp_path / "in.h5") as before, h5py.File(tmp_path / "out.h5") as after:
+        assert np.array_equal(after["x"][()], values)
+        filters = [file["x"].id.get_create_plist().get_filter(0) for file in (before, after)]
+        assert filters[0][0] == filters[1][0]
