@@ -175,6 +175,7 @@ def compress(
             verify_bounds(work.archive, opened, progress=steps[2])
         elif verify:
             verify_on_cluster(client, work.archive, specs, opened, steps[2])
+        work.check_own()
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
             info = written.info() | {"path": str(output)}
         warnings = left_out_remark(tables.left_out)

@@ -136,6 +136,12 @@ class Unfinished:
             OutputError: somebody took it away or put another there.
         """
         mine.check()
+        self.check_own()
+        self.finished.write_text(json.dumps({"request": request, **_description(self.archive)}), "utf-8")
+        put_in_place(self.archive, mine.path)
+
+    def check_own(self) -> None:
+        """Raise OutputError unless the archive is still the one that this run opened."""
         found = self.archive.stat() if self.archive.exists() else None
         if self._opened is None or found is None or not os.path.samestat(self._opened, found):
             raise OutputError(
@@ -143,8 +149,6 @@ class Unfinished:
                 path=self.archive,
                 way_out="Run the command again, and leave the folder alone while a run is alive",
             )
-        self.finished.write_text(json.dumps({"request": request, **_description(self.archive)}), "utf-8")
-        put_in_place(self.archive, mine.path)
 
     def has_finished(self, output: Path, request: Mapping[str, Any]) -> bool:
         """Whether an output is what the run of this folder put there, for that request, before it was killed."""
