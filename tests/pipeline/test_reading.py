@@ -119,6 +119,7 @@ def test_info_has_the_keys_that_it_promises(archive_path):
                 "typename",
                 "title",
                 "bound",
+                "whole_numbers",
                 "grid",
                 "coding",
                 "formula",
