@@ -103,10 +103,28 @@ def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterabl
         options = {branch.name: _options(branch, first, schema) for branch in branches}
         arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
         types = {name: array.type.content for name, array in arrays.items()}
+        _check_known(branches, [types[names[branch.name]] for branch in branches])
         ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
     for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
         with writing("an RNTuple", *_FAILURES):
             ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
+
+
+def _check_known(branches: Sequence[Branch], types: Sequence[Any]) -> None:
+    """Raise OutputError unless every branch has a type: lists of nulls have none."""
+    untyped = [branch.name for branch, kind in zip(branches, types, strict=True) if _is_unknown(kind)]
+    if untyped:
+        raise OutputError(
+            f"an RNTuple has no type for columns of nulls only: {listed(untyped)}",
+            way_out="Write .parquet, or choose columns without them",
+        )
+
+
+def _is_unknown(kind: Any) -> bool:  # noqa: ANN401  an awkward type
+    if isinstance(kind, ak.types.UnknownType):
+        return True
+    inside = getattr(kind, "contents", None) or [getattr(kind, "content", None)]
+    return any(_is_unknown(part) for part in inside if part is not None)
 
 
 def _tree_name(schema: Schema) -> str:

@@ -13,7 +13,7 @@ import pytest
 import uproot
 
 import baler_vae
-from baler_vae.errors import SourceError
+from baler_vae.errors import OutputError, SourceError
 
 
 @pytest.fixture
@@ -165,6 +165,12 @@ def test_awkward_gets_the_same_arrays_back(odd, tmp_path, name):
     assert after.type == before.type
     assert after.tolist() == before.tolist()
     pd.testing.assert_frame_equal(pd.read_parquet(restored), pd.read_parquet(original))
+
+
+def test_what_an_ntuple_has_no_type_for_is_named(odd, tmp_path):
+    came_back(odd / "list_of_null.parquet", tmp_path)
+    with pytest.raises(OutputError, match=r"no type for columns of nulls only: v\..*\.parquet"):
+        baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "b.root", rntuple=True)
 
 
 def test_behaviours_of_vectors_work_again(odd, tmp_path):
