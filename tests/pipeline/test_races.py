@@ -121,7 +121,8 @@ def test_pairs_of_runs_to_one_output(inputs, tmp_path, count):
         found = output.read_bytes() if before or output.exists() else None
         done = [whole[bits] for bits, end in zip((8, 10), ends, strict=True) if end == 0]
         assert set(ends) <= {0, 2, 8, -signal.SIGKILL}, (first.said, second.said)
-        assert ends[0] in {0, -signal.SIGKILL} or "--resume" in of_first, first.said
+        # On a busy machine the second may be there first; both are refused only where a resumed one has other options.
+        assert {*ends} & {0, -signal.SIGKILL} or "--resume" in of_first, (first.said, second.said)
         if done:
             assert found in done or -signal.SIGKILL in ends  # killed right behind its last step
         assert found is None if not (before or done or -signal.SIGKILL in ends) else found in {*whole.values(), None}
