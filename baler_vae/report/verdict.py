@@ -160,10 +160,10 @@ def _peaks(shifts: Sequence[PeakShift]) -> Finding:
     fitted = [shift for shift in shifts if shift.before.valid]
     if not fitted:
         return Finding("Peaks", "plain", "no fit before compression", sentences)
-    moved = max(abs(shift.mean_change_percent or 0) for shift in fitted)
+    moved = max((shift.mean_change_percent or 0 for shift in fitted), key=abs)
     widened = max((shift.width_change_percent or 0 for shift in fitted), key=abs)
     most = "at most " if len(fitted) > 1 else ""
-    headline = f"moved by {most}{percent(moved)}, width by {most}{percent(widened, sign=True)}"
+    headline = f"moved by {most}{percent(moved, sign=True)}, width by {most}{percent(widened, sign=True)}"
     return Finding("Peaks", "plain", headline, sentences)
 
 

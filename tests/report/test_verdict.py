@@ -66,7 +66,7 @@ def test_a_size_is_held_against_the_smallest_rival(pcodec, state, text):
 
 def test_a_peak_that_moved_is_told_in_per_cent_and_errors():
     finding = only(peaks=[shift()])
-    assert (finding.state, finding.headline) == ("plain", "moved by 0.575 %, width by +20.0 %")
+    assert (finding.state, finding.headline) == ("plain", "moved by +0.575 %, width by +20.0 %")
     (sentence,) = finding.sentences
     assert sentence == (
         "Peak of Jet_mass: moved by +0.575 % (+2 standard errors), width changed by +20.0 % (+2 standard errors), "
@@ -76,7 +76,7 @@ def test_a_peak_that_moved_is_told_in_per_cent_and_errors():
 
 def test_of_several_peaks_the_worst_is_the_headline():
     finding = only(peaks=[shift(174.1), shift(172.0, column="mass")])
-    assert finding.headline == "moved by at most 1.15 %, width by at most +20.0 %"
+    assert finding.headline == "moved by at most \N{MINUS SIGN}1.15 %, width by at most +20.0 %"
     assert len(finding.sentences) == 2
 
 
