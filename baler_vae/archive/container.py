@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection_manifest import COLLECTION, CollectionManifest
 from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
@@ -147,7 +147,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-class SectionFile(Generic[_Manifest]):
+class SectionFile(Closing, Generic[_Manifest]):
     """A file of sections open for reading, from a path or a URL, or where its bytes already lie: then it is named
     `path`, and its storage stays open where it cannot be read. `digest` is the SHA-256 of its manifest, and thus tells
     what every section of it holds: another archive has another one.
@@ -173,14 +173,6 @@ class SectionFile(Generic[_Manifest]):
     def _own_kind(self, manifest: Manifest | CollectionManifest) -> _Manifest:
         """The manifest, where it is of the kind that this class reads."""
         raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._storage.close()

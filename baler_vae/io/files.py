@@ -38,8 +38,10 @@ MODULES = {
 }
 """The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
 
-NAMING_TABLES = {"root": "root_tables", "hdf5": "hdf5", "npz": "npz"}
-"""The module of each format whose files may hold several tables; its function `tables_<format>` names them."""
+NAMING_TABLES = {"root": "root_tables"}
+"""Where the function `tables_<format>`, which names the tables of a file, is not in the module of the format itself.
+Formats without one have one table in each file.
+"""
 
 WRITING_TABLES = {"root": "root_tables", "hdf5": "hdf5_tables"}
 """The module of each format into whose files several tables can be written, by its function `write_tables_<format>`."""

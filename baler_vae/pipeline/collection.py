@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.io.files import split_spec
 from baler_vae.pipeline.provenance import settings_of
@@ -43,7 +43,7 @@ def is_collection(path: str | Path) -> bool:
         return isinstance(opened, CollectionFile)
 
 
-class Collection:
+class Collection(Closing):
     """An archive of several tables: a mapping from their names to archives. Use it as a context manager; what it gave
     is closed with it. It may be shared and pickled as an `Archive` may.
     """
@@ -52,14 +52,6 @@ class Collection:
         self._file = file
         self.path = file.path
         self.manifest = file.manifest
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

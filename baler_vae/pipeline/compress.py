@@ -198,8 +198,8 @@ def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict
 
 def _rounded(codec: Codec) -> dict[str, str]:
     """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
-    names = codec.settings.get("rounded_whole_numbers")
-    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds} if isinstance(names, list) else {}
+    names = codec.settings.get("rounded_whole_numbers", ())
+    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds}
 
 
 def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:

@@ -1,7 +1,7 @@
 """What an archive holds, and what takes its bytes."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         CorruptArchive: an index is damaged.
     """
     manifest = archive.manifest
+    settings = settings_of(manifest)
+    whole = settings.get("whole_numbers", ())
     sizes = {"model": 0, "latents": 0, "codes": 0}
     columns: dict[str, dict[str, Any]] = {}
     for number, group in enumerate(manifest.groups):
@@ -47,7 +49,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
             n_bytes += archive.checked_part_sizes(section_name(number, row_group), n_parts)
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:].sum())
-        columns |= _columns(group, n_bytes[first:].tolist(), manifest.settings)
+        columns |= _columns(group, n_bytes[first:].tolist(), whole)
     rows = {
         group.name: sum(counts[number] for counts in manifest.row_groups)
         for number, group in enumerate(manifest.groups)
@@ -65,7 +67,7 @@ def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
         "bytes": {**sizes, "metadata": archive.n_bytes - sum(sizes.values())},
         "columns": [columns[name] for name in manifest.order],
         "groups": [_described(group, number, manifest) for number, group in enumerate(manifest.groups)],
-        "settings": settings_of(manifest),
+        "settings": settings,
     }
 
 
@@ -117,10 +119,8 @@ def pays_from_rows(fit: Mapping[str, Any]) -> int | None:
     return math.ceil(rows) if math.isfinite(rows) else None
 
 
-def _columns(group: GroupEntry, own_bytes: Iterable[int], settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _columns(group: GroupEntry, own_bytes: Iterable[int], whole: Collection[str]) -> dict[str, dict[str, Any]]:
     sizes = iter(own_bytes)
-    found = settings.get("whole_numbers")  # whatever a damaged archive says
-    whole = found if isinstance(found, list) else []
 
     def described(column: ColumnEntry) -> dict[str, Any]:
         return {

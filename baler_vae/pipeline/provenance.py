@@ -13,8 +13,8 @@ _LARGEST = 1 << 63
 
 
 def settings_of(manifest: Manifest | CollectionManifest) -> dict[str, Any]:
-    """The settings that repeat the run: `columns`, `bound` and `rounded_whole_numbers` are lists of texts, `model` is a
-    table whose `kind` is a text, `skipped` a table of texts, as far as they are there.
+    """The settings that repeat the run: `columns`, `bound`, `whole_numbers` and `rounded_whole_numbers` are lists of
+    texts, `model` is a table whose `kind` is a text, `skipped` a table of texts, as far as they are there.
     """
     found = dict(manifest.settings)
     for name, is_right in _TYPES.items():
@@ -56,7 +56,7 @@ def _is_table_of_texts(found: object) -> bool:
 
 
 _TYPES = {
-    **dict.fromkeys(("columns", "bound", "rounded_whole_numbers"), _are_texts),
+    **dict.fromkeys(("columns", "bound", "whole_numbers", "rounded_whole_numbers"), _are_texts),
     "model": _is_model,
     "skipped": _is_table_of_texts,
 }

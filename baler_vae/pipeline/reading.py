@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.storage import is_url
@@ -35,7 +35,7 @@ from baler_vae.table.schema import Column, Group, Schema, matches, several
 from baler_vae.table.table import Batch, Table, concatenate, counts_of, cut_events, slice_events
 
 
-class Archive:
+class Archive(Closing):
     """An archive of one table: schema, sizes, and rows, decoded row group by row group. Use it as a context manager.
 
     Threads may share it, and processes that are forked. It pickles as its path and digest; what comes out of a pickle
@@ -57,14 +57,6 @@ class Archive:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._file.close()
