@@ -22,17 +22,16 @@ if TYPE_CHECKING:
         UnsupportedVersion,
         UsageError,
     )
-    from baler_vae.pipeline.advise import advise
-    from baler_vae.pipeline.collection import open
-    from baler_vae.pipeline.compress import compress
-    from baler_vae.pipeline.decompress import decompress
-    from baler_vae.pipeline.evaluate import evaluate
-    from baler_vae.pipeline.fit import fit
-    from baler_vae.pipeline.lazy import dask
-    from baler_vae.pipeline.merge import merge
-    from baler_vae.pipeline.verify import verify
-
-__version__ = "0.1.0"
+    from baler_vae.reader.collection import open
+    from baler_vae.reader.lazy import dask
+    from baler_vae.study.advise import advise
+    from baler_vae.verbs.compress import compress
+    from baler_vae.verbs.decompress import decompress
+    from baler_vae.verbs.evaluate import evaluate
+    from baler_vae.verbs.fit import fit
+    from baler_vae.verbs.merge import merge
+    from baler_vae.verbs.verify import verify
+    from baler_vae.version import __version__
 
 __all__ = [
     "ArchiveError",
@@ -59,15 +58,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "advise": "baler_vae.pipeline.advise",
-    "compress": "baler_vae.pipeline.compress",
-    "dask": "baler_vae.pipeline.lazy",
-    "decompress": "baler_vae.pipeline.decompress",
-    "evaluate": "baler_vae.pipeline.evaluate",
-    "fit": "baler_vae.pipeline.fit",
-    "merge": "baler_vae.pipeline.merge",
-    "open": "baler_vae.pipeline.collection",
-    "verify": "baler_vae.pipeline.verify",
+    "__version__": "baler_vae.version",
+    "advise": "baler_vae.study.advise",
+    "compress": "baler_vae.verbs.compress",
+    "dask": "baler_vae.reader.lazy",
+    "decompress": "baler_vae.verbs.decompress",
+    "evaluate": "baler_vae.verbs.evaluate",
+    "fit": "baler_vae.verbs.fit",
+    "merge": "baler_vae.verbs.merge",
+    "open": "baler_vae.reader.collection",
+    "verify": "baler_vae.verbs.verify",
 }
 
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.groups import known_rows
+from baler_vae.codec.rows import Rows, events_of
 from baler_vae.io.files import open_source
 from baler_vae.model.coders import differences
 from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
-from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.fit import fit
-from baler_vae.pipeline.groups import known_rows
-from baler_vae.pipeline.rows import Rows, events_of
 from baler_vae.table.table import Batch, concatenate
+from baler_vae.verbs.fit import fit
 
 _LIMIT = 2.0**ACTIVATION_BITS
 _CHUNK_ROWS = 65_536

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 import baler_vae
 from baler_vae.evaluation.peaks import PeakShift
-from baler_vae.project import ModelSettings, Project, check_settings, read_project
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.project import Project, read_project
 
 COLOURS = ("#f89c20", "#e42536")
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import baler_vae
-from baler_vae.pipeline.cluster import cluster
-from baler_vae.pipeline.many import compress_each, decompress_each
+from baler_vae.scale.cluster import cluster
+from baler_vae.verbs.many import compress_each, decompress_each
 from benchmarks.memory import tile
 
 
 def _warm(codec: str) -> int:
     """Runs a worker's imports and compiled loops once."""
-    from baler_vae.pipeline.codec import Codec  # noqa: PLC0415 - in the worker
+    from baler_vae.codec.codec import Codec  # noqa: PLC0415 - in the worker
 
     return len(Codec.load(codec).models)
 

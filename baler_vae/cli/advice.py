@@ -11,7 +11,9 @@ from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output, replacing
 from baler_vae.paths import is_folder
-from baler_vae.project import EvaluationSettings, ModelSettings, read_project
+from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.project import read_project
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,7 +38,7 @@ def advise_on(
     Raises:
         UsageError: there is no project to write into.
     """
-    from baler_vae.pipeline.advise import advise
+    from baler_vae.study.advise import advise
 
     if write and project is None:
         raise UsageError("there is no project to write the bounds into", way_out="Name one with --project")

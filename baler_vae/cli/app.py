@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.examples import examples
@@ -38,6 +37,7 @@ from baler_vae.cli.options import (
 )
 from baler_vae.cli.requests import check_inputs, dialect_for, is_folder, model_options, request_of
 from baler_vae.errors import BalerError, UsageError
+from baler_vae.version import __version__
 
 app = typer.Typer(
     name="baler-vae",
@@ -113,10 +113,10 @@ def fit(
     dialect: Dialect = None,
 ) -> None:
     """Fit a codec to files and store it, to compress them or others with."""
-    from baler_vae.io.source import summary
     from baler_vae.output import owned
-    from baler_vae.pipeline.fit import fit as fit_file
-    from baler_vae.pipeline.naming import check_codec_name
+    from baler_vae.source.source import summary
+    from baler_vae.verbs.fit import fit as fit_file
+    from baler_vae.verbs.naming import check_codec_name
 
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
@@ -174,8 +174,8 @@ def compress(
     dialect: Dialect = None,
 ) -> None:
     """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
-    from baler_vae.pipeline.compress import compress as compress_files
-    from baler_vae.pipeline.many import compress_each
+    from baler_vae.verbs.compress import compress as compress_files
+    from baler_vae.verbs.many import compress_each
 
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
@@ -219,8 +219,8 @@ def decompress(
     no_progress: Quiet = False,
 ) -> None:
     """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
-    from baler_vae.pipeline.decompress import decompress as decompress_file
-    from baler_vae.pipeline.many import decompress_each
+    from baler_vae.verbs.decompress import decompress as decompress_file
+    from baler_vae.verbs.many import decompress_each
 
     check_inputs(archives, columns=columns)
     options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
@@ -250,7 +250,7 @@ def merge(
     json: AsJson = False,
 ) -> None:
     """Join archives that one codec was used for, without decoding them."""
-    from baler_vae.pipeline.merge import merge as merge_archives
+    from baler_vae.verbs.merge import merge as merge_archives
 
     with progress_bar(shown=not no_progress) as progress:
         info = merge_archives(archives, output, force=force, progress=progress)
@@ -266,7 +266,7 @@ app.command(epilog=examples("verify"))(with_dialect(verify))
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.pipeline.collection import open as open_archive
+    from baler_vae.reader.collection import open as open_archive
 
     with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)

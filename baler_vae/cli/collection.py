@@ -75,7 +75,7 @@ def evaluate_each(
         UsageError: they have no table in common, or one document is asked for.
         ToleranceFailed: the first tolerance of any table that is exceeded; all results are there.
     """
-    from baler_vae.pipeline.tables import file_name, tables_in
+    from baler_vae.verbs.tables import file_name, tables_in
 
     first, second = tables_in(original), tables_in(restored)
     if max(len(first), len(second)) < 2:

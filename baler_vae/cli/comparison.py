@@ -10,7 +10,7 @@ from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output
 from baler_vae.paths import is_folder
-from baler_vae.project import read_project
+from baler_vae.settings.project import read_project
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.comparison import Compared
@@ -33,7 +33,7 @@ def compare_all(
 ) -> None:
     """Compares archives, and what bounds and models make of a file, and shows it."""
     from baler_vae.evaluation.comparison import Comparison
-    from baler_vae.pipeline.compare import compare_archives, compare_ways
+    from baler_vae.study.compare import compare_archives, compare_ways
 
     if models and not bounds:
         raise UsageError("kinds of model are compared under bounds", way_out="Name one or more with --bounds")

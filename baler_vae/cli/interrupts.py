@@ -15,7 +15,7 @@ def telling_how_to_resume(output: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from baler_vae.pipeline.resuming import Unfinished
+        from baler_vae.verbs.resuming import Unfinished
 
         left = Path(output) if is_folder(output) else Unfinished.of(behind_links(Path(output))).folder
         if left.exists():

@@ -156,8 +156,9 @@ def evaluate(
     )
     from baler_vae.output import owning
     from baler_vae.paths import check_folder
-    from baler_vae.pipeline.evaluate import evaluate as evaluate_files
-    from baler_vae.project import EvaluationSettings, read_project
+    from baler_vae.settings.evaluation import EvaluationSettings
+    from baler_vae.settings.project import read_project
+    from baler_vae.verbs.evaluate import evaluate as evaluate_files
 
     same: dict[str, Any] = {
         "project": project,
@@ -205,8 +206,8 @@ def verify(
     from dataclasses import asdict
 
     from baler_vae.cli.tables import verification_lines, verification_table
-    from baler_vae.pipeline.verify import check_broken
-    from baler_vae.pipeline.verify import verify as verify_file
+    from baler_vae.verbs.verify import check_broken
+    from baler_vae.verbs.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
         done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)

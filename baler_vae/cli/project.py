@@ -11,14 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_vae import __version__
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_output, owning, replacing
 from baler_vae.paths import check_folder, exists, is_folder, made_folder, temporary_folder
 from baler_vae.progress import within
-from baler_vae.project import Project, ToleranceSettings, read_project
+from baler_vae.settings.evaluation import ToleranceSettings
+from baler_vae.settings.project import Project, read_project
+from baler_vae.version import __version__
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.evaluate import Evaluation
@@ -122,10 +123,10 @@ def run_project(
         ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
     """
     from baler_vae.cli.tables import summary
-    from baler_vae.pipeline.compress import compress
-    from baler_vae.pipeline.decompress import decompress, restored_beside
-    from baler_vae.pipeline.evaluate import evaluate
-    from baler_vae.pipeline.planning import check_one_table
+    from baler_vae.verbs.compress import compress
+    from baler_vae.verbs.decompress import decompress, restored_beside
+    from baler_vae.verbs.evaluate import evaluate
+    from baler_vae.verbs.planning import check_one_table
 
     path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
@@ -220,7 +221,7 @@ def evaluation_files(folder: Path) -> tuple[Path, Path]:
 
 def _run_experiment(project: Project, source: str, path: Path, *, force: bool, progress_shown: bool) -> None:
     from baler_vae.cli.tables import experiment_table
-    from baler_vae.pipeline.experiment import run_experiment
+    from baler_vae.study.experiment import run_experiment
 
     runs = []
     with progress_bar(shown=progress_shown) as progress:
@@ -316,7 +317,7 @@ def page_facts(
     """
     from baler_vae.evaluation.tolerances import judge
     from baler_vae.io.files import is_archive
-    from baler_vae.pipeline.reading import Archive
+    from baler_vae.reader.archive import Archive
     from baler_vae.report.rivals import bounds_of, read_rivals
 
     facts: dict[str, Any] = {"title": Path(restored).name, "subtitle": f"{restored} against {original}"}

@@ -15,7 +15,9 @@ def request_of(
     project: Path | None, columns: list[str] | None, bound: list[str] | None, model: dict[str, Any]
 ) -> dict[str, Any]:
     """The arguments of `fit` for a project's settings and what the command line says beyond them."""
-    from baler_vae.project import ModelSettings, check_settings, read_project
+    from baler_vae.settings.checking import check_settings
+    from baler_vae.settings.model import ModelSettings
+    from baler_vae.settings.project import read_project
 
     base: dict[str, Any] = {}
     settings: dict[str, Any] = {}
@@ -32,7 +34,7 @@ def request_of(
 
 def dialect_for(project: Path | None, said: dict[str, str] | None) -> dict[str, str]:
     """What a project and, before it, options of the command line say of how text is written."""
-    from baler_vae.project import read_project
+    from baler_vae.settings.project import read_project
 
     own = {} if project is None else read_project(project / "project.toml" if project.is_dir() else project).csv.given()
     return {**own, **(said or {})}

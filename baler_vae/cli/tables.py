@@ -5,10 +5,10 @@ from itertools import groupby
 from typing import Any
 
 from baler_vae.errors import listed
-from baler_vae.pipeline.experiment import Run, Spread, spread
-from baler_vae.pipeline.verify import ColumnCheck, Verification
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
+from baler_vae.study.experiment import Run, Spread, spread
 from baler_vae.table.schema import mask_name
+from baler_vae.verbs.verify import ColumnCheck, Verification
 
 
 def summary(info: Mapping[str, Any]) -> Paragraph:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import UsageError
 from baler_vae.kinematics.grammar import Name
 from baler_vae.kinematics.physics import row_formula
-from baler_vae.project import CutSettings
+from baler_vae.settings.evaluation import CutSettings
 from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, counts_of
 

@@ -14,7 +14,7 @@ from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows,
 from baler_vae.evaluation.residuals import Array, Floats
 from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
 from baler_vae.evaluation.toys import PairedErrors, paired_errors
-from baler_vae.project import PeakSettings
+from baler_vae.settings.evaluation import PeakSettings
 
 MOST_PAIRS = 1 << 20
 """An unbinned fit sees no more pairs than these; of more, a random sample."""

@@ -10,7 +10,7 @@ from baler_vae.evaluation.evaluate import DEFAULT_ANGLES, chosen_peaks
 from baler_vae.evaluation.peaks import declared_peak
 from baler_vae.evaluation.residuals import LARGEST_ANGLE, Array
 from baler_vae.kinematics.physics import Quantity, quantities_of
-from baler_vae.project import EvaluationSettings
+from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.table.schema import Schema, match_columns, matches
 from baler_vae.table.table import Batch, Table
 

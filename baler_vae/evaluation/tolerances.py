@@ -9,7 +9,7 @@ from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.units import unit
-from baler_vae.project import ToleranceSettings
+from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.table.schema import match_columns
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.dialect import Options, dialect_options, joined_dialects
 from baler_vae.io.files import extras_differences, open_source, split_spec
-from baler_vae.io.source import Ranges, Source
 from baler_vae.paths import exists
+from baler_vae.source.dialect import Options, dialect_options, joined_dialects
+from baler_vae.source.source import Ranges, Source
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, Table, empty_batch
 

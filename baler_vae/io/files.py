@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, files_in
-from baler_vae.io.dialect import DialectOptions
-from baler_vae.io.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists, is_folder
+from baler_vae.source.dialect import DialectOptions
+from baler_vae.source.source import Content, Source, Tables, any_failure, guarded, reason
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -36,14 +36,25 @@ MODULES = {
     ".npy": "npy",
     **{f"{text}{way}": "delimited" for text in (".csv", ".tsv", ".dat", ".txt") for way in ("", *COMPRESSIONS)},
 }
-"""The module of each suffix; it has functions `open_<module>` and `write_<module>`."""
+"""The format of each suffix; its module has functions `open_<format>` and `write_<format>`."""
 
-NAMING_TABLES = {"root": "root_tables"}
+_HOMES = {
+    "root": "baler_vae.root.files",
+    "parquet": "baler_vae.arrow.parquet",
+    "feather": "baler_vae.arrow.feather",
+    "hdf5": "baler_vae.hdf5.files",
+    "npz": "baler_vae.npz.npz",
+    "npy": "baler_vae.npz.npy",
+    "delimited": "baler_vae.text.files",
+}
+"""The module of each format."""
+
+NAMING_TABLES = {"root": "baler_vae.root.tables"}
 """Where the function `tables_<format>`, which names the tables of a file, is not in the module of the format itself.
 Formats without one have one table in each file.
 """
 
-WRITING_TABLES = {"root": "root_tables", "hdf5": "hdf5_tables"}
+WRITING_TABLES = {"root": "baler_vae.root.tables", "hdf5": "baler_vae.hdf5.tables"}
 """The module of each format into whose files several tables can be written, by its function `write_tables_<format>`."""
 
 ARCHIVE_SUFFIX = ".bvae"
@@ -111,7 +122,7 @@ def tables_of(spec: str | Path) -> Tables:
     path, inner = split_spec(spec)
     _check_no_folder(path)
     name = _format(path)
-    found = getattr(import_module(f"baler_vae.io.{NAMING_TABLES.get(name, name)}"), f"tables_{name}", None)
+    found = getattr(import_module(NAMING_TABLES.get(name) or _HOMES[name]), f"tables_{name}", None)
     if inner or found is None:
         return Tables((inner,))
     if "://" not in path:
@@ -166,7 +177,7 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
             path=path,
             way_out="Write .root or .h5, name one table (ARCHIVE:TABLE), or a folder for a file of each",
         )
-    write: Callable[..., None] = getattr(import_module(f"baler_vae.io.{WRITING_TABLES[name]}"), f"write_tables_{name}")
+    write: Callable[..., None] = getattr(import_module(WRITING_TABLES[name]), f"write_tables_{name}")
     with _appearing(path, force=force) as part:
         write(part, contents, **options)
 
@@ -233,7 +244,7 @@ def extras_have_rows(origin: str, extras: bytes) -> bool:
 def _of_extras(verb: str, origin: str) -> Callable[..., Any] | None:
     """The function for extras of a format of origin; None where that has none."""
     name = MODULES_OF_ORIGINS.get(origin)
-    return None if name is None else getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}", None)
+    return None if name is None else getattr(import_module(_HOMES[name]), f"{verb}_{name}", None)
 
 
 def split_spec(spec: str | Path) -> tuple[str, str]:
@@ -294,7 +305,7 @@ def _format(path: str) -> str:
 
 def _function(verb: str, path: str) -> Callable[..., Any]:
     name = _format(path)
-    function: Callable[..., Any] = getattr(import_module(f"baler_vae.io.{name}"), f"{verb}_{name}")
+    function: Callable[..., Any] = getattr(import_module(_HOMES[name]), f"{verb}_{name}")
     return function
 
 

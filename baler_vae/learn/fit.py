@@ -19,7 +19,7 @@ from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.transform import Transform, TransformKind
 from baler_vae.model.weights import round_weights
 from baler_vae.progress import Progress, silent
-from baler_vae.project import ModelSettings
+from baler_vae.settings.model import ModelSettings
 from baler_vae.table.schema import matches
 
 _ENCODER_BITS = 16

@@ -13,7 +13,7 @@ from torch.nn import functional
 from baler_vae.learn.networks import dense_layers
 from baler_vae.learn.training import Epoch, learning_rate, one_step, threads, training_length
 from baler_vae.progress import Progress
-from baler_vae.project import ModelSettings
+from baler_vae.settings.model import ModelSettings
 
 _LEAST_SCALE = -6.0
 _LEAST_PROBABILITY = 1e-9

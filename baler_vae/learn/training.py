@@ -13,7 +13,7 @@ from baler_vae.errors import UsageError
 from baler_vae.learn.networks import Autoencoder
 from baler_vae.learn.objective import free_objective, squared_error
 from baler_vae.progress import Progress
-from baler_vae.project import ModelSettings
+from baler_vae.settings.model import ModelSettings
 
 _EVALUATION_ROWS = 16_384
 _STEPS = 5_000

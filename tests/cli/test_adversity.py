@@ -189,8 +189,8 @@ import resource, sys
 from pathlib import Path
 import numpy, numba, pyarrow, pandas, awkward
 from baler_vae.cli.app import main
-from baler_vae.pipeline import compress, many
-from baler_vae.io import npz
+from baler_vae.verbs import compress, many
+from baler_vae.npz import npz
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]), used + int(sys.argv[1])))
 sys.argv = ["baler-vae", *sys.argv[2:]]

@@ -13,7 +13,8 @@ import pytest
 
 from baler_vae.evaluation.cuts import CutCounter
 from baler_vae.kinematics.physics import Quantity, quantities_of
-from baler_vae.project import EvaluationSettings, check_settings
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.table.schema import Column, Group, Origin, Schema
 
 README = Path(__file__).resolve().parents[2] / "README.md"

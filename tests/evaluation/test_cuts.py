@@ -6,7 +6,7 @@ import pytest
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.cuts import CutCounter, Migration
 from baler_vae.kinematics.physics import Quantity, quantities_of
-from baler_vae.project import CutSettings
+from baler_vae.settings.evaluation import CutSettings
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table, slice_events
 

@@ -11,7 +11,7 @@ from baler_vae.evaluation.evaluate import Evaluation, evaluate_tables
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.evaluation.tolerances import judge
-from baler_vae.project import ToleranceSettings
+from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import Table
 

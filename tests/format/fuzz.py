@@ -29,11 +29,11 @@ from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, Manifest
 from baler_vae.archive.parts import pack_checked_parts, pack_parts, unpack_checked_parts, unpack_parts
 from baler_vae.cli.app import main as run_command
+from baler_vae.codec.codec import Codec
 from baler_vae.entropy import plain
 from baler_vae.errors import ArchiveError, BalerError, UsageError, shown
 from baler_vae.io.files import write_file
-from baler_vae.pipeline.codec import Codec
-from baler_vae.pipeline.reading import Archive
+from baler_vae.reader.archive import Archive
 from baler_vae.table.nested import Nested
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table

@@ -25,10 +25,11 @@ from baler_vae.archive.manifest import (
     OriginEntry,
     SectionEntry,
 )
+from baler_vae.codec import manifests
+from baler_vae.codec import sections as models
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders, conditional, networks, transform
-from baler_vae.pipeline import manifests, models
 from baler_vae.table import arrow, schema
 from baler_vae.table.nested import nested_of
 from baler_vae.table.table import LARGEST_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, TEXT_BYTES

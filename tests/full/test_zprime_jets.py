@@ -8,8 +8,8 @@ import awkward as ak
 import pytest
 import uproot
 
-from baler_vae.pipeline.experiment import run_experiment
-from baler_vae.project import read_project
+from baler_vae.settings.project import read_project
+from baler_vae.study.experiment import run_experiment
 
 pytestmark = pytest.mark.full
 

@@ -13,10 +13,10 @@ import pytest
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
+from baler_vae.codec.sections import read_model
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders
-from baler_vae.pipeline.models import read_model
 
 from .digest import branches, digests, extras
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from baler_vae.errors import BalerError, SourceError
 from baler_vae.io.files import MODULES, open_source
-from baler_vae.io.source import reason
+from baler_vae.source.source import reason
 
 from . import hostile
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from baler_vae.io import source as source_module
 from baler_vae.io.files import open_source, write_file
-from baler_vae.io.source import step_for
+from baler_vae.source import source as source_module
+from baler_vae.source.source import step_for
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table, concatenate, slice_events
 

@@ -6,7 +6,7 @@ import uproot
 
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.io.files import holds_tables, is_archive, open_source, split_spec, tables_of, write_tables
-from baler_vae.io.source import Content, Tables
+from baler_vae.source.source import Content, Tables
 from baler_vae.table.schema import Origin
 
 

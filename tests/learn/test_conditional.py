@@ -10,7 +10,7 @@ from baler_vae.learn.conditional import Lesson, Training, _Networks, fit_conditi
 from baler_vae.learn.fit import fit_encoder
 from baler_vae.model.conditional import Conditional, Input
 from baler_vae.progress import silent
-from baler_vae.project import ModelSettings
+from baler_vae.settings.model import ModelSettings
 
 TINY = ModelSettings(kind="vae", latent=1, hidden=(8, 4), epochs=3, transform="standard")
 

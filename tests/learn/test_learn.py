@@ -18,7 +18,7 @@ from baler_vae.learn.training import train, training_length, validation_error
 from baler_vae.model.group import Encoder
 from baler_vae.model.network import Dense, apply_network
 from baler_vae.progress import silent
-from baler_vae.project import ModelSettings
+from baler_vae.settings.model import ModelSettings
 
 QUICK = {"hidden": (16, 8), "epochs": 3, "transform": "standard"}
 

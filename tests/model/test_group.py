@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry
+from baler_vae.codec.dependencies import check_model
 from baler_vae.entropy.tables import ColumnTable
 from baler_vae.grid.grids import grid_of
 from baler_vae.kinematics.formula import parse_formula
 from baler_vae.model.coders import NETWORK, TABLE, Coder
 from baler_vae.model.conditional import Input
 from baler_vae.model.group import ColumnModel, GroupModel, in_order
-from baler_vae.pipeline.dependencies import check_model
 
 from .conditionals import alphabet_of, conditional_of
 

@@ -6,7 +6,7 @@ import pytest
 
 import baler_vae
 from baler_vae.evaluation.tolerances import judge
-from baler_vae.project import read_project
+from baler_vae.settings.project import read_project
 
 PROJECT = read_project(Path(__file__).resolve().parents[2] / "projects" / "dimuons" / "project.toml")
 

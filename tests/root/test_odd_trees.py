@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import baler_vae
 from baler_vae.errors import SourceError
-from baler_vae.io import root_reading
 from baler_vae.io.files import open_source
-from baler_vae.io.root_tables import tables_root
+from baler_vae.root import reading as root_reading
+from baler_vae.root.tables import tables_root
 from baler_vae.table.schema import NESTED
 from baler_vae.table.table import concatenate
 

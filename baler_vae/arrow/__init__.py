@@ -1,0 +1,1 @@
+"""Parquet and Feather files, through Arrow."""

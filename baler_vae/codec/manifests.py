@@ -1,0 +1,160 @@
+"""Schemas to the entries of a manifest and back."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from baler_vae.archive.manifest import (
+    FIRST_FORMAT,
+    SECOND_FORMAT,
+    ArrayEntry,
+    GroupEntry,
+    Manifest,
+    MaskEntry,
+    OriginEntry,
+)
+from baler_vae.codec.sections import column_entry, latents_entry
+from baler_vae.errors import CorruptArchive
+from baler_vae.model.group import GroupModel
+from baler_vae.table.bounds import Bound, bound_of_text
+from baler_vae.table.schema import (
+    NESTED,
+    TEXT,
+    Column,
+    FixedArray,
+    Format,
+    Group,
+    Mask,
+    Origin,
+    Schema,
+    element_names,
+)
+from baler_vae.version import __version__
+
+_NO_NUMBERS = {"text": TEXT, "nested": NESTED}
+_MOST_ELEMENTS = 1 << 16
+
+EXTRAS = "extras"
+"""The section of what a file holds beside its columns."""
+HISTORY = "history"
+"""The section of what was logged in training."""
+
+_FIRST_ORIGINS = {"root", "csv", "parquet", "hdf5", "npz"}
+"""The formats of origin that the first format of archives knows."""
+
+WRITER = f"baler-vae {__version__}"
+
+
+def section_name(group: int, row_group: int) -> str:
+    """The section of a group's rows in a row group."""
+    return f"groups/{group}/{row_group}"
+
+
+def group_entries(
+    schema: Schema,
+    models: Mapping[str, GroupModel],
+    bounds: Mapping[str, Bound],
+    original_bytes: Mapping[str, int],
+) -> tuple[GroupEntry, ...]:
+    """The entries of a schema's groups, from the model of each group and what is known of each column by name."""
+    return tuple(
+        GroupEntry(
+            name=group.name,
+            counter=group.counter,
+            columns=tuple(
+                column_entry(
+                    column,
+                    models[group.name].columns[column.name],
+                    str(bounds[column.name]),
+                    original_bytes.get(column.name, 0),
+                )
+                for column in group.columns
+            ),
+            latents=latents_entry(models[group.name]),
+        )
+        for group in schema.groups
+    )
+
+
+def origin_entry(origin: Origin) -> OriginEntry:
+    """The entry of an origin."""
+    return OriginEntry(
+        format=origin.format, name=origin.name, title=origin.title, shape=origin.shape, rntuple=origin.rntuple
+    )
+
+
+def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
+    """The entries of the arrays of a schema."""
+    return tuple(
+        ArrayEntry(name=array.name, shape=array.shape, title=array.title, typename=array.typename)
+        for array in schema.arrays
+    )
+
+
+def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
+    """The entries of the columns of a schema that say where others are missing."""
+    return tuple(MaskEntry(values=mask.values, missing=mask.missing) for mask in schema.masks)
+
+
+def format_version(schema: Schema, *, has_extras: bool = False) -> int:
+    """The version of the format that can say what a schema is, and what lies beside its columns."""
+    known = schema.origin.format in _FIRST_ORIGINS and not has_extras
+    return FIRST_FORMAT if known and not schema.masks else SECOND_FORMAT
+
+
+def schema_of(manifest: Manifest, path: str | Path) -> Schema:
+    """The schema that a manifest describes.
+
+    Raises:
+        CorruptArchive: it does not hang together.
+    """
+    origin = manifest.origin
+    try:
+        return Schema(
+            tuple(
+                Group(
+                    group.name,
+                    tuple(
+                        Column(
+                            column.name,
+                            _NO_NUMBERS.get(column.dtype) or np.dtype(column.dtype),
+                            column.title,
+                            column.typename,
+                            column.implied,
+                        )
+                        for column in group.columns
+                    ),
+                    group.counter,
+                )
+                for group in manifest.groups
+            ),
+            manifest.order,
+            Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape, origin.rntuple),
+            tuple(map(_array_of, manifest.arrays)),
+            tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
+        )
+    except (TypeError, ValueError) as error:
+        raise CorruptArchive(
+            f"the schema does not hang together: {error}", path=path, section="manifest.json"
+        ) from error
+
+
+def _array_of(entry: ArrayEntry) -> FixedArray:
+    if math.prod(entry.shape) > _MOST_ELEMENTS:
+        raise ValueError(f"an array {entry.name!r} of shape {entry.shape}")
+    return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
+
+
+def bounds_of(manifest: Manifest, path: str | Path) -> dict[str, Bound]:
+    """The bound of each column of a manifest, by name.
+
+    Raises:
+        CorruptArchive: a text is not a bound.
+    """
+    try:
+        return {column.name: bound_of_text(column.bound) for group in manifest.groups for column in group.columns}
+    except ValueError as error:
+        raise CorruptArchive(str(error), path=path, section="manifest.json") from error

@@ -1,0 +1,254 @@
+"""The model of a group: sections and manifest entries of an archive or a codec, and back."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from baler_vae.archive.container import ArchiveFile, ArchiveWriter
+from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
+from baler_vae.archive.parts import pack_parts
+from baler_vae.codec.dependencies import check_model
+from baler_vae.entropy import plain
+from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
+from baler_vae.kinematics.formula import Formula, parse_formula
+from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
+from baler_vae.model.conditional import Conditional
+from baler_vae.model.group import ColumnModel, Decoder, Encoder, GroupModel
+from baler_vae.model.networks import decode_networks, encode_networks
+from baler_vae.model.weights import (
+    decode_coders,
+    decode_decoder,
+    decode_encoder,
+    encode_coders,
+    encode_decoder,
+    encode_encoder,
+)
+from baler_vae.table.schema import Column
+
+_OWN_CODES = (TABLE, PCODEC_CODES)
+_CODES = (*_OWN_CODES, NETWORK)
+_KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
+"""The only coding of what is no number."""
+_VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
+
+
+def decoder_section(group: int) -> str:
+    """The section of a group's decoder."""
+    return f"model/{group}"
+
+
+def tables_section(group: int) -> str:
+    """The section of a group's tables."""
+    return f"tables/{group}"
+
+
+def networks_section(group: int) -> str:
+    """The section of the networks of a group's codes."""
+    return f"networks/{group}"
+
+
+def encoder_section(group: int) -> str:
+    """The section of a group's encoder, in a codec."""
+    return f"encoder/{group}"
+
+
+def write_model(archive: ArchiveWriter, number: int, model: GroupModel, *, with_encoder: bool = False) -> None:
+    """Writes what a group's model needs: its decoder, its tables, its networks, and for a codec its encoder."""
+    if model.decoder is not None:
+        archive.add(decoder_section(number), pack_parts(encode_decoder(model.decoder)))
+    tables = encode_coders(model.coders)
+    if tables:
+        archive.add(tables_section(number), pack_parts(tables))
+    networks = networks_of(model)
+    if networks:
+        archive.add(networks_section(number), pack_parts(encode_networks(networks, model.views)))
+    if with_encoder and model.encoder is not None:
+        archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))
+
+
+def networks_of(model: GroupModel) -> dict[int, Conditional]:
+    """The networks of columns, by the number of the column in its group."""
+    columns = enumerate(model.columns.values())
+    return {number: column.conditional for number, column in columns if column.conditional is not None}
+
+
+def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
+    """What a manifest says of a column."""
+    return ColumnEntry(
+        name=column.name,
+        dtype=column.kind,
+        title=column.title,
+        typename=column.typename,
+        implied=column.implied,
+        bound=bound,
+        coding=model.coding,
+        grid=None if model.grid is None else GridEntry(kind=model.grid.kind, parameters=grid_parameters(model.grid)),
+        formula=None if model.formula is None else model.formula.text,
+        predicted=model.predicted,
+        original_bytes=original_bytes,
+    )
+
+
+def latents_entry(model: GroupModel) -> LatentsEntry | None:
+    """What a manifest says of the latents of a group."""
+    if not model.n_latents:
+        return None
+    codings = tuple(coder.coding for coder in model.latents) if model.steps else (plain.RAW,) * model.n_latents
+    return LatentsEntry(codings=codings, steps=model.steps, keeps_log_variance=model.keeps_log_variance)
+
+
+def check_entries(archive: ArchiveFile) -> None:
+    """Nothing, where the manifest names only codings and grids that this version reads, and they go together.
+
+    Raises:
+        UnsupportedVersion: a coding or a grid is unknown.
+        CorruptArchive: a column has codes without a grid, a grid has wrong parameters, or the like.
+    """
+    for entry in archive.manifest.groups:
+        _check_known(archive, entry)
+        for column in entry.columns:
+            try:
+                _grid(column)
+            except ValueError as error:
+                raise CorruptArchive(
+                    str(error), path=archive.path, section="manifest.json", column=column.name
+                ) from error
+
+
+def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False) -> GroupModel:
+    """The model that `write_model` wrote, of an archive that passes `check_entries`.
+
+    Raises:
+        CorruptArchive: a section is damaged, or is not what the manifest says.
+    """
+    entry = archive.manifest.groups[number]
+    section = decoder_section(number)
+    try:
+        decoder = decode_decoder(archive.parts(section)) if _has_decoder(archive, number) else None
+        _check_served(entry, decoder)
+        encoder = None
+        if entry.latents is not None and with_encoder:
+            section = encoder_section(number)
+            encoder = decode_encoder(archive.parts(section))
+        _check_encoder(entry, encoder)
+        _check_latents(entry, decoder.n_latents if decoder else None, encoder.n_latents if encoder else None)
+        section = tables_section(number)
+        have_tables = [coding == TABLE for coding in _coder_codings(entry)]
+        coders = decode_coders(archive.parts(section) if any(have_tables) else [], have_tables)
+        section = networks_section(number)
+        has_networks = any(column.coding == NETWORK for column in entry.columns)
+        networks, views = decode_networks(archive.parts(section)) if has_networks else ({}, {})
+        section = "manifest.json"
+        n_latents = 0 if entry.latents is None else len(entry.latents.steps)
+        own_coders = iter(coders[n_latents:])
+        columns = {}
+        for place, column in enumerate(entry.columns):
+            coder = next(own_coders) if column.coding in _OWN_CODES else None
+            columns[column.name] = ColumnModel(
+                column.coding, _grid(column), coder, networks.pop(place, None), _formula(column), column.predicted
+            )
+        model = GroupModel(
+            columns,
+            decoder,
+            encoder,
+            () if entry.latents is None else entry.latents.steps,
+            coders[:n_latents],
+            keeps_log_variance=entry.latents is not None and entry.latents.keeps_log_variance,
+            views=views,
+        )
+        check_model(model, archive.manifest.groups[0] if number else None, networks)
+    except ValueError as error:
+        raise CorruptArchive(str(error), path=archive.path, section=section) from error
+    return model
+
+
+def _has_decoder(archive: ArchiveFile, number: int) -> bool:
+    """Whether a group has a decoder: its section is there."""
+    return decoder_section(number) in archive.manifest.sections
+
+
+def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
+    """Nothing, where every coding and grid of a group is one that this version reads."""
+    known: list[tuple[str, str | None, Any]] = [
+        ("coding", column.coding, (None, *_CODES, *_VALUES)) for column in entry.columns
+    ]
+    known += [("grid", column.grid.kind, GRID_KINDS) for column in entry.columns if column.grid is not None]
+    if entry.latents is not None:
+        known += [("coding", coding, (plain.RAW, *_OWN_CODES)) for coding in entry.latents.codings]
+    for what, found, expected in known:
+        if found not in expected:
+            raise UnsupportedVersion(
+                f"has a {what} that this version does not read",
+                path=archive.path,
+                section="manifest.json",
+                found=repr(found),
+                way_out=f"It was written by {archive.manifest.writer!r}: use that version",
+            )
+
+
+def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
+    """Nothing, when the latents of the manifest are those of its decoder and its encoder, where it has them."""
+    latents = entry.latents
+    n_latents = 0 if latents is None else len(latents.codings)
+    if any(number is not None and number != n_latents for number in numbers):
+        raise ValueError(f"a network of {numbers} latents does not fit the manifest")
+    if latents is None:
+        return
+    if len(latents.steps) not in (0, n_latents) or not n_latents or not (latents.steps or numbers[0]):
+        raise ValueError(f"{len(latents.steps)} steps for {n_latents} latents")
+    if latents.steps and latents.keeps_log_variance:
+        raise ValueError("log-variances beside latents that are rounded")
+    if any((coding == plain.RAW) is bool(latents.steps) for coding in latents.codings):
+        raise ValueError("latents have a step and no codes, or codes and no step")
+    if not all(math.isfinite(step) and step > 0 for step in latents.steps):
+        raise ValueError(f"a step of latents is not a positive number: {latents.steps}")
+
+
+def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
+    """Nothing, when the decoder gives every column under `free`; without rows there may be no decoder."""
+    needing = {column.name for column in entry.columns if column.coding is None}
+    if decoder is not None and needing != set(decoder.columns):
+        raise ValueError(f"a decoder serves {sorted(set(decoder.columns) ^ needing)} that it should not, or does not")
+
+
+def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
+    """Nothing, when the columns that an encoder takes are there."""
+    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS}
+    if encoder is not None and not set(encoder.columns) <= numbers:
+        raise ValueError("an encoder takes columns that are not there")
+
+
+def _coder_codings(entry: GroupEntry) -> list[str]:
+    """The coding of every latent and column with a coder, latents first."""
+    latents = entry.latents.codings if entry.latents is not None and entry.latents.steps else ()
+    return [*latents, *(column.coding for column in entry.columns if column.coding in _OWN_CODES)]
+
+
+def _formula(column: ColumnEntry) -> Formula | None:
+    if column.formula is None:
+        if column.predicted:
+            raise ValueError(f"column {column.name!r} has differences from no formula")
+        return None
+    try:
+        formula = parse_formula(column.formula)
+    except UsageError as error:
+        raise ValueError(f"column {column.name!r}: {error}") from error
+    if formula.text != column.formula or column.grid is None or column.name in formula.names:
+        raise ValueError(f"column {column.name!r} has a formula that it cannot have")
+    return formula
+
+
+def _grid(column: ColumnEntry) -> Grid | None:
+    if (column.grid is None) is (column.coding in _CODES):
+        raise ValueError(f"column {column.name!r} has codes without a grid, or a grid without codes")
+    if _KEPT_AS.get(column.dtype, column.coding) != column.coding or (
+        column.coding in _KEPT_AS.values() and column.dtype not in _KEPT_AS
+    ):
+        raise ValueError(f"column {column.name!r} of {column.dtype} is coded as {column.coding}")
+    if column.grid is None:
+        return None
+    grid = grid_of(column.grid.kind, column.grid.parameters)
+    check_grid(grid, np.dtype(column.dtype))
+    return grid

@@ -1,0 +1,1 @@
+"""How a codec is chosen: trials, parents, formulas, samples."""

@@ -1,0 +1,135 @@
+"""Choosing the parents of a column: what its network looks at."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.rows import random_rows
+from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
+from baler_vae.model.conditional import LARGEST_RANGES, Input
+from baler_vae.model.layout import LARGEST_LAG, Layout
+
+LARGEST_PARENTS = 16
+"""The most columns that the network of a column sees, in its own row or in the objects before."""
+
+_RANGE_BITS = 24.0
+_ROWS_PER_RANK = 16
+"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
+_WINDOW = 96
+_SAMPLE_ROWS = 4_096
+_PARENT_BINS = 12
+_TARGET_BINS = 24
+_LEAST_INFORMATION = 0.002
+"""In bits a row: parents that tell less are left out."""
+_SPIKES = 2
+_SPIKE = 0.04
+
+Codes = NDArray[np.int64]
+Bins = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
+
+    codes: Codes
+    view: Alphabet
+
+
+def view_of(codes: Codes) -> Alphabet:
+    """The alphabet in which networks see codes (rows,)."""
+    return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
+
+
+class Parents:
+    """Chooses parents by the information that they share with a column on a sample of rows."""
+
+    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
+        self._shown, self._layout, self._jagged = shown, layout, jagged
+        self._rows = random_rows(layout.n_rows, _SAMPLE_ROWS, seed)
+        self._bins: dict[tuple[int, int], Bins] = {}
+        self._spikes: dict[int, tuple[int, ...]] = {}
+
+    def choose(self, alphabet: Alphabet, coded: Codes, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+        """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
+        which comes after the sources `before`.
+
+        Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
+        left to the training to find out.
+        """
+        near = dict.fromkeys((*before[:_WINDOW], *before[-_WINDOW:]))
+        candidates = [(source, 0) for source in near]
+        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
+            window = [source for source in self._shown if abs(source - number) <= _WINDOW]
+            candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
+        symbols, _ = alphabet.split(coded[self._rows])
+        own = _ranked_bins(symbols.astype(np.int64), _TARGET_BINS)
+        told = {entry: _information(self._binned(*entry), own) for entry in candidates}
+        by_source: dict[int, float] = {}
+        for (source, _), bits in told.items():
+            by_source[source] = max(by_source.get(source, 0.0), bits)
+        if len(by_source) <= LARGEST_PARENTS:
+            return candidates
+        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
+        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
+        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
+
+    def spikes(self, source: int) -> list[Input]:
+        """Inputs for the single codes that a source often has in the same row."""
+        if source not in self._spikes:
+            entry = self._shown[source]
+            symbols, _ = entry.view.split(entry.codes[self._rows])
+            parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
+            often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
+            self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
+        return [Input(source, 0, symbol) for symbol in self._spikes[source]]
+
+    def _binned(self, source: int, lag: int) -> Bins:
+        if (source, lag) not in self._bins:
+            rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
+            entry = self._shown[source]
+            places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
+            self._bins[source, lag] = _ranked_bins(places, _PARENT_BINS)
+        return self._bins[source, lag]
+
+
+def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
+    """The numbers of columns, that one first which tells most of all others, and then each time the one of which those
+    before it tell most.
+    """
+    if len(numbers) < 2:
+        return tuple(numbers)
+    rows = random_rows(len(shown[numbers[0]].codes), _SAMPLE_ROWS, seed)
+    bins = [_ranked_bins(shown[number].view.positions(shown[number].codes[rows]), _TARGET_BINS) for number in numbers]
+    told = np.zeros((len(bins), len(bins)))
+    for one, other in combinations(range(len(bins)), 2):
+        told[one, other] = told[other, one] = _information(bins[one], bins[other])
+    order = [int(np.argmax(told.sum(axis=0)))]
+    while len(order) < len(numbers):
+        known = told[:, order].sum(axis=1)
+        known[order] = -np.inf
+        order.append(int(np.argmax(known)))
+    return tuple(numbers[place] for place in order)
+
+
+def _ranked_bins(numbers: NDArray[np.integer[Any]], n_bins: int) -> Bins:
+    """The bins (rows,), about equally full, in which numbers (rows,) fall."""
+    edges = np.unique(np.quantile(numbers, np.arange(1, n_bins) / n_bins, method="nearest"))
+    return np.searchsorted(edges, numbers, side="left").astype(np.uint8)
+
+
+def _information(parent: Bins, target: Bins) -> float:
+    """The mutual information in bits a row of two bins (rows,), less what chance gives (Miller 1955)."""
+    pairs = parent.astype(np.intp) * _TARGET_BINS + target
+    joint = np.bincount(pairs, minlength=_TARGET_BINS**2).reshape(_TARGET_BINS, _TARGET_BINS).astype(np.float64)
+    n_rows = joint.sum()
+    rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
+    full = joint > 0
+    bits = float((joint[full] / n_rows * np.log2((joint * n_rows)[full] / (rows @ columns)[full])).sum())
+    freedom = float(np.count_nonzero(rows) - 1) * (np.count_nonzero(columns) - 1)
+    return bits - freedom / (2 * float(n_rows) * math.log(2))

@@ -1,0 +1,155 @@
+"""Which formula each column of a group follows, if any: the one that saves most bits."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.rows import random_rows
+from baler_vae.entropy.tables import fit_table, table_bits
+from baler_vae.errors import UsageError, nearest
+from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.grids import Grid
+from baler_vae.kinematics.find import Relation, find_relations
+from baler_vae.kinematics.formula import Formula, parse_formula
+from baler_vae.model.coders import differences
+from baler_vae.table.schema import matches
+
+NONE = "none"
+"""In place of a formula: no formula may predict these columns."""
+
+_SAMPLE_ROWS = 4_096
+_NEARLY_AS_MUCH = 0.75
+_LEAST_SAVING = -0.05
+"""The part of a column's bits that differences must save for a formula to be of use: where they save nothing, what it
+predicts may still tell a network something.
+"""
+
+Codes = NDArray[np.int64]
+Saving = tuple[float, float, Relation]
+"""The bits that a relation saves on the sample, the part of the column's bits that this is, and the relation."""
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,)."""
+
+    values: NDArray[np.generic]
+    codes: Codes
+    grid: Grid
+
+
+def choose_relations(
+    columns: Mapping[str, Numeric],
+    others: Mapping[str, NDArray[np.generic]],
+    declared: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> dict[str, Formula]:
+    """The formula of each column that follows one, by name; they read columns of the group and `others`, values (rows,)
+    of the events repeated for each row.
+
+    A relation is confirmed by the bits that differences from its predictions take on a sample. Where columns could
+    follow from each other, the one that saves most does; of the columns of one and the same relation the last one, if
+    it saves nearly as much, because ntuples mostly hold what is derived behind what it is derived from. What a user
+    declared, formulas by column or `none` by glob, comes first.
+
+    Raises:
+        UsageError: a declared formula is none, reads what is not there, or leads back to its own column.
+    """
+    n_rows = len(next(iter(columns.values())).codes) if columns else 0
+    if n_rows == 0:
+        return {}
+    rows = random_rows(n_rows, _SAMPLE_ROWS, seed)
+    sample = {name: column.values[rows] for name, column in columns.items()}
+    arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
+    chosen = _declared(columns, others, declared or {})
+    forbidden = {
+        name for name in columns for glob, text in (declared or {}).items() if text == NONE and matches(name, glob)
+    }
+    found: list[Saving] = []
+    alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
+    for relation in find_relations(arrays):
+        if relation.target in columns and relation.target not in forbidden and alone[relation.target] > 0:
+            column = columns[relation.target]
+            bits = _difference_bits(relation.formula, arrays, column.codes[rows], column)
+            saving = alone[relation.target] - bits
+            found.append((saving, saving / alone[relation.target], relation))
+    for _, part, relation in _ranked(found, list(columns)):
+        if part < _LEAST_SAVING or relation.target in chosen:
+            continue
+        if not _leads_back(relation.formula, relation.target, chosen):
+            chosen[relation.target] = relation.formula
+    return chosen
+
+
+def _declared(
+    columns: Mapping[str, Numeric], others: Mapping[str, NDArray[np.generic]], declared: Mapping[str, str]
+) -> dict[str, Formula]:
+    """The declared formulas of the columns."""
+    chosen: dict[str, Formula] = {}
+    for name, text in declared.items():
+        if text == NONE or name not in columns:
+            continue
+        formula = parse_formula(text)
+        known = [*columns, *others]
+        for read in formula.names:
+            if read not in known:
+                raise UsageError(
+                    f"its formula reads {read!r}, which no column with codes is called: {nearest(read, known)}",
+                    column=name,
+                )
+        if not formula.names or _leads_back(formula, name, chosen):
+            raise UsageError("its formula leads back to itself, or reads no column", column=name, found=formula.text)
+        chosen[name] = formula
+    return chosen
+
+
+def _ranked(found: Sequence[Saving], names: Sequence[str]) -> list[Saving]:
+    """Relations, the best first: by what they save, where all that hold between the same columns count as the best of
+    them if they save nearly as much; of those the one with the last target comes first.
+    """
+    best: dict[frozenset[str], float] = {}
+    for saving, _, relation in found:
+        members = _members(relation)
+        best[members] = max(best.get(members, -math.inf), saving)
+
+    def rank(entry: Saving) -> tuple[float, float]:
+        saving, _, relation = entry
+        most = best[_members(relation)]
+        return (most if saving >= _NEARLY_AS_MUCH * most else saving, names.index(relation.target))
+
+    return sorted(found, key=rank, reverse=True)
+
+
+def _members(relation: Relation) -> frozenset[str]:
+    return frozenset((relation.target, *relation.formula.names))
+
+
+def _difference_bits(
+    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Codes, column: Numeric
+) -> float:
+    predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
+    differing = differences(codes, predicted, column.grid)
+    return table_bits(differing, fit_table(differing))
+
+
+def _leads_back(formula: Formula, target: str, chosen: Mapping[str, Formula]) -> bool:
+    """Whether what a formula reads follows, in the end, from the target."""
+    waiting: list[str] = list(formula.names)
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name == target:
+            return True
+        if name not in seen and name in chosen:
+            seen.add(name)
+            waiting += chosen[name].names
+    return False
+
+
+def parents_of(names: Sequence[str], followed: Mapping[str, Formula]) -> dict[str, set[str]]:
+    """For each column the columns of its group that its formula reads."""
+    read = {name: set(followed[name].names) if name in followed else set() for name in names}
+    return {name: own & set(names) for name, own in read.items()}

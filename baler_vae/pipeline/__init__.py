@@ -1,1 +1,0 @@
-"""Where the stages meet: whole files in, whole files out."""

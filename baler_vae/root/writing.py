@@ -1,0 +1,228 @@
+"""Tables to TTrees and RNTuples."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from baler_vae.errors import OutputError, listed
+from baler_vae.root.options import IN_LISTS, Options
+from baler_vae.source.grouping import missing
+from baler_vae.source.source import writing
+from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.nested import nested_of, strings_of
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
+
+BASKET_ROWS = 4 * ROW_GROUP_ROWS
+"""A basket of each branch is written when the largest group reaches this number of rows."""
+
+_STRING = ak.types.ListType(
+    ak.types.NumpyType("uint8", parameters={"__array__": "char"}), parameters={"__array__": "string"}
+)
+_LETTERS = {
+    f"{sign}int{bits}": letter.lower() if sign else letter
+    for bits, letter in ((8, "B"), (16, "S"), (32, "I"), (64, "L"))
+    for sign in ("", "u")
+}
+"""What ROOT calls the types of integers in titles."""
+_FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
+
+
+def recreated(path: Path) -> uproot.WritableDirectory:
+    """A new ROOT file, to be closed."""
+    return uproot.recreate(path, compression=uproot.ZSTD(3))
+
+
+def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write a file of one TTree, as `add_tree` makes it."""
+    with recreated(path) as file:
+        add_tree(file, schema, batches)
+
+
+def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Write a file of one RNTuple, as `add_rntuple` makes it."""
+    with recreated(path) as file:
+        add_rntuple(file, schema, batches)
+
+
+def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add a TTree to a file: branches named and titled as the columns (`_` for `/` and brackets in names), and one
+    counter branch for each jagged group.
+
+    Raises:
+        OutputError: a TTree has no type for a column, two columns get the same name, or a string is missing.
+    """
+    branches = branches_of(schema, masks=False)
+    names = _branch_names(branches)
+    # uproot writes the wrong number of bytes for jagged arrays of arrays.
+    nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
+    if nested:
+        raise OutputError(
+            f"a TTree written here cannot hold nested columns, or arrays in lists: {listed(nested)}",
+            way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
+        )
+    counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
+    types = {names[branch.name]: _tree_type(branch) for branch in branches}
+    written = [branch for branch in branches if names[branch.name] not in counters.values()]
+    counter_name: Callable[[str], str] = counters.__getitem__
+    with writing("a ROOT file", *_FAILURES):
+        tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
+        own_types = {
+            names[b.name]: b.dtype
+            for b in branches
+            # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
+            if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
+        }
+        _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
+    for batch in row_groups(batches, schema, BASKET_ROWS):
+        with writing("a ROOT file", *_FAILURES):
+            tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
+
+
+def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+    """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
+    jagged ones as vectors; an implied counter is not written beside them.
+
+    Raises:
+        OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
+    """
+    implied = {group.counter for group in schema.groups[1:] if schema.events.column(str(group.counter)).implied}
+    branches = [branch for branch in branches_of(schema) if branch.name not in implied]
+    names = _branch_names(branches, r"[/\[\].]")
+    read = iter(batches)
+    first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
+    with writing("an RNTuple", *_FAILURES):
+        options = {branch.name: _options(branch, first, schema) for branch in branches}
+        arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
+        types = {name: array.type.content for name, array in arrays.items()}
+        _check_known(branches, [types[names[branch.name]] for branch in branches])
+        ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
+    for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
+        with writing("an RNTuple", *_FAILURES):
+            ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
+
+
+def _check_known(branches: Sequence[Branch], types: Sequence[Any]) -> None:
+    """Raise OutputError unless every branch has a type: lists of nulls have none."""
+    untyped = [branch.name for branch, kind in zip(branches, types, strict=True) if _is_unknown(kind)]
+    if untyped:
+        raise OutputError(
+            f"an RNTuple has no type for columns of nulls only: {listed(untyped)}",
+            way_out="Write .parquet, or choose columns without them",
+        )
+
+
+def _is_unknown(kind: Any) -> bool:  # noqa: ANN401  an awkward type
+    if isinstance(kind, ak.types.UnknownType):
+        return True
+    inside = getattr(kind, "contents", None) or [getattr(kind, "content", None)]
+    return any(_is_unknown(part) for part in inside if part is not None)
+
+
+def _tree_name(schema: Schema) -> str:
+    return (schema.origin.name if schema.origin.format == "root" else "") or "Events"
+
+
+def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dict[str, str]:
+    """The name of each branch in a ROOT file: to ROOT, `/` would be a directory and `[3]` an array."""
+    names = {branch.name: re.sub(reserved, "_", branch.name) for branch in branches}
+    clashes = sorted(name for name, times in Counter(names.values()).items() if times > 1)
+    if clashes:
+        raise OutputError(
+            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {listed(clashes)}",
+            way_out="Choose fewer columns, or write .h5, .parquet or .npz",
+        )
+    halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
+    if halves:
+        raise OutputError(
+            f"ROOT has no type for columns of float16: {listed(halves)}",
+            way_out="Write .parquet, .npz or .h5 instead, or choose columns without them",
+        )
+    return names
+
+
+def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dtype or an awkward type
+    if branch.is_text:
+        return _STRING
+    if not branch.is_jagged:
+        return np.dtype((_written_dtype(branch), branch.shape))
+    return ak.types.ListType(ak.types.NumpyType(_written_dtype(branch).name))
+
+
+def _written_dtype(branch: Branch) -> np.dtype[Any]:
+    """The dtype in which a branch is written: what an RNTuple held as floats of half the size is `float` to ROOT."""
+    return np.dtype(np.float32) if branch.dtype == np.float16 and "float" in branch.typename else branch.dtype
+
+
+def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype[Any]]) -> None:  # noqa: ANN401
+    """Gives branches their titles, and counters their types, in the description of a tree without entries: `mktree`
+    takes neither, and makes every counter an int32.
+    """
+    description = tree._cascading  # noqa: SLF001 - there is no other way in uproot 5
+    for datum in description._branch_data:  # noqa: SLF001
+        name = datum["fName"]
+        if name in counters:
+            datum["dtype"] = counters[name].newbyteorder(">")
+            datum["fTitle"] = f"{name}/{_LETTERS[counters[name].name]}"
+        datum["fTitle"] = titles[name] or datum["fTitle"]
+    description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
+
+
+def _options(branch: Branch, first: Batch, schema: Schema) -> Options:
+    """Where the values of a branch may be missing: where its type says so, or some of the first batch are."""
+    options = Options(branch.name)
+    if branch.missing is not None:
+        options.places.add((IN_LISTS,) if branch.is_jagged else ())
+    if branch.typename.startswith("std::optional"):
+        options.places.add(())
+    options.learn(ak.Array(_array(branch, first)), declared=schema.origin.format == "root")
+    return options
+
+
+def _described(branch: Branch, batch: Batch, options: Options) -> ak.Array:
+    """The values of a branch, with its title as what uproot writes as the description of a field. A list of leaves, as
+    `pt[nJet]/F`, describes nothing.
+    """
+    array = options.applied(ak.Array(_array(branch, batch)))
+    leaf_list = re.fullmatch(r"[^/\s]+(/\w(\[.*\])?)?", branch.title)
+    return array if not branch.title or leaf_list else ak.with_parameter(array, "__doc__", branch.title)
+
+
+def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an awkward array
+    """The values of a branch as uproot takes them: lists for the jagged ones, whose counters it writes itself."""
+    values = branch.values(batch)
+    if _written_dtype(branch) != values.dtype:
+        values = values.astype(_written_dtype(branch))
+    nested = nested_of(values)
+    if nested is not None:
+        return nested.to_awkward()
+    if branch.is_text:
+        return _strings(branch.name, values)
+    mask = branch.mask(batch)
+    if mask is not None:
+        values = ak.mask(ak.Array(values), ~mask)
+    if not branch.is_jagged:
+        return values
+    offsets = offsets_from_counts(batch[0][str(branch.group.counter)].astype(np.int64))
+    content = ak.to_layout(ak.Array(values))
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
+    rows = missing(values)
+    if len(rows):
+        raise OutputError(
+            "ROOT has no missing strings",
+            column=name,
+            found=f"{len(rows)} missing",
+            way_out="Write .parquet or .csv instead, or choose columns without them",
+        )
+    return strings_of(values)

@@ -1,0 +1,1 @@
+"""Settings: checked values of `project.toml` and of the command line."""

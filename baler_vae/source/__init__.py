@@ -1,0 +1,1 @@
+"""What every format gives: a source of batches, and how columns become groups."""

@@ -1,0 +1,354 @@
+"""What every reader hands on, and how it and the writers speak of failures."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, listed, nearest
+from baler_vae.source.dialect import DialectOptions
+from baler_vae.table.schema import Group, Schema, matches
+from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
+
+STEP_EVENTS = 65_536
+"""The most events that are read at once."""
+STEP_BYTES = 64 << 20
+"""About how many bytes of values are read at once."""
+
+_REPORT = re.compile(
+    r"""
+    (?: (?<=[.;,!?]) \s* | \s* \( | ^ )  # from the beginning of a clause on
+    [^.;,!?(]* (?: please \s (?:report|file|open|submit|add|contact)
+                | (?:file|open|submit) \s an \s issue | bug \s report | report \s (?:this|it) \b
+                | (?:has|have) \s been \s reported | github\.com/\S+/issues )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
+_MOST_NAMED = 8
+"""The most columns that a sentence names one by one."""
+_EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
+"""Where there are more: the columns that it names for a kind of reason, the kinds, and the characters of a reason."""
+
+Ranges = Sequence[tuple[int, int]]
+"""Ranges of events, first and end of each, in rising order and apart from each other."""
+
+
+class Read(Protocol):
+    """Reads a selection of columns in batches of at most so many events: all of them, or only those of some ranges,
+    no batch with events of two.
+    """
+
+    def __call__(self, selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open input: its schema, its number of events, and a way to read a selection of columns in batches.
+
+    `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
+    called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
+    `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
+    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
+    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
+    `dialect` is what the user said of how a text is written.
+    """
+
+    path: str
+    schema: Schema
+    n_events: int
+    batches: Read
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    event_bytes: Mapping[str, float] = field(default_factory=dict)
+    extras: Callable[[], bytes] = bytes
+    beside: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    empty: Callable[[Schema], Batch] = empty_batch
+    dialect: DialectOptions | None = None
+
+    def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
+        """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
+        n_bytes = sum(
+            self.event_bytes.get(column.name, column.dtype.itemsize) + (0 if column.is_number else TEXT_BYTES)
+            for column in selection.columns
+        )
+        return self.read_in_steps(selection, step_for(n_bytes), ranges)
+
+    def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
+        """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of
+        which none is missing here.
+        """
+        lacking = {mask.missing for mask in selection.masks if mask not in self.schema.masks}
+        if not lacking:
+            yield from self.batches(selection, step, ranges)
+            return
+        own = replace(
+            selection,
+            groups=tuple(
+                replace(group, columns=tuple(c for c in group.columns if c.name not in lacking))
+                for group in selection.groups
+            ),
+            order=tuple(name for name in selection.order if name not in lacking),
+            masks=tuple(mask for mask in selection.masks if mask.missing not in lacking),
+        )
+        for batch in self.batches(own, step, ranges):
+            yield tuple(
+                Table(
+                    group,
+                    {
+                        name: np.zeros(table.n_rows, np.bool_) if name in lacking else table[name]
+                        for name in group.names
+                    },
+                )
+                for group, table in zip(selection.groups, batch, strict=True)
+            )
+
+    def select(self, patterns: Sequence[str] = (), *, skip_unreadable: bool = False) -> Schema:
+        """The schema of the columns that match a glob, with the counters they need; no pattern means all columns. With
+        `skip_unreadable` those that cannot be read are left out.
+
+        Raises:
+            SourceError: an unsupported column is among them, or there is no column at all.
+            UsageError: a pattern matches nothing.
+        """
+        refused = self.skipped(patterns)
+        if refused and not skip_unreadable:
+            raise SourceError(
+                f"unsupported columns: {summary(refused)}",
+                path=self.path,
+                way_out="Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable",
+            )
+        if not self.schema.order:
+            why = f" that can be read: {summary(refused)}" if refused else ""
+            why = why or (f", only what would be kept beside them: {', '.join(self.beside)}" if self.beside else "")
+            raise SourceError(f"holds no columns{why}", path=self.path)
+        if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
+            raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
+        return self.schema.select(patterns)
+
+    def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
+        """The columns that match a glob and cannot be read, each with the reason."""
+        return {
+            name: why
+            for name, why in self.unsupported.items()
+            if not patterns or any(matches(name, pattern) for pattern in patterns)
+        }
+
+    def match(self, wanted: Schema, owner: str, way_out: str) -> Schema:
+        """The schema of the columns of `wanted` in this source: groups and columns in its order, titles and origin the
+        source's; values may be missing where they may in `wanted`. `owner` names in errors what needs the columns.
+
+        Raises:
+            UsageError: a column is missing, has another dtype, or is in another collection; it ends with `way_out`.
+        """
+        own = self.schema.optional([mask.values for mask in wanted.masks])
+        theirs = {column.name: column for column in own.columns}
+        masks = {mask.missing for mask in wanted.masks}
+        # First the values: what says where those are missing is there only if they are numbers.
+        for column in sorted(wanted.columns, key=lambda column: column.name in masks):
+            if column.name not in theirs:
+                raise UsageError(
+                    f"{owner} has a column that is not there: {nearest(column.name, theirs)}",
+                    path=self.path,
+                    column=column.name,
+                    way_out=way_out,
+                )
+            if theirs[column.name].dtype != column.dtype:
+                raise UsageError(
+                    f"{owner} has another dtype",
+                    path=self.path,
+                    column=column.name,
+                    found=theirs[column.name].kind,
+                    expected=column.kind,
+                    way_out=way_out,
+                )
+        for group in wanted.groups:
+            for name in group.names:
+                counter = own.group_of(name).counter
+                if counter != group.counter:
+                    raise UsageError(
+                        f"{owner} has it in another collection",
+                        path=self.path,
+                        column=name,
+                        found=f"counter {counter!r}",
+                        expected=f"counter {group.counter!r}",
+                        way_out=way_out,
+                    )
+        for mask in self.schema.masks:
+            if mask.values in wanted.order and mask not in wanted.masks:
+                raise UsageError(
+                    f"{owner} has no place for missing values, which this file has",
+                    path=self.path,
+                    column=mask.values,
+                    way_out=way_out,
+                )
+        groups = tuple(
+            Group(group.name, tuple(theirs[name] for name in group.names), group.counter) for group in wanted.groups
+        )
+        order = tuple(name for name in own.order if name in wanted.order)
+        return Schema(groups, order, self.schema.origin, wanted.arrays, wanted.masks)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a file by the names that `open_source` takes behind a colon, in the order of the file, and by name
+    what else it holds, each with what it is.
+    """
+
+    names: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Content:
+    """One of several tables that are written into a file: its origin names it."""
+
+    schema: Schema
+    batches: Iterable[Batch]
+    extras: bytes = b""
+    n_rows: Mapping[str, int] | None = None
+
+
+def summary(reasons: Mapping[str, str]) -> str:
+    """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
+    stands before the first `: `, with how many there are and a few of them.
+    """
+    if len(reasons) <= _MOST_NAMED:
+        return ", ".join(f"{name} ({why})" for name, why in reasons.items())
+    kinds: dict[str, dict[str, str]] = {}
+    for name, why in reasons.items():
+        kind, _, detail = why.partition(": ")
+        kinds.setdefault(kind, {})[name] = detail
+    listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    parts = [f"{kind}: {_counted(len(own))} ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
+    others = sum(len(own) for _, own in listed[_MOST_KINDS:])
+    return "; ".join([*parts, f"other reasons: {_counted(others)}"] if others else parts)
+
+
+def _examples(details: Mapping[str, str]) -> str:
+    """A few columns with what is said of each, no detail twice where there are others."""
+    firsts = {detail: name for name, detail in reversed(list(details.items()))}
+    chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
+    chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
+    named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
+    more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
+    return ", ".join(named) + more
+
+
+def _counted(n_columns: int) -> str:
+    return f"{n_columns:,} column{'s' if n_columns > 1 else ''}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def step_for(event_bytes: float) -> int:
+    """The number of events to be read at once where each takes so many bytes."""
+    return max(1, min(STEP_EVENTS, int(STEP_BYTES / max(1.0, event_bytes))))
+
+
+def in_steps(n_events: int, step: int, ranges: Ranges | None) -> Iterator[tuple[int, int]]:
+    """The first event and the end of each batch: of all events, or of those of some ranges."""
+    for start, stop in [(0, n_events)] if ranges is None else ranges:
+        for first in range(start, stop, step):
+            yield first, min(first + step, stop)
+
+
+def overlaps(first: int, n_events: int, ranges: Ranges | None) -> Iterator[tuple[int, int]]:
+    """The parts of ranges that lie in the `n_events` events from `first` on, counted from there; all without ranges."""
+    for start, stop in [(first, first + n_events)] if ranges is None else ranges:
+        low, high = max(start, first), min(stop, first + n_events)
+        if low < high:
+            yield low - first, high - first
+
+
+@contextmanager
+def reading(path: str, kind: str, *failures: type[Exception], column: str | None = None) -> Iterator[None]:
+    """A block in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
+    the `column` of it that is read.
+    """
+    try:
+        yield
+    except BalerError:
+        raise
+    except failures as error:
+        way_out = "Choose columns without it with --columns GLOB" if column else None
+        raise SourceError(
+            f"cannot be read as {kind}: {reason(error)}", path=path, column=column, way_out=way_out
+        ) from error
+
+
+@contextmanager
+def any_failure(path: str) -> Iterator[None]:
+    """A block in which whatever else is raised for a file becomes a `SourceError`: on damaged bytes libraries run into
+    anything.
+    """
+    try:
+        yield
+    except BalerError:
+        raise
+    except MemoryError as error:
+        raise SourceError(
+            "needs more memory than there is", path=path, way_out="Choose fewer columns with --columns"
+        ) from error
+    except Exception as error:
+        what = f"cannot be read: damaged, or of a kind that is not supported ({reason(error)})"
+        raise SourceError(what, path=path) from error
+
+
+def guarded(source: Source) -> Source:
+    """The same source, in which `any_failure` holds for all that is read later."""
+
+    def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        with any_failure(source.path):
+            yield from source.batches(selection, step, ranges)
+
+    def extras() -> bytes:
+        with any_failure(source.path):
+            return source.extras()
+
+    return replace(source, batches=batches, extras=extras)
+
+
+@contextmanager
+def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
+    """A block in which what a library cannot write becomes an `OutputError`; the file is named by `write_file`."""
+    try:
+        yield
+    except BalerError:
+        raise
+    except failures as error:
+        raise OutputError(f"cannot be written as {kind}: {reason(error)}") from error
+
+
+def refuse_nested(schema: Schema, kind: str) -> None:
+    """Nothing, where a file of a kind that holds no nested columns can be written.
+
+    Raises:
+        OutputError: there are such columns.
+    """
+    nested = [column.name for column in schema.columns if column.is_nested]
+    if nested:
+        raise OutputError(
+            f"{kind} holds no nested columns, as there are: {listed(nested)}",
+            way_out="Write .parquet, or an RNTuple (.root with --rntuple), or choose columns without them",
+        )
+
+
+def reason(error: Exception) -> str:
+    """Why a library failed, in one line: what it says, without its wish for a report, which is not the user's to make.
+    Where the text means nothing by itself, the name of the error stands before it.
+    """
+    text = str(error).strip()
+    line = _REPORT.split(text.splitlines()[0], maxsplit=1)[0].strip(" .;,:(") if text else ""
+    name = type(error).__name__
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, _BARE):
+        return f"{name}: {line}" if line else name
+    return line or name

@@ -1,0 +1,128 @@
+"""How many bits each column needs so that the physics does not move."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from baler_vae.codec.encoding import typed_bytes
+from baler_vae.errors import MissingExtra, SourceError, UsageError
+from baler_vae.fit.fitting import fit_alone
+from baler_vae.fit.sampling import read_sample
+from baler_vae.io.chain import Specs, open_sources
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.model import ModelSettings
+from baler_vae.source.dialect import Options
+from baler_vae.source.source import Source
+from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
+from baler_vae.table.lists import listed_bounds, listed_columns
+from baler_vae.table.schema import Schema, several
+from baler_vae.verbs.fit import fit
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.advice import Advice
+
+DEFAULT_PART = 0.01
+SAMPLE_ROWS = 1 << 19
+"""The most rows of the largest group on which effects are measured, unless more are asked for."""
+_FITTED_ROWS = 1 << 15
+"""The rows of the sample that tells the size of an archive."""
+
+
+@shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def advise(
+    source: Specs | Source,
+    *,
+    columns: str | Sequence[str] = (),
+    bound: str | Sequence[str] = (),
+    dialect: Options = None,
+    settings: EvaluationSettings | None = None,
+    model: ModelSettings | str | None = None,
+    part: float = DEFAULT_PART,
+    sample_rows: int = SAMPLE_ROWS,
+    fitted: bool = True,
+    progress: ShownProgress = silent,
+) -> "Advice":
+    """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
+    `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
+    for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
+    which takes more bits than an unbinned fit.
+
+    `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
+    about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
+    which tells the size of the archive; the kind alone may be given as text. `dialect` is that of `compress`.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: a column or a setting is wrong, or there are no float columns.
+        MissingExtra: the packages for evaluation are not installed, or PyTorch is not and a fit needs it.
+    """
+    try:
+        from baler_vae.evaluation.advice import Advice  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415
+        from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra("advice", "report", str(error.name)) from error
+    progress = callback(progress)
+    if not 0 < part < 1:
+        raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
+    source = source if isinstance(source, Source) else open_sources(source, dialect)
+    settings = settings or EvaluationSettings()
+    model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
+    columns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    schema = source.select(columns)
+    if not any(column.is_float for column in schema.columns):
+        raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
+    others = _rules_of_others(schema, listed_bounds(several(bound), schema.order))
+
+    rules = assign_rules(schema, [])
+    sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)
+    if not max(sample.n_rows.values()):
+        raise SourceError("holds no rows to advise on", path=source.path)
+    sensitivity = Sensitivity(schema, sample.batch, settings, sample.n_rows)
+    search = PrecisionSearch(
+        sample.batch, sample.limits, sample.n_rows, sensitivity, part, within(progress, "trying bounds")
+    )
+    advised, joint = search.advise()
+
+    grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
+    other_bits = sum(
+        fit_alone(table[column.name], column, EXACT).bits * grows[table.group.name]
+        for table in sample.batch
+        for column in table.group.columns
+        if not column.is_float
+    )
+    fitted_bytes = fitted_rows = None
+    if fitted:
+        bounds = (*others, *(f"{column.name}={column.bound}" for column in advised))
+        kind = "autoregressive" if model.kind == "auto" else model.kind  # what `auto` may find is smaller still
+        smaller = model.model_copy(update={"kind": kind, "sample_rows": min(model.sample_rows, _FITTED_ROWS)})
+        codec = fit(source, columns=columns, bound=bounds, settings=smaller, progress=within(progress, "fitting"))
+        fitted_bytes = float(sum(found["fitted_bytes"] for found in codec.fits.values()))
+        fitted_rows = max(found.get("sample_rows", found["rows"]) for found in codec.fits.values())
+    return Advice(
+        part=part,
+        n_rows=dict(sample.n_rows),
+        n_sampled={table.group.name: table.n_rows for table in sample.batch},
+        columns=advised,
+        joint=joint,
+        skipped=sensitivity.skipped,
+        others=others,
+        original_bytes=sum(
+            grows[table.group.name] * typed_bytes(values) for table in sample.batch for values in table.arrays.values()
+        ),
+        other_bytes=other_bits / 8,
+        fitted_bytes=fitted_bytes,
+        fitted_rows=fitted_rows,
+    )
+
+
+def _rules_of_others(schema: Schema, texts: Sequence[str]) -> tuple[str, ...]:
+    """Those bounds that decide on a column that is no float: advice leaves them as they are."""
+    rules = [parse_bound(text) for text in texts]
+    assigned = assign_rules(schema, rules)
+    deciding = [assigned[column.name] for column in schema.columns if not column.is_float]
+    return tuple(text for text, rule in zip(texts, rules, strict=True) if any(rule is other for other in deciding))

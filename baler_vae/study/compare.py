@@ -1,0 +1,197 @@
+"""Several archives of one file, or several ways to compress it, side by side."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import SourceError, UsageError
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
+from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
+from baler_vae.paths import is_folder, temporary_folder
+from baler_vae.progress import Progress, silent, within
+from baler_vae.reader.archive import Archive
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.model import ModelSettings
+from baler_vae.source.dialect import Options, dialect_options
+from baler_vae.source.source import Source
+from baler_vae.table.schema import several
+from baler_vae.verbs.compress import compress
+from baler_vae.verbs.evaluate import evaluate
+
+
+def archives_of(places: Sequence[str | Path]) -> list[str]:
+    """The archives at some paths, each a file or a folder of them, by name.
+
+    Raises:
+        UsageError: a folder holds none.
+    """
+    found: list[str] = []
+    for place in places:
+        folder = Path(place)
+        if "://" in str(place) or not is_folder(folder):
+            found.append(str(place))
+            continue
+        try:
+            inside = sorted(str(path) for path in folder.iterdir() if path.suffix == ARCHIVE_SUFFIX and path.is_file())
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror}", path=folder) from error
+        if not inside:
+            raise UsageError(f"holds no {ARCHIVE_SUFFIX} files", path=folder)
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def compare_archives(
+    places: Sequence[str | Path],
+    against: str | Path,
+    *,
+    settings: EvaluationSettings | None = None,
+    dialect: Options = None,
+    progress: Progress = silent,
+) -> Iterator[Compared]:
+    """Each archive, or archive of a folder, against the file that they were made of.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: an archive is damaged.
+        UsageError: a folder holds no archive, or an archive is not one of this file.
+        MissingExtra: the packages for evaluation are not installed.
+    """
+    archives = archives_of(places)
+    progress("measuring the widths of columns", 0, 1)
+    widths = widths_of(open_source(against, dialect_options(dialect)))
+    for number, place in enumerate(archives, 1):
+        yield _compared(
+            place,
+            against,
+            settings,
+            widths,
+            dialect,
+            within(progress, f"{number}/{len(archives)} archives: {Path(place).name}"),
+        )
+
+
+def compare_ways(
+    against: str | Path,
+    *,
+    bounds: Sequence[str],
+    models: Sequence[str] = ("independent",),
+    columns: str | Sequence[str] = (),
+    settings: EvaluationSettings | None = None,
+    model: ModelSettings | None = None,
+    dialect: Options = None,
+    progress: Progress = silent,
+) -> Iterator[Compared]:
+    """What each kind of model makes of a file under each bound, through archives in a temporary folder. A text of
+    `bounds` may hold several, separated by semicolons; `model` says all but the kind.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: a bound, a kind or a column is wrong.
+        MissingExtra: the packages for evaluation or training are not installed.
+    """
+    progress("measuring the widths of columns", 0, 1)
+    base, widths = model or ModelSettings(), widths_of(open_source(against, dialect_options(dialect)))
+    done: list[str] = []
+    for kind in models:
+        chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
+        for text in bounds:
+            name = f"{chosen.kind}, {text}"
+            told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
+            done.append(name)
+            with temporary_folder() as folder:
+                archive = folder / f"archive{ARCHIVE_SUFFIX}"
+                compress(
+                    against,
+                    archive,
+                    columns=several(columns),
+                    bound=[own.strip() for own in text.split(";")],
+                    settings=chosen,
+                    dialect=dialect,
+                    progress=told,
+                )
+                found = _compared(archive, against, settings, widths, dialect, told)
+                yield replace(found, name=name, bound=text, model=chosen.kind)
+
+
+def _compared(
+    place: str | Path,
+    against: str | Path,
+    settings: EvaluationSettings | None,
+    widths: Mapping[str, float],
+    dialect: Options,
+    progress: Progress,
+) -> Compared:
+    evaluation = evaluate(against, place, settings=settings, dialect=dialect, progress=progress)
+    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
+
+    tolerances = (settings or EvaluationSettings()).tolerances
+    with Archive(place) as archive:
+        info = archive.info()
+    entries = {entry["name"]: entry for entry in info["columns"]}
+    columns = tuple(
+        ComparedColumn(
+            name=found.name,
+            dtype=found.dtype,
+            bound=entries[found.name]["bound"],
+            n_bytes=entries[found.name]["bytes"],
+            n_different=found.n_different,
+            largest=found.largest,
+            rms=found.rms,
+            width=widths.get(found.name),
+        )
+        for found in evaluation.columns
+        if found.name in entries
+    )
+    peaks = tuple(
+        ComparedPeak(
+            column=shift.peak.column,
+            window=shift.peak.window,
+            position_percent=shift.mean_change_percent,
+            width_percent=shift.width_change_percent,
+            position_in_errors=shift.mean_shift_in_errors,
+            width_in_errors=shift.width_shift_in_errors,
+        )
+        for shift in evaluation.peaks
+    )
+    return Compared(
+        name=Path(place).name,
+        archive_bytes=info["archive_bytes"],
+        original_bytes=info["original_bytes"],
+        model_kind=info["model_kind"],
+        n_rows=max(info["n_rows"].values()),
+        n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
+        columns=columns,
+        peaks=peaks,
+        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
+    )
+
+
+def widths_of(source: Source) -> dict[str, float]:
+    """The standard deviation of the finite values of each column of numbers, by name; 0 for fewer than two."""
+    schema = source.schema.only([column.name for column in source.schema.columns if column.is_number])
+    sums = dict.fromkeys(schema.order, (0, 0.0, 0.0))
+    for batch in source.read(schema):
+        for table in batch:
+            for name, array in table.arrays.items():
+                sums[name] = _with_more(*sums[name], array.astype(np.float64))
+    return {name: math.sqrt(squares / n) if n > 1 else 0.0 for name, (n, _, squares) in sums.items()}
+
+
+def _with_more(n: int, mean: float, squares: float, values: NDArray[np.float64]) -> tuple[int, float, float]:
+    """Number, mean and sum of squares around it, with more values (rows,): T. F. Chan, G. H. Golub and R. J. LeVeque,
+    The American Statistician 37 (1983) 242.
+    """
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return n, mean, squares
+    with np.errstate(over="ignore", invalid="ignore"):
+        own_mean = float(np.mean(values))
+        own_squares = float(np.sum((values - own_mean) ** 2))
+    both, apart = n + len(values), own_mean - mean
+    return both, mean + apart * len(values) / both, squares + own_squares + apart**2 * n * len(values) / both

@@ -1,0 +1,107 @@
+"""Every recipe with every kind of model and every seed: bytes, seconds, and what became of the mass peak."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from baler_vae.errors import UsageError
+from baler_vae.paths import temporary_folder
+from baler_vae.progress import Progress, silent, within
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.project import Project, RecipeSettings
+from baler_vae.verbs.compress import compress
+from baler_vae.verbs.decompress import decompress, restored_beside
+from baler_vae.verbs.evaluate import evaluate
+from baler_vae.verbs.fit import fit
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model of an experiment. `n_rows` are those of the largest group; seconds are wall-clock; the two percentages
+    are None where a fit failed.
+    """
+
+    kind: str
+    recipe: str
+    seed: int
+    n_rows: int
+    archive_bytes: int
+    original_bytes: int
+    training_seconds: float
+    compression_seconds: float
+    decompression_seconds: float
+    mass_difference_percent: float | None
+    width_change_percent: float | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds (0 for one seed), and how many of the runs had no value."""
+
+    mean: float | None
+    deviation: float | None
+    n_failed: int
+
+
+def run_experiment(project: Project, source: str, *, progress: Progress = silent) -> Iterator[Run]:
+    """The runs of a project's experiment, each as soon as it is done; archives go to a temporary folder.
+
+    Raises:
+        UsageError: the project declares no experiment or no peak.
+        BalerError: whatever `fit`, `compress`, `decompress` and `evaluate` raise.
+    """
+    if project.experiment is None:
+        raise UsageError("the project declares no experiment", way_out="Add [[experiment.recipes]] to project.toml")
+    for recipe in project.experiment.recipes:
+        for kind in project.experiment.kinds:
+            for seed in project.experiment.seeds:
+                yield _run(project, source, recipe, kind, seed, progress)
+
+
+def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed: int, progress: Progress) -> Run:
+    base = project.model.model_dump(exclude_defaults=True)
+    settings = check_settings(ModelSettings, {**base, **recipe.model, "kind": kind, "seed": seed})
+
+    told = within(progress, f"{recipe.name}, {kind}, seed {seed}")
+
+    with temporary_folder() as folder:
+        archive = folder / "archive.bvae"
+        restored, restored_spec = restored_beside(source, folder)
+        started = time.perf_counter()
+        said: dict[str, Any] = {"columns": project.columns, "bound": project.bound, "dialect": project.csv.given()}
+        codec = fit(source, settings=settings, progress=told, **said)
+        fitted = time.perf_counter()
+        info = compress(source, archive, codec=codec, dialect=project.csv.given(), progress=told)
+        compressed = time.perf_counter()
+        decompress(archive, restored, progress=told)
+        decompressed = time.perf_counter()
+        evaluation = evaluate(
+            source, restored_spec, settings=project.evaluation, dialect=project.csv.given(), progress=told
+        )
+    if not evaluation.peaks:
+        raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
+    peak = evaluation.peaks[0]
+    return Run(
+        kind=kind,
+        recipe=recipe.name,
+        seed=seed,
+        n_rows=max(info["n_rows"].values()),
+        archive_bytes=info["archive_bytes"],
+        original_bytes=info["original_bytes"],
+        training_seconds=fitted - started,
+        compression_seconds=compressed - fitted,
+        decompression_seconds=decompressed - compressed,
+        mass_difference_percent=peak.mass_difference_percent,
+        width_change_percent=peak.width_change_percent,
+    )
+
+
+def spread(values: list[float | None]) -> Spread:
+    """Mean and deviation of the values that are there."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return Spread(None, None, len(values))
+    return Spread(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else 0.0, len(values) - len(known))

@@ -1,0 +1,1 @@
+"""What each command does: whole files in, whole files out."""

@@ -1,0 +1,167 @@
+"""Comparing two files or archives."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import tee
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from baler_vae.codec.manifests import bounds_of
+from baler_vae.errors import MissingExtra, UsageError, nearest
+from baler_vae.io.files import is_archive, is_text, open_source
+from baler_vae.kinematics.physics import Quantity, quantities_of
+from baler_vae.progress import ShownProgress, callback, shows_progress, silent
+from baler_vae.reader.archive import Archive
+from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.source.dialect import Options, dialect_options
+from baler_vae.source.source import Source
+from baler_vae.table.schema import Schema, matches, several
+from baler_vae.table.table import Batch, cut_events, empty_batch
+from baler_vae.verbs.told import same_table, told_dialect
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.evaluate import Evaluation
+
+
+@shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def evaluate(
+    original: str | Path,
+    restored: str | Path,
+    *,
+    settings: EvaluationSettings | None = None,
+    archive: str | Path | None = None,
+    columns: str | Sequence[str] = (),
+    dialect: Options = None,
+    progress: ShownProgress = silent,
+) -> "Evaluation":
+    """What became of each column that `restored` holds; both are archives or files of any known format, read side by
+    side, so that memory does not grow with them.
+
+    Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
+    are missing, unless the archive, or `columns` (names or globs), did not ask for them. A `dialect` is that of
+    `compress`, for both; what was said when the archive was made need not be said again.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: an archive is damaged.
+        UsageError: a column is missing in the original, or the numbers of rows differ.
+        MissingExtra: the packages for evaluation are not installed.
+    """
+    try:
+        from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
+        from baler_vae.evaluation.evaluate import Evaluator  # noqa: PLC0415
+        from baler_vae.evaluation.peaks import declared_peak  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra("an evaluation", "report", str(error.name)) from error
+    progress, settings = callback(progress), settings or EvaluationSettings()
+    known = archive or (restored if is_archive(restored) else None)
+    with (
+        _archive(known) as promised,
+        _opened(original, promised, dialect) as before,
+        _opened(restored, promised, dialect) as after,
+    ):
+        wanted, found = _compared(before, after)
+        asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
+        computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
+        peaks = None
+        if settings.peaks is not None:
+            peaks = [declared_peak(peak) for peak in settings.peaks]
+        evaluator = Evaluator(
+            computed.schema.groups,
+            angles=settings.angles,
+            peaks=peaks,
+            profile=settings.profile,
+            bounds=None if promised is None else bounds_of(promised.manifest, promised.path),
+            derived=computed.names,
+            cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
+        )
+        n_events = 0
+        for batch, other in _aligned(before, wanted, after, found):
+            progress("comparing, events", n_events, before.n_events)
+            evaluator.add(computed.extend(batch), again.extend(other))
+            n_events += batch[0].n_rows
+        progress("fitting peaks", 0, 1)
+        absent = [name for name in before.schema.order if name not in after.schema.order]
+        patterns = several(columns) or _asked_for(promised)
+        missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
+        return evaluator.result(
+            sizes=None if promised is None else archive_sizes(promised.info()),
+            missing=missing,
+            left_out=[name for name in absent if name not in missing],
+        )
+
+
+def _asked_for(archive: Archive | None) -> tuple[str, ...]:
+    """The names and globs of columns that an archive was asked to hold; none for all columns."""
+    return () if archive is None else tuple(archive.settings().get("columns", ()))
+
+
+def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
+    """The schemas of the columns to be compared, as each of two sources has them."""
+    missing = [name for name in after.schema.order if name not in before.schema.order]
+    if missing:
+        raise UsageError(
+            f"is not in the original: {nearest(missing[0], before.schema.order)}",
+            path=after.path,
+            column=missing[0],
+            way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
+        )
+    compared = set(after.schema.order)
+    if not compared:
+        raise UsageError("holds no columns to be compared", path=after.path)
+    if before.n_events != after.n_events:
+        raise UsageError(
+            "has another number of rows than the original",
+            path=after.path,
+            found=f"{after.n_events:,} rows",
+            expected=f"{before.n_events:,} rows",
+            way_out="Compare with the file that was compressed, over the same range of events",
+        )
+    return before.schema.only(compared), after.schema.only(compared)
+
+
+def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> Iterator[tuple[Batch, Batch]]:
+    """The batches of two sources of as many events, cut where those of the second end; at least one."""
+    counted, batches = tee(batch for batch in after.read(found) if batch[0].n_rows)
+    numbers = (batch[0].n_rows for batch in counted)
+    yield empty_batch(wanted), empty_batch(found)
+    yield from zip(cut_events(before.read(wanted), wanted, numbers), batches, strict=True)
+
+
+def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts, and what
+    each kind of model would take.
+    """
+    parts = {f"{name}_bytes": n_bytes for name, n_bytes in info["bytes"].items()}
+    compared = [group for group in info["groups"] if len(group["candidate_bytes"]) > 1]
+    return {
+        "original_bytes": info["original_bytes"],
+        "archive_bytes": info["archive_bytes"],
+        **parts,
+        "candidates": [
+            {
+                "group": group["name"],
+                "kind": group["kind"],
+                "bytes": group["candidate_bytes"],
+                "fitted_bytes": group["fitted_bytes"],
+            }
+            for group in compared
+        ],
+    }
+
+
+@contextmanager
+def _opened(spec: str | Path, promised: Archive | None, dialect: Options) -> Iterator[Source]:
+    if is_archive(spec):
+        with Archive(spec) as archive:
+            yield archive.as_source()
+    else:
+        told = dialect_options(dialect) if is_text(spec) else None
+        yield open_source(same_table(promised, spec), told or told_dialect(promised, spec))
+
+
+def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:
+    return nullcontext() if path is None else Archive(path)

@@ -1,0 +1,29 @@
+"""What a user is told of a source and its archive, beside the numbers."""
+
+from collections.abc import Mapping
+
+from baler_vae.errors import listed
+from baler_vae.source.source import Source
+
+
+def beside_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:
+    """What is kept as raw bytes beside the columns, in `kept_bytes` of an archive; nothing where that is nothing."""
+    if not source.beside or not kept_bytes:
+        return ""
+    largest = sorted(source.beside.items(), key=lambda item: (-item[1], item[0]))
+    share = kept_bytes / archive_bytes
+    return (
+        f"kept as raw bytes beside the columns, without a bound or a model ({share:.1%} of the archive): "
+        f"{listed([f'{name} ({n_bytes:,} bytes)' for name, n_bytes in largest])}"
+    )
+
+
+def rounded_remark(rounded: Mapping[str, str]) -> str:
+    """The columns of whole numbers that are kept under a bound which was meant for all floats, by name."""
+    if not rounded:
+        return ""
+    named = [f"{name} ({bound})" for name, bound in rounded.items()]
+    return (
+        f"float columns that hold whole numbers only are rounded, as the bounds ask: {listed(named)}; "
+        f"where they count or identify something, add --bound '{next(iter(rounded))}=exact'"
+    )

@@ -1,0 +1,171 @@
+"""What is done for each row group, here or on the workers of a cluster: the same bytes come out."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate, islice, pairwise
+from pathlib import Path
+
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.encoding import EncodedRowGroup, Encoder, RowGroup
+from baler_vae.codec.manifests import bounds_of
+from baler_vae.errors import SourceError
+from baler_vae.io.chain import open_sources
+from baler_vae.io.files import file_stamp
+from baler_vae.progress import Progress
+from baler_vae.reader.archive import Archive
+from baler_vae.scale.cluster import Client, on_cluster
+from baler_vae.scale.parallel import in_parallel
+from baler_vae.source.dialect import DialectOptions
+from baler_vae.source.source import Source
+from baler_vae.table.nested import nested_of
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
+from baler_vae.verbs.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
+
+Stamped = tuple[tuple[str, int, int], ...]
+"""Files with their sizes and times of modification."""
+
+
+Planned = tuple[tuple[int, int], dict[str, int]]
+"""The events of a row group, and the number of its first row by group."""
+
+_TOGETHER = 4
+"""Row groups of one task: what is read of a file often has the events of several."""
+
+
+def stamped(paths: Sequence[str]) -> Stamped:
+    """Files as workers know them: what was kept of one is not used for another that took its place."""
+    return tuple((path, *(file_stamp(path) or (0, 0))) for path in paths)
+
+
+def encoded_row_groups(
+    client: Client | None, specs: Sequence[str], opened: Source, schema: Schema, codec: Codec, n_kept: int
+) -> Iterator[EncodedRowGroup]:
+    """The row groups of a source under a codec, in their order; the first `n_kept` without their sections. `schema` is
+    that of the codec's columns in the source.
+    """
+    if client is None or not opened.n_events:
+        yield from in_parallel(Encoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
+        return
+    future = client.submit(Codec.from_bytes, codec.to_bytes())
+    files = stamped(specs)
+    tasks = (
+        (future, files, opened.dialect, opened.path, n_kept, number * _TOGETHER, planned)
+        for number, planned in enumerate(_several(_planned(opened, schema)))
+    )
+    for encoded in on_cluster(client, _encode, tasks):
+        yield from encoded
+
+
+def restored_row_groups(client: Client | None, archive: Archive, selection: Schema) -> Iterator[Batch]:
+    """The row groups of an archive, in their order."""
+    if client is None:
+        yield from archive.batches(selection)
+        return
+    files = stamped([str(archive.path)])
+    tasks = ((files, number, selection) for number in range(len(archive.manifest.row_groups)))
+    yield from on_cluster(client, _decode, tasks)
+
+
+def verify_on_cluster(
+    client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
+) -> None:
+    """Nothing, when an archive just written gives back what its bounds promise; workers compare its row groups.
+
+    Raises:
+        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        ArchiveError: it cannot be decoded.
+    """
+    with Archive(archive) as written:
+        checks = blank_checks(written)
+        ends = accumulate((rows[0] for rows in written.manifest.row_groups), initial=0)
+    files, originals = stamped([str(archive)]), stamped(specs)
+    edges = list(pairwise(ends))
+    tasks = ((files, originals, original.dialect, number, events) for number, events in enumerate(edges))
+    progress("comparing, events", 0, original.n_events)
+    for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
+        checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
+        progress("comparing, events", stop, original.n_events)
+    check_broken(tuple(checks.values()), original.path)
+
+
+def _numbered(opened: Source, schema: Schema) -> Iterator[RowGroup]:
+    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    for number, batch in enumerate(row_groups(opened.read(schema), schema)):
+        yield RowGroup(number, batch, dict(first_rows))
+        for table in batch:
+            first_rows[table.group.name] += table.n_rows
+    if not opened.n_events and _has_types(empty := opened.empty(schema)):
+        yield RowGroup(0, empty, first_rows)
+
+
+def _has_types(batch: Batch) -> bool:
+    """Whether a batch without events has nested columns whose types would be lost without it."""
+    nested = (nested_of(values) for table in batch for values in table.arrays.values())
+    return any(column is not None and not column.is_untyped for column in nested)
+
+
+def _several(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
+    """The same, as many at a time as one task takes."""
+    while some := list(islice(planned, _TOGETHER)):
+        yield some
+
+
+def _planned(opened: Source, schema: Schema) -> Iterator[Planned]:
+    """The events of each row group, and the number of its first row by group, told by the counters alone."""
+    light = without_numbers(schema)
+    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    start = 0
+    for batch in row_groups(opened.read(light), light, whole=schema):
+        stop = start + batch[0].n_rows
+        yield (start, stop), dict(first_rows)
+        for group in schema.groups:
+            first_rows[group.name] += batch[0].n_rows if group.counter is None else int(counts_of(batch, group).sum())
+        start = stop
+
+
+@lru_cache(maxsize=2)
+def _opened(files: Stamped, dialect: DialectOptions | None) -> Source:
+    return open_sources([path for path, *_ in files], dialect)
+
+
+@lru_cache(maxsize=2)
+def _archive(files: Stamped) -> Archive:
+    return Archive(files[0][0])
+
+
+def _encode(
+    codec: Codec,
+    files: Stamped,
+    dialect: DialectOptions | None,
+    path: str,
+    n_kept: int,
+    first: int,
+    planned: Sequence[Planned],
+) -> list[EncodedRowGroup]:
+    """Row groups that follow each other, the first of which has the number `first`."""
+    opened = _opened(files, dialect)
+    schema, encoder = codec.match(opened), Encoder(codec, path, n_kept)
+    numbers = [stop - start for (start, stop), _ in planned]
+    events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
+    batches = list(cut_events(events, schema, numbers))
+    if [batch[0].n_rows for batch in batches] != numbers:
+        raise SourceError("has other events than when the work was shared out", path=path)
+    return [
+        encoder.encode(RowGroup(first + number, batch, first_rows))
+        for number, (batch, (_, first_rows)) in enumerate(zip(batches, planned, strict=True))
+    ]
+
+
+def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
+    return _archive(files).row_group(number, selection)
+
+
+def _check(
+    files: Stamped, originals: Stamped, dialect: DialectOptions | None, number: int, events: tuple[int, int]
+) -> dict[str, ColumnCheck]:
+    archive, original = _archive(files), _opened(originals, dialect)
+    schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
+    before = concatenate(list(original.read(schema, [events])), schema)
+    bounds = bounds_of(archive.manifest, archive.path)
+    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), bounds)

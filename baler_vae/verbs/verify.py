@@ -1,0 +1,263 @@
+"""Proving that an archive gives back what it promises."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.manifests import bounds_of
+from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.grid.judge import in_units_of_bound, keeps_bound
+from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.files import extras_differences
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.reader.archive import Archive
+from baler_vae.reader.collection import is_collection
+from baler_vae.source.dialect import Options
+from baler_vae.source.source import Source
+from baler_vae.table.bounds import Bound
+from baler_vae.table.nested import Nested, nested_of
+from baler_vae.table.table import Batch, cut_events
+from baler_vae.verbs.tables import verify_tables
+from baler_vae.verbs.told import same_table, told_dialect
+
+BESIDE = "beside the columns"
+"""The group, in checks, of what lies beside the columns."""
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """One column against its original: `worst` is the largest deviation in units of the bound (infinite where a value
+    that must come back exactly did not), found in row `worst_row` of its group; None where nothing differs.
+    """
+
+    name: str
+    group: str
+    bound: str
+    n_values: int = 0
+    n_broken: int = 0
+    worst: float = 0.0
+    worst_row: int | None = None
+    original: str = ""
+    restored: str = ""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was checked: sections under their digests, rows decoded by group, and the columns where the original was
+    at hand. Columns under `free` promise nothing, and none of their values counts as broken.
+    """
+
+    path: str
+    n_sections: int
+    n_bytes: int
+    n_rows: dict[str, int]
+    columns: tuple[ColumnCheck, ...] = ()
+
+    @property
+    def broken(self) -> tuple[ColumnCheck, ...]:
+        return tuple(column for column in self.columns if column.n_broken)
+
+
+@shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def verify(
+    archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
+) -> Verification:
+    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
+    `dialect` is that of `compress`; what was said there need not be said again.
+
+    Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
+
+    Raises:
+        SourceError: a file cannot be read.
+        ArchiveError: the archive is damaged, or cannot be decoded.
+        UsageError: `against` has other columns or other numbers of rows.
+    """
+    progress = callback(progress)
+    if is_collection(archive):
+        return verify_tables(verify, archive, against, progress)
+    with Archive(archive) as opened:
+        progress("checking digests", 0, 1)
+        n_sections = opened.check_sections()
+        original = None
+        if against is not None:
+            against = [same_table(opened, spec) for spec in file_specs(against)]
+            original = open_sources(against, dialect or told_dialect(opened, against))
+        if original is None:
+            checks: tuple[ColumnCheck, ...] = ()
+            progress("decoding, events", 0, opened.num_entries)
+            for done, _ in _counted(opened.batches(opened.schema)):
+                progress("decoding, events", done, opened.num_entries)
+        else:
+            checks = _compare(opened, original, progress)
+        rows = {
+            group.name: sum(counts[number] for counts in opened.manifest.row_groups)
+            for number, group in enumerate(opened.schema.groups)
+        }
+        return Verification(str(opened.path), n_sections, opened.n_bytes, rows, checks)
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
+    """Nothing, when an archive just written gives back what its bounds promise.
+
+    Raises:
+        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        ArchiveError: it cannot be decoded.
+    """
+    with Archive(archive) as opened:
+        check_broken(_compare(opened, original, progress), original.path)
+
+
+def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
+    """Nothing, when no value misses its bound.
+
+    Raises:
+        BoundBroken: it names the first such column and its worst value.
+    """
+    for column in columns:
+        if column.n_broken and column.group == BESIDE:
+            raise BoundBroken(
+                "what lies beside the columns is not that of the original",
+                path=path,
+                column=column.name,
+                way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
+            )
+        if column.n_broken:
+            raise BoundBroken(
+                f"{column.n_broken:,} of {column.n_values:,} values miss the bound {column.bound}",
+                path=path,
+                column=column.name,
+                rows=f"the worst in row {column.worst_row} of {column.group}",
+                found=column.restored,
+                expected=f"{column.original} within {column.bound}",
+                way_out="Keep the original, and report this together with the file",
+            )
+
+
+def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[ColumnCheck, ...]:
+    schema = original.match(
+        archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
+    )
+    checks, bounds = blank_checks(archive), bounds_of(archive.manifest, archive.path)
+    restored = archive.batches(archive.schema)
+    n_events = [rows[0] for rows in archive.manifest.row_groups]
+    progress("comparing, events", 0, archive.num_entries)
+    for done, batch in _counted(cut_events(original.read(schema), schema, n_events)):
+        other = next(restored, ())
+        if [table.n_rows for table in batch] != [table.n_rows for table in other]:
+            raise _other_rows(original, archive)
+        checks = compared(checks, batch, other, bounds)
+        progress("comparing, events", done, archive.num_entries)
+    if any(batch[0].n_rows for batch in restored):  # one without events tells types alone
+        raise _other_rows(original, archive)
+    return tuple(checks[name] for name in archive.schema.order) + _beside(archive, original)
+
+
+def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
+    """A check for each thing beside the columns that differs, broken."""
+    kept, origin = archive.extras(), archive.schema.origin
+    if not kept or original.schema.origin.format != origin.format:
+        return ()
+    differing = extras_differences(origin, original.extras(), kept)
+    exact = str(Bound("exact"))
+    return tuple(
+        ColumnCheck(name, BESIDE, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing
+    )
+
+
+def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
+    """The checks of the columns of an archive, by name, before any row was compared."""
+    bounds = bounds_of(archive.manifest, archive.path)
+    return {
+        name: ColumnCheck(name, group.name, str(bounds[name]))
+        for group in archive.schema.groups
+        for name in group.names
+    }
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def compared(
+    checks: Mapping[str, ColumnCheck], before: Batch, after: Batch, bounds: Mapping[str, Bound]
+) -> dict[str, ColumnCheck]:
+    """The checks with one more batch, as it was and as an archive gives it back."""
+    return {
+        name: _updated(checks[name], original[name], restored[name], bounds[name])
+        for original, restored in zip(before, after, strict=True)
+        for name in original.group.names
+    }
+
+
+def joined_checks(first: ColumnCheck, second: ColumnCheck) -> ColumnCheck:
+    """The check of the rows of one check and, behind them, of another of the same column."""
+    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
+    if second.worst_row is None or second.worst <= first.worst:
+        return replace(first, n_values=n_values, n_broken=n_broken)
+    worst_row = first.n_values + second.worst_row
+    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=worst_row)
+
+
+def _other_rows(original: Source, archive: Archive) -> UsageError:
+    return UsageError(
+        "is not the file that was compressed: its events have other numbers of rows",
+        path=original.path,
+        found=f"{original.n_events:,} events",
+        expected=f"{archive.num_entries:,} events",
+    )
+
+
+def _counted(batches: Iterator[Batch]) -> Iterator[tuple[int, Batch]]:
+    """The batches with the number of events up to their end."""
+    n_events = 0
+    for batch in batches:
+        n_events += batch[0].n_rows
+        yield n_events, batch
+
+
+def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound) -> ColumnCheck:
+    """The check with the values (rows,) of one more row group."""
+    first_row, check = check.n_values, replace(check, n_values=check.n_values + len(before))
+    if bound.kind == "free":
+        return check
+    nested = nested_of(before)
+    if nested is not None:
+        return _updated_nested(check, nested, nested_of(after), first_row)
+    if before.dtype == object:
+        kept = before == after
+        units = np.where(kept, 0.0, np.inf)
+    else:
+        kept, units = keeps_bound(before, after, bound), in_units_of_bound(before, after, bound)
+    check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept)))
+    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
+    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
+    worst = int(np.argmax(units)) if len(units) else 0
+    if not len(units) or units[worst] <= check.worst:
+        return check
+    return replace(
+        check,
+        worst=float(units[worst]),
+        worst_row=first_row + worst,
+        original=repr(before[worst].item() if before.dtype != object else before[worst]),
+        restored=repr(after[worst].item() if after.dtype != object else after[worst]),
+    )
+
+
+def _updated_nested(check: ColumnCheck, before: Nested, after: Nested | None, first_row: int) -> ColumnCheck:
+    """The check of a nested column: its values must be the same in every bit."""
+    if after is not None and before.same_as(after):
+        return check
+    rows = np.flatnonzero(before.differs(after)).tolist()
+    row = rows[0] if rows else 0
+    restored = repr(after[row : row + 1].values.to_pylist()) if after is not None else "no nested value"
+    return replace(
+        check,
+        n_broken=check.n_broken + max(1, len(rows)),
+        worst=math.inf,
+        worst_row=first_row + row if check.worst_row is None else check.worst_row,
+        original=repr(before[row : row + 1].values.to_pylist()),
+        restored=restored,
+    )
