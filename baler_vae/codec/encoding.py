@@ -47,7 +47,7 @@ class RowGroup:
 
 
 @dataclass(frozen=True)
-class Encoder:
+class RowGroupEncoder:
     """Encodes row groups of the file at `path` with a codec; the first `n_kept` are in the archive already."""
 
     codec: Codec

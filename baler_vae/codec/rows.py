@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from baler_vae.grid.codes import dequantise_column, predicted_codes, quantise_column
 from baler_vae.grid.grids import Grid
-from baler_vae.model.conditional import Sources
+from baler_vae.model.conditional import Context
 from baler_vae.model.group import ColumnModel, GroupModel
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.table.bounds import Bound
@@ -93,7 +93,7 @@ class Rows:
         self.values: Arrays = {}
         self.latents: Latents | None = None
         seen = {source for name in model.columns for source in model.sources_of(name)}
-        self.sources = Sources(layout, {source: model.view(source) for source in seen})
+        self.sources = Context(layout, {source: model.view(source) for source in seen})
         self._of_events: Arrays = {}
         self._events = events
 

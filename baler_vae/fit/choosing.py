@@ -16,10 +16,10 @@ from baler_vae.fit.fitting import (
     GroupRows,
     fit_conditional_group,
     fit_independent,
+    information_order,
     rows_of_group,
     sample_of,
     sees_latents,
-    telling_order,
     without_latents,
 )
 from baler_vae.model.coders import fit_coder
@@ -140,7 +140,7 @@ class _Trials:
         """
         names = self._rows.names
         self._progress("ordering columns", 0, 1)
-        others = names if self._is_wide else telling_order(self._sample, self._settings.seed)
+        others = names if self._is_wide else information_order(self._sample, self._settings.seed)
         if others == names:
             return names
         for part, least in ((_TRIAL_PART, _LEAST_SAVING), (1.0, 0.0)):

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
-from baler_vae.fit.parents import Codes, Parents, Shown, view_of
-from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Input, Sources
+from baler_vae.fit.parents import Codes, ContextColumn, Parents, view_of
+from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
 from baler_vae.progress import Progress
 
 if TYPE_CHECKING:
-    from baler_vae.learn.conditional import Lesson, Progression, Training
+    from baler_vae.learn.conditional import Progression, Training, TrainingSet
 
 Point = Mapping[str, float]
 """A point of a history: the step (`number`), the bits of a row in all networks, and the learning rate."""
@@ -32,7 +32,7 @@ _AT_ONCE = 4
 _CHUNK_ROWS = 65_536
 _WORKERS = min(2, os.cpu_count() or 1)
 _SHARED_BYTES = 200
-_LARGEST_LESSON = 1 << 20
+_LARGEST_TRAINING_SET = 1 << 20
 """The most rows from which a network learns; its bits are counted on all rows."""
 
 
@@ -50,7 +50,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Served:
+class FittedNetwork:
     """The network of a column and about how many bits its codes and its weights take."""
 
     conditional: Conditional
@@ -72,7 +72,7 @@ def check_training() -> None:
 
 def fit_conditionals(
     targets: Sequence[Target],
-    shown: Mapping[int, Shown],
+    shown: Mapping[int, ContextColumn],
     layout: Layout,
     *,
     jagged: bool,
@@ -83,7 +83,7 @@ def fit_conditionals(
     device: str,
     keep: bool,
     progress: Progress,
-) -> tuple[dict[int, Served], tuple[Point, ...]]:
+) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
     """The networks that pay, or with `keep` all of them, by number of column, and the history of all that were
     trained. They are trained for `part` of the usual steps, or for as many as `epochs` take. Each row stands for
     `weight` rows that a network shall pay on.
@@ -101,8 +101,8 @@ def fit_conditionals(
     part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
-    teacher = _Teacher(shown, layout, jagged=jagged, seed=seed, weight=weight)
-    served: dict[int, Served] = {}
+    teacher = NetworkTrainer(shown, layout, jagged=jagged, seed=seed, weight=weight)
+    served: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
     several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
     told = _Told(progress, len(targets), len(several) * training.steps)
@@ -122,9 +122,9 @@ def _together(points: "tuple[Progression, ...]") -> Point:
     return {"number": first.number, "training_bits": bits, "learning_rate": first.learning_rate}
 
 
-def _that_fit(served: Mapping[int, Served]) -> dict[int, Served]:
+def _that_fit(served: Mapping[int, FittedNetwork]) -> dict[int, FittedNetwork]:
     """The networks that one archive may hold for a group: of very many, those that were trained first."""
-    kept: dict[int, Served] = {}
+    kept: dict[int, FittedNetwork] = {}
     n_described = n_numbers = 0
     for number, found in served.items():
         layers = found.conditional.layers
@@ -158,20 +158,22 @@ class _Told:
             self._progress(f"columns {self._columns}/{self._n_columns}, steps", self._steps, self._n_steps)
 
 
-class _Teacher:
+class NetworkTrainer:
     """Has networks trained for columns that see what is shown of a group's rows."""
 
-    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int, weight: float) -> None:
+    def __init__(
+        self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int, weight: float
+    ) -> None:
         self._shown, self._jagged, self._weight = shown, jagged, weight
         self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
-        self._rows = random_rows(layout.n_rows, _LARGEST_LESSON, seed)
-        self._sources = Sources(layout, {source: entry.view for source, entry in shown.items()})
+        self._rows = random_rows(layout.n_rows, _LARGEST_TRAINING_SET, seed)
+        self._sources = Context(layout, {source: entry.view for source, entry in shown.items()})
         for source, entry in shown.items():
             self._sources.show(source, entry.codes)
 
     def serve(
         self, targets: Sequence[Target], training: "Training", told: "_Told"
-    ) -> "tuple[list[tuple[Target, Served]], tuple[Progression, ...]]":
+    ) -> "tuple[list[tuple[Target, FittedNetwork]], tuple[Progression, ...]]":
         """The targets for which there is anything to see and to tell apart with their networks, and the history of
         these.
         """
@@ -189,9 +191,9 @@ class _Teacher:
         told.columns(len(targets))
         return served, history
 
-    def _lesson(self, target: Target) -> "Lesson | None":
+    def _lesson(self, target: Target) -> "TrainingSet | None":
         """What the network of a column shall learn."""
-        from baler_vae.learn.conditional import Lesson  # noqa: PLC0415
+        from baler_vae.learn.conditional import TrainingSet  # noqa: PLC0415
 
         own = self._shown.get(target.number)
         alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
@@ -209,15 +211,15 @@ class _Teacher:
         for start, found in self._inputs(entries, alphabet, target.hint):
             first, last = np.searchsorted(self._rows, (start, start + len(found)))
             inputs[first:last] = found[self._rows[first:last] - start]
-        return Lesson(alphabet, tuple(entries), inputs, symbols)
+        return TrainingSet(alphabet, tuple(entries), inputs, symbols)
 
-    def _served(self, target: Target, network: Conditional) -> Served:
+    def _served(self, target: Target, network: Conditional) -> FittedNetwork:
         """A network and about how many bits it takes to code all rows of its column under it."""
         symbols, _ = network.alphabet.split(target.coded)
         bits = float(network.alphabet.widths[symbols].astype(np.int64).sum())
         for start, found in self._inputs(network.inputs, network.alphabet, target.hint):
             bits += symbol_bits(network, found, symbols[start : start + len(found)])
-        return Served(network, bits * self._weight, 8.0 * network_bytes(network))
+        return FittedNetwork(network, bits * self._weight, 8.0 * network_bytes(network))
 
     def _inputs(
         self, entries: Sequence[Input], alphabet: Alphabet, hint: Codes | None

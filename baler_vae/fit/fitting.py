@@ -12,8 +12,8 @@ from baler_vae.codec.rows import Events
 from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
-from baler_vae.fit.conditionals import Point, Served, Target, fit_conditionals
-from baler_vae.fit.parents import Shown, telling_first, view_of
+from baler_vae.fit.conditionals import FittedNetwork, Point, Target, fit_conditionals
+from baler_vae.fit.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fit.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
@@ -61,7 +61,7 @@ class GroupFit:
 
 
 @dataclass(frozen=True)
-class Alone:
+class IndependentColumn:
     """A column kept without any other: how, and about how many bits it takes; how it would be kept on a grid, so that
     others can see its codes, about how many bits that takes, and those codes.
     """
@@ -83,7 +83,7 @@ class GroupRows:
 
     table: Table
     layout: Layout
-    alone: Mapping[str, Alone]
+    alone: Mapping[str, IndependentColumn]
     numeric: Mapping[str, Numeric]
     events: Events | None = None
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
@@ -191,7 +191,7 @@ def fit_conditional_group(
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else _LEAST_BITS
     targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
-    served: dict[int, Served] = {}
+    served: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
     if targets and rows.table.n_rows >= _LEAST_ROWS:
         jagged = rows.events is not None
@@ -228,13 +228,13 @@ def fit_conditional_group(
     return GroupFit(model, sum(bits.values()), model_bits, saved, network_history=history)
 
 
-def telling_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
+def information_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
     """The columns of a group, those first that tell most of others, those last that networks cannot see; the order of
     the group where that changes nothing.
     """
     shown = _shown(rows, ())
     numbers = [number for number in shown if number < len(rows.names)]
-    found = telling_first(shown, numbers, seed)
+    found = most_informative_first(shown, numbers, seed)
     if list(found) == numbers:
         return rows.names
     first = [rows.names[number] for number in found]
@@ -263,7 +263,7 @@ def _under_formulas(
     return coded, hints
 
 
-def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, Shown]:
+def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, ContextColumn]:
     """What networks can see of a group's rows, by number of source: not the columns that take much more on a grid than
     they take without one, because being seen would keep them there.
     """
@@ -272,15 +272,15 @@ def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict
         kept = rows.alone[name]
         if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + _DEARER):
             codes = rows.numeric[name].codes
-            shown[number] = Shown(codes, view_of(codes))
+            shown[number] = ContextColumn(codes, view_of(codes))
     for number, codes in enumerate(latent_codes, len(rows.names)):
-        shown[number] = Shown(codes, view_of(codes))
+        shown[number] = ContextColumn(codes, view_of(codes))
     if rows.events is not None:
         first = len(rows.names) + len(latent_codes)
         for number, name in enumerate(rows.events.names, first):
             if name in rows.others:
                 codes = rows.events.codes(name)[rows.layout.events]
-                shown[number] = Shown(codes, view_of(codes))
+                shown[number] = ContextColumn(codes, view_of(codes))
     return {number: entry for number, entry in shown.items() if entry.view.n_symbols > 2}
 
 
@@ -290,7 +290,7 @@ def _targets(
     coded: Mapping[str, NDArray[np.int64]],
     hints: Mapping[str, NDArray[np.int64]],
     bits: Mapping[str, float],
-    shown: Mapping[int, Shown],
+    shown: Mapping[int, ContextColumn],
 ) -> list[Target]:
     """The columns that networks may serve, each with the sources before it."""
     before = [source for source in shown if source >= len(rows.names)]
@@ -333,7 +333,7 @@ def _seen(model: GroupModel) -> list[int]:
     return sorted({source for name in model.columns for source in model.sources_of(name)})
 
 
-def _views(model: GroupModel, shown: Mapping[int, Shown]) -> dict[int, Alphabet]:
+def _views(model: GroupModel, shown: Mapping[int, ContextColumn]) -> dict[int, Alphabet]:
     """The views of all sources that networks see in another alphabet than that of their own coding."""
     views = {}
     for source in _seen(model):
@@ -343,17 +343,19 @@ def _views(model: GroupModel, shown: Mapping[int, Shown]) -> dict[int, Alphabet]
     return views
 
 
-def _weighted(kept: Alone, weight: float) -> Alone:
+def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
     """The same with bits for so many times as many rows."""
     return replace(kept, bits=kept.bits * weight, on_grid_bits=kept.on_grid_bits * weight)
 
 
-def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alone:
+def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
     """How values (rows,) of a column are kept without any other, under a bound."""
     if not column.is_number:
-        return Alone(ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values)))
+        return IndependentColumn(
+            ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
+        )
     if bound.kind == "free":
-        return Alone(ColumnModel(None))
+        return IndependentColumn(ColumnModel(None))
     grid = choose_grid(values, bound, cost=code_bits)
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
@@ -361,8 +363,8 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Alon
     on_grid = ColumnModel(coder.coding, grid, coder)
     plain_bits = pcodec_bits(values)
     if plain_bits < bits:
-        return Alone(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
-    return Alone(on_grid, bits, on_grid, bits, codes)
+        return IndependentColumn(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
+    return IndependentColumn(on_grid, bits, on_grid, bits, codes)
 
 
 def code_bits(codes: Codes) -> float:

@@ -34,7 +34,7 @@ Bins = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ContextColumn:
     """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
 
     codes: Codes
@@ -49,7 +49,7 @@ def view_of(codes: Codes) -> Alphabet:
 class Parents:
     """Chooses parents by the information that they share with a column on a sample of rows."""
 
-    def __init__(self, shown: Mapping[int, Shown], layout: Layout, *, jagged: bool, seed: int) -> None:
+    def __init__(self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
         self._shown, self._layout, self._jagged = shown, layout, jagged
         self._rows = random_rows(layout.n_rows, _SAMPLE_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
@@ -98,7 +98,7 @@ class Parents:
         return self._bins[source, lag]
 
 
-def telling_first(shown: Mapping[int, Shown], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
+def most_informative_first(shown: Mapping[int, ContextColumn], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
     """The numbers of columns, that one first which tells most of all others, and then each time the one of which those
     before it tell most.
     """

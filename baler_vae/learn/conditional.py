@@ -71,7 +71,7 @@ class Progression:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """What a network shall learn: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
     int16 (rows, entries), in 64ths.
     """
@@ -96,7 +96,7 @@ def training_for(
 
 
 def fit_conditionals(
-    lessons: Sequence[Lesson], training: Training, told: Callable[[int], None] = lambda _: None
+    lessons: Sequence[TrainingSet], training: Training, told: Callable[[int], None] = lambda _: None
 ) -> tuple[list[Conditional], tuple[Progression, ...]]:
     """The networks, one for each lesson, that make symbols take the fewest bits, and their history; all lessons are of
     the same rows. Bits of symbols and of weights are minimised together, so that a weight stays only where it pays for
@@ -118,7 +118,7 @@ def fit_conditionals(
 
 def _train(
     networks: "_Networks",
-    lessons: Sequence[Lesson],
+    lessons: Sequence[TrainingSet],
     training: Training,
     generator: torch.Generator,
     told: Callable[[int], None],
@@ -163,7 +163,9 @@ class _Networks:
     has fewer inputs or symbols than another, the weights of those that it lacks are zero and stay so.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], width: int, generator: torch.Generator, device: torch.device) -> None:
+    def __init__(
+        self, lessons: Sequence[TrainingSet], width: int, generator: torch.Generator, device: torch.device
+    ) -> None:
         self.device = device
         self._n_inputs = [len(lesson.entries) for lesson in lessons]
         self._n_symbols = [lesson.alphabet.n_symbols for lesson in lessons]

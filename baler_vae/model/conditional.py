@@ -154,7 +154,7 @@ def _is_possible(entry: Input) -> bool:
     return entry.source >= FORMULA and 0 <= entry.lag <= lags and entry.symbol >= -1
 
 
-class Sources:
+class Context:
     """What networks see of the rows of a layout: the places of the codes of each source, as `Alphabet.positions` gives
     them for its view.
     """
@@ -177,7 +177,7 @@ class Sources:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
         self._hints()[start : start + len(codes)] = view.positions(codes)
 
-    def with_formula(self, view: Alphabet, codes: Codes) -> "Sources":
+    def with_formula(self, view: Alphabet, codes: Codes) -> "Context":
         """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""
         found = copy(self)
         found._hint = _NO_PLACES  # noqa: SLF001 - of the same class

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.stream import StreamReader, join_stream
-from baler_vae.model.conditional import Conditional, Sources
+from baler_vae.model.conditional import Conditional, Context
 
 
-def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: Sources) -> bytes:
+def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: Context) -> bytes:
     """The bytes of the codes (rows,) of all rows; without rows there are no bytes."""
     from baler_vae.model.kernels import encode_symbols  # noqa: PLC0415 - numba takes half a second to import
 
@@ -34,7 +34,7 @@ class ConditionalReader:
         ValueError: the bytes are not those of a stream.
     """
 
-    def __init__(self, data: bytes, network: Conditional, sources: Sources) -> None:
+    def __init__(self, data: bytes, network: Conditional, sources: Context) -> None:
         self._stream = StreamReader(data, network.alphabet)
         self._network, self._seen = network, sources.seen(network)
         last = self._stream.words[-2:].tolist()[::-1]

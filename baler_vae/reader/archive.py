@@ -31,7 +31,7 @@ from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.source import Ranges, Source
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of
-from baler_vae.table.schema import Column, Group, Schema, matches, several
+from baler_vae.table.schema import Column, Group, Schema, as_tuple, matches
 from baler_vae.table.table import Batch, Table, concatenate, counts_of, cut_events, slice_events
 
 
@@ -81,7 +81,7 @@ class Archive(Closing):
         """The names of the branches that match a glob, in the order of the source: those of columns, and of arrays in
         place of their elements.
         """
-        globs = several(filter_name)
+        globs = as_tuple(filter_name)
         names = (branch.name for branch in branches_of(self.schema))
         return [name for name in names if any(matches(name, glob) for glob in globs)]
 
@@ -249,10 +249,10 @@ class Archive(Closing):
 
     def _select(self, expressions: str | Sequence[str] | None, filter_name: str | Sequence[str] | None) -> Schema:
         """The schema of the columns that match a glob of each, with the counters that they need."""
-        schema = self.schema.select(several(expressions or ()))
+        schema = self.schema.select(as_tuple(expressions or ()))
         if filter_name is None:
             return schema
-        patterns = several(expressions or "*")
+        patterns = as_tuple(expressions or "*")
         branches = {branch.name: branch for branch in branches_of(self.schema)}
         names = [
             column.name

@@ -14,7 +14,7 @@ from dask_awkward.lib.unproject_layout import unproject_layout
 from baler_vae.archive.storage import is_url
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.libraries import as_records
-from baler_vae.table.schema import Schema, several
+from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.table.table import empty_batch, slice_events
 
 
@@ -22,7 +22,7 @@ def partitioned(path: str | Path, columns: str | Sequence[str]) -> Any:  # noqa:
     """The array that `baler_vae.dask` gives."""
     place = str(path if is_url(path) else Path(path).absolute())  # a task may run in another folder
     with Archive(place) as archive:
-        selection = archive.schema.select(several(columns))
+        selection = archive.schema.select(as_tuple(columns))
         n_events = [rows[0] for rows in archive.manifest.row_groups]
         sections = {name: entry.sha256 for name, entry in archive.manifest.sections.items()}
         nested = [column.name for column in selection.columns if column.is_nested]

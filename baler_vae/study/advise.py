@@ -18,7 +18,7 @@ from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import Schema, several
+from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.verbs.fit import fit
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def advise(
     source = source if isinstance(source, Source) else open_sources(source, dialect)
     settings = settings or EvaluationSettings()
     model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
-    columns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
+    columns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
     schema = source.select(columns)
     if not any(column.is_float for column in schema.columns):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
-    others = _rules_of_others(schema, listed_bounds(several(bound), schema.order))
+    others = _rules_of_others(schema, listed_bounds(as_tuple(bound), schema.order))
 
     rules = assign_rules(schema, [])
     sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)

@@ -19,7 +19,7 @@ from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options, dialect_options
 from baler_vae.source.source import Source
-from baler_vae.table.schema import several
+from baler_vae.table.schema import as_tuple
 from baler_vae.verbs.compress import compress
 from baler_vae.verbs.evaluate import evaluate
 
@@ -109,7 +109,7 @@ def compare_ways(
                 compress(
                     against,
                     archive,
-                    columns=several(columns),
+                    columns=as_tuple(columns),
                     bound=[own.strip() for own in text.split(";")],
                     settings=chosen,
                     dialect=dialect,

@@ -298,7 +298,7 @@ def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
     return matched
 
 
-def several(texts: str | Sequence[str]) -> tuple[str, ...]:
+def as_tuple(texts: str | Sequence[str]) -> tuple[str, ...]:
     """The texts; one alone need not stand in a list."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
 

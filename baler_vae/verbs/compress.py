@@ -39,7 +39,7 @@ from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source, summary
 from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import Schema, several
+from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.verbs.fit import fit, settings_of
 from baler_vae.verbs.naming import check_archive_name
 from baler_vae.verbs.planning import shared_tables
@@ -119,8 +119,8 @@ def compress(
             specs,
             tables,
             output,
-            columns=several(columns),
-            bound=several(bound),
+            columns=as_tuple(columns),
+            bound=as_tuple(bound),
             skip_unreadable=skip_unreadable,
             settings=settings_of(settings, model),
             keep_history=keep_history,
@@ -136,8 +136,8 @@ def compress(
         raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
-        "columns": listed_columns(several(columns), [*opened.schema.order, *opened.unsupported]),
-        "bound": listed_bounds(several(bound), opened.schema.order),
+        "columns": listed_columns(as_tuple(columns), [*opened.schema.order, *opened.unsupported]),
+        "bound": listed_bounds(as_tuple(bound), opened.schema.order),
         "skip_unreadable": skip_unreadable,
     }
     settings = settings_of(settings, model)

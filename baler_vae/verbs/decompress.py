@@ -11,7 +11,7 @@ from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import is_collection
 from baler_vae.scale.cluster import Client, cluster
 from baler_vae.table.lists import listed_columns
-from baler_vae.table.schema import Schema, several
+from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.table.table import Batch
 from baler_vae.verbs.naming import check_table_name
 from baler_vae.verbs.row_groups import restored_row_groups
@@ -49,7 +49,7 @@ def decompress(
             _reported,
             archive,
             output,
-            columns=several(columns),
+            columns=as_tuple(columns),
             rntuple=rntuple,
             force=force,
             workers=workers,
@@ -58,7 +58,7 @@ def decompress(
         )
         return
     with Archive(archive) as opened, cluster(workers, scheduler) as client:
-        selection = opened.schema.select(listed_columns(several(columns), opened.schema.order))
+        selection = opened.schema.select(listed_columns(as_tuple(columns), opened.schema.order))
         write_file(
             output,
             selection,

@@ -17,7 +17,7 @@ from baler_vae.reader.archive import Archive
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.source.dialect import Options, dialect_options
 from baler_vae.source.source import Source
-from baler_vae.table.schema import Schema, matches, several
+from baler_vae.table.schema import Schema, as_tuple, matches
 from baler_vae.table.table import Batch, cut_events, empty_batch
 from baler_vae.verbs.told import same_table, told_dialect
 
@@ -85,7 +85,7 @@ def evaluate(
             n_events += batch[0].n_rows
         progress("fitting peaks", 0, 1)
         absent = [name for name in before.schema.order if name not in after.schema.order]
-        patterns = several(columns) or _asked_for(promised)
+        patterns = as_tuple(columns) or _asked_for(promised)
         missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
         return evaluator.result(
             sizes=None if promised is None else archive_sizes(promised.info()),

@@ -20,7 +20,7 @@ from baler_vae.source.dialect import DialectOptions, Options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import match_columns, several
+from baler_vae.table.schema import as_tuple, match_columns
 
 _ARGUMENTS = (
     "columns",
@@ -68,8 +68,8 @@ def fit(
     """
     progress, settings = callback(progress), settings_of(settings, model)
     source = source if isinstance(source, Source) else open_sources(source, dialect)
-    patterns = listed_columns(several(columns), [*source.schema.order, *source.unsupported])
-    rules = listed_bounds(several(bound), source.schema.order)
+    patterns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
+    rules = listed_bounds(as_tuple(bound), source.schema.order)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     _check_free(assigned, settings)

@@ -6,7 +6,7 @@ from itertools import accumulate, islice, pairwise
 from pathlib import Path
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.encoding import EncodedRowGroup, Encoder, RowGroup
+from baler_vae.codec.encoding import EncodedRowGroup, RowGroup, RowGroupEncoder
 from baler_vae.codec.manifests import bounds_of
 from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
@@ -45,7 +45,7 @@ def encoded_row_groups(
     that of the codec's columns in the source.
     """
     if client is None or not opened.n_events:
-        yield from in_parallel(Encoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
+        yield from in_parallel(RowGroupEncoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
         return
     future = client.submit(Codec.from_bytes, codec.to_bytes())
     files = stamped(specs)
@@ -145,7 +145,7 @@ def _encode(
 ) -> list[EncodedRowGroup]:
     """Row groups that follow each other, the first of which has the number `first`."""
     opened = _opened(files, dialect)
-    schema, encoder = codec.match(opened), Encoder(codec, path, n_kept)
+    schema, encoder = codec.match(opened), RowGroupEncoder(codec, path, n_kept)
     numbers = [stop - start for (start, stop), _ in planned]
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
     batches = list(cut_events(events, schema, numbers))

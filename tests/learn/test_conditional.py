@@ -6,7 +6,7 @@ import torch
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
-from baler_vae.learn.conditional import Lesson, Training, _Networks, fit_conditionals, training_for
+from baler_vae.learn.conditional import Training, TrainingSet, _Networks, fit_conditionals, training_for
 from baler_vae.learn.fit import fit_encoder
 from baler_vae.model.conditional import Conditional, Input
 from baler_vae.progress import silent
@@ -25,7 +25,9 @@ def problem(n_rows=3_000, seed=0):
 
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
-    return fit_conditionals([Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0][0]
+    return fit_conditionals([TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0][
+        0
+    ]
 
 
 def short(steps, **changes):
@@ -58,7 +60,7 @@ def test_an_unknown_device_is_named():
 def test_all_of_a_training_lies_on_its_device():
     """On a device without memory: an operation that mixes it with another one fails there as it does on a GPU."""
     inputs, symbols, alphabet = problem(100)
-    lessons = [Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)] * 2
+    lessons = [TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)] * 2
     networks = _Networks(lessons, 8, torch.Generator(), torch.device("meta"))
     for _ in range(2):
         logits = networks.logits(torch.zeros((2, 100, 2), device="meta"))
@@ -76,10 +78,10 @@ def test_a_gpu_learns_as_much():
 def test_networks_of_several_sizes_are_trained_together():
     rng = np.random.default_rng(1)
     inputs, symbols, alphabet = problem()
-    wide = Lesson(alphabet, (Input(0), Input(1)), inputs, symbols)
+    wide = TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)
     coins = (inputs[:, 1] > 0).astype(np.int32)
     more = np.hstack([rng.integers(-512, 512, (len(coins), 3)).astype(np.int16), inputs[:, 1:]])
-    narrow = Lesson(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
+    narrow = TrainingSet(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
     together, _ = fit_conditionals([wide, narrow], short(150))
     shapes = [[layer.weights.shape for layer in network.layers] for network in together]
     assert shapes == [[(8, 2), (8, 8), (9, 8)], [(8, 4), (8, 8), (3, 8)]]

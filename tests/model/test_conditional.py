@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Input, IntegerLayer, Sources
+from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input, IntegerLayer
 from baler_vae.model.layout import flat_layout, jagged_layout
 
 from .conditionals import SOME_INPUTS, alphabet_of, conditional_of, layer_of
@@ -172,7 +172,7 @@ def test_inputs_are_what_the_page_says():
     layout, rng = jagged_layout(COUNTS), np.random.default_rng(0)
     codes = rng.integers(-12, 200, layout.n_rows)
     hints = rng.integers(-12, 200, layout.n_rows)
-    sources = Sources(layout, {4: VIEW})
+    sources = Context(layout, {4: VIEW})
     sources.show(4, codes)
     sources.show(9, codes)  # which nothing looks at
     sources.show_formula(VIEW, hints)
@@ -202,7 +202,7 @@ def test_inputs_are_what_the_page_says():
 def test_sources_may_be_shown_rank_by_rank():
     layout = jagged_layout(COUNTS)
     codes = np.arange(layout.n_rows) - 5
-    whole, parts = (Sources(layout, {0: VIEW}) for _ in range(2))
+    whole, parts = (Context(layout, {0: VIEW}) for _ in range(2))
     whole.show(0, codes)
     wanted = [Input(0, 0), Input(0, 1), Input(0, 2)]
     for start, stop in layout.slices:
@@ -211,6 +211,6 @@ def test_sources_may_be_shown_rank_by_rank():
 
 
 def test_a_flat_row_has_no_row_before():
-    sources = Sources(flat_layout(5), {0: VIEW})
+    sources = Context(flat_layout(5), {0: VIEW})
     sources.show(0, np.full(5, 70))
     assert sources.inputs([Input(0, 1), Input(0, 2)], VIEW, 0, 5).tolist() == [[0, 0]] * 5

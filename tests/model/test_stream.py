@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baler_vae.entropy.frequencies import TOTAL
 from baler_vae.entropy.stream import StreamReader, join_stream
-from baler_vae.model.conditional import _WEIGHTS, FORMULA, PLACE_INPUTS, Input, Sources
+from baler_vae.model.conditional import _WEIGHTS, FORMULA, PLACE_INPUTS, Context, Input
 from baler_vae.model.layout import flat_layout, jagged_layout
 from baler_vae.model.stream import ConditionalReader, encode_conditional
 
@@ -97,7 +97,7 @@ def example(n_ranges=20, seed=0):
     rng = np.random.default_rng(seed)
     layout = jagged_layout(rng.poisson(3, 100))
     network = conditional_of(INPUTS, n_ranges=n_ranges, seed=seed)
-    sources = Sources(layout, {0: alphabet_of(7), 1: alphabet_of(9)})
+    sources = Context(layout, {0: alphabet_of(7), 1: alphabet_of(9)})
     for source in range(2):
         sources.show(source, rng.integers(-1_200, 1_200, layout.n_rows))
     sources.show_formula(network.alphabet, rng.integers(-1_200, 1_200, layout.n_rows))
@@ -145,7 +145,7 @@ def test_reading_in_pieces_is_reading_the_whole(cuts):
 def test_likely_symbols_leave_a_state_of_one_word_or_none():
     """The last words are what is left of the state, which may have no, one or two of them."""
     layout = flat_layout(1)
-    sources = Sources(layout, {})
+    sources = Context(layout, {})
     lengths = set()
     for n_ranges in (1, 2, 63):
         network = conditional_of((), n_ranges=n_ranges, hidden=())
@@ -169,7 +169,7 @@ def test_what_is_left_over_is_refused():
 
 def test_no_rows_take_no_bytes():
     network = conditional_of((), hidden=())
-    sources = Sources(flat_layout(0), {})
+    sources = Context(flat_layout(0), {})
     assert encode_conditional(np.empty(0, np.int64), network, sources) == b""
     assert len(read(b"", network, sources)) == 0
 

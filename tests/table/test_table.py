@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_vae.errors import UsageError
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema, common_prefix, match_columns, several
+from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema, as_tuple, common_prefix, match_columns
 from baler_vae.table.table import (
     TEXT_BYTES,
     Table,
@@ -182,8 +182,8 @@ def test_a_name_with_wildcards_matches_itself():
     assert "x[0]" in match_columns("x[0]", names)
     assert match_columns("x[[]0]", names) == ["x[0]"]
     assert match_columns("?0", names) == ["x0", "X0"]
-    assert several("x*") == ("x*",)
-    assert several(names) == tuple(names)
+    assert as_tuple("x*") == ("x*",)
+    assert as_tuple(names) == tuple(names)
 
 
 @pytest.mark.parametrize(
