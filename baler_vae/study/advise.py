@@ -7,8 +7,8 @@ import numpy as np
 
 from baler_vae.codec.encoding import typed_bytes
 from baler_vae.errors import MissingExtra, SourceError, UsageError
-from baler_vae.fit.fitting import fit_alone
-from baler_vae.fit.sampling import read_sample
+from baler_vae.fitting.columns import fit_alone
+from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.checking import check_settings

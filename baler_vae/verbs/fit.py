@@ -9,8 +9,8 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.rows import events_of
 from baler_vae.errors import UsageError, did_you_mean
-from baler_vae.fit.choosing import fit_group_model
-from baler_vae.fit.sampling import Sample, read_sample
+from baler_vae.fitting.choosing import fit_group_model
+from baler_vae.fitting.sampling import Sample, read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within

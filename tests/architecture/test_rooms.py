@@ -124,6 +124,7 @@ assert not heavy, heavy
 def test_the_front_door_shows_what_it_offers():
     assert dir(baler_vae) == baler_vae.__all__ == sorted(baler_vae.__all__)
     assert all(getattr(baler_vae, name) is not None for name in baler_vae.__all__)
+    assert not set(baler_vae.__all__) & set(ROOMS), "once imported, a room takes the place of such a name"
     with pytest.raises(AttributeError, match="no attribute 'shrink'"):
         _ = baler_vae.shrink
 

@@ -8,7 +8,7 @@ import pytest
 import baler_vae
 from baler_vae.codec.fitness import Fitness
 from baler_vae.codec.rows import Events
-from baler_vae.fit.fitting import rows_of_group, sample_of
+from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.group import ColumnModel
 from baler_vae.model.layout import MOST_RANKS

@@ -15,8 +15,8 @@ import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.sections import read_model
-from baler_vae.fit import choosing, conditionals
-from baler_vae.fit.fitting import rows_of_group, sample_of
+from baler_vae.fitting import choosing, conditionals
+from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.table import table as table_module
 from baler_vae.table.bounds import Bound

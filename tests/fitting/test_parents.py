@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from baler_vae.fit.parents import ContextColumn, most_informative_first, view_of
+from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 
 
 def shown(*columns):

@@ -6,9 +6,9 @@ import pytest
 import baler_vae
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import SourceError
-from baler_vae.fit import sampling
-from baler_vae.fit.fitting import rows_of_group, sample_of
-from baler_vae.fit.sampling import read_sample
+from baler_vae.fitting import sampling
+from baler_vae.fitting.columns import rows_of_group, sample_of
+from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.files import open_source
 from baler_vae.progress import silent
 from baler_vae.table.bounds import assign_rules, bound_of_text, parse_bound

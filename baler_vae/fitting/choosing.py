@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.finite import LARGEST
 from baler_vae.codec.groups import latents_of, quantise_latents
 from baler_vae.codec.rows import Events
-from baler_vae.fit.conditionals import check_training
-from baler_vae.fit.fitting import (
+from baler_vae.fitting.columns import (
     GroupFit,
     GroupRows,
     fit_conditional_group,
@@ -22,6 +21,7 @@ from baler_vae.fit.fitting import (
     sees_latents,
     without_latents,
 )
+from baler_vae.fitting.conditionals import check_training
 from baler_vae.model.coders import fit_coder
 from baler_vae.model.group import ColumnModel, GroupModel
 from baler_vae.progress import Progress, within

@@ -5,7 +5,7 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
-from baler_vae.fit.relations import Numeric, choose_relations, parents_of
+from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.grids import Step
 from baler_vae.io.files import write_file
 from baler_vae.settings.project import read_project

@@ -12,9 +12,9 @@ from baler_vae.codec.rows import Events
 from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
-from baler_vae.fit.conditionals import FittedNetwork, Point, Target, fit_conditionals
-from baler_vae.fit.parents import ContextColumn, most_informative_first, view_of
-from baler_vae.fit.relations import Numeric, choose_relations, parents_of
+from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, fit_conditionals
+from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
+from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
 from baler_vae.kinematics.formula import Formula

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
-from baler_vae.fit.parents import Codes, ContextColumn, Parents, view_of
+from baler_vae.fitting.parents import Codes, ContextColumn, Parents, view_of
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
