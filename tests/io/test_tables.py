@@ -11,7 +11,7 @@ from baler_vae.table.schema import Origin
 
 
 @pytest.fixture
-def as_tuple(tmp_path):
+def several(tmp_path):
     """Trees in directories, two cycles of one, a histogram in two cycles."""
     path = tmp_path / "several.root"
     with uproot.recreate(path) as file:

@@ -380,7 +380,7 @@ def test_whatever_a_kill_left_will_do(long, tmp_path, monkeypatch, left):
     source, expected = long
     output, folder = tmp_path / "a.bvae", tmp_path / "a.bvae.part"
     with monkeypatch.context() as patch:
-        patch.setattr("baler_vae.pipeline.tables.write_collection", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr("baler_vae.verbs.tables.write_collection", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             baler_vae.compress(source, output, **REQUEST)
     tables = sorted((folder / "tables").iterdir())
