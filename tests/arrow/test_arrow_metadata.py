@@ -18,58 +18,9 @@ from baler_vae.arrow.schema import ArrowExtras
 from baler_vae.errors import CorruptArchive, SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
+from tests.strategies import arrow_tables, frames
 
-NAMES = ["pt", "run", "a b", "Jet_pt", "Jet_id", "__index_level_0__", "π"]
-TYPES = {
-    "int8": st.integers(-128, 127),
-    "uint64": st.integers(0, 2**64 - 1),
-    "float32": st.floats(width=32),
-    "float64": st.floats(),
-    "bool": st.booleans(),
-    "string": st.text("aβ\n", max_size=3),
-    "large_string": st.text("aβ", max_size=3),
-    "string_view": st.text("aβ", max_size=20),
-    "binary": st.binary(max_size=3),
-    "timestamp": st.integers(0, 2**40),
-    "date32": st.integers(0, 9999),
-}
 LAWS = settings(max_examples=40)
-
-
-def arrow_type(name: str) -> pa.DataType:
-    return (
-        pa.timestamp("us", tz="Europe/Paris") if name == "timestamp" else getattr(pa, name.replace("bool", "bool_"))()
-    )
-
-
-@st.composite
-def columns(draw: st.DrawFn, n_rows: int) -> tuple[pa.Field, pa.Array]:
-    name = draw(st.sampled_from(sorted(TYPES)))
-    kind, nullable = arrow_type(name), draw(st.booleans())
-    values = TYPES[name] | st.none() if nullable else TYPES[name]
-    metadata = draw(st.sampled_from([None, {"title": "a title"}, {"unit": "GeV"}]))
-    shape = draw(st.sampled_from(["flat", "flat", "list", "large_list", "record"]))
-    if shape == "record":
-        fields = pa.struct([pa.field("x", kind, nullable), pa.field("y", pa.int32(), nullable=False)])
-        rows = [{"x": draw(values), "y": 1} for _ in range(n_rows)]
-        return pa.field("r", fields, nullable=False, metadata=metadata), pa.array(rows, fields)
-    if shape != "flat":
-        inner = pa.field(draw(st.sampled_from(["item", "element"])), kind, nullable)
-        lists = st.lists(values, max_size=3)
-        kind = pa.list_(inner) if shape == "list" else pa.large_list(inner)
-        values = lists | st.none() if draw(st.booleans()) else lists
-        nullable = True
-    return pa.field("c", kind, nullable, metadata), pa.array([draw(values) for _ in range(n_rows)], kind)
-
-
-@st.composite
-def arrow_tables(draw: st.DrawFn) -> pa.Table:
-    n_rows = draw(st.integers(0, 6))
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
-    drawn = [draw(columns(n_rows)) for _ in names]
-    fields = [field.with_name(name) for name, (field, _) in zip(names, drawn, strict=True)]
-    metadata = draw(st.sampled_from([None, {"experiment": "ATLAS", "é": "\x01"}]))
-    return pa.Table.from_arrays([array for _, array in drawn], schema=pa.schema(fields, metadata))
 
 
 def restored(path: Path, *patterns: str) -> Path:
@@ -104,35 +55,6 @@ def test_any_table_comes_back_with_its_schema(tmp_path_factory, suffix):
         assert bits(back) == bits(table)
 
     law()
-
-
-DTYPES = ["Int64", "UInt8", "boolean", "Float64", "float64", "int16", "string", "object", "int32[pyarrow]", "category"]
-
-
-@st.composite
-def frames(draw: st.DrawFn) -> pd.DataFrame:
-    n_rows = draw(st.integers(0, 5))
-
-    def series(dtype: str) -> pd.Series:
-        if dtype in ("string", "object", "category"):
-            return pd.Series([draw(st.sampled_from(["a", "b", "", None])) for _ in range(n_rows)], dtype=dtype)
-        missing = st.nothing() if dtype in ("int16", "float64") else st.none()
-        return pd.Series([draw(st.sampled_from([0, 1]) | missing) for _ in range(n_rows)], dtype=dtype)
-
-    names = draw(st.lists(st.sampled_from(NAMES[:5]), unique=True, min_size=1, max_size=4))
-    frame = pd.DataFrame({name: series(draw(st.sampled_from(DTYPES))) for name in names})
-    frame.attrs = draw(st.sampled_from([{}, {"lumi": 1.5}]))
-    kinds = {
-        "range": lambda: pd.RangeIndex(3, 3 + 2 * n_rows, 2, name="event"),
-        "reversed": lambda: pd.RangeIndex(n_rows, 0, -1),
-        "named": lambda: pd.Index([f"k{i}" for i in range(n_rows)], name="key", dtype=object),
-        "unnamed": lambda: pd.Index(np.arange(n_rows)[::-1]),
-        "times": lambda: pd.date_range("2020", periods=n_rows, tz="UTC", name="t"),
-        "several": lambda: pd.MultiIndex.from_arrays(
-            [range(n_rows), [f"{i}" for i in range(n_rows)]], names=["r", None]
-        ),
-    }
-    return frame.set_axis(kinds[draw(st.sampled_from(sorted(kinds)))]())
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather"])

@@ -4,18 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.errors import UsageError
 from baler_vae.io.files import open_source, write_file
-from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
-from baler_vae.table.table import Table, concatenate
+from baler_vae.table.table import concatenate
+from tests.strategies import FLOATS, INTEGERS, any_or_usual_values, tables
 from tests.tables import flat_batch
 
-FLOATS = ("f2", "f4", "f8")
-INTEGERS = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
 BOUNDS = (
     "exact",
     "abs:0.01",
@@ -27,6 +24,8 @@ BOUNDS = (
     "bits:10,floor:0.01",
 )
 BOUNDS += ("bits:30", "range:1e-3", "range:0.4", "")
+NAMES = st.integers(0, 9).map(lambda number: f"event_{number}")
+TABLES = tables((*FLOATS, *INTEGERS, "O"), names=NAMES, values=any_or_usual_values)
 
 
 def keeps(before, after, bound, kind_of_range):
@@ -50,50 +49,6 @@ def keeps(before, after, bound, kind_of_range):
             "bits": lambda: np.maximum(2.0 ** -(int(size) + 1) * np.abs(x), float(floor or 0)),
         }[kind]()
         return bool(same_specials and np.all(np.abs(y - x) <= allowed * (1 + 1e-15)))
-
-
-def column_of(dtype):
-    dtype = np.dtype(dtype)
-    patterns = st.integers(0, 2 ** (8 * dtype.itemsize) - 1)
-    if dtype.kind != "f":
-        return npst.from_dtype(dtype)
-    any_float = patterns.map(lambda bits: np.array(bits, f"u{dtype.itemsize}").view(dtype)[()])
-    usual = st.sampled_from([0.0, -0.0, 1.5, -999.0, 0.1, 12.25, np.nan, np.inf, -np.inf]).map(dtype.type)
-    return st.one_of(any_float, usual)
-
-
-@st.composite
-def tables(draw):
-    """A jagged table of columns of any dtypes, with events without rows."""
-    counts = draw(st.lists(st.integers(0, 3), max_size=12))
-    lengths = {"events": len(counts), "object": sum(counts)}
-    groups, arrays = [], []
-    for name, n_rows in lengths.items():
-        dtypes = draw(st.lists(st.sampled_from((*FLOATS, *INTEGERS)), min_size=1, max_size=3))
-        own = {
-            f"{name}_{i}": np.array(draw(st.lists(column_of(d), min_size=n_rows, max_size=n_rows)), d)
-            for i, d in enumerate(dtypes)
-        }
-        if name == "events":
-            own |= {"n": np.array(counts, np.int32)}
-            own |= {
-                "text": np.array(
-                    draw(
-                        st.lists(
-                            st.text("abé ,", max_size=3).map(lambda text: text or None),
-                            min_size=n_rows,
-                            max_size=n_rows,
-                        )
-                    ),
-                    object,
-                )
-            }
-        columns = tuple(Column(n, TEXT if a.dtype == object else a.dtype) for n, a in own.items())
-        groups.append(Group(name, columns, None if name == "events" else "n"))
-        arrays.append(own)
-    order = tuple(name for own in arrays for name in own)
-    schema = Schema(tuple(groups), order, Origin("parquet"))
-    return schema, tuple(Table(group, own) for group, own in zip(groups, arrays, strict=True))
 
 
 def read(path):
@@ -127,7 +82,7 @@ def check(path, source, batch, bound, codec, folder):
 
 
 @settings(max_examples=80)
-@given(tables(), st.sampled_from(BOUNDS))
+@given(TABLES, st.sampled_from(BOUNDS))
 def test_every_value_keeps_its_bound(tmp_path_factory, drawn, bound):
     schema, batch = drawn
     folder = tmp_path_factory.mktemp("bounds")

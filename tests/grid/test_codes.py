@@ -12,9 +12,11 @@ from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, is_special, 
 from baler_vae.grid.decimal import Decimal, Significant
 from baler_vae.grid.grids import Integers, Pattern, Step
 from baler_vae.grid.judge import keeps_bound
-from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
+from baler_vae.grid.logarithmic import Logarithmic
 from baler_vae.grid.numbers import CODE_LIMIT, bits_of, same_bits
 from baler_vae.table.bounds import EXACT, Bound
+from tests.strategies import bounds as any_bounds
+from tests.strategies import float_grids, number_grids
 
 FLOATS = [np.dtype(name) for name in ("f2", "f4", "f8")]
 INTEGERS = [np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
@@ -22,20 +24,7 @@ INTEGERS = [np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "i8"
 ANY_CODE = npst.from_dtype(np.dtype(np.int64))
 ANY_FLOAT = npst.from_dtype(np.dtype(np.float64))
 
-sizes = st.floats(1e-30, 1e30)
-bounds = st.one_of(
-    st.just(EXACT),
-    st.builds(Bound, st.just("abs"), sizes),
-    st.builds(Bound, st.just("rel"), st.floats(1e-17, 0.9), st.one_of(st.just(0.0), sizes)),
-    st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), st.one_of(st.just(0.0), sizes)),
-)
-number_grids = st.one_of(
-    st.builds(Decimal, st.integers(0, 22)),
-    st.builds(Significant, st.integers(1, 15), st.integers(-308, 308)),
-    st.builds(Step, st.one_of(st.floats(5e-324, 1.79e308), sizes)),
-    st.builds(Logarithmic, st.floats(LEAST_RELATIVE, 0.99), st.one_of(st.just(0.0), st.floats(5e-324, 1e290))),
-)
-float_grids = st.one_of(number_grids, st.builds(Pattern, st.integers(0, 52)))
+bounds = any_bounds(st.floats(1e-30, 1e30), st.floats(1e-17, 0.9))
 
 
 def check_column(values, grid, bound):

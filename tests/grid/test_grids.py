@@ -22,17 +22,9 @@ from baler_vae.grid.grids import (
     grid_parameters,
 )
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
+from tests.strategies import grids
 
 F2, F4, F8 = (np.dtype(name) for name in ("f2", "f4", "f8"))
-
-grids = st.one_of(
-    st.just(Integers()),
-    st.builds(Pattern, st.integers(0, 52)),
-    st.builds(Decimal, st.integers(0, 22)),
-    st.builds(Significant, st.integers(1, 15), st.integers(-308, 308)),
-    st.builds(Step, st.floats(5e-324, 1.79e308)),
-    st.builds(Logarithmic, st.floats(LEAST_RELATIVE, 0.99), st.one_of(st.just(0.0), st.floats(5e-324, 1e290))),
-)
 
 
 @given(grids)

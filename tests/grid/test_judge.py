@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.table.bounds import EXACT, FREE, Bound
+from tests.strategies import bounds as any_bounds
 
 FLOATS = [np.dtype(name) for name in ("f2", "f4", "f8")]
 INTEGERS = [np.dtype(name) for name in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
@@ -21,12 +22,7 @@ sizes = st.one_of(
     st.sampled_from([0.1, 0.01, 1.0, 2.0**-11, 2.0**-24, 3.0, 1e19, 2.0**63]),
 )
 relatives = st.one_of(st.floats(2.0**-60, 0.99), st.integers(1, 53).map(lambda k: 2.0**-k), st.just(0.1))
-bounds = st.one_of(
-    st.just(EXACT),
-    st.builds(Bound, st.just("abs"), sizes),
-    st.builds(Bound, st.just("rel"), relatives, st.one_of(st.just(0.0), sizes)),
-    st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), st.one_of(st.just(0.0), sizes)),
-)
+bounds = any_bounds(sizes, relatives)
 
 
 def truly_kept(x, y, bound):

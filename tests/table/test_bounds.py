@@ -22,6 +22,7 @@ from baler_vae.table.bounds import (
     resolve_bound,
 )
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
+from tests.strategies import bounds as any_bounds
 
 F4, F8, I4 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int32)
 EVENTS = Group("events", (Column("met", F4), Column("nJet", I4), Column("pass", np.dtype(bool)), Column("tag", TEXT)))
@@ -31,13 +32,7 @@ COLUMNS = {column.name: column for column in SCHEMA.columns}
 
 positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False)
 below_one = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
-floors = st.one_of(st.just(0.0), positive)
-bounds = st.one_of(
-    st.sampled_from([EXACT, FREE]),
-    st.builds(Bound, st.just("abs"), positive),
-    st.builds(Bound, st.just("rel"), below_one, floors),
-    st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), floors),
-)
+bounds = any_bounds(positive, below_one, free=True)
 
 
 @given(bounds)
