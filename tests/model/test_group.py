@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry
 from baler_vae.codec.dependencies import check_model
-from baler_vae.entropy.tables import ColumnTable
+from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.grids import grid_of
 from baler_vae.kinematics.formula import parse_formula
 from baler_vae.model.coders import NETWORK, TABLE, Coder
@@ -24,7 +24,7 @@ EVENT_NAMES = ("met", "n", "text")
 
 
 def own():
-    return ColumnModel(TABLE, GRID, Coder(ColumnTable(VIEW, np.zeros(VIEW.n_symbols, np.uint8))))
+    return ColumnModel(TABLE, GRID, Coder(FrequencyTable(VIEW, np.zeros(VIEW.n_symbols, np.uint8))))
 
 
 def seeing(*inputs, formula=None):
