@@ -28,7 +28,11 @@ def _range_of(starts: Integers64, code: int) -> int:
 
 @compiled(numba.void(_i8, _u1, _i8, _i4, _u8))
 def split_codes(
-    starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, symbols: NDArray[np.int32], offsets: NDArray[np.uint64]
+    starts: Integers64,
+    shifts: NDArray[np.uint8],
+    codes: Integers64,
+    symbols: NDArray[np.int32],
+    offsets: NDArray[np.uint64],
 ) -> None:
     """Fills symbols and offsets (rows,) of codes (rows,); the escape has the number of ranges, and the code itself."""
     for row in range(len(codes)):

@@ -55,7 +55,9 @@ class Parents:
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
-    def choose(self, alphabet: Alphabet, coded: Integers64, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+    def choose(
+        self, alphabet: Alphabet, coded: Integers64, number: int, before: Sequence[int]
+    ) -> list[tuple[int, int]]:
         """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
         which comes after the sources `before`.
 

@@ -32,10 +32,10 @@ Seen = tuple[Ints, Ints, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
 symbol, number of ranges.
 """
 PackedNetwork = tuple[Floats, Ints, Ints, Floats, Ints, Ints, NDArray[np.uint32]]
-"""A network packed for the kernels: `weights` and `places` (n,) are the weights of one unit after the other that are not zero, and which input
-of its layer each belongs to; `counts` (units,) how many a unit has, a multiple of `UNROLLED`; `biases` (units,);
-`widths` (layers + 1,) and `shifts` (layers,) those of the layers; `masses` (256,) the weight of a symbol by how far
-below the largest level it lies.
+"""A network packed for the kernels: `weights` and `places` (n,) are the weights of one unit after the other that are
+not zero, and which input of its layer each belongs to; `counts` (units,) how many a unit has, a multiple of `UNROLLED`;
+`biases` (units,); `widths` (layers + 1,) and `shifts` (layers,) those of the layers; `masses` (256,) the weight of a
+symbol by how far below the largest level it lies.
 """
 
 _i4, _i8, _f4 = numba.int32, numba.int64, numba.float32
