@@ -8,7 +8,7 @@ from typing import Any
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.container import ArchiveFile, several_tables
-from baler_vae.archive.storage import is_url
+from baler_vae.archive.storage import Place, is_url
 from baler_vae.codec.batches import decode_parts
 from baler_vae.codec.codec import read_history
 from baler_vae.codec.manifests import EXTRAS, HISTORY, section_name
@@ -40,7 +40,7 @@ class Archive(Closing):
     `path` may name a table of a collection behind a colon: `all.bvae:Events`. With `file` it is open already.
     """
 
-    def __init__(self, path: str | Path, file: ArchiveFile | None = None) -> None:
+    def __init__(self, path: Place, file: ArchiveFile | None = None) -> None:
         self._file = file or open_one(path)
         self._models: dict[int, GroupModel] = {}
         self._types: dict[str, Any] = {}
@@ -299,9 +299,9 @@ class Archive(Closing):
                 )
 
 
-def open_one(path: str | Path) -> ArchiveFile:
+def open_one(path: Place) -> ArchiveFile:
     """The file of an archive of one table, or that table of a collection."""
-    place, table = split_spec(path)
+    place, table = split_spec(path) if isinstance(path, str | Path) else (path, "")
     opened = open_file(place, table)
     if isinstance(opened, CollectionFile):
         opened.close()

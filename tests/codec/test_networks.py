@@ -131,7 +131,7 @@ def test_networks_formulas_and_events_are_there(made):
     assert len(networks_in(made / "a.bvae")) >= 6
     assert jets.looks_back
     assert any(source >= jets.first_event_source for name in jets.names for source in jets.sources_of(name))
-    assert any(column.formula is not None for column in jets.columns.values())
+    assert any(jets.formula(name) is not None for name in jets.names)
     latents = set(range(len(jets.columns), jets.first_event_source))
     assert bool(latents) == (made.name[:2] != "au")
     assert latents <= set().union(*(jets.sources_of(name) for name in jets.names))
