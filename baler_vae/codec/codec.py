@@ -26,7 +26,7 @@ from baler_vae.codec.manifests import (
 )
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.sections import check_entries, read_model, write_model
-from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.errors import CorruptArchive, UsageError, located
 from baler_vae.model.group import GroupModel
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
@@ -106,7 +106,7 @@ class Codec:
             ArchiveError: it is not a codec, or is damaged.
             UsageError: it is an archive.
         """
-        with ArchiveFile(place) as archive:
+        with ArchiveFile(place) as archive, located(path=archive.path):
             manifest = archive.manifest
             if manifest.kind != "codec":
                 raise UsageError(
@@ -116,8 +116,8 @@ class Codec:
                 )
             check_entries(archive)
             return cls(
-                schema_of(manifest, archive.path),
-                bounds_of(manifest, archive.path),
+                schema_of(manifest),
+                bounds_of(manifest),
                 {
                     group.name: read_model(archive, number, with_encoder=True)
                     for number, group in enumerate(manifest.groups)

@@ -359,7 +359,7 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Inde
     grid = choose_grid(values, bound, cost=code_bits)
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
-    bits += 8.0 * column.dtype.itemsize * len(codes.verbatim)
+    bits += codes.verbatim_bits
     on_grid = Coded(grid=grid, coder=coder)
     plain_bits = pcodec_bits(values)
     if plain_bits < bits:
@@ -370,9 +370,9 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Inde
 def code_bits(codes: Codes) -> float:
     """About how many bits codes take under a table of their own, with that table and what stands verbatim."""
     table = fit_table(codes.codes)
-    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
+    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + codes.verbatim_bits
 
 
 def _verbatim_bits(rows: GroupRows, name: str) -> float:
     codes = rows.alone[name].codes
-    return 0.0 if codes is None else 8.0 * rows.table[name].dtype.itemsize * len(codes.verbatim) * rows.part
+    return 0.0 if codes is None else codes.verbatim_bits * rows.part

@@ -11,7 +11,7 @@ from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.storage import Place, is_url
 from baler_vae.codec.batches import decode_parts
 from baler_vae.codec.codec import read_history
-from baler_vae.codec.manifests import EXTRAS, HISTORY, section_name
+from baler_vae.codec.manifests import EXTRAS, HISTORY, bounds_of, section_name
 from baler_vae.codec.opening import archive_schema, check_row_groups
 from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import check_entries, read_model
@@ -25,6 +25,7 @@ from baler_vae.reader.libraries import Library, as_library, check_library
 from baler_vae.reader.steps import STEP_SIZE, bytes_of_text
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.source import Ranges, Source
+from baler_vae.table.bounds import Bound
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Group, Schema, as_tuple, matches
@@ -47,9 +48,10 @@ class Archive(Closing):
         self.path = self._file.path
         self.manifest = self._file.manifest
         try:
-            self.schema = archive_schema(self.manifest, self.path)
-            check_entries(self._file)
-            check_row_groups(self.manifest, self.path)
+            with located(path=self.path):
+                self.schema = archive_schema(self.manifest)
+                check_entries(self._file)
+                check_row_groups(self.manifest)
         except BaseException:
             self.close()
             raise
@@ -72,6 +74,16 @@ class Archive(Closing):
     def num_entries(self) -> int:
         """The number of events."""
         return sum(rows[0] for rows in self.manifest.row_groups)
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The bound of each column, by name.
+
+        Raises:
+            CorruptArchive: one is none.
+        """
+        with located(path=self.path):
+            return bounds_of(self.manifest)
 
     def keys(self, filter_name: str | Sequence[str] = "*") -> list[str]:
         """The names of the branches that match a glob, in the order of the source: those of columns, and of arrays in

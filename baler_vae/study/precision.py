@@ -152,7 +152,7 @@ class PrecisionSearch:
             grid = _grid_of(choice.values, bound)
             codes = quantise_column(choice.values, grid, bound)
             effects = self._sensitivity.of({name: codes.restored})
-            bits = fit_coder(codes.codes)[1] + 8 * choice.values.itemsize * len(codes.verbatim)
+            bits = fit_coder(codes.codes)[1] + codes.verbatim_bits
             n_bytes = bits * choice.n_rows / max(1, len(choice.values)) / 8
             ladder.tried[step] = Candidate(bound.text, n_bytes, tuple(effects))
         return ladder.tried[step]
@@ -262,7 +262,7 @@ def _grid_of(values: Values, bound: Bound) -> Grid:
 
 def _bits(values: Values, grid: Grid, bound: Bound) -> float:
     codes = quantise_column(values, grid, bound)
-    return fit_coder(codes.codes)[1] + 8 * values.itemsize * len(codes.verbatim)
+    return fit_coder(codes.codes)[1] + codes.verbatim_bits
 
 
 def _restored(values: Values, bound: Bound) -> Values:
