@@ -1,26 +1,22 @@
 """An archive open for reading: what it holds, and the rows in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.container import ArchiveFile, several_tables
-from baler_vae.archive.storage import is_url
+from baler_vae.archive.storage import Place, is_url
+from baler_vae.codec.batches import decode_parts
 from baler_vae.codec.codec import read_history
-from baler_vae.codec.groups import decode_group, needed_parts
-from baler_vae.codec.manifests import EXTRAS, HISTORY, section_name
+from baler_vae.codec.manifests import EXTRAS, HISTORY, bounds_of, section_name
 from baler_vae.codec.opening import archive_schema, check_row_groups
 from baler_vae.codec.provenance import settings_of
-from baler_vae.codec.rows import Events
 from baler_vae.codec.sections import check_entries, read_model
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, SourceError, UsageError, nearest
+from baler_vae.errors import CorruptArchive, SourceError, UsageError, located, nearest
 from baler_vae.io.files import split_spec
 from baler_vae.model.group import GroupModel
 from baler_vae.reader.column import ArchiveColumn
@@ -29,10 +25,11 @@ from baler_vae.reader.libraries import Library, as_library, check_library
 from baler_vae.reader.steps import STEP_SIZE, bytes_of_text
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.source import Ranges, Source
+from baler_vae.table.bounds import Bound
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.nested import nested_of
-from baler_vae.table.schema import Column, Group, Schema, as_tuple, matches
-from baler_vae.table.table import Batch, Table, concatenate, counts_of, cut_events, slice_events
+from baler_vae.table.schema import Group, Schema, as_tuple, matches
+from baler_vae.table.table import Batch, Table, concatenate, cut_events, slice_events
 
 
 class Archive(Closing):
@@ -44,16 +41,17 @@ class Archive(Closing):
     `path` may name a table of a collection behind a colon: `all.bvae:Events`. With `file` it is open already.
     """
 
-    def __init__(self, path: str | Path, file: ArchiveFile | None = None) -> None:
+    def __init__(self, path: Place, file: ArchiveFile | None = None) -> None:
         self._file = file or open_one(path)
         self._models: dict[int, GroupModel] = {}
         self._types: dict[str, Any] = {}
         self.path = self._file.path
         self.manifest = self._file.manifest
         try:
-            self.schema = archive_schema(self.manifest, self.path)
-            check_entries(self._file)
-            check_row_groups(self.manifest, self.path)
+            with located(path=self.path):
+                self.schema = archive_schema(self.manifest)
+                check_entries(self._file)
+                check_row_groups(self.manifest)
         except BaseException:
             self.close()
             raise
@@ -76,6 +74,16 @@ class Archive(Closing):
     def num_entries(self) -> int:
         """The number of events."""
         return sum(rows[0] for rows in self.manifest.row_groups)
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The bound of each column, by name.
+
+        Raises:
+            CorruptArchive: one is none.
+        """
+        with located(path=self.path):
+            return bounds_of(self.manifest)
 
     def keys(self, filter_name: str | Sequence[str] = "*") -> list[str]:
         """The names of the branches that match a glob, in the order of the source: those of columns, and of arrays in
@@ -175,22 +183,24 @@ class Archive(Closing):
         for number, batch in zip(wanted, batches, strict=True):
             yield slice_events(batch, max(start - firsts[number], 0), min(stop - firsts[number], n_events[number]))
 
-    @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
     def row_group(self, row_group: int, selection: Schema) -> Batch:
         """The row group of that number, all its events.
 
         Raises:
             CorruptArchive: a section is damaged.
         """
-        rows = self.manifest.row_groups[row_group]
-        own = Group(selection.events.name, self._needed_events(selection))
-        events = self._table(0, row_group, rows[0], own)
-        batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
-        for group in selection.groups[1:]:
-            number = self._number(group)
-            seen = self._events(events, group, row_group, rows[number])
-            batch.append(self._table(number, row_group, rows[number], group, seen))
-        return tuple(batch)
+        models = {group.name: self._model(self._number(group)) for group in (self.schema.events, *selection.groups)}
+
+        def parts(number: int, wanted: Collection[int]) -> dict[int, bytes]:
+            n_parts = models[self.schema.groups[number].name].n_parts
+            return self._file.checked_parts(section_name(number, row_group), wanted, n_parts)
+
+        with located(path=self.path):
+            n_rows = self.manifest.row_groups[row_group]
+            batch = decode_parts(parts, models, self.schema, selection, n_rows, row_group=row_group)
+            for table in batch:
+                self._check_types(table, section_name(self._number(table.group), row_group))
+        return batch
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
@@ -284,55 +294,26 @@ class Archive(Closing):
         """The number of the group that a group of a selection is taken from."""
         return [own.name for own in self.schema.groups].index(group.name)
 
-    def _events(self, events: Table, group: Group, row_group: int, n_rows: int) -> Events:
-        """What the rows of a group see of their events, its counter checked."""
-        counts = counts_of((events,), group)
-        # Each by itself first: a sum of 64 bits could wrap.
-        if np.any((counts < 0) | (counts > n_rows)) or counts.sum() != n_rows:
-            raise CorruptArchive(
-                f"the counter {group.counter!r} does not add up to the rows of {group.name!r}",
-                path=self.path,
-                section=section_name(0, row_group),
-                expected=n_rows,
-            )
-        return Events(counts, self.schema.events.names, events.arrays, self._model(0).columns)
-
-    def _needed_events(self, selection: Schema) -> tuple[Column, ...]:
-        """The columns of the events that are wanted, or that columns of other groups depend on."""
-        events, names = self.schema.events, set(selection.events.names)
-        for group in selection.groups[1:]:
-            model = self._model(self._number(group))
-            names |= model.event_columns(group.names, events.names)
-        return tuple(column for column in events.columns if column.name in names)
-
     def _model(self, number: int) -> GroupModel:
         if number not in self._models:
             self._models[number] = read_model(self._file, number)
         return self._models[number]
 
-    def _table(self, number: int, row_group: int, n_rows: int, wanted: Group, events: Events | None = None) -> Table:
-        section, model = section_name(number, row_group), self._model(number)
-        parts = self._file.checked_parts(section, needed_parts(model, wanted.names), model.n_parts)
-        try:
-            arrays = decode_group(parts, model, self.schema.groups[number], wanted, n_rows, events)
-            self._check_types(arrays, n_rows)
-            return Table(wanted, arrays)
-        except ValueError as error:
-            raise CorruptArchive(
-                f"does not hold what the manifest says: {error}", path=self.path, section=section
-            ) from error
-
-    def _check_types(self, arrays: Mapping[str, NDArray[np.generic]], n_rows: int) -> None:
+    def _check_types(self, table: Table, section: str) -> None:
         """Nothing, when nested columns have one type in all row groups that have rows."""
-        for name, values in arrays.items():
-            nested = nested_of(values) if n_rows else None
+        for name, values in table.arrays.items():
+            nested = nested_of(values) if table.n_rows else None
             if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:
-                raise ValueError(f"column {name!r} is {nested.values.type} here and {self._types[name]} elsewhere")
+                raise CorruptArchive(
+                    f"does not hold what the manifest says: column {name!r} is {nested.values.type} here and "
+                    f"{self._types[name]} elsewhere",
+                    section=section,
+                )
 
 
-def open_one(path: str | Path) -> ArchiveFile:
+def open_one(path: Place) -> ArchiveFile:
     """The file of an archive of one table, or that table of a collection."""
-    place, table = split_spec(path)
+    place, table = split_spec(path) if isinstance(path, str | Path) else (path, "")
     opened = open_file(place, table)
     if isinstance(opened, CollectionFile):
         opened.close()

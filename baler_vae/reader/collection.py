@@ -6,14 +6,15 @@ from typing import Any
 
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
+from baler_vae.archive.storage import Place
 from baler_vae.codec.provenance import settings_of
 from baler_vae.io.files import split_spec
 from baler_vae.reader.archive import Archive, absolute, replaced
 
 
-def open(path: str | Path) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
-    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), open for reading. Of the file
-    only those bytes are read that are needed for what is asked.
+def open(path: Place) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
+    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), of some bytes, or in a file
+    object, open for reading. Of the file only those bytes are read that are needed for what is asked.
 
     That of one table is an `Archive`, and so is a table of several that is named behind a colon, `all.bvae:Events`;
     that of several tables is a `Collection`, which has an `Archive` for each.
@@ -24,7 +25,7 @@ def open(path: str | Path) -> Any:  # noqa: A001, ANN401  the verb that users kn
         UsageError: it is a codec, or has no such table.
         MissingExtra: what fetches the URL is not installed.
     """
-    place, table = split_spec(path)
+    place, table = split_spec(path) if isinstance(path, str | Path) else (path, "")
     opened = open_file(place, table)
     return Collection(opened) if isinstance(opened, CollectionFile) else Archive(opened.path, opened)
 
