@@ -12,6 +12,7 @@ from baler_vae.codec.rows import Events
 from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
+from baler_vae.fitting import policy
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
@@ -29,16 +30,7 @@ from baler_vae.table.schema import Column
 from baler_vae.table.table import Table
 
 if TYPE_CHECKING:
-    from baler_vae.learn.training import Epoch
-
-_LEAST_ROWS = 64
-"""Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
-_LEAST_SAVING = 0.1
-"""The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
-_DEARER = 0.01
-"""The part of its bits that a column may take more on a grid, for the sake of those that see it."""
-_LEAST_BITS = 2_000
-"""Bits of a column below which no network is tried."""
+    from baler_vae.learn.epochs import Epoch
 
 
 @dataclass(frozen=True)
@@ -189,11 +181,11 @@ def fit_conditional_group(
     saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
     shown = _shown(rows, latent_codes)
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
-    least = 0 if settings.keep_network else _LEAST_BITS
+    least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
     targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
     served: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
-    if targets and rows.table.n_rows >= _LEAST_ROWS:
+    if targets and rows.table.n_rows >= policy.LEAST_ROWS_FOR_NETWORKS:
         jagged = rows.events is not None
         served, history = fit_conditionals(
             targets,
@@ -255,7 +247,7 @@ def _under_formulas(
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
-        if own_bits < bits[name] * (1 - _LEAST_SAVING):
+        if own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING):
             coded[name], bits[name] = differing, own_bits
             columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=formula, predicted=True)
         else:
@@ -270,7 +262,7 @@ def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict
     shown = {}
     for number, name in enumerate(rows.names):
         kept = rows.alone[name]
-        if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + _DEARER):
+        if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + policy.MOST_EXTRA_ON_GRID):
             codes = rows.numeric[name].codes
             shown[number] = ContextColumn(codes, view_of(codes))
     for number, codes in enumerate(latent_codes, len(rows.names)):

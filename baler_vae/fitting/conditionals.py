@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
+from baler_vae.fitting import policy
 from baler_vae.fitting.parents import Codes, ContextColumn, Parents, view_of
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
 from baler_vae.model.layout import Layout
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 
 Point = Mapping[str, float]
 """A point of a history: the step (`number`), the bits of a row in all networks, and the learning rate."""
-
-_FULLY_TRAINED = 250
-"""The most networks that get all steps of training; more of them share as many."""
-_AT_ONCE = 4
-"""Networks that are trained as one: more of them would leave a core without work where columns are few."""
-_CHUNK_ROWS = 65_536
-_WORKERS = min(2, os.cpu_count() or 1)
-_SHARED_BYTES = 200
-_LARGEST_TRAINING_SET = 1 << 20
-"""The most rows from which a network learns; its bits are counted on all rows."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +87,19 @@ def fit_conditionals(
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
-    from baler_vae.learn.training import threads  # noqa: PLC0415
+    from baler_vae.learn.loop import threads  # noqa: PLC0415
 
-    part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
+    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
     teacher = NetworkTrainer(shown, layout, jagged=jagged, seed=seed, weight=weight)
     served: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
-    several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
+    several = [
+        targets[first : first + policy.TRAINED_AT_ONCE] for first in range(0, len(targets), policy.TRAINED_AT_ONCE)
+    ]
     told = _Told(progress, len(targets), len(several) * training.steps)
-    with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
+    with threads(1), ThreadPoolExecutor(min(policy.TRAINING_THREADS, os.cpu_count() or 1)) as pool:
         for found, history in pool.map(lambda some: teacher.serve(some, training, told), several):
             histories += [history] if history else []
             for target, network in found:
@@ -166,7 +159,7 @@ class NetworkTrainer:
     ) -> None:
         self._shown, self._jagged, self._weight = shown, jagged, weight
         self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
-        self._rows = random_rows(layout.n_rows, _LARGEST_TRAINING_SET, seed)
+        self._rows = random_rows(layout.n_rows, policy.LARGEST_TRAINING_SET, seed)
         self._sources = Context(layout, {source: entry.view for source, entry in shown.items()})
         for source, entry in shown.items():
             self._sources.show(source, entry.codes)
@@ -227,8 +220,8 @@ class NetworkTrainer:
         """The number of a first row, and what a network sees from it on, float32 (rows, inputs); all rows in turn."""
         sources = self._sources if hint is None else self._sources.with_formula(alphabet, hint)
         n_rows = sources.layout.n_rows
-        for start in range(0, n_rows, _CHUNK_ROWS):
-            yield start, sources.inputs(entries, alphabet, start, min(start + _CHUNK_ROWS, n_rows))
+        for start in range(0, n_rows, policy.CHUNK_ROWS):
+            yield start, sources.inputs(entries, alphabet, start, min(start + policy.CHUNK_ROWS, n_rows))
 
 
 def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
@@ -240,4 +233,4 @@ def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDAr
 
 def network_bytes(conditional: Conditional) -> int:
     """About how many bytes a network takes in an archive, beside what all networks of a group share."""
-    return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - _SHARED_BYTES)
+    return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - policy.SHARED_NETWORK_BYTES)

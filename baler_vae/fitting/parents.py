@@ -11,23 +11,9 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
+from baler_vae.fitting import policy
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
-
-LARGEST_PARENTS = 16
-"""The most columns that the network of a column sees, in its own row or in the objects before."""
-
-_RANGE_BITS = 24.0
-_ROWS_PER_RANK = 16
-"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
-_WINDOW = 96
-_SAMPLE_ROWS = 4_096
-_PARENT_BINS = 12
-_TARGET_BINS = 24
-_LEAST_INFORMATION = 0.002
-"""In bits a row: parents that tell less are left out."""
-_SPIKES = 2
-_SPIKE = 0.04
 
 Codes = NDArray[np.int64]
 Bins = NDArray[np.uint8]
@@ -43,7 +29,7 @@ class ContextColumn:
 
 def view_of(codes: Codes) -> Alphabet:
     """The alphabet in which networks see codes (rows,)."""
-    return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
+    return fit_alphabet(codes, range_bits=policy.CONTEXT_RANGE_BITS, largest=LARGEST_RANGES)
 
 
 class Parents:
@@ -51,7 +37,7 @@ class Parents:
 
     def __init__(self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
         self._shown, self._layout, self._jagged = shown, layout, jagged
-        self._rows = random_rows(layout.n_rows, _SAMPLE_ROWS, seed)
+        self._rows = random_rows(layout.n_rows, policy.INFORMATION_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
@@ -62,21 +48,21 @@ class Parents:
         Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
         left to the training to find out.
         """
-        near = dict.fromkeys((*before[:_WINDOW], *before[-_WINDOW:]))
+        near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
         candidates = [(source, 0) for source in near]
-        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
-            window = [source for source in self._shown if abs(source - number) <= _WINDOW]
+        if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
+            window = [source for source in self._shown if abs(source - number) <= policy.NEAR_COLUMNS]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         symbols, _ = alphabet.split(coded[self._rows])
-        own = _ranked_bins(symbols.astype(np.int64), _TARGET_BINS)
+        own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
         told = {entry: _information(self._binned(*entry), own) for entry in candidates}
         by_source: dict[int, float] = {}
         for (source, _), bits in told.items():
             by_source[source] = max(by_source.get(source, 0.0), bits)
-        if len(by_source) <= LARGEST_PARENTS:
+        if len(by_source) <= policy.LARGEST_PARENTS:
             return candidates
-        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
-        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
+        telling = (source for source in by_source if by_source[source] > policy.LEAST_INFORMATION)
+        best = set(sorted(telling, key=lambda source: -by_source[source])[: policy.LARGEST_PARENTS])
         return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
 
     def spikes(self, source: int) -> list[Input]:
@@ -85,7 +71,9 @@ class Parents:
             entry = self._shown[source]
             symbols, _ = entry.view.split(entry.codes[self._rows])
             parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
-            often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
+            often = [
+                int(s) for s in np.argsort(-parts, kind="stable")[: policy.MOST_SPIKES] if parts[s] > policy.LEAST_SPIKE
+            ]
             self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
         return [Input(source, 0, symbol) for symbol in self._spikes[source]]
 
@@ -94,7 +82,7 @@ class Parents:
             rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
             entry = self._shown[source]
             places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
-            self._bins[source, lag] = _ranked_bins(places, _PARENT_BINS)
+            self._bins[source, lag] = _ranked_bins(places, policy.PARENT_BINS)
         return self._bins[source, lag]
 
 
@@ -104,8 +92,10 @@ def most_informative_first(shown: Mapping[int, ContextColumn], numbers: Sequence
     """
     if len(numbers) < 2:
         return tuple(numbers)
-    rows = random_rows(len(shown[numbers[0]].codes), _SAMPLE_ROWS, seed)
-    bins = [_ranked_bins(shown[number].view.positions(shown[number].codes[rows]), _TARGET_BINS) for number in numbers]
+    rows = random_rows(len(shown[numbers[0]].codes), policy.INFORMATION_ROWS, seed)
+    bins = [
+        _ranked_bins(shown[number].view.positions(shown[number].codes[rows]), policy.TARGET_BINS) for number in numbers
+    ]
     told = np.zeros((len(bins), len(bins)))
     for one, other in combinations(range(len(bins)), 2):
         told[one, other] = told[other, one] = _information(bins[one], bins[other])
@@ -125,8 +115,12 @@ def _ranked_bins(numbers: NDArray[np.integer[Any]], n_bins: int) -> Bins:
 
 def _information(parent: Bins, target: Bins) -> float:
     """The mutual information in bits a row of two bins (rows,), less what chance gives (Miller 1955)."""
-    pairs = parent.astype(np.intp) * _TARGET_BINS + target
-    joint = np.bincount(pairs, minlength=_TARGET_BINS**2).reshape(_TARGET_BINS, _TARGET_BINS).astype(np.float64)
+    pairs = parent.astype(np.intp) * policy.TARGET_BINS + target
+    joint = (
+        np.bincount(pairs, minlength=policy.TARGET_BINS**2)
+        .reshape(policy.TARGET_BINS, policy.TARGET_BINS)
+        .astype(np.float64)
+    )
     n_rows = joint.sum()
     rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
     full = joint > 0

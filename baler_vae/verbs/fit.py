@@ -1,7 +1,7 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from baler_vae.io.chain import Specs, open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.checking import check_settings
+from baler_vae.settings.kinds import can_give_free
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import DialectOptions, Options
 from baler_vae.source.source import Source
@@ -101,7 +102,7 @@ def fit(
         chosen = fit_group_model(table, bounds, settings, source.path, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
-            history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
+            history[name] = tuple(epoch.stored() for epoch in chosen.fit.history)
         if chosen.fit.network_history:
             history[f"{name}, networks"] = chosen.fit.network_history
     repeat: dict[str, Any] = {
@@ -157,7 +158,7 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
         UsageError: they are.
     """
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
-    if free and settings.kind in {"independent", "autoregressive"}:
+    if free and not can_give_free(settings.kind):
         raise UsageError(
             f"under the bound `free` values are what an autoencoder gives, which the model {settings.kind!r} has not",
             column=free[0],

@@ -15,7 +15,7 @@ import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.sections import read_model
-from baler_vae.fitting import choosing, conditionals
+from baler_vae.fitting import conditionals, policy
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.table import table as table_module
@@ -184,7 +184,7 @@ def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("least", [-1.0, 1.0], ids=["looked at closely", "never"])
 def test_columns_are_seen_in_the_order_that_takes_fewer_bytes(tmp_path, monkeypatch, least):
-    monkeypatch.setattr(choosing, "_LEAST_SAVING", least)
+    monkeypatch.setattr(policy, "LEAST_ORDER_SAVING", least)
     rng = np.random.default_rng(0)
     x = rng.normal(size=2_000)
     columns = {f"near{spread}": x + rng.normal(0, spread, len(x)) for spread in (0.5, 0.3, 0.2)} | {"x": x}
