@@ -1,4 +1,4 @@
-"""Choosing the parents of a column: what its network looks at."""
+"""The parents of a column: what its network sees."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from baler_vae.fitting import policy
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
 
-Codes = NDArray[np.int64]
+CodeArray = NDArray[np.int64]
+"""CodeArray (rows,)."""
 Bins = NDArray[np.uint8]
 
 
@@ -23,11 +24,11 @@ Bins = NDArray[np.uint8]
 class ContextColumn:
     """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
 
-    codes: Codes
+    codes: CodeArray
     view: Alphabet
 
 
-def view_of(codes: Codes) -> Alphabet:
+def view_of(codes: CodeArray) -> Alphabet:
     """The alphabet in which networks see codes (rows,)."""
     return fit_alphabet(codes, range_bits=policy.CONTEXT_RANGE_BITS, largest=LARGEST_RANGES)
 
@@ -35,40 +36,40 @@ def view_of(codes: Codes) -> Alphabet:
 class Parents:
     """Chooses parents by the information that they share with a column on a sample of rows."""
 
-    def __init__(self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
-        self._shown, self._layout, self._jagged = shown, layout, jagged
+    def __init__(self, context: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
+        self._context, self._layout, self._jagged = context, layout, jagged
         self._rows = random_rows(layout.n_rows, policy.INFORMATION_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
-    def choose(self, alphabet: Alphabet, coded: Codes, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+    def choose(self, alphabet: Alphabet, coded: CodeArray, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
         """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
         which comes after the sources `before`.
 
-        Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
-        left to the training to find out.
+        Of many columns those are taken that are near and most informative by themselves; what few columns say together
+        is left to the training to find out.
         """
         near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
         candidates = [(source, 0) for source in near]
         if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
-            window = [source for source in self._shown if abs(source - number) <= policy.NEAR_COLUMNS]
+            window = [source for source in self._context if abs(source - number) <= policy.NEAR_COLUMNS]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         symbols, _ = alphabet.split(coded[self._rows])
         own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
-        told = {entry: _information(self._binned(*entry), own) for entry in candidates}
+        information = {entry: _information(self._binned(*entry), own) for entry in candidates}
         by_source: dict[int, float] = {}
-        for (source, _), bits in told.items():
+        for (source, _), bits in information.items():
             by_source[source] = max(by_source.get(source, 0.0), bits)
         if len(by_source) <= policy.LARGEST_PARENTS:
             return candidates
-        telling = (source for source in by_source if by_source[source] > policy.LEAST_INFORMATION)
-        best = set(sorted(telling, key=lambda source: -by_source[source])[: policy.LARGEST_PARENTS])
-        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
+        informative = (source for source in by_source if by_source[source] > policy.LEAST_INFORMATION)
+        best = set(sorted(informative, key=lambda source: -by_source[source])[: policy.LARGEST_PARENTS])
+        return [entry for entry in candidates if entry[0] in best and information[entry] > 0]
 
     def spikes(self, source: int) -> list[Input]:
         """Inputs for the single codes that a source often has in the same row."""
         if source not in self._spikes:
-            entry = self._shown[source]
+            entry = self._context[source]
             symbols, _ = entry.view.split(entry.codes[self._rows])
             parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
             often = [
@@ -80,28 +81,27 @@ class Parents:
     def _binned(self, source: int, lag: int) -> Bins:
         if (source, lag) not in self._bins:
             rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
-            entry = self._shown[source]
+            entry = self._context[source]
             places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
             self._bins[source, lag] = _ranked_bins(places, policy.PARENT_BINS)
         return self._bins[source, lag]
 
 
-def most_informative_first(shown: Mapping[int, ContextColumn], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
-    """The numbers of columns, that one first which tells most of all others, and then each time the one of which those
-    before it tell most.
+def most_informative_first(context: Mapping[int, ContextColumn], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
+    """The numbers of columns: first the one that shares most information with all others, then each time the one that
+    shares most with those before it.
     """
     if len(numbers) < 2:
         return tuple(numbers)
-    rows = random_rows(len(shown[numbers[0]].codes), policy.INFORMATION_ROWS, seed)
-    bins = [
-        _ranked_bins(shown[number].view.positions(shown[number].codes[rows]), policy.TARGET_BINS) for number in numbers
-    ]
-    told = np.zeros((len(bins), len(bins)))
+    rows = random_rows(len(context[numbers[0]].codes), policy.INFORMATION_ROWS, seed)
+    columns = [context[number] for number in numbers]
+    bins = [_ranked_bins(column.view.positions(column.codes[rows]), policy.TARGET_BINS) for column in columns]
+    information = np.zeros((len(bins), len(bins)))
     for one, other in combinations(range(len(bins)), 2):
-        told[one, other] = told[other, one] = _information(bins[one], bins[other])
-    order = [int(np.argmax(told.sum(axis=0)))]
+        information[one, other] = information[other, one] = _information(bins[one], bins[other])
+    order = [int(np.argmax(information.sum(axis=0)))]
     while len(order) < len(numbers):
-        known = told[:, order].sum(axis=1)
+        known = information[:, order].sum(axis=1)
         known[order] = -np.inf
         order.append(int(np.argmax(known)))
     return tuple(numbers[place] for place in order)

@@ -109,8 +109,8 @@ Chosen by hand; not measured.
 """
 
 PARENT_BINS, TARGET_BINS = 12, 24
-"""Bins in which the information between columns is estimated, about equally full; the target's are finer, since it is
-the target that shall be told. Few enough for `INFORMATION_ROWS`. Chosen by hand; not measured.
+"""Bins of a parent and of a column itself in which their information is estimated, about equally full, and few enough
+for `INFORMATION_ROWS`. Chosen by hand; not measured.
 """
 
 ROWS_PER_RANK = 16

@@ -11,6 +11,7 @@ from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.tables import fit_table, table_bits
 from baler_vae.errors import UsageError, nearest
 from baler_vae.fitting import policy
+from baler_vae.fitting.parents import CodeArray
 from baler_vae.grid.codes import predicted_codes
 from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.find import Relation, find_relations
@@ -21,7 +22,6 @@ from baler_vae.table.schema import matches
 NONE = "none"
 """In place of a formula: no formula may predict these columns."""
 
-Codes = NDArray[np.int64]
 Saving = tuple[float, float, Relation]
 """The bits that a relation saves on the sample, the part of the column's bits that this is, and the relation."""
 
@@ -31,7 +31,7 @@ class Numeric:
     """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,)."""
 
     values: NDArray[np.generic]
-    codes: Codes
+    codes: CodeArray
     grid: Grid
 
 
@@ -49,8 +49,10 @@ def choose_relations(
     it saves nearly as much, because ntuples mostly hold what is derived behind what it is derived from. What a user
     declared, formulas by column or `none` by glob, comes first.
 
-    Raises:
-        UsageError: a declared formula is none, reads what is not there, or leads back to its own column.
+    Raises
+    ------
+    UsageError
+        A declared text is no formula, reads what is not there, or leads back to its own column.
     """
     n_rows = len(next(iter(columns.values())).codes) if columns else 0
     if n_rows == 0:
@@ -63,13 +65,13 @@ def choose_relations(
         name for name in columns for glob, text in (declared or {}).items() if text == NONE and matches(name, glob)
     }
     found: list[Saving] = []
-    alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
+    independent_bits = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
     for relation in find_relations(arrays):
-        if relation.target in columns and relation.target not in forbidden and alone[relation.target] > 0:
+        if relation.target in columns and relation.target not in forbidden and independent_bits[relation.target] > 0:
             column = columns[relation.target]
             bits = _difference_bits(relation.formula, arrays, column.codes[rows], column)
-            saving = alone[relation.target] - bits
-            found.append((saving, saving / alone[relation.target], relation))
+            saving = independent_bits[relation.target] - bits
+            found.append((saving, saving / independent_bits[relation.target], relation))
     for _, part, relation in _ranked(found, list(columns)):
         if part < policy.LEAST_HINT_SAVING or relation.target in chosen:
             continue
@@ -122,7 +124,7 @@ def _members(relation: Relation) -> frozenset[str]:
 
 
 def _difference_bits(
-    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Codes, column: Numeric
+    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: CodeArray, column: Numeric
 ) -> float:
     predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
     differing = differences(codes, predicted, column.grid)

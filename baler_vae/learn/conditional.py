@@ -84,7 +84,7 @@ def training_for(
     return Training(width, max(1, steps), n_rows, seed=seed, device=device)
 
 
-def fit_conditionals(
+def train_conditionals(
     training_sets: Sequence[TrainingSet], training: Training, report: Callable[[int], None] = lambda _: None
 ) -> tuple[list[Conditional], tuple[Progression, ...]]:
     """The networks, one for each training set, that make symbols take the fewest bits, and their history; all training

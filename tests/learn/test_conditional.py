@@ -10,8 +10,8 @@ from baler_vae.learn.conditional import (
     Training,
     TrainingSet,
     architecture_of,
-    fit_conditionals,
     symbol_counts,
+    train_conditionals,
     training_for,
 )
 from baler_vae.learn.fit import fit_bits_encoder, fit_squared_error_encoder
@@ -32,9 +32,9 @@ def problem(n_rows=3_000, seed=0):
 
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
-    return fit_conditionals([TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0][
-        0
-    ]
+    training_set = TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)
+    networks, _ = train_conditionals([training_set], short(steps, **changes))
+    return networks[0]
 
 
 def short(steps, **changes):
@@ -91,7 +91,7 @@ def test_networks_of_several_sizes_are_trained_together():
     coins = (inputs[:, 1] > 0).astype(np.int32)
     more = np.hstack([rng.integers(-512, 512, (len(coins), 3)).astype(np.int16), inputs[:, 1:]])
     narrow = TrainingSet(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
-    together, _ = fit_conditionals([wide, narrow], short(150))
+    together, _ = train_conditionals([wide, narrow], short(150))
     shapes = [[layer.weights.shape for layer in network.layers] for network in together]
     assert shapes == [[(8, 2), (8, 8), (9, 8)], [(8, 4), (8, 8), (3, 8)]]
     assert bits_of(together[0]) < 2.1
