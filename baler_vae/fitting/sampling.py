@@ -37,8 +37,10 @@ def read_sample(
     chunks of events, as many as make so many rows, from all over the file. The same seed gives the same chunks. Memory
     is taken for the sample, not for the file: limits are streamed (`StreamedLimits`) where there are more rows.
 
-    Raises:
-        SourceError: the file cannot be read, or holds NaN or infinities under `free`.
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or holds NaN or infinities under `free`.
     """
     survey = _Survey(schema, rules, source.path, sample_rows)
     kept: list[Batch] = []

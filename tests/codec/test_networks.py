@@ -252,6 +252,6 @@ def test_the_rows_of_a_sample_take_their_part_of_all_bits():
     table = Table(Group("", (Column("x", np.dtype(np.float64)),)), {"x": turned()["x"]})
     rows = rows_of_group(table, {"x": Bound("exact")}, None)
     part = sample_of(rows, 1_000, 0)
-    (whole,), (some,) = rows.alone.values(), part.alone.values()
+    (whole,), (some,) = rows.independent.values(), part.independent.values()
     assert some.bits == whole.bits / 4
     assert some.on_grid_bits == whole.on_grid_bits / 4 > 3 * some.bits
