@@ -1,11 +1,12 @@
 """Arguments and options that several verbs have."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from baler_vae.cli.requests import file_path
+from baler_vae.settings.kinds import WantedKind
 
 Inputs = Annotated[
     list[str],
@@ -17,7 +18,7 @@ Columns = Annotated[
     typer.Option("--columns", metavar="GLOB", help="Columns to keep, by name or glob: one, a list A,B, or repeated."),
 ]
 Model = Annotated[
-    Literal["auto", "independent", "autoregressive", "ae", "vae"] | None,
+    WantedKind | None,
     typer.Option(
         "--model",
         case_sensitive=False,

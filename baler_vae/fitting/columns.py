@@ -12,6 +12,7 @@ from baler_vae.codec.rows import Events
 from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
+from baler_vae.fitting import policy
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
@@ -30,16 +31,7 @@ from baler_vae.table.schema import Column
 from baler_vae.table.table import Table
 
 if TYPE_CHECKING:
-    from baler_vae.learn.training import Epoch
-
-_LEAST_ROWS = 64
-"""Rows below which a network is not tried where values keep a bound: it could never pay for its weights."""
-_LEAST_SAVING = 0.1
-"""The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
-_DEARER = 0.01
-"""The part of its bits that a column may take more on a grid, for the sake of those that see it."""
-_LEAST_BITS = 2_000
-"""Bits of a column below which no network is tried."""
+    from baler_vae.learn.epochs import Epoch
 
 
 @dataclass(frozen=True)
@@ -76,15 +68,16 @@ class IndependentColumn:
 
 @dataclass(frozen=True)
 class GroupRows:
-    """The rows of a group in the order of their layout, and what is known of them: `alone` is how each column would be
-    kept without others, `numeric` the columns with codes, `events` what the rows see of their events. Bits are counted
-    for `weight` rows for each of these: more than one where they stand for a larger file. `part` is the same for each
-    row that `alone` was made of.
+    """The rows of a group in the order of their layout, and what is known of them.
+
+    `independent` is how each column would be kept without others, `numeric` the columns with codes, `events` what the
+    rows see of their events. Bits are counted for `weight` rows for each of these: more than one where they stand for a
+    larger file. `part` is the same for each row that `independent` was made of.
     """
 
     table: Table
     layout: Layout
-    alone: Mapping[str, IndependentColumn]
+    independent: Mapping[str, IndependentColumn]
     numeric: Mapping[str, Numeric]
     events: Events | None = None
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
@@ -98,7 +91,7 @@ class GroupRows:
 
     @property
     def bits(self) -> float:
-        return sum(kept.bits for kept in self.alone.values())
+        return sum(kept.bits for kept in self.independent.values())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,14 +108,16 @@ def rows_of_group(
 ) -> GroupRows:
     """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
     weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
-    alone = {}
+    independent = {}
     for number, column in enumerate(table.group.columns):
         progress("choosing grids, columns", number, len(table.group.columns))
-        alone[column.name] = _weighted(fit_alone(table[column.name], column, bounds[column.name]), weight)
+        independent[column.name] = _weighted(
+            fit_independent_column(table[column.name], column, bounds[column.name]), weight
+        )
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
     ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
     numeric = {}
-    for name, kept in alone.items():
+    for name, kept in independent.items():
         if kept.codes is not None and kept.on_grid is not None:
             codes = kept.codes
             numeric[name] = Numeric(codes.restored[layout.order], codes.codes[layout.order], kept.on_grid.grid)
@@ -130,7 +125,7 @@ def rows_of_group(
     if events is not None:
         seen = (name for name in events.names if isinstance(events.models[name], OnGrid))
         others = {name: events.arrays[name][layout.events] for name in seen}
-    return GroupRows(ordered, layout, alone, numeric, events, others, weight, weight)
+    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight)
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
@@ -151,7 +146,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
     return GroupRows(
         table,
         flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
-        {name: _weighted(own, part / rows.weight) for name, own in rows.alone.items()},
+        {name: _weighted(own, part / rows.weight) for name, own in rows.independent.items()},
         {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
         events,
         {name: values[kept] for name, values in rows.others.items()},
@@ -161,7 +156,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
 
 def fit_independent(rows: GroupRows) -> GroupFit:
     """Every column by itself."""
-    return GroupFit(GroupModel(columns={name: kept.model for name, kept in rows.alone.items()}), rows.bits)
+    return GroupFit(GroupModel(columns={name: kept.model for name, kept in rows.independent.items()}), rows.bits)
 
 
 def fit_conditional_group(
@@ -177,27 +172,29 @@ def fit_conditional_group(
     """Columns under formulas and networks where that takes fewer bits. Networks see the columns that stand before
     theirs in `names`; the latents of `latents`, whose codes (rows,) are given, are seen by all networks.
 
-    Raises:
-        MissingExtra: PyTorch is not installed.
+    Raises
+    ------
+    MissingExtra
+        PyTorch is not installed.
     """
     base = latents or GroupModel(columns={})
-    columns = {name: kept.model for name, kept in rows.alone.items()}
-    bits = {name: kept.bits for name, kept in rows.alone.items()}
+    columns = {name: kept.model for name, kept in rows.independent.items()}
+    bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
     coded, hints = _under_formulas(rows, followed, columns, bits)
-    saved = {name: rows.alone[name].bits - bits[name] for name in followed if name not in hints}
-    shown = _shown(rows, latent_codes)
+    saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}
+    context = _context(rows, latent_codes)
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
-    least = 0 if settings.keep_network else _LEAST_BITS
-    targets = [t for t in _targets(rows, order, coded, hints, bits, shown) if t.bits > least]
-    served: dict[int, FittedNetwork] = {}
+    least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
+    targets = [t for t in _targets(rows, order, coded, hints, bits, context) if t.bits > least]
+    fitted: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
-    if targets and rows.table.n_rows >= _LEAST_ROWS:
+    if targets and rows.table.n_rows >= policy.LEAST_ROWS_FOR_NETWORKS:
         jagged = rows.events is not None
-        served, history = fit_conditionals(
+        fitted, history = fit_conditionals(
             targets,
-            shown,
+            context,
             rows.layout,
             jagged=jagged,
             seed=settings.seed,
@@ -208,7 +205,7 @@ def fit_conditional_group(
             keep=settings.keep_network,
             progress=progress,
         )
-    for number, found in served.items():
+    for number, found in fitted.items():
         name = rows.names[number]
         kept, grid = columns[name], rows.numeric[name].grid
         hinted = any(entry.source == FORMULA for entry in found.conditional.inputs)
@@ -220,22 +217,22 @@ def fit_conditional_group(
     for number in _seen(model):
         if number >= len(rows.names) or isinstance(columns[rows.names[number]], OnGrid):
             continue
-        on_grid = rows.alone[rows.names[number]].on_grid
+        on_grid = rows.independent[rows.names[number]].on_grid
         if on_grid is not None:
             columns[rows.names[number]] = on_grid
-            bits[rows.names[number]] = rows.alone[rows.names[number]].on_grid_bits
-    model_bits = sum(found.weight_bits for found in served.values())
-    model = replace(model, views=_views(model, shown))
+            bits[rows.names[number]] = rows.independent[rows.names[number]].on_grid_bits
+    model_bits = sum(found.weight_bits for found in fitted.values())
+    model = replace(model, views=_views(model, context))
     return GroupFit(model, sum(bits.values()), model_bits, saved, network_history=history)
 
 
 def information_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
-    """The columns of a group, those first that tell most of others, those last that networks cannot see; the order of
-    the group where that changes nothing.
+    """The columns of a group, the most informative ones first, those last that networks cannot see; the order of the
+    group where that changes nothing.
     """
-    shown = _shown(rows, ())
-    numbers = [number for number in shown if number < len(rows.names)]
-    found = most_informative_first(shown, numbers, seed)
+    context = _context(rows, ())
+    numbers = [number for number in context if number < len(rows.names)]
+    found = most_informative_first(context, numbers, seed)
     if list(found) == numbers:
         return rows.names
     first = [rows.names[number] for number in found]
@@ -256,7 +253,7 @@ def _under_formulas(
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
-        if own_bits < bits[name] * (1 - _LEAST_SAVING):
+        if own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING):
             coded[name], bits[name] = differing, own_bits
             columns[name] = Coded(grid=column.grid, coder=coder, formula=formula, predicted=True)
         else:
@@ -264,25 +261,25 @@ def _under_formulas(
     return coded, hints
 
 
-def _shown(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, ContextColumn]:
+def _context(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, ContextColumn]:
     """What networks can see of a group's rows, by number of source: not the columns that take much more on a grid than
     they take without one, because being seen would keep them there.
     """
-    shown = {}
+    context = {}
     for number, name in enumerate(rows.names):
-        kept = rows.alone[name]
-        if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + _DEARER):
+        kept = rows.independent[name]
+        if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + policy.MOST_EXTRA_ON_GRID):
             codes = rows.numeric[name].codes
-            shown[number] = ContextColumn(codes, view_of(codes))
+            context[number] = ContextColumn(codes, view_of(codes))
     for number, codes in enumerate(latent_codes, len(rows.names)):
-        shown[number] = ContextColumn(codes, view_of(codes))
+        context[number] = ContextColumn(codes, view_of(codes))
     if rows.events is not None:
         first = len(rows.names) + len(latent_codes)
         for number, name in enumerate(rows.events.names, first):
             if name in rows.others:
                 codes = rows.events.codes(name)[rows.layout.events]
-                shown[number] = ContextColumn(codes, view_of(codes))
-    return {number: entry for number, entry in shown.items() if entry.view.n_symbols > 2}
+                context[number] = ContextColumn(codes, view_of(codes))
+    return {number: entry for number, entry in context.items() if entry.view.n_symbols > 2}
 
 
 def _targets(
@@ -291,10 +288,10 @@ def _targets(
     coded: Mapping[str, NDArray[np.int64]],
     hints: Mapping[str, NDArray[np.int64]],
     bits: Mapping[str, float],
-    shown: Mapping[int, ContextColumn],
+    context: Mapping[int, ContextColumn],
 ) -> list[Target]:
-    """The columns that networks may serve, each with the sources before it."""
-    before = [source for source in shown if source >= len(rows.names)]
+    """The columns that may get a network, each with the sources before it."""
+    before = [source for source in context if source >= len(rows.names)]
     targets = []
     for name in order:
         number = rows.names.index(name)
@@ -302,7 +299,7 @@ def _targets(
             continue
         own_bits = bits[name] - _verbatim_bits(rows, name)
         targets.append(Target(number, coded[name], tuple(before), hints.get(name), own_bits))
-        before += [number] if number in shown else []
+        before += [number] if number in context else []
     return targets
 
 
@@ -333,13 +330,13 @@ def _seen(model: GroupModel) -> list[int]:
     return sorted({source for name in model.columns for source in model.sources_of(name)})
 
 
-def _views(model: GroupModel, shown: Mapping[int, ContextColumn]) -> dict[int, Alphabet]:
+def _views(model: GroupModel, context: Mapping[int, ContextColumn]) -> dict[int, Alphabet]:
     """The views of all sources that networks see in another alphabet than that of their own coding."""
     views = {}
     for source in _seen(model):
         own = own_view(model, source)
-        if own is None or not own.same_as(shown[source].view):
-            views[source] = shown[source].view
+        if own is None or not own.same_as(context[source].view):
+            views[source] = context[source].view
     return views
 
 
@@ -348,7 +345,7 @@ def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
     return replace(kept, bits=kept.bits * weight, on_grid_bits=kept.on_grid_bits * weight)
 
 
-def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
+def fit_independent_column(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
     """How values (rows,) of a column are kept without any other, under a bound."""
     if not column.is_number:
         return IndependentColumn(
@@ -374,5 +371,5 @@ def code_bits(codes: Codes) -> float:
 
 
 def _verbatim_bits(rows: GroupRows, name: str) -> float:
-    codes = rows.alone[name].codes
+    codes = rows.independent[name].codes
     return 0.0 if codes is None else codes.verbatim_bits * rows.part

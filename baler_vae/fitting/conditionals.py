@@ -1,4 +1,4 @@
-"""Choosing what the networks of a group's codes look at, and which columns they serve."""
+"""The networks of a group's codes: what they see, and which columns get one."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
+from baler_vae.fitting import policy
 from baler_vae.fitting.parents import ContextColumn, Parents, view_of
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
@@ -24,23 +25,14 @@ if TYPE_CHECKING:
     from baler_vae.learn.conditional import Progression, Training, TrainingSet
 
 Point = Mapping[str, float]
-"""A point of a history: the step (`number`), the bits of a row in all networks, and the learning rate."""
-
-_FULLY_TRAINED = 250
-"""The most networks that get all steps of training; more of them share as many."""
-_AT_ONCE = 4
-"""Networks that are trained as one: more of them would leave a core without work where columns are few."""
-_CHUNK_ROWS = 65_536
-_WORKERS = min(2, os.cpu_count() or 1)
-_SHARED_BYTES = 200
-_LARGEST_TRAINING_SET = 1 << 20
-"""The most rows from which a network learns; its bits are counted on all rows."""
+"""A point of a history: the step (`number`), the bits of a row under all networks, and the learning rate."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A column for a network: its number, what is coded of it (rows,), the sources that it may see in its own
-    row, the codes that its formula predicts where it sees them, and the bits that it takes without a network.
+    """A column for which a network is trained: its number, what is coded of it (rows,), the sources that the network
+    may see in the same row, the codes that the column's formula predicts where the network sees them, and the bits that
+    the column takes without a network.
     """
 
     number: int
@@ -60,10 +52,12 @@ class FittedNetwork:
 
 
 def check_training() -> None:
-    """Nothing, when networks can be trained.
+    """Raise MissingExtra unless networks can be trained.
 
-    Raises:
-        MissingExtra: PyTorch is not installed.
+    Raises
+    ------
+    MissingExtra
+        PyTorch is not installed.
     """
     try:
         import baler_vae.learn.fit  # noqa: F401, PLC0415  PyTorch is needed there and nowhere else
@@ -73,7 +67,7 @@ def check_training() -> None:
 
 def fit_conditionals(
     targets: Sequence[Target],
-    shown: Mapping[int, ContextColumn],
+    context: Mapping[int, ContextColumn],
     layout: Layout,
     *,
     jagged: bool,
@@ -85,35 +79,39 @@ def fit_conditionals(
     keep: bool,
     progress: Progress,
 ) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
-    """The networks that pay, or with `keep` all of them, by number of column, and the history of all that were
-    trained. They are trained for `part` of the usual steps, or for as many as `epochs` take. Each row stands for
-    `weight` rows that a network shall pay on.
+    """The networks that save more than they take, or with `keep` all of them, by number of column, and the history of
+    all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take. Each row
+    stands for `weight` rows that a network has to save on.
 
     The result does not depend on how many cores there are.
 
-    Raises:
-        MissingExtra: PyTorch is not installed.
-        UsageError: the device is not there.
+    Raises
+    ------
+    MissingExtra
+        PyTorch is not installed.
+    UsageError
+        The device is not there, or a training diverged.
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
-    from baler_vae.learn.training import threads  # noqa: PLC0415
+    from baler_vae.learn.loop import threads  # noqa: PLC0415
 
-    part *= min(1.0, _FULLY_TRAINED / max(1, len(targets)))
+    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
-    teacher = NetworkTrainer(shown, layout, jagged=jagged, seed=seed, weight=weight)
-    served: dict[int, FittedNetwork] = {}
+    trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight)
+    fitted: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
-    several = [targets[first : first + _AT_ONCE] for first in range(0, len(targets), _AT_ONCE)]
-    told = _Told(progress, len(targets), len(several) * training.steps)
-    with threads(1), ThreadPoolExecutor(_WORKERS) as pool:
-        for found, history in pool.map(lambda some: teacher.serve(some, training, told), several):
+    at_once = policy.TRAINED_AT_ONCE
+    batches = [targets[first : first + at_once] for first in range(0, len(targets), at_once)]
+    report = _Report(progress, len(targets), len(batches) * training.steps)
+    with threads(1), ThreadPoolExecutor(min(policy.TRAINING_THREADS, os.cpu_count() or 1)) as pool:
+        for found, history in pool.map(lambda batch: trainer.fit(batch, training, report), batches):
             histories += [history] if history else []
             for target, network in found:
                 if keep or network.bits + network.weight_bits < target.bits:
-                    served[target.number] = network
-    return _that_fit(served), tuple(map(_together, zip(*histories, strict=True)))
+                    fitted[target.number] = network
+    return _within_limits(fitted), tuple(map(_together, zip(*histories, strict=True)))
 
 
 def _together(points: "tuple[Progression, ...]") -> Point:
@@ -123,11 +121,11 @@ def _together(points: "tuple[Progression, ...]") -> Point:
     return {"number": first.number, "training_bits": bits, "learning_rate": first.learning_rate}
 
 
-def _that_fit(served: Mapping[int, FittedNetwork]) -> dict[int, FittedNetwork]:
+def _within_limits(fitted: Mapping[int, FittedNetwork]) -> dict[int, FittedNetwork]:
     """The networks that one archive may hold for a group: of very many, those that were trained first."""
     kept: dict[int, FittedNetwork] = {}
     n_described = n_numbers = 0
-    for number, found in served.items():
+    for number, found in fitted.items():
         layers = found.conditional.layers
         n_described += len(found.conditional.inputs) + 3 + 2 * len(layers)
         n_numbers += sum(layer.weights.size + layer.bias.size for layer in layers)
@@ -136,9 +134,9 @@ def _that_fit(served: Mapping[int, FittedNetwork]) -> dict[int, FittedNetwork]:
     return kept
 
 
-class _Told:
-    """Tells how many steps of the training of all networks are made, and how many columns are done with; by several
-    threads.
+class _Report:
+    """Reports how many steps of the training of all networks are made, and how many columns are done; several threads
+    call it.
     """
 
     def __init__(self, progress: Progress, n_columns: int, n_steps: int) -> None:
@@ -152,7 +150,7 @@ class _Told:
         self.columns(0, n_more)
 
     def columns(self, n_more: int, n_steps: int = 0) -> None:
-        """So many more columns are done with, and so many more steps."""
+        """So many more columns are done, and so many more steps."""
         with self._lock:
             self._columns += n_more
             self._steps += n_steps
@@ -160,43 +158,43 @@ class _Told:
 
 
 class NetworkTrainer:
-    """Has networks trained for columns that see what is shown of a group's rows."""
+    """Trains networks for columns; `context` is what they can see of a group's rows, by number of source."""
 
     def __init__(
-        self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int, weight: float
+        self, context: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int, weight: float
     ) -> None:
-        self._shown, self._jagged, self._weight = shown, jagged, weight
-        self._parents = Parents(shown, layout, jagged=jagged, seed=seed)
-        self._rows = random_rows(layout.n_rows, _LARGEST_TRAINING_SET, seed)
-        self._sources = Context(layout, {source: entry.view for source, entry in shown.items()})
-        for source, entry in shown.items():
-            self._sources.show(source, entry.codes)
+        self._columns, self._jagged, self._weight = context, jagged, weight
+        self._parents = Parents(context, layout, jagged=jagged, seed=seed)
+        self._rows = random_rows(layout.n_rows, policy.LARGEST_TRAINING_SET, seed)
+        self._context = Context(layout, {source: entry.view for source, entry in context.items()})
+        for source, entry in context.items():
+            self._context.show(source, entry.codes)
 
-    def serve(
-        self, targets: Sequence[Target], training: "Training", told: "_Told"
+    def fit(
+        self, targets: Sequence[Target], training: "Training", report: "_Report"
     ) -> "tuple[list[tuple[Target, FittedNetwork]], tuple[Progression, ...]]":
-        """The targets for which there is anything to see and to tell apart with their networks, and the history of
-        these.
+        """Those targets that have more than one code and anything to see, with their networks, and the history of the
+        training.
         """
-        from baler_vae.learn.conditional import fit_conditionals as fit  # noqa: PLC0415
+        from baler_vae.learn.conditional import train_conditionals  # noqa: PLC0415
 
-        prepared = [(target, lesson) for target in targets if (lesson := self._lesson(target)) is not None]
+        prepared = [(target, found) for target in targets if (found := self._training_set(target)) is not None]
         if not prepared:
-            told.columns(len(targets), training.steps)
+            report.columns(len(targets), training.steps)
             return [], ()
-        networks, history = fit([lesson for _, lesson in prepared], training, told.steps)
-        served = [
-            (target, self._served(target, network.pruned()))
+        networks, history = train_conditionals([found for _, found in prepared], training, report.steps)
+        fitted = [
+            (target, self._fitted(target, network.pruned()))
             for (target, _), network in zip(prepared, networks, strict=True)
         ]
-        told.columns(len(targets))
-        return served, history
+        report.columns(len(targets))
+        return fitted, history
 
-    def _lesson(self, target: Target) -> "TrainingSet | None":
-        """What the network of a column shall learn."""
+    def _training_set(self, target: Target) -> "TrainingSet | None":
+        """What the network of a column learns from; None where there is nothing to learn or to see."""
         from baler_vae.learn.conditional import TrainingSet  # noqa: PLC0415
 
-        own = self._shown.get(target.number)
+        own = self._columns.get(target.number)
         alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
         if alphabet.n_symbols < 3:
             return None
@@ -214,7 +212,7 @@ class NetworkTrainer:
             inputs[first:last] = found[self._rows[first:last] - start]
         return TrainingSet(alphabet, tuple(entries), inputs, symbols)
 
-    def _served(self, target: Target, network: Conditional) -> FittedNetwork:
+    def _fitted(self, target: Target, network: Conditional) -> FittedNetwork:
         """A network and about how many bits it takes to code all rows of its column under it."""
         symbols, _ = network.alphabet.split(target.coded)
         bits = float(network.alphabet.widths[symbols].astype(np.int64).sum())
@@ -226,14 +224,14 @@ class NetworkTrainer:
         self, entries: Sequence[Input], alphabet: Alphabet, hint: Integers64 | None
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The number of a first row, and what a network sees from it on, float32 (rows, inputs); all rows in turn."""
-        sources = self._sources if hint is None else self._sources.with_formula(alphabet, hint)
-        n_rows = sources.layout.n_rows
-        for start in range(0, n_rows, _CHUNK_ROWS):
-            yield start, sources.inputs(entries, alphabet, start, min(start + _CHUNK_ROWS, n_rows))
+        context = self._context if hint is None else self._context.with_formula(alphabet, hint)
+        n_rows = context.layout.n_rows
+        for start in range(0, n_rows, policy.CHUNK_ROWS):
+            yield start, context.inputs(entries, alphabet, start, min(start + policy.CHUNK_ROWS, n_rows))
 
 
 def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArray[np.int32]) -> float:
-    """About how many bits symbols (rows,) take under a network that is shown inputs (rows, inputs)."""
+    """About how many bits symbols (rows,) take under a network that sees inputs (rows, inputs)."""
     weights = network.tables(inputs)
     own = np.take_along_axis(weights, symbols[:, None].astype(np.intp), 1)[:, 0]
     return -float(np.log2((own + 2.0**-8) / weights.sum(axis=1)).sum())
@@ -241,4 +239,4 @@ def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDAr
 
 def network_bytes(conditional: Conditional) -> int:
     """About how many bytes a network takes in an archive, beside what all networks of a group share."""
-    return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - _SHARED_BYTES)
+    return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - policy.SHARED_NETWORK_BYTES)

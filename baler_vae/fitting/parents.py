@@ -1,4 +1,4 @@
-"""Choosing the parents of a column: what its network looks at."""
+"""The parents of a column: what its network sees."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,10 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
+from baler_vae.fitting import policy
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
-
-LARGEST_PARENTS = 16
-"""The most columns that the network of a column sees, in its own row or in the objects before."""
-
-_RANGE_BITS = 24.0
-_ROWS_PER_RANK = 16
-"""Ranks are decoded one after the other: where they hold fewer rows, that takes longer than it is worth."""
-_WINDOW = 96
-_SAMPLE_ROWS = 4_096
-_PARENT_BINS = 12
-_TARGET_BINS = 24
-_LEAST_INFORMATION = 0.002
-"""In bits a row: parents that tell less are left out."""
-_SPIKES = 2
-_SPIKE = 0.04
 
 Bins = NDArray[np.uint8]
 
@@ -43,15 +29,15 @@ class ContextColumn:
 
 def view_of(codes: Integers64) -> Alphabet:
     """The alphabet in which networks see codes (rows,)."""
-    return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
+    return fit_alphabet(codes, range_bits=policy.CONTEXT_RANGE_BITS, largest=LARGEST_RANGES)
 
 
 class Parents:
     """Chooses parents by the information that they share with a column on a sample of rows."""
 
-    def __init__(self, shown: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
-        self._shown, self._layout, self._jagged = shown, layout, jagged
-        self._rows = random_rows(layout.n_rows, _SAMPLE_ROWS, seed)
+    def __init__(self, context: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int) -> None:
+        self._context, self._layout, self._jagged = context, layout, jagged
+        self._rows = random_rows(layout.n_rows, policy.INFORMATION_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
@@ -61,59 +47,62 @@ class Parents:
         """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
         which comes after the sources `before`.
 
-        Of many columns those that are near and tell most by themselves are taken; what few columns tell together is
-        left to the training to find out.
+        Of many columns those are taken that are near and most informative by themselves; what few columns say together
+        is left to the training to find out.
         """
-        near = dict.fromkeys((*before[:_WINDOW], *before[-_WINDOW:]))
+        near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
         candidates = [(source, 0) for source in near]
-        if self._jagged and self._layout.n_rows >= _ROWS_PER_RANK * len(self._layout.ends):
-            window = [source for source in self._shown if abs(source - number) <= _WINDOW]
+        if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
+            window = [source for source in self._context if abs(source - number) <= policy.NEAR_COLUMNS]
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         symbols, _ = alphabet.split(coded[self._rows])
-        own = _ranked_bins(symbols.astype(np.int64), _TARGET_BINS)
-        told = {entry: _information(self._binned(*entry), own) for entry in candidates}
+        own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
+        information = {entry: _information(self._binned(*entry), own) for entry in candidates}
         by_source: dict[int, float] = {}
-        for (source, _), bits in told.items():
+        for (source, _), bits in information.items():
             by_source[source] = max(by_source.get(source, 0.0), bits)
-        if len(by_source) <= LARGEST_PARENTS:
+        if len(by_source) <= policy.LARGEST_PARENTS:
             return candidates
-        telling = (source for source in by_source if by_source[source] > _LEAST_INFORMATION)
-        best = set(sorted(telling, key=lambda source: -by_source[source])[:LARGEST_PARENTS])
-        return [entry for entry in candidates if entry[0] in best and told[entry] > 0]
+        informative = (source for source in by_source if by_source[source] > policy.LEAST_INFORMATION)
+        best = set(sorted(informative, key=lambda source: -by_source[source])[: policy.LARGEST_PARENTS])
+        return [entry for entry in candidates if entry[0] in best and information[entry] > 0]
 
     def spikes(self, source: int) -> list[Input]:
         """Inputs for the single codes that a source often has in the same row."""
         if source not in self._spikes:
-            entry = self._shown[source]
+            entry = self._context[source]
             symbols, _ = entry.view.split(entry.codes[self._rows])
             parts = np.bincount(symbols, minlength=entry.view.n_symbols)[:-1] / max(1, len(symbols))
-            often = [int(s) for s in np.argsort(-parts, kind="stable")[:_SPIKES] if parts[s] > _SPIKE]
+            often = [
+                int(s) for s in np.argsort(-parts, kind="stable")[: policy.MOST_SPIKES] if parts[s] > policy.LEAST_SPIKE
+            ]
             self._spikes[source] = tuple(s for s in often if entry.view.shifts[s] == 0 and entry.view.n_symbols > 3)
         return [Input(source, 0, symbol) for symbol in self._spikes[source]]
 
     def _binned(self, source: int, lag: int) -> Bins:
         if (source, lag) not in self._bins:
             rows = self._layout.previous[lag - 1][self._rows] if lag else self._rows
-            entry = self._shown[source]
+            entry = self._context[source]
             places = np.where(rows < 0, -1, entry.view.positions(entry.codes[np.maximum(rows, 0)]))
-            self._bins[source, lag] = _ranked_bins(places, _PARENT_BINS)
+            self._bins[source, lag] = _ranked_bins(places, policy.PARENT_BINS)
         return self._bins[source, lag]
 
 
-def most_informative_first(shown: Mapping[int, ContextColumn], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
-    """The numbers of columns, that one first which tells most of all others, and then each time the one of which those
-    before it tell most.
+def most_informative_first(context: Mapping[int, ContextColumn], numbers: Sequence[int], seed: int) -> tuple[int, ...]:
+    """The numbers of columns: first the one that shares most information with all others, then each time the one that
+    shares most with those before it.
     """
     if len(numbers) < 2:
         return tuple(numbers)
-    rows = random_rows(len(shown[numbers[0]].codes), _SAMPLE_ROWS, seed)
-    bins = [_ranked_bins(shown[number].view.positions(shown[number].codes[rows]), _TARGET_BINS) for number in numbers]
-    told = np.zeros((len(bins), len(bins)))
+    rows = random_rows(len(context[numbers[0]].codes), policy.INFORMATION_ROWS, seed)
+    columns = [context[number] for number in numbers]
+    bins = [_ranked_bins(column.view.positions(column.codes[rows]), policy.TARGET_BINS) for column in columns]
+    information = np.zeros((len(bins), len(bins)))
     for one, other in combinations(range(len(bins)), 2):
-        told[one, other] = told[other, one] = _information(bins[one], bins[other])
-    order = [int(np.argmax(told.sum(axis=0)))]
+        information[one, other] = information[other, one] = _information(bins[one], bins[other])
+    order = [int(np.argmax(information.sum(axis=0)))]
     while len(order) < len(numbers):
-        known = told[:, order].sum(axis=1)
+        known = information[:, order].sum(axis=1)
         known[order] = -np.inf
         order.append(int(np.argmax(known)))
     return tuple(numbers[place] for place in order)
@@ -127,8 +116,12 @@ def _ranked_bins(numbers: NDArray[np.integer[Any]], n_bins: int) -> Bins:
 
 def _information(parent: Bins, target: Bins) -> float:
     """The mutual information in bits a row of two bins (rows,), less what chance gives (Miller 1955)."""
-    pairs = parent.astype(np.intp) * _TARGET_BINS + target
-    joint = np.bincount(pairs, minlength=_TARGET_BINS**2).reshape(_TARGET_BINS, _TARGET_BINS).astype(np.float64)
+    pairs = parent.astype(np.intp) * policy.TARGET_BINS + target
+    joint = (
+        np.bincount(pairs, minlength=policy.TARGET_BINS**2)
+        .reshape(policy.TARGET_BINS, policy.TARGET_BINS)
+        .astype(np.float64)
+    )
     n_rows = joint.sum()
     rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
     full = joint > 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.tables import fit_table, table_bits
 from baler_vae.errors import UsageError, nearest
+from baler_vae.fitting import policy
 from baler_vae.grid.codes import predicted_codes
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
@@ -20,13 +21,6 @@ from baler_vae.table.schema import matches
 
 NONE = "none"
 """In place of a formula: no formula may predict these columns."""
-
-_SAMPLE_ROWS = 4_096
-_NEARLY_AS_MUCH = 0.75
-_LEAST_SAVING = -0.05
-"""The part of a column's bits that differences must save for a formula to be of use: where they save nothing, what it
-predicts may still tell a network something.
-"""
 
 Saving = tuple[float, float, Relation]
 """The bits that a relation saves on the sample, the part of the column's bits that this is, and the relation."""
@@ -55,13 +49,15 @@ def choose_relations(
     it saves nearly as much, because ntuples mostly hold what is derived behind what it is derived from. What a user
     declared, formulas by column or `none` by glob, comes first.
 
-    Raises:
-        UsageError: a declared formula is none, reads what is not there, or leads back to its own column.
+    Raises
+    ------
+    UsageError
+        A declared text is no formula, reads what is not there, or leads back to its own column.
     """
     n_rows = len(next(iter(columns.values())).codes) if columns else 0
     if n_rows == 0:
         return {}
-    rows = random_rows(n_rows, _SAMPLE_ROWS, seed)
+    rows = random_rows(n_rows, policy.FORMULA_ROWS, seed)
     sample = {name: column.values[rows] for name, column in columns.items()}
     arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
     chosen = _declared(columns, others, declared or {})
@@ -69,15 +65,15 @@ def choose_relations(
         name for name in columns for glob, text in (declared or {}).items() if text == NONE and matches(name, glob)
     }
     found: list[Saving] = []
-    alone = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
+    independent_bits = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
     for relation in find_relations(arrays):
-        if relation.target in columns and relation.target not in forbidden and alone[relation.target] > 0:
+        if relation.target in columns and relation.target not in forbidden and independent_bits[relation.target] > 0:
             column = columns[relation.target]
             bits = _difference_bits(relation.formula, arrays, column.codes[rows], column)
-            saving = alone[relation.target] - bits
-            found.append((saving, saving / alone[relation.target], relation))
+            saving = independent_bits[relation.target] - bits
+            found.append((saving, saving / independent_bits[relation.target], relation))
     for _, part, relation in _ranked(found, list(columns)):
-        if part < _LEAST_SAVING or relation.target in chosen:
+        if part < policy.LEAST_HINT_SAVING or relation.target in chosen:
             continue
         if not _leads_back(relation.formula, relation.target, chosen):
             chosen[relation.target] = relation.formula
@@ -118,7 +114,7 @@ def _ranked(found: Sequence[Saving], names: Sequence[str]) -> list[Saving]:
     def rank(entry: Saving) -> tuple[float, float]:
         saving, _, relation = entry
         most = best[_members(relation)]
-        return (most if saving >= _NEARLY_AS_MUCH * most else saving, names.index(relation.target))
+        return (most if saving >= policy.NEARLY_AS_MUCH * most else saving, names.index(relation.target))
 
     return sorted(found, key=rank, reverse=True)
 

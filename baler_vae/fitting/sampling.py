@@ -8,17 +8,13 @@ import numpy as np
 
 from baler_vae.codec.finite import check_finite
 from baler_vae.errors import located
+from baler_vae.fitting import policy
 from baler_vae.progress import Progress
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import EXACT, FREE, BoundRule, ColumnLimits, column_limits
 from baler_vae.table.limits import StreamedLimits
 from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, bytes_of, bytes_until, concatenate, groups_of, row_ends
-
-SAMPLE_BYTES = 512 << 20
-"""About the most bytes of values that a codec is fitted on, however many rows are asked for."""
-_CHUNKS = 16
-"""A sample is made of at least about so many chunks."""
 
 Rules = Mapping[str, BoundRule | None]
 
@@ -42,8 +38,10 @@ def read_sample(
     chunks of events, as many as make so many rows, from all over the file. The same seed gives the same chunks. Memory
     is taken for the sample, not for the file: limits are streamed (`StreamedLimits`) where there are more rows.
 
-    Raises:
-        SourceError: the file cannot be read, or holds NaN or infinities under `free`.
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or holds NaN or infinities under `free`.
     """
     survey = _Survey(schema, rules, source.path, sample_rows)
     kept: list[Batch] = []
@@ -110,7 +108,7 @@ class _Survey:
     @property
     def fits_whole(self) -> bool:
         """Whether all rows so far are few enough to fit a codec on all of them."""
-        return max(self.n_rows.values()) <= self.sample_rows and self.n_bytes <= SAMPLE_BYTES
+        return max(self.n_rows.values()) <= self.sample_rows and self.n_bytes <= policy.SAMPLE_BYTES
 
     @property
     def limits(self) -> dict[str, ColumnLimits]:
@@ -150,7 +148,7 @@ class _Survey:
         n_bytes = 0
         for number in order:
             chunk = self.chunks[number]
-            if chosen and (rows.max() >= self.sample_rows or n_bytes + chunk.n_bytes > SAMPLE_BYTES):
+            if chosen and (rows.max() >= self.sample_rows or n_bytes + chunk.n_bytes > policy.SAMPLE_BYTES):
                 break
             chosen.append(number)
             rows += chunk.rows
@@ -172,7 +170,11 @@ def _chunks_of(batch: Batch, first_event: int, sample_rows: int) -> Iterator[_Ch
     n_events, groups = batch[0].n_rows, groups_of(batch)
     ends = row_ends(batch, groups)
     rows = max(int(end[-1]) for end in ends)
-    n_chunks = max(-(-rows * _CHUNKS // sample_rows), -(-bytes_of(batch) * _CHUNKS // SAMPLE_BYTES), 1)
+    n_chunks = max(
+        -(-rows * policy.SAMPLE_CHUNKS // sample_rows),
+        -(-bytes_of(batch) * policy.SAMPLE_CHUNKS // policy.SAMPLE_BYTES),
+        1,
+    )
     step = -(-n_events // n_chunks)
     edges = [*range(0, n_events, step), n_events]
     rows_until = [np.concatenate([[0], end])[edges] for end in ends]

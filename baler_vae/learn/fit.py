@@ -1,6 +1,5 @@
 """From the columns of a group to its model."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baler_vae.errors import UsageError
+from baler_vae.learn.autoencoder import epochs_of, train_autoencoder
+from baler_vae.learn.epochs import Epoch
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
 from baler_vae.learn.latents import train_bits
-from baler_vae.learn.networks import Autoencoder, export_network
-from baler_vae.learn.training import Epoch, device_of, train
+from baler_vae.learn.loop import Point, check_converged, device_of
+from baler_vae.learn.networks.dense import Autoencoder, DenseArchitecture, export_network
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder, scores_of
 from baler_vae.model.network import LARGEST_ACTIVATION
@@ -56,58 +56,76 @@ class Scored:
     weights: NDArray[np.float32]
 
 
-def fit_group(columns: Columns, settings: ModelSettings, progress: Progress) -> tuple[Fitted, tuple[Epoch, ...]]:
+def fit_group(
+    columns: Columns, settings: ModelSettings, progress: Progress, *, is_variational: bool
+) -> tuple[Fitted, tuple[Epoch, ...]]:
     """The network of the finite values (rows,) of each column under `free`, and the history of its training.
 
     Rows are split at random into training and validation rows (in order when `shuffle` is off); everything that is
     chosen (transforms, the best epoch, bits of weights, steps of latents) is judged on validation rows. A single row
     is both. The same columns, settings and versions on the same kind of machine give the same network.
 
-    Raises:
-        UsageError: the device is not there, or the training diverged.
+    Raises
+    ------
+    UsageError
+        The device is not there, or the training diverged.
     """
-    scored = score(columns, settings, progress)
-    network, history = train_network(scored, settings, progress)
+    scored = score(columns, settings, progress, is_variational=is_variational)
+    network, history = train_network(scored, settings, progress, is_variational=is_variational)
     judged = scored.validation[:_JUDGED_ROWS]
     return _export(network, scored.names, scored.transforms, judged, scored.weights, settings), history
 
 
-def fit_encoder(
+def fit_squared_error_encoder(
     columns: Columns, settings: ModelSettings, progress: Progress
 ) -> tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]:
-    """The encoder whose latents, rounded to steps, tell most of the values (rows,) of columns that keep a bound; those
-    steps; the history of its training. Networks of codes are then shown the latents.
+    """The encoder of a plain autoencoder that is trained on the squared error of the values (rows,) of columns which
+    keep a bound; the steps its latents are rounded to, such that the error doubles; the history of its training.
 
-    `ae` is trained on the squared error, and its latents are rounded until that doubles; `vae` on the bits of latents
-    and scores together, with uniform noise in place of rounding to steps of 1 (Balle et al. 2017).
-
-    Raises:
-        UsageError: the device is not there, or the training diverged.
+    Raises
+    ------
+    UsageError
+        The device is not there, or the training diverged.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        scored = _within_limits(score(columns, settings, progress))
-    if settings.kind == "ae":
-        network, history = train_network(scored, settings, progress)
-        encoder = _export_encoder(network, scored.names, scored.transforms)
-        judged = scored.validation[:_JUDGED_ROWS]
-        decoder = round_weights(export_network(network.decoder), _FINEST_BITS)
-        error = reconstruction_error(judged, scored.weights)
-        return encoder, latent_steps(encoder, decoder, judged, error, tolerance=_BOUNDED_TOLERANCE), history
+    scored = _bounded_scores(columns, settings, progress, is_variational=False)
+    network, history = train_network(scored, settings, progress, is_variational=False)
+    encoder = _export_encoder(network, scored.names, scored.transforms)
+    judged = scored.validation[:_JUDGED_ROWS]
+    decoder = round_weights(export_network(network.decoder), _FINEST_BITS)
+    error = reconstruction_error(judged, scored.weights)
+    return encoder, latent_steps(encoder, decoder, judged, error, tolerance=_BOUNDED_TOLERANCE), history
+
+
+def fit_bits_encoder(
+    columns: Columns, settings: ModelSettings, progress: Progress
+) -> tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]:
+    """The encoder that is trained on the bits of latents and of the values (rows,) of columns which keep a bound, with
+    uniform noise in place of rounding (Balle et al. 2017); the steps its latents are rounded to, which are 1; the
+    history of its training.
+
+    Raises
+    ------
+    UsageError
+        The device is not there, or the training diverged.
+    """
+    scored = _bounded_scores(columns, settings, progress, is_variational=True)
     n_latents = _n_latents(len(scored.names), settings)
     layers, history = train_bits(
         scored.training, scored.validation, n_latents, settings, device_of(settings.device), progress
     )
-    _check_converged(history, settings)
     rounded = round_weights(export_network(layers), _ENCODER_BITS)
     return Encoder(scored.names, scored.transforms, n_latents, rounded), (1.0,) * n_latents, history
 
 
-def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scored:
-    """The columns (rows,) as a network sees them, split into training and validation rows."""
+def score(columns: Columns, settings: ModelSettings, progress: Progress, *, is_variational: bool) -> Scored:
+    """The columns (rows,) as a network sees them, split into training and validation rows; transforms are tried with
+    autoencoders of that kind.
+    """
     names = tuple(columns)
     training_rows, validation_rows = _split(len(columns[names[0]]), settings)
     weights = _column_weights(names, settings)
-    transforms = _choose_transforms(_take(columns, training_rows), weights, settings, progress)
+    taken = _take(columns, training_rows)
+    transforms = _choose_transforms(taken, weights, settings, progress, is_variational=is_variational)
 
     def scores(rows: NDArray[np.intp]) -> NDArray[np.float32]:
         return scores_of(names, transforms, _take(columns, rows))
@@ -115,34 +133,34 @@ def score(columns: Columns, settings: ModelSettings, progress: Progress) -> Scor
     return Scored(names, transforms, scores(training_rows), scores(validation_rows), weights)
 
 
-def _within_limits(scored: Scored) -> Scored:
-    """The same with scores that are too far away as the farthest: as the stored encoder will see them."""
-    training, validation = (
-        np.clip(np.nan_to_num(scores, nan=0.0), -LARGEST_ACTIVATION, LARGEST_ACTIVATION)
-        for scores in (scored.training, scored.validation)
-    )
+def _bounded_scores(columns: Columns, settings: ModelSettings, progress: Progress, *, is_variational: bool) -> Scored:
+    """The same of columns that keep a bound: scores that are too far away are as the farthest, which is how the stored
+    encoder will see them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scored = score(columns, settings, progress, is_variational=is_variational)
+        training, validation = (
+            np.clip(np.nan_to_num(scores, nan=0.0), -LARGEST_ACTIVATION, LARGEST_ACTIVATION)
+            for scores in (scored.training, scored.validation)
+        )
     return replace(scored, training=training, validation=validation)
 
 
-def train_network(scored: Scored, settings: ModelSettings, progress: Progress) -> tuple[Autoencoder, tuple[Epoch, ...]]:
+def train_network(
+    scored: Scored, settings: ModelSettings, progress: Progress, *, is_variational: bool
+) -> tuple[Autoencoder, tuple[Epoch, ...]]:
     """The trained autoencoder of scored columns, and its history.
 
-    Raises:
-        UsageError: the device is not there, or the training diverged.
+    Raises
+    ------
+    UsageError
+        The device is not there, or the training diverged.
     """
-    device = device_of(settings.device)
-    network, history = _train(scored.training, scored.validation, scored.weights, settings, device, progress)
-    _check_converged(history, settings)
-    return network, history
-
-
-def _check_converged(history: Sequence[Epoch], settings: ModelSettings) -> None:
-    if not any(math.isfinite(epoch.validation_error) for epoch in history):
-        raise UsageError(
-            "the training diverged: no epoch has a finite validation error",
-            found=f"learning_rate {settings.learning_rate}",
-            way_out="Lower learning_rate",
-        )
+    architecture = _architecture(scored.training.shape[1], settings, is_variational=is_variational)
+    arrays = scored.training, scored.validation, scored.weights
+    network, history = _train(architecture, arrays, settings, device_of(settings.device), progress)
+    check_converged(history, settings.learning_rate)
+    return network, epochs_of(history)
 
 
 def _split(n_rows: int, settings: ModelSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -169,7 +187,12 @@ def _column_weights(names: Sequence[str], settings: ModelSettings) -> NDArray[np
 
 
 def _choose_transforms(
-    columns: Columns, weights: NDArray[np.float32], settings: ModelSettings, progress: Progress
+    columns: Columns,
+    weights: NDArray[np.float32],
+    settings: ModelSettings,
+    progress: Progress,
+    *,
+    is_variational: bool,
 ) -> tuple[Transform, ...]:
     """The transform of each column: what the settings say, or the candidate of least validation loss.
 
@@ -182,7 +205,7 @@ def _choose_transforms(
     if settings.transform != "auto":
         fixed = {name: fixed.get(name, settings.transform) for name in columns}
     if len(fixed) < len(columns):
-        fixed |= _try_transforms(columns, fixed, weights, settings, progress)
+        fixed |= _try_transforms(columns, fixed, weights, settings, progress, is_variational=is_variational)
     return tuple(fit_transform(fixed[name], array) for name, array in columns.items())
 
 
@@ -192,11 +215,14 @@ def _try_transforms(
     weights: NDArray[np.float32],
     settings: ModelSettings,
     progress: Progress,
+    *,
+    is_variational: bool,
 ) -> dict[str, TransformKind]:
     trial = settings.model_copy(update={**_TRIAL, "shuffle": True})
     rows = np.random.default_rng(settings.seed).permutation(len(next(iter(columns.values()))))[:_TRIAL_ROWS]
     training_rows, validation_rows = _split(len(rows), trial)
     training, validation = _take(columns, rows[training_rows]), _take(columns, rows[validation_rows])
+    architecture = _architecture(len(columns), trial, is_variational=is_variational)
     losses: dict[str, dict[TransformKind, float]] = {name: {} for name in columns if name not in fixed}
     for done, kind in enumerate(_CANDIDATES):
         progress(f"transforms ({kind})", done, len(_CANDIDATES))
@@ -205,7 +231,7 @@ def _try_transforms(
             np.stack([t.forward(array) for t, array in zip(transforms, part.values(), strict=True)], axis=1)
             for part in (training, validation)
         ]
-        network, _ = _train(scored[0], scored[1], weights, trial, torch.device("cpu"), silent)
+        network, _ = _train(architecture, (*scored, weights), trial, torch.device("cpu"), silent)
         model = _export(network, tuple(columns), tuple(transforms), scored[1], weights, trial)
         restored = model.decoder.decode(model.encoder.encode(scored[1])[0])
         for name, by_kind in losses.items():
@@ -224,21 +250,22 @@ def _rank_change(ordered: NDArray[np.generic], original: NDArray[np.generic], re
 
 
 def _train(
-    training: NDArray[np.float32],
-    validation: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    architecture: DenseArchitecture,
+    arrays: Sequence[NDArray[np.float32]],
     settings: ModelSettings,
     device: torch.device,
     progress: Progress,
-) -> tuple[Autoencoder, tuple[Epoch, ...]]:
-    n_columns = training.shape[1]
-    n_latents = _n_latents(n_columns, settings)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        plain = settings.kind == "ae"
-        network = Autoencoder("ae" if plain else "vae", n_columns, n_latents, settings.hidden).to(device)
-    inputs = (torch.from_numpy(array).to(device) for array in (training, validation, weights))
-    return network, train(network, *inputs, settings=settings, progress=progress)
+) -> tuple[Autoencoder, tuple[Point, ...]]:
+    """The network of an architecture and the history of its training, on scores (rows, columns) of training and
+    validation rows and weights (columns,).
+    """
+    network = architecture.build(seed=settings.seed, device=device)
+    training, validation, weights = (torch.from_numpy(array).to(device) for array in arrays)
+    return network, train_autoencoder(network, training, validation, weights, settings=settings, progress=progress)
+
+
+def _architecture(n_columns: int, settings: ModelSettings, *, is_variational: bool) -> DenseArchitecture:
+    return DenseArchitecture(n_columns, _n_latents(n_columns, settings), settings.hidden, is_variational)
 
 
 def _n_latents(n_columns: int, settings: ModelSettings) -> int:

@@ -1,48 +1,25 @@
 """Training of latents that are rounded to whole numbers, on the bits that they and the columns take."""
 
-import copy
-import math
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from baler_vae.learn.networks import dense_layers
-from baler_vae.learn.training import Epoch, learning_rate, one_step, threads, training_length
+from baler_vae.learn.epochs import Epoch, epochs_plan, learning_rate
+from baler_vae.learn.loop import Optimisation, Point, check_converged, threads, train
+from baler_vae.learn.networks.rounded import RoundedArchitecture, RoundedOutputs
+from baler_vae.learn.objective import Objective, Term
+from baler_vae.learn.schedules import Moment
+from baler_vae.learn.terms import bits_of_latents, bits_of_scores
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
 
-_LEAST_SCALE = -6.0
-_LEAST_PROBABILITY = 1e-9
-
-
-class _Bits(nn.Module):
-    """An encoder to k latents, a decoder that tells each score's place and spread, and a prior of each latent.
-
-    Scores follow a logistic distribution about their place, latents one of their own about a learnt middle.
-    """
-
-    def __init__(self, n_columns: int, n_latents: int, hidden: tuple[int, ...]) -> None:
-        super().__init__()
-        self.encoder = dense_layers((n_columns, *hidden, n_latents))
-        self.decoder = dense_layers((n_latents, *reversed(hidden), 2 * n_columns))
-        self.middle = nn.Parameter(torch.zeros(n_latents))
-        self.scale = nn.Parameter(torch.zeros(n_latents))
-
-    def bits(self, scores: Tensor, latents: Tensor) -> Tensor:
-        """The bits of latents and scores (rows, columns) a row, up to a constant, float32 (rows,)."""
-        place, spread = self.decoder(latents).chunk(2, dim=1)  # (rows, columns) each
-        spread = spread.clamp(min=_LEAST_SCALE)
-        distance = (scores - place) * torch.exp(-spread)
-        nats = (spread + distance + 2 * functional.softplus(-distance)).sum(dim=1)
-        narrow = torch.exp(-self.scale)
-        upper = torch.sigmoid((latents + 0.5 - self.middle) * narrow)
-        lower = torch.sigmoid((latents - 0.5 - self.middle) * narrow)
-        bits: Tensor = nats / math.log(2) - torch.log2((upper - lower).clamp(min=_LEAST_PROBABILITY)).sum(dim=1)
-        return bits
+BITS_OBJECTIVE: Objective[Tensor, RoundedOutputs] = Objective(
+    (Term("scores", bits_of_scores), Term("latents", bits_of_latents))
+)
+"""The bits of a row, up to a constant."""
 
 
 def train_bits(
@@ -54,53 +31,37 @@ def train_bits(
     progress: Progress,
 ) -> tuple[nn.Sequential, tuple[Epoch, ...]]:
     """The encoder of scores float32 (rows, columns), whose latents are to be rounded to whole numbers, and the history:
-    losses and errors are bits a row, up to a constant.
+    losses and errors are bits a row, up to a constant. All epochs are made, on rows in random order.
+
+    Raises
+    ------
+    UsageError
+        The training diverged.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = _Bits(training.shape[1], n_latents, settings.hidden).to(device)
+    architecture = RoundedArchitecture(training.shape[1], n_latents, settings.hidden)
+    network = architecture.build(seed=settings.seed, device=device)
     scores, judged = (torch.from_numpy(array).to(device) for array in (training, validation))
-    generator = torch.Generator(device).manual_seed(settings.seed)
-    optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
+    plan = replace(epochs_plan(settings, len(scores)), shuffle=True)
 
-    def loss(batch: Tensor) -> Tensor:
-        latents = network.encoder(batch)  # (batch rows, k)
-        noise = torch.rand(latents.shape, generator=generator, device=device) - 0.5
-        return network.bits(batch, latents + noise).mean()
+    @torch.no_grad()
+    def error() -> float:
+        moment = Moment(steps=0, epochs=0, past=0.0, whole=1.0)
+        return float(BITS_OBJECTIVE.loss(judged, network.rounded_outputs(judged), moment).total)
 
-    history = _run(network, loss, scores, judged, optimiser, generator, settings, progress)
-    return network.encoder, history
+    def after_interval(point: Point) -> None:
+        progress(f"latents, epochs ({point.error:.3f} bits)", point.number, plan.n_epochs)
 
-
-def _run(
-    network: _Bits,
-    loss: Callable[[Tensor], Tensor],
-    training: Tensor,
-    validation: Tensor,
-    optimiser: torch.optim.Optimizer,
-    generator: torch.Generator,
-    settings: ModelSettings,
-    progress: Progress,
-) -> tuple[Epoch, ...]:
-    epochs, batch_rows = training_length(settings, len(training))
-    n_batches = math.ceil(len(training) / batch_rows)
-    best, kept, history = math.inf, copy.deepcopy(network.state_dict()), []
     with threads(settings.threads):
-        for number in range(epochs):
-            total = 0.0
-            rows = torch.randperm(len(training), generator=generator, device=training.device)
-            for done, chosen in enumerate(torch.split(rows, batch_rows)):
-                rate = learning_rate(settings, (number + done / n_batches) / epochs)
-                bits = loss(training[chosen])
-                one_step(optimiser, rate, bits)
-                total += float(bits.detach()) * len(chosen)
-            with torch.no_grad():
-                error = float(network.bits(validation, torch.round(network.encoder(validation))).mean())
-            history.append(
-                Epoch(number + 1, total / len(training), error, learning_rate(settings, number / epochs), 1.0)
-            )
-            progress(f"latents, epochs ({error:.3f} bits)", number + 1, epochs)
-            if error < best:
-                best, kept = error, copy.deepcopy(network.state_dict())
-    network.load_state_dict(kept)
-    return tuple(history)
+        history = train(
+            network,
+            BITS_OBJECTIVE,
+            scores.__getitem__,
+            plan,
+            Optimisation(learning_rate(settings)),
+            generator=torch.Generator(device).manual_seed(settings.seed),
+            device=device,
+            judge=error,
+            after_interval=after_interval,
+        )
+    check_converged(history, settings.learning_rate)
+    return network.encoder, tuple(Epoch.of(point, beta=1.0) for point in history)

@@ -1,45 +1,73 @@
-"""What training minimises."""
+"""What a training minimises: a list of terms, as values.
 
-from collections.abc import Callable
+Nothing here is to be subclassed: another objective is another tuple of `Term`s, another term (MMD, moments, free bits,
+capacity) another pure function in `baler_vae.learn.terms`, another course of a weight another schedule.
+"""
 
-import torch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 from torch import Tensor
 
-from baler_vae.learn.networks import Posterior
+from baler_vae.learn.schedules import Constant, Moment, Schedule
 
-Objective = Callable[[Tensor, Tensor, Posterior], Tensor]
-"""The loss of (batch, reconstruction, posterior); batch and reconstruction are scores float32 (rows, columns)."""
-
-
-def squared_error(weights: Tensor) -> Objective:
-    """The mean squared error over rows and columns, columns weighted by `weights` (columns,) of mean 1."""
-
-    def loss(batch: Tensor, reconstruction: Tensor, _posterior: Posterior) -> Tensor:
-        return ((reconstruction - batch).square() * weights).mean()
-
-    return loss
+Batch = TypeVar("Batch")
+Outputs = TypeVar("Outputs")
+_ONE = Constant(1.0)
 
 
-def free_objective(weights: Tensor, *, beta: float, l1: float) -> Objective:
-    """The objective of the `free` bound: squared error + beta KL(posterior, standard normal) + l1 mean(abs(latents)).
+@dataclass(frozen=True)
+class Term(Generic[Batch, Outputs]):
+    """One term: its `name` in histories and errors, a pure `function` of a batch and of what the network made of it,
+    and its `weight`.
 
-    The KL divergence is summed over latents and averaged over rows (Kingma and Welling 2013, appendix B); beta scales
-    it as in Higgins et al. 2017.
+    The function gives one number (), or one for each row (rows,). What it may read are the attributes of the outputs:
+    the reconstruction, the posterior, the latents, the network.
     """
-    reconstruction_loss = squared_error(weights)
 
-    def loss(batch: Tensor, reconstruction: Tensor, posterior: Posterior) -> Tensor:
-        total = reconstruction_loss(batch, reconstruction, posterior)
-        if posterior.log_variance is not None and beta:
-            total = total + beta * kl_divergence(posterior.mean, posterior.log_variance)
-        if l1:
-            total = total + l1 * posterior.mean.abs().mean()
-        return total
-
-    return loss
+    name: str
+    function: Callable[[Batch, Outputs], Tensor]
+    weight: Schedule = _ONE
 
 
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance), N(0, 1)) in nats, summed over latents, averaged over rows, of (rows, k) arrays."""
-    per_latent = 0.5 * (mean.square() + torch.exp(log_variance) - 1 - log_variance)  # (rows, k)
-    return per_latent.sum(dim=1).mean()
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The loss of a step: the `total` that is minimised, (); by name the mean of each term over rows, without its
+    weight, (); and by name the weights.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Objective(Generic[Batch, Outputs]):
+    """The mean over rows of the weighted sum of terms. A term is not computed while its weight is zero."""
+
+    terms: tuple[Term[Batch, Outputs], ...]
+
+    def loss(self, batch: Batch, outputs: Outputs, moment: Moment) -> Loss:
+        """The loss of a batch.
+
+        Raises
+        ------
+        ValueError
+            All weights are zero.
+        """
+        weights = {term.name: term.weight(moment) for term in self.terms}
+        values = {term.name: term.function(batch, outputs) for term in self.terms if weights[term.name]}
+        if not values:
+            raise ValueError(f"the weights of all terms are zero in step {moment.steps}: {', '.join(weights)}")
+        # From left to right, and no product with a weight of 1: the same sums to the last bit, term by term.
+        weighted = (value if weights[name] == 1 else weights[name] * value for name, value in values.items())
+        total = next(weighted)
+        for value in weighted:
+            total = total + value
+        return Loss(_mean(total), {name: _mean(value.detach()) for name, value in values.items()}, weights)
+
+
+def _mean(value: Tensor) -> Tensor:
+    """The mean over rows of what may be one number already."""
+    return value.mean() if value.dim() else value  # (rows,) -> ()

@@ -13,8 +13,7 @@ from baler_vae.codec.provenance import fits_of, number_of, settings_of, whole_nu
 from baler_vae.codec.sections import decoder_section, networks_section, tables_section
 from baler_vae.grid.grids import describe_grid, grid_of
 from baler_vae.model.coders import NETWORK
-
-_KINDS = ("independent", "autoregressive", "vae", "ae")
+from baler_vae.settings.kinds import NAMES, kind_of_stored
 
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
@@ -79,10 +78,9 @@ def _model_bytes(manifest: Manifest, number: int) -> int:
 
 def _kind(group: GroupEntry, manifest: Manifest) -> str:
     """The kind of the networks that a group has, `independent` where it has none."""
-    if group.latents is None:
-        return "autoregressive" if any(column.coding == NETWORK for column in group.columns) else "independent"
-    kind = str(fits_of(manifest).get(group.name, {}).get("kind"))  # whatever a damaged archive says
-    return kind if kind in {"ae", "vae"} else "vae"
+    said = fits_of(manifest).get(group.name, {}).get("kind")  # whatever a damaged archive says
+    networks = any(column.coding == NETWORK for column in group.columns)
+    return kind_of_stored(networks=networks, latents=group.latents is not None, said=said)
 
 
 def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, Any]:
@@ -93,7 +91,7 @@ def _described(group: GroupEntry, number: int, manifest: Manifest) -> dict[str, 
         "kind": _kind(group, manifest),
         "model_bytes": _model_bytes(manifest, number),
         "fitted_bytes": whole_numbers(fit).get("fitted_bytes"),
-        "candidate_bytes": whole_numbers(fit.get("candidate_bytes"), _KINDS),
+        "candidate_bytes": whole_numbers(fit.get("candidate_bytes"), NAMES),
         "order_bytes": whole_numbers(fit.get("order_bytes")),
         "pays_from_rows": pays_from_rows(fit),
         "formulas_saved_bytes": whole_numbers(fit.get("formulas_saved_bytes")),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from baler_vae.settings.checking import Globs, NotNegative, Positive, Rows, Seed, Settings, as_list, in_lower_case
+from baler_vae.settings.kinds import WantedKind
 
 
 class ModelSettings(Settings):
@@ -23,9 +24,7 @@ class ModelSettings(Settings):
     of rows of the largest group beyond which a model is fitted on a sample of about so many.
     """
 
-    kind: Annotated[Literal["auto", "independent", "autoregressive", "ae", "vae"], BeforeValidator(in_lower_case)] = (
-        "auto"
-    )
+    kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(as_list)] = (200, 100, 50)
     epochs: Rows | None = None

@@ -10,6 +10,7 @@ from baler_vae.errors import SourceError, near_file
 from baler_vae.paths import read_file
 from baler_vae.settings.checking import Seed, Settings, Texts, as_list, check_settings, file_name
 from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.kinds import LatentKindName
 from baler_vae.settings.model import ModelSettings
 
 LARGEST_PROJECT = 1 << 24
@@ -50,7 +51,7 @@ class RecipeSettings(Settings):
 class ExperimentSettings(Settings):
     """Every recipe with every kind of model and every seed; the first peak of the evaluation is followed."""
 
-    kinds: Annotated[tuple[Literal["ae", "vae"], ...], Field(min_length=1), BeforeValidator(as_list)] = ("ae", "vae")
+    kinds: Annotated[tuple[LatentKindName, ...], Field(min_length=1), BeforeValidator(as_list)] = ("ae", "vae")
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(as_list)] = (1, 2, 3)
     recipes: Annotated[tuple[RecipeSettings, ...], Field(min_length=1)]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from baler_vae.codec.encoding import typed_bytes
 from baler_vae.errors import MissingExtra, SourceError, UsageError
-from baler_vae.fitting.columns import fit_alone
+from baler_vae.fitting.columns import fit_independent_column
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
@@ -90,7 +90,7 @@ def advise(
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
     other_bits = sum(
-        fit_alone(table[column.name], column, EXACT).bits * grows[table.group.name]
+        fit_independent_column(table[column.name], column, EXACT).bits * grows[table.group.name]
         for table in sample.batch
         for column in table.group.columns
         if not column.is_float

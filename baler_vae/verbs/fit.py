@@ -1,20 +1,21 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
-from baler_vae.errors import UsageError, did_you_mean
+from baler_vae.errors import UsageError, did_you_mean, located
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.sampling import Sample, read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.checking import check_settings
+from baler_vae.settings.kinds import can_give_free
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import DialectOptions, Options
 from baler_vae.source.source import Source
@@ -100,10 +101,11 @@ def fit(
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
-        chosen = fit_group_model(table, bounds, settings, source.path, told, events, n_rows=sample.n_rows[name])
+        with located(path=source.path):
+            chosen = fit_group_model(table, bounds, settings, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
-            history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
+            history[name] = tuple(epoch.stored() for epoch in chosen.fit.history)
         if chosen.fit.network_history:
             history[f"{name}, networks"] = chosen.fit.network_history
         if table is batch[0] and len(batch) > 1:
@@ -161,7 +163,7 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
         UsageError: they are.
     """
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
-    if free and settings.kind in {"independent", "autoregressive"}:
+    if free and not can_give_free(settings.kind):
         raise UsageError(
             f"under the bound `free` values are what an autoencoder gives, which the model {settings.kind!r} has not",
             column=free[0],

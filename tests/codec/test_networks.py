@@ -15,7 +15,7 @@ import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.sections import read_model
-from baler_vae.fitting import choosing, conditionals
+from baler_vae.fitting import conditionals, policy
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.columns import Networked
@@ -185,7 +185,7 @@ def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("least", [-1.0, 1.0], ids=["looked at closely", "never"])
 def test_columns_are_seen_in_the_order_that_takes_fewer_bytes(tmp_path, monkeypatch, least):
-    monkeypatch.setattr(choosing, "_LEAST_SAVING", least)
+    monkeypatch.setattr(policy, "LEAST_ORDER_SAVING", least)
     rng = np.random.default_rng(0)
     x = rng.normal(size=2_000)
     columns = {f"near{spread}": x + rng.normal(0, spread, len(x)) for spread in (0.5, 0.3, 0.2)} | {"x": x}
@@ -253,6 +253,6 @@ def test_the_rows_of_a_sample_take_their_part_of_all_bits():
     table = Table(Group("", (Column("x", np.dtype(np.float64)),)), {"x": turned()["x"]})
     rows = rows_of_group(table, {"x": Bound("exact")}, None)
     part = sample_of(rows, 1_000, 0)
-    (whole,), (some,) = rows.alone.values(), part.alone.values()
+    (whole,), (some,) = rows.independent.values(), part.independent.values()
     assert some.bits == whole.bits / 4
     assert some.on_grid_bits == whole.on_grid_bits / 4 > 3 * some.bits

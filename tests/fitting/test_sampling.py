@@ -6,7 +6,7 @@ import pytest
 import baler_vae
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import SourceError
-from baler_vae.fitting import sampling
+from baler_vae.fitting import policy
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.files import open_source
@@ -70,7 +70,7 @@ def test_limits_are_those_of_all_rows(long_jets):
 
 
 def test_few_bytes_make_a_sample_too(long_jets, monkeypatch):
-    monkeypatch.setattr(sampling, "SAMPLE_BYTES", 20_000)
+    monkeypatch.setattr(policy, "SAMPLE_BYTES", 20_000)
     found = sampled(long_jets, 10**6)
     assert found.n_chunks > 5
     assert sum(values.nbytes for table in found.batch for values in table.arrays.values()) <= 20_000

@@ -6,13 +6,20 @@ import torch
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
-from baler_vae.learn.conditional import Training, TrainingSet, _Networks, fit_conditionals, training_for
-from baler_vae.learn.fit import fit_encoder
+from baler_vae.learn.conditional import (
+    Training,
+    TrainingSet,
+    architecture_of,
+    symbol_counts,
+    train_conditionals,
+    training_for,
+)
+from baler_vae.learn.fit import fit_bits_encoder, fit_squared_error_encoder
 from baler_vae.model.conditional import Conditional, Input
 from baler_vae.progress import silent
 from baler_vae.settings.model import ModelSettings
 
-TINY = ModelSettings(kind="vae", latent=1, hidden=(8, 4), epochs=3, transform="standard")
+TINY = ModelSettings(latent=1, hidden=(8, 4), epochs=3, transform="standard")
 
 
 def problem(n_rows=3_000, seed=0):
@@ -25,9 +32,9 @@ def problem(n_rows=3_000, seed=0):
 
 def fitted(steps=150, **changes) -> Conditional:
     inputs, symbols, alphabet = problem()
-    return fit_conditionals([TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)], short(steps, **changes))[0][
-        0
-    ]
+    training_set = TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)
+    networks, _ = train_conditionals([training_set], short(steps, **changes))
+    return networks[0]
 
 
 def short(steps, **changes):
@@ -60,13 +67,15 @@ def test_an_unknown_device_is_named():
 def test_all_of_a_training_lies_on_its_device():
     """On a device without memory: an operation that mixes it with another one fails there as it does on a GPU."""
     inputs, symbols, alphabet = problem(100)
-    lessons = [TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)] * 2
-    networks = _Networks(lessons, 8, torch.Generator(), torch.device("meta"))
+    training_sets = [TrainingSet(alphabet, (Input(0), Input(1)), inputs, symbols)] * 2
+    networks = architecture_of(training_sets, 8).build(
+        symbol_counts(training_sets), generator=torch.Generator(), device=torch.device("meta")
+    )
     for _ in range(2):
         logits = networks.logits(torch.zeros((2, 100, 2), device="meta"))
         loss = logits.sum() + networks.weight_bits()
         loss.backward()
-        assert {tensor.device.type for tensor in (loss, *(p.grad for p in networks.parameters))} == {"meta"}
+        assert {tensor.device.type for tensor in (loss, *(p.grad for p in networks.parameters()))} == {"meta"}
         networks.round_from_now_on(8)
 
 
@@ -82,7 +91,7 @@ def test_networks_of_several_sizes_are_trained_together():
     coins = (inputs[:, 1] > 0).astype(np.int32)
     more = np.hstack([rng.integers(-512, 512, (len(coins), 3)).astype(np.int16), inputs[:, 1:]])
     narrow = TrainingSet(Alphabet(np.arange(2), np.zeros(2, np.uint8)), tuple(map(Input, range(4))), more, coins)
-    together, _ = fit_conditionals([wide, narrow], short(150))
+    together, _ = train_conditionals([wide, narrow], short(150))
     shapes = [[layer.weights.shape for layer in network.layers] for network in together]
     assert shapes == [[(8, 2), (8, 8), (9, 8)], [(8, 4), (8, 8), (3, 8)]]
     assert bits_of(together[0]) < 2.1
@@ -121,23 +130,23 @@ def columns(n_rows=2_000):
     return {"u": u, "v": 3 + 2 * u, "w": -u}
 
 
-@pytest.mark.parametrize("kind", ["ae", "vae"])
-def test_encoders_for_a_bound_have_steps_and_a_history(kind):
-    settings = TINY.model_copy(update={"kind": kind})
-    encoder, steps, history = fit_encoder(columns(), settings, silent)
+@pytest.mark.parametrize("fit_encoder", [fit_squared_error_encoder, fit_bits_encoder])
+def test_encoders_for_a_bound_have_steps_and_a_history(fit_encoder):
+    encoder, steps, history = fit_encoder(columns(), TINY, silent)
     assert encoder.columns == ("u", "v", "w")
     assert encoder.n_latents == len(steps) == 1
     assert all(step > 0 for step in steps)
     assert [epoch.number for epoch in history] == [1, 2, 3]
-    again = fit_encoder(columns(), settings, silent)[0]
+    again = fit_encoder(columns(), TINY, silent)[0]
     assert [a.weights.tobytes() for a in encoder.network] == [b.weights.tobytes() for b in again.network]
-    if kind == "vae":
+    if fit_encoder is fit_bits_encoder:
         assert steps == (1.0,)
+        assert [set(epoch.terms) for epoch in history] == [{"scores", "latents"}] * 3
 
 
 def test_a_latent_trained_on_bits_tells_the_columns():
     settings = TINY.model_copy(update={"epochs": 15, "batch_rows": 64, "hidden": (32, 16)})
-    encoder, _, history = fit_encoder(columns(), settings, silent)
+    encoder, _, history = fit_bits_encoder(columns(), settings, silent)
     latents = np.rint(encoder.encode(encoder.scores(columns()))[0][:, 0])
     within = sum(columns()["u"][latents == code].var() * np.mean(latents == code) for code in np.unique(latents))
     assert within < 0.1

@@ -1,0 +1,182 @@
+"""The kinds of models, one object each: how it is fitted, and where `auto` tries it.
+
+Another kind is one more object in `KINDS` here, and its name and traits in `baler_vae.settings.kinds`, by which rooms
+that know nothing of fitting know it: settings take the name, `info` tells the kind of an archive from what it stores.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.finite import LARGEST
+from baler_vae.codec.groups import latents_of, quantise_latents
+from baler_vae.fitting import policy
+from baler_vae.fitting.columns import (
+    GroupFit,
+    GroupRows,
+    fit_conditional_group,
+    fit_independent,
+    sees_latents,
+    without_latents,
+)
+from baler_vae.fitting.conditionals import check_training
+from baler_vae.model.coders import fit_coder
+from baler_vae.model.columns import Free
+from baler_vae.model.group import Encoder, GroupModel
+from baler_vae.progress import Progress
+from baler_vae.settings import kinds as traits_of_kinds
+from baler_vae.settings.kinds import KindTraits
+from baler_vae.settings.model import ModelSettings
+
+if TYPE_CHECKING:
+    from baler_vae.learn.epochs import Epoch
+
+Columns = Mapping[str, NDArray[np.generic]]
+EncoderFit = Callable[[Columns, ModelSettings, Progress], "tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]"]
+"""Gives the encoder of columns (rows,), the steps of its latents, and the history of its training."""
+
+
+class Fit(Protocol):
+    """How a kind is fitted to the rows of a group whose columns all keep a bound."""
+
+    def __call__(
+        self,
+        rows: GroupRows,
+        settings: ModelSettings,
+        *,
+        names: tuple[str, ...],
+        part: float,
+        progress: Progress,
+    ) -> GroupFit:
+        """The fit, where networks see the columns in the order of `names` and are trained for `part` of the usual
+        steps.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of models. `traits` are its name and what it stores; `fit` fits it; `is_candidate` says of a group's rows
+    whether `auto` tries it; `is_variational` is the autoencoder that gives columns under `free`, if it gives any.
+    """
+
+    traits: KindTraits
+    fit: Fit
+    is_candidate: Callable[[GroupRows], bool]
+    is_variational: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.traits.name
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of a name."""
+    (kind,) = (kind for kind in KINDS if kind.name == name)
+    return kind
+
+
+def _fit_independent(rows: GroupRows, settings: ModelSettings, **_options: object) -> GroupFit:  # noqa: ARG001
+    return fit_independent(rows)  # whatever the settings are
+
+
+def _fit_networks(
+    rows: GroupRows,
+    settings: ModelSettings,
+    *,
+    names: tuple[str, ...],
+    part: float,
+    progress: Progress,
+) -> GroupFit:
+    return fit_conditional_group(rows, settings, progress, part=part, names=names)
+
+
+def _fit_latents(encoder_fit: EncoderFit) -> Fit:
+    """How networks are fitted that see latents too, those of an encoder; without columns of floats there are none."""
+
+    def fit(
+        rows: GroupRows,
+        settings: ModelSettings,
+        *,
+        names: tuple[str, ...],
+        part: float,
+        progress: Progress,
+    ) -> GroupFit:
+        floats = floats_of(rows)
+        if not floats:
+            return fit_conditional_group(rows, settings, progress, part=part, names=names)
+        check_training()
+        columns = {name: _finite(rows.numeric[name].values) for name in floats}
+        trained = settings
+        if part < 1:
+            trained = settings.model_copy(update={"epochs": settings.epochs or policy.TRIAL_EPOCHS})
+        encoder, steps, history = encoder_fit(columns, trained, progress)
+        with_latents = GroupModel(columns={name: Free() for name in rows.names}, encoder=encoder, steps=steps)
+        values = {name: column.values for name, column in rows.numeric.items()}
+        means = latents_of(values, with_latents, bounded=True)[0]
+        codes = tuple(quantise_latents(means, steps))
+        coders = [fit_coder(latent) for latent in codes]
+        with_latents = replace(with_latents, latents=tuple(coder for coder, _ in coders))
+        fitted = fit_conditional_group(
+            rows, settings, progress, part=part, names=names, latents=with_latents, latent_codes=codes
+        )
+        if not settings.keep_network and not sees_latents(fitted.model):
+            return replace(fitted, model=without_latents(fitted.model), history=history)
+        return replace(fitted, bits=fitted.bits + rows.weight * sum(bits for _, bits in coders), history=history)
+
+    return fit
+
+
+def _bits_encoder(
+    columns: Columns, settings: ModelSettings, progress: Progress
+) -> "tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]":
+    from baler_vae.learn.fit import fit_bits_encoder  # noqa: PLC0415
+
+    return fit_bits_encoder(columns, settings, progress)
+
+
+def _squared_error_encoder(
+    columns: Columns, settings: ModelSettings, progress: Progress
+) -> "tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]":
+    from baler_vae.learn.fit import fit_squared_error_encoder  # noqa: PLC0415
+
+    return fit_squared_error_encoder(columns, settings, progress)
+
+
+def floats_of(rows: GroupRows) -> list[str]:
+    """The columns of floats that have codes."""
+    return [name for name in rows.numeric if rows.table.group.column(name).is_float]
+
+
+def is_wide(rows: GroupRows) -> bool:
+    """Whether a group has so many columns that `auto` tries neither latents nor another order."""
+    return len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
+
+
+def _is_any(_rows: GroupRows) -> bool:
+    return True
+
+
+def _gains_by_latents(rows: GroupRows) -> bool:
+    return not is_wide(rows) and bool(floats_of(rows))
+
+
+def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The values (rows,) of a column as an encoder sees them: finite and not too large for squares."""
+    x = values.astype(np.float64)
+    finite = np.isfinite(x)
+    middle = float(np.median(x[finite])) if finite.any() else 0.0
+    return np.clip(np.where(np.isnan(x), middle, x), -LARGEST, LARGEST)
+
+
+_TRAITS = {traits.name: traits for traits in traits_of_kinds.KINDS}
+
+INDEPENDENT = Kind(traits=_TRAITS["independent"], fit=_fit_independent, is_candidate=_is_any)
+AUTOREGRESSIVE = Kind(traits=_TRAITS["autoregressive"], fit=_fit_networks, is_candidate=_is_any)
+VAE = Kind(traits=_TRAITS["vae"], fit=_fit_latents(_bits_encoder), is_candidate=_gains_by_latents, is_variational=True)
+AE = Kind(traits=_TRAITS["ae"], fit=_fit_latents(_squared_error_encoder), is_candidate=_gains_by_latents)
+
+KINDS = (INDEPENDENT, AUTOREGRESSIVE, VAE, AE)
+"""In the order in which `auto` tries them; of two that take as many bytes the first is chosen."""

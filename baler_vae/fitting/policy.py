@@ -1,0 +1,157 @@
+"""The numbers that decide how a codec is chosen, each with its reason and how it was found.
+
+None of them is needed to read an archive. To change one changes the archives that are written, never those that were.
+"Chosen by hand" means that no series of measurements stands behind it.
+"""
+
+# Samples. Codecs and choices are made on part of the rows where there are many.
+
+SAMPLE_BYTES = 512 << 20
+"""The most bytes of values that a codec is fitted on, about, however many rows are asked for: what a laptop can hold
+beside the copies that fitting makes. Chosen by hand; not measured.
+"""
+
+SAMPLE_CHUNKS = 16
+"""A sample is made of at least about so many chunks of events, so that it comes from all over the file, which may
+change from one end to the other; more chunks cost more reading. Chosen by hand; not measured.
+"""
+
+TRIAL_ROWS = 16_384
+"""Rows of a sample, about, on which kinds and orders are tried, so that trials take a small part of the time that the
+fit of all rows takes. Chosen by hand; not measured.
+"""
+
+INFORMATION_ROWS = 4_096
+"""Rows on which the information between columns is estimated. What chance adds, about (bins - 1)^2 / (2 n ln 2) bits,
+is subtracted. Chosen by hand; not measured.
+"""
+
+FORMULA_ROWS = 4_096
+"""Rows on which formulas are confirmed by the bits that they save. Chosen by hand; not measured."""
+
+LARGEST_TRAINING_SET = 1 << 20
+"""The most rows from which a network learns; its bits are counted on all rows. A training of 5,000 steps of 1,024 rows
+sees about five times as many, so more would mostly cost memory: 2 bytes for each input of each row.
+"""
+
+# Which kinds and orders are tried.
+
+LEAST_ROWS_FOR_AUTO = 256
+"""Rows below which `auto` tries no network: it could never pay for its weights. A kind that was asked for is tried from
+`LEAST_ROWS_FOR_NETWORKS` on. Chosen by hand; not measured.
+"""
+
+LEAST_ROWS_FOR_NETWORKS = 64
+"""Rows below which no network is trained for columns that keep a bound, whatever was asked for: it could never pay for
+its weights. Chosen by hand; not measured.
+"""
+
+LEAST_BITS_FOR_NETWORK = 2_000
+"""Bits of a column up to which no network is trained for it, unless the settings keep all networks: there is too little
+that it could save. Chosen by hand; not measured.
+"""
+
+MOST_COLUMNS_FOR_TRIALS = 64
+"""Columns above which `auto` tries neither latents nor another order, and trials see all rows: a few latents could not
+tell much of so many columns, and trials would take most of the time. Chosen by hand; not measured.
+"""
+
+TRIAL_PART = 0.2
+"""The part of the usual steps of training that trials of kinds and orders make: enough to rank kinds and orders, too
+little to be used. Chosen by hand; not measured.
+"""
+
+TRIAL_EPOCHS = 6
+"""Epochs of an encoder in such a trial. Chosen by hand; not measured."""
+
+LEAST_ORDER_SAVING = 0.003
+"""The part of the bytes that another order of columns must save after a brief training, to be looked at closely: less
+can be the luck of a training. Chosen by hand; not measured.
+"""
+
+# Which columns networks see, and which get a network.
+
+MOST_EXTRA_ON_GRID = 0.01
+"""The part of its bits that a column may take more on a grid, where networks can see it, than without one. A column
+that is seen has to stay on its grid: of degrees in radians under `exact`, where pcodec takes far less than a grid, this
+costs more than networks that see them save (`tests/codec/test_networks.py`). The 1 % itself is chosen by hand; not
+measured.
+"""
+
+LEAST_FORMULA_SAVING = 0.1
+"""The part of a column's bits that a formula must save for the differences from it to be coded. Where it saves less,
+the network of the column sees what the formula predicts instead. Chosen by hand; not measured.
+"""
+
+LEAST_HINT_SAVING = -0.05
+"""The part of a column's bits that a formula must save on a sample to be of any use. Negative, since what it predicts
+may tell a network something even where differences from it save nothing. Chosen by hand; not measured.
+"""
+
+NEARLY_AS_MUCH = 0.75
+"""Of the columns of one relation the last one follows from the others, where it saves at least this part of what the
+best of them would: ntuples mostly hold what is derived behind what it is derived from. Chosen by hand; not measured.
+"""
+
+LARGEST_PARENTS = 16
+"""The most columns that the network of a column sees, in its own row or in the objects before. Time grows with each of
+them, and of few columns all are taken. Chosen by hand; not measured.
+"""
+
+NEAR_COLUMNS = 96
+"""Columns are looked at as parents that lie within so many places of a column, or among the first so many: the time for
+all pairs grows with the square of the number of columns. Chosen by hand; not measured.
+"""
+
+LEAST_INFORMATION = 0.002
+"""In bits a row: columns that share less with a column are not its parents where there are more than `LARGEST_PARENTS`.
+Chosen by hand; not measured.
+"""
+
+PARENT_BINS, TARGET_BINS = 12, 24
+"""Bins of a parent and of a column itself in which their information is estimated, about equally full, and few enough
+for `INFORMATION_ROWS`. Chosen by hand; not measured.
+"""
+
+ROWS_PER_RANK = 16
+"""Objects are decoded rank by rank where networks see the object before: where ranks hold fewer rows than this on
+average, that takes longer than it is worth. Chosen by hand; not measured.
+"""
+
+MOST_SPIKES = 2
+"""The most single codes of a column for which networks get an input of their own. Chosen by hand; not measured."""
+
+LEAST_SPIKE = 0.04
+"""The part of the rows that must share a code for that. Chosen by hand; not measured."""
+
+CONTEXT_RANGE_BITS = 24.0
+"""What a further range costs in the alphabets in which networks see columns: more ranges tell more, and make networks
+larger. Chosen by hand; not measured.
+"""
+
+# How networks are trained.
+
+FULLY_TRAINED = 250
+"""The most networks of a group that get all steps of training; more of them share as many, so that the time for tables
+of thousands of columns stays bounded. Chosen by hand; not measured.
+"""
+
+TRAINED_AT_ONCE = 4
+"""Networks that are trained as one batched product: twice as fast as one by one, as measured on two cores when this was
+introduced. More of them would leave a core without work where columns are few.
+"""
+
+TRAINING_THREADS = 2
+"""The most such products that are trained at the same time. Results do not depend on it. Chosen for machines with two
+cores.
+"""
+
+CHUNK_ROWS = 65_536
+"""Rows whose inputs are made at once when bits are counted: about 4 MB for 16 inputs. Results depend on it only in how
+float64 sums of bits round.
+"""
+
+SHARED_NETWORK_BYTES = 200
+"""About the bytes of a section of networks that all networks of a group share, which are not counted for each of them.
+Chosen by hand; not measured.
+"""

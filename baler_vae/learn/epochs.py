@@ -1,0 +1,67 @@
+"""Trainings that are counted in epochs: how long they are, how fast they learn, and what is kept of each epoch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from baler_vae.learn.loop import Point
+from baler_vae.learn.plans import Epochs
+from baler_vae.learn.schedules import Constant, Cosine, Schedule
+from baler_vae.settings.model import ModelSettings
+
+_STEPS = 5_000
+_BATCHES = 200
+_BATCH_LIMITS = (32, 1_024)
+_EPOCH_LIMITS = (15, 100)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training: mean training loss and validation error (squared scores, or bits of a row), the learning
+    rate of its first step, the weight of the KL divergence, and the mean of each term of the loss without its weight.
+    """
+
+    number: int
+    training_loss: float
+    validation_error: float
+    learning_rate: float
+    beta: float
+    terms: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, point: Point, *, beta: float) -> "Epoch":
+        """The epoch of a point of a history."""
+        return cls(point.number, point.loss, point.error, point.learning_rates[0], beta, point.terms)
+
+    def stored(self) -> dict[str, float]:
+        """What the history of a codec says of it: format 1 keeps the loss as a whole."""
+        return {
+            "number": self.number,
+            "training_loss": self.training_loss,
+            "validation_error": self.validation_error,
+            "learning_rate": self.learning_rate,
+            "beta": self.beta,
+        }
+
+
+def epochs_plan(settings: ModelSettings, n_rows: int) -> Epochs:
+    """The epochs of a training on so many rows."""
+    n_epochs, batch_rows = training_length(settings, n_rows)
+    return Epochs(n_rows, batch_rows, n_epochs, settings.shuffle)
+
+
+def training_length(settings: ModelSettings, n_rows: int) -> tuple[int, int]:
+    """The number of epochs and the rows of a batch, for a number of training rows: what the settings say, or a batch of
+    about 1/200 of the rows and as many epochs as make 5,000 steps, within limits.
+    """
+    power = 2 ** int(math.log2(max(1, n_rows / _BATCHES)))
+    batch_rows = settings.batch_rows or min(max(power, _BATCH_LIMITS[0]), _BATCH_LIMITS[1])
+    steps_per_epoch = math.ceil(n_rows / batch_rows)
+    return settings.epochs or min(
+        max(math.ceil(_STEPS / steps_per_epoch), _EPOCH_LIMITS[0]), _EPOCH_LIMITS[1]
+    ), batch_rows
+
+
+def learning_rate(settings: ModelSettings) -> Schedule:
+    """The course of the learning rate that settings ask for."""
+    return Constant(settings.learning_rate) if settings.schedule == "constant" else Cosine(settings.learning_rate)

@@ -1,0 +1,251 @@
+"""The one training loop. It knows of no kind of network, objective or data: all of them are values that it is given.
+
+It takes a network (`Network`: an architecture's module), an objective (a tuple of terms), data (batches of rows), a
+plan (which rows each step sees), an optimiser's settings, and callbacks; it gives the history back, each term apart.
+What is new to be tried comes as another value of one of these, and never as another loop.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from baler_vae.errors import UsageError
+from baler_vae.learn.objective import Loss, Objective
+from baler_vae.learn.plans import Plan
+from baler_vae.learn.schedules import Moment, Schedule
+
+Batch = TypeVar("Batch")
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
+Outputs = TypeVar("Outputs")
+Outputs_co = TypeVar("Outputs_co", covariant=True)
+
+
+class Network(Protocol[Batch_contra, Outputs_co]):
+    """What can be trained: a module of PyTorch that says what it makes of a batch."""
+
+    def outputs(self, batch: Batch_contra, generator: torch.Generator) -> Outputs_co:
+        """What is made of a batch; noise is drawn from the generator."""
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> object: ...
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Adam (Kingma and Ba 2015) with a learning rate that follows a schedule."""
+
+    learning_rate: Schedule
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a history: an interval of a plan.
+
+    It has its `number` from 1 on, the number of steps made until its end, sums over its steps of the `loss` and of each
+    of its terms, by name and without their weights, and of the `weight` of the steps; the weights of terms in its last
+    step; the learning rates of its first and its last step; and the `error` that a judge found at its end, NaN without
+    one. `diverged` names a term that is not finite, where there is one.
+    """
+
+    number: int
+    n_steps: int
+    loss_sum: float
+    term_sums: Mapping[str, float]
+    weight: int
+    term_weights: Mapping[str, float]
+    learning_rates: tuple[float, float]
+    error: float = math.nan
+    diverged: str | None = None
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return self.loss_sum / self.weight
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The mean of each term, without its weight."""
+        return {name: total / self.weight for name, total in self.term_sums.items()}
+
+
+def _no_step(_moment: Moment) -> None:
+    """What is done before a step where there is nothing to do."""
+
+
+def _no_point(_point: Point) -> None:
+    """What is done after an interval where there is nothing to do."""
+
+
+def train(
+    network: Network[Batch, Outputs],
+    objective: Objective[Batch, Outputs],
+    data: Callable[[Tensor], Batch],
+    plan: Plan,
+    optimisation: Optimisation,
+    *,
+    generator: torch.Generator,
+    device: torch.device,
+    judge: Callable[[], float] | None = None,
+    patience: int | None = None,
+    before_step: Callable[[Moment], None] = _no_step,
+    after_interval: Callable[[Point], None] = _no_point,
+    sums: torch.dtype = torch.float64,
+) -> tuple[Point, ...]:
+    """The history of a training; with a judge, the network is left as it was at the point of least error.
+
+    Parameters
+    ----------
+    network, objective
+        What is trained, and what it minimises.
+    data
+        Gives the batch of rows int64 (batch rows,).
+    plan
+        Which rows each step sees.
+    optimisation
+        How the optimiser is set.
+    generator
+        Orders rows and draws noise, in turn.
+    device
+        Where the network and the data are.
+    judge
+        Gives the error of the network as it is, after each interval.
+    patience
+        The training stops when the error has not fallen for so many intervals.
+    before_step, after_interval
+        Are told the moment of each step before it, and each point of the history.
+    sums
+        In which sums over an interval are taken.
+
+    The training stops after an interval in which a term was not finite; its point names the term.
+    """
+    optimiser = torch.optim.Adam(network.parameters(), betas=optimisation.betas, fused=True)
+    best_error, best = math.inf, copy.deepcopy(network.state_dict()) if judge is not None else None
+    history: list[Point] = []
+    n_steps = 0
+    for number, steps in enumerate(plan.intervals(generator, device), 1):
+        tally = _Tally(torch.zeros((), dtype=sums, device=device))
+        for step in steps:
+            before_step(step.moment)
+            rate = optimisation.learning_rate(step.moment)
+            batch = data(step.rows)
+            loss = objective.loss(batch, network.outputs(batch, generator), step.moment)
+            _descend(optimiser, rate, loss.total)
+            tally.add(loss, step.weight, rate)
+            n_steps += 1
+        error = judge() if judge is not None else math.nan
+        history.append(tally.point(number, n_steps, error))
+        after_interval(history[-1])
+        if error < best_error:
+            best_error, best = error, copy.deepcopy(network.state_dict())
+        elif patience and number - _best(history).number >= patience:
+            break
+        if history[-1].diverged is not None:
+            break
+    if best is not None:
+        network.load_state_dict(best)
+    return tuple(history)
+
+
+def check_converged(history: Sequence[Point], learning_rate: float) -> None:
+    """Raise UsageError unless a training has a network to give: one of finite error, or with finite terms to its end
+    where nothing judged it.
+
+    Raises
+    ------
+    UsageError
+        The training diverged; the term that is not finite is named.
+    """
+    last = history[-1]
+    is_judged = any(not math.isnan(point.error) for point in history)
+    if any(math.isfinite(point.error) for point in history) or (last.diverged is None and not is_judged):
+        return
+    what = "no epoch has a finite validation error"
+    if last.diverged is not None:
+        what = f"its term {last.diverged!r} is {last.terms[last.diverged]} after {last.n_steps} steps"
+    way_out = "Lower learning_rate"
+    raise UsageError(f"the training diverged: {what}", found=f"learning_rate {learning_rate}", way_out=way_out)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name; `auto` is a GPU where there is one.
+
+    Raises
+    ------
+    UsageError
+        It is not there.
+    """
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {name!r} cannot be used: {error}", way_out="Name another one with --device cpu"
+        ) from error
+    return device
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """A block in which PyTorch uses a number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass
+class _Tally:
+    """What the steps of an interval add up to, on the device: to read a number is to wait for all that it was asked."""
+
+    loss: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    weight: int = 0
+    term_weights: Mapping[str, float] = field(default_factory=dict)
+    rates: list[float] = field(default_factory=list)
+
+    def add(self, loss: Loss, weight: int, rate: float) -> None:
+        """Takes a step into account."""
+        self.loss += _weighted(loss.total.detach(), weight, self.loss.dtype)
+        for name, value in loss.terms.items():
+            if name not in self.terms:
+                self.terms[name] = torch.zeros_like(self.loss)
+            self.terms[name] += _weighted(value, weight, self.loss.dtype)
+        self.weight += weight
+        self.term_weights = loss.weights
+        self.rates.append(rate)
+
+    def point(self, number: int, n_steps: int, error: float) -> Point:
+        """The point of the interval."""
+        sums = {name: float(total) for name, total in self.terms.items()}
+        diverged = next((name for name, total in sums.items() if not math.isfinite(total)), None)
+        rates = self.rates[0], self.rates[-1]
+        return Point(number, n_steps, float(self.loss), sums, self.weight, self.term_weights, rates, error, diverged)
+
+
+def _weighted(value: Tensor, weight: int, dtype: torch.dtype) -> Tensor:
+    return value.to(dtype) * weight
+
+
+def _descend(optimiser: torch.optim.Optimizer, rate: float, loss: Tensor) -> None:
+    """Moves the parameters down the gradient of a loss ()."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+def _best(history: Sequence[Point]) -> Point:
+    return min(history, key=lambda point: point.error)

@@ -1,0 +1,82 @@
+"""Dense autoencoders."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from baler_vae.learn.networks.outputs import Outputs
+from baler_vae.learn.networks.posterior import NormalPosterior, PointPosterior, Posterior
+from baler_vae.model.network import LEAKY_SLOPE, Dense, Network
+
+
+@dataclass(frozen=True)
+class DenseArchitecture:
+    """Dense encoder and decoder with mirrored hidden layers: n-200-100-50-k-50-100-200-n by default.
+
+    A variational encoder has two outputs for each of the `n_latents` latents, its mean and its log-variance; a plain
+    one has the latents themselves.
+    """
+
+    n_columns: int
+    n_latents: int
+    hidden: tuple[int, ...]
+    is_variational: bool
+
+    def build(self, *, seed: int, device: torch.device) -> "Autoencoder":
+        """The network with its first random weights; the state of PyTorch's own generator is left as it is."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Autoencoder(self).to(device)
+
+
+class Autoencoder(nn.Module):
+    """The network of a dense architecture."""
+
+    def __init__(self, architecture: DenseArchitecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        n_columns, n_latents, hidden = architecture.n_columns, architecture.n_latents, architecture.hidden
+        n_outputs = 2 * n_latents if architecture.is_variational else n_latents
+        self.encoder = dense_layers((n_columns, *hidden, n_outputs))
+        self.decoder = dense_layers((n_latents, *reversed(hidden), n_columns))
+
+    @property
+    def n_latents(self) -> int:
+        return self.architecture.n_latents
+
+    def encode(self, scores: Tensor) -> Posterior:
+        """The posterior of scores float32 (rows, columns)."""
+        outputs = self.encoder(scores)  # (rows, columns) -> (rows, 2 k), or (rows, k) of a plain one
+        if not self.architecture.is_variational:
+            return PointPosterior(outputs)
+        return NormalPosterior(outputs[:, : self.n_latents], outputs[:, self.n_latents :])  # (rows, k) each
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The scores float32 (rows, columns) of latents (rows, k)."""
+        scores: Tensor = self.decoder(latents)  # (rows, k) -> (rows, columns)
+        return scores
+
+    def outputs(self, batch: Tensor, generator: torch.Generator) -> Outputs:
+        """What is made of scores float32 (rows, columns), with latents drawn from their posterior."""
+        posterior = self.encode(batch)
+        latents = posterior.sample(generator)  # (rows, k)
+        return Outputs(self.decode(latents), posterior, latents, self)
+
+
+def dense_layers(sizes: tuple[int, ...]) -> nn.Sequential:
+    """Dense layers from the first size to the last, LeakyReLU between them."""
+    layers: list[nn.Module] = []
+    for n_inputs, n_outputs in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), nn.LeakyReLU(float(LEAKY_SLOPE))]
+    return nn.Sequential(*layers[:-1])
+
+
+def export_network(layers: nn.Module) -> Network:
+    """The same network in NumPy."""
+    return tuple(
+        Dense(layer.weight.detach().cpu().numpy().copy(), layer.bias.detach().cpu().numpy().copy())
+        for layer in layers.modules()
+        if isinstance(layer, nn.Linear)
+    )

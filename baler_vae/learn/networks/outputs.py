@@ -1,0 +1,19 @@
+"""What an autoencoder makes of a batch."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from baler_vae.learn.networks.posterior import Posterior
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """Scores float32 (rows, columns) restored from sampled latents, the posterior, those latents float32 (rows, k), and
+    the network itself.
+    """
+
+    reconstruction: Tensor
+    posterior: Posterior
+    latents: Tensor
+    network: nn.Module
