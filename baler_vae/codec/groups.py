@@ -65,7 +65,8 @@ def known_rows(
         for number, latent in enumerate(quantise_latents(rows.latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
     for name, coded in codes.items():
-        rows.sources.show(model.names.index(name), coded.codes)
+        if not table.group.column(name).is_array:
+            rows.sources.show(model.names.index(name), coded.codes)
     return rows, codes
 
 
@@ -175,19 +176,19 @@ class _ColumnReader:
         self._name, self._rows, self._at_once = name, rows, at_once
         self._model = model = rows.model.columns[name]
         self._number = rows.model.names.index(name)
-        self._dtype = rows.group.column(name).dtype
+        self._column = column = rows.group.column(name)
         self._read: list[NDArray[np.int64]] = []
         self._stream: ConditionalReader | None = None
-        n_rows = rows.layout.n_rows
         if model.grid is None:
-            rows.values[name] = decode_plain(data, rows.group.column(name), n_rows)
+            rows.values[name] = decode_plain(data, column, rows.layout.n_rows)
             return
+        n_cells = rows.layout.n_rows * column.n_cells
         verbatim, data = (b"", data) if model.grid.holds_everything else _split_verbatim(data)
-        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_rows), 0
+        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_cells), 0
         if model.conditional is not None:
             self._stream = ConditionalReader(data, model.conditional, rows.sources)
         elif model.coder is not None:
-            self._codes = model.coder.decode(data, n_rows)
+            self._codes = model.coder.decode(data, n_cells)
         else:
             raise ValueError(f"column {name!r} has no coder")
 
@@ -195,6 +196,9 @@ class _ColumnReader:
         """Reads the rows from `start` to `stop`."""
         model, rows = self._model, self._rows
         if model.grid is None:
+            return
+        if self._column.is_array:
+            self._restore(self._codes[start * self._column.n_cells : stop * self._column.n_cells], start)
             return
         predicted = rows.predict(self._name, start, stop)
         codes = self._codes[start:stop] if self._stream is None else self._stream.read(start, stop)
@@ -216,7 +220,7 @@ class _ColumnReader:
             raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
 
     def _restore(self, codes: NDArray[np.int64], start: int) -> None:
-        """Gives the rows from `start` on the values of codes (rows,)."""
+        """Gives the rows from `start` on the values of codes (rows,), or (rows * cells,) where they hold arrays."""
         grid, values = self._model.grid, self._rows.values
         if grid is None:
             raise ValueError(f"column {self._name!r} has no codes")
@@ -224,8 +228,9 @@ class _ColumnReader:
         verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
         self._n_verbatim += n_verbatim
         if self._name not in values:  # not before: a damaged column of many rows should take no memory
-            values[self._name] = np.empty(self._rows.layout.n_rows, self._dtype)
-        values[self._name][start : start + len(codes)] = dequantise_column(Codes(codes, verbatim), grid, self._dtype)
+            values[self._name] = np.empty((self._rows.layout.n_rows, *self._column.shape), self._column.dtype)
+        restored = dequantise_column(Codes(codes, verbatim), grid, self._column.dtype).reshape(-1, *self._column.shape)
+        values[self._name][start : start + len(restored)] = restored
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
@@ -239,10 +244,13 @@ def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
 
 
 def restored_columns(table: Table, codes: Mapping[str, Codes], grids: Mapping[str, Grid]) -> Arrays:
-    """The columns (rows,) as a reader will get them, where a grid decides that. A network sees these: what it says does
-    not depend on what a grid takes away, so that a restored file is compressed to the same bytes.
+    """The columns (rows,) or (rows, *shape) as a reader will get them, where a grid decides that. A network sees these:
+    what it says does not depend on what a grid takes away, so that a restored file is compressed to the same bytes.
     """
-    own = {name: dequantise_column(coded, grids[name], table[name].dtype) for name, coded in codes.items()}
+    own = {
+        name: dequantise_column(coded, grids[name], table[name].dtype).reshape(table[name].shape)
+        for name, coded in codes.items()
+    }
     return {**table.arrays, **own}
 
 
@@ -292,15 +300,19 @@ def quantise_latents(mean: NDArray[np.float32], steps: Sequence[float]) -> list[
 
 
 def encode_plain(values: NDArray[np.generic]) -> bytes:
-    """The bytes of a column (rows,) without codes: text and nested values through zstandard, numbers through pcodec."""
+    """The bytes of a column (rows,) or (rows, *shape) without codes: text and nested values through zstandard, numbers
+    through pcodec.
+    """
     nested = nested_of(values)
     if nested is not None:
         return plain.encode_bytes(nested.to_bytes())
-    return plain.encode_text(values.astype(object)) if values.dtype == TEXT else plain.encode_numbers(values)
+    return (
+        plain.encode_text(values.astype(object)) if values.dtype == TEXT else plain.encode_numbers(values.reshape(-1))
+    )
 
 
 def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic]:
-    """The column (rows,) that `encode_plain` was given.
+    """The column (rows,) or (rows, *shape) that `encode_plain` was given.
 
     Raises:
         ValueError: the bytes are not those of such a column.
@@ -308,7 +320,9 @@ def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic
     if column.is_nested:
         nested: Any = Nested.from_bytes(plain.decode_bytes(data), n_rows)
         return nested  # type: ignore[no-any-return]  # it stands for an array
-    return plain.decode_text(data, n_rows) if column.is_text else plain.decode_numbers(data, column.dtype, n_rows)
+    if column.is_text:
+        return plain.decode_text(data, n_rows)
+    return plain.decode_numbers(data, column.dtype, n_rows * column.n_cells).reshape(n_rows, *column.shape)
 
 
 def decode_free_columns(decoder: Decoder, latents: NDArray[np.float32], group: Group) -> Arrays:

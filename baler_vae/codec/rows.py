@@ -60,7 +60,8 @@ def events_of(
     for name in model.columns if names is None else names:
         column, values = model.columns[name], table[name]
         if column.grid is not None:
-            values = dequantise_column(quantise_column(values, column.grid, bounds[name]), column.grid, values.dtype)
+            coded = quantise_column(values, column.grid, bounds[name])
+            values = dequantise_column(coded, column.grid, values.dtype).reshape(values.shape)
         arrays[name] = values
     return Events(table[group.counter].astype(np.int64), table.group.names, arrays, model.columns)
 

@@ -37,6 +37,8 @@ _LEAST_SAVING = 0.1
 """The part of its bits that a formula must save for differences to be coded: else its network sees what it says."""
 _DEARER = 0.01
 """The part of its bits that a column may take more on a grid, for the sake of those that see it."""
+_MOST_CELLS = 1 << 22
+"""Cells of arrays beyond which grid and table of a column are chosen by evenly spaced rows."""
 _LEAST_BITS = 2_000
 """Bits of a column below which no network is tried."""
 
@@ -349,7 +351,11 @@ def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
 
 
 def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
-    """How values (rows,) of a column are kept without any other, under a bound."""
+    """How values (rows,), or arrays (rows, *shape), of a column are kept without any other, under a bound. Cells of
+    arrays are chosen for alone: no other column sees them.
+    """
+    if column.is_array:
+        return _fit_cells(values, column, bound)
     if not column.is_number:
         return IndependentColumn(
             ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
@@ -365,6 +371,15 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Inde
     if plain_bits < bits:
         return IndependentColumn(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
     return IndependentColumn(on_grid, bits, on_grid, bits, codes)
+
+
+def _fit_cells(arrays: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
+    """How arrays (rows, *shape) of a column are kept, told by the cells of some of them where there are many."""
+    n_chosen = max(1, _MOST_CELLS // column.n_cells)
+    cells = arrays[:: max(1, -(-len(arrays) // n_chosen))].reshape(-1)
+    cells = cells[:: max(1, -(-cells.size // _MOST_CELLS))]
+    kept = fit_alone(cells, replace(column, shape=()), bound)
+    return IndependentColumn(kept.model, kept.bits * (arrays.size / max(1, cells.size)))
 
 
 def code_bits(codes: Codes) -> float:

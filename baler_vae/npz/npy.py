@@ -188,7 +188,9 @@ def _whole(member: Member, pieces: Sequence[NDArray[np.generic]]) -> NDArray[np.
 
 def _plain_array(schema: Schema, batches: Iterable[Batch]) -> NDArray[np.generic]:
     dtypes = {column.dtype for column in schema.columns}
-    if len(dtypes) == 1 and TEXT not in dtypes:
+    if len(schema.columns) == 1 and schema.columns[0].is_array:
+        return concatenate(list(batches), schema)[0][schema.order[0]]
+    if len(dtypes) == 1 and TEXT not in dtypes and not any(column.is_array for column in schema.columns):
         array = restored_array(schema, batches)
         return array[..., 0] if len(schema.columns) == 1 else array
     batch = concatenate(list(batches), schema)

@@ -13,6 +13,7 @@ from baler_vae.codec.provenance import fits_of, number_of, settings_of, whole_nu
 from baler_vae.codec.sections import decoder_section, networks_section, tables_section
 from baler_vae.grid.grids import describe_grid, grid_of
 from baler_vae.model.coders import NETWORK
+from baler_vae.table.schema import kind_text
 
 _KINDS = ("independent", "autoregressive", "vae", "ae")
 
@@ -126,7 +127,7 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int], whole: Collection[str]
         return {
             "name": column.name,
             "group": group.name,
-            "dtype": column.dtype,
+            "dtype": kind_text(column.dtype, column.shape),
             "typename": column.typename,
             "title": column.title,
             "bound": column.bound,

@@ -73,7 +73,8 @@ class Source:
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
         n_bytes = sum(
-            self.event_bytes.get(column.name, column.dtype.itemsize) + (0 if column.is_number else TEXT_BYTES)
+            self.event_bytes.get(column.name, column.dtype.itemsize * column.n_cells)
+            + (0 if column.is_number else TEXT_BYTES)
             for column in selection.columns
         )
         return self.read_in_steps(selection, step_for(n_bytes), ranges)
@@ -157,9 +158,10 @@ class Source:
                     column=column.name,
                     way_out=way_out,
                 )
-            if theirs[column.name].dtype != column.dtype:
+            own_kind = theirs[column.name]
+            if (own_kind.dtype, own_kind.shape) != (column.dtype, column.shape):
                 raise UsageError(
-                    f"{owner} has another dtype",
+                    f"{owner} has another {'dtype' if own_kind.dtype != column.dtype else 'shape'}",
                     path=self.path,
                     column=column.name,
                     found=theirs[column.name].kind,
@@ -324,6 +326,20 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
         raise
     except failures as error:
         raise OutputError(f"cannot be written as {kind}: {reason(error)}") from error
+
+
+def refuse_arrays(schema: Schema, kind: str) -> None:
+    """Nothing, where a file of a kind that holds no arrays in rows can be written.
+
+    Raises:
+        OutputError: there are columns of such arrays.
+    """
+    arrays = [f"{column.name} ({column.kind})" for column in schema.columns if column.is_array]
+    if arrays:
+        raise OutputError(
+            f"{kind} holds no arrays in its rows, as there are: {listed(arrays)}",
+            way_out="Write .parquet, .root, .h5 or .npz, or choose columns without them",
+        )
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:
