@@ -172,16 +172,6 @@ def numbers_of(nested: Nested, shape: Sequence[int]) -> NDArray[np.generic]:
     return numbers.reshape(len(nested), *shape)
 
 
-def nested_numbers(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  it stands for an array
-    """Numbers (rows, *shape) as a nested column of lists of one size."""
-    import pyarrow as pa  # noqa: PLC0415 - only where rows are that large
-
-    array = pa.array(values.reshape(-1))
-    for size in reversed(values.shape[1:]):
-        array = pa.FixedSizeListArray.from_arrays(array, size)
-    return Nested(array)
-
-
 @dataclass(frozen=True)
 class Member:
     """How an array was, of which the columns are those of `columns`: its name, its dtype, the `shape` of each row, the

@@ -245,6 +245,16 @@ class Schema:
             masks=(*self.masks, *(Mask(name, column.name) for name, column in added.items())),
         )
 
+    def nested(self, names: Collection[str]) -> "Schema":
+        """The schema in which columns of arrays with these names are nested, as older archives have them."""
+
+        def without_shapes(group: Group) -> Group:
+            chosen = {column.name for column in group.columns if column.is_array} & set(names)
+            columns = (replace(c, dtype=NESTED, shape=()) if c.name in chosen else c for c in group.columns)
+            return replace(group, columns=tuple(columns))
+
+        return replace(self, groups=tuple(map(without_shapes, self.groups)))
+
     def group_of(self, name: str) -> Group:
         """The group that holds a column.
 
