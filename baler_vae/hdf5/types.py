@@ -55,7 +55,7 @@ class Part:
             return decoded(rows, self.padding)
         if self.dtype == bool:
             return np.ascontiguousarray(rows != 0)
-        return np.ascontiguousarray(rows, self.dtype)
+        return np.require(rows, self.dtype, ["C", "A"])  # one row of packed compounds may be out of line
 
     def put(self, rows: NDArray[Any], values: NDArray[np.generic]) -> None:
         """Sets the part of rows.

@@ -46,7 +46,7 @@ class Part:
             return as_text(view)
         if self.dtype == np.bool_:
             return np.asarray(view.view(np.uint8) != 0)  # any byte but 0 is true
-        return np.ascontiguousarray(view, self.dtype)
+        return np.require(view, self.dtype, ["C", "A"])  # one row of packed records may be out of line
 
     def put(self, array: NDArray[np.generic], values: NDArray[np.generic]) -> None:
         """Writes its values (rows, *shape) into the array.

@@ -83,7 +83,8 @@ def test_many_cells_are_told_by_some(monkeypatch):
     for most in (5_000, 60):
         monkeypatch.setattr(fitting, "_MOST_CELLS", most)
         kept = fit_alone(values, column, bound)
-        assert kept.on_grid is None and kept.codes is None
+        assert kept.on_grid is None
+        assert kept.codes is None
         assert whole.bits / 2 < kept.bits < 3 * whole.bits
         group = Group("events", (column,))
         model = GroupModel({"cells": kept.model})

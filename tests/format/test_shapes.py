@@ -61,7 +61,7 @@ def test_arrays_are_what_the_page_says(archive):
     shapes = {column["name"]: column.get("shape") for column in manifest["groups"][0]["columns"]}
     assert shapes == {"x": None, "image": [20, 15], "steps": [300, 1], "noise": [4, 65]}
     codings = {column["name"]: column["coding"] for column in manifest["groups"][0]["columns"]}
-    assert {"table-1", "pcodec-1"} <= set(codings.values())
+    assert {"table-1", "pcodec-codes-1"} <= set(codings.values())
     read = Group(contents, 0)
     with baler_vae.open(archive) as opened:
         back = opened.arrays(library="np")
@@ -99,7 +99,7 @@ def test_the_page_tells_the_limits():
 )
 @pytest.mark.parametrize("name", ["image", "noise"])
 def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
-    if shape in ([20, 16], [19, 15]) and name == "noise":
+    if name == "noise" and why == "does not hold":
         shape = [4, shape[1] + 50]
     with pytest.raises(CorruptArchive, match=why):
         decode(lie(archive, tmp_path / "lies.bvae", **{name: {"shape": shape}}))
@@ -109,7 +109,7 @@ def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
     ("changes", "why"),
     [
         ({"version": 1}, "lacks what every manifest has|masks"),
-        ({"image": {"coding": None, "grid": None}}, "coded by themselves|decoder"),
+        ({"image": {"coding": None, "grid": None}}, "2 tables instead of 1"),
         ({"image": {"formula": "x"}}, "coded by themselves"),
         ({"image": {"coding": "text-1", "grid": None, "dtype": "text"}}, "cannot have the shape"),
         ({"image": {"coding": "arrow-1", "grid": None, "dtype": "nested"}}, "cannot have the shape"),

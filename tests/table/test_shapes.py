@@ -1,5 +1,7 @@
 """Columns whose rows hold arrays."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,7 +42,10 @@ def batch_of(**arrays):
 def test_a_column_knows_its_shape():
     column = Column("image", F4, shape=(30, 30))
     assert (column.kind, column.dtype_name, column.n_cells) == ("float32[30, 30]", "float32", 900)
-    assert column.is_array and column.is_number and column.is_float and not column.is_scalar
+    assert column.is_array
+    assert column.is_number
+    assert column.is_float
+    assert not column.is_scalar
     value = Column("x", F4)
     assert (value.kind, value.n_cells, value.is_array, value.is_scalar) == ("float32", 1, False, True)
 
@@ -97,7 +102,7 @@ def test_row_groups_end_where_cells_fill_them(pieces, most_cells, n_cells):
     images = rng.normal(size=(sum(pieces), n_cells)).astype("f2")
     schema, batch = batch_of(image=images)
     ends = np.cumsum([0, *pieces])
-    batches = [slice_events(batch, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    batches = [slice_events(batch, a, b) for a, b in itertools.pairwise(ends)]
     found = list(row_groups(batches, schema, most_bytes=8 * most_cells))
     assert np.array_equal(np.concatenate([b[0]["image"] for b in found]) if found else images[:0], images)
     for part in found[:-1]:
