@@ -34,7 +34,8 @@ class ColumnEntry(_Entry):
 
     `coding` is None where the value is what the group's decoder gives. `grid` gives codes their meaning, `formula`
     predicts them from other columns, `predicted` tells whether differences from those predictions are coded.
-    `original_bytes` is what the values take uncompressed in their own dtype (UTF-8 for text).
+    `original_bytes` is what the values take uncompressed in their own dtype (UTF-8 for text). `shape` is that of the
+    array in each row; a column of plain values has none, and then lacks the key.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ColumnEntry(_Entry):
     formula: str | None = None
     predicted: bool = False
     original_bytes: Count = 0
+    shape: tuple[Count, ...] = ()
 
 
 class LatentsEntry(_Entry):
@@ -127,4 +129,7 @@ class Manifest(_Entry):
         if self.version == FIRST_FORMAT:
             for key in _ADDED_KEYS:
                 del document[key]
+        for column in (column for group in document["groups"] for column in group["columns"]):
+            if self.version == FIRST_FORMAT or not column["shape"]:
+                del column["shape"]
         return document

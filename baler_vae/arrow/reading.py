@@ -1,5 +1,6 @@
 """Columns of Arrow arrays, in whatever file, as those of a source."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,7 +90,10 @@ class _Columns:
 
     def event_bytes(self, branches: Collection[Described]) -> dict[str, float]:
         """About how many bytes an event takes by branch."""
-        n_values = {branch.name: self.file.n_values.get(self.places[branch.name], 1) for branch in branches}
+        n_values = {
+            branch.name: self.file.n_values.get(self.places[branch.name], 1) * math.prod(branch.row_shape)
+            for branch in branches
+        }
         return {branch.name: n_values[branch.name] * (branch.dtype.itemsize or TEXT_BYTES) for branch in branches}
 
     def counts(self, described: Collection[Described]) -> ReadCounts:
@@ -171,10 +175,10 @@ def _with_nulls(branch: Described, nulls: Collection[str], taken: Collection[str
     """The branch with a column that says where its numbers are null; a nested one where other nulls are among them."""
     if not nulls:
         return branch
-    if nulls == {_VALUE} and not branch.shape and mask_name(branch.name) not in taken:
+    if nulls == {_VALUE} and not branch.row_shape and mask_name(branch.name) not in taken:
         return replace(branch, optional=True)
     column = branch.column.column if isinstance(branch.column, Jagged) else branch.column
-    return Described(replace(column, dtype=NESTED))
+    return Described(replace(column, dtype=NESTED, shape=()))
 
 
 def _stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -197,14 +201,14 @@ def _columns_of(array: pa.Array, branch: Described) -> dict[str, NDArray[np.gene
         nested: Any = Nested(array)
         return branch.split(nested)
     n_rows = len(array)
-    for _ in branch.shape:
+    for _ in branch.row_shape:
         if array.null_count:
             raise ValueError("a null in place of an array, where there was none before")
         array = array.flatten()
     if branch.optional:
         missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
         return branch.split(_numbers(_filled(array), branch.dtype), missing)
-    return branch.split(_numbers(array, branch.dtype).reshape(n_rows, *branch.shape))
+    return branch.split(_numbers(array, branch.dtype).reshape(n_rows, *branch.row_shape))
 
 
 def _filled(array: pa.Array) -> pa.Array:

@@ -71,7 +71,7 @@ def _is_of(given: pa.Field, branch: Branch, own: pa.Field, *, has_rows: bool) ->
     if branch.is_nested:
         return not has_rows or bool(kind == own.type)
     found = described_field(branch.name, given.with_type(kind))
-    return (found.dtype, found.shape, found.is_jagged) == (branch.dtype, branch.shape, branch.is_jagged)
+    return (found.dtype, found.row_shape, found.is_jagged) == (branch.dtype, branch.shape, branch.is_jagged)
 
 
 def _array(branch: Branch, batch: Batch, kind: pa.DataType) -> pa.Array:

@@ -42,7 +42,11 @@ class CodedTable:
         """The rows, which are events, as those of a collection that has `counts` int64 (rows,) objects in each, and
         whose networks see the columns `names`, all by default.
         """
-        on_grid = {name: column for name, column in self.model.columns.items() if isinstance(column, OnGrid)}
+        on_grid = {
+            name: column
+            for name, column in self.model.columns.items()
+            if isinstance(column, OnGrid) and not self.group.column(name).is_array
+        }
         seen = on_grid if names is None else on_grid.keys() & names
         coded = {name: _shown(self.codes[name], on_grid[name].grid) for name in seen}
         return Events(counts, self.group.names, self.values, self.model.columns, coded)
@@ -58,7 +62,7 @@ def coded_table(
     for name, column in model.columns.items():
         if isinstance(column, OnGrid):
             codes[name] = quantise_column(values[name], column.grid, bounds[name])
-            values[name] = codes[name].restored
+            values[name] = codes[name].restored.reshape(values[name].shape)
     return CodedTable(table.group, model, layout, codes, values, events)
 
 

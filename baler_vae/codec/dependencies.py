@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
 from baler_vae.kinematics.formula import Formula
+from baler_vae.model.coders import PCODEC_CODES, TABLE
 from baler_vae.model.columns import Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Conditional, Input
 from baler_vae.model.group import GroupModel, own_view
+
+_OF_ARRAYS = (TABLE, PCODEC_CODES, plain.PCODEC)
+"""The codings that the cells of arrays can have."""
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
@@ -30,6 +34,24 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
                     raise ValueError(f"the network of column {name!r} sees what has no codes")
+
+
+def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:
+    """Nothing, when columns of arrays have a coding of their own and no other column depends on their cells.
+
+    Raises:
+        ValueError: one has another coding or a formula, or a column depends on it.
+    """
+    arrays = {column.name for column in entry.columns if column.shape}
+    for name in arrays:
+        column = model.columns[name]
+        if column.coding not in _OF_ARRAYS or (isinstance(column, OnGrid) and column.formula is not None):
+            raise ValueError(f"column {name!r} holds arrays, which are coded by themselves")
+    names = tuple(column.name for column in events.columns)
+    for name in model.columns:
+        seen = model.parents(name) | (model.event_columns([name], names) if entry is not events else set())
+        if seen & (arrays | {column.name for column in events.columns if column.shape}):
+            raise ValueError(f"column {name!r} depends on the cells of arrays")
 
 
 def _check_event_column(name: str, events: GroupEntry | None) -> None:

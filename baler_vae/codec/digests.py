@@ -90,4 +90,4 @@ def _bytes_of(values: NDArray[np.generic]) -> Iterator[bytes | memoryview]:
         yield np.array([-1 if text is None else len(text) for text in texts], np.int64).tobytes()
         yield b"".join(text for text in texts if text is not None)
     else:
-        yield np.ascontiguousarray(values).view(np.uint8).data
+        yield np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -57,7 +57,8 @@ def known_rows(coded: CodedTable) -> Rows:
         for number, latent in enumerate(quantise_latents(rows.latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
     for name, codes in coded.codes.items():
-        rows.sources.show(model.names.index(name), codes.codes)
+        if not coded.group.column(name).is_array:
+            rows.sources.show(model.names.index(name), codes.codes)
     return rows
 
 
@@ -167,20 +168,23 @@ class _ColumnReader:
     def __init__(self, data: bytes, name: str, column: Coded | Networked, rows: Rows, *, at_once: bool) -> None:
         self._name, self._column, self._rows, self._at_once = name, column, rows, at_once
         self._number = rows.model.names.index(name)
-        self._dtype = rows.group.column(name).dtype
+        self._described = described = rows.group.column(name)
         self._read: list[NDArray[np.int64]] = []
         self._stream: ConditionalReader | None = None
-        n_rows = rows.layout.n_rows
+        n_cells = rows.layout.n_rows * described.n_cells
         verbatim, data = (b"", data) if column.grid.holds_everything else _split_verbatim(data)
-        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_rows), 0
+        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_cells), 0
         if isinstance(column, Networked):
             self._stream = ConditionalReader(data, column.conditional, rows.sources)
         else:
-            self._codes = column.coder.decode(data, n_rows)
+            self._codes = column.coder.decode(data, n_cells)
 
     def read(self, start: int, stop: int) -> None:
         """Reads the rows from `start` to `stop`."""
-        column, rows = self._column, self._rows
+        column, rows, n_cells = self._column, self._rows, self._described.n_cells
+        if self._described.is_array:
+            self._restore(self._codes[start * n_cells : stop * n_cells], start)
+            return
         predicted = rows.predict(self._name, start, stop)
         codes = self._codes[start:stop] if self._stream is None else self._stream.read(start, stop)
         if column.predicted and predicted is not None:
@@ -201,14 +205,15 @@ class _ColumnReader:
             raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
 
     def _restore(self, codes: NDArray[np.int64], start: int) -> None:
-        """Gives the rows from `start` on the values of codes (rows,)."""
-        grid, values = self._column.grid, self._rows.values
+        """Gives the rows from `start` on the values of codes (rows,), or (rows * cells,) where they hold arrays."""
+        grid, values, shape = self._column.grid, self._rows.values, self._described.shape
         n_verbatim = 0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
         verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
         self._n_verbatim += n_verbatim
         if self._name not in values:  # not before: a damaged column of many rows should take no memory
-            values[self._name] = np.empty(self._rows.layout.n_rows, self._dtype)
-        values[self._name][start : start + len(codes)] = dequantise_column(codes, verbatim, grid, self._dtype)
+            values[self._name] = np.empty((self._rows.layout.n_rows, *shape), self._described.dtype)
+        restored = dequantise_column(codes, verbatim, grid, self._described.dtype).reshape(-1, *shape)
+        values[self._name][start : start + len(restored)] = restored
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
@@ -265,15 +270,19 @@ def quantise_latents(mean: NDArray[np.float32], steps: Sequence[float]) -> list[
 
 
 def encode_plain(values: NDArray[np.generic]) -> bytes:
-    """The bytes of a column (rows,) without codes: text and nested values through zstandard, numbers through pcodec."""
+    """The bytes of a column (rows,) or (rows, *shape) without codes: text and nested values through zstandard, numbers
+    through pcodec.
+    """
     nested = nested_of(values)
     if nested is not None:
         return plain.encode_bytes(nested.to_bytes())
-    return plain.encode_text(values.astype(object)) if values.dtype == TEXT else plain.encode_numbers(values)
+    return (
+        plain.encode_text(values.astype(object)) if values.dtype == TEXT else plain.encode_numbers(values.reshape(-1))
+    )
 
 
 def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic]:
-    """The column (rows,) that `encode_plain` was given.
+    """The column (rows,) or (rows, *shape) that `encode_plain` was given.
 
     Raises:
         ValueError: the bytes are not those of such a column.
@@ -281,7 +290,9 @@ def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic
     if column.is_nested:
         nested: Any = Nested.from_bytes(plain.decode_bytes(data), n_rows)
         return nested  # type: ignore[no-any-return]  # it stands for an array
-    return plain.decode_text(data, n_rows) if column.is_text else plain.decode_numbers(data, column.dtype, n_rows)
+    if column.is_text:
+        return plain.decode_text(data, n_rows)
+    return plain.decode_numbers(data, column.dtype, n_rows * column.n_cells).reshape(n_rows, *column.shape)
 
 
 def decode_free_columns(decoder: Decoder, latents: NDArray[np.float32], group: Group) -> Arrays:

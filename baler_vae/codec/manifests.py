@@ -101,7 +101,8 @@ def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
 def format_version(schema: Schema, *, has_extras: bool = False) -> int:
     """The version of the format that can say what a schema is, and what lies beside its columns."""
     known = schema.origin.format in _FIRST_ORIGINS and not has_extras
-    return FIRST_FORMAT if known and not schema.masks else SECOND_FORMAT
+    has_more = schema.masks or any(column.is_array for column in schema.columns)
+    return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
 
 
 def schema_of(manifest: Manifest) -> Schema:
@@ -123,6 +124,7 @@ def schema_of(manifest: Manifest) -> Schema:
                             column.title,
                             column.typename,
                             column.implied,
+                            column.shape,
                         )
                         for column in group.columns
                     ),

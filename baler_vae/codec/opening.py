@@ -1,10 +1,12 @@
 """What must hold of the manifest of an archive before anything is read by it."""
 
+import math
+
 from baler_vae.archive.manifest import Manifest
 from baler_vae.codec.manifests import schema_of
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import LARGEST_ROWS
+from baler_vae.table.table import CELL_BYTES, LARGEST_ROWS, ROW_GROUP_BYTES
 
 
 def archive_schema(manifest: Manifest) -> Schema:
@@ -21,7 +23,15 @@ def archive_schema(manifest: Manifest) -> Schema:
 
 def check_row_groups(manifest: Manifest) -> None:
     """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
+    n_cells = sum(math.prod(column.shape) for column in manifest.groups[0].columns if column.shape)
     for number, rows in enumerate(manifest.row_groups):
+        if n_cells and rows and (rows[0] - 1) * n_cells >= ROW_GROUP_BYTES // CELL_BYTES:
+            raise CorruptArchive(
+                f"row group {number} goes on after the row that filled it",
+                section="manifest.json",
+                found=f"{rows[0]} rows of {n_cells} cells in arrays",
+                expected=f"fewer than {ROW_GROUP_BYTES // CELL_BYTES} cells before the last row",
+            )
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(
                 f"row group {number} does not have a possible number of rows for each group",

@@ -9,7 +9,7 @@ import numpy as np
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
-from baler_vae.codec.dependencies import check_model
+from baler_vae.codec.dependencies import check_arrays, check_model
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
@@ -82,7 +82,7 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
     grid, formula = (None, None) if on_grid is None else (on_grid.grid, on_grid.formula)
     return ColumnEntry(
         name=column.name,
-        dtype=column.kind,
+        dtype=column.dtype_name,
         title=column.title,
         typename=column.typename,
         implied=column.implied,
@@ -92,6 +92,7 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
         formula=None if formula is None else formula.text,
         predicted=on_grid is not None and on_grid.predicted,
         original_bytes=original_bytes,
+        shape=column.shape,
     )
 
 
@@ -160,6 +161,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
             views=views,
         )
         check_model(model, archive.manifest.groups[0] if number else None, networks)
+        check_arrays(model, entry, archive.manifest.groups[0])
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=section) from error
     return model
@@ -228,7 +230,7 @@ def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
 
 def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
     """Nothing, when the columns that an encoder takes are there."""
-    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS}
+    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS and not column.shape}
     if encoder is not None and not set(encoder.columns) <= numbers:
         raise ValueError("an encoder takes columns that are not there")
 

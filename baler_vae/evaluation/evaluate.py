@@ -66,7 +66,7 @@ class Evaluator:
     `DEFAULT_PEAKS` that are float columns of the original with a value in the window. Profiles are drawn against the
     first column of each group that matches `profile`, without it one of `DEFAULT_PROFILES`. `bounds` is what was
     promised, by column, and `derived` names the columns that were computed from others. `cuts` count what changes
-    sides.
+    sides. Where rows hold arrays, the values of the column are all their cells.
 
     Raises:
         UsageError: a glob matches no column; a peak's column is not a numeric one.
@@ -192,6 +192,9 @@ def _check_pair(name: str, group: GroupCounter, before: Array, after: Mapping[st
             expected=f"{len(before):,} rows",
             way_out="Compare with the file that was compressed, over the same range of events",
         )
+    if before.shape[1:] != after[name].shape[1:]:
+        found, expected = (f"arrays of shape {array.shape[1:]}" for array in (after[name], before))
+        raise UsageError("has arrays of another shape", column=name, found=found, expected=expected)
     found, expected = (_kind(array.dtype) for array in (after[name], before))
     if found != expected:
         raise UsageError(f"{found} and {expected} cannot be compared", column=name, found=found, expected=expected)
@@ -213,11 +216,11 @@ def _angles(columns: Sequence[Column], patterns: Sequence[str] | None) -> dict[s
 
 def _against(groups: Sequence[Group], pattern: str | None) -> list[str | None]:
     """The column of each group that profiles are drawn against; None where no numeric one matches."""
-    names = [[column.name for column in group.columns if column.is_number] for group in groups]
+    names = [[column.name for column in group.columns if column.is_scalar] for group in groups]
     if pattern is not None:
         wanted = match_columns(pattern, [name for some in names for name in some])
         return [next((name for name in some if name in wanted), None) for some in names]
-    floats = [[column.name for column in group.columns if column.is_float] for group in groups]
+    floats = [[c.name for c in group.columns if c.is_float and c.is_scalar] for group in groups]
     return [
         next((name for name in some if any(fnmatchcase(name, default) for default in DEFAULT_PROFILES)), None)
         for some in floats
@@ -231,9 +234,9 @@ def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> lis
         UsageError: the column of a named peak is not there, or holds no numbers.
     """
     if peaks is None:
-        floats = {column.name for column in columns if column.is_float}
+        floats = {column.name for column in columns if column.is_float and column.is_scalar}
         return [peak for peak in DEFAULT_PEAKS if peak.column in floats]
-    numeric = [column.name for column in columns if column.is_number]
+    numeric = [column.name for column in columns if column.is_scalar]
     for peak in peaks:
         if peak.column not in numeric:
             raise UsageError(

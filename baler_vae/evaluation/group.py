@@ -1,6 +1,7 @@
 """The rows of one group against what came back of them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,7 +31,12 @@ class GroupCounter:
     ) -> None:
         self.name, self.n_rows = group.name, 0
         self._counters, self._against = counters, against
-        self._sample = PairedSample([column for column in group.columns if column.is_number], most_rows, seed)
+        self._sample = PairedSample([column for column in group.columns if column.is_scalar], most_rows, seed)
+        self._cells = {
+            column.name: PairedSample([replace(column, shape=())], most_rows, seed)
+            for column in group.columns
+            if column.is_array
+        }
         self._joint = joint_columns(group)
         self._correlations = Correlations(len(self._joint))
 
@@ -39,10 +45,16 @@ class GroupCounter:
         return len(self._sample)
 
     def add(self, before: Mapping[str, Array], after: Mapping[str, Array], n_rows: int) -> None:
-        """Takes more rows into account, arrays (n_rows,) by name."""
+        """Takes more rows into account, arrays (n_rows,) or (n_rows, *shape) by name."""
         self.n_rows += n_rows
         for name, counter in self._counters.items():
-            counter.add(before[name], after[name])
+            cells = self._cells.get(name)
+            if cells is None:
+                counter.add(before[name], after[name])
+                continue
+            old, new = before[name].reshape(-1), after[name].reshape(-1)
+            counter.add(old, new)
+            cells.add({name: old}, {name: new}, len(old))
         self._sample.add(before, after, n_rows)
         if self._joint:
             self._correlations.add(*self._points(before, after))
@@ -53,13 +65,15 @@ class GroupCounter:
         """
         before, after = self._sample.arrays()
         for name, counter in self._counters.items():
-            if name not in before:
+            is_array = name in self._cells
+            own, found = self._cells[name].arrays() if is_array else (before, after)
+            if name not in own:
                 yield counter.result(None), None, None
                 continue
-            pairs = residuals(before[name], after[name], angle=counter.is_angle)
-            histograms = column_histograms(before[name], after[name], angle=counter.is_angle)
+            pairs = residuals(own[name], found[name], angle=counter.is_angle)
+            histograms = column_histograms(own[name], found[name], angle=counter.is_angle)
             against = None
-            if self._against is not None and self._against != name:
+            if self._against is not None and self._against != name and not is_array:
                 against = self._against, before[self._against].astype(np.float64)
             statistics = column_statistics(name, pairs, histograms, angle=counter.is_angle, against=against)
             yield counter.result(pairs), histograms, statistics

@@ -70,7 +70,7 @@ class GroupStatistics:
 
 def joint_columns(group: Group) -> tuple[Column, ...]:
     """The numeric columns of a group that are looked at together, floats first; none where there is only one."""
-    numeric = [column for column in group.columns if column.is_number]
+    numeric = [column for column in group.columns if column.is_scalar]
     chosen = sorted(numeric, key=lambda column: not column.is_float)[:MOST_COLUMNS]
     return tuple(chosen) if len(chosen) > 1 else ()
 

@@ -20,7 +20,7 @@ _ROOM = 1.25
 
 def rows_of_samples(groups: Sequence[Group]) -> int:
     """The most rows in a sample of each group, the same for all: both sides of their numeric columns fit in memory."""
-    row_bytes = sum(2 * column.dtype.itemsize for group in groups for column in group.columns if column.is_number)
+    row_bytes = sum(2 * column.dtype.itemsize for group in groups for column in group.columns if column.is_scalar)
     return max(1, min(SAMPLE_ROWS, SAMPLE_BYTES // max(1, row_bytes)))
 
 

@@ -33,7 +33,7 @@ class Sensitivity:
         self.angles = _angles(arrays, settings.angles)
         self._cuts = settings.cuts
         self._feeds: dict[str, bool] = {}
-        floats = [name for name, array in arrays.items() if array.dtype.kind == "f"]
+        floats = [name for name, array in arrays.items() if array.dtype.kind == "f" and array.ndim == 1]
         self._columns = {
             name: ColumnEffects(name, arrays[name], angle=name in self.angles, grows=grows[name]) for name in floats
         }

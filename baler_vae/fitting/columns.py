@@ -346,7 +346,11 @@ def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
 
 
 def fit_independent_column(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
-    """How values (rows,) of a column are kept without any other, under a bound."""
+    """How values (rows,), or arrays (rows, *shape), of a column are kept without any other, under a bound. Cells of
+    arrays are kept by themselves: no other column sees them.
+    """
+    if column.is_array:
+        return _fit_cells(values, column, bound)
     if not column.is_number:
         return IndependentColumn(
             Plain(coding=plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
@@ -362,6 +366,15 @@ def fit_independent_column(values: NDArray[np.generic], column: Column, bound: B
     if plain_bits < bits:
         return IndependentColumn(Plain(coding=plain.PCODEC), plain_bits, on_grid, bits, codes)
     return IndependentColumn(on_grid, bits, on_grid, bits, codes)
+
+
+def _fit_cells(arrays: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
+    """How arrays (rows, *shape) of a column are kept, told by the cells of some of them where there are many."""
+    n_chosen = max(1, policy.MOST_CELLS // column.n_cells)
+    cells = arrays[:: max(1, -(-len(arrays) // n_chosen))].reshape(-1)
+    cells = cells[:: max(1, -(-cells.size // policy.MOST_CELLS))]
+    kept = fit_independent_column(cells, replace(column, shape=()), bound)
+    return IndependentColumn(kept.model, kept.bits * (arrays.size / max(1, cells.size)))
 
 
 def code_bits(codes: Codes) -> float:

@@ -155,3 +155,8 @@ SHARED_NETWORK_BYTES = 200
 """About the bytes of a section of networks that all networks of a group share, which are not counted for each of them.
 Chosen by hand; not measured.
 """
+
+MOST_CELLS = 1 << 22
+"""Cells of arrays in rows beyond which the grid and the table of a column are chosen by evenly spaced ones: 32 MB of
+codes. Chosen by hand; not measured.
+"""

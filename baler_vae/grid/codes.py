@@ -60,10 +60,12 @@ def is_special(codes: Integers64) -> NDArray[np.bool_]:
 
 
 def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
-    """The codes of values (rows,) whose restored values keep a bound, verbatim where there is none.
+    """The codes of values (rows,) whose restored values keep a bound, verbatim where there is none; of the cells of
+    arrays (rows, *shape) in C order.
 
     Quantising the restored values gives the same codes again.
     """
+    values = values.reshape(-1)
     if grid.holds_everything:
         return Codes(grid.quantise(values), values)
     finite = is_finite(values)

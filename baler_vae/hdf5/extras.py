@@ -322,11 +322,14 @@ def _templates(document: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict
     names: set[str] = set()
     for path, said in document.items():
         dataset = datasets[path]
-        layout = layout_of(dataset)
         if not dataset.shape or dataset.shape[0]:
             raise ValueError(f"{path!r} is no template")
+        places = {str(name): tuple(fields) for name, fields in said["parts"].items()} if said["parts"] else {}
+        layout = layout_of(dataset)
+        if not set(places.values()) <= {part.fields for part in layout.parts}:
+            layout = layout_of(dataset, arrays=True)  # which are not among the other fields then, as they once were
         known: dict[Fields, Part] = {part.fields: part for part in layout.parts}
-        parts = {str(name): known[tuple(fields)] for name, fields in said["parts"].items()} if said["parts"] else {}
+        parts = {name: known[fields] for name, fields in places.items()}
         complete, rest = said.get("complete") is True, said.get("rest", "")
         if names & set(parts):
             raise ValueError("a column goes to two places")

@@ -170,7 +170,7 @@ def _source(path: str, inner: str, base: str, file: h5py.File) -> Source:
 
 def _found(entry: Entry, base: str) -> Found:
     """A dataset with the names of its columns: its own, and that of a field behind it."""
-    layout = layout_of(entry.item)
+    layout = layout_of(entry.item, arrays=not entry.counter)  # objects of a collection have no such columns
     parts: dict[str, Part] = {}
     for part in layout.parts:
         field = printable(".".join(part.fields))
@@ -234,14 +234,19 @@ def _contents(item: Found) -> str:
 
 
 def _common_length(items: Iterable[Found]) -> int:
-    """The number of events: the length that most columns would have, of those the one with the most bytes."""
+    """The number of events: the length that most columns would have, of those the one with the most bytes. Large arrays
+    decide only where there is nothing else.
+    """
     columns: Counter[int] = Counter()
     n_bytes: Counter[int] = Counter()
+    array_bytes: Counter[int] = Counter()
     for item in items:
         if item.parts and not item.lost:
-            columns[len(item.dataset)] += len(item.parts)
-            n_bytes[len(item.dataset)] += bytes_of(item.dataset)
-    return max(columns, key=lambda length: (columns[length], n_bytes[length]), default=0)
+            length, n_others = len(item.dataset), len(layout_of(item.dataset).parts)
+            columns[length] += n_others
+            n_bytes[length] += bytes_of(item.dataset) if n_others else 0
+            array_bytes[length] += bytes_of(item.dataset)
+    return max(columns, key=lambda length: (columns[length], n_bytes[length], array_bytes[length]), default=0)
 
 
 def _is_label(item: Found) -> bool:

@@ -1,7 +1,8 @@
 """HDF5 files in a layout of this project's own: a dataset for each column, collections as hepfile has them."""
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError
 from baler_vae.hdf5.images import write_image
 from baler_vae.source.arrays import restored_array
-from baler_vae.source.grouping import missing, unique
+from baler_vae.source.grouping import MOST_ELEMENTS, missing, unique
 from baler_vae.source.patient import PatientFile
 from baler_vae.source.source import writing
 from baler_vae.table.branches import Branch, branches_of
@@ -22,6 +23,8 @@ from baler_vae.table.table import Batch
 FAILURES = (ValueError, TypeError, KeyError, RuntimeError)
 
 CHUNK_ROWS = 16_384
+_CHUNK_BYTES = 16 << 20
+"""About the most bytes of a chunk of large arrays; HDF5 takes none of 4 GiB."""
 
 
 def write_anew(path: Path, schema: Schema, batches: Iterable[Batch], image: bytes) -> None:
@@ -59,7 +62,8 @@ def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
         dtype, packed = branch.dtype, {"compression": "gzip", "compression_opts": 1, "shuffle": True}
         if branch.is_text:
             dtype, packed = _string_dtype(branch.typename), {}
-        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": (CHUNK_ROWS, *branch.shape)}
+        chunks = (chunk_rows(branch.dtype, branch.shape), *branch.shape)
+        shape = {"shape": (0, *branch.shape), "maxshape": (None, *branch.shape), "chunks": chunks}
         dataset = file.create_dataset(place, dtype=dtype, **shape, **packed)
         if branch.title:
             dataset.attrs["title"] = branch.title
@@ -74,6 +78,14 @@ def _create(file: h5py.Group, schema: Schema) -> dict[str, Any]:
     if schema.origin.title and schema.origin.format == "hdf5":
         file[base or "/"].attrs["title"] = schema.origin.title
     return datasets
+
+
+def chunk_rows(dtype: np.dtype[Any], shape: Sequence[int]) -> int:
+    """The rows of a chunk of a dataset whose rows have a shape."""
+    n_elements = math.prod(shape)
+    if n_elements <= MOST_ELEMENTS:
+        return CHUNK_ROWS
+    return max(1, min(CHUNK_ROWS, _CHUNK_BYTES // (n_elements * dtype.itemsize)))
 
 
 def _require_group(file: h5py.Group, place: str) -> None:

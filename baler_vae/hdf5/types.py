@@ -11,7 +11,7 @@ from h5py import h5t
 from numpy.typing import NDArray
 
 from baler_vae.source.grouping import MOST_ELEMENTS, native
-from baler_vae.table.schema import TEXT
+from baler_vae.table.schema import TEXT, is_possible_shape
 
 Fields = tuple[str, ...]
 """The names of the fields of compounds that lead to a part of a value; none leads to the value itself."""
@@ -55,7 +55,7 @@ class Part:
             return decoded(rows, self.padding)
         if self.dtype == bool:
             return np.ascontiguousarray(rows != 0)
-        return np.ascontiguousarray(rows, self.dtype)
+        return np.require(rows, self.dtype, ["C", "A"])  # one row of packed compounds may be out of line
 
     def put(self, rows: NDArray[Any], values: NDArray[np.generic]) -> None:
         """Sets the part of rows.
@@ -72,32 +72,36 @@ class Part:
 class Layout:
     """How the values of a dataset lie in its file: their numpy `dtype`; the `parts` that are columns; and `rest`, the
     names of the other fields with the first byte and the number of bytes of each. With `exact`, the dtype has every
-    byte where the file has it, and values need no conversion.
+    byte where the file has it, and values need no conversion. `arrays` tells whether arrays of many elements are among
+    the parts.
     """
 
     dtype: np.dtype[Any]
     parts: tuple[Part, ...]
     rest: tuple[tuple[Fields, int, int], ...] = ()
     exact: bool = False
+    arrays: bool = False
 
     def rest_bytes(self) -> NDArray[np.intp]:
         """The places (bytes,) of the bytes of the other fields in a value."""
         return np.concatenate([np.arange(start, start + size) for _, start, size in self.rest])
 
 
-def layout_of(dataset: h5py.Dataset) -> Layout:
-    """The layout of a dataset; it has no parts where no part of its values can be a column."""
+def layout_of(dataset: h5py.Dataset, *, arrays: bool = False) -> Layout:
+    """The layout of a dataset; it has no parts where no part of its values can be a column. Without `arrays` those with
+    more than `MOST_ELEMENTS` elements in a row cannot.
+    """
     tid = dataset.id.get_type()
     exact = stored_dtype(tid)
     dtype = numpy_dtype(tid) if exact is None else exact
     if not dataset.shape:
         return Layout(dtype, (), exact=exact is not None)
-    found = list(_parts(tid, (), tuple(dataset.shape[1:]), 0))
+    found = list(_parts(tid, (), tuple(dataset.shape[1:]), 0, arrays=arrays))
     parts = tuple(part for part, _, _ in found if isinstance(part, Part))
     rest = tuple((part, start, size) for part, start, size in found if not isinstance(part, Part))
     if exact is None and rest:
         return Layout(dtype, (), exact=False)
-    return Layout(dtype, parts, rest, exact is not None)
+    return Layout(dtype, parts, rest, exact is not None, arrays)
 
 
 def numpy_dtype(tid: h5t.TypeID) -> np.dtype[Any]:
@@ -117,28 +121,30 @@ def bytes_of(dataset: h5py.Dataset) -> int:
 
 
 def _parts(
-    tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], start: int
+    tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], start: int, *, arrays: bool
 ) -> Iterator[tuple[Part | Fields, int, int]]:
     """The parts of a type, or the names of fields that can be none, each with its first byte and its size."""
     kind, size = tid.get_class(), tid.get_size()
     if kind == h5t.COMPOUND and not _is_complex(tid):
         for number in range(tid.get_nmembers()):
             own = (*fields, member_name(tid, number))
-            yield from _parts(tid.get_member_type(number), own, shape, start + tid.get_member_offset(number))
+            offset = start + tid.get_member_offset(number)
+            yield from _parts(tid.get_member_type(number), own, shape, offset, arrays=arrays)
     elif kind == h5t.ARRAY:
-        found = [part for part, _, _ in _parts(tid.get_super(), fields, (*shape, *tid.get_array_dims()), start)]
+        inside = _parts(tid.get_super(), fields, (*shape, *tid.get_array_dims()), start, arrays=arrays)
+        found = [part for part, _, _ in inside]
         # Fields that can be no column do not lie in one piece in an array of compounds.
         whole = all(isinstance(part, Part) for part in found)
         yield from [(part, start, size) for part in found] if whole else [(fields, start, size)]
     else:
-        part = _part(tid, fields, shape)
+        part = _part(tid, fields, shape, arrays=arrays)
         yield (fields if part is None else part), start, size
 
 
-def _part(tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...]) -> Part | None:
+def _part(tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], *, arrays: bool) -> Part | None:
     """The part of a type that is neither a compound nor an array; None where it can be no column."""
     kind, size = tid.get_class(), tid.get_size()
-    if shape and not 0 < np.prod(shape) <= MOST_ELEMENTS:
+    if shape and not (0 < math.prod(shape) <= MOST_ELEMENTS or (arrays and is_possible_shape(shape))):
         return None
     if kind == h5t.STRING:
         if tid.is_variable_str():

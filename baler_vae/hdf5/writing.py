@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_vae.hdf5.attributes import copy_attributes, copy_object, make_dataset, make_group, name_bytes, order_like
 from baler_vae.hdf5.extras import FAILURES as EXTRAS_FAILURES
 from baler_vae.hdf5.extras import MAGIC, Extras, Template, corrupt, open_extras, require_parents, value_bytes_of
-from baler_vae.hdf5.layout import CHUNK_ROWS, FAILURES, refuse_missing, write_anew
+from baler_vae.hdf5.layout import FAILURES, chunk_rows, refuse_missing, write_anew
 from baler_vae.hdf5.rows import empty_rows, write_rows
 from baler_vae.hdf5.types import Layout, layout_of, reduced_type
 from baler_vae.hdf5.walk import Entry
@@ -223,12 +223,12 @@ def _create_table(
     as_it_was = len(branches) == len(template.layout.parts) and template.complete
     tid = None if as_it_was else reduced_type(like.id.get_type(), list(branches))
     most = _largest(like, template, n)
-    chunks = (CHUNK_ROWS, *inside) if n is None and not like.chunks else None
+    chunks = (chunk_rows(like.dtype, inside), *inside) if n is None and not like.chunks else None
     dataset = make_dataset(
         file, entry.path, like, (n or 0, *inside), maxshape=(most, *like.maxshape[1:]), chunks=chunks, tid=tid
     )
     rest = extras.image[template.rest] if template.rest and as_it_was else None
-    return _Table(dataset, layout_of(dataset), branches, group, rest, n)
+    return _Table(dataset, layout_of(dataset, arrays=template.layout.arrays), branches, group, rest, n)
 
 
 def _largest(like: h5py.Dataset, template: Template, n_rows: int | None) -> int | None:

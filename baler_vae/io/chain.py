@@ -61,6 +61,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     first = next((source for source in sources if source.n_events), sources[0])
     unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
     schema = first.schema.optional({mask.values for source in sources for mask in source.schema.masks})
+    schema = schema.nested({c.name for source in sources for c in source.schema.events.columns if c.is_nested})
     for source in sources:
         masks = {mask.missing for mask in source.schema.masks if mask.values in schema.order}
         others = [name for name in source.schema.order if name not in schema.order and name not in masks]

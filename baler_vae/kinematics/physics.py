@@ -121,7 +121,7 @@ def row_formula(text: str, schema: Schema) -> RowFormula:
         raise UsageError(f"the formula {text!r} reads no column")
     groups = [schema.group_of(name) for name in formula.names]
     for name, group in zip(formula.names, groups, strict=True):
-        if not group.column(name).is_number:
+        if not group.column(name).is_scalar:
             raise UsageError(f"the formula {text!r} reads a column that holds no numbers", column=name)
     jagged = list(dict.fromkeys(group.name for group in groups if group.counter is not None))
     if len(jagged) > 1:
@@ -277,7 +277,7 @@ def _objects(quantity: Quantity, schema: Schema) -> tuple[int, dict[str, dict[st
     known: dict[str, list[int]] = {}
     found = []
     for number, group in enumerate(schema.groups):
-        found.append(objects_of(column.name for column in group.columns if column.is_number))
+        found.append(objects_of(column.name for column in group.columns if column.is_scalar))
         for key in found[-1]:
             known.setdefault(key, []).append(number)
     for key in quantity.objects:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.npz.layout import LARGEST_HEADER, Layout, is_fortran, put_rows, raw_differences, read_npy, values_of
-from baler_vae.source.array_columns import Member, as_text, is_text, matrix_parts, nested_numbers, parts_of
+from baler_vae.source.array_columns import Member, as_text, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import check_rows, restored_array
 from baler_vae.source.grouping import bytes_by_column, check_names, describe, make_batch, schema_of_branches
 from baler_vae.source.source import Ranges, Source, in_steps, reading, refuse_nested, writing
 from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.nested import nested_numbers
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch, concatenate
 
@@ -188,7 +189,9 @@ def _whole(member: Member, pieces: Sequence[NDArray[np.generic]]) -> NDArray[np.
 
 def _plain_array(schema: Schema, batches: Iterable[Batch]) -> NDArray[np.generic]:
     dtypes = {column.dtype for column in schema.columns}
-    if len(dtypes) == 1 and TEXT not in dtypes:
+    if len(schema.columns) == 1 and schema.columns[0].is_array:
+        return concatenate(list(batches), schema)[0][schema.order[0]]
+    if len(dtypes) == 1 and TEXT not in dtypes and not any(column.is_array for column in schema.columns):
         array = restored_array(schema, batches)
         return array[..., 0] if len(schema.columns) == 1 else array
     batch = concatenate(list(batches), schema)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.npz.files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
 from baler_vae.npz.layout import Files, Layout, checked_name, is_fortran, raw_differences
-from baler_vae.source.array_columns import Member, Part, is_text, matrix_parts, nested_numbers, parts_of
+from baler_vae.source.array_columns import Member, Part, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import array_source, restored_array
 from baler_vae.source.grouping import (
     MOST_ELEMENTS,
@@ -28,6 +28,7 @@ from baler_vae.source.grouping import (
     schema_of_branches,
 )
 from baler_vae.source.source import Ranges, Source, in_steps, reading, refuse_nested
+from baler_vae.table.nested import nested_numbers
 from baler_vae.table.schema import NESTED, TEXT, Column, Origin, Schema, common_prefix
 from baler_vae.table.table import Batch, concatenate, offsets_from_counts
 

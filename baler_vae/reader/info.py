@@ -14,6 +14,7 @@ from baler_vae.codec.sections import decoder_section, networks_section, tables_s
 from baler_vae.grid.grids import describe_grid, grid_of
 from baler_vae.model.coders import NETWORK
 from baler_vae.settings.kinds import NAMES, kind_of_stored
+from baler_vae.table.schema import kind_text
 
 
 def describe_archive(archive: ArchiveFile) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _columns(group: GroupEntry, own_bytes: Iterable[int], whole: Collection[str]
         return {
             "name": column.name,
             "group": group.name,
-            "dtype": column.dtype,
+            "dtype": kind_text(column.dtype, column.shape),
             "typename": column.typename,
             "title": column.title,
             "bound": column.bound,

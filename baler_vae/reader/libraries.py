@@ -89,7 +89,7 @@ def branch_as(branch: Branch, batch: Batch, library: Library) -> Any:  # noqa: A
         return _as_numpy(branch, batch)
     if library == "ak":
         return _as_awkward(branch, batch, optional_text=False)
-    if len(branch.columns) > 1:
+    if branch.shape:
         raise UsageError("a series has one value in every row", column=branch.name, way_out='Ask for library="ak"')
     name = branch.columns[0].name
     masks = () if branch.missing is None else (Mask(name, branch.missing.name),)
@@ -140,6 +140,11 @@ def _as_series(table: Table, masks: Sequence[Mask]) -> dict[str, Any]:
         nested = nested_of(values)
         if nested is not None:
             series[name] = pd.Series(nested.values.to_pylist(), dtype=object)
+        elif values.ndim > 1:
+            objects = np.empty(len(values), object)
+            for row, array in enumerate(values):
+                objects[row] = array
+            series[name] = objects
         elif name in missing:
             kind = {"b": pd.arrays.BooleanArray, "f": pd.arrays.FloatingArray}.get(
                 values.dtype.kind, pd.arrays.IntegerArray

@@ -46,7 +46,7 @@ class Part:
             return as_text(view)
         if self.dtype == np.bool_:
             return np.asarray(view.view(np.uint8) != 0)  # any byte but 0 is true
-        return np.ascontiguousarray(view, self.dtype)
+        return np.require(view, self.dtype, ["C", "A"])  # one row of packed records may be out of line
 
     def put(self, array: NDArray[np.generic], values: NDArray[np.generic]) -> None:
         """Writes its values (rows, *shape) into the array.
@@ -170,16 +170,6 @@ def numbers_of(nested: Nested, shape: Sequence[int]) -> NDArray[np.generic]:
         values = values.flatten()
     numbers: NDArray[np.generic] = values.to_numpy(zero_copy_only=False)
     return numbers.reshape(len(nested), *shape)
-
-
-def nested_numbers(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  it stands for an array
-    """Numbers (rows, *shape) as a nested column of lists of one size."""
-    import pyarrow as pa  # noqa: PLC0415 - only where rows are that large
-
-    array = pa.array(values.reshape(-1))
-    for size in reversed(values.shape[1:]):
-        array = pa.FixedSizeListArray.from_arrays(array, size)
-    return Nested(array)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How the columns of a file become the groups of a schema, and its lists the tables of a batch."""
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from baler_vae.table.schema import (
     Schema,
     common_prefix,
     element_names,
+    is_possible_shape,
     mask_name,
 )
 from baler_vae.table.table import Batch, Table
@@ -29,7 +31,7 @@ NUMBERS = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4"
 """The dtypes that a column of numbers can have."""
 
 MOST_ELEMENTS = 256
-"""The most elements of a fixed-size array that become columns; larger arrays are kept as they are."""
+"""The most elements of a fixed-size array that become columns; a larger array is one column with a shape."""
 
 Lists = tuple[NDArray[np.generic], NDArray[np.generic]]
 """A jagged column of a batch: the number of values in each event (events,), and all values (rows,)."""
@@ -79,7 +81,8 @@ def counter_names(collection: str, hint: str = "") -> list[str]:
 @dataclass(frozen=True)
 class Described:
     """What a source says of a branch: a column, jagged or not, and the `shape` of the array that each of its rows
-    holds. Where it is `optional`, some of its numbers may be missing, and another column says which.
+    holds, whose elements are columns; a column with a shape of its own stays whole. Where it is `optional`, some of its
+    numbers may be missing, and another column says which.
     """
 
     column: Column | Jagged
@@ -99,6 +102,11 @@ class Described:
         return self.column.column.dtype if isinstance(self.column, Jagged) else self.column.dtype
 
     @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of the array in each row, or in each place of a list, whether its elements are columns or not."""
+        return self.shape or (() if isinstance(self.column, Jagged) else self.column.shape)
+
+    @property
     def elements(self) -> tuple[str, ...]:
         """The columns that it is read as, the one first that says where its numbers are missing."""
         if self.shape:
@@ -108,7 +116,9 @@ class Described:
     def split(
         self, values: NDArray[np.generic], missing: NDArray[np.bool_] | None = None
     ) -> dict[str, NDArray[np.generic]]:
-        """The columns (rows,) of values (rows,) or (rows, *shape), and of what says which of them are missing."""
+        """The columns (rows,) of values (rows,) or (rows, *shape), and of what says which of them are missing; the
+        column (rows, *shape) where it has a shape of its own.
+        """
         if self.optional:
             missing = np.zeros(len(values), np.bool_) if missing is None else missing
             return {mask_name(self.name): missing, self.name: values}
@@ -129,8 +139,12 @@ def bytes_by_column(branches: Iterable[Described], event_bytes: Mapping[str, flo
 
 
 def describe(column: Column, shape: Sequence[int], *, jagged: bool, counter: str = "") -> Described:
-    """A branch of arrays of some shape, nested where they have too many elements for a column each."""
-    if shape and not 0 < np.prod(shape) <= MOST_ELEMENTS:
+    """A branch of arrays of some shape: elements that are a column each where they are few, or else one column of that
+    shape, or nested, in lists and where such a column cannot be.
+    """
+    if shape and not 0 < math.prod(shape) <= MOST_ELEMENTS:
+        if column.is_number and not jagged and is_possible_shape(shape):
+            return Described(replace(column, shape=tuple(shape)))
         return Described(replace(column, dtype=NESTED))
     return Described(Jagged(column, counter) if jagged else column, tuple(shape))
 

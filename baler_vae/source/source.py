@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, listed, nearest
 from baler_vae.source.dialect import DialectOptions
+from baler_vae.table.nested import nested_arrays
 from baler_vae.table.schema import Group, Schema, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
@@ -73,37 +75,41 @@ class Source:
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
         n_bytes = sum(
-            self.event_bytes.get(column.name, column.dtype.itemsize) + (0 if column.is_number else TEXT_BYTES)
+            self.event_bytes.get(column.name, column.dtype.itemsize * column.n_cells)
+            + (0 if column.is_number else TEXT_BYTES)
             for column in selection.columns
         )
         return self.read_in_steps(selection, step_for(n_bytes), ranges)
 
     def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of
-        which none is missing here.
+        which none is missing here, and for arrays as nested columns.
         """
         lacking = {mask.missing for mask in selection.masks if mask not in self.schema.masks}
-        if not lacking:
+        asked = {column.name for column in selection.events.columns if column.is_nested}
+        arrays = {c.name: c for c in self.schema.events.columns if c.is_array and c.name in asked}
+        if not lacking and not arrays:
             yield from self.batches(selection, step, ranges)
             return
         own = replace(
             selection,
             groups=tuple(
-                replace(group, columns=tuple(c for c in group.columns if c.name not in lacking))
+                replace(group, columns=tuple(arrays.get(c.name, c) for c in group.columns if c.name not in lacking))
                 for group in selection.groups
             ),
             order=tuple(name for name in selection.order if name not in lacking),
             masks=tuple(mask for mask in selection.masks if mask.missing not in lacking),
         )
+        origin = self.schema.origin.format
+
+        def values(table: Table, name: str) -> NDArray[np.generic]:
+            if name in lacking:
+                return np.zeros(table.n_rows, np.bool_)
+            return nested_arrays(table[name], arrays[name], origin) if name in arrays else table[name]
+
         for batch in self.batches(own, step, ranges):
             yield tuple(
-                Table(
-                    group,
-                    {
-                        name: np.zeros(table.n_rows, np.bool_) if name in lacking else table[name]
-                        for name in group.names
-                    },
-                )
+                Table(group, {name: values(table, name) for name in group.names})
                 for group, table in zip(selection.groups, batch, strict=True)
             )
 
@@ -146,6 +152,7 @@ class Source:
             UsageError: a column is missing, has another dtype, or is in another collection; it ends with `way_out`.
         """
         own = self.schema.optional([mask.values for mask in wanted.masks])
+        own = own.nested([column.name for column in wanted.events.columns if column.is_nested])
         theirs = {column.name: column for column in own.columns}
         masks = {mask.missing for mask in wanted.masks}
         # First the values: what says where those are missing is there only if they are numbers.
@@ -157,9 +164,10 @@ class Source:
                     column=column.name,
                     way_out=way_out,
                 )
-            if theirs[column.name].dtype != column.dtype:
+            own_kind = theirs[column.name]
+            if (own_kind.dtype, own_kind.shape) != (column.dtype, column.shape):
                 raise UsageError(
-                    f"{owner} has another dtype",
+                    f"{owner} has another {'dtype' if own_kind.dtype != column.dtype else 'shape'}",
                     path=self.path,
                     column=column.name,
                     found=theirs[column.name].kind,
@@ -324,6 +332,20 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
         raise
     except failures as error:
         raise OutputError(f"cannot be written as {kind}: {reason(error)}") from error
+
+
+def refuse_arrays(schema: Schema, kind: str) -> None:
+    """Nothing, where a file of a kind that holds no arrays in rows can be written.
+
+    Raises:
+        OutputError: there are columns of such arrays.
+    """
+    arrays = [f"{column.name} ({column.kind})" for column in schema.columns if column.is_array]
+    if arrays:
+        raise OutputError(
+            f"{kind} holds no arrays in its rows, as there are: {listed(arrays)}",
+            way_out="Write .parquet, .root, .h5 or .npz, or choose columns without them",
+        )
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:

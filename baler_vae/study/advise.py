@@ -74,7 +74,7 @@ def advise(
     model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
     columns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
     schema = source.select(columns)
-    if not any(column.is_float for column in schema.columns):
+    if not any(column.is_float and column.is_scalar for column in schema.columns):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
     others = _rules_of_others(schema, listed_bounds(as_tuple(bound), schema.order))
 
@@ -93,7 +93,7 @@ def advise(
         fit_independent_column(table[column.name], column, EXACT).bits * grows[table.group.name]
         for table in sample.batch
         for column in table.group.columns
-        if not column.is_float
+        if not (column.is_float and column.is_scalar)
     )
     fitted_bytes = fitted_rows = None
     if fitted:
@@ -124,5 +124,5 @@ def _rules_of_others(schema: Schema, texts: Sequence[str]) -> tuple[str, ...]:
     """Those bounds that decide on a column that is no float: advice leaves them as they are."""
     rules = [parse_bound(text) for text in texts]
     assigned = assign_rules(schema, rules)
-    deciding = [assigned[column.name] for column in schema.columns if not column.is_float]
+    deciding = [assigned[column.name] for column in schema.columns if not (column.is_float and column.is_scalar)]
     return tuple(text for text, rule in zip(texts, rules, strict=True) if any(rule is other for other in deciding))

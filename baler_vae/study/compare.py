@@ -174,7 +174,7 @@ def _compared(
 
 def widths_of(source: Source) -> dict[str, float]:
     """The standard deviation of the finite values of each column of numbers, by name; 0 for fewer than two."""
-    schema = source.schema.only([column.name for column in source.schema.columns if column.is_number])
+    schema = source.schema.only([column.name for column in source.schema.columns if column.is_scalar])
     sums = dict.fromkeys(schema.order, (0, 0.0, 0.0))
     for batch in source.read(schema):
         for table in batch:

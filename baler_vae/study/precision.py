@@ -97,7 +97,7 @@ class PrecisionSearch:
             self._prepared(column, table.group.name, table[column.name], n_rows[table.group.name], limits)
             for table in batch
             for column in table.group.columns
-            if column.is_float
+            if column.is_float and column.is_scalar
         ]
 
     def advise(self) -> tuple[tuple[ColumnAdvice, ...], tuple[Effect, ...]]:

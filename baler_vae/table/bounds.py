@@ -146,7 +146,7 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
     or boolean column becomes lossy only where its name, without wildcards, says so. Text is always exact.
 
     Raises:
-        UsageError: a glob matches no column, or a name asks for what its column cannot have.
+        UsageError: a glob matches no column, a name asks for what its column cannot have, or arrays would be free.
     """
     columns = {column.name: column for column in schema.columns}
     assigned: dict[str, BoundRule | None] = dict.fromkeys(columns)
@@ -155,6 +155,14 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
         if rule.names_a_column:
             _check_possible(rule, columns[matched[0]], {group.counter for group in schema.groups})
         assigned |= {name: rule for name in matched if _applies(rule, columns[name])}
+    for name, own in assigned.items():
+        if own is not None and own.kind == "free" and columns[name].is_array:
+            raise UsageError(
+                "arrays cannot be free: no network gives their cells",
+                column=name,
+                found=columns[name].kind,
+                way_out=f"Give it a bound of its own behind the others, say --bound '{name}=bits:12'",
+            )
     return assigned
 
 
@@ -180,7 +188,9 @@ def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) 
 
 
 def column_limits(values: NDArray[np.generic]) -> ColumnLimits:
-    """The limits of the values (rows,) of a column of numbers or booleans, judged in float64."""
+    """The limits of the values (rows,), or of the cells (rows, *shape), of a column of numbers or booleans, judged in
+    float64.
+    """
     numbers = values.astype(np.float64)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):

@@ -13,8 +13,8 @@ from baler_vae.table.table import Table
 
 @dataclass(frozen=True)
 class Branch:
-    """A column, or the array of one `shape` in every row of which `columns` are the elements in C order. `missing` is
-    the column that says where a value is missing, None where none ever is.
+    """A column, or the array of one `shape` in every row of which `columns` are the elements in C order; that of one
+    column with a shape is its own. `missing` is the column that says where a value is missing, None where none ever is.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Branch:
     def values(self, batch: Sequence[Table]) -> NDArray[np.generic]:
         """The values (rows,) or (rows, *shape) of a batch; a `Nested` where it is nested."""
         table = self._table(batch)
-        if not self.shape:
+        if not self.shape or self.columns[0].is_array:
             return table[self.columns[0].name]
         values = np.empty((table.n_rows, len(self.columns)), self.dtype)
         for number, column in enumerate(self.columns):
@@ -79,7 +79,9 @@ def branches_of(schema: Schema, *, masks: bool = True) -> tuple[Branch, ...]:
         array = arrays.get(column.name)
         if array is None:
             mask = group.column(missing[column.name]) if column.name in missing else None
-            found[column.name] = Branch(column.name, (column,), group, (), column.title, column.typename, mask)
+            found[column.name] = Branch(
+                column.name, (column,), group, column.shape, column.title, column.typename, mask
+            )
         elif array.name not in found:
             found[array.name] = _array_branch(array, group)
     return tuple(found.values())

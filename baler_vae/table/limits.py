@@ -31,7 +31,7 @@ class StreamedLimits:
         self._counts = np.empty(0, np.int64)
 
     def add(self, values: NDArray[np.generic]) -> None:
-        """Takes more values (rows,) into account."""
+        """Takes more values (rows,), or cells (rows, *shape), into account."""
         if self._dtype.kind == "f":
             values = values[np.isfinite(values)]
         if not len(values):

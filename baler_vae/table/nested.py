@@ -1,5 +1,6 @@
 """Columns that are no numbers and no strings, as Arrow arrays."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
 from baler_vae.table.arrow import FIELD, decode_array, encode_array, same_values, schema_of_array
-from baler_vae.table.schema import NESTED
+from baler_vae.table.schema import NESTED, Column, Format
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_NULLS = re.compile(r"( not null)?>\[\d+\]")
+"""What the name of an Arrow type says of the values of each fixed-size list in it, the innermost first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +154,38 @@ def _leaves_before(values: "pa.Array", places: NDArray[np.int64]) -> NDArray[np.
 def nested_of(values: object) -> Nested | None:
     """The values of a nested column; None for those of others."""
     return values if isinstance(values, Nested) else None
+
+
+def nested_numbers(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  it stands for an array
+    """Numbers (rows, *shape) as a nested column of lists of one size."""
+    import pyarrow as pa  # noqa: PLC0415 - only where rows are that large
+
+    array = pa.array(values.reshape(-1))
+    for size in reversed(values.shape[1:]):
+        array = pa.FixedSizeListArray.from_arrays(array, size)
+    return Nested(array)
+
+
+def nested_arrays(values: NDArray[np.generic], column: Column, origin: Format) -> Any:  # noqa: ANN401  as above
+    """Arrays (rows, *shape) of a column as the nested values of which the archives of earlier versions have them: the
+    type says which of its lists may hold nulls.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+
+    if origin == "root":
+        import awkward as ak  # noqa: PLC0415
+
+        return Nested.from_awkward(ak.from_numpy(values, regulararray=True))
+    nested = nested_numbers(values)
+    kind = nested.values.type
+    filled = _NULLS.findall(column.typename) if origin in {"parquet", "feather"} else []
+    if len(filled) != len(column.shape):
+        return nested
+    for _ in column.shape:
+        kind = kind.value_type
+    for no_nulls, size in zip(filled, reversed(column.shape), strict=True):
+        kind = pa.list_(pa.field("item", kind, nullable=not no_nulls), size)
+    return Nested(nested.values.cast(kind))
 
 
 def strings_of(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  of awkward

@@ -1,5 +1,6 @@
 """Names, dtypes and grouping of the columns of an ntuple."""
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,11 @@ NESTED = np.dtype("V")
 """The dtype of a column of lists in lists, lists of strings, records and the like, kept as a `Nested`."""
 
 
+MOST_AXES = 31
+"""The most axes of the array in each row of a column: with that of the rows, as many as any numpy has."""
+MOST_CELLS = 1 << 24
+"""The most cells of the array in each row of a column."""
+
 _ELEMENT = re.compile(r"(.+?)(?:\[\d+\])+")
 
 
@@ -28,7 +34,8 @@ class Column:
 
     `dtype` is in native byte order: bool, any integer or float width, `TEXT` or `NESTED`. `title` and `typename` are
     what the source says of the column. `implied` marks a counter that the source does not store as a column of its own
-    (the lengths of a Parquet list, say).
+    (the lengths of a Parquet list, say). With a `shape`, each row holds an array of that shape: values are (rows,
+    *shape), and the dtype is that of the cells.
     """
 
     name: str
@@ -36,14 +43,35 @@ class Column:
     title: str = ""
     typename: str = ""
     implied: bool = False
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.shape and (not self.is_number or not is_possible_shape(self.shape)):
+            raise ValueError(f"column {self.name!r} of {self.dtype} cannot have the shape {self.shape[:4]}")
+
+    @property
+    def is_array(self) -> bool:
+        """Whether each row holds an array of numbers in place of a value."""
+        return bool(self.shape)
+
+    @property
+    def n_cells(self) -> int:
+        """The number of values in each row."""
+        return math.prod(self.shape)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether each row holds one number."""
+        return self.is_number and not self.shape
 
     @property
     def is_float(self) -> bool:
+        """Whether the values, or the cells of arrays, are floats."""
         return self.dtype.kind == "f"
 
     @property
     def is_integer(self) -> bool:
-        """Whether the column holds integers or booleans."""
+        """Whether the values, or the cells of arrays, are integers or booleans."""
         return self.dtype.kind in "iub"
 
     @property
@@ -56,13 +84,18 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """Whether the column holds floats, integers or booleans."""
+        """Whether the column holds floats, integers or booleans, or arrays of them."""
         return self.is_float or self.is_integer
 
     @property
-    def kind(self) -> str:
+    def dtype_name(self) -> str:
         """The name of the dtype: `float32`, `text`, `nested`."""
         return "text" if self.is_text else "nested" if self.is_nested else self.dtype.name
+
+    @property
+    def kind(self) -> str:
+        """The name of the dtype, with the shape of arrays: `float32[30, 30]`."""
+        return kind_text(self.dtype_name, self.shape)
 
 
 @dataclass(frozen=True)
@@ -145,16 +178,17 @@ class Schema:
             raise ValueError("the order of a schema lists every column once")
         for group in self.groups[1:]:
             counter = [column for column in self.events.columns if column.name == group.counter]
-            if not counter or counter[0].dtype.kind not in "iu":
+            if not counter or counter[0].dtype.kind not in "iu" or counter[0].is_array:
                 raise ValueError(f"the counter of group {group.name!r} is not an event-level column of integers")
-            if any(column.is_nested for column in group.columns):
-                raise ValueError(f"group {group.name!r} has nested columns, which only events can have")
+            if any(column.is_nested or column.is_array for column in group.columns):
+                raise ValueError(f"group {group.name!r} has nested columns or arrays, which only events can have")
         for array in self.arrays:
             homes = {group.name for group in self.groups for name in group.names if name in array.columns}
             dtypes = {column.dtype for group in self.groups for column in group.columns if column.name in array.columns}
             if not set(array.columns) <= set(names) or len(homes) != 1 or len(dtypes) != 1 or array.name in names:
                 raise ValueError(f"the elements of the array {array.name!r} are not columns of one group and one dtype")
-            if dtypes & {TEXT, NESTED}:
+            shaped = any(column.is_array for column in self.columns if column.name in array.columns)
+            if dtypes & {TEXT, NESTED} or shaped:
                 raise ValueError(f"the elements of the array {array.name!r} are no numbers")
         if len({array.name for array in self.arrays}) != len(self.arrays):
             raise ValueError("two arrays have one name")
@@ -170,7 +204,8 @@ class Schema:
             homes = [group for group in self.groups if {mask.values, mask.missing} <= set(group.names)]
             if len(homes) != 1:
                 raise ValueError(f"{mask.missing!r} and {mask.values!r} are not columns of one group")
-            if homes[0].column(mask.missing).dtype != np.bool_ or not homes[0].column(mask.values).is_number:
+            values, missing = homes[0].column(mask.values), homes[0].column(mask.missing)
+            if missing.dtype != np.bool_ or missing.is_array or not values.is_scalar:
                 raise ValueError(f"{mask.missing!r} does not say where numbers of {mask.values!r} are missing")
 
     @property
@@ -195,7 +230,7 @@ class Schema:
         added = {
             column.name: Column(mask_name(column.name), np.dtype(np.bool_))
             for column in self.columns
-            if column.name in names and column.is_number and not {column.name, mask_name(column.name)} & others
+            if column.name in names and column.is_scalar and not {column.name, mask_name(column.name)} & others
         }
 
         def with_masks(group: Group) -> Group:
@@ -209,6 +244,16 @@ class Schema:
             order=tuple(name for pair in pairs for name in pair),
             masks=(*self.masks, *(Mask(name, column.name) for name, column in added.items())),
         )
+
+    def nested(self, names: Collection[str]) -> "Schema":
+        """The schema in which columns of arrays with these names are nested, as older archives have them."""
+
+        def without_shapes(group: Group) -> Group:
+            chosen = {column.name for column in group.columns if column.is_array} & set(names)
+            columns = (replace(c, dtype=NESTED, shape=()) if c.name in chosen else c for c in group.columns)
+            return replace(group, columns=tuple(columns))
+
+        return replace(self, groups=tuple(map(without_shapes, self.groups)))
 
     def group_of(self, name: str) -> Group:
         """The group that holds a column.
@@ -257,6 +302,16 @@ class Schema:
             arrays=tuple(array for array in self.arrays if set(array.columns) <= names),
             masks=masks,
         )
+
+
+def is_possible_shape(shape: Sequence[int]) -> bool:
+    """Whether the rows of a column may hold arrays of that shape."""
+    return 0 < len(shape) <= MOST_AXES and min(shape) > 0 and math.prod(shape) <= MOST_CELLS
+
+
+def kind_text(dtype: str, shape: Sequence[int]) -> str:
+    """How a dtype and a shape are shown: `float32`, `float32[30, 30]`."""
+    return f"{dtype}[{', '.join(map(str, shape))}]" if shape else dtype
 
 
 def element_names(name: str, shape: Sequence[int]) -> tuple[str, ...]:

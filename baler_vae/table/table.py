@@ -18,6 +18,9 @@ ROW_GROUP_BYTES = 64 << 20
 TEXT_BYTES = 64
 """What a text takes in memory beside its characters."""
 
+CELL_BYTES = 8
+"""What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code."""
+
 LARGEST_ROWS = 1 << 22
 """The most rows that a group may have in a row group: a single event with more is refused. A reader takes memory for
 all of them before it can know that an archive lies; this many take some hundred megabytes."""
@@ -27,8 +30,8 @@ all of them before it can know that an archive lies; this many take some hundred
 class Table:
     """The rows of one group.
 
-    `arrays` maps each column's name to its values, an array (rows,) of the column's dtype; to a `Nested` for those that
-    are nested.
+    `arrays` maps each column's name to its values, an array (rows,) of the column's dtype, or (rows, *shape) where the
+    column has a shape; to a `Nested` for those that are nested.
     """
 
     group: Group
@@ -37,10 +40,13 @@ class Table:
     def __post_init__(self) -> None:
         if tuple(self.arrays) != self.group.names:
             raise ValueError(f"table of group {self.group.name!r} has columns {list(self.arrays)}")
-        lengths = {array.shape for array in self.arrays.values()}
-        if len(lengths) > 1 or any(len(shape) != 1 for shape in lengths):
-            raise ValueError(f"columns of group {self.group.name!r} have shapes {lengths}")
+        lengths = {array.shape[:1] for array in self.arrays.values()}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of group {self.group.name!r} have lengths {lengths}")
         for column in self.group.columns:
+            shape = self.arrays[column.name].shape
+            if not shape or shape[1:] != column.shape:
+                raise ValueError(f"column {column.name!r} has rows of shape {shape[1:]}, not {column.shape}")
             if self.arrays[column.name].dtype != column.dtype:
                 raise ValueError(f"column {column.name!r} is {self.arrays[column.name].dtype}, not {column.dtype}")
 
@@ -66,8 +72,14 @@ def empty_batch(schema: Schema) -> Batch:
 
 
 def empty_column(column: Column) -> NDArray[np.generic]:
-    """The values (0,) of a column without rows."""
-    return Nested.empty() if column.is_nested else np.empty(0, column.dtype)
+    """The values (0,) or (0, *shape) of a column without rows."""
+    return Nested.empty() if column.is_nested else np.empty((0, *column.shape), column.dtype)
+
+
+def row_bytes(columns: Iterable[Column]) -> int:
+    """About how many bytes the numbers in a row of some columns take in memory, cells of arrays as codes."""
+    numbers = [column for column in columns if column.is_number]
+    return sum(CELL_BYTES * column.n_cells if column.is_array else column.dtype.itemsize for column in numbers)
 
 
 def counts_of(batch: Batch, group: Group) -> NDArray[np.int64]:
@@ -118,13 +130,14 @@ def row_ends(batch: Batch, groups: Sequence[Group]) -> list[NDArray[np.int64]]:
 
 def bytes_until(batch: Batch, groups: Sequence[Group], ends: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """About how many bytes the values of some groups take in memory up to the end of each event, int64 (events,), for
-    the `ends` (events,) of each group: numbers by their dtype, a text 64 and one for each character, a nested value 64
-    and 8 for each number or character in it. A batch of the counters and of what is no number tells as much.
+    the `ends` (events,) of each group: numbers by their dtype, cells of arrays 8 each, a text 64 and one for each
+    character, a nested value 64 and 8 for each number or character in it. A batch of the counters and of what is no
+    number tells as much.
     """
     tables = {table.group.name: table for table in batch}
     taken = np.zeros(batch[0].n_rows, np.int64)
     for group, own in zip(groups, ends, strict=True):
-        taken += own * sum(column.dtype.itemsize for column in group.columns if column.is_number)
+        taken += own * row_bytes(group.columns)
         for name in (column.name for column in group.columns if not column.is_number):
             taken += offsets_from_counts(TEXT_BYTES + _sizes(tables[group.name][name]))[own]
     return taken

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError
 from baler_vae.source.dialect import NULLS, WHITESPACE, Dialect
-from baler_vae.source.source import refuse_nested, writing
+from baler_vae.source.source import refuse_arrays, refuse_nested, writing
 from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, Table
 
@@ -46,6 +46,7 @@ def write_delimited(
             way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
         )
     refuse_nested(schema, "CSV")
+    refuse_arrays(schema, "CSV")
     dialect = _read_dialect(extras)
     if suffix.startswith(".tsv") and dialect.separator == ",":
         dialect = replace(dialect, separator="\t")

@@ -119,7 +119,9 @@ def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
             expected=f"{before.n_events:,} rows",
             way_out="Compare with the file that was compressed, over the same range of events",
         )
-    return before.schema.only(compared), after.schema.only(compared)
+    wanted, found = before.schema.only(compared), after.schema.only(compared)
+    nested = {column.name for schema in (wanted, found) for column in schema.events.columns if column.is_nested}
+    return wanted.nested(nested), found.nested(nested)
 
 
 def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> Iterator[tuple[Batch, Batch]]:

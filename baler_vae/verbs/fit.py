@@ -76,9 +76,9 @@ def fit(
     assigned = assign_rules(schema, [parse_bound(text) for text in rules])
     _check_free(assigned, settings)
     for pattern in (*settings.weights, *settings.transforms):
-        match_columns(pattern, [column.name for column in schema.columns if column.is_float])
+        match_columns(pattern, [column.name for column in schema.columns if column.is_float and column.is_scalar])
     for pattern in settings.formulas:
-        match_columns(pattern, [column.name for column in schema.columns if column.is_number])
+        match_columns(pattern, [column.name for column in schema.columns if column.is_scalar])
 
     sample = read_sample(
         source, schema, assigned, sample_rows=settings.sample_rows, seed=settings.seed, progress=progress

@@ -213,8 +213,8 @@ class _Request:
             return None
         schema = source.select(globs, skip_unreadable=self._skip_unreadable)
         bounds = self._bounds.within(name, schema.order)
-        floats = [column.name for column in schema.columns if column.is_float]
-        numbers = [column.name for column in schema.columns if column.is_number]
+        floats = [column.name for column in schema.columns if column.is_float and column.is_scalar]
+        numbers = [column.name for column in schema.columns if column.is_scalar]
         settings = self._settings
         changes = {
             "weights": _renamed(settings.weights, self._weights.within(name, floats)),

@@ -228,6 +228,8 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
     if before.dtype == object:
         kept = before == after
         units = np.where(kept, 0.0, np.inf)
+    elif before.ndim > 1:
+        return _updated_arrays(check, before, after, bound, first_row)
     else:
         kept, units = keeps_bound(before, after, bound), in_units_of_bound(before, after, bound)
     check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept)))
@@ -242,6 +244,28 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
         worst_row=first_row + worst,
         original=repr(before[worst].item() if before.dtype != object else before[worst]),
         restored=repr(after[worst].item() if after.dtype != object else after[worst]),
+    )
+
+
+def _updated_arrays(
+    check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound, first_row: int
+) -> ColumnCheck:
+    """The check with more arrays (rows, *shape): one is broken where a cell is, and the worst cell tells how far."""
+    shape, cells = before.shape[1:], ColumnCheck(check.name, check.group, check.bound, worst=check.worst)
+    found = _updated(cells, before.reshape(-1), after.reshape(-1), bound)
+    if found.n_broken:
+        kept = keeps_bound(before.reshape(-1), after.reshape(-1), bound).reshape(len(before), -1)
+        check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept.all(axis=1))))
+    if found.worst_row is None:
+        return check
+    row, *place = (int(number) for number in np.unravel_index(found.worst_row, before.shape))
+    where = f" in cell {list(place)} of {list(shape)}"
+    return replace(
+        check,
+        worst=found.worst,
+        worst_row=first_row + row,
+        original=found.original + where,
+        restored=found.restored + where,
     )
 
 

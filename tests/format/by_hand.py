@@ -307,10 +307,11 @@ class Group:
                 verbatim, part = data[4 : 4 + size], data[4 + size :]
                 self.verbatim[source] = numbers(verbatim[4:], np.uint64) if size else []
                 assert len(self.verbatim[source]) == int.from_bytes(verbatim[:4], "little")
+            n_cells = math.prod(self.columns[source].get("shape", ())) if source < len(self.columns) else 1
             if coding == "pcodec-codes-1":
                 self.seen[source] = numbers(part)
             elif coding == "table-1":
-                self.seen[source] = under_table(part, own[place], self.n_rows)
+                self.seen[source] = under_table(part, own[place], self.n_rows * n_cells)
             else:
                 streams[source] = Stream(part, networks[source].alphabet)
                 self.seen[source] = []
@@ -342,15 +343,17 @@ class Group:
 
     def values(self, number):
         """The values of a column, in the order of the rows of the file."""
-        column, found = self.columns[number], [0] * self.n_rows
+        column = self.columns[number]
+        n_cells = math.prod(column.get("shape", ()))  # of arrays, whose rows are in the order of the file
+        found, order = [0] * (self.n_rows * n_cells), self.order if n_cells == 1 else range(self.n_rows * n_cells)
         if number in self.plain:
-            for row, value in zip(self.order, self.plain[number], strict=True):
+            for row, value in zip(order, self.plain[number], strict=True):
                 found[row] = value
             return found if column["dtype"] in {"text", "nested"} else np.array(found, column["dtype"])
         dtype, verbatim = np.dtype(column["dtype"]), iter(self.verbatim.get(number, ()))
         special = {-(2**63) + 1: np.nan, -(2**63) + 2: np.inf, -(2**63) + 3: -np.inf, -(2**63) + 4: -0.0}
         kind, parameters = column["grid"]["kind"], column["grid"]["parameters"]
-        for row, code in zip(self.order, self.seen[number], strict=True):
+        for row, code in zip(order, self.seen[number], strict=True):
             if kind == "integers":
                 found[row] = code
             elif code == -(2**63):

@@ -14,7 +14,9 @@ import pytest
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.hdf5 import extras as hdf5_extras
+from baler_vae.hdf5 import files as hdf5_files
 from baler_vae.hdf5 import writing as hdf5_writing
+from baler_vae.hdf5.types import layout_of
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import extras_differences, open_source, write_file
 from baler_vae.table.schema import Origin
@@ -55,8 +57,8 @@ def path(tmp_path):
 def test_everything_comes_back(path, tmp_path):
     source = open_source(path)
     assert not source.unsupported
-    assert source.schema.order == ("again", "mixed/a", "mixed/n", "texts/n", "texts/s")
-    assert source.beside == {"lists": 8 * N + 4 * 18, "mixed/wide": 1200 * N, "mixed/z": 8 * N, "single": 8, "word": 8}
+    assert source.schema.order == ("again", "mixed/a", "mixed/wide", "mixed/n", "texts/n", "texts/s")
+    assert source.beside == {"lists": 8 * N + 4 * 18, "mixed/z": 8 * N, "single": 8, "word": 8}
     restore(source, tmp_path / "out.h5", step=5)
     assert tree(tmp_path / "out.h5") == tree(path)
 
@@ -231,6 +233,17 @@ def test_some_columns_come_back_in_smaller_compounds(path, tmp_path):
         assert set(file) == {"mixed", "texts"}
 
 
+def test_fields_of_many_numbers_that_were_kept_beside_the_columns_come_back(path, tmp_path, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(hdf5_files, "layout_of", lambda dataset, **_: layout_of(dataset))
+        source = open_source(path)
+        batches, extras = list(source.batches(source.schema, 5)), source.extras()
+    assert source.schema.order == ("again", "mixed/a", "mixed/n", "texts/n", "texts/s")
+    assert source.beside["mixed/wide"] == 1200 * N
+    write_file(tmp_path / "out.h5", source.schema, batches, extras=extras)
+    assert tree(tmp_path / "out.h5") == tree(path)
+
+
 @pytest.mark.parametrize("most_bytes", [0, 64 << 20])
 def test_numbers_of_rows_are_counted_where_they_are_small(most_bytes, path, tmp_path, monkeypatch):
     monkeypatch.setattr(hdf5_writing, "STEP_BYTES", most_bytes)
@@ -251,7 +264,7 @@ def test_numbers_of_rows_are_counted_where_they_are_small(most_bytes, path, tmp_
         (lambda file: file["lists"].__setitem__(3, np.zeros(3)), ["/lists"]),
         (lambda file: file.__delitem__("empty"), ["/empty", "/empty@ref"]),
         (lambda file: file.__setitem__("new", h5py.SoftLink("/x")), ["/new"]),
-        (lambda file: file["mixed"].__setitem__(0, file["mixed"][1]), ["/mixed (fields that are not columns)"]),
+        (lambda file: file["mixed"].__setitem__(("z", 0), 3j), ["/mixed (fields that are not columns)"]),
         (lambda file: file["x"].__setitem__(0, 9), []),
     ],
 )

@@ -62,8 +62,8 @@ def test_arrays_of_as_many_rows_are_one_table(npz, read):
     assert [(array.name, array.shape) for array in read(events)[1].arrays] == [("X", (2, 4))]
     images = npz(X=np.zeros((3, 20, 20)), y=np.arange(3))
     source, schema, _ = read(images)
-    assert [column.kind for column in schema.columns] == ["nested", "int64"]
-    assert source.notes == ("the 400 numbers in each row of X are kept without a bound",)
+    assert [column.kind for column in schema.columns] == ["float64[20, 20]", "int64"]
+    assert source.notes == ()
 
 
 def test_what_has_another_length_is_beside_the_largest(npz, read):
