@@ -78,7 +78,7 @@ class CollectionFile(SectionFile[CollectionManifest]):
         try:
             archive = ArchiveFile(path, window)
         except UsageError as error:
-            raise CorruptArchive("holds tables in a table", path=self.path, section=section) from error
+            raise CorruptArchive("is a collection inside a collection", path=self.path, section=section) from error
         manifest = archive.manifest
         n_events = sum(rows[0] for rows in manifest.row_groups if rows)
         if (manifest.kind, manifest.origin.format, n_events) != ("archive", entry.format, entry.n_events):

@@ -186,7 +186,8 @@ def compress(
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
         raise UsageError(
-            "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
+            "a codec has its own columns, bounds and model",
+            way_out="Leave out either --codec or the options that describe a model",
         )
     with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
@@ -230,7 +231,7 @@ def decompress(
             written = decompress_each(archives, output, to=to, progress=progress, **options)
         elif len(archives) > 1 or to is not None:
             raise UsageError(
-                "several archives, or a format, need a folder",
+                "several archives, or --to, need a folder as output",
                 path=output,
                 way_out="Name a folder that exists, or join the archives first (`baler-vae merge`)",
             )

@@ -22,8 +22,8 @@ Model = Annotated[
         "--model",
         case_sensitive=False,
         metavar="KIND",
-        help="independent: each column by itself; autoregressive: given those before it; vae, ae: also given latents of a "
-        "variational or plain autoencoder; auto (default): whichever is smallest.",
+        help="independent: each column by itself; autoregressive: given those before it; vae, ae: also given latents "
+        "of a variational or plain autoencoder; auto (default): whichever is smallest.",
     ),
 ]
 Latent = Annotated[

@@ -69,7 +69,7 @@ def _weight(text: str) -> tuple[str, float]:
     except ValueError:
         weight = math.nan
     if not pattern or math.isnan(weight):
-        raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
+        raise UsageError(f"invalid weight {text!r}", expected="GLOB=NUMBER, such as Jet_mass=20")
     return pattern, weight
 
 

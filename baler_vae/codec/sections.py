@@ -180,7 +180,7 @@ def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
     for what, found, expected in known:
         if found not in expected:
             raise UnsupportedVersion(
-                f"has a {what} that this version does not read",
+                f"has a {what} that this version cannot read",
                 path=archive.path,
                 section="manifest.json",
                 found=repr(found),

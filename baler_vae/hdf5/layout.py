@@ -123,7 +123,7 @@ def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
     rows = missing(values)
     if len(rows):
         raise OutputError(
-            "HDF5 has no missing strings",
+            "HDF5 cannot hold missing strings",
             column=branch.name,
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",

@@ -298,7 +298,7 @@ def _format(path: str) -> str:
         raise UsageError(
             f"unknown file format: {suffix or 'no suffix'}",
             path=path,
-            expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} and the like behind that of a text",
+            expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} or another compression of a text file",
         )
     return MODULES[suffix]
 

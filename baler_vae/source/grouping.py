@@ -171,7 +171,7 @@ def schema_of_branches(described: Sequence[Described], origin: Origin, read_coun
     clashes = sorted({mask_name(name) for name in branches if branches[name].optional} & set(schema.order))
     if clashes:
         raise SourceError(
-            "has the name of what would say where values of another are missing",
+            "has the name reserved for the mask of another column",
             column=clashes[0],
             way_out="Rename it, or choose columns without it with --columns GLOB",
         )
@@ -319,7 +319,7 @@ def check_counts(
     if len(wrong):
         i = int(wrong[0])
         raise SourceError(
-            "the lists are not as long as their counter says",
+            "the lengths of the lists differ from their counter",
             path=path,
             column=column,
             rows=f"event {first_event + i}",

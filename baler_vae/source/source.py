@@ -152,14 +152,14 @@ class Source:
         for column in sorted(wanted.columns, key=lambda column: column.name in masks):
             if column.name not in theirs:
                 raise UsageError(
-                    f"{owner} has a column that is not there: {nearest(column.name, theirs)}",
+                    f"{owner} has a column that this file lacks: {nearest(column.name, theirs)}",
                     path=self.path,
                     column=column.name,
                     way_out=way_out,
                 )
             if theirs[column.name].dtype != column.dtype:
                 raise UsageError(
-                    f"{owner} has another dtype",
+                    f"{owner} has a different dtype",
                     path=self.path,
                     column=column.name,
                     found=theirs[column.name].kind,
@@ -171,7 +171,7 @@ class Source:
                 counter = own.group_of(name).counter
                 if counter != group.counter:
                     raise UsageError(
-                        f"{owner} has it in another collection",
+                        f"{owner} has it in a different collection",
                         path=self.path,
                         column=name,
                         found=f"counter {counter!r}",
@@ -181,7 +181,7 @@ class Source:
         for mask in self.schema.masks:
             if mask.values in wanted.order and mask not in wanted.masks:
                 raise UsageError(
-                    f"{owner} has no place for missing values, which this file has",
+                    f"{owner} does not allow missing values, which this file has",
                     path=self.path,
                     column=mask.values,
                     way_out=way_out,
@@ -294,10 +294,10 @@ def any_failure(path: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise SourceError(
-            "needs more memory than there is", path=path, way_out="Choose fewer columns with --columns"
+            "needs more memory than is available", path=path, way_out="Choose fewer columns with --columns"
         ) from error
     except Exception as error:
-        what = f"cannot be read: damaged, or of a kind that is not supported ({reason(error)})"
+        what = f"cannot be read: damaged or unsupported ({reason(error)})"
         raise SourceError(what, path=path) from error
 
 
@@ -335,7 +335,7 @@ def refuse_nested(schema: Schema, kind: str) -> None:
     nested = [column.name for column in schema.columns if column.is_nested]
     if nested:
         raise OutputError(
-            f"{kind} holds no nested columns, as there are: {listed(nested)}",
+            f"{kind} cannot hold nested columns: {listed(nested)}",
             way_out="Write .parquet, or an RNTuple (.root with --rntuple), or choose columns without them",
         )
 

@@ -155,9 +155,9 @@ class Schema:
             if not set(array.columns) <= set(names) or len(homes) != 1 or len(dtypes) != 1 or array.name in names:
                 raise ValueError(f"the elements of the array {array.name!r} are not columns of one group and one dtype")
             if dtypes & {TEXT, NESTED}:
-                raise ValueError(f"the elements of the array {array.name!r} are no numbers")
+                raise ValueError(f"the elements of the array {array.name!r} are not numbers")
         if len({array.name for array in self.arrays}) != len(self.arrays):
-            raise ValueError("two arrays have one name")
+            raise ValueError("two arrays have the same name")
         self._check_masks()
 
     def _check_masks(self) -> None:

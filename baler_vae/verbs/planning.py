@@ -15,7 +15,7 @@ from baler_vae.table.bounds import parse_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import matches
 
-_NOT_ASKED_FOR = "it has none of the columns that were asked for"
+_NOT_ASKED_FOR = "it has none of the requested columns"
 
 _Value = TypeVar("_Value")
 
@@ -91,7 +91,7 @@ def shared_tables(specs: Sequence[str]) -> Tables:
             raise SourceError(
                 f"has other tables than {specs[0]}: {listed(different)}",
                 path=spec,
-                way_out="Name a table that all files have behind a colon, or leave the file out",
+                way_out="Name a table that all files have, after a colon, or leave this file out",
             )
     return Tables(names, {name: why for tables in found for name, why in tables.left_out.items()})
 

@@ -150,7 +150,7 @@ def _encode(
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
     batches = list(cut_events(events, schema, numbers))
     if [batch[0].n_rows for batch in batches] != numbers:
-        raise SourceError("has other events than when the work was shared out", path=path)
+        raise SourceError("its events have changed since the work was distributed", path=path)
     return [
         encoder.encode(RowGroup(first + number, batch, first_rows))
         for number, (batch, (_, first_rows)) in enumerate(zip(batches, planned, strict=True))

@@ -122,7 +122,7 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
     for column in columns:
         if column.n_broken and column.group == BESIDE:
             raise BoundBroken(
-                "what lies beside the columns is not that of the original",
+                "what lies beside the columns differs from the original",
                 path=path,
                 column=column.name,
                 way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
@@ -203,7 +203,7 @@ def joined_checks(first: ColumnCheck, second: ColumnCheck) -> ColumnCheck:
 
 def _other_rows(original: Source, archive: Archive) -> UsageError:
     return UsageError(
-        "is not the file that was compressed: its events have other numbers of rows",
+        "is not the file that was compressed: its events have different numbers of rows",
         path=original.path,
         found=f"{original.n_events:,} events",
         expected=f"{archive.num_entries:,} events",

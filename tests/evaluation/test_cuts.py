@@ -154,7 +154,7 @@ def test_names_in_backquotes_may_have_any_sign():
         ("> 30", None, "ends too early"),
         ("Jet_pz > 30", None, "no column 'Jet_pz': the nearest names are 'Jet_pt'"),
         ("2 > 1", None, "reads no column"),
-        ("Jet_pt == 30", None, "'Jet_pt': the cut 'Jet_pt == 30' asks whether floats.*>= and <"),
+        ("Jet_pt == 30", None, "'Jet_pt': the cut 'Jet_pt == 30' compares floats.*>= and <"),
         ("nJet + met != 30", None, "'met'"),
         ("name > 3", None, "'name'.*no numbers"),
         ("met > 30", 2, "on events.*Leave out at_least"),

@@ -152,7 +152,7 @@ def test_a_counter_makes_arrays_of_another_length_jagged(npz, read):
 
 
 def test_counts_below_zero_are_refused(npz):
-    with pytest.raises(SourceError, match="'Jet_pt': the values are not as many as nJet counts"):
+    with pytest.raises(SourceError, match="'Jet_pt': the number of values differs from the sum of nJet"):
         open_source(npz(nJet=np.array([-1, 1, 4, 1]), Jet_pt=np.zeros(5)))
 
 
