@@ -181,7 +181,7 @@ def test_a_z_peak_of_the_wrong_natural_width_has_another_resolution():
         ({"fit": "likelihoods"}, "not a way to fit a peak.*likelihood"),
         ({"natural_width": 0.0}, "natural width must be positive"),
         ({"natural_width": np.nan}, "natural width must be positive"),
-        ({"toys": -1}, "not negative"),
+        ({"toys": -1}, "must not be negative"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

@@ -249,7 +249,7 @@ def test_jagged_columns_come_back_whatever_their_lengths_and_names(counts, tmp_p
 @pytest.mark.parametrize("word", [None, "a\0"])
 def test_text_that_an_array_cannot_hold_is_an_output_error(word, tmp_path, table):
     schema, batch = table({"w": np.array(["a", word], TEXT)})
-    with pytest.raises(OutputError, match="'w', row 1: missing strings"):
+    with pytest.raises(OutputError, match="'w', row 1: an npz archive cannot hold missing strings"):
         write_file(tmp_path / "out.npz", schema, [batch])
 
 

@@ -141,7 +141,7 @@ def test_peaks_show_paired_errors_parameters_and_p_values(page):
     shift = full_evaluation().peaks[0]
     moved = f"{shift.after.mean - shift.before.mean:.3f} ± 0.012"
     assert f"after {MINUS} before {moved}" in words
-    assert "Errors of the differences from 100 toys that resample both together, of which 2 had no fit." in words
+    assert "Errors of the differences from 100 toys that resample both together, of which 2 failed." in words
     value, error = shift.before.parameters["tilt"]
     assert f"tilt {measured(value, error)}" in words
     assert "p-value before" in words
