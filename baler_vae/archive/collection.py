@@ -92,7 +92,7 @@ class CollectionFile(SectionFile[CollectionManifest]):
         return archive
 
     def check_all(self) -> None:
-        """Nothing, when every section, and every section of the tables, is what was written.
+        """Check that every section, and every section of the tables, is what was written.
 
         Raises:
             CorruptArchive: a section differs.
@@ -142,7 +142,7 @@ def open_file(path: str | Path, table: str = "") -> ArchiveFile | CollectionFile
 
 
 def _check_name(archive: ArchiveFile, table: str) -> None:
-    """Nothing, when an archive of one table is that of the table that is named, or none is."""
+    """Check that an archive of one table is that of the table that is named, or none is."""
     only = archive.manifest.origin.name
     if table and table != only:
         raise UsageError(

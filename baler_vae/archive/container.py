@@ -200,7 +200,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         return data
 
     def check_all(self) -> None:
-        """Nothing, when every section is what was written.
+        """Check that every section is what was written.
 
         Raises:
             CorruptArchive: a section differs.

@@ -26,7 +26,7 @@ def read_json(data: bytes, *, constants: bool = False) -> Any:  # noqa: ANN401  
 
 
 def check_size(data: bytes) -> None:
-    """Nothing, when a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
+    """Check that a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
 
     Raises:
         ValueError: it has more, or is deeper.

@@ -174,7 +174,7 @@ def run_project(
 
 
 def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
-    """Nothing, when what came back, at `path`, keeps all tolerances.
+    """Check that what came back, at `path`, keeps all tolerances.
 
     Raises:
         ToleranceFailed: a tolerance is exceeded.

@@ -80,7 +80,7 @@ def check_inputs(
     bounds: Sequence[str] | None = None,
     bound_option: str = "--bound",
 ) -> None:
-    """Nothing, unless what is taken for a file is the second value of an option, each of which takes but one.
+    """Check that no input is really the second value of an option, each of which takes only one.
 
     Raises:
         UsageError: it is; the text says how several values are written.

@@ -10,7 +10,7 @@ from baler_vae.model.group import ColumnModel, GroupModel, own_view
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
-    """Nothing, when the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
+    """Check that the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
     networks of no column.
 
     Raises:

@@ -22,7 +22,7 @@ def archive_schema(manifest: Manifest, path: str | Path) -> Schema:
 
 
 def check_row_groups(manifest: Manifest, path: str | Path) -> None:
-    """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
+    """Check that the numbers of rows are plausible, before memory is allocated for them."""
     for number, rows in enumerate(manifest.row_groups):
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(

@@ -124,7 +124,7 @@ class CutCounter:
 
 
 def _check_whole(text: str, columns: list[Column]) -> None:
-    """Nothing, when all columns of a cut are integers or flags."""
+    """Check that all columns of a cut are integers or flags."""
     for column in columns:
         if not column.is_integer:
             raise UsageError(

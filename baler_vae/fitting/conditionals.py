@@ -59,7 +59,7 @@ class FittedNetwork:
 
 
 def check_training() -> None:
-    """Nothing, when networks can be trained.
+    """Check that networks can be trained.
 
     Raises:
         MissingExtra: PyTorch is not installed.

@@ -115,7 +115,7 @@ def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
 
 
 def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
-    """Nothing, where every text is there.
+    """Check that every text is there.
 
     Raises:
         OutputError: one is missing.

@@ -125,7 +125,7 @@ def _differing(first: Source, sources: Sequence[Source]) -> list[str]:
 
 
 def _check_types(own: Schema, wanted: Schema, path: str) -> None:
-    """Nothing, where nested columns have the types of the first file: one column has one type."""
+    """Check that nested columns have the types of the first file: one column has one type."""
     types = {column.name: column.typename for column in wanted.columns if column.is_nested}
     for column in own.columns:
         if column.is_nested and column.typename != types[column.name]:

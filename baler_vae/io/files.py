@@ -102,7 +102,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
 
 def _check_no_folder(path: str) -> None:
-    """Nothing, unless a folder is named where a file is meant.
+    """Check that the path names no folder where a file is meant.
 
     Raises:
         SourceError: it is; the text names the files in it.

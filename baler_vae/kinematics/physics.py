@@ -300,7 +300,7 @@ def _objects(quantity: Quantity, schema: Schema) -> tuple[int, dict[str, dict[st
 
 
 def _check_rows(quantity: Quantity, group: Group) -> None:
-    """Nothing, when `rows` fits the objects of a group and the kind.
+    """Check that `rows` fits the objects of a group and the kind.
 
     Raises:
         UsageError: it does not.

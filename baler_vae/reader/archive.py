@@ -323,7 +323,7 @@ class Archive(Closing):
             ) from error
 
     def _check_types(self, arrays: Mapping[str, NDArray[np.generic]], n_rows: int) -> None:
-        """Nothing, when nested columns have one type in all row groups that have rows."""
+        """Check that nested columns have one type in all row groups that have rows."""
         for name, values in arrays.items():
             nested = nested_of(values) if n_rows else None
             if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:

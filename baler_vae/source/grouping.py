@@ -310,7 +310,7 @@ def check_counts(
     counter: str,
     first_event: int,
 ) -> None:
-    """Nothing, when the lengths of a column's lists are what its counter says.
+    """Check that the lengths of a column's lists are what its counter says.
 
     Raises:
         SourceError: they differ; it names the first such event.
@@ -334,7 +334,7 @@ def missing(values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def check_names(path: str, names: Iterable[str], what: str) -> None:
-    """Nothing, when all names are there and differ.
+    """Check that all names are there and differ.
 
     Raises:
         SourceError: a name is empty or occurs twice.

@@ -327,7 +327,7 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:
-    """Nothing, where a file of a kind that holds no nested columns can be written.
+    """Check that there are no nested columns, which files of this kind cannot hold.
 
     Raises:
         OutputError: there are such columns.

@@ -279,7 +279,7 @@ def line_end_of(sample: Sample) -> str:
 def check_comments(
     sniffed: Sniffed, layout: Layout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
 ) -> None:
-    """Nothing, where comments between rows can be nothing else.
+    """Check that comments between rows can be nothing else.
 
     Raises:
         SourceError: one may be a row.

@@ -151,7 +151,7 @@ def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> Mod
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
-    """Nothing, unless columns are to be what a network gives that no model of this kind has.
+    """Check that the model has an autoencoder where columns are `free`.
 
     Raises:
         UsageError: they are.

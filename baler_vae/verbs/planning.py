@@ -45,7 +45,7 @@ class Globs:
         return bool(self._tables)
 
     def check(self) -> None:
-        """Nothing, when every glob matched somewhere.
+        """Check that every glob matched somewhere.
 
         Raises:
             UsageError: one did not.
@@ -97,7 +97,7 @@ def shared_tables(specs: Sequence[str]) -> Tables:
 
 
 def check_one_table(spec: str) -> None:
-    """Nothing, when a file holds one table, or one is named.
+    """Check that a file holds one table, or one is named.
 
     Raises:
         SourceError: it holds several, or cannot be read.

@@ -194,7 +194,7 @@ class KeptDigests:
 
 
 def check_same(path: str, before: str, now: str) -> None:
-    """Nothing, where what was read of a source has the digest of what an interrupted run had read.
+    """Check that what was read of a source has the digest of what an interrupted run had read.
 
     Raises:
         UsageError: it has another.

@@ -70,7 +70,7 @@ def restored_row_groups(client: Client | None, archive: Archive, selection: Sche
 def verify_on_cluster(
     client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
 ) -> None:
-    """Nothing, when an archive just written gives back what its bounds promise; workers compare its row groups.
+    """Check that an archive just written gives back what its bounds promise; workers compare its row groups.
 
     Raises:
         BoundBroken: a value misses its bound; it names the first such column and its worst value.

@@ -103,7 +103,7 @@ def verify(
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
-    """Nothing, when an archive just written gives back what its bounds promise.
+    """Check that an archive just written gives back what its bounds promise.
 
     Raises:
         BoundBroken: a value misses its bound; it names the first such column and its worst value.
@@ -114,7 +114,7 @@ def verify_bounds(archive: str | Path, original: Source, *, progress: Progress =
 
 
 def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
-    """Nothing, when no value misses its bound.
+    """Check that no value misses its bound.
 
     Raises:
         BoundBroken: it names the first such column and its worst value.
