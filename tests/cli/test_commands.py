@@ -65,7 +65,7 @@ def test_json_goes_to_standard_output_alone(tmp_path):
 def test_a_sample_is_told_of(call):
     call("compress", INPUT, "-o", "a.bvae", "--model", "independent", "--sample-rows", "5000", "--resume")
     shown = call("info", "a.bvae")[0]
-    assert re.search(r"Jet: fitted on 5,\d+ of 20,092 rows in \d+ chunks", shown)
+    assert re.search(r"Jet: fitted to 5,\d+ of 20,092 rows in \d+ chunks", shown)
 
 
 def test_info_as_tables(folder):
