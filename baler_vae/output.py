@@ -39,7 +39,7 @@ class Owned:
                 "its lock file was removed while it was being written",
                 path=self.path,
                 found=f"no {self.lock.path.name}",
-                way_out="Run the command again, and leave lock files alone while a run is alive",
+                way_out="Run the command again, and leave its lock file alone while it is running",
             )
 
 

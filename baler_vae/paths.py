@@ -43,7 +43,7 @@ def check_file(path: str | Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise SourceError("is not a regular file", path=path, way_out="Copy what it gives to a file first")
+        raise SourceError("is not a regular file", path=path, way_out="Copy its content to a file first")
 
 
 def read_file(path: Path, largest: int, *, way_out: str | None = None) -> bytes:

@@ -78,7 +78,7 @@ class CollectionFile(SectionFile[CollectionManifest]):
         try:
             archive = ArchiveFile(path, window)
         except UsageError as error:
-            raise CorruptArchive("holds tables in a table", path=self.path, section=section) from error
+            raise CorruptArchive("is a collection inside a collection", path=self.path, section=section) from error
         manifest = archive.manifest
         n_events = sum(rows[0] for rows in manifest.row_groups if rows)
         if (manifest.kind, manifest.origin.format, n_events) != ("archive", entry.format, entry.n_events):
@@ -92,7 +92,7 @@ class CollectionFile(SectionFile[CollectionManifest]):
         return archive
 
     def check_all(self) -> None:
-        """Nothing, when every section, and every section of the tables, is what was written.
+        """Check that every section, and every section of the tables, is what was written.
 
         Raises:
             CorruptArchive: a section differs.
@@ -143,7 +143,7 @@ def open_file(place: Place, table: str = "") -> ArchiveFile | CollectionFile:
 
 
 def _check_name(archive: ArchiveFile, table: str) -> None:
-    """Nothing, when an archive of one table is that of the table that is named, or none is."""
+    """Check that an archive of one table is that of the table that is named, or none is."""
     only = archive.manifest.origin.name
     if table and table != only:
         raise UsageError(

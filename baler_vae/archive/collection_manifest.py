@@ -51,7 +51,7 @@ class CollectionManifest(BaseModel):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         if len(set(self.names)) != len(self.tables):
-            raise ValueError("two tables have one name")
+            raise ValueError("two tables have the same name")
         return self
 
 

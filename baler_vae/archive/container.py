@@ -212,7 +212,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         return data
 
     def check_all(self) -> None:
-        """Nothing, when every section is what was written.
+        """Check that every section is what was written.
 
         Raises:
             CorruptArchive: a section differs.
@@ -326,7 +326,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         version = content.get("version")
         if type(version) is not int or version not in FORMAT_VERSIONS:
             raise UnsupportedVersion(
-                "has a format that this version does not read",
+                "has a format that this version cannot read",
                 path=self.path,
                 found=f"format {version!r}",
                 expected=f"format {' or '.join(map(str, FORMAT_VERSIONS))}",
@@ -345,7 +345,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             place = ".".join(map(str, first["loc"]))
             raise CorruptArchive(f"{place}: {first['msg']}", path=self.path, section=MANIFEST) from error
         if _canonical(manifest.to_document()) != text:
-            raise CorruptArchive("lacks what every manifest has", path=self.path, section=MANIFEST)
+            raise CorruptArchive("lacks required keys", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:
             raise CorruptArchive("its members are not those that the manifest lists", path=self.path)

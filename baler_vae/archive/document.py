@@ -26,7 +26,7 @@ def read_json(data: bytes, *, constants: bool = False) -> Any:  # noqa: ANN401  
 
 
 def check_size(data: bytes) -> None:
-    """Nothing, when a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
+    """Check that a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
 
     Raises:
         ValueError: it has more, or is deeper.
@@ -46,4 +46,4 @@ def check_size(data: bytes) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

@@ -53,7 +53,7 @@ def unpack_checked_parts(section: bytes, n_parts: int) -> list[bytes]:
     if len(parts) != n_parts + 1:
         raise ValueError(f"{len(parts)} parts instead of {n_parts + 1}")
     if parts[0] != _checks(parts[1:]):
-        raise ValueError("a part does not have its CRC-32")
+        raise ValueError("the CRC-32 of a part does not match")
     return parts[1:]
 
 
@@ -118,7 +118,7 @@ class CheckedIndex:
         for number in run.numbers:
             found[number] = data[self.offsets[number] - run.start : self.offsets[number + 1] - run.start]
             if zlib.crc32(found[number]) != self.checks[number]:
-                raise ValueError(f"part {number + 1} does not have its CRC-32")
+                raise ValueError(f"the CRC-32 of part {number + 1} does not match")
         return found
 
     def _run(self, numbers: Sequence[int]) -> Run:

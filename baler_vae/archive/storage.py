@@ -149,7 +149,7 @@ class _LocalFile:
         if stat.S_ISDIR(status.st_mode):
             raise SourceError("is a directory", path=path, way_out=files_in(path, (".bvae",)))
         if not stat.S_ISREG(status.st_mode):
-            raise SourceError("is not a regular file", path=path, way_out="Copy what it gives to a file first")
+            raise SourceError("is not a regular file", path=path, way_out="Copy its content to a file first")
         self.n_bytes = status.st_size
 
     @property
@@ -231,7 +231,7 @@ class _RemoteFile:
             raise self._without_ranges("the server sends more than the bytes that it is asked for")
         if len(data) < stop - start:
             raise SourceError(
-                "the server sends fewer bytes than it is asked for",
+                "the server sent fewer bytes than requested",
                 path=self.path,
                 found=f"{len(data):,} bytes",
                 expected=f"bytes {start:,} to {stop:,} of {self.n_bytes:,}",
@@ -239,7 +239,7 @@ class _RemoteFile:
         return bytes(data)
 
     def _without_ranges(self, what: str) -> SourceError:
-        return SourceError(what, path=self.path, way_out="Download the file, and give that")
+        return SourceError(what, path=self.path, way_out="Download the file and open that")
 
 
 def _is_http(url: str) -> bool:

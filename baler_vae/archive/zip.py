@@ -86,7 +86,7 @@ def read_local_header(file: BinaryIO, offset: int) -> Member:
     if _LARGE in (stored_bytes, n_bytes) and len(extra) == 20:
         n_bytes, stored_bytes = struct.unpack_from("<2Q", extra, 4)
     if not _NAME.fullmatch(name.decode("ascii", "replace")):
-        raise ValueError(f"{name!r} is no name of a member")
+        raise ValueError(f"{name!r} is not a valid member name")
     member = Member(name.decode("ascii"), method, crc, stored_bytes, n_bytes, offset)
     if local_header(member) != start + name + extra:
         raise ValueError(f"the header at byte {offset} is damaged")
@@ -148,14 +148,14 @@ def read_directory(read_at: ReadAt, n_bytes: int) -> tuple[Member, ...]:
     offset = 0
     for member in members:
         if not _NAME.fullmatch(member.name):
-            raise ValueError(f"{member.name!r} is no name of a member")
+            raise ValueError(f"{member.name!r} is not a valid member name")
         if member.offset != offset:
             raise ValueError(f"member {member.name} begins at byte {member.offset} instead of {offset}")
         offset = member.end
     if len({member.name for member in members}) != len(members):
-        raise ValueError("two members have one name")
+        raise ValueError("two members have the same name")
     if not members or offset != start or directory(members) != tail:
-        raise ValueError("the directory is not the one of these members")
+        raise ValueError("the directory does not match the members")
     return members
 
 

@@ -76,7 +76,7 @@ def options(
 
 @app.command(epilog=examples("demo"))
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what the demo makes.")] = Path(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the output of the demo.")] = Path(
         "baler-vae-demo"
     ),
     force: Force = False,
@@ -112,7 +112,7 @@ def fit(
     no_progress: Quiet = False,
     dialect: Dialect = None,
 ) -> None:
-    """Fit a codec to files and store it, to compress them or others with."""
+    """Fit a codec to files and store it, for compressing these or other files."""
     from baler_vae.output import owned
     from baler_vae.source.source import summary
     from baler_vae.verbs.fit import fit as fit_file
@@ -143,7 +143,7 @@ def compress(
     inputs: Inputs,
     output: Annotated[
         str,
-        typer.Option("-o", "--output", help="Archive to write (.bvae), or a folder for an archive of each file."),
+        typer.Option("-o", "--output", help="Archive to write (.bvae), or a folder for one archive per file."),
     ],
     columns: Columns = None,
     model: Model = None,
@@ -158,13 +158,13 @@ def compress(
     skip_unreadable: SkipUnreadable = False,
     project: ProjectPath = None,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Do not decode the archive and compare every value.")
+        bool, typer.Option("--no-verify", help="Skip decoding the archive and comparing every value.")
     ] = False,
     keep_history: Annotated[
-        bool, typer.Option("--keep-history", help="Keep the history of the training in the archive, for its report.")
+        bool, typer.Option("--keep-history", help="Store the training history in the archive, for its report.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the same command was killed or interrupted.")
+        bool, typer.Option("--resume", help="Continue where the same command was killed or interrupted.")
     ] = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -173,7 +173,7 @@ def compress(
     json: AsJson = False,
     dialect: Dialect = None,
 ) -> None:
-    """Compress columns of files into an archive, or into one for each file; all tables of a file, or FILE:TABLE."""
+    """Compress files into one archive, or into one archive each; all tables of a file, or FILE:TABLE."""
     from baler_vae.verbs.compress import compress as compress_files
     from baler_vae.verbs.many import compress_each
 
@@ -186,7 +186,8 @@ def compress(
         request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
     elif project or columns or bound or options:
         raise UsageError(
-            "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
+            "a codec has its own columns, bounds and model",
+            way_out="Leave out either --codec or the options that describe a model",
         )
     with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
@@ -209,16 +210,16 @@ def decompress(
         typer.Option("-o", "--output", help="File to write (.root, .csv, .parquet, .h5, .npz), or a folder."),
     ],
     columns: Columns = None,
-    rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple into a ROOT file, not a TTree.")] = False,
+    rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple instead of a TTree.")] = False,
     to: Annotated[
-        str | None, typer.Option("--to", help="Format of files in a folder: root, csv, parquet, hdf5 or npz.")
+        str | None, typer.Option("--to", help="Format of the files in the folder: root, csv, parquet, hdf5 or npz.")
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Restore the columns of an archive, or of ARCHIVE:TABLE, to a file, or those of several to a folder."""
+    """Restore an archive, or ARCHIVE:TABLE, to a file, or several archives to a folder."""
     from baler_vae.verbs.decompress import decompress as decompress_file
     from baler_vae.verbs.many import decompress_each
 
@@ -230,7 +231,7 @@ def decompress(
             written = decompress_each(archives, output, to=to, progress=progress, **options)
         elif len(archives) > 1 or to is not None:
             raise UsageError(
-                "several archives, or a format, need a folder",
+                "several archives, or --to, need a folder as output",
                 path=output,
                 way_out="Name a folder that exists, or join the archives first (`baler-vae merge`)",
             )
@@ -243,13 +244,15 @@ def decompress(
 
 @app.command(epilog=examples("merge"))
 def merge(
-    archives: Annotated[list[str], typer.Argument(help="Archives of one codec (.bvae), in the order of their events.")],
+    archives: Annotated[
+        list[str], typer.Argument(help="Archives made with the same codec (.bvae), in the order of their events.")
+    ],
     output: Annotated[Path, output_option("Archive to write (.bvae).")],
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
 ) -> None:
-    """Join archives that one codec was used for, without decoding them."""
+    """Join archives made with the same codec, without decoding them."""
     from baler_vae.verbs.merge import merge as merge_archives
 
     with progress_bar(shown=not no_progress) as progress:
@@ -265,7 +268,7 @@ app.command(epilog=examples("verify"))(with_dialect(verify))
 
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
-    """Say what an archive holds and what takes its bytes."""
+    """Show what an archive contains and what its bytes are spent on."""
     from baler_vae.reader.collection import open as open_archive
 
     with open_archive(archive) as opened:
@@ -282,7 +285,7 @@ def run(
     force: Force = False,
     no_progress: Quiet = False,
 ) -> None:
-    """Run a project: compress, restore, evaluate, and its experiment where it declares one."""
+    """Run a project: compress, restore, evaluate, and run its experiment if it declares one."""
     from baler_vae.cli.project import run_project
 
     run_project(
@@ -298,13 +301,13 @@ def run(
 
 @app.command(epilog=examples("new"))
 def new(
-    name: Annotated[Path, typer.Argument(help="Folder to make; its name is the project's.")],
+    name: Annotated[Path, typer.Argument(help="Folder to create; its name becomes the project's.")],
     input: Annotated[
-        str | None, typer.Option("--input", help="The file to compress; default a copy of the embedded sample.")
+        str | None, typer.Option("--input", help="The file to compress (default: a copy of the embedded sample).")
     ] = None,
     force: Force = False,
 ) -> None:
-    """Make a project: a folder with a project.toml that `run` completes as it is."""
+    """Create a project: a folder with a project.toml that `run` accepts as it is."""
     from baler_vae.cli.project import new_project
 
     say(f"project: {new_project(name, input_spec=input, force=force)}")

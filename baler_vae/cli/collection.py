@@ -86,11 +86,11 @@ def evaluate_each(
             "have no table in common",
             path=f"{original} and {restored}",
             found=", ".join(filter(None, [*first, *second][:8])),
-            way_out="Name the same table in both, behind a colon",
+            way_out="Name the same table in both, after a colon",
         )
     if json or pdf is not None:
         raise UsageError(
-            "one document is of one table",
+            "--json describes one table at a time",
             path=restored,
             way_out=f"Name one: {original}:{shared[0]} and {restored}:{shared[0]}",
         )

@@ -36,11 +36,11 @@ def compare_all(
     from baler_vae.study.compare import compare_archives, compare_ways
 
     if models and not bounds:
-        raise UsageError("kinds of model are compared under bounds", way_out="Name one or more with --bounds")
+        raise UsageError("--models needs --bounds", way_out="Name one or more with --bounds")
     if not archives and not bounds:
         raise UsageError("nothing to compare", way_out="Name archives, a folder of them, or bounds with --bounds")
     if rivals is not None and not bounds:
-        raise UsageError("rivals are compared under bounds", way_out="Name one or more with --bounds")
+        raise UsageError("--rivals needs archives or --bounds", way_out="Name one or more with --bounds")
     if figure is not None:
         with needing_reports("the figure"):
             from baler_vae.report.comparison import rate_distortion_figure
@@ -84,7 +84,7 @@ def _verdict(archives: "Sequence[Compared]") -> str:
 
     failed = [one for one in archives if one.exceeded]
     if not failed:
-        return f"PASS: every tolerance is kept by {count(len(archives), 'archive')}"
+        return f"PASS: all tolerances are met by {count(len(archives), 'archive')}"
     reasons = [text for one in failed for text in (f"{one.name}: {sentence}" for sentence in one.exceeded)]
     return with_reasons(f"FAIL: tolerances are exceeded by {len(failed)} of {count(len(archives), 'archive')}", reasons)
 
@@ -101,7 +101,7 @@ def _rivals(path: Path, found: "Sequence[Compared]") -> dict[str, dict[str, int]
     bounds = {own.bound for own in found if own.bound is not None}
     if path.suffix == ".json" and len(bounds) > 1:
         raise UsageError(
-            "does not say which bound its figures keep",
+            "does not say which bound its sizes keep",
             path=path,
             way_out="Compare under one bound, or name the table of the benchmarks (results.csv)",
         )

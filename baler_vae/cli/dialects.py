@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 _HELP = {
-    "separator": "What separates the values of a text file: a character, or comma, semicolon, tab, pipe, space, "
+    "separator": "Separator of a text file: a character, or comma, semicolon, tab, pipe, space, "
     "whitespace; detected by default.",
-    "header": "Which row of a text file has the names: first or none; detected by default.",
-    "comment": "What comment lines of a text file begin with, or none; by default # and %.",
-    "decimal": "The decimal mark of a text file: . or a comma; detected by default.",
-    "encoding": "The encoding of a text file, such as latin-1; by default UTF-8, and if not Windows-1252 or Latin-1.",
+    "header": "Header row of a text file: first or none; detected by default.",
+    "comment": "Start of comment lines in a text file, or none (default: # and %).",
+    "decimal": "Decimal mark of a text file: . or a comma; detected by default.",
+    "encoding": "Encoding of a text file, such as latin-1; detected by default.",
 }
 _METAVARS = {"separator": "CHAR", "header": "ROW", "comment": "TEXT", "decimal": "CHAR", "encoding": "NAME"}
 

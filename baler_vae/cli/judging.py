@@ -27,25 +27,27 @@ def advise(
     columns: Columns = None,
     bound: Bounds = None,
     part: Annotated[
-        float, typer.Option("--part", help="The part of its statistical error by which anything may move.")
+        float, typer.Option("--part", help="Largest effect to accept, as a fraction of the statistical error.")
     ] = 0.01,
     sample_rows: Annotated[
         int | None,
-        typer.Option("--sample-rows", metavar="N", min=1, help="Rows beyond which effects are measured on a sample."),
+        typer.Option("--sample-rows", metavar="N", min=1, help="Measure effects on a sample of larger tables."),
     ] = None,
     no_fit: Annotated[
-        bool, typer.Option("--no-fit", help="Fit no network to a sample to tell what an archive would weigh.")
+        bool, typer.Option("--no-fit", help="Do not fit networks to a sample to estimate the size of an archive.")
     ] = False,
-    figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw effects and bits into.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="SVG file for a figure of effects against bits.")
+    ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Write the bounds into the project.toml of --project.")
+        bool, typer.Option("--write", help="Write the bounds into the file given with --project.")
     ] = False,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
     dialect: Dialect = None,
 ) -> None:
-    """Say how many bits each column needs, so that the physics does not move, and how a project.toml would change."""
+    """Find how many bits each column needs to keep the physics in place, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
     from baler_vae.cli.requests import check_inputs, dialect_for
     from baler_vae.output import owning
@@ -73,33 +75,36 @@ def advise(
 
 
 def compare(
-    against: Annotated[str, typer.Option("--against", help="The original: a file.")],
+    against: Annotated[str, typer.Option("--against", help="The original file.")],
     archives: Annotated[
         list[str] | None, typer.Argument(help="Archives to read (.bvae): paths, URLs, or folders of them.")
     ] = None,
     bounds: Annotated[
         list[str] | None,
-        typer.Option("--bounds", help="Compress under this bound, or these: 'bits:10;Jet_phi=abs:1e-3'; repeatable."),
+        typer.Option("--bounds", help="Compress under these bounds, such as 'bits:10;Jet_phi=abs:1e-3'; repeatable."),
     ] = None,
     models: Annotated[
         list[str] | None,
         typer.Option(
             "--models",
-            help="Compress with this kind of model (as --model of compress); repeatable; default independent.",
+            help="Compress with this kind of model, as `compress --model`; repeatable (default: independent).",
         ),
     ] = None,
     columns: Columns = None,
     project: ProjectPath = None,
     rivals: Annotated[
-        Path | None, typer.Option("--rivals", help="What rivals take: a table of benchmarks, or JSON of name: bytes.")
+        Path | None,
+        typer.Option("--rivals", help="Sizes of rivals: results.csv of the benchmarks, or JSON of name: bytes."),
     ] = None,
-    figure: Annotated[Path | None, typer.Option("--figure", help="SVG file to draw loss against bytes into.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="SVG file for a figure of loss against bytes.")
+    ] = None,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
     dialect: Dialect = None,
 ) -> None:
-    """Show archives of one file side by side, or what bounds and models would make of it."""
+    """Show archives of one file side by side, or try several bounds and models on it."""
     from baler_vae.cli.comparison import compare_all
     from baler_vae.cli.requests import check_inputs, dialect_for
     from baler_vae.output import owning
@@ -124,26 +129,28 @@ def compare(
 
 def evaluate(
     original: Annotated[str, typer.Argument(help="The original: a file or an archive.")],
-    restored: Annotated[str, typer.Argument(help="What came back: a file or an archive.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the page and the JSON.")] = None,
+    restored: Annotated[str, typer.Argument(help="The restored data: a file or an archive.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for the page and its numbers (JSON).")
+    ] = None,
     project: ProjectPath = None,
     strict: Strict = False,
     archive: Annotated[
-        Path | None, typer.Option("--archive", help="The archive that a file came from: its bounds are judged.")
+        Path | None, typer.Option("--archive", help="The archive that the restored file came from, for its bounds.")
     ] = None,
     rivals: Annotated[
         Path | None,
-        typer.Option("--rivals", help='Sizes of others: results.csv of the benchmarks, or JSON {"name": bytes}.'),
+        typer.Option("--rivals", help='Sizes of rivals: results.csv of the benchmarks, or JSON {"name": bytes}.'),
     ] = None,
     pdf: Annotated[
-        Path | None, typer.Option("--pdf", help="Also print the page to this PDF file, with an installed Chromium.")
+        Path | None, typer.Option("--pdf", help="Also print the page to this PDF file, using an installed Chromium.")
     ] = None,
     force: Force = False,
     no_progress: Quiet = False,
     json: AsJson = False,
     dialect: Dialect = None,
 ) -> None:
-    """Compare what came back with the original: residuals, responses, and the mass peak."""
+    """Compare restored data with the original: residuals, responses, peaks and cuts."""
     from baler_vae.cli.collection import evaluate_each
     from baler_vae.cli.project import (
         check_printing,

@@ -15,7 +15,7 @@ Inputs = Annotated[
 ArchivePath = Annotated[str, typer.Argument(help="Archive to read (.bvae): a path or a URL.")]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="GLOB", help="Columns to keep, by name or glob: one, a list A,B, or repeated."),
+    typer.Option("--columns", metavar="GLOB", help="Columns to keep, by name or glob; repeatable, or a list A,B."),
 ]
 Model = Annotated[
     WantedKind | None,
@@ -23,21 +23,25 @@ Model = Annotated[
         "--model",
         case_sensitive=False,
         metavar="KIND",
-        help="independent: each column by itself; autoregressive: given those before; vae, ae: with latents of a "
-        "variational or plain autoencoder too; auto (the default): the smallest of these.",
+        help="independent: each column by itself; autoregressive: given those before it; vae, ae: also given latents "
+        "of a variational or plain autoencoder; auto (default): whichever is smallest.",
     ),
 ]
 Latent = Annotated[
-    int | None, typer.Option("--latent", metavar="N", min=1, help="Latents per row; default half of the columns.")
+    int | None,
+    typer.Option("--latent", metavar="N", min=1, help="Latents per row (default: half the number of columns)."),
 ]
-Weights = Annotated[list[str] | None, typer.Option("--weight", metavar="GLOB=W", help="Weight of columns; repeatable.")]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option("--weight", metavar="GLOB=W", help="Weight of matching columns in the training; repeatable."),
+]
 Bounds = Annotated[
     list[str] | None,
     typer.Option(
         "--bound",
         metavar="BOUND",
         help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for float columns or as GLOB=BOUND; "
-        "repeatable, or a list A,B; default bits:12 with a floor.",
+        "repeatable, or a list A,B (default: bits:12 with a floor).",
     ),
 ]
 Epochs = Annotated[
@@ -46,29 +50,31 @@ Epochs = Annotated[
         "--epochs", metavar="N", min=1, help="Maximum number of epochs; by default it depends on the number of rows."
     ),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, or auto (the default).")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed for all random numbers.")]
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, or auto (default).")]
 SampleRows = Annotated[
     int | None,
     typer.Option(
-        "--sample-rows", metavar="N", min=1, help="Rows beyond which a model is fitted on a sample; default 1,048,576."
+        "--sample-rows", metavar="N", min=1, help="Fit the model to a sample of larger tables (default: 1,048,576)."
     ),
 ]
-ProjectPath = Annotated[Path | None, typer.Option("--project", metavar="FILE", help="Settings from a project.toml.")]
+ProjectPath = Annotated[
+    Path | None, typer.Option("--project", metavar="FILE", help="Take settings from this project.toml.")
+]
 SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and name them.")
+    bool, typer.Option("--skip-unreadable", help="Leave out columns that cannot be read, and list them.")
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", metavar="N", min=1, help="Local processes that share the work.")
+    int | None, typer.Option("--workers", metavar="N", min=1, help="Number of local processes that share the work.")
 ]
 Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="URL", help="Address of a Dask scheduler whose workers see the same files."),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="End with status 7 where the verdict is FAIL.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs.")]
-Quiet = Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with status 7 if the verdict is FAIL.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing outputs.")]
+Quiet = Annotated[bool, typer.Option("--no-progress", help="Hide the progress bar.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON document instead of tables.")]
 Dialect = dict[str, str] | None
 """What `with_dialect` gives a verb."""
 

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 _SAMPLE_NAME = "sample.root"
 _TEMPLATE = """# A project of baler-vae. Run it with: baler-vae run project.toml
 name = {name}
-# The file to compress, with the tree behind a colon; relative to this folder.
+# The file to compress, with its tree after a colon; paths are relative to this folder.
 input = {input_spec}
-# The folder for archive, restored file, page and JSON; relative to this folder.
+# The folder for the archive, the restored file, the page and its numbers.
 output = "output"
-# The columns to keep, by name or glob; all of them when empty.
+# The columns to keep, by name or glob; all of them if empty.
 columns = {columns}
-# What is promised of every value, such as "bits:10", "Jet_phi=abs:1e-4", "Jet_eta=exact"; "free" promises nothing.
-# Float columns that none of these names get "bits:12" with a floor; integers, flags and text are exact.
+# What is promised for every value, such as "bits:10", "Jet_phi=abs:1e-4", "Jet_eta=exact"; "free" promises nothing.
+# Float columns without a bound get "bits:12" with a floor; integers, flags and text are exact.
 bound = []
 
-# A column that follows from others is found; what is not, is declared here ("none": no formula for these columns).
+# Columns that follow from others are usually found; declare the rest here ("none": no formula for these columns).
 # [[derived]]
 # column = "Jet_energy"
 # formula = "norm(Jet_pt * cosh(Jet_eta), Jet_mass)"
@@ -53,17 +53,17 @@ kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or
 {weights}
 # A peak that must not move: a Gaussian and a line are fitted before and after.
 {peak}
-# What else is judged: quantities that follow from columns, and who changes sides of a cut.
+# What else is judged: quantities computed from columns, and rows that change sides of a cut.
 # [[evaluation.quantities]]
 # name = "dijet_mass"
-# kind = "mass" # or "pt", "delta_r", "delta_phi", "ht", "missing_pt"; or formula = "..." in place of all below
+# kind = "mass" # or "pt", "delta_r", "delta_phi", "ht", "missing_pt"; or formula = "..." instead of all below
 # objects = ["Jet_*"]
 # rows = [0, 1]
 #
 # [[evaluation.cuts]]
 # cut = "Jet_pt > 30"
 #
-# What `--strict` allows; `baler-vae advise` finds bounds that keep far below.
+# What the verdict allows; `baler-vae advise` finds bounds that stay well below.
 # [evaluation.tolerances]
 # peak_width_percent = 1.0
 # migration_percent = 0.1
@@ -174,7 +174,7 @@ def run_project(
 
 
 def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
-    """Nothing, when what came back, at `path`, keeps all tolerances.
+    """Check that what came back, at `path`, keeps all tolerances.
 
     Raises:
         ToleranceFailed: a tolerance is exceeded.

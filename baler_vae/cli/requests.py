@@ -69,7 +69,7 @@ def _weight(text: str) -> tuple[str, float]:
     except ValueError:
         weight = math.nan
     if not pattern or math.isnan(weight):
-        raise UsageError(f"{text!r} is not a weight", expected="GLOB=NUMBER, such as Jet_mass=20")
+        raise UsageError(f"invalid weight {text!r}", expected="GLOB=NUMBER, such as Jet_mass=20")
     return pattern, weight
 
 
@@ -80,7 +80,7 @@ def check_inputs(
     bounds: Sequence[str] | None = None,
     bound_option: str = "--bound",
 ) -> None:
-    """Nothing, unless what is taken for a file is the second value of an option, each of which takes but one.
+    """Check that no input is really the second value of an option, each of which takes only one.
 
     Raises:
         UsageError: it is; the text says how several values are written.

@@ -103,7 +103,7 @@ def orders_table(info: Mapping[str, Any]) -> Listing | None:
 def sample_lines(info: Mapping[str, Any]) -> tuple[str, ...]:
     """One line for each group whose model was fitted on a sample."""
     return tuple(
-        f"{group['name']}: fitted on {sample['rows']:,} of {sample['of_rows']:,} rows in {sample['chunks']:,} chunks"
+        f"{group['name']}: fitted to {sample['rows']:,} of {sample['of_rows']:,} rows in {sample['chunks']:,} chunks"
         for group in info["groups"]
         if (sample := group["sample"]) is not None
     )
@@ -150,7 +150,7 @@ def _bounds_line(columns: Sequence[ColumnCheck]) -> str:
         return f"FAIL: bounds broken: {listed(named)}"
     promised = [column for column in columns if column.bound != "free"]
     n_free = len(columns) - len(promised)
-    free = f"; nothing is promised of {n_free} column{'' if n_free == 1 else 's'} under free" if n_free else ""
+    free = f"; nothing is promised for {n_free} column{'' if n_free == 1 else 's'} under free" if n_free else ""
     if not promised:
         return f"no bounds to keep{free}"
     worst = max(promised, key=lambda column: column.worst)

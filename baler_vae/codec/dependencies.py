@@ -15,7 +15,7 @@ _OF_ARRAYS = (TABLE, PCODEC_CODES, plain.PCODEC)
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
-    """Nothing, when the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
+    """Check that the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
     networks of no column.
 
     Raises:

@@ -13,7 +13,7 @@ LARGEST = 1e150
 
 
 def check_finite(batch: Batch, bounds: Mapping[str, Bound], first_rows: Mapping[str, int] | None = None) -> None:
-    """Nothing, when a network can take every value under `free`; `first_rows` is the number of the first row by group.
+    """Check that a network can take every value under `free`; `first_rows` is the number of the first row by group.
 
     Raises:
         SourceError: NaN, infinities or values beyond `LARGEST` would be lost; it names the first such column and row.

@@ -196,7 +196,7 @@ class _ColumnReader:
             self._read.append(codes)
 
     def finish(self) -> None:
-        """Nothing, when the whole part was read."""
+        """Check that the whole part was read."""
         if self._stream is not None:
             self._stream.finish()
         if self._read:

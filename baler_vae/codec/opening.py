@@ -22,7 +22,7 @@ def archive_schema(manifest: Manifest) -> Schema:
 
 
 def check_row_groups(manifest: Manifest) -> None:
-    """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
+    """Check that the numbers of rows are plausible, before memory is allocated for them."""
     n_cells = sum(math.prod(column.shape) for column in manifest.groups[0].columns if column.shape)
     for number, rows in enumerate(manifest.row_groups):
         if n_cells and rows and (rows[0] - 1) * n_cells >= ROW_GROUP_BYTES // CELL_BYTES:

@@ -105,7 +105,7 @@ def latents_entry(model: GroupModel) -> LatentsEntry | None:
 
 
 def check_entries(archive: ArchiveFile) -> None:
-    """Nothing, where the manifest names only codings and grids that this version reads, and they go together.
+    """Check that the manifest names only codings and grids that this version reads, and they go together.
 
     Raises:
         UnsupportedVersion: a coding or a grid is unknown.
@@ -185,7 +185,7 @@ def _has_decoder(archive: ArchiveFile, number: int) -> bool:
 
 
 def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
-    """Nothing, where every coding and grid of a group is one that this version reads."""
+    """Check that every coding and grid of a group is one that this version reads."""
     known: list[tuple[str, str | None, Any]] = [
         ("coding", column.coding, (None, *_CODES, *_VALUES)) for column in entry.columns
     ]
@@ -195,7 +195,7 @@ def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
     for what, found, expected in known:
         if found not in expected:
             raise UnsupportedVersion(
-                f"has a {what} that this version does not read",
+                f"has a {what} that this version cannot read",
                 path=archive.path,
                 section="manifest.json",
                 found=repr(found),
@@ -204,7 +204,7 @@ def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
 
 
 def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
-    """Nothing, when the latents of the manifest are those of its decoder and its encoder, where it has them."""
+    """Check that the latents of the manifest are those of its decoder and its encoder, where it has them."""
     latents = entry.latents
     n_latents = 0 if latents is None else len(latents.codings)
     if any(number is not None and number != n_latents for number in numbers):
@@ -222,14 +222,14 @@ def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
 
 
 def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
-    """Nothing, when the decoder gives every column under `free`; without rows there may be no decoder."""
+    """Check that the decoder gives every column under `free`; without rows there may be no decoder."""
     needing = {column.name for column in entry.columns if column.coding is None}
     if decoder is not None and needing != set(decoder.columns):
         raise ValueError(f"a decoder serves {sorted(set(decoder.columns) ^ needing)} that it should not, or does not")
 
 
 def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
-    """Nothing, when the columns that an encoder takes are there."""
+    """Check that the columns that an encoder takes are there."""
     numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS and not column.shape}
     if encoder is not None and not set(encoder.columns) <= numbers:
         raise ValueError("an encoder takes columns that are not there")

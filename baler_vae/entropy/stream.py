@@ -56,7 +56,7 @@ class StreamReader:
         return codes
 
     def finish(self, *, words_are_used: bool) -> None:
-        """Nothing, when all is read.
+        """Check that all is read.
 
         Raises:
             ValueError: something is left over, or missing.

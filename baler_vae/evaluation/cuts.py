@@ -60,7 +60,7 @@ class CutCounter:
     taken exactly, all else in float64. NaN passes no cut.
 
     Raises:
-        UsageError: the text is no cut; a column is not there, or no number; `at_least` is asked of a cut on events;
+        UsageError: the text is not a cut; a column is not there, or no number; `at_least` is asked of a cut on events;
             floats are compared by == or !=.
     """
 
@@ -69,7 +69,7 @@ class CutCounter:
         limit = found["limit"].strip() if found else ""
         if found is None or not _LIMIT.fullmatch(limit):
             raise UsageError(
-                f"{cut.cut!r} is no cut",
+                f"{cut.cut!r} is not a cut",
                 way_out="A cut is a formula, one of > >= < <= == != and a number: abs(Jet_eta) < 2.4",
             )
         self.cut = cut
@@ -124,11 +124,11 @@ class CutCounter:
 
 
 def _check_whole(text: str, columns: list[Column]) -> None:
-    """Nothing, when all columns of a cut are integers or flags."""
+    """Check that all columns of a cut are integers or flags."""
     for column in columns:
         if not column.is_integer:
             raise UsageError(
-                f"the cut {text!r} asks whether floats are one number",
+                f"the cut {text!r} compares floats for equality",
                 column=column.name,
-                way_out="Use >= and <, which do not hang on the last bit",
+                way_out="Use >= and <, which do not depend on the last bit",
             )

@@ -185,7 +185,7 @@ def _check_pair(name: str, group: GroupCounter, before: Array, after: Mapping[st
         )
     if len(before) != len(after[name]):
         raise UsageError(
-            f"the restored table has another number of rows in group {group.name!r}",
+            f"the restored table has a different number of rows in group {group.name!r}",
             column=name,
             rows=f"after the first {group.n_rows:,}" if group.n_rows else None,
             found=f"{len(after[name]):,} rows",
@@ -240,7 +240,7 @@ def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> lis
     for peak in peaks:
         if peak.column not in numeric:
             raise UsageError(
-                f"is no numeric column to fit a peak to: {nearest(peak.column, numeric)}", column=peak.column
+                f"is not a numeric column to fit a peak to: {nearest(peak.column, numeric)}", column=peak.column
             )
     return list(peaks)
 

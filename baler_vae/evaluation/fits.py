@@ -335,7 +335,7 @@ def _failure(fit: Minuit, covariance: Floats, model: PeakModel) -> str:
     checks = [
         (not fit.valid, "the minimisation did not converge"),
         (n_signal <= 0, "the yield is not positive"),
-        (not (np.isfinite(variances).all() and (variances[:3] > 0).all()), "the parameters cannot be told apart"),
+        (not (np.isfinite(variances).all() and (variances[:3] > 0).all()), "the parameters are degenerate"),
         (
             n_signal < LEAST_SIGNIFICANCE * np.sqrt(max(variances[0], 0)),
             f"the yield is less than {LEAST_SIGNIFICANCE:g} standard errors",

@@ -42,22 +42,22 @@ class Peak:
         low, high = self.window
         if not (np.isfinite([low, high]).all() and low < high):
             raise UsageError(
-                "the window of a peak is two finite numbers, the lower first", column=self.column, found=self.window
+                "a peak's window must be two finite numbers, the lower first", column=self.column, found=self.window
             )
         if self.n_bins < 10:
-            raise UsageError("a peak is fitted to at least 10 bins", column=self.column, found=self.n_bins)
+            raise UsageError("a peak needs at least 10 bins", column=self.column, found=self.n_bins)
         if self.shape not in SHAPES:
             raise UsageError(
-                f"is no shape of a peak: {nearest(self.shape, SHAPES)}", column=self.column, found=self.shape
+                f"is not a peak shape: {nearest(self.shape, SHAPES)}", column=self.column, found=self.shape
             )
         if self.fit not in METHODS:
             raise UsageError(
-                f"is no way to fit a peak: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
+                f"is not a way to fit a peak: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
             )
         if not 0 < self.natural_width < np.inf:
-            raise UsageError("a natural width is positive", column=self.column, found=self.natural_width)
+            raise UsageError("a natural width must be positive", column=self.column, found=self.natural_width)
         if self.toys < 0:
-            raise UsageError("the number of toys is not negative", column=self.column, found=self.toys)
+            raise UsageError("the number of toys must not be negative", column=self.column, found=self.toys)
 
 
 def declared_peak(settings: PeakSettings) -> Peak:

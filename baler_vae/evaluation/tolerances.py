@@ -17,7 +17,7 @@ from baler_vae.table.schema import match_columns
 class Failure:
     """A tolerance that is exceeded: what was judged, of which column, quantity or cut, the number that was found and
     the largest that is allowed, in the unit of the tolerance, and all of it in one line of text. `found` is None for a
-    peak that cannot be fitted, and for a number that cannot be told.
+    peak that cannot be fitted, and for a number that cannot be determined.
     """
 
     what: str
@@ -88,7 +88,7 @@ def _of_cut(cut: Migration, allowed: float) -> Iterator[Failure]:
     """What a cut exceeds."""
     if not cut.percent <= allowed:
         text = cut.cut if cut.at_least is None else f"at least {cut.at_least} of {cut.cut}"
-        moved = f"{cut.n_out:,} left, {cut.n_in:,} came to the {cut.n_before:,} {cut.of} that passed,"
+        moved = f"{cut.n_out:,} dropped out of, {cut.n_in:,} joined the {cut.n_before:,} {cut.of} that passed,"
         yield _failure("migration", cut.cut, cut.percent, allowed, f"cut {text}: {moved}", "%")
 
 
@@ -102,8 +102,8 @@ def _of_column(column: ColumnResiduals, tolerances: ToleranceSettings) -> Iterat
             yield _failure("differing values", name, percent, allowed, text, "%")
     allowed = tolerances.lost
     if allowed is not None and column.n_lost > allowed:
-        text = f"{name}: {column.n_lost:,} values became NaN or infinite, or were it before"
-        yield Failure("lost values", name, column.n_lost, allowed, f"{text}; allowed is {allowed:,.15g}")
+        text = f"{name}: {column.n_lost:,} values became NaN or infinite, or ceased to be"
+        yield Failure("lost values", name, column.n_lost, allowed, f"{text}; allowed: {allowed:,.15g}")
     found, allowed = column.largest_in_bounds, tolerances.in_bounds
     if allowed is not None and found is not None and not found <= allowed:
         text = f"{name}: the largest residual in units of its bound {column.bound} is"
@@ -140,7 +140,7 @@ def _of_globs(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterator
             for name in _matched(setting, pattern, list(columns)):
                 found = found_of(name)
                 if found is None and columns[name].n_different:
-                    yield Failure(what, name, None, allowed, f"{name}: the {what} cannot be told")
+                    yield Failure(what, name, None, allowed, f"{name}: the {what} cannot be determined")
                 elif found is not None and not abs(found) <= allowed:
                     own = unit(name) if setting == "largest" and columns[name].is_float else scale
                     yield _failure(what, name, found, allowed, f"{name}: the {what} is", own)
@@ -161,7 +161,7 @@ def _failure(what: str, where: str, found: float, allowed: float, text: str, sca
     """A failure, whose text ends with both numbers on their scale."""
     shown = _told_apart(found, allowed)
     own_scale = scale.removesuffix("s") if allowed == 1 else scale
-    text = f"{text} {shown} {scale}".rstrip() + f"; allowed is {allowed:.15g} {own_scale}".rstrip()
+    text = f"{text} {shown} {scale}".rstrip() + f"; allowed: {allowed:.15g} {own_scale}".rstrip()
     return Failure(what, where, found, allowed, text)
 
 

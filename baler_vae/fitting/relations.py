@@ -93,11 +93,11 @@ def _declared(
         for read in formula.names:
             if read not in known:
                 raise UsageError(
-                    f"its formula reads {read!r}, which no column with codes is called: {nearest(read, known)}",
+                    f"its formula reads {read!r}, which is not a column with codes: {nearest(read, known)}",
                     column=name,
                 )
         if not formula.names or _leads_back(formula, name, chosen):
-            raise UsageError("its formula leads back to itself, or reads no column", column=name, found=formula.text)
+            raise UsageError("its formula depends on itself, or reads no column", column=name, found=formula.text)
         chosen[name] = formula
     return chosen
 

@@ -122,7 +122,7 @@ GRID_KINDS: Final = tuple(str(grid.kind) for grid in get_args(Grid))
 
 
 def check_grid(grid: Grid, dtype: np.dtype[Any]) -> None:
-    """Nothing, when numbers of a dtype can lie on a grid.
+    """Check that numbers of a dtype can lie on a grid.
 
     Raises:
         ValueError: patterns are of integers, or integers of floats.

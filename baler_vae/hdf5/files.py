@@ -217,7 +217,7 @@ def _without_lost(item: Found) -> Found:
 def _beside(item: Found, n_events: int) -> str:
     """Why a dataset has no columns of `n_events` values, or nothing."""
     if any(name.startswith("_i_") for name in item.path.split("/")):
-        return "an index of PyTables"
+        return "a PyTables index"
     if not item.parts:
         return _contents(item)
     return "" if len(item.dataset) == n_events else f"{len(item.dataset)} values, not {n_events}"
@@ -250,7 +250,7 @@ def _common_length(items: Iterable[Found]) -> int:
 
 
 def _is_label(item: Found) -> bool:
-    """Whether a dataset holds labels of the columns of a pandas frame, or an index of PyTables, and no events."""
+    """Whether a dataset holds labels of the columns of a pandas frame, or a PyTables index, and no events."""
     name = item.path.rpartition("/")[2]
     is_label = _LABELS.match(name) is not None and "pandas_type" in item.dataset.parent.attrs
     return is_label or any(part.startswith("_i_") for part in item.path.split("/"))

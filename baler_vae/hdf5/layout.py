@@ -127,7 +127,7 @@ def _string_dtype(typename: str) -> Any:  # noqa: ANN401  of h5py
 
 
 def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
-    """Nothing, where every text is there.
+    """Check that every text is there.
 
     Raises:
         OutputError: one is missing.
@@ -135,7 +135,7 @@ def refuse_missing(branch: Branch, values: NDArray[np.generic]) -> None:
     rows = missing(values)
     if len(rows):
         raise OutputError(
-            "HDF5 has no missing strings",
+            "HDF5 cannot hold missing strings",
             column=branch.name,
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",

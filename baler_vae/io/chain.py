@@ -36,7 +36,7 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
             continue
         matched = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a path may be absolute
         if not matched:
-            raise SourceError("there is no file that matches", path=path)
+            raise SourceError("no file matches", path=path)
         found += [f"{name}:{inner}" if inner else name for name in matched]
     return tuple(found)
 
@@ -126,12 +126,12 @@ def _differing(first: Source, sources: Sequence[Source]) -> list[str]:
 
 
 def _check_types(own: Schema, wanted: Schema, path: str) -> None:
-    """Nothing, where nested columns have the types of the first file: one column has one type."""
+    """Check that nested columns have the types of the first file: one column has one type."""
     types = {column.name: column.typename for column in wanted.columns if column.is_nested}
     for column in own.columns:
         if column.is_nested and column.typename != types[column.name]:
             raise UsageError(
-                "the first file has another type",
+                "the first file has a different type",
                 path=path,
                 column=column.name,
                 found=column.typename,

@@ -102,7 +102,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
 
 def _check_no_folder(path: str) -> None:
-    """Nothing, unless a folder is named where a file is meant.
+    """Check that the path names no folder where a file is meant.
 
     Raises:
         SourceError: it is; the text names the files in it.
@@ -298,7 +298,7 @@ def _format(path: str) -> str:
         raise UsageError(
             f"unknown file format: {suffix or 'no suffix'}",
             path=path,
-            expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} and the like behind that of a text",
+            expected=f"one of {', '.join(known)}, or {COMPRESSIONS[0]} or another compression of a text file",
         )
     return MODULES[suffix]
 

@@ -147,7 +147,7 @@ def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch]
     """
     if quantity.name in schema.order or quantity.name in {array.name for array in schema.arrays}:
         raise UsageError(
-            f"a quantity is named {quantity.name!r}, and so is a column or another quantity",
+            f"the name {quantity.name!r} is taken by a column or another quantity",
             way_out="Give the quantity another name",
         )
     try:
@@ -232,7 +232,7 @@ def _prepared_objects(quantity: Quantity, schema: Schema) -> _OfObjects:
     if quantity.kind not in _NEEDS:
         raise UsageError(f"there is no kind {quantity.kind!r}: {nearest(quantity.kind, ('formula', *_NEEDS))}")
     if quantity.formula is not None:
-        raise UsageError(f"the kind {quantity.kind!r} has no formula", way_out="Leave out the kind, or the formula")
+        raise UsageError(f"the kind {quantity.kind!r} takes no formula", way_out="Leave out the kind, or the formula")
     index, objects = _objects(quantity, schema)
     _check_rows(quantity, schema.groups[index])
     if quantity.mass_of_each is not None and "e" not in _NEEDS[quantity.kind]:
@@ -258,11 +258,11 @@ def _text(kind: str, members: Mapping[str, str], quantity: Quantity) -> str:
 def _not_told(quantity: Quantity, key: str, members: Mapping[str, str], missing: Sequence[str]) -> UsageError:
     if missing == ["e"]:
         return UsageError(
-            f"the columns of {key!r} tell neither energy nor mass",
-            way_out="Give the mass of each object: mass_of_each = 0.1056583755 for muons, 0 where it does not matter",
+            f"the columns of {key!r} provide neither energy nor mass",
+            way_out="Give the mass of each object: mass_of_each = 0.1056583755 for muons, 0 if it does not matter",
         )
     return UsageError(
-        f"the columns of {key!r} do not tell what the kind {quantity.kind!r} needs",
+        f"the columns of {key!r} do not provide what the kind {quantity.kind!r} needs",
         found=", ".join(members.values()),
         expected=", ".join(_NEEDS[quantity.kind]),
     )
@@ -292,7 +292,7 @@ def _objects(quantity: Quantity, schema: Schema) -> tuple[int, dict[str, dict[st
         (one, first), (other, second) = list(homes.items())[:2]
         raise UsageError(
             f"the object {first!r} is of the group {one!r}, {second!r} of {other!r}",
-            way_out="The objects of a quantity are of one collection, or all of the event",
+            way_out="All objects of a quantity must belong to one collection, or to the event",
         )
     index = max(shared, key=lambda number: sum(len(found[number][key]) for key in quantity.objects))
     texts = {key: {kind: quoted(name) for kind, name in found[index][key].items()} for key in quantity.objects}
@@ -300,7 +300,7 @@ def _objects(quantity: Quantity, schema: Schema) -> tuple[int, dict[str, dict[st
 
 
 def _check_rows(quantity: Quantity, group: Group) -> None:
-    """Nothing, when `rows` fits the objects of a group and the kind.
+    """Check that `rows` fits the objects of a group and the kind.
 
     Raises:
         UsageError: it does not.
@@ -309,15 +309,15 @@ def _check_rows(quantity: Quantity, group: Group) -> None:
     if rows is not None:
         if group.counter is None:
             raise UsageError(
-                "rows are of a jagged collection; these objects are of the event", way_out="Leave out rows"
+                "rows select from a jagged collection, but these objects belong to the event", way_out="Leave out rows"
             )
         if not rows or len(set(rows)) < len(rows) or min(rows) < 0:
-            raise UsageError("rows are different numbers from 0 on", found=list(rows))
+            raise UsageError("rows must be different numbers from 0 on", found=list(rows))
     if quantity.kind in _OF_TWO:
         n_objects = len(quantity.objects) * (1 if group.counter is None else len(rows or ()))
         if n_objects != 2:
             raise UsageError(
-                f"the kind {quantity.kind!r} is of two objects",
+                f"the kind {quantity.kind!r} needs two objects",
                 found=n_objects or "all of an event",
                 way_out="Name two of the event, or two rows of a collection: rows = [0, 1]",
             )

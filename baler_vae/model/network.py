@@ -93,7 +93,7 @@ def common_exponent(weights: NDArray[np.float32]) -> int:
 
 
 def check_exact(network: Network) -> None:
-    """Nothing, when every sum of products in the network is exact.
+    """Check that every sum of products in the network is exact.
 
     Raises:
         ValueError: weights have too many bits for the width of their layer.

@@ -54,7 +54,7 @@ class ConditionalReader:
         return self._stream.codes(symbols)
 
     def finish(self) -> None:
-        """Nothing, when all is read.
+        """Check that all is read.
 
         Raises:
             ValueError: something is left over.

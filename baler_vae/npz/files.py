@@ -52,7 +52,7 @@ class NpzFiles:
             if sum(kept.values()) + self.sizes[name] <= _MOST_BYTES:
                 kept[name] = self.sizes[name]
             else:
-                large[name] = f"of another length than the table, and {self.sizes[name]:,} bytes"
+                large[name] = f"of a different length from the table, and {self.sizes[name]:,} bytes"
         return kept, large
 
 
@@ -60,7 +60,7 @@ def read_files(path: str) -> NpzFiles:
     """The files of an archive, all arrays of it that can be read in memory.
 
     Raises:
-        SourceError: it is no npz archive, is damaged, or two arrays have one name.
+        SourceError: it is no npz archive, is damaged, or two arrays have the same name.
     """
     with reading(path, KIND, *FAILURES):
         return _read_files(path)

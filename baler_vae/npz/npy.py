@@ -106,13 +106,13 @@ def write_npy(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
     if extras:
         members = Layout.from_bytes(extras).members
         if len(members) != 1 or not isinstance(members[0], Member):
-            raise CorruptArchive("the source was no single array", section="extras")
+            raise CorruptArchive("the source was not a single array", section="extras")
         if _is_whole(members[0], schema):
             _write_rows(path, members[0], schema, batches)
             return
     if schema.is_jagged:
         way_out = "Write .npz, .parquet or .root, or choose columns of events"
-        raise OutputError("an npy file holds no lists", column=schema.groups[1].names[0], way_out=way_out)
+        raise OutputError("an npy file cannot hold lists", column=schema.groups[1].names[0], way_out=way_out)
     refuse_nested(schema, "An npy file")
     with writing(_KIND, ValueError):
         _save(path, _plain_array(schema, batches))
@@ -208,7 +208,7 @@ def _strings(branch: Branch, batch: Batch) -> NDArray[np.generic]:
     strings = values.astype(np.str_)
     if (as_text(strings) != values).any():
         raise OutputError(
-            "missing strings, or strings that end in NUL, have no place in an npy file",
+            "an npy file cannot hold missing strings, or strings that end in NUL",
             column=branch.name,
             way_out="Write .parquet or .csv instead, or choose columns without them",
         )

@@ -280,11 +280,11 @@ def _check_sums(path: str, arrays: Arrays, jagged: Mapping[str, tuple[str, str]]
         counts = arrays[counter]
         if not _counts(counts, arrays[name]) or (counts.astype(np.int64) < 0).any():
             raise SourceError(
-                f"the values are not as many as {counter} counts",
+                f"the number of values differs from the sum of {counter}",
                 path=path,
                 column=name,
                 found=f"{len(arrays[name])} values",
-                expected="non-negative counts that add up to as many",
+                expected="non-negative counts that add up to it",
             )
 
 
@@ -356,7 +356,7 @@ def _strings(values: NDArray[np.generic], column: Column) -> NDArray[np.generic]
     wrong = np.flatnonzero(strings.astype(TEXT) != values)
     if len(wrong):
         raise OutputError(
-            "missing strings, or strings that end in NUL, have no place in an npz archive",
+            "an npz archive cannot hold missing strings, or strings that end in NUL",
             column=column.name,
             rows=f"row {wrong[0]}",
             way_out="Write .parquet or .csv instead, or choose columns without them",

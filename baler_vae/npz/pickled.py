@@ -54,7 +54,7 @@ class _Reader(pickle.Unpickler):
             return _Scalar
         if (module, name) in {("numpy", "dtype"), ("numpy", "ndarray")}:
             return _Dtype
-        raise ValueError(f"objects of {module}.{name}, which are not read, as that would run code of the file")
+        raise ValueError(f"objects of {module}.{name}, which are not read because that would run code from the file")
 
 
 def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bool) -> NDArray[np.generic]:
@@ -74,7 +74,7 @@ def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bo
         raise ValueError("a pickle of more than fits into memory") from error
     state = found.state if isinstance(found, _Array) else None
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[4], list):
-        raise ValueError("a pickle of something else than an array of objects")
+        raise ValueError("a pickle of something other than an array of objects")
     values = [_innocent(value) for value in state[4]]
     if state[1] != shape or len(values) != int(np.prod(shape, dtype=np.int64)):
         raise ValueError(f"{len(values)} objects for an array of shape {shape}")
@@ -112,4 +112,4 @@ def _scalar(dtype: object = None, data: object = None, *_: object) -> object:
     try:
         return np.frombuffer(data, np.dtype(kind).newbyteorder(order), 1)[0].item()
     except TypeError as error:
-        raise ValueError(f"a number of numpy of the dtype {kind!r}") from error
+        raise ValueError(f"a NumPy number of dtype {kind!r}") from error

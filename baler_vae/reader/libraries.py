@@ -20,7 +20,7 @@ Library = Literal["ak", "np", "pd"]
 
 
 def check_library(library: str) -> None:
-    """Nothing, where a library is one of those.
+    """Check that a library is one of those.
 
     Raises:
         UsageError: it is not.

@@ -49,11 +49,16 @@ def advice_lines(advice: Advice) -> list[str]:
         f"about {size(advice.independent_bytes)} of {size(advice.original_bytes)}, each column by itself",
     ]
     if advice.fitted_bytes is not None:
-        lines[-1] += f"; about {size(advice.fitted_bytes)} with networks, as a fit on {advice.fitted_rows:,} rows tells"
+        lines[-1] += (
+            f"; about {size(advice.fitted_bytes)} with networks, according to a fit to {advice.fitted_rows:,} rows"
+        )
     sampled = [f"{advice.n_sampled[name]:,} of {n:,} {name}" for name, n in advice.n_rows.items()]
     if any(advice.n_sampled[name] < n for name, n in advice.n_rows.items()):
-        lines.append(f"measured on a sample: {', '.join(sampled)}; effects are those on all rows, rather too large")
-    return [*lines, *(f"not looked at: {what}" for what in advice.skipped)]
+        lines.append(
+            f"measured on a sample: {', '.join(sampled)}; "
+            "effects are scaled to all rows, rather over- than underestimated"
+        )
+    return [*lines, *(f"not examined: {what}" for what in advice.skipped)]
 
 
 def in_percent(in_errors: float) -> str:
@@ -85,7 +90,7 @@ def advice_figure(advice: Advice) -> str:
             _draw(panel, column, advice.part)
         figure.text(0.02, 1 - 0.2 / height, "largest effect in statistical errors", color=BEFORE, weight="bold")
         figure.text(0.42, 1 - 0.2 / height, "bits per value", color=AFTER, weight="bold")
-        figure.text(0.62, 1 - 0.2 / height, "┄ what may move   │ advised", color=INK)
+        figure.text(0.62, 1 - 0.2 / height, "┄ allowed effect   │ advised", color=INK)
         names = ", ".join(f"{column.name} {column.bound}" for column in columns)
         return svg_text(figure, f"Effect and bits per value against the bound, by column. Advised: {names}")
 

@@ -239,7 +239,7 @@ def _notes(column: ColumnResiduals, histograms: ColumnHistograms) -> tuple[str, 
         if found is not None and found.underflow + found.overflow
     ]
     if beyond:
-        notes.append(f"Outside of the drawn range: {', '.join(beyond)}.")
+        notes.append(f"Outside the drawn range: {', '.join(beyond)}.")
     return tuple(notes)
 
 
@@ -260,7 +260,7 @@ def left_out(names: Sequence[str], n_columns: int) -> str:
     """What is said of columns that are not drawn."""
     return (
         f"{len(names):,} of {wording.count(n_columns, 'column')} have no figures here: "
-        "those that changed least against their bounds."
+        "those that changed least relative to their bounds."
     )
 
 

@@ -252,7 +252,7 @@ def _group(statistics: GroupStatistics) -> GroupSection:
     gone = [name for name, rows in zip(statistics.names, lost, strict=True) if rows.all()]
     if lost.any():
         which = wording.few(gone) if gone else "some pairs"
-        sentences.append(f"Correlations of {which} are undefined after: nothing varies any more.")
+        sentences.append(f"Correlations of {which} are undefined after compression: nothing varies any more.")
     maps = (*correlation_maps(statistics), information_map(statistics)) if len(statistics.names) > 1 else ()
     return GroupSection(
         statistics.group,

@@ -36,7 +36,7 @@ def _from_json(path: Path, text: str) -> dict[str, int]:
     except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise SourceError(f"is not JSON: {error}", path=path) from error
     if not (isinstance(document, dict) and document and all(map(_is_size, document.values()))):
-        raise SourceError("does not say what rivals take", path=path, expected='{"name": bytes, ...}')
+        raise SourceError("does not give the sizes of rivals", path=path, expected='{"name": bytes, ...}')
     return document
 
 
@@ -68,7 +68,7 @@ def _from_table(path: Path, text: str, original_bytes: int | None, bounds: Seque
     if not found:
         known = sorted({f"{raw_bytes:,} bytes under {bound}" for bound, raw_bytes, _, _ in measured})
         raise UsageError(
-            "holds no figures for these rows under this bound",
+            "has no sizes for these rows under this bound",
             path=path,
             found="; ".join(known[:12]) or "nothing",
             expected=f"{original_bytes or 0:,} bytes under {', '.join(bounds) or 'the default bound'}",

@@ -42,13 +42,13 @@ def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Fin
         if broken:
             return Finding("Verdict", "bad", f"Not as promised: {broken}", ("No tolerances were judged.",))
         return Finding("Verdict", "plain", "Not judged", ("No tolerances were judged; the numbers stand below.",))
-    kept = "PASS: every tolerance is kept"
+    kept = "PASS: all tolerances are met"
     if broken:
-        text = f"The declared tolerances accept what breaks a promise: {broken}."
+        text = f"The declared tolerances allow what breaks a promise: {broken}."
         return Finding("Verdict", "plain", f"{kept}, though not every promise", (text,))
     unknown = [column.name for column in evaluation.columns if _is_unknown(column)]
     if unknown:
-        text = f"No bound is known of {few(unknown)}, and the values differ: look at their residuals."
+        text = f"No bound is known for {few(unknown)}, and the values differ: look at their residuals."
         return Finding("Verdict", "plain", f"{kept}; {count(len(unknown), 'column')} without a bound", (text,))
     return Finding("Verdict", "good", kept)
 
@@ -100,7 +100,7 @@ def _is_unknown(column: ColumnResiduals) -> bool:
 
 
 def _missing(evaluation: Evaluation) -> Finding:
-    left_out = (f"Not asked for: {few(evaluation.left_out)}.",) if evaluation.left_out else ()
+    left_out = (f"Not requested: {few(evaluation.left_out)}.",) if evaluation.left_out else ()
     if not evaluation.missing:
         return Finding("Columns", "plain", f"{len(evaluation.left_out):,} left out on purpose", left_out)
     n = len(evaluation.missing)
@@ -113,7 +113,7 @@ def _bounds(columns: Sequence[ColumnResiduals]) -> Finding:
     judged = [column for column in columns if column.largest_in_bounds is not None]
     broken = [column for column in judged if (column.largest_in_bounds or 0) > 1 or column.n_lost]
     if broken:
-        text = f"In {count(len(broken), 'column')} values lie outside of their bound: {few(_names(broken))}."
+        text = f"In {count(len(broken), 'column')} values lie outside their bound: {few(_names(broken))}."
         return Finding("Bounds", "bad", "broken", (text, differing))
     lost = [column for column in columns if column.n_lost]
     if lost:

@@ -142,7 +142,7 @@ def _find_tree(file: uproot.ReadOnlyDirectory, inner: str, path: str) -> str:
         return trees.get(inner, inner)
     if not names:
         held = ", ".join(sorted(set(classes.values()))) or "nothing"
-        raise SourceError("holds no TTree and no RNTuple", path=path, found=held)
+        raise SourceError("contains no TTree or RNTuple", path=path, found=held)
     if len(names) > 1:
         raise SourceError(
             f"holds {len(names)} trees: {listed(names, 12)}",

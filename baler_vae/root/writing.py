@@ -66,7 +66,7 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
     nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
     if nested:
         raise OutputError(
-            f"a TTree written here cannot hold nested columns, or arrays in lists: {listed(nested)}",
+            f"a TTree cannot hold nested columns or arrays in lists: {listed(nested)}",
             way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
         )
     counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
@@ -137,7 +137,7 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
     clashes = sorted(name for name, times in Counter(names.values()).items() if times > 1)
     if clashes:
         raise OutputError(
-            f"'/', '.', brackets become '_' in a branch's name, which several columns then share: {listed(clashes)}",
+            f"'/', '.' and brackets become '_' in branch names, which columns would then share: {listed(clashes)}",
             way_out="Choose fewer columns, or write .h5, .parquet or .npz",
         )
     halves = [branch.name for branch in branches if _written_dtype(branch) == np.float16]
@@ -220,7 +220,7 @@ def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
     rows = missing(values)
     if len(rows):
         raise OutputError(
-            "ROOT has no missing strings",
+            "ROOT cannot hold missing strings",
             column=name,
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",

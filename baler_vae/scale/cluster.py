@@ -35,7 +35,7 @@ def cluster(workers: int | None = None, scheduler: str | Client | None = None) -
         yield None
         return
     if workers is not None and scheduler is not None:
-        raise UsageError("local workers and a scheduler are two ways", way_out="Give --workers or --scheduler")
+        raise UsageError("--workers and --scheduler are mutually exclusive", way_out="Give one or the other")
     if scheduler is not None and not isinstance(scheduler, str):
         yield scheduler
         return
@@ -43,7 +43,7 @@ def cluster(workers: int | None = None, scheduler: str | Client | None = None) -
         import dask  # noqa: PLC0415  an extra
         import distributed  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise MissingExtra("work on several processes", "dask", str(error.name)) from error
+        raise MissingExtra("using several processes", "dask", str(error.name)) from error
     with _client_of(dask, distributed, workers, scheduler) as client:
         yield client
 

@@ -139,7 +139,7 @@ def as_text(array: NDArray[Any]) -> NDArray[np.generic]:
     try:
         words = [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in array.tolist()]
     except SystemError as error:
-        raise ValueError("characters that are none of Unicode") from error
+        raise ValueError("characters outside Unicode") from error
     found = np.empty(len(words), TEXT)
     found[:] = words
     return found
@@ -155,7 +155,7 @@ def is_text(array: NDArray[np.generic]) -> bool:
 def _present(name: str, values: NDArray[np.generic]) -> list[str]:
     words: list[str] = values.tolist()
     if any(word is None for word in words):
-        raise OutputError("missing strings have no place in an array of strings of one width", column=name)
+        raise OutputError("an array of fixed-width strings cannot hold missing strings", column=name)
     return words
 
 

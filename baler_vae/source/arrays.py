@@ -44,7 +44,7 @@ def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], or
 
 
 def check_rows(path: str, array: NDArray[np.generic]) -> None:
-    """Nothing, where there are columns in the rows of an array.
+    """Check that there are columns in the rows of an array.
 
     Raises:
         SourceError: its last axis is empty.

@@ -72,7 +72,7 @@ class DialectOptions:
         if self.decimal not in {None, ".", ","}:
             raise UsageError(f"invalid decimal {self.decimal!r}", expected=". or ,")
         if self.encoding is not None and not _is_encoding(self.encoding):
-            raise UsageError(f"unknown encoding {self.encoding!r}", expected="one such as utf-8, latin-1, cp1252")
+            raise UsageError(f"unknown encoding {self.encoding!r}", expected="one such as utf-8, latin-1 or cp1252")
 
     @property
     def comments(self) -> tuple[str, ...] | None:

@@ -185,7 +185,7 @@ def schema_of_branches(described: Sequence[Described], origin: Origin, read_coun
     clashes = sorted({mask_name(name) for name in branches if branches[name].optional} & set(schema.order))
     if clashes:
         raise SourceError(
-            "has the name of what would say where values of another are missing",
+            "has the name reserved for the mask of another column",
             column=clashes[0],
             way_out="Rename it, or choose columns without it with --columns GLOB",
         )
@@ -324,7 +324,7 @@ def check_counts(
     counter: str,
     first_event: int,
 ) -> None:
-    """Nothing, when the lengths of a column's lists are what its counter says.
+    """Check that the lengths of a column's lists are what its counter says.
 
     Raises:
         SourceError: they differ; it names the first such event.
@@ -333,7 +333,7 @@ def check_counts(
     if len(wrong):
         i = int(wrong[0])
         raise SourceError(
-            "the lists are not as long as their counter says",
+            "the lengths of the lists differ from their counter",
             path=path,
             column=column,
             rows=f"event {first_event + i}",
@@ -348,7 +348,7 @@ def missing(values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def check_names(path: str, names: Iterable[str], what: str) -> None:
-    """Nothing, when all names are there and differ.
+    """Check that all names are there and differ.
 
     Raises:
         SourceError: a name is empty or occurs twice.

@@ -159,7 +159,7 @@ class Source:
         for column in sorted(wanted.columns, key=lambda column: column.name in masks):
             if column.name not in theirs:
                 raise UsageError(
-                    f"{owner} has a column that is not there: {nearest(column.name, theirs)}",
+                    f"{owner} has a column that this file lacks: {nearest(column.name, theirs)}",
                     path=self.path,
                     column=column.name,
                     way_out=way_out,
@@ -167,7 +167,7 @@ class Source:
             own_kind = theirs[column.name]
             if (own_kind.dtype, own_kind.shape) != (column.dtype, column.shape):
                 raise UsageError(
-                    f"{owner} has another {'dtype' if own_kind.dtype != column.dtype else 'shape'}",
+                    f"{owner} has a different {'dtype' if own_kind.dtype != column.dtype else 'shape'}",
                     path=self.path,
                     column=column.name,
                     found=theirs[column.name].kind,
@@ -179,7 +179,7 @@ class Source:
                 counter = own.group_of(name).counter
                 if counter != group.counter:
                     raise UsageError(
-                        f"{owner} has it in another collection",
+                        f"{owner} has it in a different collection",
                         path=self.path,
                         column=name,
                         found=f"counter {counter!r}",
@@ -189,7 +189,7 @@ class Source:
         for mask in self.schema.masks:
             if mask.values in wanted.order and mask not in wanted.masks:
                 raise UsageError(
-                    f"{owner} has no place for missing values, which this file has",
+                    f"{owner} does not allow missing values, which this file has",
                     path=self.path,
                     column=mask.values,
                     way_out=way_out,
@@ -302,10 +302,10 @@ def any_failure(path: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise SourceError(
-            "needs more memory than there is", path=path, way_out="Choose fewer columns with --columns"
+            "needs more memory than is available", path=path, way_out="Choose fewer columns with --columns"
         ) from error
     except Exception as error:
-        what = f"cannot be read: damaged, or of a kind that is not supported ({reason(error)})"
+        what = f"cannot be read: damaged or unsupported ({reason(error)})"
         raise SourceError(what, path=path) from error
 
 
@@ -349,7 +349,7 @@ def refuse_arrays(schema: Schema, kind: str) -> None:
 
 
 def refuse_nested(schema: Schema, kind: str) -> None:
-    """Nothing, where a file of a kind that holds no nested columns can be written.
+    """Check that there are no nested columns, which files of this kind cannot hold.
 
     Raises:
         OutputError: there are such columns.
@@ -357,7 +357,7 @@ def refuse_nested(schema: Schema, kind: str) -> None:
     nested = [column.name for column in schema.columns if column.is_nested]
     if nested:
         raise OutputError(
-            f"{kind} holds no nested columns, as there are: {listed(nested)}",
+            f"{kind} cannot hold nested columns: {listed(nested)}",
             way_out="Write .parquet, or an RNTuple (.root with --rntuple), or choose columns without them",
         )
 

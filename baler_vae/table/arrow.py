@@ -63,7 +63,7 @@ def decode_array(data: bytes, n_rows: int) -> "pa.Array":
 
 
 def _check_messages(data: bytes) -> None:
-    """Nothing, when a stream has a schema, perhaps dictionaries, one record batch and an end, none of it compressed."""
+    """Check that a stream has a schema, perhaps dictionaries, one record batch and an end, none of it compressed."""
     import pyarrow as pa  # noqa: PLC0415
 
     source = pa.BufferReader(data)
@@ -124,7 +124,7 @@ def _field(metadata: bytes, table: int, number: int) -> int:
 
 
 def _check_lengths(values: "pa.Array", most: int) -> None:
-    """Nothing, when no array in an array has more values than that."""
+    """Check that no array in an array has more values than that."""
     if len(values) > most:
         raise ValueError(f"an Arrow array of {len(values)} values of {values.type}")
     for child in _children(values):

@@ -236,13 +236,13 @@ def _size(kind: str, number: str, text: str) -> float:
         digits = number.strip()
         if not (digits.isdecimal() and len(digits) <= 2 and int(digits) <= MOST_BITS):
             raise UsageError(
-                f"the mantissa bits in {text!r} are not a whole number from 0 to {MOST_BITS}",
+                f"the mantissa bits in {text!r} must be a whole number from 0 to {MOST_BITS}",
                 way_out="Write, say, bits:12",
             )
         return float(int(digits))
     size = _positive(number, "the size", text, f"{kind}:0.001")
     if kind in {"rel", "range"} and size >= 1:
-        raise UsageError(f"the size in {text!r} is not less than 1", way_out=f"Write, say, {kind}:0.001")
+        raise UsageError(f"the size in {text!r} must be less than 1", way_out=f"Write, say, {kind}:0.001")
     return size
 
 
@@ -253,7 +253,7 @@ def _positive(number: str, what: str, text: str, example: str) -> float:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         way_out = f"Write, say, {example}, or exact for values that may not change"
-        raise UsageError(f"{what} in {text!r} is not a positive number", way_out=way_out)
+        raise UsageError(f"{what} in {text!r} must be a positive number", way_out=way_out)
     return value
 
 

@@ -189,9 +189,9 @@ class Schema:
                 raise ValueError(f"the elements of the array {array.name!r} are not columns of one group and one dtype")
             shaped = any(column.is_array for column in self.columns if column.name in array.columns)
             if dtypes & {TEXT, NESTED} or shaped:
-                raise ValueError(f"the elements of the array {array.name!r} are no numbers")
+                raise ValueError(f"the elements of the array {array.name!r} are not numbers")
         if len({array.name for array in self.arrays}) != len(self.arrays):
-            raise ValueError("two arrays have one name")
+            raise ValueError("two arrays have the same name")
         self._check_masks()
 
     def _check_masks(self) -> None:

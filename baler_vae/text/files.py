@@ -43,7 +43,7 @@ BLOCK_BYTES = 1 << 24
 _FAILURES = (*FAILURES, csv.Error)
 
 
-_RAGGED = "a row has not as many values as there are columns"
+_RAGGED = "the number of values in a row differs from the number of columns"
 
 
 def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
@@ -145,7 +145,7 @@ class _Table:
     def _check_lengths(self) -> None:
         for number, (line, found) in enumerate(numbered_rows(self.path, self.layout)):
             if found != self.n_fields and not (number == 0 and self.layout.header):
-                hint = "If the file is read in a wrong way, say more with --separator, --header or --comment"
+                hint = "If the file is misread, describe it with --separator, --header or --comment"
                 raise SourceError(
                     _RAGGED,
                     path=self.path,
@@ -274,7 +274,7 @@ def _names(table: _Table, n_columns: int) -> list[str]:
     try:
         check_names(table.path, [cell for cell in cells if cell.strip()], "columns")
     except SourceError as error:
-        error.way_out = "Rename one of them, or say --header none where the first row holds values"
+        error.way_out = "Rename one of them, or give --header none if the first row is not a header"
         raise
     names: list[str] = []
     for place, cell in enumerate(cells):

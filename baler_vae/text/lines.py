@@ -215,7 +215,7 @@ class LineCutter:
             self._is_open = self._ends_open(line)
         elif self._quote in line:
             if line.count(self._quote) % 2:
-                raise ValueError("a quoted value has no end in its line, where white space holds values apart")
+                raise ValueError("a quoted value does not end on its line, in a file separated by white space")
             line = b"\t".join(self._words.findall(line)) + b"\n"
         else:
             line = b"\t".join(line.split()) + b"\n"

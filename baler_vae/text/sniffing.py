@@ -120,9 +120,7 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
         names = " or ".join(
             "white space" if own.layout.separator == WHITESPACE else repr(own.layout.separator) for own in best
         )
-        raise SourceError(
-            f"values may be held apart by {names}", path=sample.path, way_out="Name the one that does with --separator"
-        )
+        raise SourceError(f"the separator may be {names}", path=sample.path, way_out="Choose it with --separator")
     return [sniffed for _, sniffed in found] or [_fallback(base, sample, separators)]
 
 
@@ -195,9 +193,9 @@ def _fallback(base: Layout, sample: Sample, separators: Sequence[str]) -> Sniffe
         raise SourceError("is empty: the first row should name the columns", path=sample.path)
     if sample.rows(chosen.layout) is None:
         raise SourceError(
-            "a quoted value has no end, or goes on behind its quotes",
+            "a quoted value does not end, or continues after its closing quote",
             path=sample.path,
-            way_out="Mend it, or name what holds values apart with --separator",
+            way_out="Fix it, or choose the separator with --separator",
         )
     return chosen
 
@@ -231,10 +229,10 @@ def has_header(sniffed: Sniffed, options: DialectOptions, path: str) -> bool:
         if repeated and not over_numbers:
             return False
     raise SourceError(
-        "the first row may name the columns or hold values",
+        "the first row may be a header or values",
         path=path,
         found=", ".join(first[:6]),
-        way_out="Say which with --header first or --header none",
+        way_out="Choose with --header first or --header none",
     )
 
 
@@ -281,7 +279,7 @@ def line_end_of(sample: Sample) -> str:
 def check_comments(
     sniffed: Sniffed, layout: Layout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
 ) -> None:
-    """Nothing, where comments between rows can be nothing else.
+    """Check that comments between rows can be nothing else.
 
     Raises:
         SourceError: one may be a row.

@@ -178,9 +178,9 @@ def decimal_mark(
     if is_clear or separator == ",":
         return "."
     raise SourceError(
-        "a comma between digits may be a decimal mark or stand between thousands",
+        "a comma between digits may be a decimal comma or a thousands separator",
         path=path,
-        way_out="Say which mark is the decimal one with --decimal , or --decimal .",
+        way_out="Choose the decimal mark with --decimal , or --decimal .",
     )
 
 

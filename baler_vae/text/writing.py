@@ -42,7 +42,7 @@ def write_delimited(
     if schema.is_jagged:
         collections = ", ".join(group.name for group in schema.groups[1:])
         raise OutputError(
-            f"CSV holds no lists, as there are in {collections}",
+            f"CSV cannot hold lists, such as those in {collections}",
             way_out="Write .root, .parquet, .h5 or .npz instead, or choose event-level columns",
         )
     refuse_nested(schema, "CSV")

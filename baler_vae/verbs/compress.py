@@ -133,7 +133,7 @@ def compress(
         )
     opened = open_sources(specs, dialect)
     if codec is not None and (columns or model or bound or settings):
-        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave out either these or the codec")
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
         "columns": listed_columns(as_tuple(columns), [*opened.schema.order, *opened.unsupported]),

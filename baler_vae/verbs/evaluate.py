@@ -110,10 +110,10 @@ def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
         )
     compared = set(after.schema.order)
     if not compared:
-        raise UsageError("holds no columns to be compared", path=after.path)
+        raise UsageError("has no columns to compare", path=after.path)
     if before.n_events != after.n_events:
         raise UsageError(
-            "has another number of rows than the original",
+            "has a different number of rows from the original",
             path=after.path,
             found=f"{after.n_events:,} rows",
             expected=f"{before.n_events:,} rows",

@@ -91,7 +91,7 @@ def fit(
     }
     if settings.latents == "float64" and all(bound.kind != "free" for bound in bounds.values()):
         raise UsageError(
-            'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
+            'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
@@ -149,7 +149,7 @@ def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> Mod
     for name in model:
         if name in _OF_TEXT:
             way_out = f'Write dialect={{"{name}": ...}}'
-            raise UsageError(f"there is no setting {name!r}: it is one of how text is written", way_out=way_out)
+            raise UsageError(f"there is no setting {name!r}: it describes text files", way_out=way_out)
         meant = did_you_mean(name, [*_ARGUMENTS, *ModelSettings.model_fields])
         if meant is not None and name not in ModelSettings.model_fields:
             raise UsageError(f"there is no setting {name!r}", way_out=meant)
@@ -157,7 +157,7 @@ def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> Mod
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
-    """Nothing, unless columns are to be what a network gives that no model of this kind has.
+    """Check that the model has an autoencoder where columns are `free`.
 
     Raises:
         UsageError: they are.
@@ -165,7 +165,7 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
     if free and not can_give_free(settings.kind):
         raise UsageError(
-            f"under the bound `free` values are what an autoencoder gives, which the model {settings.kind!r} has not",
+            f"under the bound `free` values come from an autoencoder, which the model {settings.kind!r} lacks",
             column=free[0],
             way_out="Choose the model vae or ae, or a bound such as bits:10",
         )

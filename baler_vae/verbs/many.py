@@ -68,7 +68,9 @@ def compress_each(
         if codec is None:
             codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
         elif fitting:
-            raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+            raise UsageError(
+                "a codec has its own columns, bounds and model", way_out="Leave out either these or the codec"
+            )
         codec = codec if isinstance(codec, Codec) else Codec.load(codec)
         options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
         options |= {"force": force, "dialect": dialect}
@@ -172,7 +174,7 @@ def _outputs(specs: Sequence[str], folder: str | Path, suffixes: Sequence[str]) 
     twice = sorted(stem for stem, times in Counter(stems).items() if times > 1)
     if twice:
         raise UsageError(
-            f"several files would be called the same: {listed(twice)}",
+            f"several files would get the same name: {listed(twice)}",
             path=folder,
             way_out="Compress them in several runs, to several folders",
         )

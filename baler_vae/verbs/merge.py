@@ -41,7 +41,7 @@ def merge(
     progress = callback(progress)
     check_archive_name(output)
     if not archives:
-        raise UsageError("no archives to merge", way_out="Name those that one codec was used for")
+        raise UsageError("no archives to merge", way_out="Name archives made with the same codec")
     if any(map(is_collection, archives)):
         return merge_tables(merge, archives, output, force=force, progress=progress)
     with writing_archive(output, force=force) as writer:
@@ -81,7 +81,7 @@ class _Merged:
                 self._writer.add(name, archive.section(name))
         elif _what_is_shared(manifest) != _what_is_shared(self._first):
             raise UsageError(
-                "was compressed with another codec than the archives before",
+                "was compressed with a different codec from the archives before it",
                 path=archive.path,
                 way_out="Fit one codec (`baler-vae fit`), and compress all files with it (--codec)",
             )
@@ -120,11 +120,11 @@ class _Merged:
         self._encoding = self._encoding or encoding
         if encoding != self._encoding and not self._encoding.startswith("utf"):
             raise UsageError(
-                "is text in another encoding than the first archive",
+                "is text in a different encoding from the first archive",
                 path=archive.path,
                 found=encoding,
                 expected=self._encoding,
-                way_out="Name one of UTF-8 first, or compress the files together: baler-vae compress FILE...",
+                way_out="Name one in UTF-8 first, or compress the files together: baler-vae compress FILE...",
             )
 
     def manifest(self) -> Manifest:

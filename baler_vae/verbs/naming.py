@@ -9,7 +9,7 @@ CODEC_SUFFIX = ".bvmodel"
 
 
 def check_archive_name(path: str | Path) -> None:
-    """Nothing, unless an archive would have the name of a table or a codec.
+    """Check that an archive does not have the name of a table or a codec.
 
     Raises:
         UsageError: it would; the text says which verb writes such a file.
@@ -18,7 +18,7 @@ def check_archive_name(path: str | Path) -> None:
 
 
 def check_codec_name(path: str | Path) -> None:
-    """Nothing, unless a codec would have the name of a table or an archive.
+    """Check that a codec does not have the name of a table or an archive.
 
     Raises:
         UsageError: it would; the text says which verb writes such a file.
@@ -27,7 +27,7 @@ def check_codec_name(path: str | Path) -> None:
 
 
 def check_table_name(path: str | Path) -> None:
-    """Nothing, unless a restored table would have the name of an archive or a codec.
+    """Check that a restored table does not have the name of an archive or a codec.
 
     Raises:
         UsageError: it would; the text says which verb writes such a file.

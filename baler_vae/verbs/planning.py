@@ -15,7 +15,7 @@ from baler_vae.table.bounds import parse_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import matches
 
-_NOT_ASKED_FOR = "it has none of the columns that were asked for"
+_NOT_ASKED_FOR = "it has none of the requested columns"
 
 _Value = TypeVar("_Value")
 
@@ -45,7 +45,7 @@ class Globs:
         return bool(self._tables)
 
     def check(self) -> None:
-        """Nothing, when every glob matched somewhere.
+        """Check that every glob matched somewhere.
 
         Raises:
             UsageError: one did not.
@@ -91,13 +91,13 @@ def shared_tables(specs: Sequence[str]) -> Tables:
             raise SourceError(
                 f"has other tables than {specs[0]}: {listed(different)}",
                 path=spec,
-                way_out="Name a table that all files have behind a colon, or leave the file out",
+                way_out="Name a table that all files have, after a colon, or leave this file out",
             )
     return Tables(names, {name: why for tables in found for name, why in tables.left_out.items()})
 
 
 def check_one_table(spec: str) -> None:
-    """Nothing, when a file holds one table, or one is named.
+    """Check that a file holds one table, or one is named.
 
     Raises:
         SourceError: it holds several, or cannot be read.

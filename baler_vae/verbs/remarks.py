@@ -24,6 +24,6 @@ def rounded_remark(rounded: Mapping[str, str]) -> str:
         return ""
     named = [f"{name} ({bound})" for name, bound in rounded.items()]
     return (
-        f"float columns that hold whole numbers only are rounded, as the bounds ask: {listed(named)}; "
-        f"where they count or identify something, add --bound '{next(iter(rounded))}=exact'"
+        f"float columns that contain only whole numbers are rounded, as the bounds demand: {listed(named)}; "
+        f"if they count or identify something, add --bound '{next(iter(rounded))}=exact'"
     )

@@ -53,9 +53,9 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
     reason = refusal.what + (f" (column {refusal.column!r})" if refusal.column else "")
     for other in _OTHERS:
         if other != own and _refusal(other, schema, first, b"") is None:
-            return f"{own.suffix} cannot hold all of this again: {reason}; restore it with: decompress {other.option}"
+            return f"{own.suffix} cannot hold all of this: {reason}; restore it with: decompress {other.option}"
     raise SourceError(
-        f"no format can hold these columns together again: {reason}",
+        f"no format can hold these columns together: {reason}",
         path=source.path,
         way_out="Choose fewer columns with --columns, in several archives where need be",
     )

@@ -147,7 +147,7 @@ class Unfinished:
             raise OutputError(
                 "was removed or replaced by another process while it was being written",
                 path=self.archive,
-                way_out="Run the command again, and leave the folder alone while a run is alive",
+                way_out="Run the command again, and leave the folder alone while it is running",
             )
 
     def has_finished(self, output: Path, request: Mapping[str, Any]) -> bool:
@@ -194,7 +194,7 @@ class KeptDigests:
 
 
 def check_same(path: str, before: str, now: str) -> None:
-    """Nothing, where what was read of a source has the digest of what an interrupted run had read.
+    """Check that what was read of a source has the digest of what an interrupted run had read.
 
     Raises:
         UsageError: it has another.
@@ -278,9 +278,9 @@ def _continues(work: Unfinished, request: Mapping[str, Any], *, force: bool, res
         said = found if isinstance(found, dict) else {}
         changed = [name for name in request if said.get(name) != request[name]] or sorted(said.keys() - request.keys())
         raise UsageError(
-            f"the interrupted run had a different {' and a different '.join(changed)}",
+            f"the interrupted run used a different {' and a different '.join(changed)}",
             path=work.folder,
-            way_out="Ask for the same again, or start again with --force instead of --resume",
+            way_out="Repeat the original request, or start again with --force instead of --resume",
         )
     return found is not None
 
@@ -319,8 +319,8 @@ def describe_request(
         "modification time": [time for _, time in stamps],
         "choice of columns": list(columns),
         "bound": list(bound),
-        "handling of unreadable columns": skip_unreadable,
-        "handling of the history": keep_history,
+        "--skip-unreadable": skip_unreadable,
+        "--keep-history": keep_history,
         "model": None if codec else model.model_dump(mode="json"),
         "codec": None if codec is None else hashlib.sha256(codec.to_bytes()).hexdigest(),
         "version": WRITER,

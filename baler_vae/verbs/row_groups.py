@@ -69,7 +69,7 @@ def restored_row_groups(client: Client | None, archive: Archive, selection: Sche
 def verify_on_cluster(
     client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
 ) -> None:
-    """Nothing, when an archive just written gives back what its bounds promise; workers compare its row groups.
+    """Check that an archive just written gives back what its bounds promise; workers compare its row groups.
 
     Raises:
         BoundBroken: a value misses its bound; it names the first such column and its worst value.
@@ -149,7 +149,7 @@ def _encode(
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
     batches = list(cut_events(events, schema, numbers))
     if [batch[0].n_rows for batch in batches] != numbers:
-        raise SourceError("has other events than when the work was shared out", path=path)
+        raise SourceError("its events have changed since the work was distributed", path=path)
     return [
         encoder.encode(RowGroup(first + number, batch, first_rows))
         for number, (batch, (_, first_rows)) in enumerate(zip(batches, planned, strict=True))

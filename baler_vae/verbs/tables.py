@@ -241,7 +241,7 @@ def verify_tables(
     for spec in specs or ():
         if split_spec(spec)[1]:
             raise UsageError(
-                "names one table, and the archive holds several", path=spec, way_out=f"Name it in both: {archive}:NAME"
+                "is one table, but the archive has several", path=spec, way_out=f"Name it in both: {archive}:NAME"
             )
     with open_archive(archive) as opened:
         opened.check_sections()

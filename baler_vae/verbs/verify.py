@@ -102,7 +102,7 @@ def verify(
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
-    """Nothing, when an archive just written gives back what its bounds promise.
+    """Check that an archive just written gives back what its bounds promise.
 
     Raises:
         BoundBroken: a value misses its bound; it names the first such column and its worst value.
@@ -113,7 +113,7 @@ def verify_bounds(archive: str | Path, original: Source, *, progress: Progress =
 
 
 def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
-    """Nothing, when no value misses its bound.
+    """Check that no value misses its bound.
 
     Raises:
         BoundBroken: it names the first such column and its worst value.
@@ -121,7 +121,7 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
     for column in columns:
         if column.n_broken and column.group == BESIDE:
             raise BoundBroken(
-                "what lies beside the columns is not that of the original",
+                "what lies beside the columns differs from the original",
                 path=path,
                 column=column.name,
                 way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
@@ -202,7 +202,7 @@ def joined_checks(first: ColumnCheck, second: ColumnCheck) -> ColumnCheck:
 
 def _other_rows(original: Source, archive: Archive) -> UsageError:
     return UsageError(
-        "is not the file that was compressed: its events have other numbers of rows",
+        "is not the file that was compressed: its events have different numbers of rows",
         path=original.path,
         found=f"{original.n_events:,} events",
         expected=f"{archive.num_entries:,} events",

@@ -145,9 +145,9 @@ def test_an_archive_of_one_table_may_be_named_by_it(inner):
 
 def test_tables_in_tables_are_refused(path, inner, tmp_path):
     deep = write(tmp_path / "deep.bvae", [path, *inner[1:]])
-    with pytest.raises(CorruptArchive, match=r"section archives/0: holds tables in a table"):
+    with pytest.raises(CorruptArchive, match=r"section archives/0: is a collection inside a collection"):
         open_file(deep, "Events")
-    with pytest.raises(CorruptArchive, match="tables in a table"):
+    with pytest.raises(CorruptArchive, match="a collection inside a collection"):
         read(deep)
 
 
@@ -202,7 +202,7 @@ def test_manifests_that_no_writer_makes_are_refused(inner, tmp_path, content, er
 
 
 def test_names_differ_and_are_not_empty():
-    with pytest.raises(ValidationError, match="two tables have one name"):
+    with pytest.raises(ValidationError, match="two tables have the same name"):
         manifest(names=("a", "b", "a"))
     with pytest.raises(ValidationError):
         manifest(names=("",))

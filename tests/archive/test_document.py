@@ -64,7 +64,7 @@ def test_values_and_levels_are_counted_outside_of_texts(content, ascii_only):
         (b'["', "Unterminated"),
         (b'["\\', "Unterminated"),
         (b'"' + b'\\"' * 10_000_000, "Unterminated"),
-        (b"[NaN]", "NaN is no number"),
+        (b"[NaN]", "NaN is not a number"),
         (b"\xff", "decode"),
         (b"", "Expecting value"),
     ],

@@ -88,7 +88,7 @@ def test_a_server_that_goes_away_is_named(path, tmp_path):
 def test_a_file_that_shrinks_is_named(path, served):
     with ArchiveFile(f"{served.url}/a.bvae") as archive:
         path.write_bytes(path.read_bytes()[:50_000])
-        with pytest.raises(SourceError, match="sends fewer bytes"):
+        with pytest.raises(SourceError, match="sent fewer bytes"):
             archive.section("model/0")
 
 

@@ -65,7 +65,7 @@ def test_json_goes_to_standard_output_alone(tmp_path):
 def test_a_sample_is_told_of(call):
     call("compress", INPUT, "-o", "a.bvae", "--model", "independent", "--sample-rows", "5000", "--resume")
     shown = call("info", "a.bvae")[0]
-    assert re.search(r"Jet: fitted on 5,\d+ of 20,092 rows in \d+ chunks", shown)
+    assert re.search(r"Jet: fitted to 5,\d+ of 20,092 rows in \d+ chunks", shown)
 
 
 def test_info_as_tables(folder):
@@ -113,7 +113,7 @@ def test_decompress_some_columns_to_another_format(call, folder):
         (["compress", INPUT, "-o", "absent/a.bvae", *QUICK], 8, "directory"),
         (["fit", INPUT, "-o", ".", *QUICK], 8, "directory"),
         (["compress", INPUT, "-o", "no/where/a.bvae", *QUICK], 8, "does not exist"),
-        (["compress", INPUT, "-o", "a.bvae", "--codec", "c", "--model", "ae"], 2, "Leave out --codec"),
+        (["compress", INPUT, "-o", "a.bvae", "--codec", "c", "--model", "ae"], 2, "Leave out either --codec"),
         (["compress", INPUT, "-o", "a.bvae", "--device", "abacus", *QUICK], 2, "--device cpu"),
         (["compress", INPUT, "-o", "a.bvae", "--model", "gan"], 2, "gan"),
         (["decompress", SAMPLE, "-o", "a.root"], 5, "not an archive"),

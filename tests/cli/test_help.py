@@ -34,7 +34,7 @@ def test_h_is_help(call, verb):
 @pytest.mark.parametrize("weight", ["=2", "Jet_mass=", "Jet_mass=heavy", "Jet_mass=nan", "Jet_mass"])
 def test_weights_that_are_none(call, weight):
     _, err = call("compress", f"{SAMPLE}:Events", "-o", "a.bvae", "--weight", weight, status=2)
-    assert "is not a weight (expected GLOB=NUMBER, such as Jet_mass=20)" in err
+    assert f"invalid weight {weight!r} (expected GLOB=NUMBER, such as Jet_mass=20)" in err
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -224,5 +224,5 @@ def test_bounds_that_are_none(jets, bound):
 
 
 def test_float64_latents_are_for_free_columns(jets):
-    with pytest.raises(UsageError, match="under the bound `free` only"):
+    with pytest.raises(UsageError, match="only under the bound `free`"):
         baler_vae.fit(jets, latents="float64")

@@ -83,7 +83,7 @@ def test_columns_are_found_in_any_order(write, tmp_path, quick):
     ("arrays", "message"),
     [
         ({"xx": np.zeros(3, np.float32)}, "'x'.*nearest names are 'xx'"),
-        ({"x": np.zeros(3, np.float64)}, "another dtype.*found float64, expected float32"),
+        ({"x": np.zeros(3, np.float64)}, "a different dtype.*found float64, expected float32"),
     ],
 )
 def test_files_that_do_not_fit(write, tmp_path, quick, arrays, message):
@@ -96,7 +96,7 @@ def test_a_column_of_another_collection(write, tmp_path, quick):
     codec = baler_vae.fit(write(*jagged_batch()), columns=["Jet_pt"], settings=quick)
     n = np.zeros(5, np.int32)
     other = write(*flat_batch({"nJet": n, "Jet_pt": np.ones(5, np.float32)}), "other.root")
-    with pytest.raises(UsageError, match="another collection"):
+    with pytest.raises(UsageError, match="a different collection"):
         baler_vae.compress(other, tmp_path / "a.bvae", codec=codec)
 
 

@@ -113,7 +113,7 @@ def test_peaks_can_be_named_or_left_out():
 
 def test_text_cannot_have_a_peak():
     tables = [(table(name=np.array(["a"], TEXT)),)] * 2
-    with pytest.raises(UsageError, match="no numeric column"):
+    with pytest.raises(UsageError, match="not a numeric column"):
         evaluate_tables(*tables, peaks=[Peak("name", (0, 1), 10)])
 
 

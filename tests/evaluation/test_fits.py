@@ -177,11 +177,11 @@ def test_a_z_peak_of_the_wrong_natural_width_has_another_resolution():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shape": "gaussian"}, "no shape of a peak.*gauss"),
-        ({"fit": "likelihoods"}, "no way to fit a peak.*likelihood"),
-        ({"natural_width": 0.0}, "natural width is positive"),
-        ({"natural_width": np.nan}, "natural width is positive"),
-        ({"toys": -1}, "not negative"),
+        ({"shape": "gaussian"}, "not a peak shape.*gauss"),
+        ({"fit": "likelihoods"}, "not a way to fit a peak.*likelihood"),
+        ({"natural_width": 0.0}, "natural width must be positive"),
+        ({"natural_width": np.nan}, "natural width must be positive"),
+        ({"toys": -1}, "must not be negative"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

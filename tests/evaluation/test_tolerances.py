@@ -65,7 +65,7 @@ def test_one_flag_of_a_million_is_seen():
         for after in (flipped, flags)
     )
     (failure,) = judge(found, ToleranceSettings())
-    assert failure.text == "Jet_tight: 1 of 1,000,000 values differ, 0.0001 %; allowed is 0 %"
+    assert failure.text == "Jet_tight: 1 of 1,000,000 values differ, 0.0001 %; allowed: 0 %"
     assert (failure.what, failure.where, failure.found, failure.allowed) == ("differing values", "Jet_tight", 1e-4, 0)
     assert judge(nothing, ToleranceSettings()) == ()
     assert judge(found, only(differing_percent=1e-4)) == ()
@@ -75,7 +75,7 @@ def test_one_flag_of_a_million_is_seen():
 def test_columns_that_did_not_come_back_are_named():
     found = replace(of_columns(), missing=("Jet_pt", "Jet_eta"), left_out=("event",))
     (text,) = texts(found, ToleranceSettings())
-    assert text == "columns that did not come back (Jet_pt, Jet_eta): 2; allowed is 0"
+    assert text == "columns that did not come back (Jet_pt, Jet_eta): 2; allowed: 0"
     assert judge(found, only(missing=2)) == ()
     assert judge(replace(found, missing=()), ToleranceSettings()) == ()
 
@@ -97,30 +97,40 @@ def test_integers_under_a_bound_may_differ():
 
 def test_lost_values():
     lost = of_columns(column("x", [1.0, np.nan, 3.0, np.nan], [np.inf, 2.0, 3.0, np.nan]))
-    assert texts(lost, ToleranceSettings()) == ["x: 2 values became NaN or infinite, or were it before; allowed is 0"]
+    assert texts(lost, ToleranceSettings()) == ["x: 2 values became NaN or infinite, or ceased to be; allowed: 0"]
     assert judge(lost, only(lost=2)) == ()
 
 
 def test_bounds():
     missed = of_columns(column("x", [1.0], [2.0], bound="bits:12", largest_in_bounds=1.0004))
     assert texts(missed, ToleranceSettings()) == [
-        "x: the largest residual in units of its bound bits:12 is 1.0004; allowed is 1"
+        "x: the largest residual in units of its bound bits:12 is 1.0004; allowed: 1"
     ]
     assert judge(missed, only(in_bounds=1.1)) == ()
     kept = of_columns(column("x", [1.0], [2.0], bound="abs:1", largest_in_bounds=1.0))
     assert judge(kept, ToleranceSettings()) == ()
     assert texts(kept, only(in_bounds=0.5)) == [
-        "x: the largest residual in units of its bound abs:1 is 1; allowed is 0.5"
+        "x: the largest residual in units of its bound abs:1 is 1; allowed: 0.5"
     ]
 
 
 CHANGES = [
-    ("peak_position_percent", fit(mean=175.0), 100 * 3 / 172, "moved by 1.74 %; allowed is 1.5 %"),
-    ("peak_position_errors", fit(mean=171.0), 2.0, "moved by -2 standard errors; allowed is 1.5 standard errors"),
-    ("peak_width_percent", fit(width=4.0), 20.0, "width changed by -20 %; allowed is 1.5 %"),
-    ("peak_width_errors", fit(width=6.0), 4.0, "width changed by 4 standard errors; allowed is 1.5 standard errors"),
-    ("peak_yield_percent", fit(n=1050.0), 5.0, "yield changed by 5 %; allowed is 1.5 %"),
-    ("peak_yield_errors", fit(n=960.0), 2.0, "yield changed by -2 standard errors; allowed is 1.5 standard errors"),
+    ("peak_position_percent", fit(mean=175.0), 100 * 3 / 172, "moved by 1.74 %; allowed: 1.5 %"),
+    ("peak_position_errors", fit(mean=171.0), 2.0, "moved by -2 standard errors; allowed: 1.5 standard errors"),
+    ("peak_width_percent", fit(width=4.0), 20.0, "width changed by -20 %; allowed: 1.5 %"),
+    (
+        "peak_width_errors",
+        fit(width=6.0),
+        4.0,
+        "width changed by 4 standard errors; allowed: 1.5 standard errors",
+    ),
+    ("peak_yield_percent", fit(n=1050.0), 5.0, "yield changed by 5 %; allowed: 1.5 %"),
+    (
+        "peak_yield_errors",
+        fit(n=960.0),
+        2.0,
+        "yield changed by -2 standard errors; allowed: 1.5 standard errors",
+    ),
 ]
 
 
@@ -158,13 +168,13 @@ def test_migration():
     found = replace(of_columns(), cuts=cuts)
     (failure,) = judge(found, ToleranceSettings())
     assert failure.text == (
-        "cut at least 2 of Jet_pt > 30: 6 left, 6 came to the 5,000 events that passed, 0.24 %; allowed is 0.1 %"
+        "cut at least 2 of Jet_pt > 30: 6 dropped out of, 6 joined the 5,000 events that passed, 0.24 %; allowed: 0.1 %"
     )
     assert (failure.what, failure.where, failure.found) == ("migration", "Jet_pt > 30", 0.24)
     assert judge(found, only(migration_percent=0.24)) == ()
     new = replace(of_columns(), cuts=(Migration("x > 1", None, "rows", 5, 0, 2, 0, 2),))
     assert texts(new, ToleranceSettings()) == [
-        "cut x > 1: 0 left, 2 came to the 0 rows that passed, inf %; allowed is 0.1 %"
+        "cut x > 1: 0 dropped out of, 2 joined the 0 rows that passed, inf %; allowed: 0.1 %"
     ]
 
 
@@ -192,28 +202,28 @@ def test_columns_by_glob():
         },
     )
     assert texts(found, only(largest={"Jet_*": 0.5})) == [
-        "Jet_pt: the largest residual is 1 GeV; allowed is 0.5 GeV",
-        "Jet_n: the largest residual is 3; allowed is 0.5",
+        "Jet_pt: the largest residual is 1 GeV; allowed: 0.5 GeV",
+        "Jet_n: the largest residual is 3; allowed: 0.5",
     ]
     assert judge(found, only(largest={"Jet_pt": 1.0})) == ()
     mean, rms = 100 * (0.1 + 0.05) / 2, 100 * np.sqrt((0.1**2 + 0.05**2) / 2)
     (failure,) = judge(found, only(response_mean_percent={"Jet_p*": 7.0}))
-    assert failure.text == "Jet_pt: the mean response is 7.5 %; allowed is 7 %"
+    assert failure.text == "Jet_pt: the mean response is 7.5 %; allowed: 7 %"
     assert failure.found == pytest.approx(mean)
     (failure,) = judge(found, only(response_rms_percent={"Jet_p*": 7.5}))
-    assert failure.text == "Jet_pt: the rms of the response is 7.91 %; allowed is 7.5 %"
+    assert failure.text == "Jet_pt: the rms of the response is 7.91 %; allowed: 7.5 %"
     assert failure.found == pytest.approx(rms)
     assert judge(found, only(response_rms_percent={"Jet_p*": 8.0})) == ()
     assert texts(found, only(kolmogorov_smirnov={"*": 0.01})) == [
-        "Jet_pt: the Kolmogorov-Smirnov distance is 0.25; allowed is 0.01",
-        "Jet_n: the Kolmogorov-Smirnov distance cannot be told",
+        "Jet_pt: the Kolmogorov-Smirnov distance is 0.25; allowed: 0.01",
+        "Jet_n: the Kolmogorov-Smirnov distance cannot be determined",
     ]
     assert judge(found, only(kolmogorov_smirnov={"Jet_p*": 0.25})) == ()
 
 
 def test_a_negative_response_fails_too():
     assert texts(of_columns(column("x", [10.0], [9.0])), only(response_mean_percent={"x": 1.0})) == [
-        "x: the mean response is -10 %; allowed is 1 %"
+        "x: the mean response is -10 %; allowed: 1 %"
     ]
 
 
@@ -228,7 +238,7 @@ def test_a_glob_that_matches_nothing_is_refused(setting):
 
 def test_names_with_braces_are_only_names():
     odd = of_columns(column("x{0}", [1], [2]))
-    assert texts(odd, ToleranceSettings()) == ["x{0}: 1 of 1 values differ, 100 %; allowed is 0 %"]
+    assert texts(odd, ToleranceSettings()) == ["x{0}: 1 of 1 values differ, 100 %; allowed: 0 %"]
 
 
 def test_every_tolerance_is_judged():

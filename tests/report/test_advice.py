@@ -85,9 +85,12 @@ def test_advice_in_words():
     assert "0.500 %" in text
     assert "by ∞" in text
     lines = "\n".join(advice_lines(ADVICE))
-    assert "about 9.50 kB of 40 kB, each column by itself; about 7 kB with networks, as a fit on 800 rows" in lines
+    assert (
+        "about 9.50 kB of 40 kB, each column by itself; about 7 kB with networks, according to a fit to 800 rows"
+        in lines
+    )
     assert "1,000 of 5,000 events" in lines
-    assert "not looked at: peak of m" in lines
+    assert "not examined: peak of m" in lines
     assert "nothing moves" in advice_lines(replace(ADVICE, joint=()))[0]
 
 

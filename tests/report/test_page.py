@@ -141,7 +141,7 @@ def test_peaks_show_paired_errors_parameters_and_p_values(page):
     shift = full_evaluation().peaks[0]
     moved = f"{shift.after.mean - shift.before.mean:.3f} ± 0.012"
     assert f"after {MINUS} before {moved}" in words
-    assert "Errors of the differences from 100 toys that resample both together, of which 2 had no fit." in words
+    assert "Errors of the differences from 100 toys that resample both together, of which 2 failed." in words
     value, error = shift.before.parameters["tilt"]
     assert f"tilt {measured(value, error)}" in words
     assert "p-value before" in words
@@ -185,7 +185,7 @@ def test_rivals_stand_beside_the_archive(page):
 
 @pytest.mark.parametrize(
     ("failures", "headline"),
-    [([FAILURE], "FAIL: "), ([], "PASS: every tolerance is kept, though"), (None, "No tolerances were judged")],
+    [([FAILURE], "FAIL: "), ([], "PASS: all tolerances are met, though"), (None, "No tolerances were judged")],
 )
 def test_tolerances_come_first(failures, headline):
     page = rendered(small_evaluation(), failures=failures)
@@ -208,7 +208,7 @@ def test_of_many_columns_the_worst_are_drawn():
     linked = {attributes["href"] for attributes in page.attributes("a") if attributes["href"].startswith("#column-")}
     assert len(linked) == 40
     assert "20 of 60 columns have no figures here" in page.words
-    left_out = page.words.split("against their bounds. ")[1].split(" ")[0:20]
+    left_out = page.words.split("relative to their bounds. ")[1].split(" ")[0:20]
     assert not {f"c{number}" for number in range(0, 60, 7)} & {name.strip(",") for name in left_out}
 
 

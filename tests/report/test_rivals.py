@@ -31,7 +31,7 @@ def test_those_that_keep_the_same_bound_on_the_same_rows_are_taken(tmp_path):
 
 @pytest.mark.parametrize(("n_bytes", "bounds"), [(101, ["bits:10"]), (100, ["bits:9"]), (100, []), (None, ["bits:10"])])
 def test_others_are_no_rivals(tmp_path, n_bytes, bounds):
-    with pytest.raises(UsageError, match="no figures for these rows under this bound") as caught:
+    with pytest.raises(UsageError, match="no sizes for these rows under this bound") as caught:
         read_rivals(written(tmp_path, TABLE), original_bytes=n_bytes, bounds=bounds)
     assert "100 bytes under bits:12; 200 bytes under bits:10" in str(caught.value)
 

@@ -122,7 +122,7 @@ def test_bounds_that_are_kept_tell_how_closely():
 def test_a_broken_bound_is_seen():
     finding = only(floats("a", in_bounds=0.25), floats("b", in_bounds=1.0000001))
     assert (finding.state, finding.headline) == ("bad", "broken")
-    assert finding.sentences[0] == "In 1 column values lie outside of their bound: b."
+    assert finding.sentences[0] == "In 1 column values lie outside their bound: b."
     lost = only(floats("a", in_bounds=0.25, after=(1.0, np.nan, 3.0)))
     assert (lost.state, lost.headline) == ("bad", "broken")
 
@@ -156,13 +156,13 @@ def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     assert (failed.state, failed.headline) == ("bad", "FAIL: 2 tolerances are exceeded")
     assert failed.sentences == ("a is 2, allowed 1", "b is 2, allowed 1")
     passed = judgement(evaluation(floats(in_bounds=0.5)), [])
-    assert (passed.state, passed.headline) == ("good", "PASS: every tolerance is kept")
+    assert (passed.state, passed.headline) == ("good", "PASS: all tolerances are met")
     unknown = judgement(evaluation(floats()), [])
-    assert (unknown.state, unknown.headline) == ("plain", "PASS: every tolerance is kept; 1 column without a bound")
+    assert (unknown.state, unknown.headline) == ("plain", "PASS: all tolerances are met; 1 column without a bound")
     broken = evaluation(floats(in_bounds=2.0))
     allowed = judgement(broken, [])
-    assert (allowed.state, allowed.headline) == ("plain", "PASS: every tolerance is kept, though not every promise")
-    assert allowed.sentences == ("The declared tolerances accept what breaks a promise: bounds.",)
+    assert (allowed.state, allowed.headline) == ("plain", "PASS: all tolerances are met, though not every promise")
+    assert allowed.sentences == ("The declared tolerances allow what breaks a promise: bounds.",)
     larger = evaluation(sizes={"original_bytes": 1000, "archive_bytes": 2000})
     assert judgement(larger, []).state == "good"
     assert judgement(broken, None).headline == "Not as promised: bounds"
@@ -175,4 +175,4 @@ def test_the_line_of_a_verdict_has_the_reasons_of_the_page_in_numbers_of_the_ter
     line = verdict_line(verdict)
     assert line.startswith("FAIL: 10 tolerances are exceeded. a is 0e-05. a is 1e-05. ")
     assert line.endswith(". And 2 more")
-    assert verdict_line(judgement(evaluation(), [])) == "PASS: every tolerance is kept"
+    assert verdict_line(judgement(evaluation(), [])) == "PASS: all tolerances are met"

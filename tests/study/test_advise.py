@@ -166,7 +166,7 @@ def test_what_cannot_be_advised_on(write):
         advise(path)
     with pytest.raises(UsageError, match="a part of 2"):
         advise(path, part=2.0)
-    with pytest.raises(UsageError, match="no numeric column"):
+    with pytest.raises(UsageError, match="not a numeric column"):
         advised(
             write(*flat_batch({"x": gaussian(50)}), "other.root"),
             settings=EvaluationSettings(peaks=(PeakSettings(column="y", window=(0.0, 1.0)),)),

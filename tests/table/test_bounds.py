@@ -91,13 +91,13 @@ def test_texts_that_are_no_bounds(text):
 @pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "-inf", "", "one", "-0.0", "1e999", "1e-999"])
 @pytest.mark.parametrize("form", ["abs:{}", "rel:{}", "range:{}", "rel:0.1,floor:{}", "x=bits:12,floor:{}"])
 def test_numbers_that_no_bound_has(form, number):
-    with pytest.raises(UsageError, match=r"not a positive number.*Write, say,"):
+    with pytest.raises(UsageError, match=r"must be a positive number.*Write, say,"):
         parse_bound(form.format(number))
 
 
 @pytest.mark.parametrize("text", ["rel:1", "rel:2", "range:1"])
 def test_relative_sizes_are_below_one(text):
-    with pytest.raises(UsageError, match="not less than 1"):
+    with pytest.raises(UsageError, match="must be less than 1"):
         parse_bound(text)
 
 

@@ -163,5 +163,5 @@ def test_numbers_are_written_in_the_shortest_form_of_their_dtype(tmp_path, table
 def test_jagged_columns_are_refused(tmp_path, table):
     counts = np.array([1, 2])
     schema, batch = table({"nJet": counts}, {"Jet": ("nJet", {"Jet_pt": np.zeros(3)})})
-    with pytest.raises(OutputError, match=r"no lists, as there are in Jet.*\.root, \.parquet, \.h5 or \.npz"):
+    with pytest.raises(OutputError, match=r"cannot hold lists, such as those in Jet.*\.root, \.parquet, \.h5 or \.npz"):
         write_file(tmp_path / "table.csv", schema, [batch])

@@ -71,7 +71,7 @@ def test_merging_in_steps_gives_the_same_bytes(parts, tmp_path):
 def test_archives_of_another_codec_are_refused(parts, tmp_path):
     files, archives = parts
     baler_vae.compress(f"{files[2]}:Events", tmp_path / "other.bvae", kind="independent", bound="abs:0.2")
-    with pytest.raises(UsageError, match=r"other\.bvae: was compressed with another codec"):
+    with pytest.raises(UsageError, match=r"other\.bvae: was compressed with a different codec"):
         baler_vae.merge([archives[0], tmp_path / "other.bvae"], tmp_path / "all.bvae")
     with pytest.raises(UsageError, match="no archives"):
         baler_vae.merge([], tmp_path / "all.bvae")
@@ -95,7 +95,7 @@ def test_text_that_the_encoding_of_the_first_lacks_is_not_merged_behind_it(tmp_p
     for name in ("1", "2"):
         baler_vae.compress(tmp_path / f"{name}.csv", tmp_path / f"{name}.bvae", codec=codec)
     archives = [tmp_path / "1.bvae", tmp_path / "2.bvae"]
-    with pytest.raises(UsageError, match=r"another encoding.*found utf-8, expected cp1252"):
+    with pytest.raises(UsageError, match=r"different encoding.*found utf-8, expected cp1252"):
         baler_vae.merge(archives, tmp_path / "all.bvae")
     baler_vae.merge(archives[::-1], tmp_path / "all.bvae")
     baler_vae.decompress(tmp_path / "all.bvae", tmp_path / "all.csv")

@@ -58,7 +58,7 @@ def test_a_bound_for_all_floats_overrides_that_and_says_so(tree, tmp_path):
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent", bound="bits:10")
     assert bounds_of(info) == {"event": "bits:10", "n_vertex": "bits:10", "mass": "bits:10"}
     (warning,) = info["warnings"]
-    assert "whole numbers only are rounded" in warning
+    assert "only whole numbers are rounded" in warning
     assert "event (bits:10)" in warning
     assert "n_vertex" not in warning
     assert "--bound 'event=exact'" in warning
@@ -84,14 +84,14 @@ def test_what_its_own_format_cannot_take_back_is_said_when_compressing(tmp_path)
     assert plain["warnings"] == []
     nested = Nested(pa.array([[[1], []], [], [[2, 3]]]))
     hint = check_restorable(source_of(nested), source_of(nested).schema, b"")
-    assert hint.startswith(".root cannot hold all of this again")
+    assert hint.startswith(".root cannot hold all of this")
     assert hint.endswith("decompress -o NAME.parquet")
 
 
 def test_columns_that_no_format_takes_back_together_are_refused():
     nested = Nested(pa.array([["a"], [], ["b", "c"]]))
     broken = source_of(nested, text=np.array(["a", None, "\udc80"], object))
-    with pytest.raises(SourceError, match="no format can hold these columns together again") as caught:
+    with pytest.raises(SourceError, match="no format can hold these columns together") as caught:
         check_restorable(broken, broken.schema, b"")
     assert "--columns" in str(caught.value)
 

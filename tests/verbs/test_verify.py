@@ -75,7 +75,7 @@ def test_other_files_are_refused(archive, write):
     with pytest.raises(UsageError, match=r"column 'n'.*'nn'.*Name the file that was compressed"):
         baler_vae.verify(path, against=without)
     wider = write(*flat_batch({**COLUMNS, "x": VALUES.astype(float)}), "wider.parquet")
-    with pytest.raises(UsageError, match=r"another dtype.*found float64, expected float32"):
+    with pytest.raises(UsageError, match=r"different dtype.*found float64, expected float32"):
         baler_vae.verify(path, against=wider)
 
 
