@@ -150,7 +150,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         own_coders = iter(coders[n_latents:])
         columns = {}
         for place, column in enumerate(entry.columns):
-            columns[column.name] = _column_model(column, own_coders, networks.pop(place, None))
+            columns[column.name] = column_model(column, own_coders, networks.pop(place, None))
         model = GroupModel(
             columns=columns,
             decoder=decoder,
@@ -167,8 +167,12 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
     return model
 
 
-def _column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None) -> ColumnModel:
-    """The model of a column, whose coder is the next one where it has codes of its own."""
+def column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None) -> ColumnModel:
+    """The model of a column of a manifest, whose coder is the next one where it has codes of its own.
+
+    Raises:
+        ValueError: what the manifest says of it does not go together.
+    """
     grid, formula = _grid(entry), _formula(entry)
     if (network is not None) is not (entry.coding == NETWORK):
         raise ValueError("networks and columns do not go together")

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.archive.manifest import ColumnEntry, GridEntry
 from baler_vae.codec.codec import Codec
+from baler_vae.codec.sections import column_model
 from baler_vae.errors import ArchiveError, OutputError, UsageError
+from baler_vae.model.coders import NETWORK, TABLE, Coder
+from baler_vae.model.conditional import Input
+from tests.model.conditionals import conditional_of
 from tests.tables import flat_batch, jagged_batch
 
 
@@ -126,3 +131,14 @@ def test_a_model_is_described_once(jets, quick):
 def test_weights_must_name_columns(jets):
     with pytest.raises(UsageError, match="Jet_mas"):
         baler_vae.fit(jets, weights={"Jet_mas*": 2.0})
+
+
+def test_networks_and_columns_go_together():
+    grid = GridEntry(kind="step", parameters={"step": 0.5})
+    given = {"name": "x", "dtype": "float32", "bound": "abs:1", "grid": grid}
+    network = conditional_of([Input(-1, 0, 0)])
+    for coding, found in ((NETWORK, None), (TABLE, network)):
+        with pytest.raises(ValueError, match="do not go together"):
+            column_model(ColumnEntry(coding=coding, **given), iter([Coder()]), found)
+    assert column_model(ColumnEntry(coding=NETWORK, **given), iter([]), network).conditional is network
+    assert column_model(ColumnEntry(coding=TABLE, **given), iter([Coder()]), None).coder == Coder()
