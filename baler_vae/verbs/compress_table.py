@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -60,9 +61,11 @@ def compress_table(
         if isinstance(codec, FitRequest):
             codec = _fitted(work, opened, codec, kept, steps[0])
         schema = codec.match(opened)
-        with work.writing(len(schema.groups), opened.path) as (writer, digests):
+        with (
+            work.writing(len(schema.groups), opened.path) as (writer, digests),
+            closing(encoded_row_groups(client, specs, opened, schema, codec, digests.n_kept)) as row_groups,
+        ):
             digests.check(hashlib.sha256(extras).hexdigest())
-            row_groups = encoded_row_groups(client, specs, opened, schema, codec, digests.n_kept)
             fitness = write_archive(
                 writer,
                 schema,

@@ -58,7 +58,7 @@ def test_workers_that_start_too_slowly_are_reported(monkeypatch):
 
 def test_tasks_that_no_worker_takes_fail_in_time(monkeypatch):
     """All workers are gone for good: there are no processes to be had any more."""
-    monkeypatch.setattr("baler_vae.pipeline.cluster.PATIENCE", 1.0)
+    monkeypatch.setattr("baler_vae.scale.cluster.PATIENCE", 1.0)
     with cluster(workers=1) as client:
         (pid,) = pids_of_workers()
 
