@@ -84,7 +84,8 @@ def demo(
 ) -> None:
     """Compress, restore and evaluate an embedded sample of 20,000 jets."""
     from baler_vae.cli.project import new_project, run_project
-    from baler_vae.paths import check_folder, exists
+    from baler_vae.output import check_folder
+    from baler_vae.paths import exists
 
     check_folder(output)
     if force or not exists(output / "project.toml"):

@@ -154,8 +154,7 @@ def evaluate(
         show_verdict,
         write_evaluation,
     )
-    from baler_vae.output import owning
-    from baler_vae.paths import check_folder
+    from baler_vae.output import check_folder, owning
     from baler_vae.settings.evaluation import EvaluationSettings
     from baler_vae.verbs.evaluate import evaluate as evaluate_files
 

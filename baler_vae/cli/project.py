@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
-from baler_vae.output import check_output, owning, replacing
-from baler_vae.paths import check_folder, exists, is_folder, made_folder, temporary_folder
+from baler_vae.output import check_folder, check_output, made_folder, owning, replacing
+from baler_vae.paths import exists, is_folder, temporary_folder
 from baler_vae.progress import within
 from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.settings.project import Project, read_project

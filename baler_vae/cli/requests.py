@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_vae.errors import OutputError, UsageError
+from baler_vae.errors import UsageError
 from baler_vae.paths import exists
 
 if TYPE_CHECKING:
@@ -138,14 +138,3 @@ def is_folder(output: str) -> bool:
         return output.endswith(("/", os.sep)) or Path(output).is_dir()
     except OSError:  # a folder above may not be entered: whoever writes there says so
         return False
-
-
-def file_path(text: str) -> Path:
-    """The path of an output that is one file.
-
-    Raises:
-        OutputError: it ends as the name of a folder does.
-    """
-    if text.endswith(("/", os.sep)):
-        raise OutputError("is the name of a folder", path=text, way_out="Name a file")
-    return Path(text)

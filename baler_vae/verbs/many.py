@@ -12,8 +12,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError, listed
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
-from baler_vae.output import check_output
-from baler_vae.paths import check_writable, made_folder
+from baler_vae.output import check_output, check_writable, made_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import is_collection

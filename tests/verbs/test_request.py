@@ -33,20 +33,18 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("asked", "said"), WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize("verb", ["compress", "compress over what an interrupted run left", "compress_each", "fit"])
+@pytest.mark.parametrize(
+    "verb", [baler_vae.compress, many.compress_each, baler_vae.fit], ids=lambda verb: verb.__name__
+)
 def test_a_mistake_is_told_before_anything_is_made(source, tmp_path, verb, asked, said):
-    output, folder = tmp_path / "a.bvae", tmp_path / "a.bvae.part"
-    if verb.startswith("compress over"):
-        folder.mkdir()
-        (folder / "archive").write_bytes(b"what was written")
+    """What an interrupted run left stays, also where it would be overwritten."""
+    (tmp_path / "out.part").mkdir()
+    (tmp_path / "out.part" / "archive").write_bytes(b"what was written")
+    places = [source] if verb is baler_vae.fit else [source, tmp_path / "out"]
+    options = asked if verb is baler_vae.fit else asked | {"force": True}
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(UsageError, match=said):
-        if verb == "fit":
-            baler_vae.fit(source, **asked)
-        elif verb == "compress_each":
-            many.compress_each([source], tmp_path / "out", **asked)
-        else:
-            baler_vae.compress(source, output, force=True, **asked)
+        verb(*places, **options)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert not (tmp_path / "out").exists()
 
