@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from baler_vae.codec.codec import Codec
-from baler_vae.io.chain import Specs, file_specs
+from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.output import check_output
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.scale.cluster import Client
@@ -105,4 +105,5 @@ def compress_files(source: Specs, output: str | Path, request: Request, progress
     tables = shared_tables(specs)
     if len(tables.names) > 1 and request.fit is not None and request.dialect is None:
         return compress_tables(specs, tables, output, request, request.fit, progress)
-    return compress_table(specs, output, request, progress, left_out=tables.left_out)
+    opened = open_sources(specs, request.dialect)
+    return compress_table(specs, opened, output, request, progress, left_out=tables.left_out)

@@ -10,7 +10,6 @@ from typing import Any
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.digests import Watch, digest_of_source
 from baler_vae.codec.manifests import EXTRAS
-from baler_vae.io.chain import open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.progress import Progress, silent, within
@@ -32,18 +31,18 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 def compress_table(
     specs: Sequence[str],
+    opened: Source,
     output: Path,
     request: Request,
     progress: Progress = silent,
     *,
     left_out: Mapping[str, str] = _NOTHING,
 ) -> dict[str, Any]:
-    """What `compress` returns, after the archive of one table of some files was written. `left_out` says what else the
-    files hold; the errors are those of `compress`.
+    """What `compress` returns, after the archive of one table of some files, `opened` as one source, was written.
+    `left_out` says what else the files hold; the errors are those of `compress`.
     """
     run = request.run
     steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
-    opened = open_sources(specs, request.dialect)
     request = request.listed_for(opened)
     described = request.described(specs)
     if run.resume and finished_before(output, described):

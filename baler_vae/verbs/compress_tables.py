@@ -77,4 +77,4 @@ def _told(specs: Sequence[str], planned: Planned, notes: list[str], warnings: li
 def _compress(plan: Plan, specs: Sequence[str], path: Path, run: RunRequest, progress: Progress) -> dict[str, Any]:
     """What is said of the archive of one table, after it was written."""
     with in_table(plan.name, specs):
-        return compress_table(plan.specs, path, Request(codec=plan.fit, run=run), progress)
+        return compress_table(plan.specs, plan.source, path, Request(codec=plan.fit, run=run), progress)

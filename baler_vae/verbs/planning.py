@@ -19,10 +19,13 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of one table: where it lies, and the columns, bounds and settings that concern it."""
+    """What is asked of one table: where it lies, the source that was opened there, and the columns, bounds and settings
+    that concern it.
+    """
 
     name: str
     specs: tuple[str, ...]
+    source: Source
     fit: FitRequest
 
 
@@ -163,7 +166,7 @@ class _Shares:
             if bound.rules[0].pattern is None or bound.rules[0].pattern in own
         )
         settings = settings.model_copy(update=changes)
-        return Plan(name, specs, replace(self._request, columns=globs, bounds=bounds, settings=settings))
+        return Plan(name, specs, source, replace(self._request, columns=globs, bounds=bounds, settings=settings))
 
     def check(self) -> None:
         """Raise UsageError where a glob matched in no table."""
