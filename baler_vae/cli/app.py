@@ -124,10 +124,8 @@ def fit(
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     read = project_of(project)
-    request, text = (
-        fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable),
-        dialect_for(read, dialect),
-    )
+    request = fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable)
+    text = dialect_for(read, dialect)
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
             codec = fit_source(open_sources(inputs, text), request, progress)
@@ -192,10 +190,9 @@ def compress(
             "a codec has its own columns, bounds and model", way_out="Leave out --codec, or all that describes a model"
         )
     read = project_of(project)
+    asked = fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable)
     request = Request(
-        codec=fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable)
-        if codec is None
-        else Codec.load(codec),
+        codec=asked if codec is None else Codec.load(codec),
         dialect=dialect_for(read, dialect),
         run=RunRequest(
             verify=not no_verify,
