@@ -6,14 +6,14 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from baler_vae.errors import OutputError
+from baler_vae.errors import OutputError, SourceError
 from baler_vae.locks import Lock, LockHeldError, acquire
-from baler_vae.paths import check_writable
+from baler_vae.paths import exists, is_folder, status
 
 _LONGEST_NAME = 255
 """Bytes of the longest file name that common file systems take."""
@@ -54,11 +54,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         OutputError: it exists and `force` is false, it is no regular file, or its directory does not exist or is
             closed.
     """
-    if str(path).endswith("/"):
-        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
-    if "\0" in str(path):
-        raise OutputError("is not a valid file name", path=path, way_out="Name another output")
-    path = Path(path)
+    path = file_path(path)
     try:
         target = behind_links(path)
         is_directory, exists, has_directory = target.is_dir(), target.exists(), target.parent.is_dir()
@@ -77,6 +73,58 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
         )
     check_writable(target.parent, path)
     return path
+
+
+def file_path(path: str | Path) -> Path:
+    """The path of an output that is one file; nothing is looked up yet.
+
+    Raises:
+        OutputError: it ends as the name of a folder does, or no file can have this name.
+    """
+    if str(path).endswith(("/", os.sep)):
+        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+    if "\0" in str(path):
+        raise OutputError("is not a valid file name", path=path, way_out="Name another output")
+    return Path(path)
+
+
+def check_writable(folder: Path, output: Path | None = None) -> None:
+    """Raise OutputError unless files, such as an `output`, can be made in a folder that exists."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        what = "may not be written to" if output is None else f"cannot be written: {folder} may not be written to"
+        raise OutputError(what, path=output or folder, way_out="Name an output in another folder")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
+    with _making(folder):
+        status(folder)  # a name that is too long is none of those that are not there yet
+        # Of a folder that is not there yet, the first one above that is.
+        place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
+        if not is_folder(place):
+            raise OutputError("is a file, not a folder", path=place, way_out="Name another folder")
+        check_writable(place)
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
+    are removed.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    missing: list[Path] = []
+    with _making(folder):
+        missing += [place for place in (folder, *folder.parents) if not exists(place)]
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for place in missing:
+            with suppress(OSError):  # somebody has put something into it
+                place.rmdir()
+        raise
 
 
 def behind_links(path: Path) -> Path:
@@ -196,6 +244,17 @@ def put_in_place(part: Path, path: Path) -> None:
         mode = 0o666 & ~umask
     part.chmod(mode)
     part.replace(path)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceError as error:
+        raise OutputError(error.what.replace("read", "written"), path=folder) from error
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
 
 
 def _acquire(path: Path, target: Path) -> Lock:

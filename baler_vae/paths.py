@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +20,7 @@ def exists(path: str | Path) -> bool:
         SourceError: this cannot be told: a folder above may not be entered.
     """
     try:
-        return _status(path) is not None
+        return status(path) is not None
     except SourceError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG:
             return False
@@ -29,20 +29,20 @@ def exists(path: str | Path) -> bool:
 
 def is_folder(path: str | Path) -> bool:
     """Whether there is a folder at a path; the errors are those of `exists`."""
-    status = _status(path) if exists(path) else None
-    return status is not None and stat.S_ISDIR(status.st_mode)
+    found = status(path) if exists(path) else None
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def check_file(path: str | Path) -> None:
     """Raise SourceError unless there is a regular file at a path: a folder holds no bytes, a pipe or a device may never
     end.
     """
-    status = _status(path)
-    if status is None:
+    found = status(path)
+    if found is None:
         raise SourceError("there is no such file", path=path, way_out=near_file(path))
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISDIR(found.st_mode):
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(found.st_mode):
         raise SourceError("is not a regular file", path=path, way_out="Copy its content to a file first")
 
 
@@ -82,45 +82,6 @@ def stays_inside(name: str) -> bool:
     return bool(parts[0]) and ".." not in parts and "\0" not in name and name[1:2] != ":"
 
 
-def check_writable(folder: Path, output: Path | None = None) -> None:
-    """Raise OutputError unless files, such as an `output`, can be made in a folder that exists."""
-    if not os.access(folder, os.W_OK | os.X_OK):
-        what = "may not be written to" if output is None else f"cannot be written: {folder} may not be written to"
-        raise OutputError(what, path=output or folder, way_out="Name an output in another folder")
-
-
-def check_folder(folder: Path) -> None:
-    """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
-    with _making(folder):
-        _status(folder)  # a name that is too long is none of those that are not there yet
-        # Of a folder that is not there yet, the first one above that is.
-        place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
-        if not is_folder(place):
-            raise OutputError("is a file, not a folder", path=place, way_out="Name another folder")
-        check_writable(place)
-
-
-@contextmanager
-def made_folder(folder: Path) -> Iterator[None]:
-    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
-    are removed.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    missing: list[Path] = []
-    with _making(folder):
-        missing += [place for place in (folder, *folder.parents) if not exists(place)]
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for place in missing:
-            with suppress(OSError):  # somebody has put something into it
-                place.rmdir()
-        raise
-
-
 @contextmanager
 def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
     """A block with a folder of its own, which is removed when it ends.
@@ -145,18 +106,7 @@ def new_temporary_folder(
         ) from error
 
 
-@contextmanager
-def _making(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except SourceError as error:
-        raise OutputError(error.what.replace("read", "written"), path=folder) from error
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
-
-
-def _status(path: str | Path) -> os.stat_result | None:
+def status(path: str | Path) -> os.stat_result | None:
     """What the system knows of a path; None where nothing is there."""
     try:
         return os.stat(path)  # noqa: PTH116  of a text as it is: `Path` would drop a slash at its end

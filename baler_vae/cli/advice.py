@@ -1,9 +1,9 @@
 """Advice on precision: shown, drawn, and written into a project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.editing import with_list
@@ -11,21 +11,26 @@ from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output, replacing
 from baler_vae.paths import is_folder
-from baler_vae.settings.evaluation import EvaluationSettings
-from baler_vae.settings.model import ModelSettings
-from baler_vae.settings.project import read_project
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from baler_vae.evaluation.advice import Advice
+    from baler_vae.settings.project import Project
+    from baler_vae.source.dialect import DialectOptions
 
 
 def advise_on(
     inputs: Sequence[str],
     project: Path | None,
-    request: Mapping[str, Any],
+    read: "Project | None",
     *,
+    columns: Sequence[str] | None,
+    bound: Sequence[str] | None,
+    part: float,
+    sample_rows: int | None,
+    fitted: bool,
+    dialect: "DialectOptions | None",
     figure: Path | None,
     write: bool,
     force: bool,
@@ -33,12 +38,12 @@ def advise_on(
     as_json: bool,
 ) -> None:
     """Advises on files, shows it and how the project would change, and writes the figure and, with `write`, the bounds
-    into the project.
+    into the project, which was `read` from a file or a folder.
 
     Raises:
         UsageError: there is no project to write into.
     """
-    from baler_vae.study.advise import advise
+    from baler_vae.study.advise import SAMPLE_ROWS, advise
 
     if write and project is None:
         raise UsageError("there is no project to write the bounds into", way_out="Name one with --project")
@@ -46,17 +51,22 @@ def advise_on(
         with needing_reports("the figure"):
             from baler_vae.report.advice import advice_figure
         check_output(figure, force=force)
-    wanted = {name: value for name, value in request.items() if value is not None}
     path = project / "project.toml" if project is not None and is_folder(project) else project
     if path is not None:
-        read = read_project(path)
         check_output(path, force=True)
-        wanted = {"columns": read.columns, "bound": read.bound, **wanted}
-        wanted |= {"settings": read.evaluation, "model": read.model}
-    else:
-        wanted |= {"settings": EvaluationSettings(), "model": ModelSettings()}
     with progress_bar(shown=progress_shown) as progress:
-        advice = advise(inputs, progress=progress, **wanted)
+        advice = advise(
+            inputs,
+            columns=columns or (() if read is None else read.columns),
+            bound=bound or (() if read is None else read.bound),
+            dialect=dialect,
+            settings=None if read is None else read.evaluation,
+            model=None if read is None else read.model,
+            part=part,
+            sample_rows=SAMPLE_ROWS if sample_rows is None else sample_rows,
+            fitted=fitted,
+            progress=progress,
+        )
     if as_json:
         say_json(advice.to_json())
     else:
@@ -68,16 +78,16 @@ def advise_on(
     if figure is not None:
         write_svg(figure, advice_figure(advice), force=force)
         tell(f"figure: {figure.absolute()}")
-    if path is not None:
-        kept = _bounds_of_others(read.bound, advice) if request.get("columns") else []
+    if path is not None and read is not None:
+        kept = _bounds_of_others(read.bound, advice) if columns else []
         before = path.read_bytes().decode("utf-8")
         after = with_list(before, "bound", [*kept, *advice.bounds])
         if not as_json:
             say(*difference(path.name, before, after))
         if write:
-            with replacing(path, force=True) as part:  # as it is now: another run may have changed it since
+            with replacing(path, force=True) as new:  # as it is now: another run may have changed it since
                 after = with_list(path.read_bytes().decode("utf-8"), "bound", [*kept, *advice.bounds])
-                part.write_text(after, "utf-8", newline="")
+                new.write_text(after, "utf-8", newline="")
         tell(_what_became(path, is_new=after != before, written=write))
     elif not as_json:
         say("", *(f"--bound '{bound}'" for bound in advice.bounds))

@@ -35,7 +35,7 @@ from baler_vae.cli.options import (
     Workers,
     output_option,
 )
-from baler_vae.cli.requests import check_inputs, dialect_for, is_folder, model_options, request_of
+from baler_vae.cli.requests import check_inputs, dialect_for, fit_request, is_folder, model_options, project_of
 from baler_vae.errors import BalerError, UsageError
 from baler_vae.version import __version__
 
@@ -84,7 +84,8 @@ def demo(
 ) -> None:
     """Compress, restore and evaluate an embedded sample of 20,000 jets."""
     from baler_vae.cli.project import new_project, run_project
-    from baler_vae.paths import check_folder, exists
+    from baler_vae.output import check_folder
+    from baler_vae.paths import exists
 
     check_folder(output)
     if force or not exists(output / "project.toml"):
@@ -113,18 +114,21 @@ def fit(
     dialect: Dialect = None,
 ) -> None:
     """Fit a codec to files and store it, for compressing these or other files."""
+    from baler_vae.io.chain import open_sources
     from baler_vae.output import owned
     from baler_vae.source.source import summary
-    from baler_vae.verbs.fit import fit as fit_file
+    from baler_vae.verbs.fit import fit_source
     from baler_vae.verbs.naming import check_codec_name
 
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request = request_of(project, columns, bound, options) | {"dialect": dialect_for(project, dialect)}
+    read = project_of(project)
+    request = fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable)
+    text = dialect_for(read, dialect)
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
-            codec = fit_file(inputs, skip_unreadable=skip_unreadable, progress=progress, **request)
+            codec = fit_source(open_sources(inputs, text), request, progress)
         codec.save(output, force=force)
     if skipped := codec.settings.get("skipped"):
         note(f"baler-vae: left out: {summary(skipped)}")
@@ -174,26 +178,37 @@ def compress(
     dialect: Dialect = None,
 ) -> None:
     """Compress files into one archive, or into one archive each; all tables of a file, or FILE:TABLE."""
-    from baler_vae.verbs.compress import compress as compress_files
-    from baler_vae.verbs.many import compress_each
+    from baler_vae.codec.codec import Codec
+    from baler_vae.verbs.compress import compress_files
+    from baler_vae.verbs.many import compress_into
+    from baler_vae.verbs.request import Request, RunRequest
 
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
-    request: dict[str, Any] = {"codec": codec, "verify": not no_verify, "force": force, "resume": resume}
-    request |= {"workers": workers, "scheduler": scheduler, "keep_history": keep_history}
-    request["dialect"] = dialect_for(project, dialect)
-    if codec is None:
-        request |= request_of(project, columns, bound, options) | {"skip_unreadable": skip_unreadable}
-    elif project or columns or bound or options:
+    if codec is not None and (project or columns or bound or options):
         raise UsageError(
             "a codec has its own columns, bounds and model",
             way_out="Leave out either --codec or the options that describe a model",
         )
+    read = project_of(project)
+    asked = fit_request(read, columns, bound, options, skip_unreadable=skip_unreadable)
+    request = Request(
+        codec=asked if codec is None else Codec.load(codec),
+        dialect=dialect_for(read, dialect),
+        run=RunRequest(
+            verify=not no_verify,
+            keep_history=keep_history,
+            force=force,
+            resume=resume,
+            workers=workers,
+            scheduler=scheduler,
+        ),
+    )
     with telling_how_to_resume(output), progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
-            written = compress_each(inputs, output, progress=progress, **request)
+            written = compress_into(inputs, output, request, progress)
         else:
-            written = [compress_files(inputs, output, progress=progress, **request)]
+            written = [compress_files(inputs, output, request, progress)]
     for info in written:
         for text in info["notes"]:
             note(f"{info['path']}: {text}" if len(written) > 1 else text)
@@ -220,15 +235,17 @@ def decompress(
     no_progress: Quiet = False,
 ) -> None:
     """Restore an archive, or ARCHIVE:TABLE, to a file, or several archives to a folder."""
-    from baler_vae.verbs.decompress import decompress as decompress_file
-    from baler_vae.verbs.many import decompress_each
+    from baler_vae.verbs.decompress import restore
+    from baler_vae.verbs.many import restore_into
+    from baler_vae.verbs.restoring import RestoreRequest
 
     check_inputs(archives, columns=columns)
-    options: dict[str, Any] = {"columns": columns or (), "rntuple": rntuple, "force": force}
-    options |= {"workers": workers, "scheduler": scheduler}
+    request = RestoreRequest.of(
+        columns=columns or (), rntuple=rntuple, force=force, workers=workers, scheduler=scheduler
+    )
     with progress_bar(shown=not no_progress) as progress:
         if is_folder(output):
-            written = decompress_each(archives, output, to=to, progress=progress, **options)
+            written = restore_into(archives, output, request, to=to, progress=progress)
         elif len(archives) > 1 or to is not None:
             raise UsageError(
                 "several archives, or --to, need a folder as output",
@@ -236,7 +253,7 @@ def decompress(
                 way_out="Name a folder that exists, or join the archives first (`baler-vae merge`)",
             )
         else:
-            decompress_file(archives[0], output, progress=progress, **options)
+            restore(archives[0], output, request, progress)
             written = [Path(output)]
     for path in written:
         say(f"restored: {path}")

@@ -9,11 +9,11 @@ from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import UsageError
 from baler_vae.output import check_output
-from baler_vae.paths import is_folder
-from baler_vae.settings.project import read_project
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.comparison import Compared
+    from baler_vae.settings.project import Project
+    from baler_vae.source.dialect import DialectOptions
 
 
 def compare_all(
@@ -23,8 +23,8 @@ def compare_all(
     bounds: Sequence[str],
     models: Sequence[str],
     columns: Sequence[str] | None,
-    project: Path | None,
-    dialect: dict[str, str],
+    project: "Project | None",
+    dialect: "DialectOptions | None",
     rivals: Path | None,
     figure: Path | None,
     force: bool,
@@ -45,8 +45,7 @@ def compare_all(
         with needing_reports("the figure"):
             from baler_vae.report.comparison import rate_distortion_figure
         check_output(figure, force=force)
-    read = read_project(project / "project.toml" if is_folder(project) else project) if project is not None else None
-    settings = read.evaluation if read is not None else None
+    settings = project.evaluation if project is not None else None
     kinds = [kind.strip() for text in models for kind in text.split(",")]
     with progress_bar(shown=progress_shown) as progress:
         found: list[Compared] = []
@@ -57,10 +56,10 @@ def compare_all(
                 against,
                 bounds=bounds,
                 models=kinds or ("independent",),
-                columns=columns or (read.columns if read is not None else ()),
+                columns=columns or (project.columns if project is not None else ()),
                 settings=settings,
                 dialect=dialect,
-                model=read.model if read is not None else None,
+                model=project.model if project is not None else None,
                 progress=progress,
             )
     comparison = Comparison(against, tuple(found), _rivals(rivals, found) if rivals is not None else {})

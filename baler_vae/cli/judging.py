@@ -18,7 +18,7 @@ from baler_vae.cli.options import (
     Quiet,
     Strict,
 )
-from baler_vae.cli.requests import dialect_for
+from baler_vae.cli.requests import dialect_for, project_of
 
 
 def advise(
@@ -49,23 +49,22 @@ def advise(
 ) -> None:
     """Find how many bits each column needs to keep the physics in place, and how a project.toml would change."""
     from baler_vae.cli.advice import advise_on
-    from baler_vae.cli.requests import check_inputs, dialect_for
+    from baler_vae.cli.requests import check_inputs
     from baler_vae.output import owning
 
     check_inputs(inputs, columns=columns, bounds=bound)
-    request: dict[str, Any] = {
-        "columns": columns,
-        "bound": bound,
-        "part": part,
-        "sample_rows": sample_rows,
-        "fitted": not no_fit,
-    }
-    request["dialect"] = dialect_for(project, dialect)
+    read = project_of(project)
     with owning(*([figure] if figure else []), force=force):
         advise_on(
             inputs,
             project,
-            request,
+            read,
+            columns=columns,
+            bound=bound,
+            part=part,
+            sample_rows=sample_rows,
+            fitted=not no_fit,
+            dialect=dialect_for(read, dialect),
             figure=figure,
             write=write,
             force=force,
@@ -106,10 +105,11 @@ def compare(
 ) -> None:
     """Show archives of one file side by side, or try several bounds and models on it."""
     from baler_vae.cli.comparison import compare_all
-    from baler_vae.cli.requests import check_inputs, dialect_for
+    from baler_vae.cli.requests import check_inputs
     from baler_vae.output import owning
 
     check_inputs(archives or [], columns=columns, bounds=bounds, bound_option="--bounds")
+    read = project_of(project)
     with owning(*([figure] if figure else []), force=force):
         compare_all(
             archives or [],
@@ -117,8 +117,8 @@ def compare(
             bounds=bounds or [],
             models=models or [],
             columns=columns,
-            project=project,
-            dialect=dialect_for(project, dialect),
+            project=read,
+            dialect=dialect_for(read, dialect),
             rivals=rivals,
             figure=figure,
             force=force,
@@ -161,10 +161,8 @@ def evaluate(
         show_verdict,
         write_evaluation,
     )
-    from baler_vae.output import owning
-    from baler_vae.paths import check_folder
+    from baler_vae.output import check_folder, owning
     from baler_vae.settings.evaluation import EvaluationSettings
-    from baler_vae.settings.project import read_project
     from baler_vae.verbs.evaluate import evaluate as evaluate_files
 
     same: dict[str, Any] = {
@@ -181,14 +179,19 @@ def evaluate(
         check_folder(output)
     if pdf is not None:
         check_printing(pdf, force=force)
-    read = read_project(project) if project else None
+    read = project_of(project)
     settings = read.evaluation if read else EvaluationSettings()
-    request: dict[str, Any] = {"columns": read.columns if read else (), "dialect": dialect_for(project, dialect)}
     targets = [*(evaluation_files(output) if output and output.exists() else ()), *([pdf] if pdf else ())]
     with owning(*targets, force=force):
         with progress_bar(shown=not no_progress) as progress:
             evaluation = evaluate_files(
-                original, restored, settings=settings, archive=archive, progress=progress, **request
+                original,
+                restored,
+                settings=settings,
+                archive=archive,
+                columns=read.columns if read else (),
+                dialect=dialect_for(read, dialect),
+                progress=progress,
             )
             facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
         show_evaluation(evaluation, facts["failures"], as_json=json)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from baler_vae.cli.requests import file_path
+from baler_vae.output import file_path
 from baler_vae.settings.kinds import WantedKind
 
 Inputs = Annotated[

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
-from baler_vae.output import check_output, owning, replacing
-from baler_vae.paths import check_folder, exists, is_folder, made_folder, temporary_folder
+from baler_vae.output import check_folder, check_output, made_folder, owning, replacing
+from baler_vae.paths import exists, is_folder, temporary_folder
 from baler_vae.progress import within
 from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.settings.project import Project, read_project
@@ -123,15 +123,24 @@ def run_project(
         ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
     """
     from baler_vae.cli.tables import summary
-    from baler_vae.verbs.compress import compress
-    from baler_vae.verbs.decompress import decompress, restored_beside
+    from baler_vae.verbs.compress import compress_files
+    from baler_vae.verbs.decompress import restore, restored_beside
     from baler_vae.verbs.evaluate import evaluate
     from baler_vae.verbs.planning import check_one_table
+    from baler_vae.verbs.request import Request, RunRequest
+    from baler_vae.verbs.restoring import RestoreRequest
 
     path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
     if epochs is not None:
         project = _with_epochs(project, epochs)
+    request = Request.of(
+        columns=project.columns,
+        bound=project.bound,
+        settings=project.model,
+        dialect=project.csv.given(),
+        run=RunRequest(force=force),
+    )
     source = input_spec or _beside(project.input, path.parent)
     check_one_table(source)
     folder = output or path.parent / project.output
@@ -144,17 +153,8 @@ def run_project(
     targets = (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else []))
 
     with made_folder(folder), owning(*targets, force=force), progress_bar(shown=progress_shown) as progress:
-        info = compress(
-            source,
-            archive,
-            columns=project.columns,
-            bound=project.bound,
-            settings=project.model,
-            dialect=project.csv.given(),
-            force=force,
-            progress=progress,
-        )
-        decompress(archive, restored, force=force, progress=progress)
+        info = compress_files(source, archive, request, progress)
+        restore(archive, restored, RestoreRequest(force=force), progress)
         evaluation = evaluate(
             source, restored_spec, settings=project.evaluation, archive=archive, progress=within(progress, "evaluating")
         )

@@ -5,39 +5,64 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from baler_vae.errors import OutputError, UsageError
+from baler_vae.errors import UsageError
 from baler_vae.paths import exists
 
+if TYPE_CHECKING:
+    from baler_vae.settings.project import Project
+    from baler_vae.source.dialect import DialectOptions
+    from baler_vae.verbs.request import FitRequest
 
-def request_of(
-    project: Path | None, columns: list[str] | None, bound: list[str] | None, model: dict[str, Any]
-) -> dict[str, Any]:
-    """The arguments of `fit` for a project's settings and what the command line says beyond them."""
+
+def project_of(path: Path | None) -> "Project | None":
+    """The project of a file or its folder; None where none is named.
+
+    Raises:
+        SourceError: the file cannot be read or is not TOML.
+        UsageError: a setting is unknown or has a wrong value.
+    """
+    from baler_vae.settings.project import read_project
+
+    return None if path is None else read_project(path / "project.toml" if is_folder(str(path)) else path)
+
+
+def fit_request(
+    project: "Project | None",
+    columns: list[str] | None,
+    bound: list[str] | None,
+    model: dict[str, Any],
+    *,
+    skip_unreadable: bool = False,
+) -> "FitRequest":
+    """What a project's settings, and the command line beyond them, ask of a codec.
+
+    Raises:
+        UsageError: a bound or a setting is wrong.
+    """
     from baler_vae.settings.checking import check_settings
     from baler_vae.settings.model import ModelSettings
-    from baler_vae.settings.project import read_project
+    from baler_vae.verbs.request import FitRequest
 
-    base: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
-    if project is not None:
-        read = read_project(project)
-        base = {"columns": read.columns, "bound": read.bound}
-        settings = read.model.model_dump(exclude_defaults=True)
-    if columns:
-        base["columns"] = columns
-    if bound:
-        base["bound"] = bound
-    return {**base, "settings": check_settings(ModelSettings, {**settings, **model})}
+    settings = {} if project is None else project.model.model_dump(exclude_defaults=True)
+    return FitRequest.of(
+        columns=columns or (() if project is None else project.columns),
+        bound=bound or (() if project is None else project.bound),
+        skip_unreadable=skip_unreadable,
+        settings=check_settings(ModelSettings, {**settings, **model}),
+    )
 
 
-def dialect_for(project: Path | None, said: dict[str, str] | None) -> dict[str, str]:
-    """What a project and, before it, options of the command line say of how text is written."""
-    from baler_vae.settings.project import read_project
+def dialect_for(project: "Project | None", said: dict[str, str] | None) -> "DialectOptions | None":
+    """What a project and, before it, options of the command line say of how text is written.
 
-    own = {} if project is None else read_project(project / "project.toml" if project.is_dir() else project).csv.given()
-    return {**own, **(said or {})}
+    Raises:
+        UsageError: an option has a wrong value.
+    """
+    from baler_vae.source.dialect import dialect_options
+
+    return dialect_options({**({} if project is None else project.csv.given()), **(said or {})})
 
 
 def model_options(
@@ -113,14 +138,3 @@ def is_folder(output: str) -> bool:
         return output.endswith(("/", os.sep)) or Path(output).is_dir()
     except OSError:  # a folder above may not be entered: whoever writes there says so
         return False
-
-
-def file_path(text: str) -> Path:
-    """The path of an output that is one file.
-
-    Raises:
-        OutputError: it ends as the name of a folder does.
-    """
-    if text.endswith(("/", os.sep)):
-        raise OutputError("is the name of a folder", path=text, way_out="Name a file")
-    return Path(text)

@@ -1,6 +1,7 @@
 """How many bits each column needs so that the physics does not move."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,10 @@ from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
-from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
-from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import Schema, as_tuple
-from baler_vae.verbs.fit import fit
+from baler_vae.table.bounds import EXACT, assign_rules
+from baler_vae.table.schema import Schema
+from baler_vae.verbs.fit import fit_source
+from baler_vae.verbs.request import AskedBound, FitRequest
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.advice import Advice
@@ -69,20 +70,20 @@ def advise(
     progress = callback(progress)
     if not 0 < part < 1:
         raise UsageError(f"a part of {part:g} of the statistical error", expected="a number between 0 and 1")
+    described = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model
+    request = FitRequest.of(columns=columns, bound=bound, settings=described)
     source = source if isinstance(source, Source) else open_sources(source, dialect)
-    settings = settings or EvaluationSettings()
-    model = check_settings(ModelSettings, {"kind": model}) if isinstance(model, str) else model or ModelSettings()
-    columns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
-    schema = source.select(columns)
+    request = request.listed_for(source)
+    schema = source.select(request.columns)
     if not any(column.is_float and column.is_scalar for column in schema.columns):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
-    others = _rules_of_others(schema, listed_bounds(as_tuple(bound), schema.order))
+    others = _bounds_of_others(schema, request.bounds)
 
     rules = assign_rules(schema, [])
-    sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=model.seed, progress=progress)
+    sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=request.settings.seed, progress=progress)
     if not max(sample.n_rows.values()):
         raise SourceError("holds no rows to advise on", path=source.path)
-    sensitivity = Sensitivity(schema, sample.batch, settings, sample.n_rows)
+    sensitivity = Sensitivity(schema, sample.batch, settings or EvaluationSettings(), sample.n_rows)
     search = PrecisionSearch(
         sample.batch, sample.limits, sample.n_rows, sensitivity, part, within(progress, "trying bounds")
     )
@@ -97,10 +98,9 @@ def advise(
     )
     fitted_bytes = fitted_rows = None
     if fitted:
-        bounds = (*others, *(f"{column.name}={column.bound}" for column in advised))
-        kind = "autoregressive" if model.kind == "auto" else model.kind  # what `auto` may find is smaller still
-        smaller = model.model_copy(update={"kind": kind, "sample_rows": min(model.sample_rows, _FITTED_ROWS)})
-        codec = fit(source, columns=columns, bound=bounds, settings=smaller, progress=within(progress, "fitting"))
+        bounds = (*others, *(AskedBound.parsed(f"{column.name}={column.bound}") for column in advised))
+        smaller = replace(request, bounds=bounds, settings=_smaller(request.settings))
+        codec = fit_source(source, smaller, within(progress, "fitting"))
         fitted_bytes = float(sum(found["fitted_bytes"] for found in codec.fits.values()))
         fitted_rows = max(found.get("sample_rows", found["rows"]) for found in codec.fits.values())
     return Advice(
@@ -110,7 +110,7 @@ def advise(
         columns=advised,
         joint=joint,
         skipped=sensitivity.skipped,
-        others=others,
+        others=tuple(bound.text for bound in others),
         original_bytes=sum(
             grows[table.group.name] * typed_bytes(values) for table in sample.batch for values in table.arrays.values()
         ),
@@ -120,9 +120,14 @@ def advise(
     )
 
 
-def _rules_of_others(schema: Schema, texts: Sequence[str]) -> tuple[str, ...]:
-    """Those bounds that decide on a column that is no float: advice leaves them as they are."""
-    rules = [parse_bound(text) for text in texts]
-    assigned = assign_rules(schema, rules)
+def _smaller(settings: ModelSettings) -> ModelSettings:
+    """The settings of a fit that only tells a size; what `auto` may find is smaller still."""
+    kind = "autoregressive" if settings.kind == "auto" else settings.kind
+    return settings.model_copy(update={"kind": kind, "sample_rows": min(settings.sample_rows, _FITTED_ROWS)})
+
+
+def _bounds_of_others(schema: Schema, bounds: Sequence[AskedBound]) -> tuple[AskedBound, ...]:
+    """Those bounds, of one rule each, that decide on a column that is no float: advice leaves them as they are."""
+    assigned = assign_rules(schema, [rule for bound in bounds for rule in bound.rules])
     deciding = [assigned[column.name] for column in schema.columns if not (column.is_float and column.is_scalar)]
-    return tuple(text for text, rule in zip(texts, rules, strict=True) if any(rule is other for other in deciding))
+    return tuple(bound for bound in bounds if any(bound.rules[0] is rule for rule in deciding))

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,16 @@ from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.settings.checking import check_settings
-from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.evaluation import EvaluationSettings, ToleranceSettings
 from baler_vae.settings.model import ModelSettings
-from baler_vae.source.dialect import Options, dialect_options
+from baler_vae.source.dialect import DialectOptions, Options, dialect_options
 from baler_vae.source.source import Source
-from baler_vae.table.schema import as_tuple
-from baler_vae.verbs.compress import compress
+from baler_vae.verbs.compress import compress_files
 from baler_vae.verbs.evaluate import evaluate
+from baler_vae.verbs.request import FitRequest, Request
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.evaluate import Evaluation
 
 
 def archives_of(places: Sequence[str | Path]) -> list[str]:
@@ -63,17 +67,9 @@ def compare_archives(
         MissingExtra: the packages for evaluation are not installed.
     """
     archives = archives_of(places)
-    progress("measuring the widths of columns", 0, 1)
-    widths = widths_of(open_source(against, dialect_options(dialect)))
+    judged = _judged(against, settings, dialect, progress)
     for number, place in enumerate(archives, 1):
-        yield _compared(
-            place,
-            against,
-            settings,
-            widths,
-            dialect,
-            within(progress, f"{number}/{len(archives)} archives: {Path(place).name}"),
-        )
+        yield judged.compared(place, within(progress, f"{number}/{len(archives)} archives: {Path(place).name}"))
 
 
 def compare_ways(
@@ -95,42 +91,49 @@ def compare_ways(
         UsageError: a bound, a kind or a column is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
+    base = (model or ModelSettings()).model_dump(exclude_defaults=True)
+    ways = [
+        (text, FitRequest.of(columns=columns, bound=[own.strip() for own in text.split(";")], settings=chosen))
+        for chosen in [check_settings(ModelSettings, {**base, "kind": kind}) for kind in models]
+        for text in bounds
+    ]
+    judged = _judged(against, settings, dialect, progress)
+    for number, (text, request) in enumerate(ways, 1):
+        kind = request.settings.kind
+        told = within(progress, f"{number}/{len(ways)} ways: {kind}, {text}")
+        with temporary_folder() as folder:
+            archive = folder / f"archive{ARCHIVE_SUFFIX}"
+            compress_files(against, archive, Request(codec=request, dialect=judged.dialect), told)
+            found = judged.compared(archive, told)
+            yield replace(found, name=f"{kind}, {text}", bound=text, model=kind)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The file that archives are made of, how they are judged, and the width of each of its columns by name."""
+
+    against: str | Path
+    settings: EvaluationSettings
+    dialect: DialectOptions | None
+    widths: Mapping[str, float]
+
+    def compared(self, place: str | Path, progress: Progress) -> Compared:
+        """What became of the columns in an archive."""
+        evaluation = evaluate(self.against, place, settings=self.settings, dialect=self.dialect, progress=progress)
+        return _compared(place, evaluation, self.settings.tolerances, self.widths)
+
+
+def _judged(against: str | Path, settings: EvaluationSettings | None, dialect: Options, progress: Progress) -> _Judged:
     progress("measuring the widths of columns", 0, 1)
-    base, widths = model or ModelSettings(), widths_of(open_source(against, dialect_options(dialect)))
-    done: list[str] = []
-    for kind in models:
-        chosen = check_settings(ModelSettings, {**base.model_dump(exclude_defaults=True), "kind": kind})
-        for text in bounds:
-            name = f"{chosen.kind}, {text}"
-            told = within(progress, f"{len(done) + 1}/{len(models) * len(bounds)} ways: {name}")
-            done.append(name)
-            with temporary_folder() as folder:
-                archive = folder / f"archive{ARCHIVE_SUFFIX}"
-                compress(
-                    against,
-                    archive,
-                    columns=as_tuple(columns),
-                    bound=[own.strip() for own in text.split(";")],
-                    settings=chosen,
-                    dialect=dialect,
-                    progress=told,
-                )
-                found = _compared(archive, against, settings, widths, dialect, told)
-                yield replace(found, name=name, bound=text, model=chosen.kind)
+    options = dialect_options(dialect)
+    return _Judged(against, settings or EvaluationSettings(), options, widths_of(open_source(against, options)))
 
 
 def _compared(
-    place: str | Path,
-    against: str | Path,
-    settings: EvaluationSettings | None,
-    widths: Mapping[str, float],
-    dialect: Options,
-    progress: Progress,
+    place: str | Path, evaluation: "Evaluation", tolerances: ToleranceSettings, widths: Mapping[str, float]
 ) -> Compared:
-    evaluation = evaluate(against, place, settings=settings, dialect=dialect, progress=progress)
     from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
 
-    tolerances = (settings or EvaluationSettings()).tolerances
     with Archive(place) as archive:
         info = archive.info()
     entries = {entry["name"]: entry for entry in info["columns"]}

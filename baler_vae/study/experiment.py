@@ -3,19 +3,23 @@
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from baler_vae.errors import UsageError
+from baler_vae.io.chain import open_sources
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.settings.checking import check_settings
+from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
-from baler_vae.settings.project import Project, RecipeSettings
-from baler_vae.verbs.compress import compress
-from baler_vae.verbs.decompress import decompress, restored_beside
+from baler_vae.settings.project import Project
+from baler_vae.source.dialect import DialectOptions, dialect_options
+from baler_vae.verbs.compress import compress_files
+from baler_vae.verbs.decompress import restore, restored_beside
 from baler_vae.verbs.evaluate import evaluate
-from baler_vae.verbs.fit import fit
+from baler_vae.verbs.fit import fit_source
+from baler_vae.verbs.request import FitRequest, Request
+from baler_vae.verbs.restoring import RestoreRequest
 
 
 @dataclass(frozen=True)
@@ -55,39 +59,47 @@ def run_experiment(project: Project, source: str, *, progress: Progress = silent
     """
     if project.experiment is None:
         raise UsageError("the project declares no experiment", way_out="Add [[experiment.recipes]] to project.toml")
-    for recipe in project.experiment.recipes:
-        for kind in project.experiment.kinds:
-            for seed in project.experiment.seeds:
-                yield _run(project, source, recipe, kind, seed, progress)
+    base, experiment = project.model.model_dump(exclude_defaults=True), project.experiment
+    # All of them are made before the first one runs, which may take hours.
+    models = [
+        (recipe.name, check_settings(ModelSettings, {**base, **recipe.model, "kind": kind, "seed": seed}))
+        for recipe in experiment.recipes
+        for kind in experiment.kinds
+        for seed in experiment.seeds
+    ]
+    asked = FitRequest.of(columns=project.columns, bound=project.bound)
+    dialect = dialect_options(project.csv.given())
+    for recipe, model in models:
+        told = within(progress, f"{recipe}, {model.kind}, seed {model.seed}")
+        yield _run(source, recipe, replace(asked, settings=model), dialect, project.evaluation, told)
 
 
-def _run(project: Project, source: str, recipe: RecipeSettings, kind: str, seed: int, progress: Progress) -> Run:
-    base = project.model.model_dump(exclude_defaults=True)
-    settings = check_settings(ModelSettings, {**base, **recipe.model, "kind": kind, "seed": seed})
-
-    told = within(progress, f"{recipe.name}, {kind}, seed {seed}")
-
+def _run(
+    source: str,
+    recipe: str,
+    request: FitRequest,
+    dialect: DialectOptions | None,
+    evaluation_settings: EvaluationSettings,
+    progress: Progress,
+) -> Run:
     with temporary_folder() as folder:
         archive = folder / "archive.bvae"
         restored, restored_spec = restored_beside(source, folder)
         started = time.perf_counter()
-        said: dict[str, Any] = {"columns": project.columns, "bound": project.bound, "dialect": project.csv.given()}
-        codec = fit(source, settings=settings, progress=told, **said)
+        codec = fit_source(open_sources(source, dialect), request, progress)
         fitted = time.perf_counter()
-        info = compress(source, archive, codec=codec, dialect=project.csv.given(), progress=told)
+        info = compress_files(source, archive, Request(codec=codec, dialect=dialect), progress)
         compressed = time.perf_counter()
-        decompress(archive, restored, progress=told)
+        restore(archive, restored, RestoreRequest(), progress)
         decompressed = time.perf_counter()
-        evaluation = evaluate(
-            source, restored_spec, settings=project.evaluation, dialect=project.csv.given(), progress=told
-        )
+        evaluation = evaluate(source, restored_spec, settings=evaluation_settings, dialect=dialect, progress=progress)
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]
     return Run(
-        kind=kind,
-        recipe=recipe.name,
-        seed=seed,
+        kind=request.settings.kind,
+        recipe=recipe,
+        seed=request.settings.seed,
         n_rows=max(info["n_rows"].values()),
         archive_bytes=info["archive_bytes"],
         original_bytes=info["original_bytes"],

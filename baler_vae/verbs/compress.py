@@ -1,58 +1,26 @@
 """Compressing a file."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from baler_vae.archive.container import ArchiveWriter
-from baler_vae.archive.manifest import Manifest
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.digests import Watch, digest_of_source
-from baler_vae.codec.encoding import EncodedRowGroup
-from baler_vae.codec.fitness import Fitness
-from baler_vae.codec.manifests import (
-    EXTRAS,
-    HISTORY,
-    WRITER,
-    array_entries,
-    format_version,
-    group_entries,
-    mask_entries,
-    origin_entry,
-    section_name,
-)
-from baler_vae.codec.provenance import number_of
-from baler_vae.codec.sections import write_model
-from baler_vae.entropy import plain
-from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.io.files import WITH_WHOLE_FILES
-from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.output import check_output
-from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
-from baler_vae.reader.archive import Archive
-from baler_vae.scale.cluster import Client, cluster
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.scale.cluster import Client
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
-from baler_vae.source.source import Source, summary
-from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import Schema, as_tuple
-from baler_vae.verbs.fit import fit, settings_of
+from baler_vae.verbs.compress_table import compress_table
+from baler_vae.verbs.compress_tables import compress_tables
 from baler_vae.verbs.naming import check_archive_name
 from baler_vae.verbs.planning import shared_tables
-from baler_vae.verbs.remarks import beside_remark, rounded_remark
-from baler_vae.verbs.restorable import check_restorable
-from baler_vae.verbs.resuming import Unfinished, check_same, describe_request, finished_before, unfinished
-from baler_vae.verbs.row_groups import encoded_row_groups, verify_on_cluster
-from baler_vae.verbs.tables import compress_tables, left_out_remark
-from baler_vae.verbs.verify import verify_bounds
+from baler_vae.verbs.request import Request, RunRequest
 
 
 @shows_progress
-@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compress(
     source: Specs,
     output: str | Path,
@@ -108,196 +76,34 @@ def compress(
         BoundBroken: the archive would not give back what its bounds promise; nothing is left.
         MissingExtra: a codec must be fitted and PyTorch is not installed.
     """
-    output, progress = check_output(output, force=force or resume), callback(progress)
-    check_archive_name(output)
-    steps = _steps(progress, fits=codec is None, verifies=verify)
-    specs = file_specs(source)
-    tables = shared_tables(specs)
-    if len(tables.names) > 1 and codec is None and not dialect:
-        return compress_tables(
-            compress,
-            specs,
-            tables,
-            output,
-            columns=as_tuple(columns),
-            bound=as_tuple(bound),
-            skip_unreadable=skip_unreadable,
-            settings=settings_of(settings, model),
+    request = Request.of(
+        codec=codec,
+        columns=columns,
+        bound=bound,
+        skip_unreadable=skip_unreadable,
+        settings=settings,
+        model=model,
+        dialect=dialect,
+        run=RunRequest(
+            verify=verify,
             keep_history=keep_history,
             force=force,
             resume=resume,
             workers=workers,
             scheduler=scheduler,
-            progress=progress,
-            verify=verify,
-        )
-    opened = open_sources(specs, dialect)
-    if codec is not None and (columns or model or bound or settings):
-        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave out either these or the codec")
-    stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
-    request: dict[str, Any] = {
-        "columns": listed_columns(as_tuple(columns), [*opened.schema.order, *opened.unsupported]),
-        "bound": listed_bounds(as_tuple(bound), opened.schema.order),
-        "skip_unreadable": skip_unreadable,
-    }
-    settings = settings_of(settings, model)
-    described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
-    described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
-    if resume and finished_before(output, described):
-        with Archive(output) as written:
-            return written.info() | _told(specs, opened, [])
-    with (
-        unfinished(output, described, force=force, resume=resume) as work,
-        cluster(workers, scheduler) as client,
-    ):
-        kept = work.load_codec()
-        known = stored or (kept and kept[0])
-        is_whole = not (known.settings.get("columns") if known else request["columns"])
-        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
-        wanted = known.match(opened) if known else opened.select(request["columns"], skip_unreadable=skip_unreadable)
-        hint = check_restorable(opened, wanted, extras)
-        used = stored or _fitted(work, opened, kept, steps[0], request | {"settings": settings})
-        schema = used.match(opened)
-        steps[1]("events", 0, opened.n_events)
-        with work.writing(len(schema.groups), opened.path) as (archive, digests):
-            writer = _RowGroupWriter(archive, schema, used)
-            if keep_history:
-                archive.add(HISTORY, used.history_bytes())
-            digests.check(hashlib.sha256(extras).hexdigest())
-            writer.write_extras(extras)
-            for encoded in encoded_row_groups(client, specs, opened, schema, used, digests.n_kept):
-                digests.check(encoded.digest)
-                writer.write(encoded)
-                steps[1]("events", writer.n_events, opened.n_events)
-            digests.check_end()
-            archive.finish(writer.manifest())
-        if verify and client is None:
-            verify_bounds(work.archive, opened, progress=steps[2])
-        elif verify:
-            verify_on_cluster(client, work.archive, specs, opened, steps[2])
-        work.check_own()
-        with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
-            info = written.info() | {"path": str(output)}
-        warnings = left_out_remark(tables.left_out)
-        warnings += left_out(opened, used) if stored or skip_unreadable else []
-        warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
-        raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
-        warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(used))]
-    return info | _told(specs, opened, warnings)
+        ),
+    )
+    return compress_files(source, output, request, callback(progress))
 
 
-def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
-    """What is said of a source beside what its archive knows."""
-    return {
-        "source_bytes": bytes_on_disk(specs),
-        "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
-        "notes": list(source.notes),
-        "warnings": [text for text in warnings if text],
-    }
-
-
-def _rounded(codec: Codec) -> dict[str, str]:
-    """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
-    names = codec.settings.get("rounded_whole_numbers", ())
-    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds}
-
-
-def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
-    """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
-    names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
-    told = {name: within(progress, f"{number}/{len(names)} {name}") for number, name in enumerate(names, 1)}
-    return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
-
-
-def _fitted(
-    work: Unfinished, source: Source, kept: tuple[Codec, str] | None, progress: Progress, fitting: Mapping[str, Any]
-) -> Codec:
-    """The codec that an interrupted run fitted on a source, if there is one and the source is still the same; else a
-    new one.
-    """
-    if kept is None:
-        watch = Watch(source)
-        codec = fit(watch.watched(), progress=progress, **fitting)
-        work.save_codec(codec, watch.digest)
-        return codec
-    codec, digest = kept
-    check_same(source.path, digest, digest_of_source(source, codec.match(source), progress))
-    return codec
-
-
-def left_out(source: Source, codec: Codec) -> list[str]:
-    """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
-    patterns = codec.settings.get("columns", ())
-    reasons = source.skipped(patterns)
-    if not patterns:
-        reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
-    return [f"left out: {summary(reasons)}"] if reasons else []
-
-
-class _RowGroupWriter:
-    """The sections of an archive, row group by row group, and what the manifest must say of them."""
-
-    def __init__(self, archive: ArchiveWriter, schema: Schema, codec: Codec) -> None:
-        self._archive = archive
-        self._schema = schema
-        self._codec = codec
-        self._original_bytes = dict.fromkeys(schema.order, 0)
-        self._row_groups: list[tuple[int, ...]] = []
-        self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
-        self._alone: tuple[float | None, ...] = ()
-        self._has_extras = False
-        for number, group in enumerate(schema.groups):
-            write_model(archive, number, codec.models[group.name])
-
-    def write_extras(self, extras: bytes) -> None:
-        """Writes what the file holds beside its columns."""
-        self._has_extras = bool(extras)
-        if extras:
-            self._archive.add(EXTRAS, plain.encode_bytes(extras))
-
-    @property
-    def n_events(self) -> int:
-        return sum(rows[0] for rows in self._row_groups)
-
-    def write(self, encoded: EncodedRowGroup) -> None:
-        """Writes the sections of the next row group, or takes note of those that are there."""
-        row_group = len(self._row_groups)
-        for number, group in enumerate(self._schema.groups):
-            name = section_name(number, row_group)
-            if encoded.sections:
-                self._archive.add(name, encoded.sections[number])
-                n_bytes = len(encoded.sections[number])
-            else:
-                n_bytes = self._archive.keep(name).n_bytes
-            self._bits[group.name] += 8 * n_bytes
-        for name, n_bytes in encoded.original_bytes.items():
-            self._original_bytes[name] += n_bytes
-        self._alone = self._alone or encoded.alone
-        self._row_groups.append(encoded.n_rows)
-
-    def fitness(self) -> list[Fitness]:
-        """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
-        if not self._row_groups:
-            return []
-        n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
-        found = []
-        for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
-            if alone is not None:
-                fitted = number_of(self._codec.fits.get(group.name, {}), "bits_per_row")
-                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, alone))
-        return found
-
-    def manifest(self) -> Manifest:
-        return Manifest(
-            kind="archive",
-            version=format_version(self._schema, has_extras=self._has_extras),
-            writer=WRITER,
-            origin=origin_entry(self._schema.origin),
-            groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
-            order=self._schema.order,
-            arrays=array_entries(self._schema),
-            masks=mask_entries(self._schema),
-            row_groups=tuple(self._row_groups),
-            settings=dict(self._codec.settings),
-            fits=dict(self._codec.fits),
-        )
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def compress_files(source: Specs, output: str | Path, request: Request, progress: Progress = silent) -> dict[str, Any]:
+    """What `compress` returns, after it did what a request asks for; the errors are those of `compress`."""
+    output = check_output(output, force=request.run.force or request.run.resume)
+    check_archive_name(output)
+    specs = file_specs(source)
+    tables = shared_tables(specs)
+    if len(tables.names) > 1 and request.fit is not None and request.dialect is None:
+        return compress_tables(specs, tables, output, request, request.fit, progress)
+    opened = open_sources(specs, request.dialect)
+    return compress_table(specs, opened, output, request, progress, left_out=tables.left_out)

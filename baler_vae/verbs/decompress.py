@@ -1,6 +1,6 @@
 """Restoring a file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,12 @@ from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import is_collection
 from baler_vae.scale.cluster import Client, cluster
 from baler_vae.table.lists import listed_columns
-from baler_vae.table.schema import Schema, as_tuple
-from baler_vae.table.table import Batch
+from baler_vae.verbs.decompress_tables import decompress_tables
 from baler_vae.verbs.naming import check_table_name
-from baler_vae.verbs.row_groups import restored_row_groups
-from baler_vae.verbs.tables import decompress_tables, n_rows, with_whole_files
+from baler_vae.verbs.restoring import RestoreRequest, extras_beside, n_rows, restored_batches
 
 
 @shows_progress
-@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def decompress(
     archive: str | Path,
     output: str | Path,
@@ -42,30 +39,26 @@ def decompress(
         OutputError: the file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
         UsageError: the suffix is unknown, or a glob of `columns` matches nothing.
     """
-    progress = callback(progress)
+    request = RestoreRequest.of(columns=columns, rntuple=rntuple, force=force, workers=workers, scheduler=scheduler)
+    restore(archive, output, request, callback(progress))
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def restore(archive: str | Path, output: str | Path, request: RestoreRequest, progress: Progress = silent) -> None:
+    """Writes what an archive holds to a file, as a request asks; the errors are those of `decompress`."""
     check_table_name(output)
     if is_collection(archive):
-        decompress_tables(
-            _reported,
-            archive,
-            output,
-            columns=as_tuple(columns),
-            rntuple=rntuple,
-            force=force,
-            workers=workers,
-            scheduler=scheduler,
-            progress=progress,
-        )
+        decompress_tables(archive, output, request, progress)
         return
-    with Archive(archive) as opened, cluster(workers, scheduler) as client:
-        selection = opened.schema.select(listed_columns(as_tuple(columns), opened.schema.order))
+    with Archive(archive) as opened, cluster(request.workers, request.scheduler) as client:
+        selection = opened.schema.select(listed_columns(request.columns, opened.schema.order))
         write_file(
             output,
             selection,
-            _reported(client, opened, selection, progress),
-            force=force,
-            rntuple=rntuple,
-            extras=opened.extras() if selection == opened.schema or not with_whole_files(opened) else b"",
+            restored_batches(client, opened, selection, progress),
+            force=request.force,
+            rntuple=request.rntuple,
+            extras=extras_beside(opened, selection),
             n_rows=n_rows(opened),
         )
 
@@ -77,13 +70,3 @@ def restored_beside(source: str, folder: Path) -> tuple[Path, str]:
     path, inner = split_spec(source)
     restored, inner = folder / f"restored{suffix_of(path)}", inner.partition(";")[0]
     return restored, f"{restored}:{inner}" if inner else str(restored)
-
-
-def _reported(client: Client | None, archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:
-    n_events = 0
-    progress("restoring, events", 0, archive.num_entries)
-    for batch in restored_row_groups(client, archive, selection):
-        yield batch
-        n_events += batch[0].n_rows
-        progress("restoring, events", n_events, archive.num_entries)
-    progress("finishing the file", 0, 1)

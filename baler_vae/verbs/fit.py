@@ -1,46 +1,29 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
-from baler_vae.errors import UsageError, did_you_mean, located
+from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.sampling import Sample, read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.model.group import GroupModel
-from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
-from baler_vae.settings.checking import check_settings
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.kinds import can_give_free
 from baler_vae.settings.model import ModelSettings
-from baler_vae.source.dialect import DialectOptions, Options
+from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
-from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
-from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import as_tuple, match_columns
+from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, resolve_bound
+from baler_vae.table.schema import match_columns
 from baler_vae.table.table import counts_of
-
-_ARGUMENTS = (
-    "columns",
-    "bound",
-    "dialect",
-    "codec",
-    "skip_unreadable",
-    "keep_history",
-    "workers",
-    "scheduler",
-    "verify",
-)
-"""What `fit` and `compress` take beside the settings of a model, whose names come as keywords too."""
-_OF_TEXT = tuple(option.name for option in fields(DialectOptions))
+from baler_vae.verbs.request import FitRequest
 
 
 @shows_progress
-@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def fit(
     source: Specs | Source,
     *,
@@ -68,12 +51,20 @@ def fit(
         UsageError: a column, a bound or a setting is wrong.
         MissingExtra: PyTorch is not installed.
     """
-    progress, settings = callback(progress), settings_of(settings, model)
-    source = source if isinstance(source, Source) else open_sources(source, dialect)
-    patterns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
-    rules = listed_bounds(as_tuple(bound), source.schema.order)
-    schema = source.select(patterns, skip_unreadable=skip_unreadable)
-    assigned = assign_rules(schema, [parse_bound(text) for text in rules])
+    request = FitRequest.of(
+        columns=columns, bound=bound, skip_unreadable=skip_unreadable, settings=settings, model=model
+    )
+    opened = source if isinstance(source, Source) else open_sources(source, dialect)
+    return fit_source(opened, request, callback(progress))
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def fit_source(source: Source, request: FitRequest, progress: Progress = silent) -> Codec:
+    """The codec of a source; the errors are those of `fit`."""
+    request = request.listed_for(source)
+    settings = request.settings
+    schema = source.select(request.columns, skip_unreadable=request.skip_unreadable)
+    assigned = assign_rules(schema, request.rules)
     _check_free(assigned, settings)
     for pattern in (*settings.weights, *settings.transforms):
         match_columns(pattern, [column.name for column in schema.columns if column.is_float and column.is_scalar])
@@ -110,13 +101,9 @@ def fit(
             history[f"{name}, networks"] = chosen.fit.network_history
         if table is batch[0] and len(batch) > 1:
             coded_events = coded_table(table, models[name], bounds)
-    repeat: dict[str, Any] = {
-        "columns": list(patterns),
-        "bound": list(rules),
-        "model": settings.described(),
-    }
-    if skip_unreadable:
-        repeat["skipped"] = source.skipped(patterns)
+    repeat = request.described()
+    if request.skip_unreadable:
+        repeat["skipped"] = source.skipped(request.columns)
     whole = [name for name in schema.order if name in limits and limits[name].whole]
     remarkable = {
         "whole_numbers": [name for name in whole if assigned[name] is None],
@@ -132,28 +119,6 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
         return False
     largest = max(-limits.minimum, limits.maximum)
     return max(bound.absolute, bound.relative * largest) >= 0.5
-
-
-def settings_of(settings: ModelSettings | None, model: Mapping[str, Any]) -> ModelSettings:
-    """The settings of a model, or what keywords say of it: `model`, as the command line has it, is the kind.
-
-    Raises:
-        UsageError: both are given, or a keyword is unknown or has a wrong value.
-    """
-    if settings is not None and model:
-        raise UsageError("the model is described twice", way_out="Give settings, or keywords such as kind and latent")
-    if "model" in model:
-        if "kind" in model:
-            raise UsageError("the kind of model is given twice", way_out="Give kind or model, which mean the same")
-        model = {"kind" if name == "model" else name: value for name, value in model.items()}
-    for name in model:
-        if name in _OF_TEXT:
-            way_out = f'Write dialect={{"{name}": ...}}'
-            raise UsageError(f"there is no setting {name!r}: it describes text files", way_out=way_out)
-        meant = did_you_mean(name, [*_ARGUMENTS, *ModelSettings.model_fields])
-        if meant is not None and name not in ModelSettings.model_fields:
-            raise UsageError(f"there is no setting {name!r}", way_out=meant)
-    return settings or check_settings(ModelSettings, dict(model))
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:

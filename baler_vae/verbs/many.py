@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError, listed
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
-from baler_vae.output import check_output
-from baler_vae.paths import check_writable, made_folder
+from baler_vae.output import check_output, check_writable, made_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import is_collection
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.scale.cluster import Client, cluster, on_cluster
 from baler_vae.scale.parallel import one_thread
+from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
-from baler_vae.verbs.compress import compress
-from baler_vae.verbs.decompress import decompress
-from baler_vae.verbs.fit import fit
+from baler_vae.verbs.compress import compress_files
+from baler_vae.verbs.decompress import restore
+from baler_vae.verbs.fit import fit_source
+from baler_vae.verbs.request import FitRequest, Request, RunRequest
+from baler_vae.verbs.restoring import RestoreRequest
 from baler_vae.verbs.tables import file_name
 
 SUFFIXES: Mapping[str, str] = {
@@ -42,6 +45,9 @@ def compress_each(
     folder: str | Path,
     *,
     codec: Codec | str | Path | None = None,
+    columns: str | Sequence[str] = (),
+    bound: str | Sequence[str] = (),
+    skip_unreadable: bool = False,
     verify: bool = True,
     keep_history: bool = False,
     force: bool = False,
@@ -49,8 +55,9 @@ def compress_each(
     workers: int | None = None,
     scheduler: str | Client | None = None,
     dialect: Options = None,
+    settings: ModelSettings | None = None,
     progress: Progress = silent,
-    **fitting: Any,
+    **model: Any,
 ) -> list[dict[str, Any]]:
     """Writes an archive of every file into a folder, `<name>.bvae`, all with one codec, and returns what `compress`
     says of each. Without a `codec` one is fitted on the events of all files. Archives of that codec
@@ -60,32 +67,44 @@ def compress_each(
         UsageError: two files have one name.
         BalerError: as `fit` and `compress`.
     """
-    specs = file_specs(sources)
+    request = Request.of(
+        codec=codec,
+        columns=columns,
+        bound=bound,
+        skip_unreadable=skip_unreadable,
+        settings=settings,
+        model=model,
+        dialect=dialect,
+        run=RunRequest(
+            verify=verify,
+            keep_history=keep_history,
+            force=force,
+            resume=resume,
+            workers=workers,
+            scheduler=scheduler,
+        ),
+    )
+    return compress_into(sources, folder, request, progress)
+
+
+def compress_into(
+    sources: Specs, folder: str | Path, request: Request, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """What `compress_each` returns, after it did what a request asks for; the errors are the same."""
+    specs, run = file_specs(sources), request.run
     outputs = _outputs(specs, folder, [ARCHIVE_SUFFIX] * len(specs))
     with _ready(folder):
         for output in outputs:
-            check_output(output, force=force or resume)
-        if codec is None:
-            codec = fit(open_sources(specs, dialect), progress=within(progress, "fitting"), **fitting)
-        elif fitting:
-            raise UsageError(
-                "a codec has its own columns, bounds and model", way_out="Leave out either these or the codec"
-            )
-        codec = codec if isinstance(codec, Codec) else Codec.load(codec)
-        options: dict[str, Any] = {"codec": codec, "verify": verify, "keep_history": keep_history}
-        options |= {"force": force, "dialect": dialect}
-        with cluster(workers, scheduler) as client:
+            check_output(output, force=run.force or run.resume)
+        codec = request.codec
+        if isinstance(codec, FitRequest):
+            codec = fit_source(open_sources(specs, request.dialect), codec, within(progress, "fitting"))
+        with cluster(run.workers, run.scheduler) as client:
+            each = replace(request, codec=codec, run=replace(run, workers=None, scheduler=client))
             return [
-                compress(
-                    spec,
-                    output,
-                    resume=resume,
-                    scheduler=client,
-                    progress=within(progress, f"file {number}/{len(specs)}"),
-                    **options,
-                )
+                compress_files(spec, output, each, within(progress, f"file {number}/{len(specs)}"))
                 for number, (spec, output) in enumerate(zip(specs, outputs, strict=True), 1)
-                if not (resume and output.exists() and _is_of(codec, output))
+                if not (run.resume and output.exists() and _is_of(codec, output))
             ]
 
 
@@ -109,14 +128,27 @@ def decompress_each(
         UsageError: two archives have one name, or the format is unknown.
         BalerError: as `decompress`.
     """
+    request = RestoreRequest.of(columns=columns, rntuple=rntuple, force=force, workers=workers, scheduler=scheduler)
+    return restore_into(archives, folder, request, to=to, progress=progress)
+
+
+def restore_into(
+    archives: Sequence[str | Path],
+    folder: str | Path,
+    request: RestoreRequest,
+    *,
+    to: str | None = None,
+    progress: Progress = silent,
+) -> list[Path]:
+    """The paths that `decompress_each` returns, after it did what a request asks for; the errors are the same."""
     if to is not None and to not in SUFFIXES:
         raise UsageError(f"unknown file format {to!r}", expected=f"one of {', '.join(SUFFIXES)}")
     names = [name for archive in archives for name in _restored_alone(str(archive), to)]
     outputs = _outputs(names, folder, [SUFFIXES[to or _format_of(name)] for name in names])
-    options = {"columns": columns, "rntuple": rntuple, "force": force}
-    tasks = [(name, output, options) for name, output in zip(names, outputs, strict=True)]
-    with _ready(folder), cluster(workers, scheduler) as client:
-        done = on_cluster(client, _decompress_alone, tasks) if client else (_decompress(*task) for task in tasks)
+    alone = replace(request, workers=None, scheduler=None)
+    tasks = [(name, output, alone) for name, output in zip(names, outputs, strict=True)]
+    with _ready(folder), cluster(request.workers, request.scheduler) as client:
+        done = on_cluster(client, _restored_on_worker, tasks) if client else (_restored(*task) for task in tasks)
         for number, output in enumerate(done, start=1):
             progress(f"restoring files ({output.name})", number, len(tasks))
     return outputs
@@ -129,14 +161,15 @@ def _is_of(codec: Codec, output: Path) -> bool:
     return json.dumps(found, sort_keys=True) == json.dumps((codec.settings, codec.fits), sort_keys=True)
 
 
-def _decompress(archive: str, output: Path, options: Mapping[str, Any]) -> Path:
-    decompress(archive, output, **options)
+def _restored(archive: str, output: Path, request: RestoreRequest) -> Path:
+    """The path of a file, after an archive was restored to it."""
+    restore(archive, output, request)
     return output
 
 
-def _decompress_alone(archive: str, output: Path, options: Mapping[str, Any]) -> Path:
+def _restored_on_worker(archive: str, output: Path, request: RestoreRequest) -> Path:
     with one_thread():
-        return _decompress(archive, output, options)
+        return _restored(archive, output, request)
 
 
 def _format_of(archive: str) -> str:

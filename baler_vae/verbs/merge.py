@@ -15,8 +15,8 @@ from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive, open_one
 from baler_vae.reader.collection import is_collection
 from baler_vae.source.dialect import Dialect
+from baler_vae.verbs.merge_tables import merge_tables
 from baler_vae.verbs.naming import check_archive_name
-from baler_vae.verbs.tables import merge_tables
 
 _OF_THE_FIRST = (EXTRAS, HISTORY)
 """Sections in which archives of one codec may differ: those of the first are kept."""

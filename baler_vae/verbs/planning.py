@@ -1,79 +1,32 @@
 """What a request means for each of several tables."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from baler_vae.errors import BalerError, SourceError, UsageError, listed, nearest
+from baler_vae.errors import SourceError, listed
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
-from baler_vae.settings.model import ModelSettings
 from baler_vae.source.source import Source, Tables
-from baler_vae.table.bounds import parse_bound
-from baler_vae.table.lists import listed_bounds, listed_columns
-from baler_vae.table.schema import matches
+from baler_vae.verbs.globs import Globs
+from baler_vae.verbs.request import FitRequest
+from baler_vae.verbs.tables import in_table
 
 _NOT_ASKED_FOR = "it has none of the requested columns"
 
 _Value = TypeVar("_Value")
 
 
-class Globs:
-    """Globs of columns over several tables. Each concerns every table in which it matches; `TABLE:GLOB`, the table a
-    name or a glob, only those. Each must match in one of them.
-    """
-
-    def __init__(self, patterns: Iterable[str], tables: Sequence[str]) -> None:
-        self._tables = {pattern: dict(_places(pattern, tables)) for pattern in patterns}
-        self._unused = set(self._tables)
-        self._seen: list[str] = []
-
-    def within(self, table: str, columns: Sequence[str]) -> dict[str, str]:
-        """The globs that match columns of a table, each under the text that it comes from."""
-        self._seen += columns
-        found = {}
-        for pattern, places in self._tables.items():
-            own = places.get(table, pattern) if places else pattern
-            if (not places or table in places) and any(matches(column, own) for column in columns):
-                found[pattern] = own
-                self._unused.discard(pattern)
-        return found
-
-    def __bool__(self) -> bool:
-        return bool(self._tables)
-
-    def check(self) -> None:
-        """Check that every glob matched somewhere.
-
-        Raises:
-            UsageError: one did not.
-        """
-        for pattern in self._tables:
-            if pattern in self._unused:
-                raise UsageError(
-                    f"no column of any table matches {pattern!r}: {nearest(pattern, dict.fromkeys(self._seen))}",
-                    column=pattern,
-                )
-
-
-def _places(pattern: str, tables: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The tables that stand before a colon of a pattern, and the glob behind it."""
-    for place, letter in enumerate(pattern):
-        if letter == ":":
-            yield from ((name, pattern[place + 1 :]) for name in tables if fnmatchcase(name, pattern[:place]))
-
-
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of one table: where it lies, which columns and bounds concern it, and the settings of its model."""
+    """What is asked of one table: where it lies, the source that was opened there, and the columns, bounds and settings
+    that concern it.
+    """
 
     name: str
     specs: tuple[str, ...]
-    columns: tuple[str, ...]
-    bound: tuple[str, ...]
-    settings: ModelSettings
+    source: Source
+    fit: FitRequest
 
 
 def shared_tables(specs: Sequence[str]) -> Tables:
@@ -121,15 +74,7 @@ class Planned:
     n_columns: int
 
 
-def plan_tables(
-    specs: Sequence[str],
-    tables: Tables,
-    *,
-    columns: Sequence[str],
-    bound: Sequence[str],
-    skip_unreadable: bool,
-    settings: ModelSettings,
-) -> Planned:
+def plan_tables(specs: Sequence[str], tables: Tables, request: FitRequest) -> Planned:
     """What a request means for each table. Left out are those that have none of the columns that are asked for, or with
     `skip_unreadable` nothing that can be read.
 
@@ -138,16 +83,15 @@ def plan_tables(
         UsageError: a glob matches in no table.
     """
     left_out = dict(tables.left_out)
+    skip_unreadable = request.skip_unreadable
     sources = dict(_opened(specs, tables.names, left_out, skip_unreadable=skip_unreadable))
     known = list(dict.fromkeys(name for source in sources.values() for name in _columns(source)))
-    request = _Request(
-        tables.names, listed_columns(columns, known), listed_bounds(bound, known), settings, skip_unreadable
-    )
+    shares = _Shares(tables.names, request.listed(known, known))
     plans = []
     for name, source in sources.items():
         try:
             with in_table(name, specs):
-                plan = request.plan(name, _specs(specs, name), source)
+                plan = shares.plan(name, _specs(specs, name), source)
         except SourceError as error:
             if not skip_unreadable:
                 raise
@@ -157,7 +101,7 @@ def plan_tables(
             left_out[name] = _NOT_ASKED_FOR
         else:
             plans.append(plan)
-    request.check()
+    shares.check()
     if not plans:
         reasons = listed([f"{name} ({left_out[name]})" for name in tables.names])
         raise SourceError("holds no table that can be read", path=specs[0], found=reasons)
@@ -188,45 +132,41 @@ def _columns(source: Source) -> list[str]:
     return [*source.schema.order, *source.unsupported]
 
 
-class _Request:
-    """What is asked of all tables, and which of its globs matched in one."""
+class _Shares:
+    """What each table has of a request, whose texts are listed, and which of its globs matched in one."""
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        columns: Sequence[str],
-        bound: Sequence[str],
-        settings: ModelSettings,
-        skip_unreadable: bool,
-    ) -> None:
-        self._settings, self._skip_unreadable = settings, skip_unreadable
-        self._patterns = {text: parse_bound(text).pattern for text in bound}
-        self._columns, self._bounds = Globs(columns, names), Globs(filter(None, self._patterns.values()), names)
+    def __init__(self, names: Sequence[str], request: FitRequest) -> None:
+        self._request = request
+        self._bounds_by_text = {bound.text: bound for bound in request.bounds}
+        patterns = {text: bound.rules[0].pattern for text, bound in self._bounds_by_text.items()}
+        settings = request.settings
+        self._columns, self._bounds = Globs(request.columns, names), Globs(filter(None, patterns.values()), names)
         self._weights, self._transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
         self._formulas = Globs(settings.formulas, names)
 
     def plan(self, name: str, specs: tuple[str, ...], source: Source) -> Plan | None:
         """What it means for a table; None where no glob of columns matches in it."""
-        known = list(source.schema.order) if self._skip_unreadable else _columns(source)
+        skip_unreadable, settings = self._request.skip_unreadable, self._request.settings
+        known = list(source.schema.order) if skip_unreadable else _columns(source)
         globs = tuple(self._columns.within(name, known).values())
         if self._columns and not globs:
             return None
-        schema = source.select(globs, skip_unreadable=self._skip_unreadable)
-        bounds = self._bounds.within(name, schema.order)
+        schema = source.select(globs, skip_unreadable=skip_unreadable)
+        own = self._bounds.within(name, schema.order)
         floats = [column.name for column in schema.columns if column.is_float and column.is_scalar]
         numbers = [column.name for column in schema.columns if column.is_scalar]
-        settings = self._settings
         changes = {
             "weights": _renamed(settings.weights, self._weights.within(name, floats)),
             "transforms": _renamed(settings.transforms, self._transforms.within(name, floats)),
             "formulas": _renamed(settings.formulas, self._formulas.within(name, numbers)),
         }
-        texts = tuple(
-            text if pattern is None else f"{bounds[pattern]}={text.rpartition('=')[2]}"
-            for text, pattern in self._patterns.items()
-            if pattern is None or pattern in bounds
+        bounds = tuple(
+            bound if (pattern := bound.rules[0].pattern) is None else bound.of_columns(own[pattern])
+            for bound in self._bounds_by_text.values()
+            if bound.rules[0].pattern is None or bound.rules[0].pattern in own
         )
-        return Plan(name, specs, globs, texts, settings.model_copy(update=changes))
+        settings = settings.model_copy(update=changes)
+        return Plan(name, specs, source, replace(self._request, columns=globs, bounds=bounds, settings=settings))
 
     def check(self) -> None:
         """Raise UsageError where a glob matched in no table."""
@@ -237,15 +177,3 @@ class _Request:
 def _renamed(values: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:
     """The values of the names that are given, under their new ones."""
     return {names[name]: value for name, value in values.items() if name in names}
-
-
-@contextmanager
-def in_table(name: str, specs: Sequence[str]) -> Iterator[None]:
-    """A block in which errors that name one of several files name a table in it too."""
-    files = {split_spec(spec)[0] for spec in specs}
-    try:
-        yield
-    except BalerError as error:
-        if error.path in files:
-            error.path = f"{error.path}:{name}"
-        raise

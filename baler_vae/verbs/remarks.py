@@ -27,3 +27,8 @@ def rounded_remark(rounded: Mapping[str, str]) -> str:
         f"float columns that contain only whole numbers are rounded, as the bounds demand: {listed(named)}; "
         f"if they count or identify something, add --bound '{next(iter(rounded))}=exact'"
     )
+
+
+def left_out_remark(left_out: Mapping[str, str]) -> list[str]:
+    """One sentence on tables and objects of a file that are not in its archive, where there are some."""
+    return [f"left out: {listed([f'{name} ({why})' for name, why in left_out.items()])}"] if left_out else []

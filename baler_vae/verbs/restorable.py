@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from baler_vae.errors import BalerError, OutputError, SourceError
 from baler_vae.io.files import write_file
@@ -69,10 +69,9 @@ def _first_batch(source: Source, schema: Schema) -> Batch:
 
 def _refusal(trial: _Trial, schema: Schema, batch: Batch, extras: bytes) -> BalerError | None:
     """Why a format does not take a batch; None where it does."""
-    options: dict[str, Any] = {"rntuple": trial.rntuple, "extras": extras}
     with temporary_folder() as folder:
         try:
-            write_file(folder / f"trial{trial.suffix}", schema, [batch], **options)
+            write_file(folder / f"trial{trial.suffix}", schema, [batch], rntuple=trial.rntuple, extras=extras)
         except OutputError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
                 raise  # that says nothing of the format

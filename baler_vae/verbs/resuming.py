@@ -6,7 +6,7 @@ import os
 import shutil
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,9 @@ from typing import Any, TextIO
 from baler_vae.archive.container import ArchiveWriter
 from baler_vae.archive.continuing import whole_sections
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.manifests import WRITER
+from baler_vae.codec.encoding import EncodedRowGroup
 from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.output import Owned, check_output, output_errors, owned, put_in_place, short_name
-from baler_vae.settings.model import ModelSettings
 
 _ROW_GROUPS = "groups/"
 _WAY_OUT = "Continue it with --resume, or start again with --force"
@@ -187,8 +185,15 @@ class KeptDigests:
             self.file.write(f"{digest}\n")
             self.file.flush()
 
-    def check_end(self) -> None:
-        """Fails where less was read than is kept."""
+    def checked(self, row_groups: Iterable[EncodedRowGroup]) -> Iterator[EncodedRowGroup]:
+        """The same row groups, each after it was checked.
+
+        Raises:
+            UsageError: as `check`, or there are fewer than are kept.
+        """
+        for encoded in row_groups:
+            self.check(encoded.digest)
+            yield encoded
         if self.kept:
             raise _source_changed(self.path)
 
@@ -299,35 +304,3 @@ def _read_json(path: Path) -> object:
         return json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-
-
-def describe_request(
-    specs: Sequence[str],
-    *,
-    columns: tuple[str, ...],
-    bound: tuple[str, ...],
-    skip_unreadable: bool,
-    keep_history: bool,
-    model: ModelSettings,
-    codec: Codec | None,
-) -> dict[str, Any]:
-    """What a run depends on, in plain values: where one differs, another archive would come out."""
-    stamps = [file_stamp(spec) or (None, None) for spec in specs]
-    return {
-        "source": [_whole_path(spec) for spec in specs],
-        "size": [size for size, _ in stamps],
-        "modification time": [time for _, time in stamps],
-        "choice of columns": list(columns),
-        "bound": list(bound),
-        "--skip-unreadable": skip_unreadable,
-        "--keep-history": keep_history,
-        "model": None if codec else model.model_dump(mode="json"),
-        "codec": None if codec is None else hashlib.sha256(codec.to_bytes()).hexdigest(),
-        "version": WRITER,
-    }
-
-
-def _whole_path(spec: str) -> str:
-    """A file, by its whole path where it is local, and what is named in it."""
-    path, inner = split_spec(spec)
-    return f"{path if '://' in path else Path(path).resolve()}:{inner}"

@@ -1,6 +1,6 @@
 """What is done for each row group, here or on the workers of a cluster: the same bytes come out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 from pathlib import Path
@@ -39,7 +39,7 @@ def stamped(paths: Sequence[str]) -> Stamped:
 
 def encoded_row_groups(
     client: Client | None, specs: Sequence[str], opened: Source, schema: Schema, codec: Codec, n_kept: int
-) -> Iterator[EncodedRowGroup]:
+) -> Generator[EncodedRowGroup, None, None]:
     """The row groups of a source under a codec, in their order; the first `n_kept` without their sections. `schema` is
     that of the codec's columns in the source.
     """

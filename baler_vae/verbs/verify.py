@@ -20,8 +20,8 @@ from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
-from baler_vae.verbs.tables import verify_tables
 from baler_vae.verbs.told import same_table, told_dialect
+from baler_vae.verbs.verify_tables import verify_tables
 
 BESIDE = "beside the columns"
 """The group, in checks, of what lies beside the columns."""

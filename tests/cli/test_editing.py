@@ -1,12 +1,15 @@
 """A list in a project.toml is changed in its text."""
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from baler_vae.cli.editing import with_list
 from baler_vae.errors import UsageError
 
+PROJECTS = Path(__file__).parents[2] / "projects"
 NEW = ["Jet_pt=bits:10,floor:0.1", 'ü"=abs:1']
 WRITTEN = '[\n    "Jet_pt=bits:10,floor:0.1",\n    "ü\\"=abs:1",\n]'
 
@@ -16,8 +19,16 @@ WRITTEN = '[\n    "Jet_pt=bits:10,floor:0.1",\n    "ü\\"=abs:1",\n]'
     [
         ('name = "a" # x\nbound = []  # y\n\n[m]\nk = 1\n', f'name = "a" # x\nbound = {WRITTEN}  # y\n\n[m]\nk = 1\n'),
         ("\"bound\"=['a]']\nx = 1", f'"bound"={WRITTEN}\nx = 1'),
-        ('x = """\n[m]\nbound = []"""\n# end\n[m]\n', f'x = """\n[m]\nbound = []"""\nbound = {WRITTEN}\n# end\n[m]\n'),
-        ("# only\n[m]\nbound = []\n", f"bound = {WRITTEN}\n# only\n[m]\nbound = []\n"),
+        ("bound = 'a' # one\nx = 1\n", f"bound = {WRITTEN} # one\nx = 1\n"),
+        (
+            'x = """\n[m]\nbound = []"""\n# end\n[m]\n',
+            f'x = """\n[m]\nbound = []"""\n# end\nbound = {WRITTEN}\n\n[m]\n',
+        ),
+        ("# only\n[m]\nbound = []\n", f"# only\nbound = {WRITTEN}\n\n[m]\nbound = []\n"),
+        (
+            "b = 1\n\n  # z\n[z]\nk.a = 'x'\n[[y]] # y\n[a.b]\n",
+            f"b = 1\n\n  # z\nbound = {WRITTEN}\n\n[z]\nk.a = 'x'\n[[y]] # y\n[a.b]\n",
+        ),
         ("x = {a = [1, 2]}", f"x = {{a = [1, 2]}}\nbound = {WRITTEN}\n"),
         ("", f"bound = {WRITTEN}\n"),
     ],
@@ -45,6 +56,17 @@ def test_twice_is_once():
     assert once.endswith("\r\nx = 1\r\n")
 
 
-def test_what_is_no_list_is_refused():
+@pytest.mark.parametrize("text", ['bound.x = ["a"]\n', "[bound]\n", "bound = 3\n"])
+def test_what_is_no_list_is_refused(text):
     with pytest.raises(UsageError, match="cannot be changed"):
-        with_list('bound.x = ["a"]\n', "bound", NEW)
+        with_list(text, "bound", NEW)
+
+
+@pytest.mark.parametrize("path", sorted(PROJECTS.glob("*/project.toml")), ids=lambda path: path.parent.name)
+def test_all_of_a_project_but_its_bounds_stays(path):
+    text = path.read_text("utf-8")
+    changed = with_list(text, "bound", NEW)
+    the_list = re.compile(r"^bound = \[[^\]]*\]", re.MULTILINE)
+    kept, expected = (list(filter(None, the_list.sub("", own).splitlines())) for own in (changed, text))
+    assert kept == expected
+    assert tomllib.loads(changed) == {**tomllib.loads(text), "bound": NEW}

@@ -16,8 +16,7 @@ from baler_vae.archive.continuing import whole_sections
 from baler_vae.codec import encoding
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import OutputError, UsageError
-from baler_vae.verbs import compress as compress_module
-from baler_vae.verbs import resuming
+from baler_vae.verbs import compress_table, resuming, writing
 
 REQUEST = {"kind": "independent", "bound": "bits:8"}
 N_EVENTS = 200_000
@@ -50,7 +49,7 @@ def killed(source, tmp_path, monkeypatch):
     """Breaks a run off as a kill would when so many row groups are written; gives the output and its folder."""
 
     def kill(after, source=source, **options):
-        write = compress_module._RowGroupWriter.write
+        write = writing._RowGroupWriter.write
 
         def counted(self, encoded):
             write(self, encoded)
@@ -58,7 +57,7 @@ def killed(source, tmp_path, monkeypatch):
                 raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(compress_module._RowGroupWriter, "write", counted)
+            patch.setattr(writing._RowGroupWriter, "write", counted)
             with pytest.raises(Killed):
                 baler_vae.compress(source, tmp_path / "a.bvae", **(options or REQUEST))
         assert not (tmp_path / "a.bvae").exists()
@@ -77,9 +76,9 @@ def test_a_run_goes_on_where_it_was_killed(source, expected, killed, monkeypatch
     output, folder = killed(3)
     assert sorted(path.name for path in folder.iterdir()) == ["archive", "codec.bvmodel", "digests", "request.json"]
     encoded = []
-    encode = encoding.encode_group
-    monkeypatch.setattr(encoding, "encode_group", lambda *given: encoded.append(1) or encode(*given))
-    monkeypatch.setattr(compress_module, "fit", None)
+    encode = encoding.encode_table
+    monkeypatch.setattr(encoding, "encode_table", lambda *given: encoded.append(1) or encode(*given))
+    monkeypatch.setattr(compress_table, "fit_source", None)
     assert resumed(source, output) == expected
     assert len(encoded) == 1
 
@@ -171,7 +170,7 @@ def test_a_folder_of_someone_else_is_not_removed(source, tmp_path):
     assert (folder / "mine").read_text() == "mine"
 
 
-@pytest.mark.parametrize("place", ["fit", "verify_bounds", "encoded_row_groups"])
+@pytest.mark.parametrize("place", ["fit_source", "verify_bounds", "encoded_row_groups"])
 def test_an_error_leaves_nothing_and_an_interrupt_all(source, tmp_path, monkeypatch, place):
     output = tmp_path / "a.bvae"
 
@@ -180,7 +179,7 @@ def test_an_error_leaves_nothing_and_an_interrupt_all(source, tmp_path, monkeypa
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(compress_module, place, failing)
+            patch.setattr(compress_table, place, failing)
             with pytest.raises(type(error)):
                 baler_vae.compress(source, output, **REQUEST)
 
@@ -280,7 +279,7 @@ def test_with_a_stored_codec_what_is_kept_is_compared(copied, expected, killed):
 def test_less_than_what_is_kept_is_refused(source, killed, monkeypatch):
     codec = baler_vae.fit(source, **REQUEST)
     output, folder = killed(3, codec=codec)
-    monkeypatch.setattr(compress_module, "encoded_row_groups", lambda *_: iter(()))
+    monkeypatch.setattr(compress_table, "encoded_row_groups", lambda *_: (_ for _ in ()))
     with pytest.raises(UsageError, match="its content changed"):
         baler_vae.compress(source, output, resume=True, codec=codec)
     assert (folder / "archive").exists()
@@ -313,7 +312,7 @@ def test_a_kill_behind_the_last_step_is_tidied_up(source, expected, tmp_path, mo
     assert (tmp_path / "a.bvae.part" / "finished.json").exists()
     with pytest.raises(OutputError, match="exists already"):
         baler_vae.compress(source, output, resume=True, **(REQUEST | {"bound": "bits:9"}))
-    monkeypatch.setattr(compress_module, "fit", None)
+    monkeypatch.setattr(compress_table, "fit_source", None)
     assert baler_vae.compress(source, output, resume=True, **REQUEST)["path"] == str(output)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bvae"]
     assert output.read_bytes() == expected
@@ -342,7 +341,7 @@ def test_another_archive_in_its_place_is_not_the_finished_one(source, expected, 
 def test_an_archive_that_was_exchanged_takes_no_place(source, tmp_path, monkeypatch):
     output = tmp_path / "a.bvae"
     output.write_bytes(b"of before")
-    verify = compress_module.verify_bounds
+    verify = compress_table.verify_bounds
 
     def exchange(archive, *given, **options):
         verify(archive, *given, **options)
@@ -351,7 +350,7 @@ def test_an_archive_that_was_exchanged_takes_no_place(source, tmp_path, monkeypa
         archive.write_bytes(content)
         archive.with_name("other").unlink()
 
-    monkeypatch.setattr(compress_module, "verify_bounds", exchange)
+    monkeypatch.setattr(compress_table, "verify_bounds", exchange)
     with pytest.raises(OutputError, match="removed or replaced by another process"):
         baler_vae.compress(source, output, force=True, **REQUEST)
     assert output.read_bytes() == b"of before"

@@ -15,8 +15,7 @@ import uproot
 import baler_vae
 from baler_vae.errors import BoundBroken, CorruptArchive, OutputError, SourceError, UsageError
 from baler_vae.reader.collection import Collection
-from baler_vae.verbs import compress as compress_module
-from baler_vae.verbs import resuming
+from baler_vae.verbs import compress_table, resuming, writing
 from baler_vae.verbs.many import decompress_each
 from baler_vae.verbs.tables import file_name
 
@@ -350,7 +349,7 @@ def long(tmp_path):
 def test_a_run_goes_on_in_the_table_in_which_it_was_killed(long, tmp_path, monkeypatch):
     source, expected = long
     output, folder = tmp_path / "a.bvae", tmp_path / "a.bvae.part"
-    write_row_group = compress_module._RowGroupWriter.write
+    write_row_group = writing._RowGroupWriter.write
 
     def killed(self, encoded):
         write_row_group(self, encoded)
@@ -358,7 +357,7 @@ def test_a_run_goes_on_in_the_table_in_which_it_was_killed(long, tmp_path, monke
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(compress_module._RowGroupWriter, "write", killed)
+        patch.setattr(writing._RowGroupWriter, "write", killed)
         with pytest.raises(Killed):
             baler_vae.compress(source, output, **REQUEST)
     assert sorted(path.name for path in (folder / "tables").iterdir()) == ["0.bvae", "1.bvae.part"]
@@ -367,8 +366,8 @@ def test_a_run_goes_on_in_the_table_in_which_it_was_killed(long, tmp_path, monke
     with pytest.raises(UsageError, match="different bound"):
         baler_vae.compress(source, output, resume=True, kind="independent", bound="abs:1")
     fitted = []
-    fit = compress_module.fit
-    monkeypatch.setattr(compress_module, "fit", lambda *given, **more: fitted.append(1) or fit(*given, **more))
+    fit = compress_table.fit_source
+    monkeypatch.setattr(compress_table, "fit_source", lambda *given, **more: fitted.append(1) or fit(*given, **more))
     baler_vae.compress(source, output, resume=True, **REQUEST)
     assert output.read_bytes() == expected
     assert len(fitted) == 1
@@ -380,7 +379,7 @@ def test_whatever_a_kill_left_will_do(long, tmp_path, monkeypatch, left):
     source, expected = long
     output, folder = tmp_path / "a.bvae", tmp_path / "a.bvae.part"
     with monkeypatch.context() as patch:
-        patch.setattr("baler_vae.verbs.tables.write_collection", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr("baler_vae.verbs.compress_tables.write_collection", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             baler_vae.compress(source, output, **REQUEST)
     tables = sorted((folder / "tables").iterdir())
@@ -402,7 +401,7 @@ def test_force_begins_anew_and_an_error_leaves_nothing(long, tmp_path, monkeypat
             raise failure
 
         with monkeypatch.context() as patch:
-            patch.setattr(compress_module, "verify_bounds", fail)
+            patch.setattr(compress_table, "verify_bounds", fail)
             with pytest.raises(type(failure)):
                 baler_vae.compress(source, output, force=True, **REQUEST)
         assert (tmp_path / "a.bvae.part").exists() == isinstance(failure, Killed)

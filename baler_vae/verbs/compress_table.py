@@ -1,0 +1,147 @@
+"""One table on its way to an archive."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.digests import Watch, digest_of_source
+from baler_vae.codec.manifests import EXTRAS
+from baler_vae.io.files import WITH_WHOLE_FILES
+from baler_vae.io.sizes import bytes_on_disk
+from baler_vae.progress import Progress, silent, within
+from baler_vae.reader.archive import Archive
+from baler_vae.scale.cluster import cluster
+from baler_vae.source.source import Source, summary
+from baler_vae.table.schema import Schema
+from baler_vae.verbs.fit import fit_source
+from baler_vae.verbs.remarks import beside_remark, left_out_remark, rounded_remark
+from baler_vae.verbs.request import FitRequest, Request
+from baler_vae.verbs.restorable import check_restorable
+from baler_vae.verbs.resuming import Unfinished, check_same, finished_before, unfinished
+from baler_vae.verbs.row_groups import encoded_row_groups, verify_on_cluster
+from baler_vae.verbs.verify import verify_bounds
+from baler_vae.verbs.writing import write_archive
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def compress_table(
+    specs: Sequence[str],
+    opened: Source,
+    output: Path,
+    request: Request,
+    progress: Progress = silent,
+    *,
+    left_out: Mapping[str, str] = _NOTHING,
+) -> dict[str, Any]:
+    """What `compress` returns, after the archive of one table of some files, `opened` as one source, was written.
+    `left_out` says what else the files hold; the errors are those of `compress`.
+    """
+    run = request.run
+    steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
+    request = request.listed_for(opened)
+    described = request.described(specs)
+    if run.resume and finished_before(output, described):
+        with Archive(output) as written:
+            return written.info() | _told(specs, opened, [])
+    with (
+        unfinished(output, described, force=run.force, resume=run.resume) as work,
+        cluster(run.workers, run.scheduler) as client,
+    ):
+        kept = work.load_codec()
+        wanted, is_whole = _wanted(opened, request.codec if kept is None or request.fit is None else kept[0])
+        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
+        hint = check_restorable(opened, wanted, extras)
+        codec = request.codec
+        if isinstance(codec, FitRequest):
+            codec = _fitted(work, opened, codec, kept, steps[0])
+        schema = codec.match(opened)
+        with (
+            work.writing(len(schema.groups), opened.path) as (writer, digests),
+            closing(encoded_row_groups(client, specs, opened, schema, codec, digests.n_kept)) as row_groups,
+        ):
+            digests.check(hashlib.sha256(extras).hexdigest())
+            fitness = write_archive(
+                writer,
+                schema,
+                codec,
+                digests.checked(row_groups),
+                n_events=opened.n_events,
+                extras=extras,
+                keep_history=run.keep_history,
+                progress=steps[1],
+            )
+        if run.verify and client is None:
+            verify_bounds(work.archive, opened, progress=steps[2])
+        elif run.verify:
+            verify_on_cluster(client, work.archive, specs, opened, steps[2])
+        work.check_own()
+        with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
+            info = written.info() | {"path": str(output)}
+        warnings = left_out_remark(left_out)
+        if request.fit is None or request.fit.skip_unreadable:
+            warnings += left_out_columns(opened, codec)
+        if request.fit is None:
+            warnings += [text for found in fitness for text in found.warnings]
+        raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
+        warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(codec))]
+    return info | _told(specs, opened, warnings)
+
+
+def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
+    """What is said of a source beside what its archive knows."""
+    return {
+        "source_bytes": bytes_on_disk(specs),
+        "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
+        "notes": list(source.notes),
+        "warnings": [text for text in warnings if text],
+    }
+
+
+def _wanted(source: Source, asked: Codec | FitRequest) -> tuple[Schema, bool]:
+    """The schema of the columns of a source that a codec has, or is to have, and whether they are all that it holds."""
+    if isinstance(asked, Codec):
+        return asked.match(source), not asked.settings.get("columns")
+    return source.select(asked.columns, skip_unreadable=asked.skip_unreadable), not asked.columns
+
+
+def _rounded(codec: Codec) -> dict[str, str]:
+    """The bounds of columns of whole numbers that the fit found to be rounded, by name."""
+    names = codec.settings.get("rounded_whole_numbers", ())
+    return {name: str(codec.bounds[name]) for name in names if name in codec.bounds}
+
+
+def _steps(progress: Progress, *, fits: bool, verifies: bool) -> tuple[Progress, Progress, Progress]:
+    """The callbacks of a fit, of the compression and of its verification, each told as one step of all."""
+    names = [name for name, is_done in (("fitting", fits), ("compressing", True), ("verifying", verifies)) if is_done]
+    told = {name: within(progress, f"{number}/{len(names)} {name}") for number, name in enumerate(names, 1)}
+    return told.get("fitting", silent), told["compressing"], told.get("verifying", silent)
+
+
+def _fitted(
+    work: Unfinished, source: Source, request: FitRequest, kept: tuple[Codec, str] | None, progress: Progress
+) -> Codec:
+    """The codec that an interrupted run fitted on a source, if there is one and the source is still the same; else a
+    new one.
+    """
+    if kept is None:
+        watch = Watch(source)
+        codec = fit_source(watch.watched(), request, progress)
+        work.save_codec(codec, watch.digest)
+        return codec
+    codec, digest = kept
+    check_same(source.path, digest, digest_of_source(source, codec.match(source), progress))
+    return codec
+
+
+def left_out_columns(source: Source, codec: Codec) -> list[str]:
+    """One sentence for the columns of a source that its archive lacks, where they were not left out by name."""
+    patterns = codec.settings.get("columns", ())
+    reasons = source.skipped(patterns)
+    if not patterns:
+        reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
+    return [f"left out: {summary(reasons)}"] if reasons else []

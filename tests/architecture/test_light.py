@@ -1,0 +1,43 @@
+"""What giving values back must not load: it needs nothing of how a codec is fitted, nor any package for that."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ARCHIVE = Path(__file__).parents[1] / "golden" / "autoregressive.bvae"
+NOT_LOADED = (
+    "fitting",
+    "learn",
+    "study",
+    "evaluation",
+    "report",
+    "settings.model",
+    "settings.project",
+    "kinematics.find",
+    "verbs.fit",
+    "verbs.compress",
+    "verbs.planning",
+    "verbs.resuming",
+    "verbs.request",
+)
+
+
+def test_giving_values_back_loads_nothing_of_a_fit(tmp_path):
+    """In one process, since kernels are compiled in each."""
+    code = f"""
+import sys
+from pathlib import Path
+import baler_vae
+
+archive, output = {str(ARCHIVE)!r}, Path({str(tmp_path)!r})
+baler_vae.decompress(archive, output / "a.parquet")
+baler_vae.decompress(archive, output / "a.npz", columns=["met*", "jet_*", "flag"])
+with baler_vae.open(archive) as opened:
+    opened.arrays()
+loaded = [name for name in sys.modules if name.startswith({tuple(f"baler_vae.{name}" for name in NOT_LOADED)!r})]
+loaded += {{"torch", "sklearn", "matplotlib", "iminuit", "dask", "uproot", "rich"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "a.npz"}
