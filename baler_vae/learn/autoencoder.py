@@ -1,5 +1,6 @@
 """Training of autoencoders on the squared error of scores."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,7 +49,7 @@ def train_autoencoder(
             judge=lambda: validation_error(network, validation, column_weights),
             patience=settings.patience,
             after_interval=after_interval,
-            sums=torch.float32,  # as histories have always been summed
+            sums=np.float32,  # as histories have always been summed
         )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,7 +100,7 @@ def train(
     patience: int | None = None,
     before_step: Callable[[Moment], None] = _no_step,
     after_interval: Callable[[Point], None] = _no_point,
-    sums: torch.dtype = torch.float64,
+    sums: type[np.floating[Any]] = np.float64,
 ) -> tuple[Point, ...]:
     """The history of a training; with a judge, the network is left as it was at the point of least error.
 
@@ -124,7 +125,7 @@ def train(
     before_step, after_interval
         Are told the moment of each step before it, and each point of the history.
     sums
-        In which sums over an interval are taken.
+        The precision in which an interval's losses are added up.
 
     The training stops after an interval in which a term was not finite; its point names the term.
     """
@@ -133,17 +134,18 @@ def train(
     history: list[Point] = []
     n_steps = 0
     for number, steps in enumerate(plan.intervals(generator, device), 1):
-        tally = _Tally(torch.zeros((), dtype=sums, device=device))
+        tally = _Tally()
         for step in steps:
             before_step(step.moment)
             rate = optimisation.learning_rate(step.moment)
             batch = data(step.rows)
-            loss = objective.loss(batch, network.outputs(batch, generator), step.moment)
+            outputs = network.outputs(batch, generator)
+            loss = objective.loss(batch, outputs, step.moment)
             _descend(optimiser, rate, loss.total)
             tally.add(loss, step.weight, rate)
             n_steps += 1
         error = judge() if judge is not None else math.nan
-        history.append(tally.point(number, n_steps, error))
+        history.append(tally.point(number, n_steps, error, sums))
         after_interval(history[-1])
         if error < best_error:
             best_error, best = error, copy.deepcopy(network.state_dict())
@@ -205,37 +207,38 @@ def threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Tally:
-    """What the steps of an interval add up to, on the device: to read a number is to wait for all that it was asked."""
+    """The losses of an interval's steps. They stay on the device until its end: reading a number waits for all that was
+    asked of the device before.
+    """
 
-    loss: Tensor
-    terms: dict[str, Tensor] = field(default_factory=dict)
-    weight: int = 0
-    term_weights: Mapping[str, float] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
     def add(self, loss: Loss, weight: int, rate: float) -> None:
         """Takes a step into account."""
-        self.loss += _weighted(loss.total.detach(), weight, self.loss.dtype)
-        for name, value in loss.terms.items():
-            if name not in self.terms:
-                self.terms[name] = torch.zeros_like(self.loss)
-            self.terms[name] += _weighted(value, weight, self.loss.dtype)
-        self.weight += weight
-        self.term_weights = loss.weights
+        self.losses.append(Loss(loss.total.detach(), loss.terms, loss.weights))
+        self.weights.append(weight)
         self.rates.append(rate)
 
-    def point(self, number: int, n_steps: int, error: float) -> Point:
+    def point(self, number: int, n_steps: int, error: float, dtype: type[np.floating[Any]]) -> Point:
         """The point of the interval."""
-        sums = {name: float(total) for name, total in self.terms.items()}
-        diverged = next((name for name, total in sums.items() if not math.isfinite(total)), None)
+        names = dict.fromkeys(name for loss in self.losses for name in loss.terms)
+        sums = {name: self._sum([loss.terms.get(name) for loss in self.losses], dtype) for name in names}
+        total = self._sum([loss.total for loss in self.losses], dtype)
+        diverged = next((name for name, found in sums.items() if not math.isfinite(found)), None)
         rates = self.rates[0], self.rates[-1]
-        return Point(number, n_steps, float(self.loss), sums, self.weight, self.term_weights, rates, error, diverged)
+        weights = self.losses[-1].weights
+        return Point(number, n_steps, total, sums, sum(self.weights), weights, rates, error, diverged)
 
-
-def _weighted(value: Tensor, weight: int, dtype: torch.dtype) -> Tensor:
-    return value.to(dtype) * weight
+    def _sum(self, values: Sequence[Tensor | None], dtype: type[np.floating[Any]]) -> float:
+        """The weighted sum of values () of all steps, added one after the other; none counts as zero."""
+        known = [value for value in values if value is not None]
+        weights = [weight for value, weight in zip(values, self.weights, strict=True) if value is not None]
+        products = torch.stack(known).cpu().numpy().astype(dtype) * np.array(weights, dtype)  # (steps,)
+        return float(np.cumsum(products)[-1])
 
 
 def _descend(optimiser: torch.optim.Optimizer, rate: float, loss: Tensor) -> None:
