@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import h5py
 import numpy as np
@@ -49,8 +50,9 @@ _LABELS = re.compile(r"axis0|block\d+_items")
 """How pandas names the labels of the columns of a frame."""
 
 
-def open_hdf5(path: str, inner: str) -> Source:
-    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset.
+def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
+    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset. Without `arrays` those of
+    many elements are kept beside the columns, as earlier versions did.
 
     Raises:
         SourceError: it is no HDF5 file, or has no such group or dataset.
@@ -64,7 +66,7 @@ def open_hdf5(path: str, inner: str) -> Source:
         base = "/" + inner.strip("/")
         if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(numpy_dtype(place.id.get_type())) is not None:
             return _array_source(path, inner, base, place)
-        return _source(path, inner, base, file)
+        return _source(path, inner, base, file, arrays=arrays)
 
 
 def tables_hdf5(path: str) -> Tables:
@@ -125,11 +127,11 @@ class Found:
         return bool(self.parts) and not self.reason
 
 
-def _source(path: str, inner: str, base: str, file: h5py.File) -> Source:
+def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) -> Source:
     walk = Walk(file, base)
     entries = walk.entries()
     entries[:0] = _counters_outside(file, entries)
-    datasets = _judged([_found(entry, base) for entry in entries if entry.is_dataset])
+    datasets = _judged([_found(entry, base, arrays=arrays) for entry in entries if entry.is_dataset])
     if not isinstance(file[base], h5py.Group) and not any(item.is_column for item in datasets):
         item = datasets[0]
         reason = item.reason if item.lost else f"it holds {_contents(item)}, no table"
@@ -165,12 +167,13 @@ def _source(path: str, inner: str, base: str, file: h5py.File) -> Source:
         lambda: read_extras(path, base, templates, beside),
         beside.n_bytes,
         _notes(file, base),
+        earlier=partial(open_hdf5, path, inner, arrays=False) if any(c.is_array for c in schema.columns) else None,
     )
 
 
-def _found(entry: Entry, base: str) -> Found:
+def _found(entry: Entry, base: str, *, arrays: bool) -> Found:
     """A dataset with the names of its columns: its own, and that of a field behind it."""
-    layout = layout_of(entry.item, arrays=not entry.counter)  # objects of a collection have no such columns
+    layout = layout_of(entry.item, arrays=arrays and not entry.counter)  # objects of a collection have no such columns
     parts: dict[str, Part] = {}
     for part in layout.parts:
         field = printable(".".join(part.fields))

@@ -102,6 +102,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
         empty,
         told,
+        first.earlier,
     )
 
 

@@ -57,7 +57,8 @@ class Source:
     `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
     what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
-    `dialect` is what the user said of how a text is written.
+    `dialect` is what the user said of how a text is written. Where a file has arrays that are a column now, and were
+    kept beside the columns by earlier versions, `earlier` gives the source as those would.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Source:
     notes: tuple[str, ...] = ()
     empty: Callable[[Schema], Batch] = empty_batch
     dialect: DialectOptions | None = None
+    earlier: "Callable[[], Source] | None" = None
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""

@@ -163,6 +163,9 @@ def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
     if not kept or original.schema.origin.format != origin.format:
         return ()
     differing = extras_differences(origin, original.extras(), kept)
+    if differing and original.earlier is not None:
+        earlier = extras_differences(origin, original.earlier().extras(), kept)
+        differing = min(differing, earlier, key=len)
     exact = str(Bound("exact"))
     return tuple(
         ColumnCheck(name, BESIDE, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing

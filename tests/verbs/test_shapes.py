@@ -97,7 +97,7 @@ def some(rng, dtype, shape):
     """Values of a dtype, NaN, infinities and -0.0 among those of floats."""
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        return rng.integers(0, 2 if dtype == bool else 99, shape).astype(dtype)
+        return rng.integers(0, 2 if dtype.kind == "b" else 99, shape).astype(dtype)
     values = rng.normal(size=shape).astype(dtype)
     special = rng.choice(np.array([np.nan, np.inf, -np.inf, -0.0, 1e4], dtype), shape)
     return np.where(rng.random(shape) < 0.02, special, values)
