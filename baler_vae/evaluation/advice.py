@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from baler_vae.evaluation.effects import Effect, largest
+from baler_vae.evaluation.effect import Effect, largest
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup
 
 from baler_vae.errors import shown
-from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.joint import GroupStatistics
+from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.tolerances import Failure
 from baler_vae.output import replacing
@@ -87,7 +87,7 @@ class GroupSection:
 
 def write_page(
     path: str | Path,
-    evaluation: Evaluation,
+    evaluation: EvaluationNumbers,
     *,
     title: str,
     subtitle: str,
@@ -116,7 +116,7 @@ def write_page(
 
 
 def render_page(
-    evaluation: Evaluation,
+    evaluation: EvaluationNumbers,
     *,
     title: str,
     subtitle: str,
@@ -130,7 +130,7 @@ def render_page(
     `failures` are the tolerances that are exceeded, None where none were judged; `rivals` is what others take for the
     same rows under the same bound, in bytes; `history` is by group the epochs of a training.
     """
-    sizes = evaluation.sizes or {}
+    sizes = evaluation.sizes
     peaks = [_peak(shift) for shift in evaluation.peaks]
     groups = [_group(statistics) for statistics in evaluation.groups]
     trainings = [figure for name, epochs in (history or {}).items() if (figure := training_figure(name, epochs))]
@@ -150,7 +150,7 @@ def render_page(
             findings=findings(evaluation, rivals),
             rows=n_rows_text(evaluation.n_rows, evaluation.n_sampled),
             sizes=sizes,
-            ratio=size_ratio(evaluation.sizes),
+            ratio=None if sizes is None else sizes.ratio,
             parts=_parts(sizes),
             bars=_bars(sizes, rivals or {}),
             kinds=_kinds(sizes),
@@ -182,15 +182,16 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _parts(sizes: Mapping[str, Any]) -> list[Part]:
-    known = {name: sizes[key] for key, name in PARTS.items() if sizes.get(key) is not None}
+def _parts(sizes: ArchiveSizes | None) -> list[Part]:
+    found = {name: getattr(sizes, key, None) for key, name in PARTS.items()}
+    known = {name: n_bytes for name, n_bytes in found.items() if n_bytes is not None}
     total = sum(known.values())
     return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
 
 
-def _bars(sizes: Mapping[str, Any], rivals: Mapping[str, int]) -> list[Bar]:
+def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:
     """Ours first, then rivals, the smallest first; nothing where the archive's size is not known."""
-    archive = sizes.get("archive_bytes")
+    archive = None if sizes is None else sizes.archive_bytes
     if not archive:
         return []
     most = max([archive, *rivals.values()])
@@ -201,9 +202,10 @@ def _bars(sizes: Mapping[str, Any], rivals: Mapping[str, int]) -> list[Bar]:
     ]
 
 
-def _kinds(sizes: Mapping[str, Any]) -> list[str]:
+def _kinds(sizes: ArchiveSizes | None) -> list[str]:
     """The kinds of model that were compared for any group."""
-    return list(dict.fromkeys(kind for group in sizes.get("candidates", ()) for kind in group["bytes"]))
+    candidates = () if sizes is None else sizes.candidates
+    return list(dict.fromkeys(kind for group in candidates for kind in group.bytes))
 
 
 def _peak(shift: PeakShift) -> PeakSection:

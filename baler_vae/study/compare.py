@@ -128,18 +128,15 @@ def _compared(
     progress: Progress,
 ) -> Compared:
     evaluation = evaluate(against, place, settings=settings, dialect=dialect, progress=progress)
-    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
-
-    tolerances = (settings or EvaluationSettings()).tolerances
     with Archive(place) as archive:
         info = archive.info()
-    entries = {entry["name"]: entry for entry in info["columns"]}
+    entries = {entry.name: entry for entry in info.columns}
     columns = tuple(
         ComparedColumn(
             name=found.name,
             dtype=found.dtype,
-            bound=entries[found.name]["bound"],
-            n_bytes=entries[found.name]["bytes"],
+            bound=entries[found.name].bound,
+            n_bytes=entries[found.name].bytes,
             n_different=found.n_different,
             largest=found.largest,
             rms=found.rms,
@@ -161,14 +158,14 @@ def _compared(
     )
     return Compared(
         name=Path(place).name,
-        archive_bytes=info["archive_bytes"],
-        original_bytes=info["original_bytes"],
-        model_kind=info["model_kind"],
-        n_rows=max(info["n_rows"].values()),
-        n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
+        archive_bytes=info.archive_bytes,
+        original_bytes=info.original_bytes,
+        model_kind=info.model_kind,
+        n_rows=max(info.n_rows.values()),
+        n_values=sum(info.n_rows[entry.group] for entry in info.columns),
         columns=columns,
         peaks=peaks,
-        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
+        exceeded=tuple(failure.text for failure in evaluation.failures),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.output import check_output
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import Client, cluster
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
@@ -71,9 +73,9 @@ def compress(
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob.
+    says of it, with `notes` on how the file was understood, and `warnings`. A file may be a glob.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
@@ -145,7 +147,7 @@ def compress(
     described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
     if resume and finished_before(output, described):
         with Archive(output) as written:
-            return written.info() | _told(specs, opened, [])
+            return replace(written.info(), source=_told(specs, opened, []))
     with (
         unfinished(output, described, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
@@ -177,23 +179,23 @@ def compress(
             verify_on_cluster(client, work.archive, specs, opened, steps[2])
         work.check_own()
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
-            info = written.info() | {"path": str(output)}
+            info = replace(written.info(), path=str(output))
         warnings = left_out_remark(tables.left_out)
         warnings += left_out(opened, used) if stored or skip_unreadable else []
         warnings += [text for fitness in writer.fitness() for text in fitness.warnings] if stored else []
         raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
         warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(used))]
-    return info | _told(specs, opened, warnings)
+    return replace(info, source=_told(specs, opened, warnings))
 
 
-def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
+def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> SourceInfo:
     """What is said of a source beside what its archive knows."""
-    return {
-        "source_bytes": bytes_on_disk(specs),
-        "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
-        "notes": list(source.notes),
-        "warnings": [text for text in warnings if text],
-    }
+    return SourceInfo(
+        bytes=bytes_on_disk(specs),
+        n_columns=len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
+        notes=tuple(source.notes),
+        warnings=tuple(text for text in warnings if text),
+    )
 
 
 def _rounded(codec: Codec) -> dict[str, str]:

@@ -15,6 +15,7 @@ from baler_vae.output import check_output
 from baler_vae.paths import check_writable, made_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import is_collection
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.scale.cluster import Client, cluster, on_cluster
@@ -51,7 +52,7 @@ def compress_each(
     dialect: Options = None,
     progress: Progress = silent,
     **fitting: Any,
-) -> list[dict[str, Any]]:
+) -> list[ArchiveInfo]:
     """Writes an archive of every file into a folder, `<name>.bvae`, all with one codec, and returns what `compress`
     says of each. Without a `codec` one is fitted on the events of all files. Archives of that codec
     that are there already are left out with `resume`.

@@ -29,6 +29,7 @@ from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.output import replacing
 from baler_vae.progress import Progress, within
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.reader.collection import Collection
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.scale.cluster import Client, cluster
@@ -41,9 +42,9 @@ from baler_vae.verbs.planning import Globs, Plan, Planned, in_table, plan_tables
 from baler_vae.verbs.resuming import describe_request, finished_before, unfinished
 
 if TYPE_CHECKING:
-    from baler_vae.verbs.verify import Verification
+    from baler_vae.verbs.verification import Verification
 
-Compress = Callable[..., dict[str, Any]]
+Compress = Callable[..., ArchiveInfo]
 
 
 def compress_tables(
@@ -63,7 +64,7 @@ def compress_tables(
     scheduler: str | Client | None,
     progress: Progress,
     verify: bool,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Writes the archive of several tables, each of which `compress` makes an archive first, in the folder
     `<output>.part/tables`; what is there already is not made again. Where one table only is left, it is the archive of
     that. Gives what `info` says of it, `notes` and `warnings`.
@@ -80,11 +81,11 @@ def compress_tables(
     if len(plans) == 1:
         options = {**same, "force": force, "resume": resume, "workers": workers, "scheduler": scheduler}
         info = _compress(compress, plans[0], specs, output, progress=progress, **options)
-        return info | {"warnings": warnings + info["warnings"]}
+        return _with_warnings(info, warnings)
     request = describe_request(specs, **asked, keep_history=keep_history, model=settings, codec=None)
     request["tables"] = [plan.name for plan in plans]
     if resume and finished_before(output, request):
-        return _info(output) | _told(specs, planned, [], warnings)
+        return replace(_info(output), source=_told(specs, planned, [], warnings))
     with (
         unfinished(output, request, force=force, resume=resume) as work,
         cluster(workers, scheduler) as client,
@@ -100,22 +101,26 @@ def compress_tables(
             except OutputError as error:
                 error.path = str(output)
                 raise
-            notes += [f"{plan.name}: {note}" for note in info["notes"]]
-            warnings += [f"{plan.name}: {warning}" for warning in info["warnings"]]
+            notes += [f"{plan.name}: {note}" for note in info.notes]
+            warnings += [f"{plan.name}: {warning}" for warning in info.warnings]
         repeat = {"columns": list(columns), "bound": list(bound), "model": settings.described()}
         write_collection(work.archive, dict(zip(request["tables"], paths, strict=True)), planned.left_out, repeat)
         work.wrote()
-    return _info(output) | _told(specs, planned, notes, warnings)
+    return replace(_info(output), source=_told(specs, planned, notes, warnings))
 
 
-def _told(specs: Sequence[str], planned: Planned, notes: list[str], warnings: list[str]) -> dict[str, Any]:
+def _told(specs: Sequence[str], planned: Planned, notes: Sequence[str], warnings: Sequence[str]) -> SourceInfo:
     """What is said of files beside what their archive knows."""
-    return {
-        "source_bytes": bytes_on_disk(specs),
-        "source_columns": planned.n_columns,
-        "notes": notes,
-        "warnings": warnings,
-    }
+    return SourceInfo(
+        bytes=bytes_on_disk(specs), n_columns=planned.n_columns, notes=tuple(notes), warnings=tuple(warnings)
+    )
+
+
+def _with_warnings(info: ArchiveInfo, warnings: Sequence[str]) -> ArchiveInfo:
+    """The same with more warnings, before those that are there."""
+    if info.source is None:
+        return info
+    return replace(info, source=replace(info.source, warnings=(*warnings, *info.source.warnings)))
 
 
 def _compress(
@@ -124,7 +129,7 @@ def _compress(
     specs: Sequence[str],
     path: Path,
     **options: Any,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     with in_table(plan.name, specs):
         return compress(plan.specs, path, columns=plan.columns, bound=plan.bound, settings=plan.settings, **options)
 
@@ -269,13 +274,13 @@ def verify_tables(
 
 
 def merge_tables(
-    merge: Callable[..., dict[str, Any]],
+    merge: Callable[..., ArchiveInfo],
     archives: Sequence[str | Path],
     output: str | Path,
     *,
     force: bool,
     progress: Progress,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Merges archives of the same tables, table by table, and gives what `info` says of the result. What is left out
     and the settings are those of the first.
 
@@ -306,10 +311,10 @@ def merge_tables(
     return _info(output)
 
 
-def _info(path: str | Path) -> dict[str, Any]:
+def _info(path: str | Path) -> ArchiveInfo:
     """What `info` says of an archive of one table or of several."""
     with open_archive(path) as archive:
-        found: dict[str, Any] = archive.info()
+        found: ArchiveInfo = archive.info()
         return found
 
 

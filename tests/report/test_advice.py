@@ -10,7 +10,7 @@ from rich.console import Console
 
 from baler_vae.evaluation.advice import Advice, Candidate, ColumnAdvice
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak, Comparison
-from baler_vae.evaluation.effects import Effect
+from baler_vae.evaluation.effect import Effect
 from baler_vae.report.advice import advice_figure, advice_lines, advice_table
 from baler_vae.report.comparison import archives_table, rate_distortion_figure, residuals_table, shifts_table
 
