@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -15,7 +14,6 @@ from baler_vae.evaluation.joint import GroupStatistics
 from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.tolerances import Failure
-from baler_vae.output import replacing
 from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
@@ -85,36 +83,6 @@ class GroupSection:
     densities: tuple[Markup, ...]
 
 
-def write_page(
-    path: str | Path,
-    evaluation: EvaluationNumbers,
-    *,
-    title: str,
-    subtitle: str,
-    settings: Mapping[str, Any] | None = None,
-    failures: Sequence[Failure] | None = None,
-    rivals: Mapping[str, int] | None = None,
-    history: History | None = None,
-    force: bool = False,
-) -> None:
-    """Writes an evaluation as one self-contained HTML file; the same numbers give the same bytes.
-
-    Raises:
-        OutputError: the file exists and `force` is false, or it cannot be written.
-    """
-    with replacing(path, force=force) as part:
-        page = render_page(
-            evaluation,
-            title=title,
-            subtitle=subtitle,
-            settings=settings,
-            failures=failures,
-            rivals=rivals,
-            history=history,
-        )
-        part.write_text(page, encoding="utf-8")
-
-
 def render_page(
     evaluation: EvaluationNumbers,
     *,
@@ -125,7 +93,7 @@ def render_page(
     rivals: Mapping[str, int] | None = None,
     history: History | None = None,
 ) -> str:
-    """The HTML text of the page.
+    """The HTML text of the page; the same numbers give the same text.
 
     `failures` are the tolerances that are exceeded, None where none were judged; `rivals` is what others take for the
     same rows under the same bound, in bytes; `history` is by group the epochs of a training.

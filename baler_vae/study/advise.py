@@ -1,12 +1,12 @@
 """How many bits each column needs so that the physics does not move."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from baler_vae.codec.encoding import typed_bytes
 from baler_vae.errors import MissingExtra, SourceError, UsageError
+from baler_vae.evaluation.advice import Advice
 from baler_vae.fitting.columns import fit_alone
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.chain import Specs, open_sources
@@ -20,9 +20,6 @@ from baler_vae.table.bounds import EXACT, assign_rules, parse_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.verbs.fit import fit
-
-if TYPE_CHECKING:
-    from baler_vae.evaluation.advice import Advice
 
 DEFAULT_PART = 0.01
 SAMPLE_ROWS = 1 << 19
@@ -45,7 +42,7 @@ def advise(
     sample_rows: int = SAMPLE_ROWS,
     fitted: bool = True,
     progress: ShownProgress = silent,
-) -> "Advice":
+) -> Advice:
     """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
     `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
     for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
@@ -61,8 +58,7 @@ def advise(
         MissingExtra: the packages for evaluation are not installed, or PyTorch is not and a fit needs it.
     """
     try:
-        from baler_vae.evaluation.advice import Advice  # noqa: PLC0415  an extra
-        from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415
+        from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra
         from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error

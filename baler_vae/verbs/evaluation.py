@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from baler_vae.errors import MissingExtra
 from baler_vae.evaluation.numbers import EvaluationNumbers
+from baler_vae.output import replacing
 from baler_vae.paths import temporary_folder
 from baler_vae.results import html_table
 
@@ -105,20 +106,20 @@ class Evaluation(EvaluationNumbers):
             The packages that draw the page are not installed, or Chromium is not.
         """
         try:
-            from baler_vae.report.page import write_page  # noqa: PLC0415  an extra
+            from baler_vae.report.page import render_page  # noqa: PLC0415  an extra
         except ModuleNotFoundError as error:
             raise MissingExtra("the page", "report", str(error.name)) from error
-        write_page(
-            path,
-            self,
-            title=Path(self.restored).name if title is None else title,
-            subtitle=f"{self.restored} against {self.original}" if subtitle is None else subtitle,
-            settings=self.settings,
-            failures=self.failures,
-            rivals=self.bytes_of_rivals(rivals) if isinstance(rivals, str | Path) else rivals,
-            history=self.history,
-            force=force,
-        )
+        with replacing(path, force=force) as part:
+            page = render_page(
+                self,
+                title=Path(self.restored).name if title is None else title,
+                subtitle=f"{self.restored} against {self.original}" if subtitle is None else subtitle,
+                settings=self.settings,
+                failures=self.failures,
+                rivals=self.bytes_of_rivals(rivals) if isinstance(rivals, str | Path) else rivals,
+                history=self.history,
+            )
+            part.write_text(page, "utf-8")
         if pdf is not None:
             from baler_vae.report.pdf import print_page  # noqa: PLC0415
 
