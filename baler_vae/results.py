@@ -11,7 +11,7 @@ import numpy as np
 from baler_vae.errors import shown
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pandas import DataFrame as DataFrame  # noqa: PLC0414  the type, for all who give one
 
 MOST_ROWS = 60
 """Of a table in a notebook; the line below it says how many more there are."""
@@ -37,7 +37,7 @@ def as_plain(value: object, *, finite: bool = False) -> Any:  # noqa: ANN401  an
     return value
 
 
-def data_frame(records: Iterable[Mapping[str, object]], columns: Sequence[str]) -> "pd.DataFrame":
+def data_frame(records: Iterable[Mapping[str, object]], columns: Sequence[str]) -> "DataFrame":
     """A data frame of the `columns` of some records, one row each, also where there are none."""
     import pandas as pd  # noqa: PLC0415  results are made without it
 

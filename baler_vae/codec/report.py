@@ -9,7 +9,7 @@ from baler_vae.codec.provenance import number_of, whole_numbers
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from baler_vae.results import DataFrame
 
 KINDS = ("independent", "autoregressive", "vae", "ae")
 """Kinds of model, in the order in which their sizes are told."""
@@ -143,7 +143,7 @@ class FitReport:
         found: dict[str, Any] = as_plain(self)
         return found
 
-    def to_pandas(self) -> "pd.DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each group."""
         return data_frame(map(self._record, self.groups), _COLUMNS)
 

@@ -8,7 +8,7 @@ from baler_vae.evaluation.effect import Effect, largest
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from baler_vae.results import DataFrame
 
 _COLUMNS = ("name", "group", "dtype", "n_rows", "bound", "n_bytes", "bits_per_value", "exact_bytes")
 _WORST = ("worst", "limit", "limit_in_errors", "written_as")
@@ -154,7 +154,7 @@ class Advice:
         found: dict[str, Any] = as_plain(vars(self), finite=True)
         return found | {"bounds": list(self.bounds), "independent_bytes": self.independent_bytes}
 
-    def to_pandas(self) -> "pd.DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each float column; effects are in statistical errors."""
         return data_frame(map(_record, self.columns), (*_COLUMNS, *_WORST))
 

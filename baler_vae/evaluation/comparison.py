@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from baler_vae.results import DataFrame
 
 _FOLLOWS = ("ratio", "bits_per_row", "bits_per_value", "rms_in_widths", "largest_in_widths", "peak_in_errors")
 _ARCHIVE = ("name", "bound", "model", "model_kind", "n_rows", "n_values", "original_bytes", "archive_bytes")
@@ -151,7 +151,7 @@ class Comparison:
             ]
         return {"against": self.against, "archives": archives, "rivals": as_plain(self.rivals)}
 
-    def to_pandas(self) -> "pd.DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each archive; residuals are in widths of their column, shifts in errors."""
         return data_frame(map(_record, self.archives), (*_ARCHIVE, *_FOLLOWS, "exceeded"))
 

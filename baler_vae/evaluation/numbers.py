@@ -9,14 +9,13 @@ from baler_vae.evaluation.document import column_json, cut_json, group_json, pea
 from baler_vae.results import as_plain, data_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from baler_vae.evaluation.cuts import Migration
     from baler_vae.evaluation.histograms import ColumnHistograms
     from baler_vae.evaluation.joint import GroupStatistics
     from baler_vae.evaluation.peaks import PeakShift
     from baler_vae.evaluation.profiles import ColumnStatistics
     from baler_vae.evaluation.residuals import ColumnResiduals
+    from baler_vae.results import DataFrame
 
 Table = Literal["columns", "peaks", "cuts"]
 
@@ -176,7 +175,7 @@ class EvaluationNumbers:
         }
         return {key: as_plain(value, finite=True) for key, value in document.items()}
 
-    def to_pandas(self, table: Table = "columns") -> "pd.DataFrame":
+    def to_pandas(self, table: Table = "columns") -> "DataFrame":
         """A data frame with a row for each of the columns, the peaks or the cuts.
 
         Parameters

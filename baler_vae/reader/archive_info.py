@@ -8,7 +8,7 @@ from baler_vae.codec.report import GroupInfo
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from baler_vae.results import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +172,7 @@ class ArchiveInfo:
         """All of it as plain JSON values, as `baler-vae info --json` and `compress --json` print it."""
         return self._summary() | self._contents() | self._of_source()
 
-    def to_pandas(self) -> "pd.DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each column."""
         names = ("name", "group", "dtype", "typename", "bound", "kept_as", "original_bytes", "bytes")
         return data_frame(({name: getattr(column, name) for name in names} for column in self.columns), names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from baler_vae.results import DataFrame
 
 _COLUMNS = ("name", "group", "bound", "n_values", "n_broken", "worst", "worst_row", "original", "restored")
 
@@ -76,7 +76,7 @@ class Verification:
         found: dict[str, Any] = as_plain(self)
         return found
 
-    def to_pandas(self) -> "pd.DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each column."""
         return data_frame(map(vars, self.columns), _COLUMNS)
 
