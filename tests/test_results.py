@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -197,6 +199,20 @@ def test_archives_are_compared_with_what_bounds_make_of_their_file(made, tmp_pat
         baler_vae.compare(made["source"])
     with pytest.raises(UsageError, match="rivals are compared under bounds"):
         baler_vae.compare(made["source"], made["archive"], rivals=tmp_path / "rivals.json")
+
+
+def test_all_that_the_front_door_offers_needs_no_extra():
+    code = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "scipy", "iminuit", "matplotlib", "jinja2", "mplhep"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Blocked())
+from baler_vae import *
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_values_become_plain():

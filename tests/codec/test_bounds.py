@@ -215,7 +215,7 @@ def test_formulas_are_used_where_they_help(tmp_path):
     model = {"kind": "autoregressive", "epochs": 1, "bound": "abs:0.001"}
     info = baler_vae.compress(tmp_path / "x.npz", tmp_path / "a.bvae", **model)
     (follows,) = [column for column in info.columns if column.predicted]
-    assert follows["formula"]
+    assert follows.formula
     assert follows.bytes < 0.2 * max(column.bytes for column in info.columns)
 
 

@@ -87,7 +87,13 @@ def test_what_is_told(made, tmp_path):
     tables = made.info.tables.values()
     assert made.info.original_bytes == sum(table.original_bytes for table in tables)
     assert sum(vars(made.info.bytes).values()) == made.info.archive_bytes
-    assert json.dumps(made.info)
+    assert list(made.info.to_dict()["tables"]) == list(TABLES)
+    assert json.loads(json.dumps(made.info.to_dict())) == made.info.to_dict()
+    assert isinstance(made.info, baler_vae.CollectionInfo)
+    frame = made.info.to_pandas()
+    assert len(frame) == sum(len(table.columns) for table in tables)
+    assert {"ana/Lumi:lumi", "Runs:run"} & set(frame["name"])
+    assert "ana/Lumi:" in made.info._repr_html_()
 
 
 def test_a_named_table_and_a_file_of_one_are_plain_archives(made, tmp_path):
