@@ -34,7 +34,7 @@ def peak_shifts(project: Project, source: str, kind: str, seed: int) -> dict[str
             archive = Path(folder) / f"{len(found)}.bvae"
             info = baler_vae.compress(source, archive, codec=codec)
             evaluation = baler_vae.evaluate(source, archive, settings=project.evaluation)
-            found[recipe.name] = evaluation.peaks[0], info["archive_bytes"] / max(info["n_rows"].values())
+            found[recipe.name] = evaluation.peaks[0], info.archive_bytes / max(info.n_rows.values())
     return found
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import baler_vae
 from baler_vae.io.files import write_file
@@ -44,27 +43,27 @@ def shares_of(case: Case, bound: str, folder: Path) -> Iterator[Shares]:
     settings = {"bound": bound, "kind": "autoregressive"}
     info = baler_vae.compress(source, folder / "whole.bvae", columns=patterns, verify=False, **settings)
     _, batch = read_batch(source, patterns)
-    for table, group in zip(batch, info["groups"], strict=True):
-        if group["kind"] == "independent":
+    for table, group in zip(batch, info.groups, strict=True):
+        if group.kind == "independent":
             continue
-        whole = _codes(info, group["name"])
+        whole = _codes(info, group.name)
         in_rows = whole
         if table.group.counter is not None:
             flat = baler_vae.compress(
-                _flat(table, folder / f"{group['name']}.parquet"),
+                _flat(table, folder / f"{group.name}.parquet"),
                 folder / "flat.bvae",
                 verify=False,
                 force=True,
                 **settings,
             )
             in_rows = _codes(flat, "events")
-        formulas = sum(group["formulas_saved_bytes"].values())
-        alone = group["candidate_bytes"]["independent"]
-        yield Shares(group["name"], alone, formulas, alone - formulas - in_rows, in_rows - whole, group["model_bytes"])
+        formulas = sum(group.formulas_saved_bytes.values())
+        alone = group.candidate_bytes["independent"]
+        yield Shares(group.name, alone, formulas, alone - formulas - in_rows, in_rows - whole, group.model_bytes)
 
 
-def _codes(info: dict[str, Any], group: str) -> int:
-    return sum(column["bytes"] for column in info["columns"] if column["group"] == group)
+def _codes(info: baler_vae.ArchiveInfo, group: str) -> int:
+    return sum(column.bytes or 0 for column in info.columns if column.group == group)
 
 
 def _flat(table: Table, path: Path) -> Path:

@@ -6,26 +6,27 @@ import numpy as np
 
 from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.distances import Distances
-from baler_vae.evaluation.evaluate import ColumnStatistics, evaluate_tables
+from baler_vae.evaluation.evaluate import evaluate_tables
 from baler_vae.evaluation.joint import Density, GroupStatistics
+from baler_vae.evaluation.numbers import ArchiveSizes, CandidateSizes
 from baler_vae.evaluation.peaks import PairedErrors
-from baler_vae.evaluation.profiles import Profile
+from baler_vae.evaluation.profiles import ColumnStatistics, Profile
 from baler_vae.table.schema import TEXT, Column, Group
 from baler_vae.table.table import Table
 
 ODD_NAME = '<b>&"'
-SIZES = {
-    "original_bytes": 100_000,
-    "archive_bytes": 20_000,
-    "model_bytes": 4000,
-    "latents_bytes": 1000,
-    "codes_bytes": 14_000,
-    "metadata_bytes": 1000,
-    "candidates": [
-        {"group": "events", "kind": "independent", "bytes": {"independent": 700}, "fitted_bytes": None},
-        {"group": "Jet", "kind": "vae", "bytes": {"independent": 21_000, "vae": 19_300}, "fitted_bytes": 18_100},
-    ],
-}
+SIZES = ArchiveSizes(
+    original_bytes=100_000,
+    archive_bytes=20_000,
+    model_bytes=4000,
+    latents_bytes=1000,
+    codes_bytes=14_000,
+    metadata_bytes=1000,
+    candidates=(
+        CandidateSizes(group="events", kind="independent", bytes={"independent": 700}, fitted_bytes=None),
+        CandidateSizes(group="Jet", kind="vae", bytes={"independent": 21_000, "vae": 19_300}, fitted_bytes=18_100),
+    ),
+)
 RIVALS = {"grid + zstd": 24_000, "grid + pcodec": 22_000, "truncation + xz": 31_000}
 HISTORY = {"Jet": [{"number": n, "training_loss": 5.0 / n, "validation_error": 6.0 / n} for n in range(1, 9)]}
 CUTS = (

@@ -50,6 +50,7 @@ def advise_on(
     if figure is not None:
         with needing_reports("the figure"):
             from baler_vae.report.advice import advice_figure
+            from baler_vae.report.drawing import write_svg
         check_output(figure, force=force)
     path = project / "project.toml" if project is not None and is_folder(project) else project
     if path is not None:
@@ -68,7 +69,7 @@ def advise_on(
             progress=progress,
         )
     if as_json:
-        say_json(advice.to_json())
+        say_json(advice.to_dict())
     else:
         from baler_vae.report.advice import advice_lines, advice_table
 
@@ -115,11 +116,3 @@ def _bounds_of_others(bounds: Sequence[str], advice: "Advice") -> list[str]:
     """
     advised = {column.name for column in advice.columns}
     return [bound for bound in bounds if bound.rpartition("=")[0] not in advised and bound not in advice.bounds]
-
-
-def write_svg(path: Path, svg: str, *, force: bool) -> None:
-    """Writes an SVG element as a file of its own, on white ground."""
-    head = '<?xml version="1.0" encoding="utf-8"?>\n'
-    style = ' style="background: #ffffff; color: #000000; font-family: sans-serif"'
-    with replacing(path, force=force) as part:
-        part.write_text(head + svg.replace("<svg ", f"<svg{style} ", 1) + "\n", "utf-8")

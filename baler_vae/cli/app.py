@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -38,6 +38,9 @@ from baler_vae.cli.options import (
 from baler_vae.cli.requests import check_inputs, dialect_for, fit_request, is_folder, model_options, project_of
 from baler_vae.errors import BalerError, UsageError
 from baler_vae.version import __version__
+
+if TYPE_CHECKING:
+    from baler_vae.reader.archive_info import ArchiveInfo
 
 app = typer.Typer(
     name="baler-vae",
@@ -132,12 +135,8 @@ def fit(
         codec.save(output, force=force)
     if skipped := codec.settings.get("skipped"):
         note(f"baler-vae: left out: {summary(skipped)}")
-    for name, points in codec.history.items():
-        if "training_bits" in points[-1]:
-            say(f"{name}: {points[-1]['number']:,} steps, {points[-1]['training_bits']:.1f} bits a row")
-        else:
-            best = min(epoch["validation_error"] for epoch in points)
-            say(f"{name}: {len(points)} epochs, validation error {best:.3g}")
+    for training in codec.report().trainings:
+        say(str(training))
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 
@@ -210,10 +209,10 @@ def compress(
         else:
             written = [compress_files(inputs, output, request, progress)]
     for info in written:
-        for text in info["notes"]:
-            note(f"{info['path']}: {text}" if len(written) > 1 else text)
-        for warning in info["warnings"]:
-            note(f"baler-vae: {info['path']}: {warning}" if len(written) > 1 else f"baler-vae: {warning}")
+        for text in info.notes:
+            note(f"{info.path}: {text}" if len(written) > 1 else text)
+        for warning in info.warnings:
+            note(f"baler-vae: {info.path}: {warning}" if len(written) > 1 else f"baler-vae: {warning}")
         _show_info(info, json)
 
 
@@ -330,7 +329,7 @@ def new(
     say(f"project: {new_project(name, input_spec=input, force=force)}")
 
 
-def _show_info(info: dict[str, Any], json: bool, *, columns: bool = False) -> None:
+def _show_info(info: "ArchiveInfo", json: bool, *, columns: bool = False) -> None:
     from baler_vae.cli.collection import shown_info
 
-    say_json(info) if json else say(*shown_info(info, columns=columns))
+    say_json(info.to_dict()) if json else say(*shown_info(info, columns=columns))

@@ -1,6 +1,6 @@
 """What archives of several tables look like on a terminal, and their tables one after the other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from rich.text import Text
 from baler_vae.cli.console import note, say
 from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
 from baler_vae.errors import ToleranceFailed, UsageError
+from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo
 from baler_vae.report.listing import Heading, Listing, Paragraph, bytes_cell, numbers
 
 if TYPE_CHECKING:
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def shown_info(info: Mapping[str, Any], *, columns: bool) -> Iterator["RenderableType"]:
+def shown_info(info: ArchiveInfo, *, columns: bool) -> Iterator["RenderableType"]:
     """What became of the bytes in a sentence, and with `columns` all that `info_parts` gives."""
     yield summary(info)
     if columns:
         yield from info_parts(info)
 
 
-def info_parts(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
+def info_parts(info: ArchiveInfo) -> Iterator["RenderableType"]:
     """Parts and columns of an archive, and what was compared when it was fitted; of one of several tables these, what
     was left out, and the same of each.
     """
-    if "tables" in info:
+    if isinstance(info, CollectionInfo):
         yield from _tables(info)
-        for name, table in info["tables"].items():
+        for name, table in info.tables.items():
             yield Text()
             yield Paragraph(name, style="bold")
             yield from info_parts(table)
@@ -40,20 +41,20 @@ def info_parts(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
         yield from map(Paragraph, sample_lines(info))
 
 
-def _tables(info: Mapping[str, Any]) -> Iterator["RenderableType"]:
+def _tables(info: CollectionInfo) -> Iterator["RenderableType"]:
     headings = [Heading("table"), Heading("kept as", 2), numbers("events"), numbers("original bytes", 1)]
     tables = Listing("", [*headings, numbers("bytes"), numbers("ratio")])
-    for name, table in info["tables"].items():
+    for name, table in info.tables.items():
         tables.add(
             name,
-            table["model_kind"],
-            f"{info['n_rows'][name]:,}",
-            bytes_cell(table["original_bytes"]),
-            bytes_cell(table["archive_bytes"]),
-            f"{table['ratio']:.2f}",
+            table.model_kind,
+            f"{info.n_rows[name]:,}",
+            bytes_cell(table.original_bytes),
+            bytes_cell(table.archive_bytes),
+            f"{table.ratio:.2f}",
         )
     yield tables
-    for name, why in info["left_out"].items():
+    for name, why in info.left_out.items():
         yield Paragraph(f"left out: {name} ({why})")
 
 

@@ -156,7 +156,6 @@ def evaluate(
         check_printing,
         check_tolerances,
         evaluation_files,
-        page_facts,
         show_evaluation,
         show_verdict,
         write_evaluation,
@@ -193,13 +192,13 @@ def evaluate(
                 dialect=dialect_for(read, dialect),
                 progress=progress,
             )
-            facts = page_facts(original, restored, evaluation, settings.tolerances, rivals)
-        show_evaluation(evaluation, facts["failures"], as_json=json)
-        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, **facts):
+            measured = None if rivals is None else evaluation.bytes_of_rivals(rivals)
+        show_evaluation(evaluation, as_json=json)
+        for line in write_evaluation(evaluation, output, pdf=pdf, force=force, rivals=measured):
             note(line) if json else say(line)
-    show_verdict(evaluation, facts["failures"], as_json=json)
+    show_verdict(evaluation, as_json=json)
     if strict:
-        check_tolerances(facts["failures"], path=restored)
+        check_tolerances(evaluation, path=restored)
 
 
 def verify(
@@ -213,8 +212,6 @@ def verify(
     dialect: Dialect = None,
 ) -> None:
     """Check every digest and decode every row; with the original, compare every value with its bound."""
-    from dataclasses import asdict
-
     from baler_vae.cli.tables import verification_lines, verification_table
     from baler_vae.verbs.verify import check_broken
     from baler_vae.verbs.verify import verify as verify_file
@@ -223,7 +220,7 @@ def verify(
         done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
     intact, verdict = verification_lines(done, archive)
     if json:
-        say_json(asdict(done))
+        say_json(done.to_dict())
     else:
         say(*([verification_table(done)] if done.columns else []), intact)
     say_verdict(verdict, as_json=json)

@@ -3,9 +3,8 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,15 +14,13 @@ from baler_vae.cli.console import note, progress_bar, say, say_json, say_verdict
 from baler_vae.cli.extras import needing_reports
 from baler_vae.errors import OutputError, ToleranceFailed
 from baler_vae.output import check_folder, check_output, made_folder, owning, replacing
-from baler_vae.paths import exists, is_folder, temporary_folder
+from baler_vae.paths import exists, is_folder
 from baler_vae.progress import within
-from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.settings.project import Project, read_project
 from baler_vae.version import __version__
 
 if TYPE_CHECKING:
-    from baler_vae.evaluation.evaluate import Evaluation
-    from baler_vae.evaluation.tolerances import Failure
+    from baler_vae.verbs.evaluation import Evaluation
 
 _SAMPLE_NAME = "sample.root"
 _TEMPLATE = """# A project of baler-vae. Run it with: baler-vae run project.toml
@@ -147,9 +144,7 @@ def run_project(
     archive = folder / f"{project.name}.bvae"
     restored, restored_spec = restored_beside(source, folder)
     experiment = folder / "experiment.json"
-    _page_writer()
-    from baler_vae.evaluation.tolerances import judge
-
+    check_reports()
     targets = (archive, restored, *evaluation_files(folder), *([experiment] if project.experiment else []))
 
     with made_folder(folder), owning(*targets, force=force), progress_bar(shown=progress_shown) as progress:
@@ -159,36 +154,28 @@ def run_project(
             source, restored_spec, settings=project.evaluation, archive=archive, progress=within(progress, "evaluating")
         )
         progress("drawing the page", 0, 1)
-        failures = judge(evaluation, project.evaluation.tolerances)
-        facts: dict[str, Any] = {"title": project.name, "subtitle": f"{restored.name} against {Path(source).name}"}
-        written = list(
-            write_evaluation(evaluation, folder, settings=info["settings"], failures=failures, force=force, **facts)
-        )
-    show_evaluation(evaluation, failures)
+        subtitle = f"{restored.name} against {Path(source).name}"
+        written = list(write_evaluation(evaluation, folder, force=force, title=project.name, subtitle=subtitle))
+    show_evaluation(evaluation)
     say(summary(info), f"restored file: {restored.absolute()}", *written)
     if project.experiment is not None:
         _run_experiment(project, source, experiment, force=force, progress_shown=progress_shown)
-    show_verdict(evaluation, failures)
+    show_verdict(evaluation)
     if strict:
-        check_tolerances(failures, path=restored)
+        check_tolerances(evaluation, path=restored)
 
 
-def check_tolerances(failures: "Sequence[Failure]", *, path: str | Path) -> None:
-    """Check that what came back, at `path`, keeps all tolerances.
-
-    Raises:
-        ToleranceFailed: a tolerance is exceeded.
-    """
-    if failures:
-        n = len(failures)
+def check_tolerances(evaluation: "Evaluation", *, path: str | Path) -> None:
+    """Raises ToleranceFailed where what came back, at `path`, exceeds a tolerance."""
+    if n := len(evaluation.failures):
         raise ToleranceFailed(f"{n} {'tolerance is' if n == 1 else 'tolerances are'} exceeded", path=path)
 
 
-def show_verdict(evaluation: "Evaluation", failures: "Sequence[Failure]", *, as_json: bool = False) -> None:
+def show_verdict(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     """Prints PASS or FAIL and the reasons, as the page has them."""
     from baler_vae.report.verdict import judgement, verdict_line
 
-    say_verdict(verdict_line(judgement(evaluation, failures)), as_json=as_json)
+    say_verdict(verdict_line(judgement(evaluation, evaluation.failures)), as_json=as_json)
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:
@@ -208,10 +195,10 @@ def _beside(spec: str, folder: Path) -> str:
     return spec if "://" in spec or Path(spec).is_absolute() else str(folder / spec)
 
 
-def _page_writer() -> Callable[..., None]:
+def check_reports() -> None:
+    """Raises MissingExtra where a page could not be drawn in the end."""
     with needing_reports("the page"):
-        from baler_vae.report.page import write_page
-    return write_page
+        import baler_vae.report.page  # noqa: F401
 
 
 def evaluation_files(folder: Path) -> tuple[Path, Path]:
@@ -231,7 +218,7 @@ def _run_experiment(project: Project, source: str, path: Path, *, force: bool, p
                 f"{run.recipe}, {run.kind}, seed {run.seed}: {run.archive_bytes:,} bytes, {run.training_seconds:.1f} s"
             )
     with replacing(path, force=force) as part:
-        part.write_text(json.dumps({**_environment(), "runs": list(map(asdict, runs))}, indent=2), "utf-8")
+        part.write_text(json.dumps({**_environment(), "runs": [run.to_dict() for run in runs]}, indent=2), "utf-8")
     say(experiment_table(runs), f"experiment: {path.absolute()}")
 
 
@@ -249,12 +236,12 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def show_evaluation(evaluation: "Evaluation", failures: "Sequence[Failure]", *, as_json: bool = False) -> None:
+def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     """Prints the tables of an evaluation, or its JSON with the tolerances that are exceeded."""
     from baler_vae.report.tables import columns_table, cuts_table, peaks_table
 
     if as_json:
-        say_json(_document(evaluation, failures))
+        say_json(evaluation.to_dict())
         return
     for names, what in ((evaluation.missing, "did not come back"), (evaluation.left_out, "not asked for")):
         if names:
@@ -266,38 +253,27 @@ def show_evaluation(evaluation: "Evaluation", failures: "Sequence[Failure]", *, 
         say(cuts_table(evaluation))
 
 
-def _document(evaluation: "Evaluation", failures: "Sequence[Failure]") -> dict[str, Any]:
-    """The numbers of an evaluation, a sentence for each tolerance that is exceeded, and the verdict."""
-    from baler_vae.evaluation.evaluate import to_json
-    from baler_vae.report.verdict import judgement
-
-    verdict = {"passed": not failures, "headline": judgement(evaluation, failures).headline}
-    return {**to_json(evaluation), "exceeded": [failure.text for failure in failures], "verdict": verdict}
-
-
 def write_evaluation(
-    evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **facts: Any
+    evaluation: "Evaluation", folder: Path | None, *, pdf: Path | None = None, force: bool = False, **options: Any
 ) -> Iterator[str]:
     """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
-    gives a line on each. `facts` are what `write_page` takes.
+    gives a line on each. `options` are those of `Evaluation.write_page`.
     """
     if folder is not None:
         page, numbers = evaluation_files(folder)
         with made_folder(folder), owning(page, numbers, force=force):  # both of one evaluation, whoever else writes
-            _page_writer()(page, evaluation, force=force, **facts)
+            evaluation.write_page(page, force=force, **options)
             with replacing(numbers, force=force) as part:
-                document = _document(evaluation, facts.get("failures") or ())
-                part.write_text(json.dumps(document, indent=2, ensure_ascii=False), "utf-8")
+                part.write_text(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False), "utf-8")
         yield f"page: {page.absolute()}"
         yield f"numbers: {numbers.absolute()}"
     if pdf is not None:
-        from baler_vae.report.pdf import print_page
+        if folder is None:
+            evaluation.print_page(pdf, force=force, **options)
+        else:
+            from baler_vae.report.pdf import print_page
 
-        with temporary_folder() as place:
-            printed = evaluation_files(place)[0] if folder is None else evaluation_files(folder)[0]
-            if folder is None:
-                _page_writer()(printed, evaluation, **facts)
-            print_page(printed, pdf, force=force)
+            print_page(evaluation_files(folder)[0], pdf, force=force)
         yield f"print: {pdf.absolute()}"
 
 
@@ -307,27 +283,3 @@ def check_printing(pdf: Path, *, force: bool) -> None:
 
     check_output(pdf, force=force)
     browser_path()
-
-
-def page_facts(
-    original: str, restored: str, evaluation: "Evaluation", tolerances: ToleranceSettings, rivals: Path | None
-) -> dict[str, Any]:
-    """What a page says beside the numbers: its titles, tolerances that are exceeded, the settings and the history of an
-    archive, and what rivals take.
-    """
-    from baler_vae.evaluation.tolerances import judge
-    from baler_vae.io.files import is_archive
-    from baler_vae.reader.archive import Archive
-    from baler_vae.report.rivals import bounds_of, read_rivals
-
-    facts: dict[str, Any] = {"title": Path(restored).name, "subtitle": f"{restored} against {original}"}
-    facts["failures"] = judge(evaluation, tolerances)
-    settings: dict[str, Any] = {}
-    if is_archive(restored):
-        with Archive(restored) as archive:
-            settings = archive.settings()
-            facts |= {"settings": settings, "history": archive.history()}
-    if rivals is not None:
-        n_bytes = (evaluation.sizes or {}).get("original_bytes")
-        facts["rivals"] = read_rivals(rivals, original_bytes=n_bytes, bounds=bounds_of(settings))
-    return facts

@@ -1,111 +1,97 @@
 """What archives and experiments look like on a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 from baler_vae.errors import listed
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
 from baler_vae.study.experiment import Run, Spread, spread
 from baler_vae.table.schema import mask_name
-from baler_vae.verbs.verify import ColumnCheck, Verification
+from baler_vae.verbs.verification import ColumnCheck, Verification
 
 
-def summary(info: Mapping[str, Any]) -> Paragraph:
+def summary(info: ArchiveInfo) -> Paragraph:
     """One sentence on what became of the bytes: of the values in their types, and of the file where that is known."""
-    rows = ", ".join(f"{count:,} {name}" for name, count in info["n_rows"].items())
-    text = f"{info['path']}: {rows}; {bytes_text(info['original_bytes'])} of values -> "
-    text += f"{bytes_text(info['archive_bytes'])}, ratio {info['ratio']:.2f}"
-    on_disk = info.get("source_bytes")
-    if on_disk:
-        text += f"; {bytes_text(on_disk)} on disk, ratio {on_disk / info['archive_bytes']:.2f}"
-        tables = info.get("tables", {"": info}).values()
-        n_left_out = info["source_columns"] - sum(map(_n_columns, tables))
+    rows = ", ".join(f"{count:,} {name}" for name, count in info.n_rows.items())
+    text = f"{info.path}: {rows}; {bytes_text(info.original_bytes)} of values -> "
+    text += f"{bytes_text(info.archive_bytes)}, ratio {info.ratio:.2f}"
+    if info.source is not None and info.source.bytes:
+        text += f"; {bytes_text(info.source.bytes)} on disk, ratio {info.source.bytes / info.archive_bytes:.2f}"
+        n_left_out = info.source.n_columns - _n_columns(info)
         s = "" if n_left_out == 1 else "s"
         text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
-    wanted = info["settings"].get("model", {}).get("kind", "auto")
-    if wanted not in {"auto", info["model_kind"]}:
+    wanted = info.settings.get("model", {}).get("kind", "auto")
+    if wanted not in {"auto", info.model_kind}:
         text += f"; the {wanted} would cost more than it saves and was left out"
     return Paragraph(text)
 
 
-def _n_columns(table: Mapping[str, Any]) -> int:
-    """How many columns of its source a table holds: what says where values are missing was none."""
-    names = {column["name"] for column in table["columns"]}
+def _n_columns(info: ArchiveInfo) -> int:
+    """How many columns of its source an archive holds: what says where values are missing was none."""
+    names = {column.name for column in info.columns}
     return len(names - set(map(mask_name, names)))
 
 
-def info_tables(info: Mapping[str, Any]) -> tuple[Listing, Listing]:
+def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
     """The sizes of an archive's parts, and its columns."""
     parts = Listing("", [Heading("part"), numbers("bytes"), numbers("share")])
-    for name, n_bytes in (*info["bytes"].items(), ("archive", info["archive_bytes"])):
-        parts.add(name, bytes_cell(n_bytes), f"{100 * n_bytes / info['archive_bytes']:.1f} %")
+    for name, n_bytes in (*vars(info.bytes).items(), ("archive", info.archive_bytes)):
+        parts.add(name, bytes_cell(n_bytes), f"{100 * n_bytes / info.archive_bytes:.1f} %")
     headings = [Heading("column"), Heading("group", 5), Heading("type", 3), Heading("bound", 1), Heading("kept as", 4)]
     columns = Listing("", [*headings, numbers("original bytes", 2), numbers("bytes")])
-    for column in info["columns"]:
+    for column in info.columns:
         columns.add(
-            column["name"],
-            column["group"],
-            column["typename"] or column["dtype"],
-            short_numbers(column["bound"] + (" (whole numbers)" if column["whole_numbers"] else "")),
-            short_numbers(kept_as(column)) if column["formula"] is None else kept_as(column),
-            bytes_cell(column["original_bytes"]),
-            "in the latents" if column["bytes"] is None else bytes_cell(column["bytes"]),
+            column.name,
+            column.group,
+            column.typename or column.dtype,
+            short_numbers(column.bound + (" (whole numbers)" if column.whole_numbers else "")),
+            short_numbers(column.kept_as) if column.formula is None else column.kept_as,
+            bytes_cell(column.original_bytes),
+            "in the latents" if column.bytes is None else bytes_cell(column.bytes),
         )
     return parts, columns
 
 
-def kept_as(column: Mapping[str, Any]) -> str:
-    """What a column is stored as, in a few words."""
-    if column["grid"] is None:
-        return "values" if column["coding"] else "what the decoder gives"
-    text = str(column["grid"])
-    if column["coding"] == "network-1":
-        text += ", given others"
-    if column["formula"] is None:
-        return text
-    return f"{text}, {'less' if column['predicted'] else 'knowing'} {column['formula']}"
-
-
-def candidates_table(info: Mapping[str, Any]) -> Listing | None:
+def candidates_table(info: ArchiveInfo) -> Listing | None:
     """What each kind of model would take, where `auto` compares them as a sample tells it, group by group, and what the
     one that was fitted took; None where nothing was compared.
     """
-    groups = [group for group in info["groups"] if group["candidate_bytes"]]
+    groups = [group for group in info.groups if group.candidate_bytes]
     if not groups:
         return None
-    kinds = list(dict.fromkeys(kind for group in groups for kind in group["candidate_bytes"]))
+    kinds = list(dict.fromkeys(kind for group in groups for kind in group.candidate_bytes))
     headings = [Heading("group"), Heading("kept as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
     table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays from rows", 3)])
     for group in groups:
-        sizes = (group["candidate_bytes"].get(kind) for kind in kinds)
+        sizes = (group.candidate_bytes.get(kind) for kind in kinds)
         table.add(
-            group["name"],
-            group["kind"],
-            *map(_bytes_or_nothing, (*sizes, group["fitted_bytes"])),
-            "" if group["pays_from_rows"] is None else f"{group['pays_from_rows']:,}",
+            group.name,
+            group.kind,
+            *map(_bytes_or_nothing, (*sizes, group.fitted_bytes)),
+            "" if group.pays_from_rows is None else f"{group.pays_from_rows:,}",
         )
     return table
 
 
-def orders_table(info: Mapping[str, Any]) -> Listing | None:
+def orders_table(info: ArchiveInfo) -> Listing | None:
     """What each order of the columns would take, group by group; None where nothing was compared."""
-    groups = [group for group in info["groups"] if group["order_bytes"]]
+    groups = [group for group in info.groups if group.order_bytes]
     if not groups:
         return None
-    names = list(dict.fromkeys(name for group in groups for name in group["order_bytes"]))
+    names = list(dict.fromkeys(name for group in groups for name in group.order_bytes))
     table = Listing("Bytes by order of the columns", [Heading("group"), *(numbers(name, 1) for name in names)])
     for group in groups:
-        table.add(group["name"], *(_bytes_or_nothing(group["order_bytes"].get(name)) for name in names))
+        table.add(group.name, *(_bytes_or_nothing(group.order_bytes.get(name)) for name in names))
     return table
 
 
-def sample_lines(info: Mapping[str, Any]) -> tuple[str, ...]:
+def sample_lines(info: ArchiveInfo) -> tuple[str, ...]:
     """One line for each group whose model was fitted on a sample."""
     return tuple(
-        f"{group['name']}: fitted to {sample['rows']:,} of {sample['of_rows']:,} rows in {sample['chunks']:,} chunks"
-        for group in info["groups"]
-        if (sample := group["sample"]) is not None
+        f"{group.name}: fitted to {sample.rows:,} of {sample.of_rows:,} rows in {sample.chunks:,} chunks"
+        for group in info.groups
+        if (sample := group.sample) is not None
     )
 
 

@@ -25,6 +25,7 @@ from baler_vae.codec.manifests import (
     schema_of,
 )
 from baler_vae.codec.provenance import fits_of, settings_of
+from baler_vae.codec.report import FitReport, fit_report
 from baler_vae.codec.sections import check_entries, read_model, write_model
 from baler_vae.errors import CorruptArchive, UsageError, located
 from baler_vae.model.group import GroupModel
@@ -40,7 +41,7 @@ class Codec:
     `bounds` is by column, `models` by group. `history` is by group with an autoencoder: one dict per epoch with
     `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
     its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
-    `learning_rate`. `settings` repeats the fit, and `fits` tells by group what it found (see `describe_archive`).
+    `learning_rate`. `settings` repeats the fit, and `fits` holds by group what it found, which `report` tells.
 
     Codecs are equal when their bytes are.
     """
@@ -71,6 +72,11 @@ class Codec:
     @cached_property
     def _digest(self) -> bytes:
         return hashlib.sha256(self.to_bytes()).digest()
+
+    def report(self) -> FitReport:
+        """What the fit found, group by group."""
+        names = [group.name for group in self.schema.groups]
+        return fit_report(names, self.fits, self.history, self.settings.get("skipped", {}))
 
     def save(self, place: str | Path | BinaryIO, *, force: bool = False) -> None:
         """Writes the codec to a file that `load` reads, or to a file object, which stays open.

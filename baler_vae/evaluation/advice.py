@@ -1,15 +1,32 @@
 """What is advised on the precision of columns: values to be shown, written and used."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from baler_vae.evaluation.effects import Effect, largest
+from baler_vae.evaluation.effect import Effect, largest
+from baler_vae.results import as_plain, data_frame, html_table
+
+if TYPE_CHECKING:
+    from baler_vae.results import DataFrame
+
+_COLUMNS = ("name", "group", "dtype", "n_rows", "bound", "n_bytes", "bits_per_value", "exact_bytes")
+_WORST = ("worst", "limit", "limit_in_errors", "written_as")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A bound that a column might have: about how many bytes all its rows take, kept by itself, and what moves."""
+    """A bound that a column might have.
+
+    Attributes
+    ----------
+    bound : str
+        The bound.
+    n_bytes : float
+        About how many bytes all rows of the column take under it, kept by itself.
+    effects : tuple[Effect, ...]
+        What moves, in statistical errors.
+    """
 
     bound: str
     n_bytes: float
@@ -22,13 +39,28 @@ class Candidate:
         return found.in_errors if found else 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ColumnAdvice:
     """What is advised for a float column.
 
-    `bound` is the bound, `n_bytes` about what all `n_rows` take under it, `limit` what would move too far with less,
-    None where nothing would. `candidates` were looked at, the coarsest first. `written_as` says what its numbers were
-    rounded to once, None where nothing was found, and `exact_bytes` about what keeping every bit takes.
+    Attributes
+    ----------
+    name, group, dtype : str
+        The column.
+    n_rows : int
+        Its rows.
+    bound : str
+        The bound that is advised.
+    n_bytes : float
+        About how many bytes all rows take under it.
+    exact_bytes : float
+        About how many bytes they take with every bit.
+    written_as : str or None
+        What the numbers were rounded to once; None where nothing was found.
+    limit : Effect or None
+        What would move too far with less; None where nothing would.
+    candidates : tuple[Candidate, ...]
+        The bounds that were looked at, the coarsest first.
     """
 
     name: str
@@ -41,6 +73,11 @@ class ColumnAdvice:
     written_as: str | None
     limit: Effect | None
     candidates: tuple[Candidate, ...]
+
+    @property
+    def bits_per_value(self) -> float:
+        """About how many bits a value takes under the bound that is advised."""
+        return 8 * self.n_bytes / max(1, self.n_rows)
 
     @property
     def worst(self) -> float:
@@ -59,14 +96,32 @@ class ColumnAdvice:
         return f"{100 * (self.exact_bytes / self.n_bytes - 1):.0f} % more" if self.n_bytes else "more"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Advice:
-    """The bounds under which nothing that is looked at moves by more than `part` of its statistical error.
+    """The bounds under which nothing that is looked at moves by more than a part of its statistical error.
 
-    `n_rows` and `n_sampled` are by group; `joint` are the effects of all bounds at once, the largest first; `skipped`
-    says what could not be looked at, `others` are the bounds of columns that are no floats. Sizes are in bytes:
-    `original_bytes` of all columns, `other_bytes` about those of columns that are not floats, `fitted_bytes` about the
-    archive's by a fit on a sample of `fitted_rows`, None where there was none.
+    Attributes
+    ----------
+    part : float
+        That part.
+    n_rows, n_sampled : Mapping[str, int]
+        Rows by group, and how many of them were looked at.
+    columns : tuple[ColumnAdvice, ...]
+        What is advised for each float column.
+    joint : tuple[Effect, ...]
+        The effects of all bounds at once, the largest first.
+    skipped : tuple[str, ...]
+        What could not be looked at, a sentence each.
+    others : tuple[str, ...]
+        The bounds of columns that are no floats.
+    original_bytes : float
+        Bytes of all columns in their own dtypes.
+    other_bytes : float
+        About how many bytes the columns take that are no floats.
+    fitted_bytes : float or None
+        About how many bytes the archive takes, as a fit on a sample tells; None where there was none.
+    fitted_rows : int or None
+        Rows of that sample.
     """
 
     part: float
@@ -91,16 +146,41 @@ class Advice:
         """About what the archive takes where each column is kept by itself."""
         return self.other_bytes + sum(column.n_bytes for column in self.columns)
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it as plain JSON values, with `bounds` and `independent_bytes`; effects that are infinite are null."""
-        document = asdict(self)
-        document |= {"bounds": list(self.bounds), "independent_bytes": self.independent_bytes}
-        return _plain(document)  # type: ignore[no-any-return]
+    def __repr__(self) -> str:
+        return f"<Advice on {len(self.columns):,} columns: about {self.independent_bytes:,.0f} bytes>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values, with `bounds` and `independent_bytes`; effects that are infinite are None."""
+        found: dict[str, Any] = as_plain(vars(self), finite=True)
+        return found | {"bounds": list(self.bounds), "independent_bytes": self.independent_bytes}
+
+    def to_pandas(self) -> "DataFrame":
+        """A data frame with a row for each float column; effects are in statistical errors."""
+        return data_frame(map(_record, self.columns), (*_COLUMNS, *_WORST))
+
+    def _repr_html_(self) -> str:
+        title = f"Bounds under which nothing moves by more than {100 * self.part:g} % of its statistical error"
+        headings = ("column", "bound", "bits/value", "bytes", "effect in %", "less would move", "remark")
+        rows = (
+            (
+                column.name,
+                column.bound,
+                column.bits_per_value,
+                round(column.n_bytes),
+                100 * column.worst,
+                None if column.limit is None else str(column.limit),
+                column.note,
+            )
+            for column in self.columns
+        )
+        return html_table(title, headings, rows, notes=[f"not looked at: {what}" for what in self.skipped])
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401  any JSON value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if value == float("inf") else value
+def _record(column: ColumnAdvice) -> dict[str, object]:
+    limit = column.limit
+    told = (
+        {"limit": None, "limit_in_errors": None}
+        if limit is None
+        else {"limit": str(limit), "limit_in_errors": limit.in_errors}
+    )
+    return {name: getattr(column, name) for name in (*_COLUMNS, "worst", "written_as")} | told

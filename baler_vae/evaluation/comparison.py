@@ -2,8 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from baler_vae.results import as_plain, data_frame, html_table
+
+if TYPE_CHECKING:
+    from baler_vae.results import DataFrame
+
+_FOLLOWS = ("ratio", "bits_per_row", "bits_per_value", "rms_in_widths", "largest_in_widths", "peak_in_errors")
+_ARCHIVE = ("name", "bound", "model", "model_kind", "n_rows", "n_values", "original_bytes", "archive_bytes")
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,28 @@ class ComparedPeak:
     width_in_errors: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Compared:
-    """An archive against the original. `bound` and `model` are what was asked for, where it was made for a comparison.
+    """An archive against the original.
 
-    `n_rows` are those of the largest group, `n_values` the values of all columns, `exceeded` a sentence for each
-    tolerance that is exceeded.
+    Attributes
+    ----------
+    name : str
+        The archive.
+    archive_bytes, original_bytes : int
+        Bytes of the archive, and of the values in their own dtypes.
+    model_kind : str
+        The kind of model of the group with most rows.
+    n_rows, n_values : int
+        Rows of the largest group, and values of all columns.
+    columns : tuple[ComparedColumn, ...]
+        What became of each column.
+    peaks : tuple[ComparedPeak, ...]
+        By how much peaks moved.
+    exceeded : tuple[str, ...]
+        A sentence for each tolerance that is exceeded.
+    bound, model : str or None
+        What was asked for, where the archive was made for the comparison.
     """
 
     name: str
@@ -97,20 +121,63 @@ class Compared:
         return max((abs(shift) for shift in shifts if shift is not None), default=None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison:
-    """Archives side by side, and what rivals take for the same rows, by bound and name."""
+    """Archives of one file side by side.
+
+    Attributes
+    ----------
+    against : str
+        The original.
+    archives : tuple[Compared, ...]
+        The archives, those that were made for the comparison last.
+    rivals : Mapping[str, Mapping[str, int]]
+        What rivals take for the same rows, in bytes by bound and name.
+    """
 
     against: str
     archives: tuple[Compared, ...]
-    rivals: Mapping[str, Mapping[str, int]]
+    rivals: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        return f"<Comparison of {len(self.archives):,} archives against {self.against!r}>"
+
+    def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON values, with what follows from it."""
-        names = ("ratio", "bits_per_row", "bits_per_value", "rms_in_widths", "largest_in_widths", "peak_in_errors")
-        archives = [{**asdict(own), **{name: getattr(own, name) for name in names}} for own in self.archives]
+        archives = [{**as_plain(own), **{name: getattr(own, name) for name in _FOLLOWS}} for own in self.archives]
         for document, own in zip(archives, self.archives, strict=True):
-            document["columns"] = [{**asdict(column), "rms_in_widths": column.rms_in_widths} for column in own.columns]
-            document["peaks"] = [{**asdict(peak), "window": list(peak.window)} for peak in own.peaks]
-        rivals = {bound: dict(found) for bound, found in self.rivals.items()}
-        return {"against": self.against, "archives": archives, "rivals": rivals}
+            document["columns"] = [
+                {**as_plain(column), "rms_in_widths": column.rms_in_widths} for column in own.columns
+            ]
+        return {"against": self.against, "archives": archives, "rivals": as_plain(self.rivals)}
+
+    def to_pandas(self) -> "DataFrame":
+        """A data frame with a row for each archive; residuals are in widths of their column, shifts in errors."""
+        return data_frame(map(_record, self.archives), (*_ARCHIVE, *_FOLLOWS, "exceeded"))
+
+    def _repr_html_(self) -> str:
+        headings = ("archive", "bytes", "ratio", "bits/row", "bits/value", "model", "rms / width", "largest / width")
+        rows: list[tuple[object, ...]] = [
+            (
+                own.name,
+                own.archive_bytes,
+                own.ratio,
+                own.bits_per_row,
+                own.bits_per_value,
+                own.model_kind,
+                own.rms_in_widths,
+                own.largest_in_widths,
+            )
+            for own in self.archives
+        ]
+        rows += [
+            (f"{name}, {bound}", n_bytes, None, None, None, "rival", None, None)
+            for bound, found in self.rivals.items()
+            for name, n_bytes in found.items()
+        ]
+        exceeded = [f"{own.name}: {text}" for own in self.archives for text in own.exceeded]
+        return html_table(f"Against {self.against}", headings, rows, notes=exceeded)
+
+
+def _record(own: Compared) -> dict[str, object]:
+    return {name: getattr(own, name) for name in (*_ARCHIVE, *_FOLLOWS)} | {"exceeded": len(own.exceeded)}

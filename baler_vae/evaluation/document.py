@@ -1,23 +1,20 @@
 """The numbers of an evaluation as plain values."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from baler_vae.evaluation.cuts import Migration
-from baler_vae.evaluation.joint import GroupStatistics
-from baler_vae.evaluation.peaks import PeakFit, PeakShift
-from baler_vae.evaluation.profiles import ColumnStatistics
-from baler_vae.evaluation.residuals import ColumnResiduals
+if TYPE_CHECKING:
+    from baler_vae.evaluation.cuts import Migration
+    from baler_vae.evaluation.joint import GroupStatistics
+    from baler_vae.evaluation.peaks import PeakFit, PeakShift
+    from baler_vae.evaluation.profiles import ColumnStatistics
+    from baler_vae.evaluation.residuals import ColumnResiduals
 
 _COLUMN = ("name", "group", "dtype", "angle", "derived", "n_rows", "n_different", "n_lost", "n_used")
 _BOUND = ("bound", "largest_in_bounds")
 
 
-def column_json(column: ColumnResiduals, statistics: ColumnStatistics | None) -> dict[str, Any]:
+def column_json(column: "ColumnResiduals", statistics: "ColumnStatistics | None") -> dict[str, Any]:
     """What became of a column, and what the sample tells of it."""
     document = {name: getattr(column, name) for name in (*_COLUMN, *_BOUND)}
     document["bound_kept"] = None if column.largest_in_bounds is None else column.largest_in_bounds <= 1
@@ -26,12 +23,11 @@ def column_json(column: ColumnResiduals, statistics: ColumnStatistics | None) ->
     quantiles = {f"{percent:g}": value for percent, value in (column.quantiles or {}).items()}
     names = ("mean", "rms", "largest", "half_width_68", "half_width_95")
     residual = {**{name: getattr(column, name) for name in names}, "quantiles": quantiles or None}
-    found = statistics or ColumnStatistics(None, None, None)
-    more = {field.name: as_mapping(getattr(found, field.name)) for field in fields(found)}
+    more = {name: as_mapping(getattr(statistics, name, None)) for name in ("distances", "by_value", "by_column")}
     return {**document, "residual": residual, "response": as_mapping(column.response), **more}
 
 
-def peak_json(shift: PeakShift) -> dict[str, Any]:
+def peak_json(shift: "PeakShift") -> dict[str, Any]:
     """A peak before and after."""
     shifts = ("mass_difference", "mean_change", "width_change", "yield_change")
     errors = ("mean_shift", "width_shift", "yield_shift")
@@ -50,18 +46,18 @@ def peak_json(shift: PeakShift) -> dict[str, Any]:
     }
 
 
-def _fit_json(fit: PeakFit) -> dict[str, Any]:
+def _fit_json(fit: "PeakFit") -> dict[str, Any]:
     names = ("valid", "reason", "mean", "mean_error", "width", "width_error", "yield_error", "chi2", "n_dof", "p_value")
     parameters = {name: {"value": value, "error": error} for name, (value, error) in fit.parameters.items()}
     return {**{name: getattr(fit, name) for name in names}, "yield": fit.peak_yield, "parameters": parameters}
 
 
-def cut_json(migration: Migration) -> dict[str, Any]:
+def cut_json(migration: "Migration") -> dict[str, Any]:
     """What changed sides of a cut."""
     return {**(as_mapping(migration) or {}), "percent": migration.percent}
 
 
-def group_json(group: GroupStatistics) -> dict[str, Any]:
+def group_json(group: "GroupStatistics") -> dict[str, Any]:
     """How the columns of a group hang together."""
     densities = [as_mapping(density) for density in group.densities]
     return {**(as_mapping(group) or {}), "densities": densities}
@@ -70,16 +66,3 @@ def group_json(group: GroupStatistics) -> dict[str, Any]:
 def as_mapping(value: Any) -> dict[str, Any] | None:  # noqa: ANN401  any dataclass
     """The fields of a dataclass by name; None of None."""
     return None if value is None else {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def plain(value: object) -> object:
-    """The same value with plain Python numbers, lists and dicts, and None for NaN and infinities."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.evaluation.effect import Effect
 from baler_vae.evaluation.fits import Method, PeakModel
 from baler_vae.evaluation.peaks import Peak, PeakFit, fit_peak
 from baler_vae.evaluation.residuals import Array, Floats, wrap
@@ -30,27 +31,6 @@ _SPIKE = 0.01
 """The share of values beyond which one value is not part of a continuous distribution: zeros, sentinels."""
 _FEWEST = 16
 MANY_BINS = 2_000
-
-
-@dataclass(frozen=True)
-class Effect:
-    """How far `what` of a column, quantity or cut, by `name`, moves, in its statistical errors: `in_errors`."""
-
-    name: str
-    what: str
-    in_errors: float
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.name, self.what
-
-    def __str__(self) -> str:
-        return f"{self.what} of {self.name}"
-
-
-def largest(effects: list[Effect]) -> Effect | None:
-    """The largest effect, the first of equal ones; None where there is none."""
-    return max(effects, key=lambda effect: effect.in_errors, default=None)
 
 
 def combined(differences: Floats, error: float, grows: float) -> float:

@@ -1,21 +1,17 @@
 """A table against what came back of it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
-from baler_vae.evaluation.cuts import CutCounter, Migration
-from baler_vae.evaluation.document import column_json, cut_json, group_json, peak_json, plain
+from baler_vae.evaluation.cuts import CutCounter
 from baler_vae.evaluation.group import GroupCounter
-from baler_vae.evaluation.histograms import ColumnHistograms
-from baler_vae.evaluation.joint import GroupStatistics
-from baler_vae.evaluation.peaks import Peak, PeakCounter, PeakShift
-from baler_vae.evaluation.profiles import ColumnStatistics
-from baler_vae.evaluation.residuals import Array, ColumnCounter, ColumnResiduals
+from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers
+from baler_vae.evaluation.peaks import Peak, PeakCounter
+from baler_vae.evaluation.residuals import Array, ColumnCounter
 from baler_vae.evaluation.sample import rows_of_samples
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column, Group, match_columns
@@ -24,38 +20,6 @@ from baler_vae.table.table import Batch
 DEFAULT_ANGLES = ("*phi*", "*Phi*")
 DEFAULT_PEAKS = (Peak("Jet_mass", (100, 225), 199), Peak("mass", (100, 225), 199))
 DEFAULT_PROFILES = ("*_pt", "pt")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an `Evaluator` found.
-
-    `n_rows` is by group of the original, `n_sampled` how many of them were sampled, `columns` in the order of the
-    original's groups, `histograms` by name of a numeric column with a finite value, `statistics` by name of a numeric
-    column, `groups` those with at least two numeric columns. Histograms, quantiles, half-widths, statistics and the
-    mutual information and distances of groups are of the sample, all else is of all rows.
-
-    `missing` are the columns of the original that did not come back though they were asked for, `left_out` those that
-    were not asked for. `declared_peaks` tells whether the peaks were named, and not only looked for.
-
-    `sizes` is what is known of the archive, in bytes: any of `original_bytes`, `archive_bytes`, and its parts
-    `model_bytes`, `latents_bytes`, `codes_bytes`, `metadata_bytes`; `candidates` is a list of `group`, the `kind` of
-    model that it has, about how many `bytes` each kind would take as a sample tells it, and `fitted_bytes`, what the
-    one that was fitted takes.
-    """
-
-    n_rows: Mapping[str, int]
-    columns: tuple[ColumnResiduals, ...]
-    peaks: tuple[PeakShift, ...]
-    histograms: Mapping[str, ColumnHistograms]
-    sizes: Mapping[str, Any] | None = None
-    n_sampled: Mapping[str, int] = field(default_factory=dict)
-    statistics: Mapping[str, ColumnStatistics] = field(default_factory=dict)
-    groups: tuple[GroupStatistics, ...] = ()
-    cuts: tuple[Migration, ...] = ()
-    declared_peaks: bool = False
-    missing: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
 
 
 class Evaluator:
@@ -132,13 +96,13 @@ class Evaluator:
             cut.add(before, after)
 
     def result(
-        self, *, sizes: Mapping[str, Any] | None = None, missing: Sequence[str] = (), left_out: Sequence[str] = ()
-    ) -> Evaluation:
-        """What was found in all rows so far; the other arguments are those of an `Evaluation`."""
+        self, *, sizes: ArchiveSizes | None = None, missing: Sequence[str] = (), left_out: Sequence[str] = ()
+    ) -> EvaluationNumbers:
+        """What was found in all rows so far; the other arguments are those of `EvaluationNumbers`."""
         columns = [found for group in self._groups for found in group.columns()]
         shifts = [counter.shift() for counter in self._peaks]
         groups = [group.statistics() for group in self._groups]
-        return Evaluation(
+        return EvaluationNumbers(
             n_rows={group.name: group.n_rows for group in self._groups},
             columns=tuple(column for column, _, _ in columns),
             peaks=tuple(shift for shift in shifts if self._asked or shift.before.counts.any()),
@@ -162,8 +126,8 @@ def evaluate_tables(
     peaks: Sequence[Peak] | None = None,
     profile: str | None = None,
     bounds: Mapping[str, Bound] | None = None,
-    sizes: Mapping[str, Any] | None = None,
-) -> Evaluation:
+    sizes: ArchiveSizes | None = None,
+) -> EvaluationNumbers:
     """What became of every column of `original`; the settings are those of an `Evaluator`.
 
     Raises:
@@ -243,50 +207,3 @@ def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> lis
                 f"is not a numeric column to fit a peak to: {nearest(peak.column, numeric)}", column=peak.column
             )
     return list(peaks)
-
-
-def to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The numbers of an evaluation, without the histograms of columns, as plain JSON values; what is undefined is null.
-
-    Keys:
-        `n_rows`, `n_sampled`: group -> rows.
-        `missing`, `left_out`: lists of columns that did not come back, and that were not asked for.
-        `sizes`: as in `Evaluation`, with `ratio` = original_bytes / archive_bytes where both are known; or null.
-        `columns`: a list of `name`, `group`, `dtype`, `angle`, `derived`, `bound`, `largest_in_bounds` (null
-            beyond all bounds too: see `bound_kept`), `n_rows`,
-            `n_different`, `n_lost`, `n_used`, and, null for text,
-            `residual` (`mean`, `rms`, `largest`, `half_width_68`, `half_width_95`, `quantiles`: per cent -> value),
-            `response` (`n_used`, `mean`, `rms`, `half_width_68`, `half_width_95`),
-            `distances` (`kolmogorov_smirnov`, `ks_p_value`, `wasserstein`, `wasserstein_in_widths`, `chi2`, `n_dof`),
-            `by_value` and `by_column`, each null or `against`, `of`, `edges` (bins + 1) and, by bin, `n`, `mean`,
-            `rms`, `half_width_68`.
-        `peaks`: a list of `column`, `window`, `n_bins`, `shape`, `fit`, `mass_difference_percent` (the
-            size of `mean_change_percent`, relative to the mean after), `mean_change_percent`, `width_change_percent`,
-            `yield_change_percent`, `mean_shift_in_errors`, `width_shift_in_errors`, `yield_shift_in_errors`, all of
-            them after - before; the fits `before` and `after`, each with `valid`, `reason`, `mean`, `mean_error`,
-            `width`, `width_error`, `yield`, `yield_error`, `chi2`, `n_dof`, `p_value`, and `parameters`: name ->
-            `value` and `error`; `paired` (`mean`, `width`, `peak_yield`, `n_toys`, `n_failed`) or null; `sampled`.
-        `cuts`: a list of `cut`, `at_least`, `of`, `n`, `n_before`, `n_after`, `n_out`, `n_in`, `percent`.
-        `groups`: a list of `group`, `names`, matrices in the order of these, each a list of rows:
-            `correlation_before`, `correlation_after`, `mutual_information_before`, `mutual_information_after` (bits);
-            `sliced_wasserstein`, `sliced_wasserstein_of_halves`; and `densities`, a list of `x`, `y`, `x_edges`,
-            `y_edges`, `before`, `after`, the last two a list by bin of x of the rows by bin of y.
-    """
-    document = {
-        "n_rows": evaluation.n_rows,
-        "n_sampled": evaluation.n_sampled,
-        "missing": evaluation.missing,
-        "left_out": evaluation.left_out,
-        "sizes": None if evaluation.sizes is None else {**evaluation.sizes, "ratio": size_ratio(evaluation.sizes)},
-        "columns": [column_json(column, evaluation.statistics.get(column.name)) for column in evaluation.columns],
-        "peaks": [peak_json(shift) for shift in evaluation.peaks],
-        "cuts": [cut_json(migration) for migration in evaluation.cuts],
-        "groups": [group_json(group) for group in evaluation.groups],
-    }
-    return {key: plain(value) for key, value in document.items()}
-
-
-def size_ratio(sizes: Mapping[str, Any] | None) -> float | None:
-    """How many times smaller the archive is than the original; None where either size is unknown or zero."""
-    original, archive = ((sizes or {}).get(key) for key in ("original_bytes", "archive_bytes"))
-    return float(original) / float(archive) if original and archive else None

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from baler_vae.evaluation.cuts import CutCounter, Migration
-from baler_vae.evaluation.effects import ColumnEffects, Effect, PeakEffects, cut_effect
+from baler_vae.evaluation.effect import Effect
+from baler_vae.evaluation.effects import ColumnEffects, PeakEffects, cut_effect
 from baler_vae.evaluation.evaluate import DEFAULT_ANGLES, chosen_peaks
 from baler_vae.evaluation.peaks import declared_peak
 from baler_vae.evaluation.residuals import LARGEST_ANGLE, Array

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from baler_vae.errors import UsageError, listed
 from baler_vae.evaluation.cuts import Migration
-from baler_vae.evaluation.evaluate import Evaluation
+from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.units import unit
@@ -27,7 +27,7 @@ class Failure:
     text: str
 
 
-def judge(evaluation: Evaluation, tolerances: ToleranceSettings) -> tuple[Failure, ...]:
+def judge(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> tuple[Failure, ...]:
     """The tolerances that an evaluation exceeds: those of peaks, cuts, values that must be the same, bounds, columns.
 
     A peak that can be fitted before or after only exceeds every tolerance, and so does a declared one that cannot be
@@ -47,7 +47,7 @@ def judge(evaluation: Evaluation, tolerances: ToleranceSettings) -> tuple[Failur
     return (*failures, *_of_globs(evaluation, tolerances))
 
 
-def _of_missing(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterator[Failure]:
+def _of_missing(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> Iterator[Failure]:
     """What did not come back at all."""
     names, allowed = evaluation.missing, tolerances.missing
     if allowed is not None and len(names) > allowed:
@@ -110,7 +110,7 @@ def _of_column(column: ColumnResiduals, tolerances: ToleranceSettings) -> Iterat
         yield _failure("bound", name, found, allowed, text)
 
 
-def _of_globs(evaluation: Evaluation, tolerances: ToleranceSettings) -> Iterator[Failure]:
+def _of_globs(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> Iterator[Failure]:
     """What columns exceed that globs name."""
     columns = {column.name: column for column in evaluation.columns if column.response is not None}
 

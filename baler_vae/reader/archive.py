@@ -19,6 +19,7 @@ from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, SourceError, UsageError, located, nearest
 from baler_vae.io.files import split_spec
 from baler_vae.model.group import GroupModel
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.info import describe_archive
 from baler_vae.reader.libraries import Library, as_library, check_library
@@ -252,8 +253,8 @@ class Archive(Closing):
         self._file.check_all()
         return len(self.manifest.sections)
 
-    def info(self) -> dict[str, Any]:
-        """What takes how many bytes; the keys are those of `describe_archive`."""
+    def info(self) -> ArchiveInfo:
+        """What the archive holds, and what takes its bytes."""
         self._file.check_open()
         return describe_archive(self._file)
 

@@ -7,9 +7,10 @@ from typing import Any
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.storage import Place
-from baler_vae.codec.provenance import settings_of
 from baler_vae.io.files import split_spec
 from baler_vae.reader.archive import Archive, absolute, replaced
+from baler_vae.reader.archive_info import CollectionInfo
+from baler_vae.reader.info import describe_collection
 
 
 def open(path: Place) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
@@ -123,34 +124,14 @@ class Collection(Closing):
         self._file.check_all()
         return len(self.manifest.sections) + sum(len(table.manifest.sections) for table in self.values())
 
-    def info(self) -> dict[str, Any]:
-        """What holds how much. Keys: `path`, `writer`, `format_version`, `n_rows` (the events of each table),
-        `original_bytes`, `archive_bytes`, `ratio`, `bytes` (as `Archive.info`, of all tables; what lies between them is
-        `metadata`), `model_kind` (of the largest table), `left_out`, `settings`, and `tables`: by name what
-        `Archive.info` says of each.
+    def info(self) -> CollectionInfo:
+        """What the tables hold, and what takes the bytes.
 
         Raises:
             ArchiveError: a table is damaged.
         """
         self._file.check_open()
-        tables = {name: archive.info() for name, archive in self.items()}
-        original_bytes = sum(table["original_bytes"] for table in tables.values())
-        parts = {name: sum(table["bytes"][name] for table in tables.values()) for name in ("model", "latents", "codes")}
-        largest = max(tables.values(), key=lambda table: int(table["archive_bytes"]))
-        return {
-            "path": str(self.path),
-            "writer": self.manifest.writer,
-            "format_version": self.manifest.version,
-            "model_kind": largest["model_kind"],
-            "n_rows": {table.name: table.n_events for table in self.manifest.tables},
-            "original_bytes": original_bytes,
-            "archive_bytes": self.n_bytes,
-            "ratio": original_bytes / self.n_bytes,
-            "bytes": {**parts, "metadata": self.n_bytes - sum(parts.values())},
-            "left_out": self.left_out,
-            "settings": settings_of(self.manifest),
-            "tables": tables,
-        }
+        return describe_collection(self._file, {name: archive.info() for name, archive in self.items()})
 
 
 def _reopen(path: str, digest: str) -> Collection:

@@ -32,7 +32,7 @@ def advice_table(advice: Advice) -> Listing:
         table.add(
             column.name,
             column.bound,
-            f"{8 * column.n_bytes / max(1, column.n_rows):.2f}",
+            f"{column.bits_per_value:.2f}",
             bytes_cell(round(column.n_bytes)),
             in_percent(column.worst),
             "" if limit is None else f"{limit} by {in_percent(limit.in_errors)}",

@@ -8,8 +8,8 @@ from operator import attrgetter
 from markupsafe import Markup
 
 from baler_vae.evaluation.distances import Distances
-from baler_vae.evaluation.evaluate import Evaluation
 from baler_vae.evaluation.histograms import ColumnHistograms
+from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.profiles import ColumnStatistics
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.report import wording
@@ -111,7 +111,7 @@ _NUMBERS: tuple[tuple[Heading, _Value], ...] = (
 )
 
 
-def column_table(evaluation: Evaluation) -> ColumnTable:
+def column_table(evaluation: EvaluationNumbers) -> ColumnTable:
     """A line for each column, with those numbers that any column has."""
     rows = [(column, _distances(evaluation.statistics.get(column.name))) for column in evaluation.columns]
     lost = any(column.n_lost for column in evaluation.columns)
@@ -135,7 +135,9 @@ def column_table(evaluation: Evaluation) -> ColumnTable:
     return ColumnTable(headings, spans, tuple(lines))
 
 
-def column_sections(evaluation: Evaluation, most_bytes: int) -> tuple[tuple[ColumnSection, ...], tuple[str, ...]]:
+def column_sections(
+    evaluation: EvaluationNumbers, most_bytes: int
+) -> tuple[tuple[ColumnSection, ...], tuple[str, ...]]:
     """A section for each column that is drawn, in the order of the table, and the names of those that are not.
 
     Of more columns than `MOST_DRAWN`, or than figures of `most_bytes` hold, the worst are drawn.

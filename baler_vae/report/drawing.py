@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import shown
 from baler_vae.evaluation.residuals import Floats
+from baler_vae.output import replacing
 from baler_vae.report.wording import MINUS, power_of_ten
 
 # Two colours of M. A. Petroff's palette (arXiv:2107.02270), told apart in all forms of colour blindness and on dark
@@ -162,3 +164,11 @@ def svg_text(figure: Figure, description: str) -> str:
     svg = re.sub(r"(url\(|href=\")#", rf"\1#{prefix}-", svg)
     svg = re.sub(r">\s+<", "><", svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(description)}" ', 1)
+
+
+def write_svg(path: Path, svg: str, *, force: bool) -> None:
+    """Writes an SVG element as a file of its own, on white ground."""
+    head = '<?xml version="1.0" encoding="utf-8"?>\n'
+    style = ' style="background: #ffffff; color: #000000; font-family: sans-serif"'
+    with replacing(path, force=force) as part:
+        part.write_text(head + svg.replace("<svg ", f"<svg{style} ", 1) + "\n", "utf-8")

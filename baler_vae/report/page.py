@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -11,11 +10,10 @@ import numpy as np
 from markupsafe import Markup
 
 from baler_vae.errors import shown
-from baler_vae.evaluation.evaluate import Evaluation, size_ratio
 from baler_vae.evaluation.joint import GroupStatistics
+from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.tolerances import Failure
-from baler_vae.output import replacing
 from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
@@ -85,38 +83,8 @@ class GroupSection:
     densities: tuple[Markup, ...]
 
 
-def write_page(
-    path: str | Path,
-    evaluation: Evaluation,
-    *,
-    title: str,
-    subtitle: str,
-    settings: Mapping[str, Any] | None = None,
-    failures: Sequence[Failure] | None = None,
-    rivals: Mapping[str, int] | None = None,
-    history: History | None = None,
-    force: bool = False,
-) -> None:
-    """Writes an evaluation as one self-contained HTML file; the same numbers give the same bytes.
-
-    Raises:
-        OutputError: the file exists and `force` is false, or it cannot be written.
-    """
-    with replacing(path, force=force) as part:
-        page = render_page(
-            evaluation,
-            title=title,
-            subtitle=subtitle,
-            settings=settings,
-            failures=failures,
-            rivals=rivals,
-            history=history,
-        )
-        part.write_text(page, encoding="utf-8")
-
-
 def render_page(
-    evaluation: Evaluation,
+    evaluation: EvaluationNumbers,
     *,
     title: str,
     subtitle: str,
@@ -125,12 +93,12 @@ def render_page(
     rivals: Mapping[str, int] | None = None,
     history: History | None = None,
 ) -> str:
-    """The HTML text of the page.
+    """The HTML text of the page; the same numbers give the same text.
 
     `failures` are the tolerances that are exceeded, None where none were judged; `rivals` is what others take for the
     same rows under the same bound, in bytes; `history` is by group the epochs of a training.
     """
-    sizes = evaluation.sizes or {}
+    sizes = evaluation.sizes
     peaks = [_peak(shift) for shift in evaluation.peaks]
     groups = [_group(statistics) for statistics in evaluation.groups]
     trainings = [figure for name, epochs in (history or {}).items() if (figure := training_figure(name, epochs))]
@@ -150,7 +118,7 @@ def render_page(
             findings=findings(evaluation, rivals),
             rows=n_rows_text(evaluation.n_rows, evaluation.n_sampled),
             sizes=sizes,
-            ratio=size_ratio(evaluation.sizes),
+            ratio=None if sizes is None else sizes.ratio,
             parts=_parts(sizes),
             bars=_bars(sizes, rivals or {}),
             kinds=_kinds(sizes),
@@ -182,15 +150,16 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _parts(sizes: Mapping[str, Any]) -> list[Part]:
-    known = {name: sizes[key] for key, name in PARTS.items() if sizes.get(key) is not None}
+def _parts(sizes: ArchiveSizes | None) -> list[Part]:
+    found = {name: getattr(sizes, key, None) for key, name in PARTS.items()}
+    known = {name: n_bytes for name, n_bytes in found.items() if n_bytes is not None}
     total = sum(known.values())
     return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
 
 
-def _bars(sizes: Mapping[str, Any], rivals: Mapping[str, int]) -> list[Bar]:
+def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:
     """Ours first, then rivals, the smallest first; nothing where the archive's size is not known."""
-    archive = sizes.get("archive_bytes")
+    archive = None if sizes is None else sizes.archive_bytes
     if not archive:
         return []
     most = max([archive, *rivals.values()])
@@ -201,9 +170,10 @@ def _bars(sizes: Mapping[str, Any], rivals: Mapping[str, int]) -> list[Bar]:
     ]
 
 
-def _kinds(sizes: Mapping[str, Any]) -> list[str]:
+def _kinds(sizes: ArchiveSizes | None) -> list[str]:
     """The kinds of model that were compared for any group."""
-    return list(dict.fromkeys(kind for group in sizes.get("candidates", ()) for kind in group["bytes"]))
+    candidates = () if sizes is None else sizes.candidates
+    return list(dict.fromkeys(kind for group in candidates for kind in group.bytes))
 
 
 def _peak(shift: PeakShift) -> PeakSection:

@@ -1,13 +1,13 @@
 """Tables for the command line."""
 
-from baler_vae.evaluation.evaluate import Evaluation
+from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakFit
 from baler_vae.report.listing import Heading, Listing, numbers
 from baler_vae.report.verdict import cut_text
 from baler_vae.report.wording import NOTHING, figure, measured, peak_name, percent, plain, unit
 
 
-def columns_table(evaluation: Evaluation) -> Listing:
+def columns_table(evaluation: EvaluationNumbers) -> Listing:
     """One line per column: differing values, lost ones where there are any, residuals and responses."""
     lost = any(column.n_lost for column in evaluation.columns)
     headings = [Heading("column"), numbers("differ", 2), *([numbers("lost")] if lost else [])]
@@ -26,7 +26,7 @@ def columns_table(evaluation: Evaluation) -> Listing:
     return table
 
 
-def peaks_table(evaluation: Evaluation) -> Listing:
+def peaks_table(evaluation: EvaluationNumbers) -> Listing:
     """Three lines per peak: its name, before and after; a fit that failed has its reason below."""
     headings = [Heading("fit"), numbers("mean", 1), numbers("width", 2), numbers("yield", 4)]
     headings += [numbers("chi2/dof", 5), numbers("mean shift"), numbers("width shift")]
@@ -44,7 +44,7 @@ def peaks_table(evaluation: Evaluation) -> Listing:
     return table
 
 
-def cuts_table(evaluation: Evaluation) -> Listing:
+def cuts_table(evaluation: EvaluationNumbers) -> Listing:
     """One line per cut: how many pass before and after, and how many change sides."""
     headings = [Heading("cut"), numbers("of", 5), numbers("passed before", 3), numbers("passed after", 4)]
     table = Listing("Cuts", [*headings, numbers("left", 2), numbers("came", 1), numbers("migration")])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from baler_vae.evaluation.cuts import Migration
-from baler_vae.evaluation.evaluate import Evaluation, size_ratio
+from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.tolerances import Failure
@@ -27,7 +27,7 @@ class Finding:
     sentences: tuple[str, ...] = ()
 
 
-def judgement(evaluation: Evaluation, failures: Sequence[Failure] | None) -> Finding:
+def judgement(evaluation: EvaluationNumbers, failures: Sequence[Failure] | None) -> Finding:
     """The verdict over all: PASS or FAIL by the tolerances where they were judged (not None), else whether what was
     promised is kept.
     """
@@ -65,7 +65,7 @@ def with_reasons(headline: str, reasons: Sequence[str]) -> str:
     return plain(". ".join(shown) + (f". And {n_more} more" if n_more > 0 else ""))
 
 
-def findings(evaluation: Evaluation, rivals: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
+def findings(evaluation: EvaluationNumbers, rivals: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
     """Missing columns, bounds, exact columns, peaks, cuts and size, as far as there are any, in this order."""
     exact = [column for column in evaluation.columns if column.must_be_same]
     floats = [column for column in evaluation.columns if not column.must_be_same and not column.derived]
@@ -99,7 +99,7 @@ def _is_unknown(column: ColumnResiduals) -> bool:
     return column.is_float and not column.derived and column.n_different > 0 and column.largest_in_bounds is None
 
 
-def _missing(evaluation: Evaluation) -> Finding:
+def _missing(evaluation: EvaluationNumbers) -> Finding:
     left_out = (f"Not requested: {few(evaluation.left_out)}.",) if evaluation.left_out else ()
     if not evaluation.missing:
         return Finding("Columns", "plain", f"{len(evaluation.left_out):,} left out on purpose", left_out)
@@ -179,11 +179,11 @@ def cut_text(cut: Migration) -> str:
     return cut.cut if cut.at_least is None else f"at least {count(cut.at_least, 'row')} with {cut.cut}"
 
 
-def _size(evaluation: Evaluation, rivals: Mapping[str, int]) -> Finding | None:
-    ratio = size_ratio(evaluation.sizes)
-    if ratio is None or evaluation.sizes is None:
+def _size(evaluation: EvaluationNumbers, rivals: Mapping[str, int]) -> Finding | None:
+    sizes = evaluation.sizes
+    if sizes is None or sizes.ratio is None or sizes.archive_bytes is None:
         return None
-    original, archive = (evaluation.sizes[key] for key in ("original_bytes", "archive_bytes"))
+    ratio, original, archive = sizes.ratio, sizes.original_bytes, sizes.archive_bytes
     sentences = [f"{size(original)} became {size(archive)}."]
     if rivals:
         best = min(rivals, key=lambda name: rivals[name])

@@ -10,10 +10,24 @@ from baler_vae.settings.checking import Finite, Limits, NotNegative, Positive, S
 class PeakSettings(Settings):
     """A mass peak to be fitted before and after, in bins of a window of a column or quantity.
 
-    The shapes stand on a straight line: a Gaussian, a double-sided Crystal Ball, or a Breit-Wigner of a fixed natural
-    width (`natural_width`, 2.4955 GeV is that of the Z) smeared by a Gaussian. `least-squares` gives every bin the same
-    weight; `likelihood` is a binned Poisson likelihood, `unbinned` one of the values. With `toys` resampled event by
-    event, before and after together, differences get errors of their own.
+    Attributes
+    ----------
+    column : str
+        The column or quantity.
+    window : tuple[float, float]
+        The two ends of the window, in the unit of the column.
+    bins : int
+        Bins of the window, 10 to 100,000.
+    shape : {"gauss", "crystal-ball", "breit-wigner"}
+        What stands on a straight line: a Gaussian, a double-sided Crystal Ball, or a Breit-Wigner of a fixed natural
+        width smeared by a Gaussian.
+    fit : {"least-squares", "likelihood", "unbinned"}
+        Least squares with the same weight for every bin, a binned Poisson likelihood, or a likelihood of the values.
+    natural_width : float
+        Full width at half maximum of the Breit-Wigner, in the unit of the column; that of the Z is 2.4955 GeV.
+    toys : int
+        Data sets resampled event by event, before and after together, from which differences get errors of their own;
+        none by default.
     """
 
     column: str
@@ -28,13 +42,25 @@ class PeakSettings(Settings):
 class QuantitySettings(Settings):
     """A quantity that follows from columns, computed before and after and judged like a column.
 
-    `formula` is one over the columns of one table, row by row (its grammar stands in `baler_vae.kinematics.formula`).
-    All other kinds are one number for each event, of the four-vectors of `objects` (`Jet_*` where columns are `Jet_pt`,
-    `Jet_eta` ..., `*1` for `pt1`, `eta1` ...): the invariant `mass`, the transverse momentum `pt` of their sum,
-    `delta_r` and `delta_phi` of two, the scalar sum `ht` of transverse momenta, the missing transverse momentum
-    `missing_pt`. Of a jagged collection `rows` says which objects of an event, all without it; an event that has fewer
-    has no value. `mass_of_each` is for objects whose columns tell neither energy nor mass, and takes the place of what
-    they tell: pair masses of muons by momenta and 0.1056583755 GeV move much less than those by rounded energies.
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    kind : {"formula", "mass", "pt", "delta_r", "delta_phi", "ht", "missing_pt"}
+        A formula over the columns of one table, row by row; or one number for each event, of four-vectors: the
+        invariant mass, the transverse momentum of their sum, the distance or the angle in rad of two, the scalar sum
+        of transverse momenta, the missing transverse momentum; in the unit of the columns.
+    formula : str, optional
+        The formula, in the grammar of `baler_vae.kinematics.formula`.
+    objects : sequence of str
+        The four-vectors: ``Jet_*`` where columns are ``Jet_pt``, ``Jet_eta`` ..., ``*1`` for ``pt1``, ``eta1`` ....
+    rows : sequence of int, optional
+        Which objects of an event, of a jagged collection, counted from 0; all by default. An event that has fewer has
+        no value.
+    mass_of_each : float, optional
+        The mass of each object, in the unit of the columns, where these tell neither energy nor mass, and in place of
+        what they tell: pair masses of muons by momenta and 0.1056583755 GeV move much less than those by rounded
+        energies.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -46,8 +72,14 @@ class QuantitySettings(Settings):
 
 
 class CutSettings(Settings):
-    """A cut such as `Jet_pt > 30` or `abs(Jet_eta) < 2.4`, a formula on one side and a number on the other; with
-    `at_least`, an event passes if so many of its rows do.
+    """A cut, of which is counted what changes sides.
+
+    Attributes
+    ----------
+    cut : str
+        A formula on one side and a number on the other, such as ``Jet_pt > 30`` or ``abs(Jet_eta) < 2.4``.
+    at_least : int, optional
+        Rows of an event that must pass for the event to pass; by default rows are counted, not events.
     """
 
     cut: str
@@ -55,14 +87,30 @@ class CutSettings(Settings):
 
 
 class ToleranceSettings(Settings):
-    """What `evaluate --strict` allows; None is not looked at.
+    """What `baler-vae evaluate --strict` allows; None is not looked at.
 
-    Peaks: how far position, width and yield may move, in per cent and in statistical errors. `migration_percent`: how
-    many of those that pass a cut may change sides. `differing_percent`: how many values of integers, flags and text
-    may differ. `lost`: how many finite values may become NaN or infinite, or the other way round. `missing`: how many
-    columns may be lacking that were not left out on purpose. `in_bounds`: the largest residual of a column in units of
-    its bound. By glob of columns: the largest residual, the mean and the
-    root mean square of the response in per cent, the Kolmogorov-Smirnov distance.
+    Attributes
+    ----------
+    peak_position_percent, peak_width_percent, peak_yield_percent : float or None
+        How far position, width and yield of a peak may move, in per cent.
+    peak_position_errors, peak_width_errors, peak_yield_errors : float or None
+        The same in statistical errors.
+    migration_percent : float or None
+        How many of those that pass a cut may change sides, in per cent.
+    differing_percent : float or None
+        How many values of integers, flags and text may differ, in per cent.
+    lost : float or None
+        How many finite values may become NaN or infinite, or the other way round.
+    missing : float or None
+        How many columns may be lacking that were not left out on purpose.
+    in_bounds : float or None
+        The largest residual of a column, in units of its bound.
+    largest : Mapping[str, float]
+        By glob of columns: the largest residual, in the unit of the column.
+    response_mean_percent, response_rms_percent : Mapping[str, float]
+        By glob of columns: the mean and the root mean square of the response, in per cent.
+    kolmogorov_smirnov : Mapping[str, float]
+        By glob of columns: the Kolmogorov-Smirnov distance, 0 to 1.
     """
 
     peak_position_percent: NotNegative | None = 1.0
@@ -83,9 +131,22 @@ class ToleranceSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """What is judged: which columns are angles, by glob, which peaks are fitted (None: found by name), which quantities
-    are computed, which cuts are applied, against which column the profiles of the others in its table are drawn, and
-    what may differ by how much.
+    """What is judged, and what may differ by how much.
+
+    Attributes
+    ----------
+    angles : sequence of str, optional
+        Globs of the columns that are angles in rad; found by name and values where there are none.
+    peaks : sequence of PeakSettings, optional
+        Peaks to be fitted; found by name where there are none.
+    quantities : sequence of QuantitySettings
+        Quantities to be computed from columns.
+    cuts : sequence of CutSettings
+        Cuts to be applied.
+    profile : str, optional
+        A glob of the column against which the profiles of the others in its table are drawn.
+    tolerances : ToleranceSettings
+        What may differ by how much.
     """
 
     angles: Annotated[tuple[str, ...] | None, BeforeValidator(as_list)] = None

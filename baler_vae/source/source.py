@@ -233,9 +233,9 @@ def summary(reasons: Mapping[str, str]) -> str:
     for name, why in reasons.items():
         kind, _, detail = why.partition(": ")
         kinds.setdefault(kind, {})[name] = detail
-    listed = sorted(kinds.items(), key=lambda item: -len(item[1]))
-    parts = [f"{kind}: {_counted(len(own))} ({_examples(own)})" for kind, own in listed[:_MOST_KINDS]]
-    others = sum(len(own) for _, own in listed[_MOST_KINDS:])
+    ordered = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    parts = [f"{kind}: {_counted(len(own))} ({_examples(own)})" for kind, own in ordered[:_MOST_KINDS]]
+    others = sum(len(own) for _, own in ordered[_MOST_KINDS:])
     return "; ".join([*parts, f"other reasons: {_counted(others)}"] if others else parts)
 
 
@@ -245,8 +245,7 @@ def _examples(details: Mapping[str, str]) -> str:
     chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
     chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
     named = [f"{name}: {_shortened(details[name])}" if details[name] else name for name in chosen]
-    more = f" and {len(details) - len(chosen):,} more" if len(details) > len(chosen) else ""
-    return ", ".join(named) + more
+    return listed([*named, *(name for name in details if name not in chosen)], len(named))
 
 
 def _counted(n_columns: int) -> str:

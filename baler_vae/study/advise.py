@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from baler_vae.codec.encoding import typed_bytes
 from baler_vae.errors import MissingExtra, SourceError, UsageError
+from baler_vae.evaluation.advice import Advice
 from baler_vae.fitting.columns import fit_independent_column
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.chain import Specs, open_sources
@@ -21,9 +21,6 @@ from baler_vae.table.bounds import EXACT, assign_rules
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.fit import fit_source
 from baler_vae.verbs.request import AskedBound, FitRequest
-
-if TYPE_CHECKING:
-    from baler_vae.evaluation.advice import Advice
 
 DEFAULT_PART = 0.01
 SAMPLE_ROWS = 1 << 19
@@ -46,7 +43,7 @@ def advise(
     sample_rows: int = SAMPLE_ROWS,
     fitted: bool = True,
     progress: ShownProgress = silent,
-) -> "Advice":
+) -> Advice:
     """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
     `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
     for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
@@ -62,8 +59,7 @@ def advise(
         MissingExtra: the packages for evaluation are not installed, or PyTorch is not and a fit needs it.
     """
     try:
-        from baler_vae.evaluation.advice import Advice  # noqa: PLC0415  an extra
-        from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415
+        from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra
         from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error

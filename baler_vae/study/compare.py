@@ -4,28 +4,138 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak, Comparison
 from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.paths import is_folder, temporary_folder
-from baler_vae.progress import Progress, silent, within
+from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.reader.archive import Archive
+from baler_vae.report.rivals import read_rivals
 from baler_vae.settings.checking import check_settings
-from baler_vae.settings.evaluation import EvaluationSettings, ToleranceSettings
+from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import DialectOptions, Options, dialect_options
 from baler_vae.source.source import Source
+from baler_vae.table.schema import as_tuple
 from baler_vae.verbs.compress import compress_files
 from baler_vae.verbs.evaluate import evaluate
+from baler_vae.verbs.evaluation import Evaluation
 from baler_vae.verbs.request import FitRequest, Request
 
-if TYPE_CHECKING:
-    from baler_vae.evaluation.evaluate import Evaluation
+
+@shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def compare(
+    against: str | Path,
+    archives: str | Path | Sequence[str | Path] = (),
+    *,
+    bounds: str | Sequence[str] = (),
+    models: str | Sequence[str] = ("independent",),
+    columns: str | Sequence[str] = (),
+    rivals: str | Path | None = None,
+    settings: EvaluationSettings | None = None,
+    model: ModelSettings | None = None,
+    dialect: Options = None,
+    progress: ShownProgress = silent,
+) -> Comparison:
+    """Set archives of one file side by side, and what bounds and kinds of model would make of it.
+
+    Parameters
+    ----------
+    against : str or Path
+        The original.
+    archives : str, Path or sequence of them
+        Archives of it, or folders of archives.
+    bounds : str or sequence of str
+        Bounds to compress it under, through archives in a temporary folder; a text may hold several, separated by
+        semicolons: ``"bits:10; Jet_phi=abs:1e-3"``.
+    models : str or sequence of str
+        Kinds of model to compress it with under each of the bounds.
+    columns : str or sequence of str
+        Names or globs of the columns to compress; all of them by default.
+    rivals : str or Path, optional
+        A file that tells what others take for the same rows under the same bounds (the table of the benchmarks, or for
+        one bound JSON of bytes by name).
+    settings : EvaluationSettings, optional
+        What is measured and judged.
+    model : ModelSettings, optional
+        All of the models but their kinds.
+    dialect : DialectOptions or Mapping[str, str], optional
+        How the original is written, where it is text.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
+
+    Returns
+    -------
+    Comparison
+        Sizes in bytes, residuals in the unit of each column and in its widths, and shifts of peaks.
+
+    Raises
+    ------
+    SourceError
+        A file cannot be read.
+    ArchiveError
+        An archive is damaged.
+    UsageError
+        There is nothing to compare, a folder holds no archive, an archive is not one of this file, a bound, a kind or
+        a column is wrong, or nothing was measured of rivals under any of the bounds.
+    MissingExtra
+        The packages for evaluation or training are not installed.
+    """
+    told = callback(progress)
+    places = [archives] if isinstance(archives, str | Path) else list(archives)
+    if not places and not bounds:
+        raise UsageError("nothing to compare", way_out="Name archives, a folder of them, or bounds")
+    if rivals is not None and not bounds:
+        raise UsageError("rivals are compared under bounds", way_out="Name one or more bounds")
+    found: list[Compared] = []
+    if places:
+        found += compare_archives(places, against, settings=settings, dialect=dialect, progress=told)
+    if bounds:
+        found += compare_ways(
+            against,
+            bounds=as_tuple(bounds),
+            models=as_tuple(models),
+            columns=columns,
+            settings=settings,
+            model=model,
+            dialect=dialect,
+            progress=told,
+        )
+    measured = {} if rivals is None else rivals_of(Path(rivals), found)
+    return Comparison(against=str(against), archives=tuple(found), rivals=measured)
+
+
+def rivals_of(path: Path, archives: Sequence[Compared]) -> dict[str, dict[str, int]]:
+    """What rivals take for the same values, by bound; bounds under which nothing was measured are left out.
+
+    Raises:
+        SourceError: the file cannot be read.
+        UsageError: nothing was measured under any of the bounds.
+    """
+    bounds = {own.bound for own in archives if own.bound is not None}
+    if path.suffix == ".json" and len(bounds) > 1:
+        raise UsageError(
+            "does not say which bound its figures keep",
+            path=path,
+            way_out="Compare under one bound, or name the table of the benchmarks (results.csv)",
+        )
+    known: dict[str, dict[str, int]] = {}
+    failed: UsageError | None = None
+    for own in archives:
+        if own.bound is None or own.bound in known:
+            continue
+        try:
+            known[own.bound] = read_rivals(path, original_bytes=own.original_bytes, bounds=[own.bound])
+        except UsageError as error:
+            failed = error
+    if failed is not None and not known:
+        raise failed
+    return known
 
 
 def archives_of(places: Sequence[str | Path]) -> list[str]:
@@ -120,7 +230,7 @@ class _Judged:
     def compared(self, place: str | Path, progress: Progress) -> Compared:
         """What became of the columns in an archive."""
         evaluation = evaluate(self.against, place, settings=self.settings, dialect=self.dialect, progress=progress)
-        return _compared(place, evaluation, self.settings.tolerances, self.widths)
+        return _compared(place, evaluation, self.widths)
 
 
 def _judged(against: str | Path, settings: EvaluationSettings | None, dialect: Options, progress: Progress) -> _Judged:
@@ -129,20 +239,16 @@ def _judged(against: str | Path, settings: EvaluationSettings | None, dialect: O
     return _Judged(against, settings or EvaluationSettings(), options, widths_of(open_source(against, options)))
 
 
-def _compared(
-    place: str | Path, evaluation: "Evaluation", tolerances: ToleranceSettings, widths: Mapping[str, float]
-) -> Compared:
-    from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415  an extra
-
+def _compared(place: str | Path, evaluation: Evaluation, widths: Mapping[str, float]) -> Compared:
     with Archive(place) as archive:
         info = archive.info()
-    entries = {entry["name"]: entry for entry in info["columns"]}
+    entries = {entry.name: entry for entry in info.columns}
     columns = tuple(
         ComparedColumn(
             name=found.name,
             dtype=found.dtype,
-            bound=entries[found.name]["bound"],
-            n_bytes=entries[found.name]["bytes"],
+            bound=entries[found.name].bound,
+            n_bytes=entries[found.name].bytes,
             n_different=found.n_different,
             largest=found.largest,
             rms=found.rms,
@@ -164,14 +270,14 @@ def _compared(
     )
     return Compared(
         name=Path(place).name,
-        archive_bytes=info["archive_bytes"],
-        original_bytes=info["original_bytes"],
-        model_kind=info["model_kind"],
-        n_rows=max(info["n_rows"].values()),
-        n_values=sum(info["n_rows"][entry["group"]] for entry in info["columns"]),
+        archive_bytes=info.archive_bytes,
+        original_bytes=info.original_bytes,
+        model_kind=info.model_kind,
+        n_rows=max(info.n_rows.values()),
+        n_values=sum(info.n_rows[entry.group] for entry in info.columns),
         columns=columns,
         peaks=peaks,
-        exceeded=tuple(failure.text for failure in judge(evaluation, tolerances)),
+        exceeded=tuple(failure.text for failure in evaluation.failures),
     )
 
 

@@ -40,6 +40,10 @@ class Run:
     mass_difference_percent: float | None
     width_change_percent: float | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return dict(vars(self))
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -100,9 +104,9 @@ def _run(
         kind=request.settings.kind,
         recipe=recipe,
         seed=request.settings.seed,
-        n_rows=max(info["n_rows"].values()),
-        archive_bytes=info["archive_bytes"],
-        original_bytes=info["original_bytes"],
+        n_rows=max(info.n_rows.values()),
+        archive_bytes=info.archive_bytes,
+        original_bytes=info.original_bytes,
         training_seconds=fitted - started,
         compression_seconds=compressed - fitted,
         decompression_seconds=decompressed - compressed,

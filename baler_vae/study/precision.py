@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.evaluation.advice import Candidate, ColumnAdvice
-from baler_vae.evaluation.effects import Effect
+from baler_vae.evaluation.effect import Effect
 from baler_vae.evaluation.sensitivity import Sensitivity
 from baler_vae.fitting.columns import code_bits
 from baler_vae.grid.choose import SAMPLE, choose_grid, written_grid

@@ -10,6 +10,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.output import check_output
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
@@ -39,9 +40,9 @@ def compress(
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob.
+    says of it, with `notes` on how the file was understood, and `warnings`. A file may be a glob.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
@@ -97,7 +98,7 @@ def compress(
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def compress_files(source: Specs, output: str | Path, request: Request, progress: Progress = silent) -> dict[str, Any]:
+def compress_files(source: Specs, output: str | Path, request: Request, progress: Progress = silent) -> ArchiveInfo:
     """What `compress` returns, after it did what a request asks for; the errors are those of `compress`."""
     output = check_output(output, force=request.run.force or request.run.resume)
     check_archive_name(output)

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.digests import Watch, digest_of_source
@@ -14,6 +14,7 @@ from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import cluster
 from baler_vae.source.source import Source, summary
 from baler_vae.table.schema import Schema
@@ -37,7 +38,7 @@ def compress_table(
     progress: Progress = silent,
     *,
     left_out: Mapping[str, str] = _NOTHING,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """What `compress` returns, after the archive of one table of some files, `opened` as one source, was written.
     `left_out` says what else the files hold; the errors are those of `compress`.
     """
@@ -47,7 +48,7 @@ def compress_table(
     described = request.described(specs)
     if run.resume and finished_before(output, described):
         with Archive(output) as written:
-            return written.info() | _told(specs, opened, [])
+            return replace(written.info(), source=_told(specs, opened, []))
     with (
         unfinished(output, described, force=run.force, resume=run.resume) as work,
         cluster(run.workers, run.scheduler) as client,
@@ -81,7 +82,7 @@ def compress_table(
             verify_on_cluster(client, work.archive, specs, opened, steps[2])
         work.check_own()
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
-            info = written.info() | {"path": str(output)}
+            info = replace(written.info(), path=str(output))
         warnings = left_out_remark(left_out)
         if request.fit is None or request.fit.skip_unreadable:
             warnings += left_out_columns(opened, codec)
@@ -89,17 +90,17 @@ def compress_table(
             warnings += [text for found in fitness for text in found.warnings]
         raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
         warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(codec))]
-    return info | _told(specs, opened, warnings)
+    return replace(info, source=_told(specs, opened, warnings))
 
 
-def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
+def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> SourceInfo:
     """What is said of a source beside what its archive knows."""
-    return {
-        "source_bytes": bytes_on_disk(specs),
-        "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
-        "notes": list(source.notes),
-        "warnings": [text for text in warnings if text],
-    }
+    return SourceInfo(
+        bytes=bytes_on_disk(specs),
+        n_columns=len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
+        notes=source.notes,
+        warnings=tuple(text for text in warnings if text),
+    )
 
 
 def _wanted(source: Source, asked: Codec | FitRequest) -> tuple[Schema, bool]:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from baler_vae.errors import OutputError
 from baler_vae.io.files import ARCHIVE_SUFFIX
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.progress import Progress, within
+from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import cluster
 from baler_vae.source.source import Tables
 from baler_vae.verbs.compress_table import compress_table
@@ -22,7 +22,7 @@ from baler_vae.verbs.writing import write_collection
 
 def compress_tables(
     specs: Sequence[str], tables: Tables, output: Path, request: Request, fit: FitRequest, progress: Progress
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Writes the archive of several tables, for each of which an archive is made first, in the folder
     `<output>.part/tables`; what is there already is not made again. Where one table only is left, it is the archive of
     that. Gives what `info` says of it, `notes` and `warnings`. `fit` is what the request asks of the codecs.
@@ -36,10 +36,10 @@ def compress_tables(
     warnings = left_out_remark(planned.left_out)
     if len(plans) == 1:
         info = _compress(plans[0], specs, output, run, progress)
-        return info | {"warnings": warnings + info["warnings"]}
+        return _with_warnings(info, warnings)
     described = request.described(specs, [plan.name for plan in plans])
     if run.resume and finished_before(output, described):
-        return info_of(output) | _told(specs, planned, [], warnings)
+        return replace(info_of(output), source=_told(specs, planned, [], warnings))
     with (
         unfinished(output, described, force=run.force, resume=run.resume) as work,
         cluster(run.workers, run.scheduler) as client,
@@ -56,25 +56,29 @@ def compress_tables(
             except OutputError as error:
                 error.path = str(output)
                 raise
-            notes += [f"{plan.name}: {note}" for note in info["notes"]]
-            warnings += [f"{plan.name}: {warning}" for warning in info["warnings"]]
+            notes += [f"{plan.name}: {note}" for note in info.notes]
+            warnings += [f"{plan.name}: {warning}" for warning in info.warnings]
         archives = {plan.name: path for plan, path in zip(plans, paths, strict=True)}
         write_collection(work.archive, archives, planned.left_out, fit.described())
         work.wrote()
-    return info_of(output) | _told(specs, planned, notes, warnings)
+    return replace(info_of(output), source=_told(specs, planned, notes, warnings))
 
 
-def _told(specs: Sequence[str], planned: Planned, notes: list[str], warnings: list[str]) -> dict[str, Any]:
+def _told(specs: Sequence[str], planned: Planned, notes: Sequence[str], warnings: Sequence[str]) -> SourceInfo:
     """What is said of files beside what their archive knows."""
-    return {
-        "source_bytes": bytes_on_disk(specs),
-        "source_columns": planned.n_columns,
-        "notes": notes,
-        "warnings": warnings,
-    }
+    return SourceInfo(
+        bytes=bytes_on_disk(specs), n_columns=planned.n_columns, notes=tuple(notes), warnings=tuple(warnings)
+    )
 
 
-def _compress(plan: Plan, specs: Sequence[str], path: Path, run: RunRequest, progress: Progress) -> dict[str, Any]:
+def _with_warnings(info: ArchiveInfo, warnings: Sequence[str]) -> ArchiveInfo:
+    """The same with more warnings, before those that are there."""
+    if info.source is None:
+        return info
+    return replace(info, source=replace(info.source, warnings=(*warnings, *info.source.warnings)))
+
+
+def _compress(plan: Plan, specs: Sequence[str], path: Path, run: RunRequest, progress: Progress) -> ArchiveInfo:
     """What is said of the archive of one table, after it was written."""
     with in_table(plan.name, specs):
         return compress_table(plan.specs, plan.source, path, Request(codec=plan.fit, run=run), progress)

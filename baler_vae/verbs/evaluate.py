@@ -1,27 +1,26 @@
 """Comparing two files or archives."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from baler_vae.errors import MissingExtra, UsageError, nearest
+from baler_vae.evaluation.numbers import ArchiveSizes, CandidateSizes
 from baler_vae.io.files import is_archive, is_text, open_source
 from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.source.dialect import Options, dialect_options
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Schema, as_tuple, matches
 from baler_vae.table.table import Batch, cut_events, empty_batch
+from baler_vae.verbs.evaluation import Evaluation
 from baler_vae.verbs.told import same_table, told_dialect
-
-if TYPE_CHECKING:
-    from baler_vae.evaluation.evaluate import Evaluation
 
 
 @shows_progress
@@ -35,7 +34,7 @@ def evaluate(
     columns: str | Sequence[str] = (),
     dialect: Options = None,
     progress: ShownProgress = silent,
-) -> "Evaluation":
+) -> Evaluation:
     """What became of each column that `restored` holds; both are archives or files of any known format, read side by
     side, so that memory does not grow with them.
 
@@ -46,13 +45,15 @@ def evaluate(
     Raises:
         SourceError: a file cannot be read.
         ArchiveError: an archive is damaged.
-        UsageError: a column is missing in the original, or the numbers of rows differ.
+        UsageError: a column is missing in the original, the numbers of rows differ, or a tolerance is for columns that
+            are not there.
         MissingExtra: the packages for evaluation are not installed.
     """
     try:
         from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
         from baler_vae.evaluation.evaluate import Evaluator  # noqa: PLC0415
         from baler_vae.evaluation.peaks import declared_peak  # noqa: PLC0415
+        from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     progress, settings = callback(progress), settings or EvaluationSettings()
@@ -86,10 +87,18 @@ def evaluate(
         absent = [name for name in before.schema.order if name not in after.schema.order]
         patterns = as_tuple(columns) or _asked_for(promised)
         missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
-        return evaluator.result(
+        numbers = evaluator.result(
             sizes=None if promised is None else archive_sizes(promised.info()),
             missing=missing,
             left_out=[name for name in absent if name not in missing],
+        )
+        return Evaluation.of_numbers(
+            numbers,
+            original=str(original),
+            restored=str(restored),
+            failures=judge(numbers, settings.tolerances),
+            settings={} if promised is None else promised.settings(),
+            history={} if promised is None else promised.history(),
         )
 
 
@@ -132,26 +141,25 @@ def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> It
     yield from zip(cut_events(before.read(wanted), wanted, numbers), batches, strict=True)
 
 
-def archive_sizes(info: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes of an archive in bytes, from what `info` says of it: the original's, the whole and its parts, and what
-    each kind of model would take.
+def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:
+    """The sizes of an archive in bytes: the original's, the whole and its parts, and what each kind of model would
+    take.
     """
-    parts = {f"{name}_bytes": n_bytes for name, n_bytes in info["bytes"].items()}
-    compared = [group for group in info["groups"] if len(group["candidate_bytes"]) > 1]
-    return {
-        "original_bytes": info["original_bytes"],
-        "archive_bytes": info["archive_bytes"],
-        **parts,
-        "candidates": [
-            {
-                "group": group["name"],
-                "kind": group["kind"],
-                "bytes": group["candidate_bytes"],
-                "fitted_bytes": group["fitted_bytes"],
-            }
-            for group in compared
-        ],
-    }
+    return ArchiveSizes(
+        original_bytes=info.original_bytes,
+        archive_bytes=info.archive_bytes,
+        model_bytes=info.bytes.model,
+        latents_bytes=info.bytes.latents,
+        codes_bytes=info.bytes.codes,
+        metadata_bytes=info.bytes.metadata,
+        candidates=tuple(
+            CandidateSizes(
+                group=group.name, kind=group.kind, bytes=group.candidate_bytes, fitted_bytes=group.fitted_bytes
+            )
+            for group in info.groups
+            if len(group.candidate_bytes) > 1
+        ),
+    )
 
 
 @contextmanager

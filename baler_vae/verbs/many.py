@@ -15,6 +15,7 @@ from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of
 from baler_vae.output import check_output, check_writable, made_folder
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import is_collection
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.scale.cluster import Client, cluster, on_cluster
@@ -58,7 +59,7 @@ def compress_each(
     settings: ModelSettings | None = None,
     progress: Progress = silent,
     **model: Any,
-) -> list[dict[str, Any]]:
+) -> list[ArchiveInfo]:
     """Writes an archive of every file into a folder, `<name>.bvae`, all with one codec, and returns what `compress`
     says of each. Without a `codec` one is fitted on the events of all files. Archives of that codec
     that are there already are left out with `resume`.
@@ -89,7 +90,7 @@ def compress_each(
 
 def compress_into(
     sources: Specs, folder: str | Path, request: Request, progress: Progress = silent
-) -> list[dict[str, Any]]:
+) -> list[ArchiveInfo]:
     """What `compress_each` returns, after it did what a request asks for; the errors are the same."""
     specs, run = file_specs(sources), request.run
     outputs = _outputs(specs, folder, [ARCHIVE_SUFFIX] * len(specs))

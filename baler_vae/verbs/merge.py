@@ -1,8 +1,8 @@
 """Archives of one codec to one archive, without decoding them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from baler_vae.archive.container import ArchiveFile, ArchiveWriter, writing_archive
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
@@ -13,6 +13,7 @@ from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.io.files import extras_have_rows
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive, open_one
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import is_collection
 from baler_vae.source.dialect import Dialect
 from baler_vae.verbs.merge_tables import merge_tables
@@ -25,7 +26,7 @@ _OF_THE_FIRST = (EXTRAS, HISTORY)
 @shows_progress
 def merge(
     archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: ShownProgress = silent
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Writes one archive of the events of several, in their order, and returns what `info` says of it.
 
     All must have been compressed with one codec: the same columns, bounds and models. Row groups are copied as they
@@ -54,7 +55,7 @@ def merge(
         writer.finish(merged.manifest())
         with Archive(writer.path) as written:  # before it takes its place: what cannot be read never does
             info = written.info()
-    return info | {"path": str(output)}
+    return replace(info, path=str(output))
 
 
 class _Merged:

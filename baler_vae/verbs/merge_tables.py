@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from baler_vae.errors import UsageError, listed
 from baler_vae.io.files import ARCHIVE_SUFFIX
 from baler_vae.output import replacing
 from baler_vae.progress import Progress, within
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import Collection
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.verbs.tables import info_of
@@ -17,13 +17,13 @@ from baler_vae.verbs.writing import write_collection
 
 
 def merge_tables(
-    merge: Callable[..., dict[str, Any]],
+    merge: Callable[..., ArchiveInfo],
     archives: Sequence[str | Path],
     output: str | Path,
     *,
     force: bool,
     progress: Progress,
-) -> dict[str, Any]:
+) -> ArchiveInfo:
     """Merges archives of the same tables, table by table, and gives what `info` says of the result. What is left out
     and the settings are those of the first.
 

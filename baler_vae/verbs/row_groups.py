@@ -19,7 +19,8 @@ from baler_vae.source.source import Source
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
-from baler_vae.verbs.verify import ColumnCheck, blank_checks, check_broken, compared, joined_checks
+from baler_vae.verbs.verification import ColumnCheck
+from baler_vae.verbs.verify import blank_checks, check_broken, compared, joined_checks
 
 Stamped = tuple[tuple[str, int, int], ...]
 """Files with their sizes and times of modification."""

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from baler_vae.errors import BalerError
 from baler_vae.io.files import is_archive, split_spec, tables_of
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import Collection
 from baler_vae.reader.collection import open as open_archive
 
@@ -47,8 +47,8 @@ def file_name(table: str) -> str:
     return re.sub(r"[^\w.-]+", "_", table)[:100]
 
 
-def info_of(path: str | Path) -> dict[str, Any]:
+def info_of(path: str | Path) -> ArchiveInfo:
     """What `info` says of an archive of one table or of several."""
     with open_archive(path) as archive:
-        found: dict[str, Any] = archive.info()
+        found: ArchiveInfo = archive.info()
         return found

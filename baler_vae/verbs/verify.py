@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,44 +21,11 @@ from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
 from baler_vae.verbs.told import same_table, told_dialect
+from baler_vae.verbs.verification import ColumnCheck, Verification
 from baler_vae.verbs.verify_tables import verify_tables
 
 BESIDE = "beside the columns"
 """The group, in checks, of what lies beside the columns."""
-
-
-@dataclass(frozen=True)
-class ColumnCheck:
-    """One column against its original: `worst` is the largest deviation in units of the bound (infinite where a value
-    that must come back exactly did not), found in row `worst_row` of its group; None where nothing differs.
-    """
-
-    name: str
-    group: str
-    bound: str
-    n_values: int = 0
-    n_broken: int = 0
-    worst: float = 0.0
-    worst_row: int | None = None
-    original: str = ""
-    restored: str = ""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was checked: sections under their digests, rows decoded by group, and the columns where the original was
-    at hand. Columns under `free` promise nothing, and none of their values counts as broken.
-    """
-
-    path: str
-    n_sections: int
-    n_bytes: int
-    n_rows: dict[str, int]
-    columns: tuple[ColumnCheck, ...] = ()
-
-    @property
-    def broken(self) -> tuple[ColumnCheck, ...]:
-        return tuple(column for column in self.columns if column.n_broken)
 
 
 @shows_progress
@@ -97,7 +64,9 @@ def verify(
             group.name: sum(counts[number] for counts in opened.manifest.row_groups)
             for number, group in enumerate(opened.schema.groups)
         }
-        return Verification(str(opened.path), n_sections, opened.n_bytes, rows, checks)
+        return Verification(
+            path=str(opened.path), n_sections=n_sections, n_bytes=opened.n_bytes, n_rows=rows, columns=checks
+        )
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of

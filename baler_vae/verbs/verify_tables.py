@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs
@@ -11,14 +10,12 @@ from baler_vae.io.files import split_spec
 from baler_vae.progress import Progress, within
 from baler_vae.reader.collection import open as open_archive
 from baler_vae.verbs.tables import in_table
-
-if TYPE_CHECKING:
-    from baler_vae.verbs.verify import Verification
+from baler_vae.verbs.verification import Verification
 
 
 def verify_tables(
-    verify: "Callable[..., Verification]", archive: str | Path, against: Specs | None, progress: Progress
-) -> "Verification":
+    verify: Callable[..., Verification], archive: str | Path, against: Specs | None, progress: Progress
+) -> Verification:
     """What `verify` finds of every table, its columns named `TABLE:COLUMN`, its groups `TABLE` and `TABLE:GROUP`.
 
     Raises:

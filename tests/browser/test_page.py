@@ -5,7 +5,7 @@ import json
 import pytest
 
 from baler_vae.evaluation.tolerances import Failure
-from baler_vae.report.page import write_page
+from baler_vae.report.page import render_page
 from baler_vae.report.pdf import print_page
 from tests.pages import HISTORY, ODD_NAME, RIVALS, full_evaluation
 
@@ -17,8 +17,7 @@ TOLERANCE = Failure("peak_position_percent", "Jet_mass", 2.0, 1.0, "Peak of Jet_
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     settings = {"bound": ["bits:10"], "model": {"kind": "auto"}, "long": "x" * 500}
-    write_page(
-        path,
+    text = render_page(
         full_evaluation(),
         title="jets.bvae",
         subtitle="jets.bvae against a-file-with-a-rather-long-name-in-a-folder/zprime_jets.root:Events",
@@ -27,6 +26,7 @@ def page(tmp_path_factory):
         rivals=RIVALS,
         history=HISTORY,
     )
+    path.write_text(text, "utf-8")
     return path
 
 

@@ -136,7 +136,7 @@ def test_predicted_values_keep_their_bound(trained, tmp_path, bound):
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "back.npz")
     check(tmp_path / "back.npz", folder / "in.npz", batch, bound, codec, tmp_path)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
-        assert archive.info()["bytes"]["latents"] > 0
+        assert archive.info().bytes.latents > 0
 
 
 @pytest.mark.parametrize("kind", ["autoregressive", "ae", "vae"])
@@ -157,11 +157,11 @@ def test_networks_are_used_where_they_help(tmp_path, kind):
         for name in ("independent", kind)
     ]
     alone, info = infos
-    assert alone["model_kind"] == "independent"
-    assert info["model_kind"] == kind
-    assert sum(column["coding"] == "network-1" for column in info["columns"]) >= 3
-    assert (info["bytes"]["latents"] > 0) is (kind != "autoregressive")
-    assert info["archive_bytes"] < 0.93 * alone["archive_bytes"]
+    assert alone.model_kind == "independent"
+    assert info.model_kind == kind
+    assert sum(column.coding == "network-1" for column in info.columns) >= 3
+    assert (info.bytes.latents > 0) is (kind != "autoregressive")
+    assert info.archive_bytes < 0.93 * alone.archive_bytes
 
 
 def test_formulas_are_used_where_they_help(tmp_path):
@@ -169,20 +169,20 @@ def test_formulas_are_used_where_they_help(tmp_path):
     np.savez(tmp_path / "x.npz", a=x, b=y, c=2 * x + y)
     model = {"kind": "autoregressive", "epochs": 1, "bound": "abs:0.001"}
     info = baler_vae.compress(tmp_path / "x.npz", tmp_path / "a.bvae", **model)
-    (follows,) = [column for column in info["columns"] if column["predicted"]]
-    assert follows["formula"]
-    assert follows["bytes"] < 0.2 * max(column["bytes"] for column in info["columns"])
+    (follows,) = [column for column in info.columns if column.predicted]
+    assert follows.formula
+    assert follows.bytes < 0.2 * max(column.bytes for column in info.columns)
 
 
 def test_networks_that_do_not_pay_are_left_out(tmp_path):
     np.savez(tmp_path / "x.npz", **dict(zip("abc", np.random.default_rng(0).normal(size=(3, 1_000)), strict=True)))
     model = {"hidden": (8, 4), "epochs": 2, "bound": "bits:10"}
     info = baler_vae.compress(tmp_path / "x.npz", tmp_path / "a.bvae", **model)
-    assert info["model_kind"] == "independent"
-    assert info["bytes"]["latents"] == 0
+    assert info.model_kind == "independent"
+    assert info.bytes.latents == 0
     kept = baler_vae.compress(tmp_path / "x.npz", tmp_path / "b.bvae", kind="vae", keep_network=True, **model)
-    assert kept["model_kind"] == "vae"
-    assert kept["archive_bytes"] > info["archive_bytes"]
+    assert kept.model_kind == "vae"
+    assert kept.archive_bytes > info.archive_bytes
 
 
 @pytest.mark.parametrize("bound", ["exact", "abs:0.01", "bits:10,floor:0.01"])
@@ -211,7 +211,7 @@ def test_an_integer_is_lossy_only_where_it_is_named(write, tmp_path):
     baler_vae.compress(path, tmp_path / "a.bvae", codec=codec)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         back = archive.arrays(library="np")
-        bounds = {column["name"]: column["bound"] for column in archive.info()["columns"]}
+        bounds = {column.name: column.bound for column in archive.info().columns}
     assert bounds == {"adc": "abs:5", "time": "exact", "x": "abs:5"}
     assert np.array_equal(back["time"], values)
     assert 0 < np.abs(back["adc"] - values).max() <= 5

@@ -37,7 +37,7 @@ def test_an_archive_keeps_the_history_where_that_is_asked_for(jets, tmp_path, qu
     codec = baler_vae.fit(jets, bound=bound, settings=quick)
     plain = baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
     kept = baler_vae.compress(jets, tmp_path / "b.bvae", codec=codec, keep_history=True)
-    assert kept["bytes"]["metadata"] - plain["bytes"]["metadata"] > len(codec.history_bytes())
+    assert kept.bytes.metadata - plain.bytes.metadata > len(codec.history_bytes())
     with baler_vae.open(tmp_path / "a.bvae") as without, baler_vae.open(tmp_path / "b.bvae") as archive:
         assert (without.history(), archive.history()) == ({}, codec.history)
         assert all(

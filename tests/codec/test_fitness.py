@@ -7,12 +7,12 @@ import pytest
 
 import baler_vae
 from baler_vae.codec.fitness import Fitness
+from baler_vae.codec.report import pays_from_rows
 from baler_vae.codec.rows import Events
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.columns import Plain
 from baler_vae.model.layout import MOST_RANKS
-from baler_vae.reader.info import pays_from_rows
 from baler_vae.scale.parallel import WORKERS, in_parallel
 from baler_vae.table.bounds import bound_of_text
 from baler_vae.table.schema import Column, Group, Origin, Schema
@@ -40,14 +40,14 @@ def codec(tmp_path_factory):
 
 def test_a_codec_that_fits_is_silent(codec, tmp_path):
     info = baler_vae.compress(write(tmp_path / "b.parquet", narrow(1)), tmp_path / "b.bvae", codec=codec)
-    assert info["warnings"] == []
+    assert info.warnings == ()
 
 
 def test_a_codec_that_does_not_fit_is_told_with_both_figures(codec, tmp_path):
     other = {name: values * 1000 for name, values in narrow(2).items()}
     source = write(tmp_path / "c.parquet", other)
     info = baler_vae.compress(source, tmp_path / "c.bvae", codec=codec)
-    fitted, alone = info["warnings"]
+    fitted, alone = info.warnings
     assert "bits a row here" in fitted
     assert "columns by themselves" in alone
     assert not baler_vae.verify(tmp_path / "c.bvae", against=source).broken
@@ -55,7 +55,7 @@ def test_a_codec_that_does_not_fit_is_told_with_both_figures(codec, tmp_path):
 
 def test_a_fresh_codec_is_not_judged(tmp_path):
     source = write(tmp_path / "d.parquet", narrow(3))
-    assert baler_vae.compress(source, tmp_path / "d.bvae", kind="independent")["warnings"] == []
+    assert baler_vae.compress(source, tmp_path / "d.bvae", kind="independent").warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -25,21 +25,21 @@ def test_every_way_of_storing_latents_restores(jets, tmp_path, kind, latents, ke
     assert np.array_equal(back["event"], events["event"])
     assert np.isfinite(np.concatenate(back["Jet_pt"])).all()
     assert np.isfinite(back["met"]).all()
-    n_latent_values = info["n_rows"]["events"] + info["n_rows"]["Jet"]
+    n_latent_values = info.n_rows["events"] + info.n_rows["Jet"]
     if latents == "float64":
         n_kept = 2 if keep_log_variance and kind == "vae" else 1
-        assert info["bytes"]["latents"] == 8 * n_kept * n_latent_values
+        assert info.bytes.latents == 8 * n_kept * n_latent_values
     assert all(bool(group.latents.steps) == (latents == "rounded") for group in manifest.groups)
 
 
 def test_the_bytes_of_columns_and_latents_add_up_under_every_storage(jets, tmp_path):
     for model in ({"kind": "vae", "latents": "float64", "keep_log_variance": True}, {"kind": "ae"}):
         info = baler_vae.compress(jets, tmp_path / "a.bvae", force=True, **model, **FREE)
-        assert sum(column["bytes"] or 0 for column in info["columns"]) == info["bytes"]["codes"]
-        by_name = {column["name"]: column["bytes"] for column in info["columns"]}
+        assert sum(column.bytes or 0 for column in info.columns) == info.bytes.codes
+        by_name = {column.name: column.bytes for column in info.columns}
         assert [name for name, n_bytes in by_name.items() if n_bytes is None] == ["met", "Jet_pt", "Jet_eta"]
         exact = baler_vae.compress(jets, tmp_path / "b.bvae", force=True, columns="Jet_id", bound="exact")
-        assert by_name["Jet_id"] == {column["name"]: column["bytes"] for column in exact["columns"]}["Jet_id"]
+        assert by_name["Jet_id"] == {column.name: column.bytes for column in exact.columns}["Jet_id"]
 
 
 @pytest.mark.parametrize("scale", [1e30, 1e60])

@@ -193,7 +193,7 @@ def test_columns_are_seen_in_the_order_that_takes_fewer_bytes(tmp_path, monkeypa
     info = baler_vae.compress(
         tmp_path / "a.parquet", tmp_path / "a.bvae", bound="abs:0.1", kind="autoregressive", formulas={"*": "none"}
     )
-    tried = info["groups"][0]["order_bytes"]
+    tried = info.groups[0].order_bytes
     assert set(tried) == {"file", "telling first"}
     order = list(columns)
     if least < 0 and tried["telling first"] <= tried["file"]:

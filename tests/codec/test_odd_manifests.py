@@ -70,15 +70,15 @@ def test_odd_settings_and_fits_change_no_value(made, said, fits):
     with baler_vae.open(archive) as odd, baler_vae.open(made / "a.bvae") as right:
         np.testing.assert_array_equal(odd.arrays(library="np")["x"], right.arrays(library="np")["x"])
         info = odd.info()
-    json.dumps(info)
+    json.dumps(info.to_dict())
     _show_info(info, json=False, columns=True)
     _show_info(info, json=True)
     merged = baler_vae.merge([archive, archive], place / "merged.bvae", force=True)
-    assert merged["n_rows"] == {"events": 160}
-    assert merged["path"] == str(place / "merged.bvae")
+    assert merged.n_rows == {"events": 160}
+    assert merged.path == str(place / "merged.bvae")
     codec = saying(made / "c.bvmodel", place / "odd.bvmodel", settings=said, fits=fits)
     written = baler_vae.compress(made / "a.npz", place / "again.bvae", codec=codec, force=True)
-    assert written["n_rows"] == {"events": 80}
+    assert written.n_rows == {"events": 80}
     Codec.load(codec).save(place / "same.bvmodel", force=True)
     assert sorted(path.name for path in place.iterdir() if ".part" in path.name) == []
 

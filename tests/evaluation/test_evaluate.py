@@ -5,7 +5,8 @@ import pytest
 
 from baler_vae.errors import UsageError
 from baler_vae.evaluation import sample
-from baler_vae.evaluation.evaluate import Evaluator, evaluate_tables, size_ratio, to_json
+from baler_vae.evaluation.evaluate import Evaluator, evaluate_tables
+from baler_vae.evaluation.numbers import ArchiveSizes
 from baler_vae.evaluation.peaks import Peak
 from baler_vae.table.bounds import EXACT, Bound
 from baler_vae.table.schema import TEXT, Column, Group
@@ -130,11 +131,11 @@ def test_json_has_plain_values_only():
         flag=np.array([True, False, True, False]),
         text=np.array(["a", None, "b", "d"], TEXT),
     )
-    sizes = {"original_bytes": np.int64(1000), "archive_bytes": 250}
+    sizes = ArchiveSizes(original_bytes=np.int64(1000), archive_bytes=250)
     found = evaluate_tables((original,), (restored,), peaks=[Peak("x", (0, 1), 10)], sizes=sizes)
-    document = to_json(found)
+    document = found.to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document["sizes"] == {"original_bytes": 1000, "archive_bytes": 250, "ratio": 4.0}
+    assert document["sizes"] == {"original_bytes": 1000, "archive_bytes": 250, "candidates": [], "ratio": 4.0}
     assert document["n_rows"] == {"": 4}
     x, none, flag, text = document["columns"]
     assert (x["n_different"], x["n_lost"], x["residual"]["largest"]) == (4, 2, None)
@@ -151,7 +152,7 @@ def test_json_has_plain_values_only():
 
 
 def test_json_of_a_peak_holds_its_fits():
-    document = to_json(evaluate_tables(*[(table(Jet_mass=masses()),)] * 2))
+    document = evaluate_tables(*[(table(Jet_mass=masses()),)] * 2).to_dict()
     (peak,) = document["peaks"]
     assert (peak["column"], peak["window"], peak["n_bins"]) == ("Jet_mass", [100, 225], 199)
     assert peak["before"] == peak["after"]
@@ -164,7 +165,6 @@ def test_json_of_a_peak_holds_its_fits():
 @pytest.mark.parametrize(
     ("sizes", "ratio"),
     [
-        (None, None),
         ({}, None),
         ({"original_bytes": 5}, None),
         ({"original_bytes": 5, "archive_bytes": 0}, None),
@@ -172,7 +172,7 @@ def test_json_of_a_peak_holds_its_fits():
     ],
 )
 def test_the_ratio_needs_both_sizes(sizes, ratio):
-    assert size_ratio(sizes) == ratio
+    assert ArchiveSizes(**sizes).ratio == ratio
 
 
 def test_tables_without_rows():
@@ -207,7 +207,7 @@ def test_pieces_give_what_the_whole_gives():
     after = damaged(before, Jet_pt=lambda x: x * 1.01, Jet_phi=lambda x: np.round(x, 2), Jet_id=lambda x: x + (x == 4))
     bounds = {"Jet_pt": Bound("rel", 0.02), "Jet_id": EXACT}
     whole, parts = (streamed(before, after, cuts, bounds=bounds) for cuts in ([], [1, 700, 700, 4000]))
-    first, second = to_json(whole), to_json(parts)
+    first, second = whole.to_dict(), parts.to_dict()
     assert first["n_sampled"] == second["n_sampled"] == {"Jet": 5000}
     for mine, theirs in zip(first["columns"], second["columns"], strict=True):
         quantiles = [column["residual"].pop("quantiles") for column in (mine, theirs)]
@@ -286,15 +286,15 @@ def test_another_number_of_rows_in_a_later_piece_says_where():
 def test_nothing_added_is_no_error():
     found = Evaluator([table("Jet", **many()).group]).result()
     assert found.n_rows == found.n_sampled == {"Jet": 0}
-    assert to_json(found)["columns"][0]["distances"] is None
-    assert to_json(found)["groups"][0]["sliced_wasserstein"] is None
-    assert to_json(found)["groups"][0]["correlation_before"][0] == [None] * 4
+    assert found.to_dict()["columns"][0]["distances"] is None
+    assert found.to_dict()["groups"][0]["sliced_wasserstein"] is None
+    assert found.to_dict()["groups"][0]["correlation_before"][0] == [None] * 4
 
 
 def test_json_holds_every_number_of_columns_and_groups():
     before = many()
     after = damaged(before, Jet_pt=lambda x: x * 1.01)
-    document = to_json(streamed(before, after, [], bounds={"Jet_pt": Bound("abs", 1.0)}, derived=["Jet_mass"]))
+    document = streamed(before, after, [], bounds={"Jet_pt": Bound("abs", 1.0)}, derived=["Jet_mass"]).to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     pt, _, mass, _ = document["columns"]
     assert (pt["bound"], pt["derived"], mass["bound"], mass["derived"]) == ("abs:1", False, None, True)

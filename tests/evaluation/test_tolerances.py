@@ -7,7 +7,8 @@ import pytest
 
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.cuts import Migration
-from baler_vae.evaluation.evaluate import Evaluation, evaluate_tables
+from baler_vae.evaluation.evaluate import evaluate_tables
+from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.evaluation.tolerances import judge
@@ -36,7 +37,7 @@ def texts(evaluation, tolerances):
 
 
 def of_columns(*columns):
-    return Evaluation({"": 0}, columns, (), {})
+    return EvaluationNumbers(n_rows={"": 0}, columns=columns)
 
 
 def column(name, before, after, **known):
@@ -52,7 +53,7 @@ def fit(mean=172.0, width=5.0, n=1000.0, reason=""):
 
 
 def of_peak(before, after):
-    return Evaluation({"": 0}, (), (PeakShift(PEAK, before, after),), {})
+    return EvaluationNumbers(n_rows={"": 0}, columns=(), peaks=(PeakShift(PEAK, before, after),))
 
 
 def test_one_flag_of_a_million_is_seen():

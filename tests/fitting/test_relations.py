@@ -105,9 +105,9 @@ def test_a_column_that_is_not_there_cannot_have_a_formula(source):
 
 def test_info_tells_formulas_and_what_they_save(tmp_path, source):
     info = baler_vae.compress(source, tmp_path / "a.bvae", bound="abs:0.001", kind="autoregressive", epochs=1)
-    (column,) = (column for column in info["columns"] if column["name"] == "e")
-    assert column["formula"].startswith("norm(px, py, pz")
-    (group,) = info["groups"]
-    assert group["formulas_saved_bytes"]["e"] > 2_000
-    assert set(group["candidate_bytes"]) == {"independent", "autoregressive"}
+    (column,) = (column for column in info.columns if column.name == "e")
+    assert column.formula.startswith("norm(px, py, pz")
+    (group,) = info.groups
+    assert group.formulas_saved_bytes["e"] > 2_000
+    assert set(group.candidate_bytes) == {"independent", "autoregressive"}
     assert not baler_vae.verify(tmp_path / "a.bvae", against=source).broken

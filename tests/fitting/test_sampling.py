@@ -98,11 +98,11 @@ def test_nan_under_free_is_found_in_every_row(write):
 def test_a_codec_of_a_sample_keeps_every_bound(long_jets, tmp_path, kind):
     model = {"kind": kind, "epochs": 1, "hidden": (8, 4), "sample_rows": 500, "keep_network": True}
     info = baler_vae.compress(long_jets, tmp_path / "a.bvae", bound=["bits:8", "Jet_eta=range:1e-3"], **model)
-    group = info["groups"][1]
-    assert group["sample"]["of_rows"] == info["n_rows"]["Jet"] > 5_000
-    assert 400 <= group["sample"]["rows"] < 700
+    group = info.groups[1]
+    assert group.sample.of_rows == info.n_rows["Jet"] > 5_000
+    assert 400 <= group.sample.rows < 700
     assert not baler_vae.verify(tmp_path / "a.bvae", against=long_jets).broken
-    assert info["settings"]["model"]["sample_rows"] == 500
+    assert info.settings["model"]["sample_rows"] == 500
     baler_vae.compress(long_jets, tmp_path / "b.bvae", bound=["bits:8", "Jet_eta=range:1e-3"], **model)
     assert (tmp_path / "a.bvae").read_bytes() == (tmp_path / "b.bvae").read_bytes()
 

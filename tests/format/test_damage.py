@@ -45,7 +45,7 @@ def test_the_small_archives_are_small_and_whole(small_archives, kind):
     assert baler_vae.verify(small_archives[kind], against=small_archives[kind].parent / INPUTS[kind]).broken == ()
     with baler_vae.open(small_archives[kind]) as archive:
         info = archive.info()
-    assert any(column["coding"] == "network-1" for column in info["columns"]) == (kind != "independent")
+    assert any(column.coding == "network-1" for column in info.columns) == (kind != "independent")
 
 
 @pytest.mark.parametrize("kind", [*SMALL, *BESIDE])

@@ -150,7 +150,7 @@ def test_a_history_in_an_archive_changes_nothing(tmp_path):
         [tmp_path / "nested.bvae", GOLDEN / "nested.bvae"],
     ):
         merged = baler_vae.merge(pair, tmp_path / "merged.bvae", force=True)
-        assert merged["n_rows"]["events"] == 80
+        assert merged.n_rows["events"] == 80
 
 
 ENTRIES = [Manifest, OriginEntry, ArrayEntry, GroupEntry, ColumnEntry, GridEntry, LatentsEntry, SectionEntry]

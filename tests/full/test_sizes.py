@@ -30,7 +30,7 @@ def test_codes_take_no_more_than_pcodec_gives_them(data_dir, tmp_path, spec, bou
             if isinstance(column, OnGrid):
                 values = quantise_column(values, column.grid, codec.bounds[name]).codes
             rival += len(encode_text(values) if values.dtype == object else encode_numbers(values))
-    assert info["bytes"]["codes"] + info["bytes"]["model"] <= 1.0002 * rival
+    assert info.bytes.codes + info.bytes.model <= 1.0002 * rival
 
 
 @pytest.mark.full
@@ -51,4 +51,4 @@ def test_archives_are_as_small_as_they_were(tmp_path, name, bound, largest):
     """The whole archive with default settings; that every value keeps its bound is checked as it is written."""
     source, columns = CASES[name].source(tmp_path)
     info = baler_vae.compress(source, tmp_path / "a.bvae", columns=columns, bound=bound)
-    assert info["archive_bytes"] <= largest
+    assert info.archive_bytes <= largest

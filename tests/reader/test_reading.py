@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import baler_vae
+from baler_vae.codec.report import pays_from_rows
 from baler_vae.errors import ArchiveError, CorruptArchive, SourceError, TruncatedArchive, UsageError
 from baler_vae.model.columns import Networked
-from baler_vae.reader.info import pays_from_rows
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import Table
 from tests.tables import flat_batch, jagged_batch
@@ -105,12 +105,13 @@ def test_an_unknown_library_is_refused(archive_path):
 def test_info_has_the_keys_that_it_promises(archive_path):
     with baler_vae.open(archive_path) as archive:
         info = archive.info()
-    assert set(info) == {
+    document = info.to_dict()
+    assert set(document) == {
         *("path", "writer", "format_version", "model_kind", "n_rows", "original_bytes", "archive_bytes", "ratio"),
         *("bytes", "columns", "groups", "settings"),
     }
-    assert set(info["bytes"]) == {"model", "latents", "codes", "metadata"}
-    assert {frozenset(column) for column in info["columns"]} == {
+    assert set(document["bytes"]) == {"model", "latents", "codes", "metadata"}
+    assert {frozenset(column) for column in document["columns"]} == {
         frozenset(
             {
                 "name",
@@ -129,7 +130,7 @@ def test_info_has_the_keys_that_it_promises(archive_path):
             }
         )
     }
-    assert {frozenset(group) for group in info["groups"]} == {
+    assert {frozenset(group) for group in document["groups"]} == {
         frozenset(
             {
                 "name",
@@ -144,26 +145,27 @@ def test_info_has_the_keys_that_it_promises(archive_path):
             }
         )
     }
-    assert json.loads(json.dumps(info))["ratio"] == info["original_bytes"] / info["archive_bytes"]
+    assert json.loads(json.dumps(document)) == document
+    assert document["ratio"] == info.ratio == info.original_bytes / info.archive_bytes
 
 
 def test_info_adds_up(archive_path):
     with baler_vae.open(archive_path) as archive:
         info = archive.info()
-    assert info["archive_bytes"] == archive_path.stat().st_size == sum(info["bytes"].values())
-    assert all(n_bytes > 0 for n_bytes in info["bytes"].values())
-    assert sum(column["bytes"] or 0 for column in info["columns"]) == info["bytes"]["codes"]
-    assert info["original_bytes"] == sum(column["original_bytes"] for column in info["columns"])
-    by_name = {column["name"]: column for column in info["columns"]}
-    assert by_name["event"]["original_bytes"] == 40 * 8
-    assert by_name["Jet_pt"]["bytes"] is None
-    assert by_name["Jet_id"]["bound"] == "exact"
+    assert info.archive_bytes == archive_path.stat().st_size == sum(vars(info.bytes).values())
+    assert all(n_bytes > 0 for n_bytes in vars(info.bytes).values())
+    assert sum(column.bytes or 0 for column in info.columns) == info.bytes.codes
+    assert info.original_bytes == sum(column.original_bytes for column in info.columns)
+    by_name = {column.name: column for column in info.columns}
+    assert by_name["event"].original_bytes == 40 * 8
+    assert by_name["Jet_pt"].bytes is None
+    assert by_name["Jet_id"].bound == "exact"
 
 
 def test_latents_as_the_ancestor_kept_them(jets, tmp_path):
     model = {"kind": "vae", "latents": "float64", "keep_log_variance": True, "hidden": (8, 4), "epochs": 1}
     info = baler_vae.compress(jets, tmp_path / "a.bvae", bound="free", columns=["Jet_*"], latent=1, **model)
-    assert info["bytes"]["latents"] == 2 * 8 * info["n_rows"]["Jet"]
+    assert info.bytes.latents == 2 * 8 * info.n_rows["Jet"]
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert np.isfinite(ak.to_numpy(ak.flatten(archive.arrays("Jet_pt")["Jet_pt"]))).all()
 
@@ -183,13 +185,13 @@ def test_reading_needs_neither_torch_nor_the_original(archive_path, jets, tmp_pa
     os.remove({jets!r})
     baler_vae.decompress({str(archive_path)!r}, {str(tmp_path / "r.root")!r})
     with baler_vae.open({str(archive_path)!r}) as archive:
-        assert archive.info()["n_rows"]["events"] == 40
+        assert archive.info().n_rows["events"] == 40
     assert not baler_vae.verify({str(archive_path)!r}, against={str(tmp_path / "r.root")!r}).broken
     for golden in {[str(path) for path in GOLDEN]!r}:  # of which no original is left
         baler_vae.decompress(golden, {str(tmp_path / "golden.parquet")!r}, force=True)
         assert baler_vae.verify(golden).n_sections
         with baler_vae.open(golden) as archive:
-            assert archive.info()["columns"]
+            assert archive.info().columns
     baler_vae.fit({str(tmp_path / "r.root")!r}, kind="independent")
     try:
         baler_vae.fit({str(tmp_path / "r.root")!r}, kind="vae")

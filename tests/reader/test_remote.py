@@ -1,5 +1,6 @@
 """Archives behind URLs: only what is asked for is fetched and decoded."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_sizes_are_told_without_fetching_the_rows(large):
         found = remote.info()
         assert served.n_bytes < 0.05 * remote.n_bytes
     with baler_vae.open(path) as local:
-        assert found | {"path": ""} == local.info() | {"path": ""}
+        assert replace(found, path="") == replace(local.info(), path="")
 
 
 @pytest.mark.parametrize("name", ["autoregressive", "hints", "vae", "free", "independent"])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from baler_vae.evaluation.advice import Advice, Candidate, ColumnAdvice
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak, Comparison
-from baler_vae.evaluation.effects import Effect
+from baler_vae.evaluation.effect import Effect
 from baler_vae.report.advice import advice_figure, advice_lines, advice_table
 from baler_vae.report.comparison import archives_table, rate_distortion_figure, residuals_table, shifts_table
 
@@ -95,7 +95,7 @@ def test_advice_in_words():
 
 
 def test_advice_as_json_has_no_infinity():
-    document = json.loads(json.dumps(ADVICE.to_json(), allow_nan=False))
+    document = json.loads(json.dumps(ADVICE.to_dict(), allow_nan=False))
     assert document["columns"][0]["limit"]["in_errors"] is None
     assert document["bounds"] == list(ADVICE.bounds)
 
@@ -115,7 +115,9 @@ def test_a_comparison_in_numbers():
     assert ARCHIVE.rms_in_widths == 0.125
     assert ARCHIVE.largest_in_widths == 0.25
     assert ARCHIVE.peak_in_errors == 0.3
-    comparison = Comparison("in.root", (replace(ARCHIVE, bound="bits:9"),), {"bits:9": {"zstd": 2000}})
+    comparison = Comparison(
+        against="in.root", archives=(replace(ARCHIVE, bound="bits:9"),), rivals={"bits:9": {"zstd": 2000}}
+    )
     text = printed(archives_table(comparison), shifts_table(comparison), residuals_table(comparison))
     assert "zstd, bits:9" in text
     assert "in latents" in text
@@ -123,13 +125,13 @@ def test_a_comparison_in_numbers():
     shifts = [lines[lines.index(f"m in {window}") + 1].split() for window in ("80 to 102", "2 to 4")]
     assert shifts[0] == ["a.bvae", "+0.0100", "%", "+0.100", "-0.200", "%", "-0.300"]
     assert shifts[1][1:3] == ["\N{EN DASH}", "\N{EN DASH}"]
-    json.dumps(comparison.to_json(), allow_nan=False)
+    json.dumps(comparison.to_dict(), allow_nan=False)
 
 
 def test_a_comparison_as_a_picture():
     finer = replace(ARCHIVE, name="b.bvae", archive_bytes=1500)
     exact = replace(ARCHIVE, name="exact.bvae", columns=ARCHIVE.columns[1:], peaks=())
-    shown = texts(rate_distortion_figure(Comparison("in.root", (ARCHIVE, finer, exact), {})))
+    shown = texts(rate_distortion_figure(Comparison(against="in.root", archives=(ARCHIVE, finer, exact), rivals={})))
     assert {"a.bvae", "b.bvae", "largest shift of a peak in errors"} <= set(shown)
-    shown = texts(rate_distortion_figure(Comparison("in.root", (exact,), {})))
+    shown = texts(rate_distortion_figure(Comparison(against="in.root", archives=(exact,), rivals={})))
     assert "largest shift of a peak in errors" not in shown

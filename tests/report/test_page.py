@@ -4,11 +4,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from baler_vae.errors import OutputError
 from baler_vae.evaluation.evaluate import evaluate_tables
+from baler_vae.evaluation.numbers import ArchiveSizes
 from baler_vae.evaluation.tolerances import Failure
 from baler_vae.report.columns import column_sections
-from baler_vae.report.page import MOST_FIGURE_BYTES, render_page, write_page
+from baler_vae.report.page import MOST_FIGURE_BYTES, render_page
 from baler_vae.report.wording import measured
 from tests.pages import HISTORY, ODD_NAME, RIVALS, SIZES, full_evaluation, small_evaluation, table
 
@@ -236,7 +236,7 @@ def test_without_sizes_peaks_and_settings_their_sections_are_left_out():
 
 
 def test_sizes_may_be_known_in_part():
-    words = Page(render_page(small_evaluation(sizes={"archive_bytes": 5}), title="t", subtitle="")).words
+    words = Page(render_page(small_evaluation(sizes=ArchiveSizes(archive_bytes=5)), title="t", subtitle="")).words
     assert "archive 5 5 B" in words
     assert "original / archive" not in words
 
@@ -244,7 +244,7 @@ def test_sizes_may_be_known_in_part():
 def test_models_that_were_compared_are_told():
     page = Page(render_page(small_evaluation(), title="t", subtitle=""))
     assert "events independent 700 Jet vae 21,000 19,300 18,100" in page.words
-    without = render_page(small_evaluation(sizes={**SIZES, "candidates": []}), title="t", subtitle="")
+    without = render_page(small_evaluation(sizes=replace(SIZES, candidates=())), title="t", subtitle="")
     assert "kind of model" in page.words
     assert "kind of model" not in Page(without).words
 
@@ -258,15 +258,3 @@ def test_a_failed_fit_is_said_in_the_verdict_and_in_the_table():
 def test_tables_without_rows_have_a_page():
     evaluation = evaluate_tables(*[(table(x=np.empty(0), n=np.empty(0, int)),)] * 2)
     assert "no finite numbers" in Page(render_page(evaluation, title="t", subtitle="")).words
-
-
-def test_it_is_written_whole_and_never_over_another_file_unasked(tmp_path, text):
-    path = tmp_path / "page.html"
-    arguments = {"title": "A & B", "subtitle": "jets.root"}
-    write_page(path, small_evaluation(), **arguments)
-    assert path.read_text("utf-8") == render_page(small_evaluation(), **arguments)
-    with pytest.raises(OutputError, match="exists already"):
-        write_page(path, small_evaluation(), **arguments)
-    write_page(path, small_evaluation(sizes=None), **arguments, force=True)
-    assert "Sizes" not in Page(path.read_text("utf-8")).text
-    assert list(tmp_path.iterdir()) == [path]

@@ -5,6 +5,7 @@ import pytest
 
 from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.evaluate import evaluate_tables
+from baler_vae.evaluation.numbers import ArchiveSizes
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.evaluation.tolerances import Failure
@@ -12,7 +13,7 @@ from baler_vae.report.verdict import findings, judgement, verdict_line
 from tests.pages import table
 
 PEAK = Peak("Jet_mass", (100, 225), 10)
-SMALLER = {"original_bytes": 10_000_000, "archive_bytes": 2_500_000}
+SMALLER = ArchiveSizes(original_bytes=10_000_000, archive_bytes=2_500_000)
 
 
 def fit(reason="", **numbers):
@@ -45,9 +46,9 @@ def test_a_size_is_told_as_a_ratio():
     smaller = only(sizes=SMALLER)
     assert (smaller.state, smaller.headline) == ("good", "4 times smaller")
     assert smaller.sentences == ("10 MB became 2.50 MB.",)
-    larger = only(sizes={"original_bytes": 1000, "archive_bytes": 2000})
+    larger = only(sizes=ArchiveSizes(original_bytes=1000, archive_bytes=2000))
     assert (larger.state, larger.headline) == ("bad", "2 times larger")
-    assert findings(evaluation(sizes={"original_bytes": 1000})) == ()
+    assert findings(evaluation(sizes=ArchiveSizes(original_bytes=1000))) == ()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     allowed = judgement(broken, [])
     assert (allowed.state, allowed.headline) == ("plain", "PASS: all tolerances are met, though not every promise")
     assert allowed.sentences == ("The declared tolerances allow what breaks a promise: bounds.",)
-    larger = evaluation(sizes={"original_bytes": 1000, "archive_bytes": 2000})
+    larger = evaluation(sizes=ArchiveSizes(original_bytes=1000, archive_bytes=2000))
     assert judgement(larger, []).state == "good"
     assert judgement(broken, None).headline == "Not as promised: bounds"
     assert judgement(evaluation(floats()), None).state == "plain"

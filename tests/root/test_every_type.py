@@ -93,7 +93,7 @@ def test_bounds_hold_for_elements_of_arrays(tmp_path):
     info = baler_vae.compress(
         f"{KINDS}:Events", tmp_path / "a.bvae", kind="independent", bound=["fixed=abs:0.5", "Jet_cov=abs:0.25"]
     )
-    bounds = {column["name"]: column["bound"] for column in info["columns"]}
+    bounds = {column.name: column.bound for column in info.columns}
     assert bounds["fixed[1]"] == "abs:0.5"
     assert bounds["Jet_cov[0]"] == "abs:0.25"
     checks = {check.name: check for check in baler_vae.verify(tmp_path / "a.bvae", against=f"{KINDS}:Events").columns}
@@ -103,7 +103,7 @@ def test_bounds_hold_for_elements_of_arrays(tmp_path):
 
 def test_titles_and_types_stand_in_the_archive(archive):
     with baler_vae.open(archive) as opened:
-        columns = {column["name"]: column for column in opened.info()["columns"]}
+        columns = {column.name: column for column in opened.info().columns}
         arrays = {array.name: array for array in opened.schema.arrays}
     assert columns["d32range"]["typename"] == "Double32_t"
     assert columns["d32range"]["title"] == "d32range/d[0,10,16]"
@@ -139,7 +139,7 @@ def test_root_reads_the_whole_higgs_file_that_comes_back(root, data_dir, tmp_pat
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "out.root")
     after = root.read(tmp_path / "out.root", "events")
     with baler_vae.open(tmp_path / "a.bvae") as opened:
-        exact = {column["name"] for column in opened.info()["columns"] if column["bound"] == "exact"}
+        exact = {column.name for column in opened.info().columns if column.bound == "exact"}
         read = opened.arrays()
     with uproot.open(f"{path}:events") as before, uproot.open(f"{tmp_path}/out.root:events") as restored:
         assert before.typenames() == restored.typenames()

@@ -96,10 +96,10 @@ def test_all_that_uproot_reads_comes_back(restored):
         fields = {field.name: field for field in after.fields}
         for name, array in original_values(path).items():
             assert_same(array, fields[name.replace(".", "_").replace("/", "_")].array())
-    assert len(info["warnings"]) >= bool(UNREADABLE[path.name])
+    assert len(info.warnings) >= bool(UNREADABLE[path.name])
     assert set(open_source(f"{path}:t").unsupported) == UNREADABLE[path.name]
     if 0 < len(UNREADABLE[path.name]) <= 8:
-        assert all(any(f"{name} (" in warning for warning in info["warnings"]) for name in UNREADABLE[path.name])
+        assert all(any(f"{name} (" in warning for warning in info.warnings) for name in UNREADABLE[path.name])
 
 
 def test_what_has_no_nested_columns_comes_back_as_the_tree_that_it_was(restored):

@@ -64,7 +64,7 @@ def test_a_name_that_two_branches_have_blocks_only_itself(twice, tmp_path):
     with pytest.raises(SourceError, match="all of these columns are unsupported: same"):
         source.select(["s*"], skip_unreadable=True)
     info = baler_vae.compress(twice, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
-    assert info["warnings"] == ["left out: same (2 branches have this name)"]
+    assert info.warnings == ("left out: same (2 branches have this name)",)
     baler_vae.compress(twice, tmp_path / "b.bvae", columns="x", **QUICK)
     baler_vae.decompress(tmp_path / "b.bvae", tmp_path / "b.root")
     with uproot.open(f"{tmp_path}/b.root:T") as tree:
@@ -88,7 +88,7 @@ def test_a_branch_shorter_than_its_tree_is_refused_by_name(data_dir, tmp_path):
     with pytest.raises(SourceError, match=r"b \(not as long as its tree: 0 entries where that has 61\)"):
         baler_vae.compress(path, tmp_path / "a.bvae", **QUICK)
     info = baler_vae.compress(path, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
-    assert info["warnings"] == ["left out: b (not as long as its tree: 0 entries where that has 61)"]
+    assert info.warnings == ("left out: b (not as long as its tree: 0 entries where that has 61)",)
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.root")
     with uproot.open(f"{path}:t") as before, uproot.open(f"{tmp_path}/a.root:t") as after:
         assert after["x"].array().to_list() == before["x"].array().to_list()

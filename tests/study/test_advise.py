@@ -138,7 +138,7 @@ def test_advised_bounds_pass_when_used(write, events, tmp_path):
     found, columns = advised(path, settings=DECLARED, fitted=True, bound=["n=exact"])
     assert found.bounds[0] == "n=exact"
     info = baler_vae.compress(path, tmp_path / "a.bvae", bound=found.bounds, kind="independent")
-    assert {column["name"]: column["bound"] for column in info["columns"]} == {
+    assert {column.name: column.bound for column in info.columns} == {
         "n": "exact",
         **{name: column.bound for name, column in columns.items()},
     }
@@ -149,9 +149,9 @@ def test_advised_bounds_pass_when_used(write, events, tmp_path):
     assert shift.mass_difference_percent < 1
     (cut,) = evaluation.cuts
     assert cut.n_in + cut.n_out <= 1e-4 * cut.n_before
-    assert info["archive_bytes"] == pytest.approx(found.independent_bytes, rel=0.1, abs=5_000)
-    assert found.fitted_bytes == pytest.approx(info["archive_bytes"], rel=0.2, abs=5_000)
-    assert found.original_bytes == info["original_bytes"]
+    assert info.archive_bytes == pytest.approx(found.independent_bytes, rel=0.1, abs=5_000)
+    assert found.fitted_bytes == pytest.approx(info.archive_bytes, rel=0.2, abs=5_000)
+    assert found.original_bytes == info.original_bytes
 
 
 def test_a_peak_that_cannot_be_fitted_is_told(write):
@@ -175,5 +175,5 @@ def test_what_cannot_be_advised_on(write):
 
 def test_the_same_file_gets_the_same_advice(write):
     path = write(*flat_batch({"x": gaussian(30_000), "y": gaussian(30_000, 2) ** 2}))
-    one, two = (advised(path, sample_rows=5_000)[0].to_json() for _ in range(2))
+    one, two = (advised(path, sample_rows=5_000)[0].to_dict() for _ in range(2))
     assert one == two

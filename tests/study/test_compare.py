@@ -32,14 +32,14 @@ def test_numbers_are_those_of_info_and_evaluate(masses, tmp_path):
     found = list(compare_archives([folder], masses, settings=PEAK))
     assert [own.name for own in found] == ["6.bvae", "9.bvae"]
     for own, info in zip(found, infos, strict=True):
-        evaluation = baler_vae.evaluate(masses, info["path"], settings=PEAK)
-        assert (own.archive_bytes, own.original_bytes) == (info["archive_bytes"], info["original_bytes"])
-        assert own.ratio == info["ratio"]
-        assert own.model_kind == info["model_kind"]
-        assert own.bits_per_row == 8 * info["archive_bytes"] / 4_000
+        evaluation = baler_vae.evaluate(masses, info.path, settings=PEAK)
+        assert (own.archive_bytes, own.original_bytes) == (info.archive_bytes, info.original_bytes)
+        assert own.ratio == info.ratio
+        assert own.model_kind == info.model_kind
+        assert own.bits_per_row == 8 * info.archive_bytes / 4_000
         assert own.bits_per_value == pytest.approx(own.bits_per_row / 3)
-        for column, entry, judged in zip(own.columns, info["columns"], evaluation.columns, strict=True):
-            assert (column.name, column.bound, column.n_bytes) == (entry["name"], entry["bound"], entry["bytes"])
+        for column, entry, judged in zip(own.columns, info.columns, evaluation.columns, strict=True):
+            assert (column.name, column.bound, column.n_bytes) == (entry.name, entry.bound, entry.bytes)
             assert (column.largest, column.rms, column.n_different) == (
                 judged.largest,
                 judged.rms,
@@ -72,7 +72,7 @@ def test_ways_are_compared_through_real_archives(masses):
     assert found[1].columns[1].largest == 0
     assert found[0].n_values == 2 * found[0].n_rows == 8_000
     assert any(what.startswith("1/2 ways: independent, bits:8, 1/3 fitting, ") for what in told)
-    document = Comparison("masses", tuple(found), {}).to_json()
+    document = Comparison(against="masses", archives=tuple(found)).to_dict()
     assert json.loads(json.dumps(document))["archives"][0]["bits_per_value"] == found[0].bits_per_value
 
 

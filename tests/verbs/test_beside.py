@@ -47,7 +47,7 @@ def test_compounds_keep_their_bounds_and_their_form(path, archive, tmp_path):
         assert after["edges"][:].tolist() == before["edges"][:].tolist()
         assert after["jets"].attrs.get_id("unit").dtype == "S3"
     with baler_vae.open(archive) as opened:
-        assert opened.info()["format_version"] == 2
+        assert opened.info().format_version == 2
 
 
 def test_some_columns_are_restored_as_a_smaller_compound(archive, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
+from baler_vae.evaluation.numbers import CandidateSizes
 from baler_vae.sample import SAMPLE
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.project import Project
@@ -28,11 +29,12 @@ def test_a_file_against_its_archive(jets, tmp_path, quick):
         "nJet": 0,
         "Jet_id": 0,
     }
-    assert evaluation.sizes == {
-        "original_bytes": info["original_bytes"],
-        "archive_bytes": info["archive_bytes"],
-        **{f"{name}_bytes": size for name, size in info["bytes"].items()},
+    assert evaluation.sizes.to_dict() == {
+        "original_bytes": info.original_bytes,
+        "archive_bytes": info.archive_bytes,
+        **{f"{name}_bytes": size for name, size in vars(info.bytes).items()},
         "candidates": [],
+        "ratio": info.ratio,
     }
 
 
@@ -40,11 +42,11 @@ def test_an_evaluation_knows_the_models_that_were_compared(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("a,b\n" + "".join(f"{i % 7},{i % 7 * 3}\n" for i in range(400)))
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="autoregressive", epochs=1)
-    found = baler_vae.evaluate(path, tmp_path / "a.bvae").sizes["candidates"]
-    (group,) = info["groups"]
-    sizes = {"bytes": group["candidate_bytes"], "fitted_bytes": group["fitted_bytes"]}
-    assert found == [{"group": group["name"], "kind": group["kind"], **sizes}]
-    assert set(found[0]["bytes"]) == {"independent", "autoregressive"}
+    found = baler_vae.evaluate(path, tmp_path / "a.bvae").sizes.candidates
+    (group,) = info.groups
+    sizes = {"bytes": group.candidate_bytes, "fitted_bytes": group.fitted_bytes}
+    assert found == (CandidateSizes(group=group.name, kind=group.kind, **sizes),)
+    assert set(found[0].bytes) == {"independent", "autoregressive"}
 
 
 def test_what_cannot_be_compared(write, jets):

@@ -96,7 +96,7 @@ def test_an_array_of_three_axes_keeps_them(write, tmp_path, suffix):
         write(replace(schema, origin=Origin("hdf5", "flow", shape=(5, 4))), batch, "image.h5")
     spec = f"{tmp_path}/image{suffix}:flow"
     info = baler_vae.compress(spec, tmp_path / "a.bvae", bound="exact")
-    assert info["n_rows"] == {"events": 20}
+    assert info.n_rows == {"events": 20}
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / f"back{suffix}")
     back, original = (open_source(f"{tmp_path}/{name}{suffix}:flow") for name in ("back", "image"))
     assert back.schema == original.schema

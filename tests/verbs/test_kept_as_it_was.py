@@ -51,7 +51,7 @@ def test_a_frame_keeps_its_index_its_dtypes_and_its_bound(suffix, tmp_path, ther
     assert (np.isnan(before) == np.isnan(after)).all()
     assert np.nanmax(np.abs(after - before) / before) <= 2**-11
     assert not np.array_equal(before, after, equal_nan=True)
-    bounds = {column["name"]: column["bound"] for column in info["columns"]}
+    bounds = {column.name: column.bound for column in info.columns}
     assert (bounds["pt"], bounds["run"], bounds["run[missing]"]) == ("bits:10", "exact", "exact")
 
 
@@ -59,7 +59,7 @@ def test_arrays_come_back_with_what_was_beside_them(tmp_path, there_and_back):
     path, matrix = tmp_path / "in.npz", np.random.default_rng(4).normal(size=(300, 3))
     np.savez(path, X=matrix, y=np.arange(300), feature_names=np.array(["a", "b", "c"], object), edges=np.arange(9.0))
     output, info = there_and_back(path, bound=["exact", "b=abs:0.01"])
-    assert "edges (200 bytes)" in "".join(info["warnings"])
+    assert "edges (200 bytes)" in "".join(info.warnings)
     with np.load(output, allow_pickle=True) as found:
         assert found.files == ["X", "y", "feature_names", "edges"]
         assert np.array_equal(found["X"][:, [0, 2]], matrix[:, [0, 2]])

@@ -40,8 +40,8 @@ def test_any_table_comes_back(table, source, target, kind, bound):
         after_schema, after = read(folder / f"out{target}")
     assert after_schema.order == before_schema.order
     assert [c.dtype for c in after_schema.columns] == [c.dtype for c in before_schema.columns]
-    assert info["n_rows"] == {table.group.name: table.n_rows for table in before}
-    kept = {column["name"]: column["bound"] for column in info["columns"]}
+    assert info.n_rows == {table.group.name: table.n_rows for table in before}
+    kept = {column.name: column.bound for column in info.columns}
     for one, other in zip(before, after, strict=True):
         for name in one.group.names:
             if kept[name] == "exact":

@@ -38,16 +38,16 @@ def parts(tmp_path_factory):
 def test_the_events_of_all_follow_each_other(parts, tmp_path):
     files, archives = parts
     info = baler_vae.merge(archives, tmp_path / "all.bvae")
-    assert info["n_rows"]["events"] == 500
+    assert info.n_rows["events"] == 500
     singles = []
     for path in archives:
         with baler_vae.open(path) as archive:
             singles.append(archive.arrays())
-            assert info["archive_bytes"] >= archive.n_bytes
+            assert info.archive_bytes >= archive.n_bytes
     with baler_vae.open(tmp_path / "all.bvae") as archive:
         assert archive.check_sections() > 0
         assert ak.to_list(archive.arrays()) == ak.to_list(ak.concatenate(singles))
-        assert archive.info()["original_bytes"] == info["original_bytes"]
+        assert archive.info().original_bytes == info.original_bytes
     originals = [uproot.open(f"{path}:Events")["event"].array(library="np") for path in files]
     baler_vae.decompress(tmp_path / "all.bvae", tmp_path / "all.root")
     with uproot.open(f"{tmp_path}/all.root:Events") as tree:

@@ -61,7 +61,7 @@ def test_what_a_dialect_has_beside_its_values_stays(odd, tmp_path):
 
 def test_integers_with_an_empty_cell_are_exact_under_the_default_bound(odd, tmp_path):
     info = baler_vae.compress(odd / "int_missing.csv", tmp_path / "a.bvae", kind="independent")
-    assert {column["bound"] for column in info["columns"]} == {"exact"}
+    assert {column.bound for column in info.columns} == {"exact"}
 
 
 def everything_in(path):
@@ -106,10 +106,10 @@ def test_hdf5_files_come_back_to_the_type(odd, tmp_path, name):
     assert everything_in(restored) == everything_in(original)
     assert restored.stat().st_size < 2 * original.stat().st_size + 20_000
     if name == "wide_rows":
-        (warning,) = info["warnings"]
+        (warning,) = info.warnings
         assert "showers (9,600 bytes)" in warning
     if name.startswith("compound"):
-        assert {"jets/pt", "jets/eta", "jets/label"} <= {column["name"] for column in info["columns"]}
+        assert {"jets/pt", "jets/eta", "jets/label"} <= {column.name for column in info.columns}
 
 
 def test_pandas_reads_its_own_file_again(odd, tmp_path):
@@ -136,7 +136,7 @@ def test_arrays_of_numpy_come_back(odd, tmp_path):
 
 def test_features_and_labels_are_one_table(odd, tmp_path):
     info, restored = came_back(odd / "X_y.npz", tmp_path)
-    assert info["n_rows"]["events"] == 3
+    assert info.n_rows["events"] == 3
     with np.load(odd / "X_y.npz") as before, np.load(restored) as after:
         assert sorted(after.files) == sorted(before.files)
         for name in before.files:
@@ -147,7 +147,7 @@ def test_features_and_labels_are_one_table(odd, tmp_path):
 def test_names_in_an_array_of_objects_are_read_without_running_anything(odd, tmp_path):
     info, restored = came_back(odd / "obj_names.npz", tmp_path)
     with np.load(odd / "obj_names.npz", allow_pickle=True) as before, np.load(restored, allow_pickle=True) as after:
-        assert [column["name"] for column in info["columns"]] == before["names"].tolist()
+        assert [column.name for column in info.columns] == before["names"].tolist()
         assert np.array_equal(after["data"], before["data"])
         assert after["names"].tolist() == before["names"].tolist()
 
@@ -186,7 +186,7 @@ def test_a_branch_shorter_than_its_tree_is_refused_by_name(odd, tmp_path):
         baler_vae.compress(odd / "short_branch.root", tmp_path / "a.bvae", kind="independent")
     assert list(tmp_path.iterdir()) == []
     info, restored = came_back(odd / "short_branch.root", tmp_path, skip_unreadable=True)
-    assert [column["name"] for column in info["columns"]] == ["x"]
+    assert [column.name for column in info.columns] == ["x"]
     with uproot.open({odd / "short_branch.root": "t"}) as before, uproot.open({restored: "t"}) as after:
         assert np.array_equal(after["x"].array(library="np"), before["x"].array(library="np"))
 
@@ -194,7 +194,7 @@ def test_a_branch_shorter_than_its_tree_is_refused_by_name(odd, tmp_path):
 def test_a_name_that_stands_twice_does_not_block_its_tree(odd, tmp_path):
     original = f"{odd / 'uproot-issue443.root'}:muonDataTree"
     info = baler_vae.compress(original, tmp_path / "a.bvae", columns="evt*", kind="independent")
-    assert "evtNum" in {column["name"] for column in info["columns"]}
+    assert "evtNum" in {column.name for column in info.columns}
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "back.root")
     with uproot.open({tmp_path / "back.root": "muonDataTree"}) as tree:
         assert tree["evtNum"].typename == "int32_t"

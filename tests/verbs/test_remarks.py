@@ -34,7 +34,7 @@ def tree(tmp_path):
 
 
 def bounds_of(info):
-    return {column["name"]: column["bound"] for column in info["columns"]}
+    return {column.name: column.bound for column in info.columns}
 
 
 def test_whole_numbers_in_floats_are_exact_by_default_and_the_archive_says_why(tree, tmp_path):
@@ -42,12 +42,12 @@ def test_whole_numbers_in_floats_are_exact_by_default_and_the_archive_says_why(t
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent")
     assert bounds_of(info)["event"] == bounds_of(info)["n_vertex"] == "exact"
     assert bounds_of(info)["mass"].startswith("bits:12")
-    assert {column["name"]: column["whole_numbers"] for column in info["columns"]} == {
+    assert {column.name: column.whole_numbers for column in info.columns} == {
         "event": True,
         "n_vertex": True,
         "mass": False,
     }
-    assert info["warnings"] == []
+    assert info.warnings == ()
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "b.root")
     with uproot.open({tmp_path / "b.root": "Events"}) as restored:
         assert np.array_equal(restored["event"].array(library="np"), branches["event"])
@@ -57,13 +57,13 @@ def test_a_bound_for_all_floats_overrides_that_and_says_so(tree, tmp_path):
     path, _ = tree
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent", bound="bits:10")
     assert bounds_of(info) == {"event": "bits:10", "n_vertex": "bits:10", "mass": "bits:10"}
-    (warning,) = info["warnings"]
+    (warning,) = info.warnings
     assert "only whole numbers are rounded" in warning
     assert "event (bits:10)" in warning
     assert "n_vertex" not in warning
     assert "--bound 'event=exact'" in warning
     named = baler_vae.compress(path, tmp_path / "b.bvae", kind="independent", bound=["bits:10", "event=bits:20"])
-    assert named["warnings"] == []
+    assert named.warnings == ()
 
 
 def test_whole_numbers_are_found_in_all_rows_of_a_file_that_is_sampled(tmp_path):
@@ -81,7 +81,7 @@ def test_what_its_own_format_cannot_take_back_is_said_when_compressing(tmp_path)
         file.mktree("Events", {"hits": "var * int64"}, title="hits")
         file["Events"].extend({"hits": ak.Array([[1], [], [2, 3]])})
     plain = baler_vae.compress(tmp_path / "t.root", tmp_path / "a.bvae", kind="independent")
-    assert plain["warnings"] == []
+    assert plain.warnings == ()
     nested = Nested(pa.array([[[1], []], [], [[2, 3]]]))
     hint = check_restorable(source_of(nested), source_of(nested).schema, b"")
     assert hint.startswith(".root cannot hold all of this")

@@ -313,7 +313,7 @@ def test_a_kill_behind_the_last_step_is_tidied_up(source, expected, tmp_path, mo
     with pytest.raises(OutputError, match="exists already"):
         baler_vae.compress(source, output, resume=True, **(REQUEST | {"bound": "bits:9"}))
     monkeypatch.setattr(compress_table, "fit_source", None)
-    assert baler_vae.compress(source, output, resume=True, **REQUEST)["path"] == str(output)
+    assert baler_vae.compress(source, output, resume=True, **REQUEST).path == str(output)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bvae"]
     assert output.read_bytes() == expected
 

@@ -46,7 +46,7 @@ def test_jagged_file_comes_back_with_its_schema(jets, tmp_path, kind, suffix):
     assert [c.dtype for c in restored_schema.columns] == [c.dtype for c in schema.columns]
     assert [g.counter for g in restored_schema.groups] == [g.counter for g in schema.groups]
     compare_exact(before, after, ["event", "trigger", "nJet", "Jet_id"])
-    assert info["n_rows"] == {"events": 40, "Jet": before[1].n_rows}
+    assert info.n_rows == {"events": 40, "Jet": before[1].n_rows}
     for name in ("Jet_pt", "Jet_eta"):
         assert np.isfinite(after[1][name]).all()
 
@@ -172,8 +172,8 @@ def test_integers_alone_need_no_model(write, tmp_path):
     values = {"a": np.array([2**63 - 1, -(2**63), 2**53 + 1]), "b": np.array([0, 255, 3], np.uint8)}
     path = write(*flat_batch(values))
     info = baler_vae.compress(path, tmp_path / "a.bvae")
-    assert info["bytes"]["latents"] == 0
-    assert info["model_kind"] == "independent"
+    assert info.bytes.latents == 0
+    assert info.model_kind == "independent"
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         back = archive.arrays(library="np")
     assert all(back[name].dtype == array.dtype and np.array_equal(back[name], array) for name, array in values.items())
@@ -220,7 +220,7 @@ def test_whole_file_of_jets(data_dir, tmp_path):
     codec = baler_vae.fit(path, columns=["Jet_*"], settings=model)
     info = baler_vae.compress(path, tmp_path / "j.bvae", codec=codec)
     baler_vae.decompress(tmp_path / "j.bvae", tmp_path / "j.root")
-    assert info["n_rows"] == {"events": 50_000, "Jet": 420_545}
+    assert info.n_rows == {"events": 50_000, "Jet": 420_545}
     with uproot.open(f"{tmp_path}/j.root:Events") as tree, uproot.open(path) as original:
         assert tree.keys() == [name for name in original.keys() if name != "event"]
         assert tree.typenames() == {name: original[name].typename for name in tree.keys()}

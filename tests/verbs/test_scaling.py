@@ -164,7 +164,7 @@ def test_a_bound_that_workers_find_broken_leaves_nothing(files, codec, client, t
 def test_every_file_gets_an_archive_and_every_archive_a_file(files, client, tmp_path):
     specs = f"{files}/run[01].root:Events"
     infos = many.compress_each(specs, tmp_path / "in", kind="independent", scheduler=client)
-    assert [info["n_rows"]["events"] for info in infos] == [20_000, 300]
+    assert [info.n_rows["events"] for info in infos] == [20_000, 300]
     many.compress_each(specs, tmp_path / "again", kind="independent")
     for name in ("run0.bvae", "run1.bvae"):
         assert (tmp_path / "in" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
@@ -180,7 +180,7 @@ def test_every_file_gets_an_archive_and_every_archive_a_file(files, client, tmp_
     with pytest.raises(UsageError, match="get the same name: run0"):
         many.compress_each([f"{files}/run0.root", f"{tmp_path}/out/run0.root"], tmp_path / "in", kind="independent")
     merged = baler_vae.merge(archives, tmp_path / "all.bvae")
-    assert merged["n_rows"]["events"] == 20_300
+    assert merged.n_rows["events"] == 20_300
 
 
 def test_workers_read_text_as_it_was_said(client, tmp_path):

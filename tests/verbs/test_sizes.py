@@ -25,7 +25,7 @@ def test_fifteen_hundred_columns_go_through(write, tmp_path, suffix):
     arrays |= {name: objects(rng, name, numbers, 20) for name, numbers in counts.items()}
     path = write(*batch_of(arrays, {"Jet": "nJet", "Muon": "nMuon"}, Origin("root", "Events")), f"input{suffix}")
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent")
-    assert len(info["columns"]) == 1_500 + 2 * 20
+    assert len(info.columns) == 1_500 + 2 * 20
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / f"restored{suffix}")
     assert not baler_vae.verify(tmp_path / "a.bvae", against=path).broken
 
@@ -37,5 +37,5 @@ def test_a_million_events_go_through(write, tmp_path):
     arrays = {"events": {"met": rng.exponential(30, counts.size).astype(np.float32), "nJet": counts}}
     path = write(*batch_of(arrays | {"Jet": objects(rng, "Jet", counts, 1)}, {"Jet": "nJet"}, Origin("root", "Events")))
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent", bound="bits:8")
-    assert info["n_rows"] == {"events": counts.size, "Jet": int(counts.sum())}
-    assert info["groups"][1]["sample"]["of_rows"] == counts.sum()
+    assert info.n_rows == {"events": counts.size, "Jet": int(counts.sum())}
+    assert info.groups[1].sample.of_rows == counts.sum()

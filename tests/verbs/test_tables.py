@@ -79,14 +79,20 @@ def test_uproot_finds_all_trees_as_they_were(made, tmp_path):
 
 
 def test_what_is_told(made, tmp_path):
-    assert made.info["warnings"] == ["left out: plots/met (TH1D)"]
-    assert made.info["n_rows"] == {"ana/deep/Events": 300, "ana/Lumi": 30, "ana/ntuple": 300, "Runs": 3}
-    assert made.info["left_out"] == {"plots/met": "TH1D"}
-    assert made.info["settings"]["bound"] == ["exact"]
-    tables = made.info["tables"].values()
-    assert made.info["original_bytes"] == sum(table["original_bytes"] for table in tables)
-    assert sum(made.info["bytes"].values()) == made.info["archive_bytes"]
-    assert json.dumps(made.info)
+    assert made.info.warnings == ("left out: plots/met (TH1D)",)
+    assert made.info.n_rows == {"ana/deep/Events": 300, "ana/Lumi": 30, "ana/ntuple": 300, "Runs": 3}
+    assert made.info.left_out == {"plots/met": "TH1D"}
+    assert made.info.settings["bound"] == ["exact"]
+    tables = made.info.tables.values()
+    assert made.info.original_bytes == sum(table.original_bytes for table in tables)
+    assert sum(vars(made.info.bytes).values()) == made.info.archive_bytes
+    assert list(made.info.to_dict()["tables"]) == list(TABLES)
+    assert json.loads(json.dumps(made.info.to_dict())) == made.info.to_dict()
+    assert isinstance(made.info, baler_vae.CollectionInfo)
+    frame = made.info.to_pandas()
+    assert len(frame) == sum(len(table.columns) for table in tables)
+    assert {"ana/Lumi:lumi", "Runs:run"} & set(frame["name"])
+    assert "ana/Lumi:" in made.info._repr_html_()
 
 
 def test_a_named_table_and_a_file_of_one_are_plain_archives(made, tmp_path):
@@ -102,7 +108,7 @@ def test_a_named_table_and_a_file_of_one_are_plain_archives(made, tmp_path):
         file["h"] = np.histogram(np.arange(3.0))
     info = baler_vae.compress(tmp_path / "one.root", tmp_path / "one.bvae", **REQUEST)
     baler_vae.compress(f"{tmp_path}/one.root:T", tmp_path / "named.bvae", **REQUEST)
-    assert info["warnings"] == ["left out: h (TH1D)"]
+    assert info.warnings == ("left out: h (TH1D)",)
     assert (tmp_path / "one.bvae").read_bytes() == (tmp_path / "named.bvae").read_bytes()
 
 
@@ -196,9 +202,9 @@ def test_damage_in_one_table_is_found_where_it_is(made, tmp_path):
 def test_globs_concern_the_tables_in_which_they_match(made, tmp_path):
     columns = ["*/Events:Jet_*", "run"]
     info = baler_vae.compress(made.source, tmp_path / "a.bvae", columns=columns, **REQUEST)
-    names = {name: [c["name"] for c in table["columns"]] for name, table in info["tables"].items()}
+    names = {name: [c.name for c in table.columns] for name, table in info.tables.items()}
     assert names == {"ana/deep/Events": ["nJet", "Jet_pt"], "ana/Lumi": ["run"], "Runs": ["run"]}
-    assert "ana/ntuple" in info["left_out"]
+    assert "ana/ntuple" in info.left_out
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "out.root", columns="run")
     assert {name: list(tree[2]) for name, tree in contents(tmp_path / "out.root").items()} == {
         "ana/Lumi": ["run"],
@@ -218,15 +224,14 @@ def test_bounds_concern_the_tables_in_which_they_match(made, tmp_path):
     bound = ["bits:9", "Jet_pt=abs:0.5", "*ntuple:y=abs:0.25", "lumi=exact"]
     info = baler_vae.compress(made.source, tmp_path / "a.bvae", kind="independent", bound=bound)
     found = {
-        name: {c["name"]: c["bound"] for c in table["columns"] if c["bound"] != "exact"}
-        for name, table in info["tables"].items()
+        name: {c.name: c.bound for c in table.columns if c.bound != "exact"} for name, table in info.tables.items()
     }
     assert found["ana/deep/Events"]["Jet_pt"] == "abs:0.5"
     assert found["ana/deep/Events"]["met"].startswith("bits:9")
     assert found["ana/ntuple"]["y"] == "abs:0.25"
     assert found["ana/ntuple"]["v"].startswith("bits:9")
     assert found["ana/Lumi"] == found["Runs"] == {}
-    assert info["tables"]["ana/Lumi"]["settings"]["bound"] == ["bits:9", "lumi=exact"]
+    assert info.tables["ana/Lumi"].settings["bound"] == ["bits:9", "lumi=exact"]
 
 
 @pytest.fixture
@@ -249,9 +254,9 @@ def test_a_tree_that_cannot_be_read_is_refused_by_name_or_left_out(odd, tmp_path
         baler_vae.compress(odd, tmp_path / "a.bvae", **REQUEST)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["odd.root"]
     info = baler_vae.compress(odd, tmp_path / "a.bvae", skip_unreadable=True, **REQUEST)
-    assert list(info["tables"]) == ["good", "more"]
-    assert info["left_out"].keys() == {"dir/bad"}
-    assert info["warnings"][0].startswith("left out: dir/bad (unreadable: ")
+    assert list(info.tables) == ["good", "more"]
+    assert info.left_out.keys() == {"dir/bad"}
+    assert info.warnings[0].startswith("left out: dir/bad (unreadable: ")
     baler_vae.compress(odd, tmp_path / "one.bvae", columns="good:*", skip_unreadable=True, **REQUEST)
     with baler_vae.open(tmp_path / "one.bvae") as archive:
         assert archive.keys() == ["x"]
@@ -260,7 +265,7 @@ def test_a_tree_that_cannot_be_read_is_refused_by_name_or_left_out(odd, tmp_path
 def test_several_files_are_one_after_the_other_in_every_table(made, tmp_path):
     other = write(tmp_path / "other.root", seed=1, n_events=50)
     info = baler_vae.compress([made.source, other], tmp_path / "a.bvae", **REQUEST)
-    assert info["n_rows"] == {"ana/deep/Events": 350, "ana/Lumi": 60, "ana/ntuple": 350, "Runs": 6}
+    assert info.n_rows == {"ana/deep/Events": 350, "ana/Lumi": 60, "ana/ntuple": 350, "Runs": 6}
     assert baler_vae.verify(tmp_path / "a.bvae", against=[made.source, other]).broken == ()
     fifth = write(tmp_path / "fifth.root", Fifth=np.arange(3))
     with pytest.raises(SourceError, match=r"fifth\.root: has other tables than .*in\.root: Fifth"):
@@ -273,7 +278,7 @@ def test_collections_are_merged_table_by_table(made, tmp_path):
         file.mktree("Sixth", {"x": np.dtype("i4")}).extend({"x": np.arange(9, dtype="i4")})
     baler_vae.compress(tmp_path / "two.root", tmp_path / "two.bvae", **REQUEST)
     info = baler_vae.merge([tmp_path / "two.bvae", tmp_path / "two.bvae"], tmp_path / "twice.bvae")
-    assert info["n_rows"] == {"Fifth": 18, "Sixth": 18}
+    assert info.n_rows == {"Fifth": 18, "Sixth": 18}
     with baler_vae.open(f"{tmp_path}/twice.bvae:Sixth") as archive:
         assert ak.to_list(archive["x"].array()) == 2 * list(range(9))
     baler_vae.merge([tmp_path / "two.bvae"], tmp_path / "once.bvae")
@@ -435,6 +440,6 @@ def test_a_kill_between_the_last_rename_and_tidying_up_is_resumed(long, tmp_path
             baler_vae.compress(source, output, **REQUEST)
     assert removals
     assert (tmp_path / "a.bvae.part/tables").exists()
-    assert baler_vae.compress(source, output, resume=True, **REQUEST)["n_rows"]["second"] == 140_000
+    assert baler_vae.compress(source, output, resume=True, **REQUEST).n_rows["second"] == 140_000
     assert output.read_bytes() == expected
     assert not (tmp_path / "a.bvae.part").exists()

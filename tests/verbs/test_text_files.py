@@ -43,7 +43,7 @@ def test_odd_files_come_back_to_the_byte(name, kinds, through, data_dir):
     content = (data_dir / "odd" / name).read_bytes()
     back, said = through(content, bound="exact")
     assert back == content
-    assert [column["dtype"] for column in said["columns"]] == kinds
+    assert [column.dtype for column in said.columns] == kinds
 
 
 def test_integers_with_empty_cells_are_exact_by_default(through, tmp_path):
@@ -67,7 +67,7 @@ def test_what_was_said_when_compressing_need_not_be_said_again(through, tmp_path
         through(AMBIGUOUS)
     back, said = through(AMBIGUOUS, dialect={"decimal": ","}, bound="exact")
     assert back == AMBIGUOUS
-    assert said["notes"] == ["read as text with separator ';', decimal comma"]
+    assert said.notes == ("read as text with separator ';', decimal comma",)
     assert not baler_vae.verify(tmp_path / "a.bvae", against=tmp_path / "in.csv").broken
     for other in (tmp_path / "a.bvae", tmp_path / "back.csv"):
         found = baler_vae.evaluate(tmp_path / "in.csv", other, archive=tmp_path / "a.bvae")

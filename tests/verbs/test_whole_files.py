@@ -84,7 +84,7 @@ def test_a_name_is_not_taken_for_a_glob(parquet, tmp_path):
     pairs = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(8.0)), 2)
     path = parquet("in", x=pairs, x0=pa.array([0.5, 1.5, 2.5, 3.5]))
     info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent", bound=["exact", "x[0]=abs:0.5"])
-    bounds = {column["name"]: column["bound"] for column in info["columns"]}
+    bounds = {column.name: column.bound for column in info.columns}
     assert bounds == {"x[0]": "abs:0.5", "x[1]": "exact", "x0": "exact"}
 
 
@@ -99,7 +99,7 @@ def test_types_that_cannot_be_kept_are_named(parquet, tmp_path):
     with pytest.raises(SourceError, match=r"view \(list_view<element: int64>\)"):
         archived(path, tmp_path)
     info = baler_vae.compress(path, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
-    assert info["warnings"] == ["left out: view (list_view<element: int64>)"]
+    assert info.warnings == ("left out: view (list_view<element: int64>)",)
 
 
 def test_what_only_some_files_have_is_named(parquet, tmp_path):
@@ -107,7 +107,7 @@ def test_what_only_some_files_have_is_named(parquet, tmp_path):
     with pytest.raises(SourceError, match=r"b \(in .*two\.parquet, not in .*one\.parquet\)"):
         archived(files, tmp_path)
     info = baler_vae.compress(files, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
-    (warning,) = info["warnings"]
+    (warning,) = info.warnings
     assert re.fullmatch(r"left out: b \(in .*two\.parquet, not in .*one\.parquet\)", warning)
     (tmp_path / "a.bvae").unlink()
     for number in range(2):
@@ -139,7 +139,7 @@ def test_archives_of_another_request_are_not_taken_for_done(parquet, tmp_path):
     many.compress_each(files, tmp_path / "out", kind="independent", bound="abs:0.1")
     (tmp_path / "out" / "two.bvae").unlink()
     infos = many.compress_each(files, tmp_path / "out", kind="independent", bound="abs:0.1", resume=True)
-    assert [info["n_rows"]["events"] for info in infos] == [50]
+    assert [info.n_rows["events"] for info in infos] == [50]
     with pytest.raises(OutputError, match=r"one\.bvae: exists already"):
         many.compress_each(files, tmp_path / "out", kind="independent", bound="exact", resume=True)
 

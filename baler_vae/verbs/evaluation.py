@@ -1,0 +1,163 @@
+"""What a comparison of two files found: numbers, verdict and page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from baler_vae.errors import MissingExtra
+from baler_vae.evaluation.numbers import EvaluationNumbers
+from baler_vae.output import replacing
+from baler_vae.paths import temporary_folder
+from baler_vae.results import html_table
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.tolerances import Failure
+
+_HEADINGS = ("column", "group", "bound", "differ", "rms", "largest", "largest / bound", "response rms")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Evaluation(EvaluationNumbers):
+    """What became of each column of a file: the numbers of `EvaluationNumbers`, judged by tolerances.
+
+    Attributes
+    ----------
+    original, restored : str
+        What was compared.
+    failures : tuple[Failure, ...]
+        The tolerances that are exceeded.
+    settings : Mapping[str, Any]
+        What repeats the run that wrote the archive; empty where none is known.
+    history : Mapping[str, Sequence[Mapping[str, float]]]
+        The history of its training by group, as far as the archive holds it.
+    """
+
+    original: str
+    restored: str
+    failures: "tuple[Failure, ...]"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    history: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+
+    @classmethod
+    def of_numbers(cls, numbers: EvaluationNumbers, **known: Any) -> Self:
+        """The evaluation that some numbers make, with what else is known."""
+        own: dict[str, Any] = {one.name: getattr(numbers, one.name) for one in fields(numbers)}
+        return cls(**own, **known)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every tolerance is kept."""
+        return not self.failures
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a few words, as the page begins with it."""
+        from baler_vae.report.verdict import judgement  # noqa: PLC0415  an extra
+
+        return judgement(self, self.failures).headline
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.restored!r} against {self.original!r}: {len(self.columns):,} columns>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain JSON values, with `exceeded`, a sentence for each tolerance that is, and the `verdict`
+        (`passed`, `headline`), as `baler-vae evaluate --json` prints them.
+        """
+        verdict = {"passed": self.passed, "headline": self.headline}
+        return {**super().to_dict(), "exceeded": [failure.text for failure in self.failures], "verdict": verdict}
+
+    def write_page(
+        self,
+        path: str | Path,
+        *,
+        title: str | None = None,
+        subtitle: str | None = None,
+        rivals: str | Path | Mapping[str, int] | None = None,
+        pdf: str | Path | None = None,
+        force: bool = False,
+    ) -> None:
+        """Write everything that was found as one HTML page, which needs no network; the same numbers give the same
+        bytes.
+
+        Parameters
+        ----------
+        path : str or Path
+            The page to write.
+        title, subtitle : str, optional
+            Its titles; without them the name of what was restored, and what was compared.
+        rivals : str, Path or Mapping[str, int], optional
+            What others take for the same rows under the same bound: bytes by name, or a file that tells them (JSON,
+            or the table of the benchmarks).
+        pdf : str or Path, optional
+            A file to print the page to, with an installed Chromium.
+        force : bool
+            Whether files that exist are overwritten.
+
+        Raises
+        ------
+        OutputError
+            A file exists and `force` is false, or it cannot be written.
+        SourceError
+            The file of rivals cannot be read.
+        UsageError
+            It holds no figures for these rows under this bound.
+        MissingExtra
+            The packages that draw the page are not installed, or Chromium is not.
+        """
+        try:
+            from baler_vae.report.page import render_page  # noqa: PLC0415  an extra
+        except ModuleNotFoundError as error:
+            raise MissingExtra("the page", "report", str(error.name)) from error
+        with replacing(path, force=force) as part:
+            page = render_page(
+                self,
+                title=Path(self.restored).name if title is None else title,
+                subtitle=f"{self.restored} against {self.original}" if subtitle is None else subtitle,
+                settings=self.settings,
+                failures=self.failures,
+                rivals=self.bytes_of_rivals(rivals) if isinstance(rivals, str | Path) else rivals,
+                history=self.history,
+            )
+            part.write_text(page, "utf-8")
+        if pdf is not None:
+            from baler_vae.report.pdf import print_page  # noqa: PLC0415
+
+            print_page(path, pdf, force=force)
+
+    def print_page(self, pdf: str | Path, *, force: bool = False, **options: Any) -> None:
+        """Print the page to a file of PDF without keeping it; options are those of `write_page`."""
+        with temporary_folder() as folder:
+            self.write_page(folder / "report.html", pdf=pdf, force=force, **options)
+
+    def bytes_of_rivals(self, path: str | Path) -> dict[str, int]:
+        """What a file says that others take for the same rows under the same bound, in bytes by name.
+
+        Raises:
+            SourceError: the file cannot be read, or holds something else.
+            UsageError: it holds no figures for these rows under this bound.
+        """
+        from baler_vae.report.rivals import bounds_of, read_rivals  # noqa: PLC0415
+
+        n_bytes = None if self.sizes is None else self.sizes.original_bytes
+        return read_rivals(path, original_bytes=n_bytes, bounds=bounds_of(self.settings))
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (
+                column.name,
+                column.group,
+                column.bound,
+                column.n_different,
+                column.rms,
+                column.largest,
+                column.largest_in_bounds,
+                None if column.response is None else column.response.rms,
+            )
+            for column in self.columns
+        )
+        from baler_vae.report.verdict import findings, judgement  # noqa: PLC0415  an extra
+
+        told = [f"{finding.topic}: {finding.headline}" for finding in findings(self)]
+        reasons = judgement(self, self.failures).sentences
+        return html_table(f"{self.restored}: {self.headline}", _HEADINGS, rows, notes=(*reasons, *told))
