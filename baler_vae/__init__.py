@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         SourceError,
         ToleranceFailed,
         TruncatedArchive,
+        UnknownName,
         UnsupportedVersion,
         UsageError,
     )
     from baler_vae.reader.collection import open
+    from baler_vae.reader.files import concatenate, iterate
     from baler_vae.reader.lazy import dask
     from baler_vae.study.advise import advise
     from baler_vae.verbs.compress import compress
@@ -43,15 +45,18 @@ __all__ = [
     "SourceError",
     "ToleranceFailed",
     "TruncatedArchive",
+    "UnknownName",
     "UnsupportedVersion",
     "UsageError",
     "__version__",
     "advise",
     "compress",
+    "concatenate",
     "dask",
     "decompress",
     "evaluate",
     "fit",
+    "iterate",
     "merge",
     "open",
     "verify",
@@ -61,10 +66,12 @@ _HOMES = {
     "__version__": "baler_vae.version",
     "advise": "baler_vae.study.advise",
     "compress": "baler_vae.verbs.compress",
+    "concatenate": "baler_vae.reader.files",
     "dask": "baler_vae.reader.lazy",
     "decompress": "baler_vae.verbs.decompress",
     "evaluate": "baler_vae.verbs.evaluate",
     "fit": "baler_vae.verbs.fit",
+    "iterate": "baler_vae.reader.files",
     "merge": "baler_vae.verbs.merge",
     "open": "baler_vae.reader.collection",
     "verify": "baler_vae.verbs.verify",

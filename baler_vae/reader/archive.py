@@ -13,11 +13,12 @@ from baler_vae.codec.codec import read_history
 from baler_vae.codec.manifests import EXTRAS, HISTORY
 from baler_vae.codec.provenance import settings_of
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, SourceError
+from baler_vae.errors import CorruptArchive, SourceError, UsageError
 from baler_vae.io.files import split_spec
 from baler_vae.reader.engine import Engine
 from baler_vae.reader.face import Face
 from baler_vae.reader.info import describe_archive
+from baler_vae.reader.places import Place
 from baler_vae.source.source import Ranges, Source
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, empty_batch, slice_events
@@ -32,14 +33,16 @@ class Archive(Face):
 
     Parameters
     ----------
-    path : str or Path
-        A path or URL; it may name a table of a collection behind a colon: ``all.bvae:Events``.
+    place : str, Path, bytes or file object
+        A path or URL; it may name a table of a collection behind a colon: ``all.bvae:Events``. Or the bytes of an
+        archive, or a file object that can seek.
     file : ArchiveFile, optional
         The file, where it is open already.
     """
 
-    def __init__(self, path: str | Path, file: ArchiveFile | None = None) -> None:
-        self._file = file or open_one(path)
+    def __init__(self, place: Place, file: ArchiveFile | None = None) -> None:
+        self._place = place
+        self._file = file or open_one(place)
         try:
             self.engine = Engine(self._file)
         except BaseException:
@@ -60,9 +63,18 @@ class Archive(Face):
         state = f"{len(self)} columns, {self.num_entries:,} events, {'closed' if self.closed else 'open'}"
         return f"<Archive {str(self.path)!r} ({state})>"
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str | bytes, str]]:
         self._file.check_open()
-        return _reopen, (absolute(self.path), self._file.digest)
+        return _reopen, (self.reopened_from, self._file.digest)
+
+    @property
+    def reopened_from(self) -> str | bytes:
+        """What another process opens it from.
+
+        Raises:
+            UsageError: it was opened from a file object.
+        """
+        return reopened_from(self._place, self.path)
 
     @property
     def num_entries(self) -> int:
@@ -171,38 +183,50 @@ class Archive(Face):
         return describe_archive(self._file)
 
 
-def open_one(path: str | Path) -> ArchiveFile:
+def open_one(place: Place) -> ArchiveFile:
     """The file of an archive of one table, or that table of a collection."""
-    place, table = split_spec(path)
-    opened = open_file(place, table)
+    opened = open_place(place)
     if isinstance(opened, CollectionFile):
         opened.close()
         raise several_tables(opened.manifest, opened.path)
     return opened
 
 
-def absolute(path: str | Path) -> str:
-    """The path of an archive for processes in other folders."""
-    return str(path if is_url(path) else Path(path).absolute())
+def open_place(place: Any) -> ArchiveFile | CollectionFile:  # noqa: ANN401  a place
+    """The file at a place, or that table of it which is named behind a colon."""
+    return open_file(*split_spec(place)) if isinstance(place, str | Path) else open_file(place)
 
 
-def replaced(path: str) -> SourceError:
+def reopened_from(place: object, path: str | Path) -> str | bytes:
+    """What a pickle holds in place of an open archive: its path for processes in other folders, or its bytes.
+
+    Raises:
+        UsageError: it is a file object.
+    """
+    if isinstance(place, str | Path):
+        return str(path if is_url(path) else Path(path).absolute())
+    if isinstance(place, bytes):
+        return place
+    raise UsageError("an archive that was opened from a file object cannot be pickled", way_out="Open it from a path")
+
+
+def replaced(place: str | bytes) -> SourceError:
     """What is said where what was pickled is not there any more."""
     return SourceError(
         "is not the archive that was pickled: another file has taken its place",
-        path=path,
+        path=place if isinstance(place, str) else None,
         way_out="Open the new one, and pickle that",
     )
 
 
-def _reopen(path: str, digest: str) -> Archive:
+def _reopen(place: str | bytes, digest: str) -> Archive:
     """The archive that was pickled.
 
     Raises:
         SourceError: another file has taken its place.
     """
-    archive = Archive(path)
+    archive = Archive(place)
     if archive.manifest_digest != digest:
         archive.close()
-        raise replaced(path)
+        raise replaced(place)
     return archive

@@ -104,11 +104,9 @@ class ArchiveColumn:
         """
         if library == "pd" and len(self.branch.columns) > 1:
             raise UsageError("a series has one value in every row", column=self.name, way_out='Ask for library="ak"')
-        return self.archive.arrays_of(
-            self.branch, entry_start, entry_stop, library=library, ak_add_doc=ak_add_doc
-        )
+        return self.archive.arrays_of(self.branch, entry_start, entry_stop, library=library, ak_add_doc=ak_add_doc)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401, FBT001  numpy's own
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401  numpy's own
         """The values as `array(library="np")` gives them."""
         return np.array(self.array(library="np"), dtype=dtype, copy=copy)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from baler_vae.reader.column import ArchiveColumn
 
 
-def documented(found: Any, columns: "Sequence[ArchiveColumn]", title: str, ak_add_doc: bool | dict[str, str]) -> Any:  # noqa: ANN401, FBT001  as `found`
+def documented(found: Any, columns: "Sequence[ArchiveColumn]", title: str, ak_add_doc: bool | dict[str, str]) -> Any:  # noqa: ANN401  as `found`
     """The same array of records, or dict of arrays, with what its columns say as parameters; anything else as it is.
 
     Raises:

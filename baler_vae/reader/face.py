@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.manifest import ColumnEntry
-from baler_vae.errors import UsageError
+from baler_vae.errors import UnknownName, UsageError
 from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.filters import Filter
 from baler_vae.reader.selection import Aliases, BranchFilter, Expressions, Filters, Output, Selection, element, selected
@@ -59,7 +59,7 @@ class Face(Closing):
 
     @abstractmethod
     def common_entry_offsets(self) -> list[int]:
-        """Where row groups begin, in events, and the end of the last one: ranges between these decode no event twice."""
+        """Where row groups begin, in events, and the end of the last: steps that end there decode no event twice."""
 
     @abstractmethod
     def typed_empty(self, selection: Schema) -> Batch:
@@ -97,7 +97,9 @@ class Face(Closing):
         filter_branch : callable, optional
             A function of an `ArchiveColumn` that gives a bool.
         """
-        return [own.name for own in self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)]
+        return [
+            own.name for own in self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
+        ]
 
     def values(
         self,
@@ -133,7 +135,10 @@ class Face(Closing):
 
     def get(self, name: str, default: ArchiveColumn | None = None) -> ArchiveColumn | None:
         """The column of a name; `default` where there is none."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except UnknownName:
+            return default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())

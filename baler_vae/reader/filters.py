@@ -27,12 +27,10 @@ def filter_of(given: Filter, parameter: str) -> Callable[[str], bool]:
         return (lambda text: matches(text, given)) if regex is None else _matcher(given, *regex.groups())
     if callable(given):
         return given
-    if isinstance(given, Iterable) and not isinstance(given, bytes):
-        filters = [filter_of(one, parameter) for one in given]
-        return lambda text: any(passes(text) for passes in filters)
-    raise UsageError(
-        f"invalid {parameter} {given!r}", expected="a glob, a regular expression '/.../i', a function, or a list of them"
-    )
+    if not isinstance(given, Iterable):
+        raise UsageError(f"invalid {parameter} {given!r}", expected="a glob, a regex '/.../i', a function, or several")
+    filters = [filter_of(one, parameter) for one in given]
+    return lambda text: any(passes(text) for passes in filters)
 
 
 def _matcher(given: str, pattern: str, flags: str) -> Callable[[str], bool]:

@@ -60,13 +60,13 @@ def parts_of_batch(batch: Batch, branches: Sequence[Branch], masks: Sequence[Mas
     entries = np.arange(first, first + batch[0].n_rows, dtype=np.int64)
     parts = [Part(batch[0].group.name, _series_of(batch[0], asked, masks), None, entries)]
     for table in batch[1:]:
-        counts = counts_of(batch, table.group)
-        parts.append(Part(table.group.name, _series_of(table, asked, masks), counts, np.arange(first, first + len(counts))))
+        series = _series_of(table, asked, masks)
+        parts.append(Part(table.group.name, series, counts_of(batch, table.group), entries))
     return [part for part in parts if part.columns]
 
 
 def parts_of_arrays(columns: "Mapping[str, ak.Array]", entries: NDArray[np.int64]) -> list[Part]:
-    """Awkward arrays as parts, the events first, jagged ones of equal lengths together; `entries` numbers the events."""
+    """Awkward arrays as parts, the events first, jagged ones of equal lengths together; `entries` numbers events."""
     import awkward as ak  # noqa: PLC0415
 
     parts = [Part("events", {}, None, entries)]

@@ -5,16 +5,16 @@ nothing else.
 """
 
 import ast
-import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from baler_vae.errors import UnknownName, UsageError, nearest
+from baler_vae.reader.functions import functions
 
 GETTER = "get"
 """The function that gives the column of a name that is none in Python: `get("x.y")`."""
@@ -50,77 +50,6 @@ _COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
 }
 _LOGICAL = {ast.And: "&", ast.Or: "|", ast.Not: "~"}
-
-_OF_NUMPY = (
-    "absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh cbrt ceil conjugate copysign cos cosh exp exp2 expm1"
-    " fabs floor fmax fmin hypot imag isfinite isinf isnan log log10 log1p log2 logical_and logical_or nextafter real"
-    " rint round signbit sin sinh sqrt tan tanh trunc where"
-).split()
-_SYNONYMS = {
-    "abs": "absolute",
-    "acos": "arccos",
-    "acosh": "arccosh",
-    "asin": "arcsin",
-    "asinh": "arcsinh",
-    "atan": "arctan",
-    "atan2": "arctan2",
-    "atanh": "arctanh",
-    "conj": "conjugate",
-    "neg": "negative",
-}
-
-
-def _gamma(value: float) -> float:
-    try:
-        return math.gamma(value)
-    except (OverflowError, ValueError):  # a pole, or beyond the largest double
-        return math.inf if value > 0 else math.nan
-
-
-def _log_gamma(value: float) -> float:
-    try:
-        return math.lgamma(value)
-    except (OverflowError, ValueError):
-        return math.inf
-
-
-def _factorial(value: float) -> float:
-    return _gamma(np.round(value) + 1)
-
-
-_OF_MATH: dict[str, Callable[[float], float]] = {
-    "erf": math.erf,
-    "erfc": math.erfc,
-    "factorial": _factorial,
-    "gamma": _gamma,
-    "lgamma": _log_gamma,
-    "tgamma": _gamma,
-}
-
-
-def _elementwise(function: Callable[[float], float]) -> Callable[[Any], Any]:
-    """A function of arrays (awkward, of any depth) or numbers: a function of a double applied to each element."""
-    applied = np.vectorize(function, otypes=[np.float64])
-
-    def of_array(array: Any) -> Any:  # noqa: ANN401  of awkward, or a number
-        import awkward as ak  # noqa: PLC0415  only where it is needed
-
-        def of_layout(layout: Any, **_: object) -> Any:  # noqa: ANN401  a content of awkward
-            return ak.contents.NumpyArray(applied(layout.data)) if layout.is_numpy else None
-
-        return ak.transform(of_layout, array) if isinstance(array, ak.Array) else applied(array)
-
-    return of_array
-
-
-@cache
-def functions() -> Mapping[str, Callable[..., Any]]:
-    """The functions that an expression may call, by name."""
-    return {
-        **{name: getattr(np, name) for name in _OF_NUMPY},
-        **{name: getattr(np, own) for name, own in _SYNONYMS.items()},
-        **{name: _elementwise(function) for name, function in _OF_MATH.items()},
-    }
 
 
 @dataclass(frozen=True)
@@ -232,13 +161,14 @@ class _Checker:
             self.check(argument)
 
     def _check_operators(self, node: ast.BinOp | ast.UnaryOp | ast.Compare) -> None:
-        if isinstance(node, ast.BinOp):
-            known, own, operands = _BINARY.keys(), [node.op], [node.left, node.right]
-        elif isinstance(node, ast.UnaryOp):
-            known, own, operands = _UNARY.keys(), [node.op], [node.operand]  # type: ignore[list-item]
-        else:
-            known, own, operands = _COMPARISONS.keys(), list(node.ops), [node.left, *node.comparators]  # type: ignore[arg-type]
-        if any(type(one) not in known for one in own):
+        match node:
+            case ast.BinOp():
+                known, operands = type(node.op) in _BINARY, [node.left, node.right]
+            case ast.UnaryOp():
+                known, operands = type(node.op) in _UNARY, [node.operand]
+            case ast.Compare():
+                known, operands = all(type(own) in _COMPARISONS for own in node.ops), [node.left, *node.comparators]
+        if not known:
             raise self._refused(node)
         for operand in operands:
             self.check(operand)
@@ -284,22 +214,28 @@ class _Evaluation:
         name = dotted(node) if name is None else name
         if name is not None and name in self.names:
             return self.get(name)
+        return self._of_operands(node) if isinstance(node, ast.BinOp | ast.UnaryOp | ast.Compare) else self._other(node)
+
+    def _of_operands(self, node: ast.BinOp | ast.UnaryOp | ast.Compare) -> Any:  # noqa: ANN401  of awkward
         match node:
-            case ast.Constant():
-                return node.value
             case ast.BinOp():
                 return _combined(node.op, self.value(node.left), self.value(node.right))
             case ast.UnaryOp():
                 return _UNARY[type(node.op)](self.value(node.operand))
             case ast.Compare():
                 return self._compared(node)
+
+    def _other(self, node: ast.expr) -> Any:  # noqa: ANN401  of awkward, or a constant
+        match node:
+            case ast.Constant():
+                return node.value
             case ast.Call(func=ast.Name(id=function)):
                 return functions()[function](*map(self.value, node.args))
             case ast.Subscript():
                 return self.value(node.value)[self._place(node.slice)]
             case ast.Attribute():
                 return self._field(self.value(node.value), node.attr)
-        raise UsageError(f"{ast.unparse(node)!r} is not supported in an expression")
+        raise ValueError(f"{ast.unparse(node)!r} is not an expression that was checked")
 
     def _compared(self, node: ast.Compare) -> Any:  # noqa: ANN401  of awkward
         values = [self.value(operand) for operand in (node.left, *node.comparators)]

@@ -1,5 +1,6 @@
 """Decoded batches as what was asked for."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,27 +52,29 @@ def as_library(batch: Batch, selection: Selection, library: Library, how: How = 
         An expression cannot be computed, the cut does not fit what it cuts, or `pd` is asked for columns of different
         lengths.
     """
-    if library == "pd" and not selection.is_computed:
+    if not selection.is_computed and library == "pd":
         counters = [group.counter for group in selection.schema.groups]
         return joined(parts_of_batch(batch, selection.branches, selection.schema.masks, first), how, counters)
-    if library == "np" and not selection.is_computed:
-        arrays = {output.name: as_numpy(_branch(output), batch) for output in selection.outputs}
+    if not selection.is_computed and library == "np":
+        arrays = {branch.name: as_numpy(branch, batch) for branch in selection.branches}
         return as_container(arrays, how or dict)
     columns, entries = computed(batch, selection, first)
     if library == "np":
         return as_container({name: awkward_as_numpy(array) for name, array in columns.items()}, how or dict)
-    if library == "pd":
-        return joined(parts_of_arrays(columns, entries), how)
+    return (
+        joined(parts_of_arrays(columns, entries), how)
+        if library == "pd"
+        else _grouped(columns, selection, library, how)
+    )
+
+
+def _grouped(columns: "dict[str, ak.Array]", selection: Selection, library: Library, how: How) -> Any:  # noqa: ANN401
+    """Awkward arrays as one array of records, a table of pyarrow, or a container."""
     if how == "zip":
         return zipped(columns, {output.name: _collection(output, selection) for output in selection.outputs})
     if library == "pa":
         return _as_arrow(columns, how)
     return as_records(columns) if how is None else as_container(columns, how)
-
-
-def all_records(batch: Batch, schema: Schema, *, optional_text: bool = False) -> "ak.Array":
-    """All branches of a schema as an awkward array of one record for each event."""
-    return as_records({own.name: as_awkward(own, batch, optional_text=optional_text) for own in branches_of(schema)})
 
 
 def computed(batch: Batch, selection: Selection, first: int) -> "tuple[dict[str, ak.Array], NDArray[np.int64]]":
@@ -108,6 +111,56 @@ def computed(batch: Batch, selection: Selection, first: int) -> "tuple[dict[str,
     return cut_columns, entries if is_jagged(cut) else entries[ak.to_numpy(cut)]
 
 
+def shifted(found: Any, n_events: int) -> Any:  # noqa: ANN401  as `found`
+    """The same arrays, where pandas counts events so many events later."""
+    if isinstance(found, list | tuple):
+        return type(found)(shifted(one, n_events) for one in found)
+    if isinstance(found, dict):
+        return {name: shifted(one, n_events) for name, one in found.items()}
+    if _library_of(found) != "pandas" or not n_events:
+        return found
+    index = found.index
+    moved = index.set_levels(index.levels[0] + n_events, level=0) if index.nlevels > 1 else index + n_events
+    return found.set_axis(moved, axis=0)
+
+
+def combined(found: Sequence[Any]) -> Any:  # noqa: ANN401  as what is found
+    """Arrays, tables or containers of them, one after the other."""
+    first = found[0]
+    if len(found) == 1:
+        return first
+    if isinstance(first, dict):
+        return {name: combined([one[name] for one in found]) for name in first}
+    if isinstance(first, list | tuple):
+        return type(first)(combined(own) for own in zip(*found, strict=True))
+    return _joined(found, _library_of(first))
+
+
+def _joined(found: Sequence[Any], library: str) -> Any:  # noqa: ANN401  as what is found
+    if library == "awkward":
+        import awkward as ak  # noqa: PLC0415  light import
+
+        return ak.concatenate(found)
+    if library == "pandas":
+        import pandas as pd  # noqa: PLC0415  light import
+
+        return pd.concat(found)
+    if library == "pyarrow":
+        import pyarrow as pa  # noqa: PLC0415  light import
+
+        if isinstance(found[0], pa.Table):
+            return pa.concat_tables(found, promote_options="permissive")
+        return pa.chunked_array([chunk for one in found for chunk in one.chunks])
+    join: Callable[[Sequence[Any]], Any] = (
+        np.ma.concatenate if isinstance(found[0], np.ma.MaskedArray) else np.concatenate
+    )
+    return join(found)
+
+
+def _library_of(found: object) -> str:
+    return type(found).__module__.partition(".")[0]
+
+
 def _cut(array: "ak.Array", cut: "ak.Array", name: str, text: str) -> "ak.Array":
     """The events, or the objects of each, that pass a cut."""
     if is_jagged(cut) and not is_jagged(array):
@@ -142,12 +195,6 @@ def _collection(output: Output, selection: Selection) -> str | None:
             names.add(name)
     groups = {own.group.name for own in branches_of(selection.schema) if own.name in names and own.is_jagged}
     return groups.pop() if len(groups) == 1 else None
-
-
-def _branch(output: Output) -> Branch:
-    if output.branch is None:
-        raise ValueError(f"{output.name!r} is computed")
-    return output.branch
 
 
 def _element(schema: Schema, name: str) -> Branch:

@@ -1,5 +1,6 @@
 """Columns as a table of text or HTML."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from baler_vae.reader.face import Face
 
 _HEADINGS = ("name", "typename", "bound, kept as")
+_LONG_NUMBER = re.compile(r"\d+\.\d{6,}(?:e[-+]?\d+)?")
 _LEAST_WIDTH = 3
 _MOST_ROWS = 100
 """So many columns are shown in a notebook; files with thousands would slow the page down."""
@@ -43,7 +45,14 @@ def html_table(face: "Face") -> str:
     rest = f"<tr><td colspan=3>and {more:,} more</td></tr>" if more > 0 else ""
     caption = f"{shown(str(face.path))}: {face.num_entries:,} events, {len(face):,} columns"
     heading = _html_row(_HEADINGS, "th")
-    return f"<table><caption>{escape(caption)}</caption><thead>{heading}</thead><tbody>{''.join(rows)}{rest}</tbody></table>"
+    body = "".join(rows) + rest
+    return f"<table><caption>{escape(caption)}</caption><thead>{heading}</thead><tbody>{body}</tbody></table>"
+
+
+def html_list(path: str, archives: "Sequence[Face]") -> str:
+    """A list of the tables of a collection for a notebook, all text escaped."""
+    items = (f"{shown(own.name)}: {own.num_entries:,} events, {len(own):,} columns" for own in archives)
+    return f"<p>{escape(shown(path))}</p><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
 def completions(names: Sequence[str]) -> list[str]:
@@ -52,7 +61,8 @@ def completions(names: Sequence[str]) -> list[str]:
 
 
 def _cells(column: "ArchiveColumn") -> tuple[str, str, str]:
-    kept = ", ".join(text for text in (column.bound, column.kept_as) if text)
+    bound = _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", column.bound)
+    kept = ", ".join(text for text in (bound, column.kept_as) if text)
     return shown(column.name), shown(column.typename), shown(kept)
 
 
