@@ -23,9 +23,9 @@ if TYPE_CHECKING:
         UnsupportedVersion,
         UsageError,
     )
-    from baler_vae.reader.collection import open
     from baler_vae.reader.files import concatenate, iterate
     from baler_vae.reader.lazy import dask
+    from baler_vae.reader.opening import open
     from baler_vae.study.advise import advise
     from baler_vae.verbs.compress import compress
     from baler_vae.verbs.decompress import decompress
@@ -73,7 +73,7 @@ _HOMES = {
     "fit": "baler_vae.verbs.fit",
     "iterate": "baler_vae.reader.files",
     "merge": "baler_vae.verbs.merge",
-    "open": "baler_vae.reader.collection",
+    "open": "baler_vae.reader.opening",
     "verify": "baler_vae.verbs.verify",
 }
 

@@ -11,63 +11,10 @@ from baler_vae.codec.provenance import settings_of
 from baler_vae.errors import UnknownName, nearest
 from baler_vae.io.files import split_spec
 from baler_vae.reader.archive import Archive, open_place, reopened_from, replaced
-from baler_vae.reader.chain import ArchiveChain
 from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.filters import Filter, filter_of
-from baler_vae.reader.places import Place, Places, is_many, places_of
+from baler_vae.reader.places import Place
 from baler_vae.reader.showing import Stream, completions, html_list
-
-
-def open(place: Places) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
-    """The archive at a place, open for reading. Of a file only those bytes are read that are needed for what is asked.
-
-    Parameters
-    ----------
-    place : str, Path, bytes, file object, sequence of these, or mapping
-        A path or a URL (``https://``, ``root://``, or what else fsspec knows), which may name a table behind a colon,
-        ``all.bvae:Events``; the bytes of an archive; a file object that can seek; a glob, several of these, or a
-        mapping of paths to the table of each.
-
-    Returns
-    -------
-    Archive, Collection or ArchiveChain
-        An `Archive` for one table; a `Collection`, which has an `Archive` for each, for a file of several tables; an
-        `ArchiveChain`, which reads like one archive, for a glob or several places.
-
-    Raises
-    ------
-    SourceError
-        There is no such file, or it cannot be fetched.
-    ArchiveError
-        It is not an archive, or is damaged.
-    UsageError
-        It is a codec, or has no such table; or archives of a chain have different columns.
-    MissingExtra
-        What fetches the URL is not installed.
-
-    Examples
-    --------
-    >>> with baler_vae.open("jets.bvae") as archive:
-    ...     archive.show()
-    ...     leading = archive.arrays(["Jet_pt", "Jet_eta"], "nJet >= 2")
-    """
-    if is_many(place):
-        return _chain(place)
-    (one,) = places_of(place)
-    opened = open_place(one)
-    return Collection(opened, one) if isinstance(opened, CollectionFile) else Archive(one, opened)
-
-
-def _chain(places: Places) -> ArchiveChain:
-    archives: list[Archive] = []
-    try:
-        for place in places_of(places):
-            archives.append(Archive(place))  # noqa: PERF401  those that are open are closed where another cannot be
-        return ArchiveChain(archives)
-    except BaseException:
-        for archive in archives:
-            archive.close()
-        raise
 
 
 def is_collection(path: str | Path) -> bool:
@@ -229,8 +176,8 @@ def _reopen(place: str | bytes, digest: str) -> Collection:
     Raises:
         SourceError: another file has taken its place.
     """
-    opened = open(place)
-    if not isinstance(opened, Collection) or opened.manifest_digest != digest:
+    opened = open_place(place)
+    if not isinstance(opened, CollectionFile) or opened.digest != digest:
         opened.close()
         raise replaced(place)
-    return opened
+    return Collection(opened, place)

@@ -12,8 +12,8 @@ from dask_awkward.lib.unproject_layout import unproject_layout
 
 from baler_vae.errors import UsageError
 from baler_vae.reader.archive import Archive
-from baler_vae.reader.collection import open as open_archive
 from baler_vae.reader.libraries import as_awkward, as_records
+from baler_vae.reader.opening import open as open_archive
 from baler_vae.reader.places import Places, places_of
 from baler_vae.reader.selection import Selection, selected
 from baler_vae.table.branches import Branch
