@@ -111,10 +111,18 @@ def joined(parts: Sequence[Part], how: Any, counters: Iterable[str | None] = ())
             found = ", ".join(part.name for part in parts)
             raise UsageError("a data frame has rows of one length", found=found, way_out=_WAY_OUT)
         return parts[0].frame() if parts else pd.DataFrame()
-    frames = [part.frame() for part in parts]
-    if len(frames) > 1 and parts[0].counts is None:
-        frames[0].index.name = "entry"
-    return reduce(lambda left, right: left.join(right, how=how), frames) if frames else pd.DataFrame()
+    if not parts:
+        return pd.DataFrame()
+    events = parts[0].frame() if parts[0].counts is None else None
+    frames = [part.frame() for part in (parts if events is None else parts[1:])]
+    if events is None or not frames:
+        return reduce(lambda left, right: left.join(right, how=how), frames) if frames else events
+    objects = reduce(lambda left, right: left.join(right, how=how), frames)
+    events.index.name = "entry"
+    merged = events.join(objects.reset_index(level="subentry"), how=how)
+    if merged["subentry"].hasnans:  # events without objects
+        merged["subentry"] = merged["subentry"].astype("Int64")
+    return merged.set_index("subentry", append=True)
 
 
 def _without_counters(parts: Sequence[Part], counters: set[str | None]) -> list[Part]:

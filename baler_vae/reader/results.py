@@ -163,15 +163,19 @@ def _library_of(found: object) -> str:
 
 def _cut(array: "ak.Array", cut: "ak.Array", name: str, text: str) -> "ak.Array":
     """The events, or the objects of each, that pass a cut."""
+    import awkward as ak  # noqa: PLC0415  light import
+
     if is_jagged(cut) and not is_jagged(array):
         raise UsageError(
             f"the cut {text!r} selects objects, and {name!r} is one value for each event",
             way_out="Ask for the columns of one collection, or cut on events",
         )
-    try:
-        return array[cut]
-    except ValueError as error:
-        raise UsageError(f"the cut {text!r} selects objects of another collection than those of {name!r}") from error
+    if is_jagged(cut) and not ak.array_equal(ak.num(array), ak.num(cut), dtype_exact=False):
+        raise UsageError(
+            f"the cut {text!r} does not have one value for each of {name!r}",
+            way_out="Cut each collection by columns of its own",
+        )
+    return array[cut]
 
 
 def _as_arrow(columns: "dict[str, ak.Array]", how: How) -> Any:  # noqa: ANN401  it depends on `how`

@@ -98,8 +98,7 @@ class _Column:
 
     def array(self) -> ak.Array:
         """The array, of which nothing is decoded yet."""
-        empty = as_awkward(self.branch, self.face.typed_empty(self.schema), optional_text=True)
-        form = empty.layout.form_with_key(self._keys)
+        form = self._layout(self.face.typed_empty(self.schema)).form_with_key(self._keys)
         lists, keys = self._lists(form), form.expected_from_buffers()
         container: dict[str, Callable[[], Any]] = {key: partial(self._buffer, key, form) for key in keys}
         if lists is not None:
@@ -120,11 +119,15 @@ class _Column:
 
     def _decoded(self, batch: Batch, form: ak.forms.Form) -> dict[str, Any]:
         """The buffers of the values by key, without those of the lists' lengths."""
-        array = as_awkward(self.branch, batch, optional_text=True)
-        found, _, buffers = ak.to_buffers(array, form_key=self._keys)
+        found, _, buffers = ak.to_buffers(self._layout(batch), form_key=self._keys)
         if found != form:
             raise ValueError(f"column {self.branch.name!r} has the form {found}, not {form}")
         return {key: buffer for key, buffer in buffers.items() if key != self._lists(form)}
+
+    def _layout(self, batch: Batch) -> ak.contents.Content:
+        """The values of a batch, in a form that does not depend on them."""
+        layout = as_awkward(self.branch, batch, optional_text=True).layout
+        return _canonical(layout) if self.branch.is_nested else layout
 
     def _lists(self, form: ak.forms.Form) -> str | None:
         """The key of what tells the lengths of the lists; None where there are none."""
@@ -133,3 +136,15 @@ class _Column:
     def _note(self, key: str) -> None:
         if self.access_log is not None:
             self.access_log.append(Accessed(self.branch.name, key))
+
+
+def _canonical(layout: ak.contents.Content) -> ak.contents.Content:
+    """The same values with every option an index: Arrow has a mask only where something is missing."""
+    if layout.is_option:
+        indexed = layout.to_IndexedOptionArray64()
+        return indexed.copy(content=_canonical(indexed.content))
+    if layout.is_record:
+        return layout.copy(contents=[_canonical(content) for content in layout.contents])
+    if layout.is_list and layout.parameter("__array__") is None:
+        return layout.copy(content=_canonical(layout.content))
+    return layout
