@@ -68,6 +68,11 @@ class ArchiveColumn:
         return None if counter is None else self.archive[counter]
 
     @property
+    def tree(self) -> "Face":
+        """The archive, as uproot calls what a branch belongs to."""
+        return self.archive
+
+    @property
     def num_entries(self) -> int:
         return self.archive.num_entries
 

@@ -1,22 +1,17 @@
 """What archives and chains of archives have in common: the methods that users know from the trees of uproot."""
 
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_vae.archive.closing import Closing
-from baler_vae.archive.manifest import ColumnEntry
-from baler_vae.errors import UnknownName, UsageError
+from baler_vae.errors import UsageError
 from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.filters import Filter
-from baler_vae.reader.selection import Aliases, BranchFilter, Expressions, Filters, Output, Selection, element, selected
-from baler_vae.reader.showing import Stream, completions, html_table, write_table
+from baler_vae.reader.names import Names
+from baler_vae.reader.selection import Aliases, BranchFilter, Expressions, Filters, Output, Selection, selected
 from baler_vae.reader.steps import STEP_SIZE, Report, bytes_of_text
-from baler_vae.table.branches import Branch, branches_of
+from baler_vae.table.branches import Branch
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, cut_events
 
@@ -26,20 +21,12 @@ if TYPE_CHECKING:
 Doc = bool | dict[str, str]
 
 
-class Face(Closing):
+class Face(Names):
     """Rows of one schema that can be read by range: names and types as a mapping has them, and arrays.
 
     Threads may share it. `len` gives the number of columns, as for the trees of uproot, and `num_entries` that of
     events.
     """
-
-    path: str | Path
-    schema: Schema
-
-    @property
-    @abstractmethod
-    def num_entries(self) -> int:
-        """The number of events."""
 
     @property
     @abstractmethod
@@ -54,143 +41,12 @@ class Face(Closing):
         """
 
     @abstractmethod
-    def entries(self, column: str) -> list[ColumnEntry]:
-        """What the manifest says of a column; that of each archive of a chain."""
-
-    @abstractmethod
     def common_entry_offsets(self) -> list[int]:
         """Where row groups begin, in events, and the end of the last: steps that end there decode no event twice."""
 
     @abstractmethod
     def typed_empty(self, selection: Schema) -> Batch:
         """A batch of a selection whose nested columns have their types."""
-
-    @cached_property
-    def branches(self) -> tuple[Branch, ...]:
-        """The branches of the archive, in the order of the source: columns, and arrays in place of their elements."""
-        return branches_of(self.schema)
-
-    @property
-    def name(self) -> str:
-        """The name of the tree, group or key that the table was; empty where it had none."""
-        return self.schema.origin.name
-
-    @property
-    def title(self) -> str:
-        """The title of the tree."""
-        return self.schema.origin.title
-
-    def keys(
-        self,
-        filter_name: Filter = None,
-        *,
-        filter_typename: Filter = None,
-        filter_branch: BranchFilter = None,
-    ) -> list[str]:
-        """The names of the columns that pass all filters, in the order of the source.
-
-        Parameters
-        ----------
-        filter_name, filter_typename : str, callable or sequence of these, optional
-            A glob, a regular expression ``"/.../i"``, a function of the name or type that gives a bool, or several, of
-            which one must match.
-        filter_branch : callable, optional
-            A function of an `ArchiveColumn` that gives a bool.
-        """
-        return [
-            own.name for own in self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
-        ]
-
-    def values(
-        self,
-        filter_name: Filter = None,
-        *,
-        filter_typename: Filter = None,
-        filter_branch: BranchFilter = None,
-    ) -> list[ArchiveColumn]:
-        """The columns that pass all filters; see `keys`."""
-        return Filters(filter_name, filter_typename, filter_branch).columns(self)
-
-    def items(
-        self,
-        filter_name: Filter = None,
-        *,
-        filter_typename: Filter = None,
-        filter_branch: BranchFilter = None,
-    ) -> list[tuple[str, ArchiveColumn]]:
-        """The names and columns that pass all filters; see `keys`."""
-        found = self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
-        return [(own.name, own) for own in found]
-
-    def typenames(
-        self,
-        filter_name: Filter = None,
-        *,
-        filter_typename: Filter = None,
-        filter_branch: BranchFilter = None,
-    ) -> dict[str, str]:
-        """The types of the columns that pass all filters, by name, as the source calls them; see `keys`."""
-        found = self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
-        return {own.name: own.typename for own in found}
-
-    def get(self, name: str, default: ArchiveColumn | None = None) -> ArchiveColumn | None:
-        """The column of a name; `default` where there is none."""
-        try:
-            return self[name]
-        except UnknownName:
-            return default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __len__(self) -> int:
-        return len(self.branches)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __contains__(self, name: object) -> bool:
-        return any(name == branch.name for branch in self.branches) or name in self.schema.order
-
-    def __getitem__(self, name: str) -> ArchiveColumn:
-        """The column, or array of columns, of that name.
-
-        Raises:
-            UnknownName: there is none. It is a `KeyError`, too.
-        """
-        found = [branch for branch in self.branches if branch.name == name]
-        return ArchiveColumn(self, found[0] if found else element(self.schema, name))
-
-    def show(
-        self,
-        *,
-        filter_name: Filter = None,
-        filter_typename: Filter = None,
-        filter_branch: BranchFilter = None,
-        name_width: int = 20,
-        typename_width: int = 24,
-        interpretation_width: int = 40,
-        stream: Stream | None = None,
-    ) -> None:
-        """Write a table of the columns that pass all filters: name, type, and the bound with what is stored.
-
-        Parameters
-        ----------
-        filter_name, filter_typename, filter_branch
-            See `keys`.
-        name_width, typename_width, interpretation_width : int
-            The characters of each column of the table, at least 3; longer texts end with an ellipsis.
-        stream : object with a ``write(str)`` method, optional
-            Where to write; ``sys.stdout`` by default.
-        """
-        columns = self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
-        write_table(columns, (name_width, typename_width, interpretation_width), stream or sys.stdout)
-
-    def _repr_html_(self) -> str:
-        return html_table(self)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return completions(self.keys())
 
     def arrays(
         self,

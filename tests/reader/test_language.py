@@ -25,8 +25,8 @@ def test_functions_give_what_those_of_uproot_give(name):
     arguments = {"where": (values > 1, values, values[::-1])}.get(name, (values, values[::-1])[: 1 + (name in TWO)])
     expected = THEIRS[name](*arguments)
     jagged = [ak.unflatten(argument, [3, 0, 4]) for argument in arguments]
-    symbols = ["a", "b", "c"][: len(arguments)]
-    found = Expression.parsed(f"{name}({', '.join(symbols)})", symbols).value(dict(zip(symbols, jagged)).get)
+    arrays = dict(zip("abc", jagged, strict=False))
+    found = Expression.parsed(f"{name}({', '.join(arrays)})", arrays).value(arrays.get)
     assert ak.num(found).to_list() == [3, 0, 4]
     valid = values > 0 if name in APPROXIMATE else slice(None)
     tolerance = 1e-6 if name in APPROXIMATE else 0

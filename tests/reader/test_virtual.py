@@ -9,8 +9,8 @@ import pytest
 import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.reader.engine import Engine
-from tests.tables import batch_of, flat_batch
 from baler_vae.table.schema import Origin
+from tests.tables import batch_of, flat_batch
 
 
 @pytest.fixture
