@@ -5,7 +5,8 @@ Every error is a `BalerError`; each child stands for one remedy and one exit sta
 
 import difflib
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -72,6 +73,19 @@ class BalerError(Exception):
             lines = self.way_out.split("\n")  # it may quote what is to be written into a file
             text += ". " + "\n".join(map(shown, lines))
         return text
+
+
+@contextmanager
+def located(*, path: str | Path | None = None, section: str | None = None) -> Iterator[None]:
+    """A block whose errors are told where they happened, as far as they do not know it better: what works on values and
+    bytes knows no files, who calls it does.
+    """
+    try:
+        yield
+    except BalerError as error:
+        error.path = error.path or (None if path is None else str(path))
+        error.section = error.section or section
+        raise
 
 
 class UsageError(BalerError):

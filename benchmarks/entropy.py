@@ -24,7 +24,7 @@ import baler_vae
 from baler_vae.entropy.alphabet import fit_alphabet
 from baler_vae.entropy.plain import encode_numbers, encode_text
 from baler_vae.grid.choose import choose_grid
-from baler_vae.grid.codes import dequantise_column, predicted_codes, quantise_column
+from baler_vae.grid.codes import predicted_codes, quantise_column
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.coders import differences
 from baler_vae.table.schema import TEXT
@@ -77,7 +77,7 @@ def coded_columns(table: Table, bounds: Bounds, formulas: Mapping[str, Formula])
         values, bound = table[name], bounds[name]
         grid = choose_grid(values, bound, cost=lambda codes: 8.0 * len(encode_numbers(codes.codes)))
         codes = quantise_column(values, grid, bound)
-        restored[name] = dequantise_column(codes, grid, values.dtype).astype(np.float64)
+        restored[name] = codes.restored.astype(np.float64)
         plain_bits = 8.0 * len(encode_numbers(codes.codes)) / max(1, len(values))
         seen, numbers = _seen(restored[name]), codes.codes
         if name in formulas:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.batches import coded_batch
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.groups import known_rows
-from baler_vae.codec.rows import Rows, events_of
+from baler_vae.codec.rows import Rows
 from baler_vae.io.files import open_source
 from baler_vae.model.coders import differences
+from baler_vae.model.columns import Networked
 from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Conditional
 from baler_vae.table.table import Batch, concatenate
 from baler_vae.verbs.fit import fit
@@ -49,17 +51,15 @@ def exact_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDArr
     return float((24 - np.log2(own)).sum())
 
 
-def cost(codec: Codec, batch: Batch, path: str) -> tuple[float, float, float]:
+def cost(codec: Codec, batch: Batch) -> tuple[float, float, float]:
     """Bits of symbols under exact and under real networks, and bits of offsets, of all columns with networks."""
     exact = real = offsets = 0.0
-    for table in batch:
-        model = codec.models[table.group.name]
-        events = events_of(batch, table.group, codec.models[batch[0].group.name], codec.bounds)
-        rows, codes = known_rows(table, model, codec.bounds, path, events)
-        for name, column in model.columns.items():
-            if column.conditional is None or column.grid is None:
+    for table in coded_batch(batch, codec):
+        rows = known_rows(table)
+        for name, column in table.model.columns.items():
+            if not isinstance(column, Networked):
                 continue
-            coded = _coded(name, rows, codes[name].codes)
+            coded = _coded(name, column, rows, table.codes[name].codes)
             symbols, _ = column.conditional.alphabet.split(coded)
             offsets += float(column.conditional.alphabet.widths[symbols].astype(np.int64).sum())
             for start in range(0, len(symbols), _CHUNK_ROWS):
@@ -71,11 +71,10 @@ def cost(codec: Codec, batch: Batch, path: str) -> tuple[float, float, float]:
     return exact, real, offsets
 
 
-def _coded(name: str, rows: Rows, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+def _coded(name: str, column: Networked, rows: Rows, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """The codes (rows,) of a column, or what a formula leaves of them."""
-    column = rows.model.columns[name]
     predicted = rows.predict(name, 0, rows.layout.n_rows)
-    if predicted is None or not column.predicted or column.grid is None:
+    if predicted is None or not column.predicted:
         return codes
     return differences(codes, predicted, column.grid)
 
@@ -92,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     codec = fit(asked.source, columns=columns, bound=asked.bound, kind=asked.kind)
     source = open_source(asked.source)
     batch = concatenate(list(source.read(codec.schema)), codec.schema)
-    exact, real, offsets = cost(codec, batch, asked.source)
+    exact, real, offsets = cost(codec, batch)
     print(
         f"{asked.source} {asked.kind} {asked.bound}: {(exact + offsets) / 8:,.0f} bytes in whole numbers, "
         f"{(real + offsets) / 8:,.0f} in real ones: {100 * (exact - real) / (real + offsets):+.3f} %"

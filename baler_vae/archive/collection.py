@@ -7,7 +7,7 @@ from pathlib import Path
 from baler_vae.archive.collection_manifest import CollectionManifest, TableEntry, table_section
 from baler_vae.archive.container import ArchiveFile, SectionFile
 from baler_vae.archive.manifest import Manifest
-from baler_vae.archive.storage import TAIL_BYTES, Storage, closed_error, open_storage
+from baler_vae.archive.storage import TAIL_BYTES, Place, Storage, closed_error, open_storage
 from baler_vae.errors import CorruptArchive, UsageError, nearest
 
 _PIECE_BYTES = 1 << 20
@@ -121,15 +121,16 @@ class CollectionFile(SectionFile[CollectionManifest]):
         return manifest
 
 
-def open_file(path: str | Path, table: str = "") -> ArchiveFile | CollectionFile:
-    """The archive at a path or a URL, or a table of it: that of a collection, or the only one.
+def open_file(place: Place, table: str = "") -> ArchiveFile | CollectionFile:
+    """The archive at a path or a URL, of some bytes or in a file object, or a table of it: that of a collection, or the
+    only one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
         ArchiveError: it is not an archive, or is damaged.
         UsageError: there is no such table.
     """
-    storage = open_storage(path)
+    storage = open_storage(place)
     try:
         opened = _opened(storage)
         if isinstance(opened, CollectionFile):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,10 +17,10 @@ from baler_vae.archive.continuing import Section
 from baler_vae.archive.document import check_size, read_json
 from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
-from baler_vae.archive.storage import Storage, closed_error, open_storage
+from baler_vae.archive.storage import Place, Storage, closed_error, name_of, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError, listed
-from baler_vae.output import replacing
+from baler_vae.output import output_errors, replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
@@ -36,17 +36,22 @@ _Manifest = TypeVar("_Manifest", Manifest, CollectionManifest)
 
 
 class ArchiveWriter:
-    """An archive that is being written: sections as they come, then the manifest. `path` is the file's for now.
+    """An archive that is being written: sections as they come, then the manifest. `path` is that of the file, for now;
+    of a file object, what errors call it. That is written to from where it stands, and stays open.
 
-    With `kept`, what `whole_sections` found in that file or the first of it, it is continued: all else is cut off, and
-    the first sections to be added are those that are there.
+    With `kept`, what `whole_sections` found in the file of that path or the first of it, it is continued: all else is
+    cut off, and the first sections to be added are those that are there.
     """
 
-    def __init__(self, path: Path, kept: Sequence[Section] = ()) -> None:
-        self.path = path
-        self._file = path.open("r+b" if kept else "wb")
-        self._file.seek(kept[-1].member.end if kept else 0)
-        self._file.truncate()
+    def __init__(self, place: Path | BinaryIO, kept: Sequence[Section] = ()) -> None:
+        self.path = name_of(place)
+        self._owns = isinstance(place, Path)
+        if isinstance(place, Path):
+            self._file: BinaryIO = place.open("r+b" if kept else "wb")
+            self._file.seek(kept[-1].member.end if kept else 0)
+            self._file.truncate()
+        else:
+            self._file = place
         self._kept = deque(kept)
         self._members: list[Member] = []
         self._entries: dict[str, SectionEntry] = {}
@@ -106,10 +111,12 @@ class ArchiveWriter:
         deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._write(MANIFEST, DEFLATED, data, deflate.compress(data) + deflate.flush())
         self._file.write(directory(self._members))
+        self._file.flush()
         self.close()
 
     def close(self) -> None:
-        self._file.close()
+        if self._owns:
+            self._file.close()
 
     def _write(self, name: str, method: int, data: bytes, stored: bytes) -> None:
         offset = self._members[-1].end if self._members else 0
@@ -121,13 +128,18 @@ class ArchiveWriter:
 
 
 @contextmanager
-def writing_archive(path: str | Path, *, force: bool = False) -> Iterator[ArchiveWriter]:
-    """A writer for an archive that takes its place when the block ends without an error.
+def writing_archive(place: str | Path | BinaryIO, *, force: bool = False) -> Iterator[ArchiveWriter]:
+    """A writer for an archive that takes its place when the block ends without an error; to a file object it is written
+    as it comes.
 
     Raises:
         OutputError: the file exists and `force` is false, or it cannot be written.
     """
-    with replacing(path, force=force) as part:
+    if not isinstance(place, str | Path):
+        with output_errors(Path(name_of(place))):
+            yield ArchiveWriter(place)
+        return
+    with replacing(place, force=force) as part:
         writer = ArchiveWriter(part)
         try:
             yield writer
@@ -148,9 +160,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 class SectionFile(Closing, Generic[_Manifest]):
-    """A file of sections open for reading, from a path or a URL, or where its bytes already lie: then it is named
-    `path`, and its storage stays open where it cannot be read. `digest` is the SHA-256 of its manifest, and thus tells
-    what every section of it holds: another archive has another one.
+    """A file of sections open for reading: from a path or a URL, of some bytes or in a file object, or, with `storage`,
+    where these are open already; that stays open where it cannot be read. `path` is what errors call it. `digest` is
+    the SHA-256 of its manifest, and thus tells what every section of it holds: another archive has another one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
@@ -159,9 +171,9 @@ class SectionFile(Closing, Generic[_Manifest]):
         UsageError: its manifest is of another kind.
     """
 
-    def __init__(self, path: str | Path, storage: Storage | None = None) -> None:
-        self._storage = storage or open_storage(path)
-        self.path, self.n_bytes = path if storage else self._storage.path, self._storage.n_bytes
+    def __init__(self, place: Place, storage: Storage | None = None) -> None:
+        self._storage = storage or open_storage(place)
+        self.path, self.n_bytes = self._storage.path, self._storage.n_bytes
         try:
             self._members = {member.name: member for member in self._read_directory()}
             self.manifest: _Manifest = self._own_kind(self._read_manifest())

@@ -1,11 +1,14 @@
-"""Where the bytes of an archive lie: in a local file, or behind a URL, of which only ranges are fetched."""
+"""Where the bytes of an archive lie: in a local file, behind a URL, of which only ranges are fetched, in memory, or in
+a file object that somebody opened.
+"""
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError, files_in, near_file
@@ -13,12 +16,15 @@ from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError, 
 TAIL_BYTES = 1 << 16
 """What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
 
+Place = str | Path | bytes | BinaryIO
+"""Where an archive is read from: a path or a URL, its bytes, or a seekable file object open for reading them."""
+
 _NOT_FOUND = 404
 
 
 class Storage(Protocol):
-    """Bytes at known places. `path` is a URL as it was given, or a local path. Several threads may read at once, and so
-    may processes that were forked.
+    """Bytes at known places. `path` is a URL as it was given, a local path, or what errors call bytes or a file object.
+    Several threads may read at once, and so may processes that were forked, but for those that share a file object.
     """
 
     path: str | Path
@@ -48,14 +54,76 @@ def is_url(path: str | Path) -> bool:
     return "://" in str(path)
 
 
-def open_storage(path: str | Path) -> Storage:
-    """The bytes behind a path or a URL.
+def name_of(place: Place) -> str | Path:
+    """What errors call a place: a path or a URL as it is, a file object by its name where it has one."""
+    if isinstance(place, str | Path):
+        return place
+    name = getattr(place, "name", None)  # a number, where it was opened by one
+    return name if isinstance(name, str) else f"<{type(place).__name__}>"
+
+
+def open_storage(place: Place) -> Storage:
+    """The bytes of a place. A file object stays open when the storage is closed; who gave it closes it.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
+        UsageError: a file object is not seekable, or open as text.
         MissingExtra: what fetches the URL is not installed.
     """
-    return _RemoteFile(str(path)) if is_url(path) else _LocalFile(Path(path))
+    if isinstance(place, bytes):
+        return _Memory(place)
+    if isinstance(place, str | Path):
+        return _RemoteFile(str(place)) if is_url(place) else _LocalFile(Path(place))
+    return _FileObject(place)
+
+
+class _Memory:
+    def __init__(self, data: bytes) -> None:
+        self.path: str | Path = name_of(data)
+        self.closed = False
+        self.n_bytes = len(data)
+        self._data = data
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        if self.closed:
+            raise closed_error(self.path)
+        return self._data[offset : offset + size]
+
+    def close(self) -> None:
+        self.closed = True
+        self._data = b""
+
+
+class _FileObject:
+    """The bytes of a seekable file object; one thread reads at a time, as they share its place."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.path = name_of(file)
+        self._file, self._lock, self._closed = file, Lock(), False
+        if not file.seekable():
+            raise UsageError("is a file object that is not seekable", path=self.path, way_out="Give the bytes it reads")
+        with _failures_told(self.path):
+            if not isinstance(file.read(0), bytes):
+                raise UsageError("is a file object that is open as text", path=self.path, way_out="Open it with 'rb'")
+            self.n_bytes = file.seek(0, os.SEEK_END)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed or self._file.closed
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        pieces: list[bytes] = []
+        with self._lock, _failures_told(self.path):
+            if self.closed:
+                raise closed_error(self.path)
+            self._file.seek(offset)
+            while size > 0 and (piece := self._file.read(size)):
+                pieces.append(piece)
+                size -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        self._closed = True
 
 
 class _Descriptor:
@@ -114,7 +182,7 @@ def _failures_told(path: str | Path) -> Iterator[None]:
     except MemoryError as error:
         raise SourceError("there is not enough memory to read it", path=path) from error
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", path=path) from error
+        raise SourceError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
 class _RemoteFile:

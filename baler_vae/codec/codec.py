@@ -1,14 +1,18 @@
 """What was fitted: which columns, under which bounds, with which models. Stored as a `.bvmodel` file."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.document import read_json
 from baler_vae.archive.manifest import Manifest
+from baler_vae.archive.storage import Place, name_of
 from baler_vae.codec.manifests import (
     HISTORY,
     WRITER,
@@ -22,15 +26,14 @@ from baler_vae.codec.manifests import (
 )
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.sections import check_entries, read_model, write_model
-from baler_vae.errors import CorruptArchive, UsageError
+from baler_vae.errors import CorruptArchive, UsageError, located
 from baler_vae.model.group import GroupModel
-from baler_vae.paths import temporary_folder
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Codec:
     """A fitted codec.
 
@@ -38,6 +41,8 @@ class Codec:
     `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
     its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
     `learning_rate`. `settings` repeats the fit, and `fits` tells by group what it found (see `describe_archive`).
+
+    Codecs are equal when their bytes are.
     """
 
     schema: Schema
@@ -47,13 +52,33 @@ class Codec:
     settings: Mapping[str, Any]
     fits: Mapping[str, Any] = field(default_factory=dict)
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Writes the codec to a file that `load` reads.
+    def __eq__(self, other: object) -> bool:
+        return self._digest == other._digest if isinstance(other, Codec) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __repr__(self) -> str:
+        groups = []
+        for group in self.schema.groups:
+            fit = self.fits.get(group.name)
+            kind = fit.get("kind") if isinstance(fit, dict) else None
+            groups.append(
+                f"{group.name}: {len(group.columns)} columns" + (f", {kind}" if isinstance(kind, str) else "")
+            )
+        return f"<Codec of {'; '.join(groups)}>"
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self.to_bytes()).digest()
+
+    def save(self, place: str | Path | BinaryIO, *, force: bool = False) -> None:
+        """Writes the codec to a file that `load` reads, or to a file object, which stays open.
 
         Raises:
             OutputError: the file exists and `force` is false, or it cannot be written.
         """
-        with writing_archive(path, force=force) as archive:
+        with writing_archive(place, force=force) as archive:
             for number, group in enumerate(self.schema.groups):
                 write_model(archive, number, self.models[group.name], with_encoder=True)
             archive.add(HISTORY, self.history_bytes())
@@ -73,24 +98,26 @@ class Codec:
             )
 
     @classmethod
-    def load(cls, path: str | Path) -> "Codec":
-        """The codec of a file that `save` wrote.
+    def load(cls, place: Place) -> "Codec":
+        """The codec of a file that `save` wrote: of a path or a URL, or of a file object.
 
         Raises:
             SourceError: there is no such file.
             ArchiveError: it is not a codec, or is damaged.
             UsageError: it is an archive.
         """
-        with ArchiveFile(path) as archive:
+        with ArchiveFile(place) as archive, located(path=archive.path):
             manifest = archive.manifest
             if manifest.kind != "codec":
                 raise UsageError(
-                    "is an archive, not a codec", path=path, way_out="Give what `baler-vae fit` wrote (.bvmodel)"
+                    "is an archive, not a codec",
+                    path=name_of(place),
+                    way_out="Give what `baler-vae fit` wrote (.bvmodel)",
                 )
             check_entries(archive)
             return cls(
-                schema_of(manifest, archive.path),
-                bounds_of(manifest, archive.path),
+                schema_of(manifest),
+                bounds_of(manifest),
                 {
                     group.name: read_model(archive, number, with_encoder=True)
                     for number, group in enumerate(manifest.groups)
@@ -102,18 +129,19 @@ class Codec:
 
     def to_bytes(self) -> bytes:
         """The bytes of the file that `save` writes."""
-        with temporary_folder() as folder:
-            path = folder / "codec"
-            self.save(path)
-            return path.read_bytes()
+        file = BytesIO()
+        self.save(file)
+        return file.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Codec":
-        """The codec that `to_bytes` was given."""
-        with temporary_folder() as folder:
-            path = folder / "codec"
-            path.write_bytes(data)
-            return cls.load(path)
+        """The codec whose `to_bytes` gave some bytes.
+
+        Raises:
+            ArchiveError: they are not those of a codec, or are damaged.
+            UsageError: they are those of an archive.
+        """
+        return cls.load(data)
 
     def history_bytes(self) -> bytes:
         """The history as the section of an archive that `read_history` reads."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
-from baler_vae.model.coders import NETWORK
+from baler_vae.kinematics.formula import Formula
+from baler_vae.model.columns import Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Conditional, Input
-from baler_vae.model.group import ColumnModel, GroupModel, own_view
+from baler_vae.model.group import GroupModel, own_view
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
@@ -16,17 +17,16 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
     Raises:
         ValueError: a column depends on itself, or on what is not there or no number.
     """
-    columns = model.columns.values()
-    if left_over or any((column.conditional is None) is (column.coding == NETWORK) for column in columns):
+    if left_over:
         raise ValueError("networks and columns do not go together")
     model.needed(model.names)
     names = () if events is None else tuple(column.name for column in events.columns)
     for name in model.event_columns(model.names, names):
         _check_event_column(name, events)
     for name, column in model.columns.items():
-        if column.formula is not None:
-            _check_formula(name, column, model)
-        if column.conditional is not None:
+        if isinstance(column, OnGrid) and column.formula is not None:
+            _check_formula(name, column.formula, model)
+        if isinstance(column, Networked):
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
                     raise ValueError(f"the network of column {name!r} sees what has no codes")
@@ -38,14 +38,14 @@ def _check_event_column(name: str, events: GroupEntry | None) -> None:
         raise ValueError(f"columns depend on {name!r}, which is not there or has no codes")
 
 
-def _check_formula(name: str, column: ColumnModel, model: GroupModel) -> None:
-    read = column.formula.names if column.formula is not None else ()
+def _check_formula(name: str, formula: Formula, model: GroupModel) -> None:
+    read = formula.names
     kept = [model.columns[other].coding for other in read if other in model.columns]
-    if not read or {plain.TEXT, plain.ARROW} & set(kept) or None in kept or column.grid is None or name in read:
+    if not read or {plain.TEXT, plain.ARROW} & set(kept) or None in kept or name in read:
         raise ValueError(f"the formula of column {name!r} reads what it cannot")
 
 
-def _can_see(entry: Input, column: ColumnModel, model: GroupModel, events: GroupEntry | None) -> bool:
+def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEntry | None) -> bool:
     """Whether an input of a column's network is there."""
     source = entry.source
     if source == FORMULA:
@@ -54,6 +54,6 @@ def _can_see(entry: Input, column: ColumnModel, model: GroupModel, events: Group
         return events is not None
     if source >= model.first_event_source:
         return source in model.views
-    if source < len(model.columns) and model.columns[model.names[source]].grid is None:
+    if source < len(model.columns) and not isinstance(model.columns[model.names[source]], OnGrid):
         return False
     return source in model.views or own_view(model, source) is not None

@@ -6,20 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.parts import pack_checked_parts
+from baler_vae.codec.batches import coded_batch, encode_table
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.digests import digest_of
 from baler_vae.codec.finite import check_finite
-from baler_vae.codec.fitness import independent_bits
-from baler_vae.codec.groups import encode_group
-from baler_vae.codec.rows import events_of
-from baler_vae.errors import SourceError, UsageError
+from baler_vae.codec.fitness import independent_bits_per_row
+from baler_vae.errors import located
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import TEXT
-from baler_vae.table.table import LARGEST_ROWS, Batch, Table
-
-_JUDGED_ROWS = 16_384
-"""Rows that tell what columns by themselves would take."""
+from baler_vae.table.table import Batch
 
 
 @dataclass(frozen=True)
@@ -62,42 +57,20 @@ class RowGroupEncoder:
             SourceError: a value would be lost, or an event has too many rows.
             UsageError: the codec has no model for a group, or values are too far from those of the fit.
         """
-        batch = row_group.batch
-        check_finite(batch, self.codec.bounds, self.path, row_group.first_rows)
-        kept = row_group.number < self.n_kept
+        batch, is_kept, is_first = row_group.batch, row_group.number < self.n_kept, not row_group.number
+        sections, alone = [], []
+        with located(path=self.path):
+            check_finite(batch, self.codec.bounds, row_group.first_rows)
+            for coded in coded_batch(batch, self.codec) if is_first or not is_kept else ():
+                sections += [] if is_kept else [encode_table(coded)]
+                alone += [independent_bits_per_row(coded)] if is_first else []
         return EncodedRowGroup(
             tuple(table.n_rows for table in batch),
             {name: typed_bytes(table[name]) for table in batch for name in table.group.names},
-            () if kept else tuple(pack_checked_parts(self._parts(table, batch)) for table in batch),
-            () if row_group.number else tuple(self._alone(table.rows(0, _JUDGED_ROWS)) for table in batch),
+            tuple(sections),
+            tuple(alone),
             digest_of(batch),
         )
-
-    def _alone(self, table: Table) -> float | None:
-        model = self.codec.models[table.group.name]
-        if not table.n_rows or any(column.coding is None for column in model.columns.values()):
-            return None
-        return independent_bits(table, model, self.codec.bounds) / table.n_rows
-
-    def _parts(self, table: Table, batch: Batch) -> list[bytes]:
-        model = self.codec.models[table.group.name]
-        if table.n_rows > LARGEST_ROWS:
-            raise SourceError(
-                f"an event holds {table.n_rows:,} rows of {table.group.name}",
-                path=self.path,
-                expected=f"at most {LARGEST_ROWS:,}",
-                way_out="Leave its columns out with --columns",
-            )
-        if table.n_rows and model.decoder is None and any(c.coding is None for c in model.columns.values()):
-            raise UsageError(
-                f"the codec has no model for {table.group.name!r}: there were no rows when it was fitted",
-                path=self.path,
-                way_out="Fit a codec on this file",
-            )
-        bounds, of_events = self.codec.bounds, self.codec.models[batch[0].group.name]
-        seen = model.event_columns(model.names, () if table is batch[0] else of_events.names)
-        events = events_of(batch, table.group, of_events, bounds, seen)
-        return encode_group(table, model, bounds, self.path, events)
 
 
 def typed_bytes(values: NDArray[np.generic]) -> int:

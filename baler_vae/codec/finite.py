@@ -12,9 +12,7 @@ LARGEST = 1e150
 """The largest absolute value that a network is shown: the square of its multiples has a place in float64."""
 
 
-def check_finite(
-    batch: Batch, bounds: Mapping[str, Bound], path: str, first_rows: Mapping[str, int] | None = None
-) -> None:
+def check_finite(batch: Batch, bounds: Mapping[str, Bound], first_rows: Mapping[str, int] | None = None) -> None:
     """Nothing, when a network can take every value under `free`; `first_rows` is the number of the first row by group.
 
     Raises:
@@ -23,15 +21,14 @@ def check_finite(
     for table in batch:
         for name in table.group.names:
             if bounds[name].kind == "free":
-                _check_column(table, name, path, (first_rows or {}).get(table.group.name, 0))
+                _check_column(table, name, (first_rows or {}).get(table.group.name, 0))
 
 
-def _check_column(table: Table, name: str, path: str, first_row: int) -> None:
+def _check_column(table: Table, name: str, first_row: int) -> None:
     wrong = np.flatnonzero(~(np.abs(table[name].astype(np.float64)) <= LARGEST))
     if len(wrong):
         raise SourceError(
             f"{len(wrong)} values are NaN, infinite or beyond {LARGEST:g}, which the bound `free` cannot keep",
-            path=path,
             column=name,
             rows=f"first in row {first_row + int(wrong[0])} of {table.group.name}",
             way_out=f"Keep the column exactly with --bound '{name}=exact', or leave it out",

@@ -1,17 +1,17 @@
 """Whether a stored codec still fits the file that it compresses: nothing is ever wrong, only larger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from baler_vae.codec.coded import CodedTable
 from baler_vae.codec.groups import encode_plain
-from baler_vae.grid.codes import quantise_column
 from baler_vae.model.coders import fit_coder
-from baler_vae.model.group import GroupModel
-from baler_vae.table.bounds import Bound
-from baler_vae.table.table import Table
+from baler_vae.model.columns import Free, OnGrid
 
 TOLERANCE = 0.05
 """By what part rows may take more bits than promised before a user is told."""
+
+_JUDGED_ROWS = 16_384
+"""Rows that tell what columns by themselves would take."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,20 @@ class Fitness:
         return tuple(found)
 
 
-def independent_bits(table: Table, model: GroupModel, bounds: Mapping[str, Bound]) -> float:
-    """About how many bits the columns of a table would take on the grids of a codec, each under a table of its own or
-    through pcodec, whichever is smaller.
+def independent_bits_per_row(coded: CodedTable) -> float | None:
+    """About how many bits a row the columns of a table would take on the grids of a codec, each under a table of its
+    own or through pcodec, whichever is smaller, told by its first rows; None where there are no rows, or columns under
+    `free`.
     """
+    columns = coded.model.columns
+    if not coded.n_rows or any(isinstance(column, Free) for column in columns.values()):
+        return None
+    rows = coded.layout.places(min(coded.n_rows, _JUDGED_ROWS))
     total = 0.0
-    for name, column in model.columns.items():
-        if column.grid is None:
-            total += 8.0 * len(encode_plain(table[name])) if column.coding is not None else 0.0
-            continue
-        codes = quantise_column(table[name], column.grid, bounds[name])
-        total += fit_coder(codes.codes)[1] + 64.0 * len(codes.verbatim)
-    return total
+    for name, column in columns.items():
+        if isinstance(column, OnGrid):
+            codes = coded.codes[name].only(rows)
+            total += fit_coder(codes.codes)[1] + codes.verbatim_bits
+        else:
+            total += 8.0 * len(encode_plain(coded.values[name][rows]))
+    return total / len(rows)

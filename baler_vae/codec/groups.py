@@ -7,85 +7,72 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.coded import CodedTable
 from baler_vae.codec.rows import Arrays, Events, Latents, Rows, layout_of
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
-from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, quantise_column
-from baler_vae.grid.grids import Grid
+from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.coders import differences, sums
+from baler_vae.model.columns import Coded, Free, Networked, OnGrid, Plain
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
-from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.schema import TEXT, Column, Group
-from baler_vae.table.table import Table, empty_column
+from baler_vae.table.table import empty_column
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
 
 
-def encode_group(
-    table: Table, model: GroupModel, bounds: Mapping[str, Bound], path: str, events: Events | None = None
-) -> list[bytes]:
-    """The parts of a group's rows; `path` names their file in errors.
+def encode_group(coded: CodedTable) -> list[bytes]:
+    """The parts of a group's rows.
 
     Raises:
         UsageError: under `free`, values are so far from those of the fit that the network cannot take them.
     """
-    rows, codes = known_rows(table, model, bounds, path, events)
+    rows, model = known_rows(coded), coded.model
     parts = encode_latents(rows.latents, model) if rows.latents is not None else []
     for name, column in model.columns.items():
-        if column.grid is not None:
-            parts.append(_encode_codes(codes[name], name, rows))
-        elif column.coding is not None:
+        if isinstance(column, OnGrid):
+            parts.append(_encode_codes(coded.codes[name], name, column, rows))
+        elif isinstance(column, Plain):
             parts.append(encode_plain(rows.values[name]))
     return parts
 
 
-def known_rows(
-    table: Table, model: GroupModel, bounds: Mapping[str, Bound], path: str, events: Events | None
-) -> tuple[Rows, dict[str, Codes]]:
-    """All that is known of the rows of a group when they are encoded, and the codes of its columns, in the order of
-    their layout.
+def known_rows(coded: CodedTable) -> Rows:
+    """All that is known of the rows of a group when they are encoded.
 
     Raises:
         UsageError: under `free`, values are so far from those of the fit that the network cannot take them.
     """
-    layout = layout_of(model, table.n_rows, events)
-    table = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
-    grids = {name: column.grid for name, column in model.columns.items() if column.grid is not None}
-    codes = {name: quantise_column(table[name], grid, bounds[name]) for name, grid in grids.items()}
-    rows = Rows(model, table.group, layout, events)
-    rows.values = restored_columns(table, codes, grids)
+    model, events = coded.model, coded.events
+    rows = Rows(model, coded.group, coded.layout, events)
+    rows.values = coded.values
     rows.show_events(model.event_columns(model.names, () if events is None else events.names))
     if model.encoder is not None and model.n_latents:
-        rows.latents = latents_of(rows.values, model, path, bounded=model.decoder is None, group=table.group.name)
+        rows.latents = latents_of(rows.values, model, bounded=model.decoder is None, group=coded.group.name)
         for number, latent in enumerate(quantise_latents(rows.latents[0], model.steps)):
             rows.sources.show(len(model.columns) + number, latent)
-    for name, coded in codes.items():
-        rows.sources.show(model.names.index(name), coded.codes)
-    return rows, codes
+    for name, codes in coded.codes.items():
+        rows.sources.show(model.names.index(name), codes.codes)
+    return rows
 
 
-def _encode_codes(coded: Codes, name: str, rows: Rows) -> bytes:
+def _encode_codes(coded: Codes, name: str, column: Coded | Networked, rows: Rows) -> bytes:
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
-    column = rows.model.columns[name]
-    if column.grid is None:
-        raise ValueError(f"column {name!r} has no codes")
     predicted = rows.predict(name, 0, rows.layout.n_rows)
     codes = coded.codes
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
-    if column.conditional is not None:
+    if isinstance(column, Networked):
         data = encode_conditional(codes, column.conditional, rows.sources)
-    elif column.coder is not None:
-        data = column.coder.encode(codes)
     else:
-        raise ValueError(f"column {name!r} has no coder")
+        data = column.coder.encode(codes)
     if column.grid.holds_everything:
         return data
     verbatim = _encode_verbatim(coded.verbatim)
@@ -123,11 +110,17 @@ def decode_group(
     if _needs_latents(model, needed):
         _decode_latents([parts[number] for number in range(model.n_latents)], rows, needed)
     own = [name for name in needed if name in model.parts]
-    formulas = [formula for name in needed if (formula := model.columns[name].formula) is not None]
+    formulas = [formula for name in needed if (formula := model.formula(name)) is not None]
     read = {name for formula in formulas for name in formula.names}
     # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
     for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
-        readers = [_ColumnReader(parts[model.parts[name]], name, rows, at_once=name not in read) for name in names]
+        readers = []
+        for name in names:
+            column, part = model.columns[name], parts[model.parts[name]]
+            if isinstance(column, OnGrid):
+                readers.append(_ColumnReader(part, name, column, rows, at_once=name not in read))
+            else:
+                rows.values[name] = decode_plain(part, group.column(name), n_rows)
         for start, stop in layout.slices:
             for reader in readers:
                 reader.read(start, stop)
@@ -144,7 +137,7 @@ def _needs_latents(model: GroupModel, needed: Iterable[str]) -> bool:
     """Whether a column needs the latents: those under `free` are what a decoder makes of them, networks see them."""
     first, needed = len(model.columns), tuple(needed)
     seen = {source for name in needed for source in model.sources_of(name)}
-    free = model.decoder is not None and any(model.columns[name].coding is None for name in needed)
+    free = model.decoder is not None and any(isinstance(model.columns[name], Free) for name in needed)
     return free or bool(seen & set(range(first, first + model.n_latents)))
 
 
@@ -159,47 +152,39 @@ def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -
         latents = [UniformGrid(step).dequantise(latent) for step, latent in codes]
     else:
         latents = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in parts]
-    if model.decoder is not None and any(model.columns[name].coding is None for name in needed):
+    if model.decoder is not None and any(isinstance(model.columns[name], Free) for name in needed):
         rows.values |= decode_free_columns(model.decoder, np.stack(latents, axis=1), rows.group)
 
 
 class _ColumnReader:
-    """Reads a column from its part, some rows at a time, into the values of its rows; `at_once` when all are read,
-    where nobody asks for them before.
+    """Reads a column on a grid from its part, some rows at a time, into the values of its rows; `at_once` when all are
+    read, where nobody asks for them before.
 
     Raises:
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, name: str, rows: Rows, *, at_once: bool) -> None:
-        self._name, self._rows, self._at_once = name, rows, at_once
-        self._model = model = rows.model.columns[name]
+    def __init__(self, data: bytes, name: str, column: Coded | Networked, rows: Rows, *, at_once: bool) -> None:
+        self._name, self._column, self._rows, self._at_once = name, column, rows, at_once
         self._number = rows.model.names.index(name)
         self._dtype = rows.group.column(name).dtype
         self._read: list[NDArray[np.int64]] = []
         self._stream: ConditionalReader | None = None
         n_rows = rows.layout.n_rows
-        if model.grid is None:
-            rows.values[name] = decode_plain(data, rows.group.column(name), n_rows)
-            return
-        verbatim, data = (b"", data) if model.grid.holds_everything else _split_verbatim(data)
+        verbatim, data = (b"", data) if column.grid.holds_everything else _split_verbatim(data)
         self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_rows), 0
-        if model.conditional is not None:
-            self._stream = ConditionalReader(data, model.conditional, rows.sources)
-        elif model.coder is not None:
-            self._codes = model.coder.decode(data, n_rows)
+        if isinstance(column, Networked):
+            self._stream = ConditionalReader(data, column.conditional, rows.sources)
         else:
-            raise ValueError(f"column {name!r} has no coder")
+            self._codes = column.coder.decode(data, n_rows)
 
     def read(self, start: int, stop: int) -> None:
         """Reads the rows from `start` to `stop`."""
-        model, rows = self._model, self._rows
-        if model.grid is None:
-            return
+        column, rows = self._column, self._rows
         predicted = rows.predict(self._name, start, stop)
         codes = self._codes[start:stop] if self._stream is None else self._stream.read(start, stop)
-        if model.predicted and predicted is not None:
-            codes = sums(codes, predicted, model.grid)
+        if column.predicted and predicted is not None:
+            codes = sums(codes, predicted, column.grid)
         rows.sources.show(self._number, codes, start)
         if not self._at_once:
             self._restore(codes, start)
@@ -212,20 +197,18 @@ class _ColumnReader:
             self._stream.finish()
         if self._read:
             self._restore(np.concatenate(self._read), 0)
-        if self._model.grid is not None and self._n_verbatim != len(self._verbatim):
+        if self._n_verbatim != len(self._verbatim):
             raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
 
     def _restore(self, codes: NDArray[np.int64], start: int) -> None:
         """Gives the rows from `start` on the values of codes (rows,)."""
-        grid, values = self._model.grid, self._rows.values
-        if grid is None:
-            raise ValueError(f"column {self._name!r} has no codes")
+        grid, values = self._column.grid, self._rows.values
         n_verbatim = 0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
         verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
         self._n_verbatim += n_verbatim
         if self._name not in values:  # not before: a damaged column of many rows should take no memory
             values[self._name] = np.empty(self._rows.layout.n_rows, self._dtype)
-        values[self._name][start : start + len(codes)] = dequantise_column(Codes(codes, verbatim), grid, self._dtype)
+        values[self._name][start : start + len(codes)] = dequantise_column(codes, verbatim, grid, self._dtype)
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
@@ -238,18 +221,9 @@ def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
     return data[_SIZE.size : _SIZE.size + n_bytes], data[_SIZE.size + n_bytes :]
 
 
-def restored_columns(table: Table, codes: Mapping[str, Codes], grids: Mapping[str, Grid]) -> Arrays:
-    """The columns (rows,) as a reader will get them, where a grid decides that. A network sees these: what it says does
-    not depend on what a grid takes away, so that a restored file is compressed to the same bytes.
-    """
-    own = {name: dequantise_column(coded, grids[name], table[name].dtype) for name, coded in codes.items()}
-    return {**table.arrays, **own}
-
-
 def latents_of(
     columns: Mapping[str, NDArray[np.generic]],
     model: GroupModel,
-    path: str,
     *,
     bounded: bool = False,
     group: str = "a group",
@@ -269,7 +243,6 @@ def latents_of(
     if far.any() and not bounded:
         raise UsageError(
             "values are too far from those that the codec was fitted on",
-            path=path,
             rows=f"{far.sum():,} of {len(far):,} rows of {group}",
             way_out="Fit a codec on this file",
         )

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -105,7 +104,7 @@ def format_version(schema: Schema, *, has_extras: bool = False) -> int:
     return FIRST_FORMAT if known and not schema.masks else SECOND_FORMAT
 
 
-def schema_of(manifest: Manifest, path: str | Path) -> Schema:
+def schema_of(manifest: Manifest) -> Schema:
     """The schema that a manifest describes.
 
     Raises:
@@ -137,9 +136,7 @@ def schema_of(manifest: Manifest, path: str | Path) -> Schema:
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
         )
     except (TypeError, ValueError) as error:
-        raise CorruptArchive(
-            f"the schema does not hang together: {error}", path=path, section="manifest.json"
-        ) from error
+        raise CorruptArchive(f"the schema does not hang together: {error}", section="manifest.json") from error
 
 
 def _array_of(entry: ArrayEntry) -> FixedArray:
@@ -148,7 +145,7 @@ def _array_of(entry: ArrayEntry) -> FixedArray:
     return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
 
 
-def bounds_of(manifest: Manifest, path: str | Path) -> dict[str, Bound]:
+def bounds_of(manifest: Manifest) -> dict[str, Bound]:
     """The bound of each column of a manifest, by name.
 
     Raises:
@@ -157,4 +154,4 @@ def bounds_of(manifest: Manifest, path: str | Path) -> dict[str, Bound]:
     try:
         return {column.name: bound_of_text(column.bound) for group in manifest.groups for column in group.columns}
     except ValueError as error:
-        raise CorruptArchive(str(error), path=path, section="manifest.json") from error
+        raise CorruptArchive(str(error), section="manifest.json") from error

@@ -1,7 +1,5 @@
 """What must hold of the manifest of an archive before anything is read by it."""
 
-from pathlib import Path
-
 from baler_vae.archive.manifest import Manifest
 from baler_vae.codec.manifests import schema_of
 from baler_vae.errors import CorruptArchive, UsageError
@@ -9,7 +7,7 @@ from baler_vae.table.schema import Schema
 from baler_vae.table.table import LARGEST_ROWS
 
 
-def archive_schema(manifest: Manifest, path: str | Path) -> Schema:
+def archive_schema(manifest: Manifest) -> Schema:
     """The schema of an archive.
 
     Raises:
@@ -17,17 +15,16 @@ def archive_schema(manifest: Manifest, path: str | Path) -> Schema:
         CorruptArchive: it does not hang together.
     """
     if manifest.kind != "archive":
-        raise UsageError("is a codec, not an archive", path=path, way_out="Give what `baler-vae compress` wrote")
-    return schema_of(manifest, path)
+        raise UsageError("is a codec, not an archive", way_out="Give what `baler-vae compress` wrote")
+    return schema_of(manifest)
 
 
-def check_row_groups(manifest: Manifest, path: str | Path) -> None:
+def check_row_groups(manifest: Manifest) -> None:
     """Nothing, when the numbers of rows are such as a writer makes: memory is taken by them."""
     for number, rows in enumerate(manifest.row_groups):
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(
                 f"row group {number} does not have a possible number of rows for each group",
-                path=path,
                 section="manifest.json",
                 found=str(rows[:8]),
                 expected=f"{len(manifest.groups)} numbers up to {LARGEST_ROWS}",

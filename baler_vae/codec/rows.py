@@ -1,35 +1,36 @@
 """What is known of the rows of a group while they are encoded or decoded."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.grid.codes import dequantise_column, predicted_codes, quantise_column
+from baler_vae.grid.codes import predicted_codes
 from baler_vae.grid.grids import Grid
+from baler_vae.model.columns import ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import Context
-from baler_vae.model.group import ColumnModel, GroupModel
+from baler_vae.model.group import GroupModel
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
-from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Group
-from baler_vae.table.table import Table
 
 Arrays = dict[str, NDArray[np.generic]]
 Latents = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Means and log-variances, float32 (rows, k) and (rows, k) or (rows, 0)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Events:
     """The events of a jagged group's rows: `counts` int64 (events,), and the columns (events,) of the event-level
-    table, as a reader gets them, with their models.
+    table, as a reader gets them, with their models. `coded` holds the codes of columns, as `codes` gives them, where
+    they are known already.
     """
 
     counts: NDArray[np.int64]
     names: tuple[str, ...]
     arrays: Mapping[str, NDArray[np.generic]]
     models: Mapping[str, ColumnModel]
+    coded: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def codes(self, name: str) -> NDArray[np.int64]:
         """The codes (events,) of a column on its grid; those of values that the grid does not hold count as 0.
@@ -37,32 +38,21 @@ class Events:
         Raises:
             ValueError: it has no grid.
         """
-        grid = self.models[name].grid
-        if grid is None:
-            raise ValueError(f"column {name!r} of the events has no codes")
-        return shown_codes(self.arrays[name], grid)
+        if name in self.coded:
+            return self.coded[name]
+        column = self.models[name]
+        if not isinstance(column, OnGrid):
+            raise ValueError(f"column {name!r} of the events has no codes")  # noqa: TRY004  an archive may claim so
+        return shown_codes(self.arrays[name], column.grid)
 
-
-def events_of(
-    batch: Sequence[Table],
-    group: Group,
-    model: GroupModel,
-    bounds: Mapping[str, Bound],
-    names: Iterable[str] | None = None,
-) -> Events | None:
-    """What the rows of a group see of their events, as a reader gets it: none for the events themselves. `model` is
-    that of the events; without `names` the arrays are those of all its columns.
-    """
-    if group.counter is None:
-        return None
-    table = batch[0]
-    arrays = {}
-    for name in model.columns if names is None else names:
-        column, values = model.columns[name], table[name]
-        if column.grid is not None:
-            values = dequantise_column(quantise_column(values, column.grid, bounds[name]), column.grid, values.dtype)
-        arrays[name] = values
-    return Events(table[group.counter].astype(np.int64), table.group.names, arrays, model.columns)
+    def only(self, chosen: NDArray[np.bool_]) -> "Events":
+        """Some of the events, where `chosen` (events,) is true."""
+        return replace(
+            self,
+            counts=self.counts[chosen],
+            arrays={name: array[chosen] for name, array in self.arrays.items()},
+            coded={name: codes[chosen] for name, codes in self.coded.items()},
+        )
 
 
 def random_rows(n_rows: int, most: int, seed: int) -> NDArray[np.int64]:
@@ -111,7 +101,7 @@ class Rows:
         where they are not what is coded.
         """
         column = self.model.columns[name]
-        if column.formula is None or column.grid is None:
+        if not isinstance(column, OnGrid) or column.formula is None:
             return None
         arrays = {
             read: (self.values[read] if read in self.values else self._of_events[read])[start:stop]
@@ -119,6 +109,6 @@ class Rows:
         }
         numbers = column.formula.evaluate(arrays)
         codes = predicted_codes(numbers, column.grid, self.group.column(name).dtype)
-        if not column.predicted and column.conditional is not None:
+        if not column.predicted and isinstance(column, Networked):
             self.sources.show_formula(column.conditional.alphabet, codes, start)
         return codes

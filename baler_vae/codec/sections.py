@@ -1,7 +1,8 @@
 """The model of a group: sections and manifest entries of an archive or a codec, and back."""
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
-from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE
+from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE, Coder
+from baler_vae.model.columns import Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.group import ColumnModel, Decoder, Encoder, GroupModel
+from baler_vae.model.group import Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
     decode_coders,
@@ -71,11 +73,13 @@ def write_model(archive: ArchiveWriter, number: int, model: GroupModel, *, with_
 def networks_of(model: GroupModel) -> dict[int, Conditional]:
     """The networks of columns, by the number of the column in its group."""
     columns = enumerate(model.columns.values())
-    return {number: column.conditional for number, column in columns if column.conditional is not None}
+    return {number: column.conditional for number, column in columns if isinstance(column, Networked)}
 
 
 def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
     """What a manifest says of a column."""
+    on_grid = model if isinstance(model, OnGrid) else None
+    grid, formula = (None, None) if on_grid is None else (on_grid.grid, on_grid.formula)
     return ColumnEntry(
         name=column.name,
         dtype=column.kind,
@@ -84,9 +88,9 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
         implied=column.implied,
         bound=bound,
         coding=model.coding,
-        grid=None if model.grid is None else GridEntry(kind=model.grid.kind, parameters=grid_parameters(model.grid)),
-        formula=None if model.formula is None else model.formula.text,
-        predicted=model.predicted,
+        grid=None if grid is None else GridEntry(kind=grid.kind, parameters=grid_parameters(grid)),
+        formula=None if formula is None else formula.text,
+        predicted=on_grid is not None and on_grid.predicted,
         original_bytes=original_bytes,
     )
 
@@ -145,16 +149,13 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         own_coders = iter(coders[n_latents:])
         columns = {}
         for place, column in enumerate(entry.columns):
-            coder = next(own_coders) if column.coding in _OWN_CODES else None
-            columns[column.name] = ColumnModel(
-                column.coding, _grid(column), coder, networks.pop(place, None), _formula(column), column.predicted
-            )
+            columns[column.name] = _column_model(column, own_coders, networks.pop(place, None))
         model = GroupModel(
-            columns,
-            decoder,
-            encoder,
-            () if entry.latents is None else entry.latents.steps,
-            coders[:n_latents],
+            columns=columns,
+            decoder=decoder,
+            encoder=encoder,
+            steps=() if entry.latents is None else entry.latents.steps,
+            latents=coders[:n_latents],
             keeps_log_variance=entry.latents is not None and entry.latents.keeps_log_variance,
             views=views,
         )
@@ -162,6 +163,18 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=section) from error
     return model
+
+
+def _column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None) -> ColumnModel:
+    """The model of a column, whose coder is the next one where it has codes of its own."""
+    grid, formula = _grid(entry), _formula(entry)
+    if (network is not None) is not (entry.coding == NETWORK):
+        raise ValueError("networks and columns do not go together")
+    if grid is None:
+        return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
+    if network is not None:
+        return Networked(grid=grid, conditional=network, formula=formula, predicted=entry.predicted)
+    return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
 
 
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled
 
-Codes = NDArray[np.int64]
+Integers64 = NDArray[np.int64]
 
 _u1, _i4, _i8, _u8 = numba.uint8[::1], numba.int32[::1], numba.int64[::1], numba.uint64[::1]
 _SHIFT_LIMIT = 64
@@ -14,7 +14,7 @@ _PLACE_BITS = np.uint64(6)
 
 
 @compiled(numba.int64(_i8, numba.int64))
-def _range_of(starts: Codes, code: int) -> int:
+def _range_of(starts: Integers64, code: int) -> int:
     """The last range that starts at or before a code; -1 where there is none."""
     low, high = 0, len(starts)
     while low < high:
@@ -28,7 +28,11 @@ def _range_of(starts: Codes, code: int) -> int:
 
 @compiled(numba.void(_i8, _u1, _i8, _i4, _u8))
 def split_codes(
-    starts: Codes, shifts: NDArray[np.uint8], codes: Codes, symbols: NDArray[np.int32], offsets: NDArray[np.uint64]
+    starts: Integers64,
+    shifts: NDArray[np.uint8],
+    codes: Integers64,
+    symbols: NDArray[np.int32],
+    offsets: NDArray[np.uint64],
 ) -> None:
     """Fills symbols and offsets (rows,) of codes (rows,); the escape has the number of ranges, and the code itself."""
     for row in range(len(codes)):
@@ -42,7 +46,7 @@ def split_codes(
 
 
 @compiled(numba.void(_i8, _u1, _i8, _i4))
-def place_codes(starts: Codes, shifts: NDArray[np.uint8], codes: Codes, places: NDArray[np.int32]) -> None:
+def place_codes(starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, places: NDArray[np.int32]) -> None:
     """Fills the places (rows,) of codes (rows,) among ranges, as `Alphabet.positions` tells."""
     for row in range(len(codes)):
         code = codes[row]
@@ -58,12 +62,12 @@ def place_codes(starts: Codes, shifts: NDArray[np.uint8], codes: Codes, places: 
 
 @compiled(numba.int64(_i8, _u1, _i4, _u8, numba.int64, _i8))
 def read_codes(
-    starts: Codes,
+    starts: Integers64,
     shifts: NDArray[np.uint8],
     symbols: NDArray[np.int32],
     words: NDArray[np.uint64],
     place: int,
-    codes: Codes,
+    codes: Integers64,
 ) -> int:
     """Fills the codes (rows,) of symbols (rows,), whose offsets are the bits of `words` from `place` on, and gives the
     place behind the last; -1 where there are not so many bits. The last word is none of them.

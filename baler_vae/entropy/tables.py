@@ -28,7 +28,7 @@ _UINT8 = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
-class ColumnTable:
+class FrequencyTable:
     """An alphabet, and the level of each symbol: uint8 (symbols,)."""
 
     alphabet: Alphabet
@@ -39,15 +39,15 @@ class ColumnTable:
             raise ValueError(f"levels of shape {self.levels.shape} for {self.alphabet.n_symbols} symbols")
 
 
-def fit_table(codes: NDArray[np.int64]) -> ColumnTable:
+def fit_table(codes: NDArray[np.int64]) -> FrequencyTable:
     """The table of codes (rows,)."""
     alphabet = fit_alphabet(codes, range_bits=_RANGE_BITS)
     counts = _counts(codes, alphabet)
     overall = counts + 0.5
-    return ColumnTable(alphabet, levels_of(counts + _PRIOR_ROWS * overall / overall.sum()))
+    return FrequencyTable(alphabet, levels_of(counts + _PRIOR_ROWS * overall / overall.sum()))
 
 
-def table_bits(codes: NDArray[np.int64], table: ColumnTable) -> float:
+def table_bits(codes: NDArray[np.int64], table: FrequencyTable) -> float:
     """About how many bits `encode_codes` takes."""
     symbol_bits = TOTAL_BITS - np.log2(frequencies(table.levels))
     return float((_counts(codes, table.alphabet) * (symbol_bits + table.alphabet.widths)).sum())
@@ -58,7 +58,7 @@ def _counts(codes: NDArray[np.int64], alphabet: Alphabet) -> NDArray[np.int64]:
     return np.bincount(alphabet.split(codes)[0], minlength=alphabet.n_symbols)
 
 
-def encode_codes(codes: NDArray[np.int64], table: ColumnTable) -> bytes:
+def encode_codes(codes: NDArray[np.int64], table: FrequencyTable) -> bytes:
     """The bytes of codes (rows,): the number of words (LEB128), the words (uint32, little-endian), the offsets as bits;
     without rows there are no bytes.
     """
@@ -70,7 +70,7 @@ def encode_codes(codes: NDArray[np.int64], table: ColumnTable) -> bytes:
     return join_stream(coder.get_compressed(), offsets, table.alphabet.widths[symbols])
 
 
-def decode_codes(data: bytes, table: ColumnTable, n_rows: int) -> NDArray[np.int64]:
+def decode_codes(data: bytes, table: FrequencyTable, n_rows: int) -> NDArray[np.int64]:
     """The codes int64 (rows,) that `encode_codes` was given.
 
     Raises:
@@ -90,7 +90,7 @@ def decode_codes(data: bytes, table: ColumnTable, n_rows: int) -> NDArray[np.int
     return codes
 
 
-def _model(table: ColumnTable) -> Any:  # noqa: ANN401  of constriction
+def _model(table: FrequencyTable) -> Any:  # noqa: ANN401  of constriction
     """For f - 1 in place of the frequencies f constriction gives each symbol exactly f / 2^24: it keeps 1 / 2^24 for
     each, and what it shares out beyond that has the sum 2^24 - n.
     """
@@ -110,7 +110,7 @@ def encode_alphabets(alphabets: Sequence[Alphabet]) -> list[bytes]:
     ]
 
 
-def encode_tables(tables: Sequence[ColumnTable]) -> list[bytes]:
+def encode_tables(tables: Sequence[FrequencyTable]) -> list[bytes]:
     """Four parts for all tables together: their alphabets, and the levels one table after the other."""
     return [
         *encode_alphabets([table.alphabet for table in tables]),
@@ -118,7 +118,7 @@ def encode_tables(tables: Sequence[ColumnTable]) -> list[bytes]:
     ]
 
 
-def table_bytes(tables: Sequence[ColumnTable]) -> int:
+def table_bytes(tables: Sequence[FrequencyTable]) -> int:
     """About what tables take, beside what all tables of a group share."""
     return max(0, sum(map(len, encode_tables(tables))) - _SHARED_BYTES)
 
@@ -146,7 +146,7 @@ def decode_alphabets(parts: Sequence[bytes]) -> tuple[Alphabet, ...]:
     return tuple(Alphabet(_starts(own_gaps, own_shifts), own_shifts) for own_gaps, own_shifts in split)
 
 
-def decode_tables(parts: Sequence[bytes]) -> tuple[ColumnTable, ...]:
+def decode_tables(parts: Sequence[bytes]) -> tuple[FrequencyTable, ...]:
     """The tables that `encode_tables` was given.
 
     Raises:
@@ -158,7 +158,7 @@ def decode_tables(parts: Sequence[bytes]) -> tuple[ColumnTable, ...]:
     n_levels = np.array([alphabet.n_symbols for alphabet in alphabets], np.int64)
     levels = decode_numbers(parts[3], _UINT8, int(n_levels.sum())).astype(np.uint8)
     split = np.split(levels, np.cumsum(n_levels)[:-1]) if alphabets else []
-    return tuple(ColumnTable(alphabet, own) for alphabet, own in zip(alphabets, split, strict=True))
+    return tuple(FrequencyTable(alphabet, own) for alphabet, own in zip(alphabets, split, strict=True))
 
 
 def _joined(arrays: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:

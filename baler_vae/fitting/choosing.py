@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.finite import LARGEST
 from baler_vae.codec.groups import latents_of, quantise_latents
 from baler_vae.codec.rows import Events
+from baler_vae.errors import located
 from baler_vae.fitting.columns import (
     GroupFit,
     GroupRows,
@@ -23,7 +24,8 @@ from baler_vae.fitting.columns import (
 )
 from baler_vae.fitting.conditionals import check_training
 from baler_vae.model.coders import fit_coder
-from baler_vae.model.group import ColumnModel, GroupModel
+from baler_vae.model.columns import Free
+from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, within
 from baler_vae.settings.model import ModelSettings
 from baler_vae.table.bounds import Bound
@@ -209,9 +211,10 @@ def _fit_kind(
     columns = {name: _finite(rows.numeric[name].values) for name in floats}
     trained = settings.model_copy(update={"epochs": settings.epochs or _TRIAL_EPOCHS}) if part < 1 else settings
     encoder, steps, history = fit_encoder(columns, trained, progress)
-    with_latents = GroupModel({name: ColumnModel(None) for name in rows.names}, encoder=encoder, steps=steps)
+    with_latents = GroupModel(columns={name: Free() for name in rows.names}, encoder=encoder, steps=steps)
     values = {name: column.values for name, column in rows.numeric.items()}
-    means = latents_of(values, with_latents, path, bounded=True)[0]
+    with located(path=path):
+        means = latents_of(values, with_latents, bounded=True)[0]
     codes = tuple(quantise_latents(means, steps))
     coders = [fit_coder(latent) for latent in codes]
     with_latents = replace(with_latents, latents=tuple(coder for coder, _ in coders))
@@ -250,7 +253,8 @@ def _fit_free(
         steps=fitted.steps,
         keeps_log_variance=settings.keep_log_variance and not fitted.steps and n_outputs > fitted.encoder.n_latents,
     )
-    means = latents_of(table.arrays, model, path)[0]
+    with located(path=path):
+        means = latents_of(table.arrays, model)[0]
     latents = tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
     return replace(alone, model=replace(model, latents=latents), history=history)
 

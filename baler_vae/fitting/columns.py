@@ -16,11 +16,12 @@ from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, fit_con
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.choose import choose_grid
-from baler_vae.grid.codes import Codes, dequantise_column, predicted_codes, quantise_column
+from baler_vae.grid.codes import Codes, predicted_codes, quantise_column
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import NETWORK, differences, fit_coder, pcodec_bits
+from baler_vae.model.coders import differences, fit_coder, pcodec_bits
+from baler_vae.model.columns import Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import FORMULA
-from baler_vae.model.group import ColumnModel, GroupModel, in_order, own_view
+from baler_vae.model.group import GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.progress import Progress, silent
 from baler_vae.settings.model import ModelSettings
@@ -68,7 +69,7 @@ class IndependentColumn:
 
     model: ColumnModel
     bits: float = 0.0
-    on_grid: ColumnModel | None = None
+    on_grid: Coded | None = None
     on_grid_bits: float = 0.0
     codes: Codes | None = None
 
@@ -122,12 +123,12 @@ def rows_of_group(
     ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
     numeric = {}
     for name, kept in alone.items():
-        if kept.codes is not None and kept.on_grid is not None and kept.on_grid.grid is not None:
-            values = dequantise_column(kept.codes, kept.on_grid.grid, table[name].dtype)
-            numeric[name] = Numeric(values[layout.order], kept.codes.codes[layout.order], kept.on_grid.grid)
+        if kept.codes is not None and kept.on_grid is not None:
+            codes = kept.codes
+            numeric[name] = Numeric(codes.restored[layout.order], codes.codes[layout.order], kept.on_grid.grid)
     others = {}
     if events is not None:
-        seen = (name for name in events.names if events.models[name].grid is not None)
+        seen = (name for name in events.names if isinstance(events.models[name], OnGrid))
         others = {name: events.arrays[name][layout.events] for name in seen}
     return GroupRows(ordered, layout, alone, numeric, events, others, weight, weight)
 
@@ -145,8 +146,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
     table = Table(rows.table.group, {name: array[kept] for name, array in rows.table.arrays.items()})
     events = rows.events
     if events is not None:
-        arrays = {name: array[chosen] for name, array in events.arrays.items()}
-        events = replace(events, counts=events.counts[chosen], arrays=arrays)
+        events = events.only(chosen)
     part = table.n_rows / rows.table.n_rows
     return GroupRows(
         table,
@@ -161,7 +161,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
 
 def fit_independent(rows: GroupRows) -> GroupFit:
     """Every column by itself."""
-    return GroupFit(GroupModel({name: kept.model for name, kept in rows.alone.items()}), rows.bits)
+    return GroupFit(GroupModel(columns={name: kept.model for name, kept in rows.alone.items()}), rows.bits)
 
 
 def fit_conditional_group(
@@ -180,13 +180,13 @@ def fit_conditional_group(
     Raises:
         MissingExtra: PyTorch is not installed.
     """
-    base = latents or GroupModel({})
+    base = latents or GroupModel(columns={})
     columns = {name: kept.model for name, kept in rows.alone.items()}
     bits = {name: kept.bits for name, kept in rows.alone.items()}
     progress("looking for formulas", 0, 1)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
     coded, hints = _under_formulas(rows, followed, columns, bits)
-    saved = {name: rows.alone[name].bits - bits[name] for name in followed if columns[name].predicted}
+    saved = {name: rows.alone[name].bits - bits[name] for name in followed if name not in hints}
     shown = _shown(rows, latent_codes)
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else _LEAST_BITS
@@ -212,12 +212,13 @@ def fit_conditional_group(
         name = rows.names[number]
         kept, grid = columns[name], rows.numeric[name].grid
         hinted = any(entry.source == FORMULA for entry in found.conditional.inputs)
-        formula = followed[name] if hinted else kept.formula
-        columns[name] = ColumnModel(NETWORK, grid, None, found.conditional, formula, kept.predicted)
+        predicted = isinstance(kept, OnGrid) and kept.predicted
+        formula = followed[name] if hinted or predicted else None
+        columns[name] = Networked(grid=grid, conditional=found.conditional, formula=formula, predicted=predicted)
         bits[name] = found.bits + found.weight_bits + _verbatim_bits(rows, name)
     model = replace(base, columns=columns)
     for number in _seen(model):
-        if number >= len(rows.names) or columns[rows.names[number]].grid is not None:
+        if number >= len(rows.names) or isinstance(columns[rows.names[number]], OnGrid):
             continue
         on_grid = rows.alone[rows.names[number]].on_grid
         if on_grid is not None:
@@ -257,7 +258,7 @@ def _under_formulas(
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
         if own_bits < bits[name] * (1 - _LEAST_SAVING):
             coded[name], bits[name] = differing, own_bits
-            columns[name] = ColumnModel(coder.coding, column.grid, coder, formula=formula, predicted=True)
+            columns[name] = Coded(grid=column.grid, coder=coder, formula=formula, predicted=True)
         else:
             hints[name] = predicted
     return coded, hints
@@ -319,10 +320,9 @@ def without_latents(model: GroupModel) -> GroupModel:
 
     columns = {}
     for name, column in model.columns.items():
-        network = column.conditional
-        if network is not None:
-            inputs = tuple(replace(entry, source=moved(entry.source)) for entry in network.inputs)
-            column = replace(column, conditional=replace(network, inputs=inputs))  # noqa: PLW2901
+        if isinstance(column, Networked):
+            inputs = tuple(replace(entry, source=moved(entry.source)) for entry in column.conditional.inputs)
+            column = replace(column, conditional=replace(column.conditional, inputs=inputs))  # noqa: PLW2901
         columns[name] = column
     views = {moved(source): view for source, view in model.views.items()}
     return replace(model, columns=columns, encoder=None, steps=(), latents=(), views=views)
@@ -352,27 +352,27 @@ def fit_alone(values: NDArray[np.generic], column: Column, bound: Bound) -> Inde
     """How values (rows,) of a column are kept without any other, under a bound."""
     if not column.is_number:
         return IndependentColumn(
-            ColumnModel(plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
+            Plain(coding=plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
         )
     if bound.kind == "free":
-        return IndependentColumn(ColumnModel(None))
+        return IndependentColumn(Free())
     grid = choose_grid(values, bound, cost=code_bits)
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
-    bits += 8.0 * column.dtype.itemsize * len(codes.verbatim)
-    on_grid = ColumnModel(coder.coding, grid, coder)
+    bits += codes.verbatim_bits
+    on_grid = Coded(grid=grid, coder=coder)
     plain_bits = pcodec_bits(values)
     if plain_bits < bits:
-        return IndependentColumn(ColumnModel(plain.PCODEC), plain_bits, on_grid, bits, codes)
+        return IndependentColumn(Plain(coding=plain.PCODEC), plain_bits, on_grid, bits, codes)
     return IndependentColumn(on_grid, bits, on_grid, bits, codes)
 
 
 def code_bits(codes: Codes) -> float:
     """About how many bits codes take under a table of their own, with that table and what stands verbatim."""
     table = fit_table(codes.codes)
-    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + 64 * len(codes.verbatim)
+    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + codes.verbatim_bits
 
 
 def _verbatim_bits(rows: GroupRows, name: str) -> float:
     codes = rows.alone[name].codes
-    return 0.0 if codes is None else 8.0 * rows.table[name].dtype.itemsize * len(codes.verbatim) * rows.part
+    return 0.0 if codes is None else codes.verbatim_bits * rows.part

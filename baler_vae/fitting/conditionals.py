@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import MissingExtra
-from baler_vae.fitting.parents import Codes, ContextColumn, Parents, view_of
+from baler_vae.fitting.parents import ContextColumn, Parents, view_of
+from baler_vae.grid.numbers import Integers64
 from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
@@ -43,9 +44,9 @@ class Target:
     """
 
     number: int
-    coded: Codes
+    coded: Integers64
     before: tuple[int, ...]
-    hint: Codes | None
+    hint: Integers64 | None
     bits: float
 
 
@@ -222,7 +223,7 @@ class NetworkTrainer:
         return FittedNetwork(network, bits * self._weight, 8.0 * network_bytes(network))
 
     def _inputs(
-        self, entries: Sequence[Input], alphabet: Alphabet, hint: Codes | None
+        self, entries: Sequence[Input], alphabet: Alphabet, hint: Integers64 | None
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """The number of a first row, and what a network sees from it on, float32 (rows, inputs); all rows in turn."""
         sources = self._sources if hint is None else self._sources.with_formula(alphabet, hint)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
+from baler_vae.grid.numbers import Integers64
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
 
@@ -29,7 +30,6 @@ _LEAST_INFORMATION = 0.002
 _SPIKES = 2
 _SPIKE = 0.04
 
-Codes = NDArray[np.int64]
 Bins = NDArray[np.uint8]
 
 
@@ -37,11 +37,11 @@ Bins = NDArray[np.uint8]
 class ContextColumn:
     """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
 
-    codes: Codes
+    codes: Integers64
     view: Alphabet
 
 
-def view_of(codes: Codes) -> Alphabet:
+def view_of(codes: Integers64) -> Alphabet:
     """The alphabet in which networks see codes (rows,)."""
     return fit_alphabet(codes, range_bits=_RANGE_BITS, largest=LARGEST_RANGES)
 
@@ -55,7 +55,9 @@ class Parents:
         self._bins: dict[tuple[int, int], Bins] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
-    def choose(self, alphabet: Alphabet, coded: Codes, number: int, before: Sequence[int]) -> list[tuple[int, int]]:
+    def choose(
+        self, alphabet: Alphabet, coded: Integers64, number: int, before: Sequence[int]
+    ) -> list[tuple[int, int]]:
         """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
         which comes after the sources `before`.
 

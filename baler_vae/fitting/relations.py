@@ -12,6 +12,7 @@ from baler_vae.entropy.tables import fit_table, table_bits
 from baler_vae.errors import UsageError, nearest
 from baler_vae.grid.codes import predicted_codes
 from baler_vae.grid.grids import Grid
+from baler_vae.grid.numbers import Integers64
 from baler_vae.kinematics.find import Relation, find_relations
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.coders import differences
@@ -27,7 +28,6 @@ _LEAST_SAVING = -0.05
 predicts may still tell a network something.
 """
 
-Codes = NDArray[np.int64]
 Saving = tuple[float, float, Relation]
 """The bits that a relation saves on the sample, the part of the column's bits that this is, and the relation."""
 
@@ -37,7 +37,7 @@ class Numeric:
     """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,)."""
 
     values: NDArray[np.generic]
-    codes: Codes
+    codes: Integers64
     grid: Grid
 
 
@@ -128,7 +128,7 @@ def _members(relation: Relation) -> frozenset[str]:
 
 
 def _difference_bits(
-    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Codes, column: Numeric
+    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Integers64, column: Numeric
 ) -> float:
     predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
     differing = differences(codes, predicted, column.grid)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from baler_vae.codec.finite import check_finite
+from baler_vae.errors import located
 from baler_vae.progress import Progress
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import EXACT, FREE, BoundRule, ColumnLimits, column_limits
@@ -162,7 +163,8 @@ class _Survey:
         bounds = {
             name: FREE if rule is not None and rule.kind == "free" else EXACT for name, rule in self.rules.items()
         }
-        check_finite(batch, bounds, self.path, self.seen)
+        with located(path=self.path):
+            check_finite(batch, bounds, self.seen)
 
 
 def _chunks_of(batch: Batch, first_event: int, sample_rows: int) -> Iterator[_Chunk]:

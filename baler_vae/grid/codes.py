@@ -22,16 +22,36 @@ _PATTERNS: Final = {
 """The quiet NaN, infinity, minus infinity and -0.0, by the size of a float in bytes."""
 
 
-@dataclass(frozen=True)
-class Codes:
-    """The codes of a column.
+_NO_VERBATIM: Final = np.empty(0, np.uint64)
 
-    `codes` int64 (rows,); `verbatim` uint64 (n,) holds the bit patterns, zero-extended, of the values whose code is
-    `SPECIAL`, in the order of the rows.
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The codes of a column, and what they give back.
+
+    `codes` int64 (rows,); `restored` (rows,) in the dtype of the column, the values as a reader will get them;
+    `verbatim` uint64 (n,) holds the bit patterns, zero-extended, of the values whose code is `SPECIAL`, in the order of
+    the rows.
     """
 
     codes: Integers64
-    verbatim: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    restored: Values
+    verbatim: NDArray[np.uint64] = field(default_factory=lambda: _NO_VERBATIM)
+
+    @property
+    def verbatim_bits(self) -> int:
+        """About how many bits the verbatim values take: those of the dtype, as what is not on a grid hardly
+        compresses.
+        """
+        return 8 * self.restored.dtype.itemsize * len(self.verbatim)
+
+    def only(self, rows: NDArray[np.int64]) -> "Codes":
+        """The codes of some rows, by number, in the order in which these are given."""
+        codes, restored = self.codes[rows], self.restored[rows]
+        if not len(self.verbatim):
+            return Codes(codes, restored)
+        numbers = np.cumsum(self.codes == SPECIAL) - 1
+        return Codes(codes, restored, self.verbatim[numbers[rows[codes == SPECIAL]]])
 
 
 def is_special(codes: Integers64) -> NDArray[np.bool_]:
@@ -45,36 +65,39 @@ def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
     Quantising the restored values gives the same codes again.
     """
     if grid.holds_everything:
-        return Codes(grid.quantise(values))
+        return Codes(grid.quantise(values), values)
     finite = is_finite(values)
     codes = grid.quantise(_or_zero(values, finite))
-    settled = _settle(values, codes, grid, bound)
+    settled, restored = _settle(values, codes, grid, bound)
     if settled.all():
-        return Codes(codes)
+        return Codes(codes, restored)
     rows = np.flatnonzero(finite & ~settled)
     nearest = codes[rows]
     # Where the restored value has another code, that one may do; the last that does is taken.
     for tried in (nearest - 1, nearest + 1, grid.quantise(_restored(nearest, grid, values.dtype))):
-        good = _settle(values[rows], tried, grid, bound)
+        good, found = _settle(values[rows], tried, grid, bound)
         codes[rows[good]] = tried[good]
+        restored[rows[good]] = found[good]
         settled[rows[good]] = True
-    return _with_specials(values, codes, np.flatnonzero(~settled))
+    rows = np.flatnonzero(~settled)
+    restored[rows] = values[rows]
+    return Codes(codes, restored, _make_special(codes, rows, values))
 
 
-def dequantise_column(codes: Codes, grid: Grid, dtype: np.dtype[Any]) -> Values:
-    """The values (rows,) of codes.
+def dequantise_column(codes: Integers64, verbatim: NDArray[np.uint64], grid: Grid, dtype: np.dtype[Any]) -> Values:
+    """The values (rows,) of codes (rows,), and of the bit patterns (n,) of those that stand verbatim.
 
     Raises:
         ValueError: there is a code that the grid or the dtype does not have, or the verbatim values are not those of
             the codes.
     """
-    special = np.zeros(len(codes.codes), np.bool_) if grid.holds_everything else is_special(codes.codes)
+    special = np.zeros(len(codes), np.bool_) if grid.holds_everything else is_special(codes)
     rows = np.flatnonzero(special)
-    numbers = codes.codes[rows] - SPECIAL
+    numbers = codes[rows] - SPECIAL
     n_verbatim = np.count_nonzero(numbers == 0)
-    if n_verbatim != len(codes.verbatim):
-        raise ValueError(f"{len(codes.verbatim)} verbatim values for {n_verbatim} codes that stand for them")
-    ordinary = np.where(special, 0, codes.codes) if len(rows) else codes.codes
+    if n_verbatim != len(verbatim):
+        raise ValueError(f"{len(verbatim)} verbatim values for {n_verbatim} codes that stand for them")
+    ordinary = np.where(special, 0, codes) if len(rows) else codes
     if not grid.holds_everything and not _within_limit(ordinary).all():
         raise ValueError("a code is beyond those of a grid")
     restored = grid.dequantise(ordinary, dtype)
@@ -82,7 +105,7 @@ def dequantise_column(codes: Codes, grid: Grid, dtype: np.dtype[Any]) -> Values:
         if dtype.kind != "f" and n_verbatim != len(rows):
             raise ValueError(f"a code of infinity, -0.0 or NaN is none of {dtype}")
         bits = np.array([0, *_PATTERNS.get(dtype.itemsize, ())], np.uint64)[np.where(dtype.kind == "f", numbers, 0)]
-        bits[numbers == 0] = codes.verbatim
+        bits[numbers == 0] = verbatim
         restored[rows] = from_bits(bits, dtype)
     return restored
 
@@ -99,13 +122,15 @@ def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any]) -> Integ
     return codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT)
 
 
-def _settle(values: Values, codes: Integers64, grid: Grid, bound: Bound) -> NDArray[np.bool_]:
-    """Where codes (rows,) give back values that keep a bound to `values` (rows,) and have the same code again."""
+def _settle(values: Values, codes: Integers64, grid: Grid, bound: Bound) -> tuple[NDArray[np.bool_], Values]:
+    """Where codes (rows,) give back values that keep a bound to `values` (rows,) and have the same code again, and the
+    values that they give back (rows,).
+    """
     within = _within_limit(codes)
     restored = grid.dequantise(codes if within.all() else np.where(within, codes, 0), values.dtype)
     again = grid.quantise(_or_zero(restored, is_finite(restored)))
     settled: NDArray[np.bool_] = keeps_bound(values, restored, bound) & (again == codes)
-    return settled
+    return settled, restored
 
 
 def _restored(codes: Integers64, grid: Grid, dtype: np.dtype[Any]) -> Values:
@@ -123,12 +148,13 @@ def _or_zero(values: Values, keep: NDArray[np.bool_]) -> Values:
     return values if keep.all() else np.where(keep, values, np.zeros((), values.dtype))
 
 
-def _with_specials(values: Values, codes: Integers64, rows: NDArray[np.intp]) -> Codes:
-    """The codes with special ones in some rows, and what stands verbatim."""
+def _make_special(codes: Integers64, rows: NDArray[np.intp], values: Values) -> NDArray[np.uint64]:
+    """The bit patterns (n,) of what stands verbatim, out of `values` (all rows,); some rows get special codes."""
     bits = bits_of(values[rows])
     numbers = np.zeros(len(rows), np.int64)
     if values.dtype.kind == "f":
         for number, pattern in enumerate(_PATTERNS[values.dtype.itemsize], start=1):
             numbers[bits == pattern] = number
     codes[rows] = SPECIAL + numbers
-    return Codes(codes, bits[numbers == 0])
+    verbatim: NDArray[np.uint64] = bits[numbers == 0]
+    return verbatim

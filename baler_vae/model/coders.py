@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.plain import decode_numbers, encode_numbers
-from baler_vae.entropy.tables import ColumnTable, decode_codes, encode_codes, fit_table, table_bits, table_bytes
+from baler_vae.entropy.tables import FrequencyTable, decode_codes, encode_codes, fit_table, table_bits, table_bytes
 from baler_vae.grid.codes import is_special
 from baler_vae.grid.grids import Grid
 
@@ -27,7 +27,7 @@ _SLICE_ROWS = 16_384
 class Coder:
     """Codes under a table of their own, or through pcodec (`table` is None)."""
 
-    table: ColumnTable | None = None
+    table: FrequencyTable | None = None
 
     @property
     def coding(self) -> CodesCoding:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import root_of_two_to
+from baler_vae.grid.numbers import Integers64
 from baler_vae.model.layout import LARGEST_LAG, Layout
 
 if TYPE_CHECKING:
-    from baler_vae.model.kernels import Network, Seen
+    from baler_vae.model.kernels import PackedNetwork, Seen
 
 LARGEST_RANGES: Final = 63
 """The most ranges in the alphabet of a column under a network."""
@@ -36,7 +37,6 @@ _WEIGHT_BITS = 16
 _WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.uint32)
 """floor(2^(16 - level / 16)): from 65,536 down to 1."""
 
-Codes = NDArray[np.int64]
 Places = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
@@ -124,7 +124,7 @@ class Conditional:
         return weights
 
     @cached_property
-    def packed(self) -> "Network":
+    def packed(self) -> "PackedNetwork":
         """The network as the kernels take it."""
         from baler_vae.model.kernels import UNROLLED  # noqa: PLC0415
 
@@ -167,17 +167,17 @@ class Context:
         self._places: Places = np.zeros((len(views), layout.n_rows), np.int32)
         self._hint = _NO_PLACES
 
-    def show(self, source: int, codes: Codes, start: int = 0) -> None:
+    def show(self, source: int, codes: Integers64, start: int = 0) -> None:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
         if source in self._views:
             places = self._places[self._numbers[source]]
             places[start : start + len(codes)] = self._views[source].positions(codes)
 
-    def show_formula(self, view: Alphabet, codes: Codes, start: int = 0) -> None:
+    def show_formula(self, view: Alphabet, codes: Integers64, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
         self._hints()[start : start + len(codes)] = view.positions(codes)
 
-    def with_formula(self, view: Alphabet, codes: Codes) -> "Context":
+    def with_formula(self, view: Alphabet, codes: Integers64) -> "Context":
         """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""
         found = copy(self)
         found._hint = _NO_PLACES  # noqa: SLF001 - of the same class

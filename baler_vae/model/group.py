@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
-from baler_vae.model.conditional import Conditional
+from baler_vae.model.columns import Coded, ColumnModel, Networked, OnGrid
 from baler_vae.model.network import Network, apply_network
 from baler_vae.model.transform import Transform
 
@@ -67,24 +66,7 @@ class Encoder:
         return outputs[:, : self.n_latents], outputs[:, self.n_latents :]
 
 
-@dataclass(frozen=True)
-class ColumnModel:
-    """How one column is kept: as what the decoder gives (`coding` is None), by a coding of its values, or as codes on a
-    grid, under a coder of their own or a network.
-
-    A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
-    otherwise the network is shown where they lie.
-    """
-
-    coding: str | None
-    grid: Grid | None = None
-    coder: Coder | None = None
-    conditional: Conditional | None = None
-    formula: Formula | None = None
-    predicted: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupModel:
     """What was fitted to the columns of a group.
 
@@ -135,12 +117,12 @@ class GroupModel:
     @property
     def coders(self) -> tuple[Coder, ...]:
         """Those of the latents, then those of the columns."""
-        return self.latents + tuple(column.coder for column in self.columns.values() if column.coder is not None)
+        return self.latents + tuple(column.coder for column in self.columns.values() if isinstance(column, Coded))
 
     @property
     def looks_back(self) -> bool:
         """Whether a network looks at the objects before: the rows are then coded rank by rank."""
-        return any(c.conditional is not None and c.conditional.looks_back for c in self.columns.values())
+        return any(isinstance(c, Networked) and c.conditional.looks_back for c in self.columns.values())
 
     def view(self, source: int) -> Alphabet:
         """The alphabet in which networks see a source.
@@ -157,17 +139,24 @@ class GroupModel:
 
     def sources_of(self, name: str) -> set[int]:
         """The sources that the network of a column sees."""
-        conditional = self.columns[name].conditional
-        return set() if conditional is None else {entry.source for entry in conditional.inputs if entry.source >= 0}
+        column = self.columns[name]
+        if not isinstance(column, Networked):
+            return set()
+        return {entry.source for entry in column.conditional.inputs if entry.source >= 0}
+
+    def formula(self, name: str) -> Formula | None:
+        """The formula that predicts the codes of a column, or tells its network where they may lie."""
+        column = self.columns[name]
+        return column.formula if isinstance(column, OnGrid) else None
 
     def parents(self, name: str, *, same_row: bool = False) -> set[str]:
         """The columns of the group that must be known before a column is, all rows of them, or those that must be known
         of the `same_row`.
         """
-        column, found = self.columns[name], set()
-        if column.formula is not None:
-            found |= {read for read in column.formula.names if read in self.columns}
-        if column.conditional is not None:
+        column, formula, found = self.columns[name], self.formula(name), set()
+        if formula is not None:
+            found |= {read for read in formula.names if read in self.columns}
+        if isinstance(column, Networked):
             found |= {
                 self.names[entry.source]
                 for entry in column.conditional.inputs
@@ -198,7 +187,7 @@ class GroupModel:
         """The columns of the events, out of all `events`, that must be known before the wanted columns are."""
         first, found = self.first_event_source, set()
         for name in self.closure(wanted):
-            formula = self.columns[name].formula
+            formula = self.formula(name)
             if formula is not None:
                 found |= {read for read in formula.names if read not in self.columns}
             numbers = [source - first for source in self.sources_of(name) if source >= first]
@@ -212,11 +201,11 @@ def own_view(model: GroupModel, source: int) -> Alphabet | None:
     """The alphabet in which a source is coded; None where differences are coded, or no symbols."""
     if source < len(model.columns):
         column = model.columns[model.names[source]]
-        if column.predicted:
+        if not isinstance(column, OnGrid) or column.predicted:
             return None
-        if column.conditional is not None:
+        if isinstance(column, Networked):
             return column.conditional.alphabet
-        return column.coder.table.alphabet if column.coder is not None and column.coder.table is not None else None
+        return None if column.coder.table is None else column.coder.table.alphabet
     latent = source - len(model.columns)
     if latent >= len(model.latents):
         return None

@@ -31,17 +31,17 @@ Seen = tuple[Ints, Ints, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
 (rows,) the two rows before, ranks and remaining; and its inputs int32 (inputs, 4): source (or `PLACE`, `HINT`), lag,
 symbol, number of ranges.
 """
-Network = tuple[Floats, Ints, Ints, Floats, Ints, Ints, NDArray[np.uint32]]
-"""A network: `weights` and `places` (n,) are the weights of one unit after the other that are not zero, and which input
-of its layer each belongs to; `counts` (units,) how many a unit has, a multiple of `UNROLLED`; `biases` (units,);
-`widths` (layers + 1,) and `shifts` (layers,) those of the layers; `masses` (256,) the weight of a symbol by how far
-below the largest level it lies.
+PackedNetwork = tuple[Floats, Ints, Ints, Floats, Ints, Ints, NDArray[np.uint32]]
+"""A network packed for the kernels: `weights` and `places` (n,) are the weights of one unit after the other that are
+not zero, and which input of its layer each belongs to; `counts` (units,) how many a unit has, a multiple of `UNROLLED`;
+`biases` (units,); `widths` (layers + 1,) and `shifts` (layers,) those of the layers; `masses` (256,) the weight of a
+symbol by how far below the largest level it lies.
 """
 
 _i4, _i8, _f4 = numba.int32, numba.int64, numba.float32
 _tuple_of: Any = numba.types.Tuple
 _SEEN = _tuple_of((_i4[:, ::1], _i4[::1], _i8[::1], _i8[::1], _i8[::1], _i8[::1], _i4[:, ::1]))
-_NETWORK = _tuple_of((_f4[::1], _i4[::1], _i4[::1], _f4[::1], _i4[::1], _i4[::1], numba.uint32[::1]))
+_PACKED = _tuple_of((_f4[::1], _i4[::1], _i4[::1], _f4[::1], _i4[::1], _i4[::1], numba.uint32[::1]))
 _LEVELS = numba.uint8[:, ::1]
 _CODER = (numba.uint32[::1], numba.uint64[::1])
 
@@ -73,8 +73,8 @@ def see(seen: Seen, start: int, n: int, x: Floats) -> None:
                 x[i, r] = np.floor(np.float64(own[row] << 4) / n_ranges) - 512
 
 
-@compiled(numba.void(_NETWORK, _f4[:, ::1], _f4[:, ::1], _LEVELS))
-def _levels(network: Network, x: Floats, y: Floats, levels: NDArray[np.uint8]) -> None:
+@compiled(numba.void(_PACKED, _f4[:, ::1], _f4[:, ::1], _LEVELS))
+def _levels(network: PackedNetwork, x: Floats, y: Floats, levels: NDArray[np.uint8]) -> None:
     """Fills `levels` (symbols, a block of rows) with how far, at most 255, each symbol lies below the likeliest; the
     inputs of the network lie in `x`, which is overwritten as `y` is.
     """
@@ -119,8 +119,8 @@ def _widest(widths: Ints) -> int:
     return widest
 
 
-@compiled(numba.void(_NETWORK, _f4[:, ::1], numba.float64[:, ::1]))
-def weigh(network: Network, inputs: Floats, found: NDArray[np.float64]) -> None:
+@compiled(numba.void(_PACKED, _f4[:, ::1], numba.float64[:, ::1]))
+def weigh(network: PackedNetwork, inputs: Floats, found: NDArray[np.float64]) -> None:
     """Fills `found` (rows, symbols) with the weights of all symbols for `inputs` (inputs, rows)."""
     widths, masses = network[4], network[6]
     widest = _widest(widths)
@@ -137,9 +137,9 @@ def weigh(network: Network, inputs: Floats, found: NDArray[np.float64]) -> None:
                 found[first + r, k] = masses[levels[k, r]]
 
 
-@compiled(numba.void(_SEEN, _NETWORK, *_CODER, _i8, _i4[::1]))
+@compiled(numba.void(_SEEN, _PACKED, *_CODER, _i8, _i4[::1]))
 def decode_symbols(
-    seen: Seen, network: Network, words: NDArray[np.uint32], coder: NDArray[np.uint64], start: int, symbols: Ints
+    seen: Seen, network: PackedNetwork, words: NDArray[np.uint32], coder: NDArray[np.uint64], start: int, symbols: Ints
 ) -> None:
     """Fills `symbols` (rows,) with those of the rows from `start` on; `coder` (2,) is the state and the number of
     `words` left, which are taken from the last one on.
@@ -175,9 +175,9 @@ def decode_symbols(
     coder[0], coder[1] = state, left
 
 
-@compiled(numba.void(_SEEN, _NETWORK, *_CODER, _i4[::1]))
+@compiled(numba.void(_SEEN, _PACKED, *_CODER, _i4[::1]))
 def encode_symbols(
-    seen: Seen, network: Network, words: NDArray[np.uint32], coder: NDArray[np.uint64], symbols: Ints
+    seen: Seen, network: PackedNetwork, words: NDArray[np.uint32], coder: NDArray[np.uint64], symbols: Ints
 ) -> None:
     """Puts the symbols (rows,) of all rows behind the words so far, the last one first; `coder` (2,) is the state and
     the number of `words`, of which there must be room for as many as there are rows.

@@ -41,9 +41,30 @@ class Layout:
         ends = self.ends.tolist()
         return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
 
+    @property
+    def is_own_order(self) -> bool:
+        """Whether rows are coded in the order of the table."""
+        return len(self.ends) < 2
+
+    def arrange(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Values (rows,) of the table, an array or what stands for one, in the order in which they are coded, without
+        gaps in memory.
+        """
+        if self.is_own_order and isinstance(values, np.ndarray):
+            return np.ascontiguousarray(values)
+        return values[self.order]
+
+    def places(self, n_rows: int) -> Rows:
+        """Where the first `n_rows` rows of the table stand in the order in which rows are coded, int64 (n_rows,)."""
+        if self.is_own_order:
+            return self.order[:n_rows]
+        places = np.empty(self.n_rows, np.int64)
+        places[self.order] = np.arange(self.n_rows)
+        return places[:n_rows]
+
     def restore(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Values (rows,) in the order of the table."""
-        if len(self.ends) < 2:  # their own order
+        if self.is_own_order:
             return values
         restored = np.empty_like(values)
         restored[self.order] = values

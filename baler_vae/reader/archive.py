@@ -8,18 +8,18 @@ from typing import Any
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.manifest import ColumnEntry
-from baler_vae.archive.storage import is_url
+from baler_vae.archive.storage import Place, is_url
 from baler_vae.codec.codec import read_history
-from baler_vae.codec.manifests import EXTRAS, HISTORY
+from baler_vae.codec.manifests import EXTRAS, HISTORY, bounds_of
 from baler_vae.codec.provenance import settings_of
 from baler_vae.entropy import plain
-from baler_vae.errors import CorruptArchive, SourceError, UsageError
+from baler_vae.errors import CorruptArchive, SourceError, UsageError, located
 from baler_vae.io.files import split_spec
 from baler_vae.reader.engine import Engine
 from baler_vae.reader.face import Face
 from baler_vae.reader.info import describe_archive
-from baler_vae.reader.places import Place
 from baler_vae.source.source import Ranges, Source
+from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, empty_batch, slice_events
 
@@ -80,6 +80,16 @@ class Archive(Face):
     def num_entries(self) -> int:
         """The number of events."""
         return self.engine.num_entries
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The bound of each column, by name.
+
+        Raises:
+            CorruptArchive: one is none.
+        """
+        with located(path=self.path):
+            return bounds_of(self.manifest)
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
         """The row groups that overlap the events from `start` to `stop`, cut to them.
@@ -192,7 +202,7 @@ def open_one(place: Place) -> ArchiveFile:
     return opened
 
 
-def open_place(place: Any) -> ArchiveFile | CollectionFile:  # noqa: ANN401  a place
+def open_place(place: Place) -> ArchiveFile | CollectionFile:
     """The file at a place, or that table of it which is named behind a colon."""
     return open_file(*split_spec(place)) if isinstance(place, str | Path) else open_file(place)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
+from baler_vae.archive.storage import Place
 from baler_vae.codec.provenance import settings_of
 from baler_vae.errors import UnknownName, nearest
 from baler_vae.io.files import split_spec
 from baler_vae.reader.archive import Archive, open_place, reopened_from, replaced
 from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.filters import Filter, filter_of
-from baler_vae.reader.places import Place
 from baler_vae.reader.showing import Stream, completions, html_list
 
 

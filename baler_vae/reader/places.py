@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from baler_vae.archive.storage import is_url
+from baler_vae.archive.storage import Place, is_url
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import split_spec
 from baler_vae.paths import exists
-
-Place = str | Path | bytes | BinaryIO
-"""A path or URL, perhaps with a table behind a colon; the bytes of an archive; or a file object that can seek."""
 
 Places = Place | Iterable[Place] | Mapping[str, str]
 """One or several places, globs among them; or paths with the table of each."""

@@ -14,7 +14,7 @@ from baler_vae.evaluation.effects import Effect
 from baler_vae.evaluation.sensitivity import Sensitivity
 from baler_vae.fitting.columns import code_bits
 from baler_vae.grid.choose import SAMPLE, choose_grid, written_grid
-from baler_vae.grid.codes import dequantise_column, quantise_column
+from baler_vae.grid.codes import quantise_column
 from baler_vae.grid.grids import Grid, Pattern, describe_grid
 from baler_vae.model.coders import fit_coder, pcodec_bits
 from baler_vae.progress import Progress
@@ -151,8 +151,8 @@ class PrecisionSearch:
             bound, name = ladder.bound(step), choice.column.name
             grid = _grid_of(choice.values, bound)
             codes = quantise_column(choice.values, grid, bound)
-            effects = self._sensitivity.of({name: dequantise_column(codes, grid, choice.values.dtype)})
-            bits = fit_coder(codes.codes)[1] + 8 * choice.values.itemsize * len(codes.verbatim)
+            effects = self._sensitivity.of({name: codes.restored})
+            bits = fit_coder(codes.codes)[1] + codes.verbatim_bits
             n_bytes = bits * choice.n_rows / max(1, len(choice.values)) / 8
             ladder.tried[step] = Candidate(bound.text, n_bytes, tuple(effects))
         return ladder.tried[step]
@@ -262,7 +262,7 @@ def _grid_of(values: Values, bound: Bound) -> Grid:
 
 def _bits(values: Values, grid: Grid, bound: Bound) -> float:
     codes = quantise_column(values, grid, bound)
-    return fit_coder(codes.codes)[1] + 8 * values.itemsize * len(codes.verbatim)
+    return fit_coder(codes.codes)[1] + codes.verbatim_bits
 
 
 def _restored(values: Values, bound: Bound) -> Values:
@@ -270,4 +270,4 @@ def _restored(values: Values, bound: Bound) -> Values:
     if bound == EXACT:
         return values
     grid = choose_grid(values, bound, cost=code_bits)
-    return dequantise_column(quantise_column(values, grid, bound), grid, values.dtype)
+    return quantise_column(values, grid, bound).restored

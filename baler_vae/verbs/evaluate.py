@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from baler_vae.codec.manifests import bounds_of
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.io.files import is_archive, is_text, open_source
 from baler_vae.kinematics.physics import Quantity, quantities_of
@@ -74,7 +73,7 @@ def evaluate(
             angles=settings.angles,
             peaks=peaks,
             profile=settings.profile,
-            bounds=None if promised is None else bounds_of(promised.manifest, promised.path),
+            bounds=None if promised is None else promised.bounds,
             derived=computed.names,
             cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.rows import events_of
+from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, did_you_mean
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.sampling import Sample, read_sample
@@ -21,6 +21,7 @@ from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import as_tuple, match_columns
+from baler_vae.table.table import counts_of
 
 _ARGUMENTS = (
     "columns",
@@ -92,18 +93,21 @@ def fit(
             'latents are kept as "float64" under the bound `free` only', way_out="Leave them rounded, or ask for `free`"
         )
     models: dict[str, GroupModel] = {}
+    coded_events: CodedTable | None = None
     history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
     for number, table in enumerate(batch, 1):
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
-        events = None if table is batch[0] else events_of(batch, table.group, models[batch[0].group.name], bounds)
+        events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
         chosen = fit_group_model(table, bounds, settings, source.path, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(asdict(epoch) for epoch in chosen.fit.history)
         if chosen.fit.network_history:
             history[f"{name}, networks"] = chosen.fit.network_history
+        if table is batch[0] and len(batch) > 1:
+            coded_events = coded_table(table, models[name], bounds)
     repeat: dict[str, Any] = {
         "columns": list(patterns),
         "bound": list(rules),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.encoding import EncodedRowGroup, RowGroup, RowGroupEncoder
-from baler_vae.codec.manifests import bounds_of
 from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import file_stamp
@@ -167,5 +166,4 @@ def _check(
     archive, original = _archive(files), _opened(originals, dialect)
     schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
     before = concatenate(list(original.read(schema, [events])), schema)
-    bounds = bounds_of(archive.manifest, archive.path)
-    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), bounds)
+    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), archive.bounds)

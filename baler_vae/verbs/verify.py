@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.manifests import bounds_of
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, file_specs, open_sources
@@ -143,7 +142,7 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
     schema = original.match(
         archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
     )
-    checks, bounds = blank_checks(archive), bounds_of(archive.manifest, archive.path)
+    checks, bounds = blank_checks(archive), archive.bounds
     restored = archive.batches(archive.schema)
     n_events = [rows[0] for rows in archive.manifest.row_groups]
     progress("comparing, events", 0, archive.num_entries)
@@ -172,7 +171,7 @@ def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
 
 def blank_checks(archive: Archive) -> dict[str, ColumnCheck]:
     """The checks of the columns of an archive, by name, before any row was compared."""
-    bounds = bounds_of(archive.manifest, archive.path)
+    bounds = archive.bounds
     return {
         name: ColumnCheck(name, group.name, str(bounds[name]))
         for group in archive.schema.groups

@@ -81,7 +81,7 @@ def on_grid(name: str, what: str, coder: Coder, needs: tuple[str, ...] = ()) -> 
         kind, parameters, narrow, least, first_special, n_verbatim = said
         end = len(stream) - 8 * n_verbatim
         codes = widened(coder.decode(stream[:end], np.dtype(narrow), n_rows), least, first_special)
-        return dequantise_column(Codes(codes, np.frombuffer(stream[end:], np.uint64)), grid_of(kind, parameters), dtype)
+        return dequantise_column(codes, np.frombuffer(stream[end:], np.uint64), grid_of(kind, parameters), dtype)
 
     return by_column(name, what, ColumnCoder(encode, decode), needs)
 

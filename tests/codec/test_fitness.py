@@ -10,7 +10,7 @@ from baler_vae.codec.fitness import Fitness
 from baler_vae.codec.rows import Events
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
-from baler_vae.model.group import ColumnModel
+from baler_vae.model.columns import Plain
 from baler_vae.model.layout import MOST_RANKS
 from baler_vae.reader.info import pays_from_rows
 from baler_vae.scale.parallel import WORKERS, in_parallel
@@ -105,7 +105,7 @@ def test_a_sample_has_rows_though_most_events_have_none():
     rng = np.random.default_rng(0)
     group = Group("hit", (Column("hit_x", np.dtype(float)),), "nhit")
     table = Table(group, {"hit_x": rng.normal(0, 1, 80_000)})
-    events = Events(counts, ("nhit",), {"nhit": counts}, {"nhit": ColumnModel("pcodec-1")})
+    events = Events(counts, ("nhit",), {"nhit": counts}, {"nhit": Plain(coding="pcodec-1")})
     sample = sample_of(rows_of_group(table, {"hit_x": bound_of_text("abs:0.01")}, events), 16_384, seed=0)
     assert sample.table.n_rows == sample.layout.n_rows == 40_000
     assert sample.part == 0.5

@@ -18,6 +18,7 @@ from baler_vae.codec.sections import read_model
 from baler_vae.fitting import choosing, conditionals
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
+from baler_vae.model.columns import Networked
 from baler_vae.table import table as table_module
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
@@ -130,7 +131,7 @@ def test_networks_formulas_and_events_are_there(made):
     assert len(networks_in(made / "a.bvae")) >= 6
     assert jets.looks_back
     assert any(source >= jets.first_event_source for name in jets.names for source in jets.sources_of(name))
-    assert any(column.formula is not None for column in jets.columns.values())
+    assert any(jets.formula(name) is not None for name in jets.names)
     latents = set(range(len(jets.columns), jets.first_event_source))
     assert bool(latents) == (made.name[:2] != "au")
     assert latents <= set().union(*(jets.sources_of(name) for name in jets.names))
@@ -175,7 +176,7 @@ def test_a_codec_keeps_its_bounds_on_files_that_it_never_saw(made, tmp_path, n_e
 def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
     """However events are divided, what is decoded is the same."""
     divided = partial(table_module.row_groups, limit=40)
-    monkeypatch.setattr("baler_vae.pipeline.scaling.row_groups", divided)
+    monkeypatch.setattr("baler_vae.verbs.row_groups.row_groups", divided)
     baler_vae.compress(made / "in.parquet", tmp_path / "a.bvae", codec=made / "c.bvmodel", verify=False)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert len(archive.manifest.row_groups) > 3
@@ -221,7 +222,7 @@ def test_networks_that_an_archive_may_not_hold_are_left_out(tmp_path, monkeypatc
     monkeypatch.setattr(conditionals, limit, few)
     less = baler_vae.fit(path, kind="autoregressive", **TINY)
     served = [
-        sum(column.conditional is not None for model in codec.models.values() for column in model.columns.values())
+        sum(isinstance(column, Networked) for model in codec.models.values() for column in model.columns.values())
         for codec in (whole, less)
     ]
     assert 0 < served[1] < served[0]

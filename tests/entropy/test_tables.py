@@ -12,7 +12,7 @@ from baler_vae.entropy.frequencies import TOTAL, frequencies, levels_of
 from baler_vae.entropy.plain import encode_numbers
 from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.entropy.tables import (
-    ColumnTable,
+    FrequencyTable,
     decode_alphabets,
     decode_codes,
     decode_tables,
@@ -265,7 +265,7 @@ def test_what_is_no_table():
     alphabet = fit_alphabet(SOME, range_bits=10)
     for shape in ((1, alphabet.n_symbols), (2,), (0,), (alphabet.n_symbols + 1,)):
         with pytest.raises(ValueError, match="levels of shape"):
-            ColumnTable(alphabet, np.zeros(shape, np.uint8))
+            FrequencyTable(alphabet, np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import baler_vae
 from baler_vae.entropy.plain import encode_numbers, encode_text
 from baler_vae.grid.codes import quantise_column
 from baler_vae.io.files import open_source
+from baler_vae.model.columns import OnGrid
 from baler_vae.table.table import concatenate
 from benchmarks.data import CASES
 
@@ -26,7 +27,7 @@ def test_codes_take_no_more_than_pcodec_gives_them(data_dir, tmp_path, spec, bou
     for table in concatenate(list(source.batches(codec.schema, 65_536)), codec.schema):
         for name, column in codec.models[table.group.name].columns.items():
             values = table[name]
-            if column.grid is not None:
+            if isinstance(column, OnGrid):
                 values = quantise_column(values, column.grid, codec.bounds[name]).codes
             rival += len(encode_text(values) if values.dtype == object else encode_numbers(values))
     assert info["bytes"]["codes"] + info["bytes"]["model"] <= 1.0002 * rival

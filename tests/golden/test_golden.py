@@ -17,6 +17,7 @@ from baler_vae.codec.sections import read_model
 from baler_vae.entropy import plain
 from baler_vae.grid.grids import GRID_KINDS
 from baler_vae.model import coders
+from baler_vae.model.columns import Networked
 
 from .digest import branches, digests, extras
 
@@ -67,7 +68,7 @@ def test_networks_see_all_that_there_is_to_see():
             for number, group in enumerate(archive.manifest.groups):
                 model = read_model(archive, number)
                 for column in model.columns.values():
-                    for entry in column.conditional.inputs if column.conditional else ():
+                    for entry in column.conditional.inputs if isinstance(column, Networked) else ():
                         first_latent = len(model.columns)
                         kind = {-1: "place", -2: "formula"}.get(entry.source) or (
                             "event"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column, is_special, predicted_codes, quantise_column
+from baler_vae.grid.codes import SPECIAL, dequantise_column, is_special, predicted_codes, quantise_column
 from baler_vae.grid.decimal import Decimal, Significant
 from baler_vae.grid.grids import Integers, Pattern, Step
 from baler_vae.grid.judge import keeps_bound
@@ -22,6 +22,7 @@ INTEGERS = [np.dtype(name) for name in ("i1", "u1", "i2", "u2", "i4", "u4", "i8"
 ANY_CODE = npst.from_dtype(np.dtype(np.int64))
 ANY_FLOAT = npst.from_dtype(np.dtype(np.float64))
 
+NONE = np.empty(0, np.uint64)
 sizes = st.floats(1e-30, 1e30)
 bounds = st.one_of(
     st.just(EXACT),
@@ -43,8 +44,9 @@ def check_column(values, grid, bound):
     codes = quantise_column(values, grid, bound)
     assert codes.codes.dtype == np.int64
     assert codes.verbatim.dtype == np.uint64
-    restored = dequantise_column(codes, grid, values.dtype)
-    assert restored.dtype == values.dtype
+    restored = dequantise_column(codes.codes, codes.verbatim, grid, values.dtype)
+    assert restored.dtype == codes.restored.dtype == values.dtype
+    assert same_bits(restored, codes.restored).all()
     assert keeps_bound(values, restored, bound).all()
     again = quantise_column(restored, grid, bound)
     assert np.array_equal(again.codes, codes.codes)
@@ -183,18 +185,17 @@ def test_codes_for_ever(grid, codes):
     ],
 )
 def test_codes_that_are_none(codes, verbatim, grid, dtype, message):
-    broken = Codes(np.array(codes), np.array(verbatim, np.uint64))
     with pytest.raises(ValueError, match=message):
-        dequantise_column(broken, grid, np.dtype(dtype))
+        dequantise_column(np.array(codes), np.array(verbatim, np.uint64), grid, np.dtype(dtype))
 
 
 @given(st.sampled_from([*FLOATS, *INTEGERS]), number_grids, npst.arrays(np.int64, 9, elements=ANY_CODE))
 def test_any_code_within_the_limit_has_a_value(dtype, grid, codes):
-    values = dequantise_column(Codes(np.clip(codes, -CODE_LIMIT + 1, CODE_LIMIT - 1)), grid, dtype)
+    values = dequantise_column(np.clip(codes, -CODE_LIMIT + 1, CODE_LIMIT - 1), NONE, grid, dtype)
     assert (values.dtype, values.shape) == (dtype, (9,))
     beyond = np.where(codes > 0, np.maximum(codes, CODE_LIMIT), CODE_LIMIT)
     with pytest.raises(ValueError, match="beyond those of a grid"):
-        dequantise_column(Codes(beyond), grid, dtype)
+        dequantise_column(beyond, NONE, grid, dtype)
 
 
 @settings(max_examples=500)

@@ -51,7 +51,7 @@ def chunk(number):
 def check(number, bound, grid):
     values = chunk(number)
     codes = quantise_column(values, grid, bound)
-    restored = dequantise_column(codes, grid, values.dtype)
+    restored = dequantise_column(codes.codes, codes.verbatim, grid, values.dtype)
     assert keeps_bound(values, restored, bound).all()
     again = quantise_column(restored, grid, bound)
     assert np.array_equal(again.codes, codes.codes)

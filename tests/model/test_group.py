@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry
 from baler_vae.codec.dependencies import check_model
-from baler_vae.entropy.tables import ColumnTable
+from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.grids import grid_of
 from baler_vae.kinematics.formula import parse_formula
-from baler_vae.model.coders import NETWORK, TABLE, Coder
+from baler_vae.model.coders import TABLE, Coder
+from baler_vae.model.columns import Coded, Networked, Plain
 from baler_vae.model.conditional import Input
-from baler_vae.model.group import ColumnModel, GroupModel, in_order
+from baler_vae.model.group import GroupModel, in_order
 
 from .conditionals import alphabet_of, conditional_of
 
@@ -24,20 +25,20 @@ EVENT_NAMES = ("met", "n", "text")
 
 
 def own():
-    return ColumnModel(TABLE, GRID, Coder(ColumnTable(VIEW, np.zeros(VIEW.n_symbols, np.uint8))))
+    return Coded(grid=GRID, coder=Coder(FrequencyTable(VIEW, np.zeros(VIEW.n_symbols, np.uint8))))
 
 
 def seeing(*inputs, formula=None):
     text = None if formula is None else parse_formula(formula)
-    return ColumnModel(NETWORK, GRID, None, conditional_of(inputs), text)
+    return Networked(grid=GRID, conditional=conditional_of(inputs), formula=text)
 
 
 def differing(formula):
-    return ColumnModel(TABLE, GRID, own().coder, formula=parse_formula(formula), predicted=True)
+    return Coded(grid=GRID, coder=own().coder, formula=parse_formula(formula), predicted=True)
 
 
 def group_of(views=(), **columns):
-    return GroupModel(columns, views=dict.fromkeys(views, VIEW))
+    return GroupModel(columns=columns, views=dict.fromkeys(views, VIEW))
 
 
 def entry(name, dtype, coding, grid):
@@ -107,8 +108,8 @@ def test_events_are_seen_by_number():
         group_of([4], a=seeing(Input(4))).event_columns("a", EVENT_NAMES)
 
 
-PLAIN = ColumnModel("pcodec-1")
-TEXT = ColumnModel("text-1")
+PLAIN = Plain(coding="pcodec-1")
+TEXT = Plain(coding="text-1")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +130,6 @@ TEXT = ColumnModel("text-1")
         (group_of(a=differing("b"), b=TEXT), EVENTS, "reads what it cannot"),
         (group_of(a=differing("1 + 2")), EVENTS, "reads what it cannot"),
         (group_of(a=differing("a")), EVENTS, "depend|reads what"),
-        (group_of(a=ColumnModel(NETWORK, GRID)), EVENTS, "go together"),
-        (group_of(a=ColumnModel(TABLE, GRID, own().coder, conditional_of([Input(0)]))), EVENTS, "go together"),
     ],
 )
 def test_what_cannot_be_decoded_is_refused(model, events, words):

@@ -197,7 +197,7 @@ def test_archive_does_not_depend_on_how_the_file_is_read(jets, tmp_path, quick, 
 
 
 def test_an_event_of_more_rows_than_a_reader_takes_is_refused(jets, tmp_path, monkeypatch):
-    monkeypatch.setattr("baler_vae.pipeline.encoding.LARGEST_ROWS", 50)
+    monkeypatch.setattr("baler_vae.codec.batches.LARGEST_ROWS", 50)
     with pytest.raises(SourceError, match=r"an event holds \d+ rows of Jet.*at most 50"):
         baler_vae.compress(jets, tmp_path / "a.bvae", kind="independent")
     assert not (tmp_path / "a.bvae").exists()

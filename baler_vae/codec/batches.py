@@ -1,0 +1,147 @@
+"""A batch of events to the sections of a row group and back: values in, bytes out, and no files."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from baler_vae.archive.parts import pack_checked_parts, unpack_checked_parts
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.coded import CodedTable, coded_tables
+from baler_vae.codec.finite import check_finite
+from baler_vae.codec.groups import decode_group, encode_group, needed_parts
+from baler_vae.codec.manifests import section_name
+from baler_vae.codec.rows import Events
+from baler_vae.errors import CorruptArchive, SourceError, UsageError
+from baler_vae.model.columns import Free
+from baler_vae.model.group import GroupModel
+from baler_vae.table.schema import Column, Group, Schema
+from baler_vae.table.table import LARGEST_ROWS, Batch, Table, counts_of
+
+Parts = Callable[[int, Collection[int]], Mapping[int, bytes]]
+"""Gives parts of a group's section, by number, from the number of the group and the numbers of the parts."""
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def encode_batch(batch: Batch, codec: Codec) -> tuple[bytes, ...]:
+    """The sections of a row group, one for each table of a batch, which has the groups of the codec's schema.
+
+    Raises:
+        SourceError: a value would be lost, or an event has too many rows.
+        UsageError: the codec has no model for a group, or values are too far from those of the fit.
+    """
+    check_finite(batch, codec.bounds)
+    return tuple(map(encode_table, coded_batch(batch, codec)))
+
+
+def coded_batch(batch: Batch, codec: Codec) -> Iterator[CodedTable]:
+    """The tables of a batch on their way to sections, one after the other: each value is quantised once.
+
+    Raises:
+        SourceError: an event has too many rows.
+        UsageError: the codec has no model for a group.
+    """
+    for table in batch:
+        _check_table(table, codec.models[table.group.name])
+    yield from coded_tables(batch, codec.models, codec.bounds)
+
+
+def encode_table(coded: CodedTable) -> bytes:
+    """The section of a table.
+
+    Raises:
+        UsageError: values are too far from those of the fit.
+    """
+    return pack_checked_parts(encode_group(coded))
+
+
+def decode_batch(
+    sections: Sequence[bytes],
+    models: Mapping[str, GroupModel],
+    schema: Schema,
+    selection: Schema,
+    n_rows: Sequence[int],
+) -> Batch:
+    """The columns of a selection from the sections that `encode_batch` made, `n_rows` of each group; `models` is by
+    group, `selection` a part of the schema with the counters that its collections need.
+
+    Raises:
+        CorruptArchive: a section is not one of such rows; it is named as that of a first row group.
+    """
+
+    def parts(number: int, wanted: Collection[int]) -> dict[int, bytes]:
+        try:
+            found = unpack_checked_parts(sections[number], models[schema.groups[number].name].n_parts)
+        except ValueError as error:
+            raise CorruptArchive(str(error), section=section_name(number, 0)) from error
+        return {part: found[part] for part in wanted}
+
+    return decode_parts(parts, models, schema, selection, n_rows)
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def decode_parts(
+    parts: Parts,
+    models: Mapping[str, GroupModel],
+    schema: Schema,
+    selection: Schema,
+    n_rows: Sequence[int],
+    *,
+    row_group: int = 0,
+) -> Batch:
+    """The same from parts of sections, of which only those are asked for that the selection needs; `models` holds at
+    least those of the events and of the groups of the selection. Errors name the sections of a row group by its number.
+
+    Raises:
+        CorruptArchive: the parts are not those of such rows.
+    """
+
+    def decoded(number: int, wanted: Group, seen: Events | None = None) -> Table:
+        group = schema.groups[number]
+        model = models[group.name]
+        found = parts(number, needed_parts(model, wanted.names))
+        try:
+            return Table(wanted, decode_group(found, model, group, wanted, n_rows[number], seen))
+        except ValueError as error:
+            raise CorruptArchive(
+                f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
+            ) from error
+
+    of_events = models[schema.events.name]
+    events = decoded(0, Group(selection.events.name, _needed_events(models, schema, selection)))
+    batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
+    for group in selection.groups[1:]:
+        number = [own.name for own in schema.groups].index(group.name)
+        counts = counts_of((events,), group)
+        # Each by itself first: a sum of 64 bits could wrap.
+        if np.any((counts < 0) | (counts > n_rows[number])) or counts.sum() != n_rows[number]:
+            raise CorruptArchive(
+                f"the counter {group.counter!r} does not add up to the rows of {group.name!r}",
+                section=section_name(0, row_group),
+                expected=n_rows[number],
+            )
+        seen = Events(counts, schema.events.names, events.arrays, of_events.columns)
+        batch.append(decoded(number, group, seen))
+    return tuple(batch)
+
+
+def _needed_events(models: Mapping[str, GroupModel], schema: Schema, selection: Schema) -> tuple[Column, ...]:
+    """The columns of the events that are wanted, or that columns of other groups depend on."""
+    events, names = schema.events, set(selection.events.names)
+    for group in selection.groups[1:]:
+        names |= models[group.name].event_columns(group.names, events.names)
+    return tuple(column for column in events.columns if column.name in names)
+
+
+def _check_table(table: Table, model: GroupModel) -> None:
+    """Raise an error where a table cannot be encoded under its model."""
+    if table.n_rows > LARGEST_ROWS:
+        raise SourceError(
+            f"an event holds {table.n_rows:,} rows of {table.group.name}",
+            expected=f"at most {LARGEST_ROWS:,}",
+            way_out="Leave its columns out with --columns",
+        )
+    if table.n_rows and model.decoder is None and any(isinstance(column, Free) for column in model.columns.values()):
+        raise UsageError(
+            f"the codec has no model for {table.group.name!r}: there were no rows when it was fitted",
+            way_out="Fit a codec on this file",
+        )

@@ -1,0 +1,86 @@
+"""The rows of a group on their way to bytes: every value quantised once, its restored value kept."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.rows import Arrays, Events, layout_of, shown_codes
+from baler_vae.grid.codes import Codes, is_special, quantise_column
+from baler_vae.grid.grids import Grid
+from baler_vae.model.columns import OnGrid
+from baler_vae.model.group import GroupModel
+from baler_vae.model.layout import Layout
+from baler_vae.table.bounds import Bound
+from baler_vae.table.schema import Group
+from baler_vae.table.table import Batch, Table, counts_of
+
+
+@dataclass(frozen=True, eq=False)
+class CodedTable:
+    """The rows of a group in the order of their `layout`.
+
+    `codes` are those of the columns on a grid; `values` all columns (rows,) as a reader will get them, but those under
+    `free`, which are as they were read. A network sees these: what it says does not depend on what a grid takes away,
+    so that a restored file is compressed to the same bytes. `events` is what the rows of a collection see of their
+    events.
+    """
+
+    group: Group
+    model: GroupModel
+    layout: Layout
+    codes: Mapping[str, Codes]
+    values: Arrays
+    events: Events | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return self.layout.n_rows
+
+    def as_events(self, counts: NDArray[np.int64], names: Collection[str] | None = None) -> Events:
+        """The rows, which are events, as those of a collection that has `counts` int64 (rows,) objects in each, and
+        whose networks see the columns `names`, all by default.
+        """
+        on_grid = {name: column for name, column in self.model.columns.items() if isinstance(column, OnGrid)}
+        seen = on_grid if names is None else on_grid.keys() & names
+        coded = {name: _shown(self.codes[name], on_grid[name].grid) for name in seen}
+        return Events(counts, self.group.names, self.values, self.model.columns, coded)
+
+
+def coded_table(
+    table: Table, model: GroupModel, bounds: Mapping[str, Bound], events: Events | None = None
+) -> CodedTable:
+    """The rows of a group with the codes of its columns; `bounds` by column."""
+    layout = layout_of(model, table.n_rows, events)
+    values: Arrays = {name: layout.arrange(array) for name, array in table.arrays.items()}
+    codes = {}
+    for name, column in model.columns.items():
+        if isinstance(column, OnGrid):
+            codes[name] = quantise_column(values[name], column.grid, bounds[name])
+            values[name] = codes[name].restored
+    return CodedTable(table.group, model, layout, codes, values, events)
+
+
+def coded_tables(batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> Iterator[CodedTable]:
+    """The tables of a batch, one after the other; the events, which come first, are shared by all collections. `models`
+    is by group, `bounds` by column.
+    """
+    first = coded_table(batch[0], models[batch[0].group.name], bounds)
+    yield first
+    for table in batch[1:]:
+        model = models[table.group.name]
+        events = first.as_events(counts_of(batch, table.group), model.event_columns(model.names, first.group.names))
+        yield coded_table(table, model, bounds, events)
+
+
+def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:
+    """The codes (rows,) that restored values have where special ones are not seen as such."""
+    if grid.holds_everything:
+        return coded.codes
+    rows = np.flatnonzero(is_special(coded.codes))
+    if not len(rows):
+        return coded.codes
+    codes = coded.codes.copy()
+    codes[rows] = shown_codes(coded.restored[rows], grid)
+    return codes

@@ -1,0 +1,60 @@
+"""How one column is kept: what a model of a group says of each of its columns."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from baler_vae.entropy.plain import Coding
+from baler_vae.grid.grids import Grid
+from baler_vae.kinematics.formula import Formula
+from baler_vae.model.coders import NETWORK, Coder, CodesCoding
+from baler_vae.model.conditional import Conditional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Free:
+    """As what the decoder of the group gives: nothing of the column itself is stored."""
+
+    coding: ClassVar[None] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """By a coding of its values, without codes."""
+
+    coding: Coding
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnGrid:
+    """As codes on a grid: `Coded` or `Networked`.
+
+    A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
+    otherwise a network is shown where they lie.
+    """
+
+    grid: Grid
+    formula: Formula | None = None
+    predicted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coded(OnGrid):
+    """As codes on a grid, under a coder of their own."""
+
+    coder: Coder
+
+    @property
+    def coding(self) -> CodesCoding:
+        return self.coder.coding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networked(OnGrid):
+    """As codes on a grid, under a network that sees other columns."""
+
+    conditional: Conditional
+
+    coding: ClassVar[Literal["network-1"]] = NETWORK
+
+
+ColumnModel = Free | Plain | Coded | Networked
