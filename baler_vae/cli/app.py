@@ -266,7 +266,7 @@ app.command(epilog=examples("verify"))(with_dialect(verify))
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Say what an archive holds and what takes its bytes."""
-    from baler_vae.reader.opening import open as open_archive
+    from baler_vae.reader.opening import open_archive
 
     with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)

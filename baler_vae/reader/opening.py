@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from baler_vae.reader.chain import ArchiveChain
-    from baler_vae.reader.places import Places
+    from baler_vae.reader.places import Place, Places
 
 
 def open(place: "Places") -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
@@ -40,16 +40,26 @@ def open(place: "Places") -> Any:  # noqa: A001, ANN401  the verb that users kno
     ...     archive.show()
     ...     leading = archive.arrays(["Jet_pt", "Jet_eta"], "nJet >= 2")
     """
-    from baler_vae.archive.collection import CollectionFile  # noqa: PLC0415  light import
-    from baler_vae.reader.archive import Archive, open_place  # noqa: PLC0415
-    from baler_vae.reader.collection import Collection  # noqa: PLC0415
-    from baler_vae.reader.places import is_many, places_of  # noqa: PLC0415
+    from baler_vae.reader.places import is_many, places_of  # noqa: PLC0415  light import
 
     if is_many(place):
         return _chain(place)
     (one,) = places_of(place)
-    opened = open_place(one)
-    return Collection(opened, one) if isinstance(opened, CollectionFile) else Archive(one, opened)
+    return open_archive(one)
+
+
+def open_archive(place: "Place") -> Any:  # noqa: ANN401  it depends on the file
+    """The `Archive` at one place, or the `Collection`; a name with `*` is a name.
+
+    Raises:
+        SourceError, ArchiveError, UsageError, MissingExtra: as for `open`.
+    """
+    from baler_vae.archive.collection import CollectionFile  # noqa: PLC0415  light import
+    from baler_vae.reader.archive import Archive, open_place  # noqa: PLC0415
+    from baler_vae.reader.collection import Collection  # noqa: PLC0415
+
+    opened = open_place(place)
+    return Collection(opened, place) if isinstance(opened, CollectionFile) else Archive(place, opened)
 
 
 def _chain(places: "Places") -> "ArchiveChain":

@@ -30,7 +30,7 @@ from baler_vae.output import replacing
 from baler_vae.progress import Progress, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import Collection
-from baler_vae.reader.opening import open as open_archive
+from baler_vae.reader.opening import open_archive
 from baler_vae.scale.cluster import Client, cluster
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.source import Content, Tables
