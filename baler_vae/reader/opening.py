@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from baler_vae.archive.storage import Place
     from baler_vae.reader.chain import ArchiveChain
-    from baler_vae.reader.places import Place, Places
+    from baler_vae.reader.places import Places
 
 
 def open(place: "Places") -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file

@@ -8,8 +8,8 @@ import pytest
 
 import baler_vae
 from baler_vae.archive import container, parts, storage
-from baler_vae.io.files import write_file
 from baler_vae.codec import batches as reading
+from baler_vae.io.files import write_file
 from baler_vae.table import table as table_module
 from baler_vae.table.schema import Origin
 from baler_vae.table.table import slice_events
