@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SourceError,
         ToleranceFailed,
         TruncatedArchive,
+        UnknownName,
         UnsupportedVersion,
         UsageError,
     )
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.comparison import Comparison
     from baler_vae.reader.archive import Archive
     from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo
-    from baler_vae.reader.collection import Collection, open
+    from baler_vae.reader.collection import Collection
+    from baler_vae.reader.files import concatenate, iterate
     from baler_vae.reader.lazy import dask
+    from baler_vae.reader.opening import open
     from baler_vae.settings.evaluation import (
         CutSettings,
         EvaluationSettings,
@@ -79,6 +82,7 @@ __all__ = [
     "ToleranceFailed",
     "ToleranceSettings",
     "TruncatedArchive",
+    "UnknownName",
     "UnsupportedVersion",
     "UsageError",
     "Verification",
@@ -86,10 +90,12 @@ __all__ = [
     "advise",
     "compare",
     "compress",
+    "concatenate",
     "dask",
     "decompress",
     "evaluate",
     "fit",
+    "iterate",
     "merge",
     "open",
     "verify",
@@ -118,12 +124,14 @@ _HOMES = {
     "advise": "baler_vae.study.advise",
     "compare": "baler_vae.study.compare",
     "compress": "baler_vae.verbs.compress",
+    "concatenate": "baler_vae.reader.files",
     "dask": "baler_vae.reader.lazy",
     "decompress": "baler_vae.verbs.decompress",
     "evaluate": "baler_vae.verbs.evaluate",
     "fit": "baler_vae.verbs.fit",
+    "iterate": "baler_vae.reader.files",
     "merge": "baler_vae.verbs.merge",
-    "open": "baler_vae.reader.collection",
+    "open": "baler_vae.reader.opening",
     "verify": "baler_vae.verbs.verify",
 }
 

@@ -94,6 +94,10 @@ class UsageError(BalerError):
     exit_status = 2
 
 
+class UnknownName(UsageError, KeyError):
+    """A column, table or field is asked for that is not there. It is a `KeyError`, too, as mappings raise."""
+
+
 class SourceError(BalerError):
     """An input file cannot be read, or holds what is not supported."""
 

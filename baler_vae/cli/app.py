@@ -285,7 +285,7 @@ app.command(epilog=examples("verify"))(with_dialect(verify))
 @app.command(epilog=examples("info"))
 def info(archive: ArchivePath, json: AsJson = False) -> None:
     """Show what an archive contains and what its bytes are spent on."""
-    from baler_vae.reader.collection import open as open_archive
+    from baler_vae.reader.opening import open_archive
 
     with open_archive(archive) as opened:
         _show_info(opened.info(), json, columns=True)

@@ -1,5 +1,6 @@
 """Archives of one table or of several, open for reading."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,28 +8,14 @@ from typing import Any
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection import CollectionFile, open_file
 from baler_vae.archive.storage import Place
+from baler_vae.errors import UnknownName, nearest
 from baler_vae.io.files import split_spec
-from baler_vae.reader.archive import Archive, absolute, replaced
+from baler_vae.reader.archive import Archive, open_place, reopened_from, replaced
 from baler_vae.reader.archive_info import CollectionInfo
+from baler_vae.reader.column import ArchiveColumn
+from baler_vae.reader.filters import Filter, filter_of
 from baler_vae.reader.info import describe_collection
-
-
-def open(path: Place) -> Any:  # noqa: A001, ANN401  the verb that users know from uproot; it depends on the file
-    """The archive at a path or a URL (`https://`, `root://`, or what else fsspec knows), of some bytes, or in a file
-    object, open for reading. Of the file only those bytes are read that are needed for what is asked.
-
-    That of one table is an `Archive`, and so is a table of several that is named behind a colon, `all.bvae:Events`;
-    that of several tables is a `Collection`, which has an `Archive` for each.
-
-    Raises:
-        SourceError: there is no such file, or it cannot be fetched.
-        ArchiveError: it is not an archive, or is damaged.
-        UsageError: it is a codec, or has no such table.
-        MissingExtra: what fetches the URL is not installed.
-    """
-    place, table = split_spec(path) if isinstance(path, str | Path) else (path, "")
-    opened = open_file(place, table)
-    return Collection(opened) if isinstance(opened, CollectionFile) else Archive(opened.path, opened)
+from baler_vae.reader.showing import Stream, completions, html_list
 
 
 def is_collection(path: str | Path) -> bool:
@@ -50,8 +37,9 @@ class Collection(Closing):
     is closed with it. It may be shared and pickled as an `Archive` may.
     """
 
-    def __init__(self, file: CollectionFile) -> None:
+    def __init__(self, file: CollectionFile, place: Place | None = None) -> None:
         self._file = file
+        self._place = file.path if place is None else place
         self.path = file.path
         self.manifest = file.manifest
 
@@ -59,9 +47,9 @@ class Collection(Closing):
         state = "closed" if self.closed else "open"
         return f"<Collection {str(self.path)!r} of {', '.join(map(repr, self.keys()))}, {state}>"
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, tuple[str | bytes, str]]:
         self._file.check_open()
-        return _reopen, (absolute(self.path), self._file.digest)
+        return _reopen, (reopened_from(self._place, self.path), self._file.digest)
 
     def close(self) -> None:
         self._file.close()
@@ -70,17 +58,18 @@ class Collection(Closing):
     def closed(self) -> bool:
         return self._file.closed
 
-    def keys(self) -> list[str]:
-        """The names of the tables, in the order of the source."""
-        return list(self.manifest.names)
+    def keys(self, filter_name: Filter = None) -> list[str]:
+        """The names of the tables that pass a filter, in the order of the source; see `Archive.keys`."""
+        passes = filter_of(filter_name, "filter_name")
+        return [name for name in self.manifest.names if passes(name)]
 
-    def values(self) -> list[Archive]:
-        """The archives of the tables."""
-        return [self[name] for name in self]
+    def values(self, filter_name: Filter = None) -> list[Archive]:
+        """The archives of the tables that pass a filter."""
+        return [self._table(name) for name in self.keys(filter_name)]
 
-    def items(self) -> list[tuple[str, Archive]]:
-        """The names of the tables with their archives."""
-        return [(name, self[name]) for name in self]
+    def items(self, filter_name: Filter = None) -> list[tuple[str, Archive]]:
+        """The names of the tables that pass a filter, with their archives."""
+        return [(name, self._table(name)) for name in self.keys(filter_name)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -89,17 +78,45 @@ class Collection(Closing):
         return len(self.manifest.tables)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.manifest.names
+        if name in self.manifest.names:
+            return True
+        return isinstance(name, str) and any(own in self._table(table) for table, own in self._split(name))
 
-    def __getitem__(self, name: str) -> Archive:
-        """The archive of a table, which is read in place.
+    def __getitem__(self, name: str) -> Archive | ArchiveColumn:
+        """The archive of a table, which is read in place; or a column of one, `Events/Jet_pt`.
 
         Raises:
-            UsageError: there is no such table.
+            UnknownName: there is no such table or column. It is a `KeyError`, too.
             ArchiveError: it is damaged.
         """
+        if name in self.manifest.names:
+            return self._table(name)
+        for table, own in self._split(name):
+            return self._table(table)[own]
+        raise UnknownName(f"there is no table {name!r}: {nearest(name, self.manifest.names)}", path=self.path)
+
+    def show(self, *, filter_name: Filter = None, stream: Stream | None = None) -> None:
+        """Write the names of the tables that pass a filter, with their events and columns, one a line, to a stream:
+        ``sys.stdout`` by default.
+        """
+        target = sys.stdout if stream is None else stream
+        for name, archive in self.items(filter_name):
+            target.write(f"{name}: {archive.num_entries:,} events, {len(archive):,} columns\n")
+
+    def _repr_html_(self) -> str:
+        return html_list(str(self.path), self.values())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return completions(self.keys())
+
+    def _table(self, name: str) -> Archive:
         archive = self._file.table(name)
         return Archive(archive.path, archive)
+
+    def _split(self, name: str) -> list[tuple[str, str]]:
+        """A table and what stands behind it, `Events` and `Jet_pt` for `Events/Jet_pt`; nothing where it is neither."""
+        tables = [table for table in self.manifest.names if name.startswith(f"{table}/")]
+        return [(table, name[len(table) + 1 :]) for table in sorted(tables, key=len, reverse=True)]
 
     @property
     def n_bytes(self) -> int:
@@ -134,14 +151,14 @@ class Collection(Closing):
         return describe_collection(self._file, {name: archive.info() for name, archive in self.items()})
 
 
-def _reopen(path: str, digest: str) -> Collection:
+def _reopen(place: str | bytes, digest: str) -> Collection:
     """The collection that was pickled.
 
     Raises:
         SourceError: another file has taken its place.
     """
-    opened = open(path)
-    if not isinstance(opened, Collection) or opened.manifest_digest != digest:
+    opened = open_place(place)
+    if not isinstance(opened, CollectionFile) or opened.digest != digest:
         opened.close()
-        raise replaced(path)
-    return opened
+        raise replaced(place)
+    return Collection(opened, place)

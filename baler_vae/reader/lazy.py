@@ -1,23 +1,35 @@
-"""An archive as a lazy array."""
+"""Archives as a lazy array."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from baler_vae.errors import MissingExtra
+from baler_vae.reader.places import Places
 
 
-def dask(path: str | Path, *, columns: str | Sequence[str] = ()) -> Any:  # noqa: ANN401  a type of an extra
-    """A dask-awkward array with a record for each event of an archive (a path or a URL), of the columns that match a
-    glob and the counters that they need. Each row group is a partition, which a task of its own decodes, and only those
-    columns that are touched. Nothing is decoded before that: form and divisions stand in the manifest. Text is always
-    an option type.
+def dask(path: Places, *, columns: str | Sequence[str] = ()) -> Any:  # noqa: ANN401  a type of an extra
+    """A dask-awkward array with a record for each event. Each row group is a partition, which a task of its own
+    decodes, and only those columns that are touched. Nothing is decoded before that: form and divisions stand in the
+    manifest. Text is always an option type.
 
-    Raises:
-        SourceError: there is no such file, or it cannot be fetched.
-        ArchiveError: it is not an archive, or is damaged.
-        UsageError: it is a codec, or a glob matches nothing.
-        MissingExtra: dask-awkward is not installed.
+    Parameters
+    ----------
+    path : str, Path, bytes, sequence of these, or mapping
+        An archive, several of the same columns, or a glob; see `open`. Tasks open files anew, so file objects are not
+        taken.
+    columns : str or sequence of str
+        Names or globs of columns; all by default.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or it cannot be fetched.
+    ArchiveError
+        It is not an archive, or is damaged.
+    UsageError
+        It is a codec, a name or glob matches nothing, or archives have different columns.
+    MissingExtra
+        dask-awkward is not installed.
     """
     try:
         from baler_vae.reader.partitions import partitioned  # noqa: PLC0415  an extra

@@ -1,8 +1,14 @@
-"""The size of a step, as users write it."""
+"""The size of a step, as users write it, and where a step lies."""
 
 import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from baler_vae.errors import UsageError
+
+if TYPE_CHECKING:
+    from baler_vae.reader.face import Face
 
 STEP_SIZE = "100 MB"
 _UNITS = {
@@ -23,3 +29,36 @@ def bytes_of_text(text: str) -> int:
             f"{text!r} is not a valid step size", expected='a number of events, or a text such as "100 MB"'
         )
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a step of `iterate` lies: the archive that it is of, and its range of events there, with `global_offset`
+    events in the files before that one.
+    """
+
+    source: "Face"
+    tree_entry_start: int
+    tree_entry_stop: int
+    global_offset: int = 0
+
+    @property
+    def file_path(self) -> str | Path:
+        return self.source.path
+
+    @property
+    def start(self) -> int:
+        """The first event, counted from the first of all files."""
+        return self.tree_entry_start + self.global_offset
+
+    @property
+    def stop(self) -> int:
+        """The event behind the last, counted from the first of all files."""
+        return self.tree_entry_stop + self.global_offset
+
+    global_entry_start = start
+    global_entry_stop = stop
+
+    def to_global(self, global_offset: int) -> "Report":
+        """The report of the same step with so many events in the files before."""
+        return replace(self, global_offset=global_offset)

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import open_sources

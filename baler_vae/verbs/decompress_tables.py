@@ -9,7 +9,7 @@ from baler_vae.io.files import MODULES, suffix_of, write_file, write_tables
 from baler_vae.progress import Progress, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.collection import Collection
-from baler_vae.reader.collection import open as open_archive
+from baler_vae.reader.opening import open_archive
 from baler_vae.scale.cluster import cluster
 from baler_vae.source.source import Content
 from baler_vae.table.lists import listed_columns

@@ -17,7 +17,7 @@ from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import is_collection
-from baler_vae.reader.collection import open as open_archive
+from baler_vae.reader.opening import open_archive
 from baler_vae.scale.cluster import Client, cluster, on_cluster
 from baler_vae.scale.parallel import one_thread
 from baler_vae.settings.model import ModelSettings

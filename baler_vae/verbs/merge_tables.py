@@ -11,7 +11,7 @@ from baler_vae.output import replacing
 from baler_vae.progress import Progress, within
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import Collection
-from baler_vae.reader.collection import open as open_archive
+from baler_vae.reader.opening import open_archive
 from baler_vae.verbs.tables import info_of
 from baler_vae.verbs.writing import write_collection
 

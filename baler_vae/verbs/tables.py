@@ -9,7 +9,7 @@ from baler_vae.errors import BalerError
 from baler_vae.io.files import is_archive, split_spec, tables_of
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.reader.collection import Collection
-from baler_vae.reader.collection import open as open_archive
+from baler_vae.reader.opening import open_archive
 
 
 @contextmanager

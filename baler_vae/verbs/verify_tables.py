@@ -8,7 +8,7 @@ from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs
 from baler_vae.io.files import split_spec
 from baler_vae.progress import Progress, within
-from baler_vae.reader.collection import open as open_archive
+from baler_vae.reader.opening import open_archive
 from baler_vae.verbs.tables import in_table
 from baler_vae.verbs.verification import Verification
 

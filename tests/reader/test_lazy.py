@@ -13,7 +13,7 @@ import pytest
 import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.io.files import write_file
-from baler_vae.reader import archive as reading
+from baler_vae.reader.engine import Engine
 from baler_vae.table import table as table_module
 from benchmarks.server import serving
 from tests.tables import flat_batch, jagged_batch
@@ -45,13 +45,13 @@ def in_this_thread():
 @pytest.fixture
 def decoded(monkeypatch):
     """The columns that are decoded, row group by row group."""
-    found, decode = [], reading.Archive.row_group
+    found, decode = [], Engine.row_group
 
     def spy(archive, row_group, selection):
         found.append((row_group, selection.order))
         return decode(archive, row_group, selection)
 
-    monkeypatch.setattr(reading.Archive, "row_group", spy)
+    monkeypatch.setattr(Engine, "row_group", spy)
     return found
 
 
@@ -102,7 +102,7 @@ def test_it_works_through_a_url_and_in_other_processes(path):
         assert ak.to_list(array.met.compute()) == ak.to_list(whole(path).met)
     (layer,) = baler_vae.dask(path).dask.layers.values()
     reader = pickle.loads(pickle.dumps(layer.io_func))
-    assert ak.to_list(reader((1, 0)))
+    assert ak.to_list(reader((str(path), 1, 0)))
 
 
 def test_the_same_archive_has_the_same_name(path, tmp_path):

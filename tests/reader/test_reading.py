@@ -296,4 +296,4 @@ def test_counters_that_do_not_add_up_are_refused(jets, tmp_path, counts):
         group = archive.schema.groups[1]
         events = Group("events", (Column(group.counter, np.dtype(np.int64)),))
         with pytest.raises(CorruptArchive, match="does not add up"):
-            archive._events(Table(events, {group.counter: np.array(counts)}), group, 0, 3)
+            archive.engine.events_of(Table(events, {group.counter: np.array(counts)}), group, 0, 3)

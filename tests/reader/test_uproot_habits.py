@@ -10,7 +10,7 @@ import pytest
 import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.io.files import write_file
-from baler_vae.reader import archive as reading
+from baler_vae.reader.engine import Engine
 from baler_vae.reader.steps import bytes_of_text
 from baler_vae.scale import parallel
 from baler_vae.table import table as table_module
@@ -47,9 +47,15 @@ def test_keys_take_a_glob_or_several(archive):
     assert "none" not in archive
 
 
+def test_what_is_asked_for_comes_back_and_nothing_else(archive):
+    assert archive.arrays("Jet_pt").fields == ["Jet_pt"]
+    assert list(archive.arrays(["Jet_pt", "met"], library="np")) == ["Jet_pt", "met"]
+    assert archive.arrays("Jet_pt", library="pd").columns.tolist() == ["Jet_pt"]
+
+
 def test_filters_narrow_what_is_asked_for(archive):
-    assert archive.arrays(filter_name="Jet_*").fields == ["nJet", "Jet_pt", "Jet_eta", "Jet_id"]
-    assert archive.arrays(["Jet_*", "met"], filter_name=["*_pt", "m*"]).fields == ["met", "nJet", "Jet_pt"]
+    assert archive.arrays(filter_name="Jet_*").fields == ["Jet_pt", "Jet_eta", "Jet_id"]
+    assert archive.arrays(["Jet_*", "met"], filter_name=["*_pt", "m*"]).fields == ["Jet_pt", "met"]
     for wrong in ({"filter_name": "none"}, {"expressions": "met", "filter_name": "Jet_*"}, {"expressions": "none"}):
         with pytest.raises(UsageError, match=r"no column matches"):
             archive.arrays(**wrong)
@@ -104,8 +110,8 @@ def test_wrong_requests_are_refused_before_the_first_step(archive):
 
 def test_few_row_groups_are_in_memory_at_a_time(archive, monkeypatch):
     """However slowly steps are taken."""
-    decoded, decode = [], reading.Archive.row_group
-    monkeypatch.setattr(reading.Archive, "row_group", lambda *call: decoded.append(call[1]) or decode(*call))
+    decoded, decode = [], Engine.row_group
+    monkeypatch.setattr(Engine, "row_group", lambda *call: decoded.append(call[1]) or decode(*call))
     for number, found in enumerate(archive.iterate("met", step_size=10)):
         assert len(found) == 10
         ends = np.cumsum([rows[0] for rows in archive.manifest.row_groups])
@@ -114,8 +120,8 @@ def test_few_row_groups_are_in_memory_at_a_time(archive, monkeypatch):
 
 
 def test_only_row_groups_asked_for_are_decoded(archive, monkeypatch):
-    decoded, decode = [], reading.Archive.row_group
-    monkeypatch.setattr(reading.Archive, "row_group", lambda *call: decoded.append(call[1]) or decode(*call))
+    decoded, decode = [], Engine.row_group
+    monkeypatch.setattr(Engine, "row_group", lambda *call: decoded.append(call[1]) or decode(*call))
     archive["met"].array(entry_start=-1)
     assert decoded == [len(archive.manifest.row_groups) - 1]
 

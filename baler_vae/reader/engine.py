@@ -1,0 +1,103 @@
+"""The decoding engine of an open archive: row groups in, batches out. What users ask for is `archive`'s affair."""
+
+from collections.abc import Collection, Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from baler_vae.archive.container import ArchiveFile
+from baler_vae.codec.batches import decode_parts
+from baler_vae.codec.manifests import section_name
+from baler_vae.codec.opening import archive_schema, check_row_groups
+from baler_vae.codec.sections import check_entries, read_model
+from baler_vae.errors import CorruptArchive, located
+from baler_vae.model.group import GroupModel
+from baler_vae.scale.parallel import in_parallel
+from baler_vae.table.nested import nested_of
+from baler_vae.table.schema import Group, Schema
+from baler_vae.table.table import Batch, Table, slice_events
+
+
+class Engine:
+    """Decodes the row groups of an open file, several at once; the models of its groups are read when first needed.
+
+    Threads may share it.
+
+    Raises:
+        UsageError: the file is a codec.
+        CorruptArchive: its manifest is inconsistent.
+    """
+
+    def __init__(self, file: ArchiveFile) -> None:
+        self.file = file
+        self.path: str | Path = file.path
+        self.manifest = file.manifest
+        with located(path=self.path):
+            self.schema: Schema = archive_schema(self.manifest)
+            check_entries(file)
+            check_row_groups(self.manifest)
+        n_events = [rows[0] for rows in self.manifest.row_groups]
+        self.offsets = tuple(accumulate(n_events, initial=0))
+        """Where each row group begins, in events, and the end of the last one."""
+        self._models: dict[int, GroupModel] = {}
+        self._types: dict[str, Any] = {}
+
+    @property
+    def num_entries(self) -> int:
+        return self.offsets[-1]
+
+    def batches(self, selection: Schema, start: int, stop: int) -> Iterator[Batch]:
+        """The row groups that overlap the events from `start` to `stop`, cut to them.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        self.file.check_open()
+        wanted = [n for n, first in enumerate(self.offsets[:-1]) if first < stop and self.offsets[n + 1] > start]
+        if not self.num_entries:  # a row group without events tells the types of nested columns
+            wanted = list(range(len(self.offsets) - 1))
+        for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
+            self._model(self._number(group))
+        batches = in_parallel(lambda number: self.row_group(number, selection), wanted)
+        for number, batch in zip(wanted, batches, strict=True):
+            first, end = self.offsets[number : number + 2]
+            yield slice_events(batch, max(start - first, 0), min(stop, end) - first)
+
+    def row_group(self, row_group: int, selection: Schema) -> Batch:
+        """All events of one row group, told by its number.
+
+        Raises:
+            CorruptArchive: a section is damaged.
+        """
+        models = {group.name: self._model(self._number(group)) for group in (self.schema.events, *selection.groups)}
+
+        def parts(number: int, wanted: Collection[int]) -> dict[int, bytes]:
+            n_parts = models[self.schema.groups[number].name].n_parts
+            return self.file.checked_parts(section_name(number, row_group), wanted, n_parts)
+
+        with located(path=self.path):
+            n_rows = self.manifest.row_groups[row_group]
+            batch = decode_parts(parts, models, self.schema, selection, n_rows, row_group=row_group)
+            for table in batch:
+                self._check_types(table, section_name(self._number(table.group), row_group))
+        return batch
+
+    def _number(self, group: Group) -> int:
+        """The number of the group that a group of a selection is taken from."""
+        return [own.name for own in self.schema.groups].index(group.name)
+
+    def _model(self, number: int) -> GroupModel:
+        if number not in self._models:
+            self._models[number] = read_model(self.file, number)
+        return self._models[number]
+
+    def _check_types(self, table: Table, section: str) -> None:
+        """Raise CorruptArchive unless nested columns have one type in all row groups that have rows."""
+        for name, values in table.arrays.items():
+            nested = nested_of(values) if table.n_rows else None
+            if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:
+                raise CorruptArchive(
+                    f"does not hold what the manifest says: column {name!r} is {nested.values.type} here and "
+                    f"{self._types[name]} elsewhere",
+                    section=section,
+                )
