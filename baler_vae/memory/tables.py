@@ -1,0 +1,35 @@
+"""Arrow tables as columns, and back."""
+
+import pyarrow as pa
+
+from baler_vae.memory.columns import Columns, Extras, one_array
+
+
+def table_columns(table: pa.Table) -> Columns:
+    """The columns of a table."""
+
+    def read(number: int, start: int, stop: int) -> pa.Array:
+        return one_array(table.column(number).slice(start, stop - start))
+
+    schema = table.schema
+    without = frozenset(
+        number
+        for number, column in enumerate(table.columns)
+        if not column.null_count and not column.type.num_fields
+    )
+    return Columns(schema, table.num_rows, read, Extras("arrow", schema), without)
+
+
+def restored_table(table: pa.Table) -> pa.Table:
+    """The table with the types that others have registered, where they are registered here."""
+    wanted = pa.ipc.read_schema(pa.BufferReader(table.schema.serialize()))
+    if wanted.equals(table.schema, check_metadata=True):
+        return table
+    arrays = [_as_type(column, own.type) for column, own in zip(table.columns, wanted, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=wanted)
+
+
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if isinstance(kind, pa.ExtensionType):
+        return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in column.chunks], kind)
+    return column if column.type == kind else column.cast(kind)
