@@ -1,8 +1,8 @@
 """Learned compression for the columns of high-energy-physics ntuples.
 
 The verbs are `advise`, `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate` and `verify`; each does what the
-command of the same name does. `dask` gives an archive as a lazy array. What they need is imported when one is first
-used.
+command of the same name does. `dumps` and `loads` are `compress` and `decompress` with bytes in place of files. `dask`
+gives an archive as a lazy array. What they need is imported when one is first used.
 """
 
 from importlib import import_module
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from baler_vae.verbs.decompress import decompress
     from baler_vae.verbs.evaluate import evaluate
     from baler_vae.verbs.fit import fit
+    from baler_vae.verbs.in_memory import dumps, loads
     from baler_vae.verbs.merge import merge
     from baler_vae.verbs.verify import verify
     from baler_vae.version import __version__
@@ -50,8 +51,10 @@ __all__ = [
     "compress",
     "dask",
     "decompress",
+    "dumps",
     "evaluate",
     "fit",
+    "loads",
     "merge",
     "open",
     "verify",
@@ -63,8 +66,10 @@ _HOMES = {
     "compress": "baler_vae.verbs.compress",
     "dask": "baler_vae.reader.lazy",
     "decompress": "baler_vae.verbs.decompress",
+    "dumps": "baler_vae.verbs.in_memory",
     "evaluate": "baler_vae.verbs.evaluate",
     "fit": "baler_vae.verbs.fit",
+    "loads": "baler_vae.verbs.in_memory",
     "merge": "baler_vae.verbs.merge",
     "open": "baler_vae.reader.collection",
     "verify": "baler_vae.verbs.verify",

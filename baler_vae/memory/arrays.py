@@ -40,10 +40,8 @@ class ArrayEntry:
         part, piece = self.member.parts[number], rows[start:stop]
         mask = None
         if self.is_masked:
-            mask = np.ma.getmaskarray(piece)  # type: ignore[no-untyped-call]
-            for kind, key in part.steps:
-                mask = mask[:, key] if kind == "column" else mask
-            piece = np.ma.getdata(piece)  # type: ignore[no-untyped-call]
+            mask = np.ma.getmaskarray(piece)[_place(part)]
+            piece = np.ma.getdata(piece)
         kinds = [self._field(part).type]
         for _ in part.shape:
             kinds.append(kinds[-1].value_type)
@@ -53,7 +51,7 @@ class ArrayEntry:
             array = pa.FixedSizeListArray.from_arrays(array, type=outer)
         return array
 
-    def restored(self, columns: Mapping[str, pa.Array]) -> dict[str, NDArray[Any]]:
+    def restored(self, columns: Mapping[str, pa.Array], n_rows: int) -> dict[str, NDArray[Any]]:
         """The array under its name; those of its columns that are there, where not all are.
 
         Raises:
@@ -63,19 +61,20 @@ class ArrayEntry:
         values, masks = {}, {}
         for name, part in parts.items():
             values[name], masks[name] = _numpy(columns[name], part)
-        if not parts or len(parts) < len(self.names) or self.member.refused:
+            if self.is_masked and part.dtype == TEXT:
+                values[name][masks[name]] = ""
+        if len(parts) < len(self.names) or self.member.refused:
             return {name: self._masked(values[name], masks[name]) for name in parts}
-        n_rows = len(next(iter(values.values())))
         rows = np.zeros((n_rows, *self.member.shape), self._wide_enough(values))
         mask = np.zeros((n_rows, *self.member.shape), np.bool_)
         for name, part in parts.items():
             part.put(rows, values[name])
-            place = next((key for kind, key in part.steps if kind == "column"), None)
-            mask[... if place is None else (slice(None), place)] |= masks[name]
+            if self.is_masked:
+                mask[_place(part)] |= masks[name]
         array = self.member.array_of_rows(rows)
         return {self.member.name: self._masked(array, self.member.array_of_rows(mask))}
 
-    def _masked(self, array: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    def _masked(self, array: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
         return np.ma.MaskedArray(array, mask) if self.is_masked else array
 
     def document(self) -> dict[str, Any]:
@@ -142,6 +141,11 @@ def is_masked(array: NDArray[Any]) -> bool:
     return True
 
 
+def _place(part: Part) -> Any:  # noqa: ANN401  what numpy takes as an index
+    """Where in rows of an array a part lies."""
+    return next(((slice(None), key) for kind, key in part.steps if kind == "column"), ...)
+
+
 def _numpy(column: pa.Array, part: Part) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """The values (rows, *shape) of a column, and which of them are missing."""
     n_rows = len(column)
@@ -150,7 +154,5 @@ def _numpy(column: pa.Array, part: Part) -> tuple[NDArray[Any], NDArray[np.bool_
     missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False), np.bool_).reshape(n_rows, *part.shape)
     if column.null_count and part.dtype != TEXT:
         column = column.fill_null(pa.scalar(0, pa.int8()).cast(column.type))
-    elif column.null_count and missing.any():
-        return np.array([word if word is not None else None for word in column.to_pylist()], TEXT), missing
-    values = np.asarray(column.to_numpy(zero_copy_only=False), part.dtype)
-    return values.reshape(n_rows, *part.shape), missing
+    values = np.asarray(column.to_numpy(zero_copy_only=False), part.dtype).reshape(n_rows, *part.shape)
+    return (np.array(values) if part.dtype == TEXT else values), missing

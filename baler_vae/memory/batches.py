@@ -1,4 +1,4 @@
-"""Several batches of data as one: lists of them, which are read again, and streams, which are kept on disk meanwhile."""
+"""Several batches of data as one: lists of them, which are read again, and streams, which are kept on disk."""
 
 import os
 import tempfile
@@ -18,8 +18,8 @@ _WAY_OUT = "Give batches of one kind, with the same columns of the same types"
 
 
 def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
-    """The rows of several batches, one after the other, as of the kind of the first. A column without a type, as one of
-    missing values alone has none, takes that of the others.
+    """The rows of several batches, one after the other, as of the kind of the first. A column of a data frame or a
+    table without a type, as one of missing values alone has none, takes that of the others.
 
     Raises:
         UsageError: they have different columns, or kinds.
@@ -27,6 +27,8 @@ def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
     first = parts[0]
     for number, part in enumerate(parts):
         _check_kind(first, part, number, name)
+        if first.extras.schema is None and not _is_same(first.schema, part.schema):
+            raise _other_types(first.schema, part.schema, number, name)
     try:
         schema = pa.unify_schemas([first.schema, *(part.schema.remove_metadata() for part in parts[1:])])
     except pa.ArrowException as error:
@@ -50,7 +52,7 @@ def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
 
 
 class Spool:
-    """A file in the folder for temporary ones, which holds the rows of a stream of batches as an Arrow IPC stream; it is
+    """A file in the folder for temporary ones that holds the rows of a stream of batches, as an Arrow IPC stream; it is
     removed with the object.
     """
 

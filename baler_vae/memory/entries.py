@@ -84,11 +84,11 @@ def restored_entries(table: pa.Table, extras: Extras) -> Any:  # noqa: ANN401  a
     """
     columns = {name: one_array(table.column(name)) for name in table.column_names}
     found: dict[str, Any] = {}
+    known: set[str] = set()
     try:
-        for document in extras.entries:
-            entry = ArrayEntry.of_document(document) if "array" in document else FormEntry.of_document(document)
-            found |= entry.restored(columns)
-        known = {name for entry in entries_of(extras) for name in entry.names}
+        for entry in entries_of(extras):
+            found |= entry.restored(columns, table.num_rows)
+            known |= set(entry.names)
     except Failures as error:
         raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
     found |= {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items() if name not in known}
@@ -151,9 +151,9 @@ def _entry(key: str, value: Any, *, is_alone: bool) -> tuple[Entry, Any]:  # noq
     if package_of(value) == "awkward" and isinstance(value, ak.Array):
         return FormEntry.of(key, value), value.layout
     if package_of(value) == "pyarrow":
-        raise UsageError(f"cannot compress a {typename(value)} in a dict", column=key, way_out="Give pa.table(data)")
+        raise _refused(key, value, "Give pa.table(data)")
     if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
-        raise UsageError(f"cannot compress a {typename(value)}", column=key, expected="an array, or a list")
+        raise _refused(key, value)
     array = _array(value)
     if array is None:
         found = ak.from_iter(value)
@@ -163,6 +163,11 @@ def _entry(key: str, value: Any, *, is_alone: bool) -> tuple[Entry, Any]:  # noq
     if array.dtype == np.object_ and not is_text(array):
         return _objects(key, array)
     return member_of_array(key, array, is_alone=is_alone)
+
+
+def _refused(key: str, value: object, way_out: str | None = None) -> UsageError:
+    what = f"cannot compress data of the type {typename(value)} in a dict"
+    return UsageError(what, column=key, expected="an array, or a list", way_out=way_out)
 
 
 def _array(value: Any) -> NDArray[Any] | None:  # noqa: ANN401  anything like an array

@@ -86,14 +86,14 @@ class FormEntry:
             layout = layout[step]
         return _arrow(layout[start:stop], leaf)
 
-    def restored(self, columns: Mapping[str, pa.Array]) -> dict[str, Any]:
+    def restored(self, columns: Mapping[str, pa.Array], n_rows: int) -> dict[str, Any]:
         """The array under its name, without the fields that are not there; nothing where none is.
 
         Raises:
             ValueError, TypeError, LookupError: the columns are not those of the form.
         """
         found = iter([columns.get(name) for name in self.names])
-        layout = _built(self.form, found, next((len(columns[n]) for n in self.names if n in columns), 0))
+        layout = _built(self.form, found, n_rows)
         if layout is None:
             return {}
         array = ak.Array(layout, attrs=dict(self.attributes) if self.attributes else None)
@@ -159,12 +159,28 @@ def _is_list_of_records(form: Any) -> bool:  # noqa: ANN401  of awkward
 
 def _field(leaf: Leaf) -> pa.Field:
     said = {"collection": leaf.collection, "counter": f"n{leaf.collection}"} if leaf.collection else None
-    kind = _arrow(leaf.form.length_zero_array(highlevel=False), leaf).type
+    plain = ak.forms.from_dict(_without_categories(leaf.form.to_dict(verbose=False)))
+    kind = _arrow(plain.length_zero_array(highlevel=False), leaf).type
     return pa.field(leaf.name, kind, nullable=bool(leaf.form.is_option or leaf.form.is_unknown), metadata=said)
+
+
+def _without_categories(form: Any) -> Any:  # noqa: ANN401  of JSON
+    """The document of a form, with what categories name in their place."""
+    if not isinstance(form, dict):
+        return form
+    if form.get("class") == "IndexedArray":
+        return _without_categories(form["content"])
+    inner: dict[str, Any] = {}
+    if "content" in form:
+        inner["content"] = _without_categories(form["content"])
+    if "contents" in form:
+        inner["contents"] = [_without_categories(own) for own in form["contents"]]
+    return form | inner
 
 
 def _arrow(layout: Any, leaf: Leaf) -> pa.Array:  # noqa: ANN401  of awkward
     try:
+        # Of a slice that is not packed awkward converts all that lies before it. Packed, categories are what they name.
         return ak.to_arrow(ak.to_packed(layout, highlevel=False), extensionarray=False)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         raise SourceError(

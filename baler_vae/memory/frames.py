@@ -62,15 +62,29 @@ def restored_frame(table: pa.Table, nan: tuple[str, ...]) -> pd.DataFrame:
     are NaN, not None.
     """
     frame = table.to_pandas(split_blocks=True)
-    for column, label in zip(table.column_names, frame.columns, strict=False):
-        if column in nan:
-            frame[label] = frame[label].where(frame[label].notna(), np.nan)
+    objects = _objects(table.schema)
+    for number, column in enumerate(table.column_names[: len(frame.columns)]):
+        if column in objects and pd.api.types.is_string_dtype(frame.dtypes.iloc[number]):
+            values = frame.iloc[:, number].astype(object)
+            frame.isetitem(number, values.where(values.notna(), np.nan if column in nan else None))
+    if isinstance(frame.index, pd.MultiIndex) or not frame.index.size:
+        return frame
+    last = table.column_names[-1] if table.column_names else ""
+    if last in objects and len(table.column_names) > len(frame.columns):
+        frame.index = frame.index.astype(object)
     return frame
+
+
+def _objects(schema: pa.Schema) -> set[str]:
+    """The columns that were of numpy's dtype of objects."""
+    said = json.loads((schema.metadata or {}).get(_PANDAS, b"{}"))
+    return {own.get("field_name") for own in said.get("columns", ()) if own.get("numpy_type") == "object"}
 
 
 def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
     try:
-        return pa.Schema.from_pandas(frame)
+        schema = pa.Schema.from_pandas(frame)
+        return pa.schema(map(_typed, schema), schema.metadata)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         for number, label in enumerate(frame.columns):
             try:
@@ -84,6 +98,14 @@ def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
                     way_out="Convert the column, to strings or numbers, or leave it out",
                 ) from own
         raise SourceError(f"Arrow has no type for its index: {error}", path=name) from error
+
+
+def _typed(own: pa.Field) -> pa.Field:
+    """The field; categories of no type, where there are none, as strings."""
+    kind = own.type
+    if pa.types.is_dictionary(kind) and pa.types.is_null(kind.value_type):
+        return own.with_type(pa.dictionary(kind.index_type, pa.string(), kind.ordered))
+    return own
 
 
 def _check_names(frame: pd.DataFrame, name: str) -> None:
@@ -101,7 +123,7 @@ def _is_plain(dtype: Any) -> bool:  # noqa: ANN401  of numpy or pandas
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401  a series or an index
-    """The values of a series or an index in a type; NaN of numpy's dtypes is a number, all else that is missing null."""
+    """The values of a series or an index in a type; NaN of numpy's dtypes is a number, what else is missing is null."""
     if _is_plain(values.dtype):
         return pa.array(values.to_numpy(), kind)
     return one_array(pa.array(values, kind, from_pandas=True))

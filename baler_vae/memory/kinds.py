@@ -35,7 +35,7 @@ def kind_of(thing: object) -> Kind | None:
         return "batches" if thing and kind_of(thing[0]) not in {None, "batches", "stream", "root"} else None
     if isinstance(thing, Mapping):
         return "dict"
-    if hasattr(type(thing), "__arrow_c_stream__"):
+    if hasattr(type(thing), "__arrow_c_stream__") and package_of(thing) not in {"pandas", "pyarrow"}:
         return "arrow"
     return "stream" if isinstance(thing, Iterator) else None
 

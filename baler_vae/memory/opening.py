@@ -1,12 +1,14 @@
 """Data in memory as a source."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, Final
 
 from baler_vae.arrow.feather import open_feather
 from baler_vae.arrow.reading import arrow_source
-from baler_vae.errors import UsageError
+from baler_vae.errors import BalerError, UsageError
 from baler_vae.memory.columns import Columns
 from baler_vae.memory.kinds import kind_of, package_of, typename
 from baler_vae.source.source import Source, any_failure, guarded
@@ -20,14 +22,16 @@ _WAYS_OUT: Final = {
     "awkward": "Give an Array: ak.Array([record])",
     "uproot": "Give a TTree, an RNTuple, or what arrays() gives",
 }
-_EXPECTED: Final = "a dict of arrays, a DataFrame, an awkward array, an Arrow table, a tree of uproot, or batches of those"
+_EXPECTED: Final = (
+    "a dict of arrays, a DataFrame, an awkward array, an Arrow table, a tree of uproot, or batches of those"
+)
 
 
 def open_data(data: object, name: str = "data") -> Source:
-    """The source of data in memory, which stay where they are and are read in slices: a dict of arrays (of numpy, masked
-    ones too, lists, awkward arrays), an array of numpy, a data frame of pandas, an awkward array, a table or batches of
-    Arrow, a TTree or RNTuple of uproot, or several batches of one kind, in a list or one after the other. `name` stands
-    for a path in errors.
+    """The source of data in memory, which stay where they are and are read in slices: a dict of arrays (of numpy,
+    masked ones too, lists, awkward arrays), an array of numpy, a data frame of pandas, an awkward array, a table or
+    batches of Arrow, a TTree or RNTuple of uproot, or several batches of one kind, in a list or one after the other.
+    `name` stands for a path in errors.
 
     Fields of records are columns called `RECORD_FIELD`, also those of lists of records. Batches that can be read only
     once are kept in a temporary file for as long as the source is used.
@@ -37,7 +41,7 @@ def open_data(data: object, name: str = "data") -> Source:
         SourceError: values cannot be read.
     """
     kind = kind_of(data)
-    with any_failure(name):
+    with any_failure(name), _of_data(name):
         if kind == "root":
             from baler_vae.memory.trees import open_tree  # noqa: PLC0415 - only where there is one
 
@@ -45,6 +49,16 @@ def open_data(data: object, name: str = "data") -> Source:
         if kind == "stream":
             return _of_stream(data, name)
         return _of_columns(_columns_of(data, name), name)
+
+
+@contextmanager
+def _of_data(name: str) -> Iterator[None]:
+    """A block whose errors name the data, where they name no file."""
+    try:
+        yield
+    except BalerError as error:
+        error.path = error.path or name
+        raise
 
 
 def _columns_of(data: Any, name: str) -> Columns:  # noqa: ANN401  any data
@@ -73,7 +87,8 @@ def _columns_of(data: Any, name: str) -> Columns:  # noqa: ANN401  any data
     if kind == "awkward":
         return entries.awkward_columns(data)
     way_out = _WAYS_OUT.get(package_of(data))
-    raise UsageError(f"cannot compress a {typename(data)}", path=name, expected=_EXPECTED, way_out=way_out)
+    what = f"cannot compress data of the type {typename(data)}"
+    raise UsageError(what, path=name, expected=_EXPECTED, way_out=way_out)
 
 
 def _of_columns(columns: Columns, name: str) -> Source:

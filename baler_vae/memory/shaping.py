@@ -18,7 +18,10 @@ def shaped(layout: Any, form: Any) -> Any:  # noqa: ANN401  of awkward
     if form.is_option:
         return _option(layout, form)
     if layout.is_option:
-        layout = layout.to_IndexedOptionArray64().project()
+        indexed = layout.to_IndexedOptionArray64()
+        layout = indexed.project()
+        if len(layout) < len(indexed):
+            return _refused(indexed, form)
     if form.is_indexed:
         values = shaped(layout, form.content)
         return _categories(values, form) if form.parameter("__array__") == "categorical" else values
@@ -27,7 +30,7 @@ def shaped(layout: Any, form: Any) -> Any:  # noqa: ANN401  of awkward
     return _shaped(layout, form)
 
 
-def _shaped(layout: Any, form: Any) -> Any:  # noqa: ANN401  of awkward
+def _shaped(layout: Any, form: Any) -> Any:  # noqa: ANN401, PLR0911  of awkward, a case for each kind of layout
     """That of neither an option nor an index."""
     if form.is_unknown:
         return ak.contents.EmptyArray() if len(layout) == 0 else _refused(layout, form)

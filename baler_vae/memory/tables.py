@@ -13,9 +13,7 @@ def table_columns(table: pa.Table) -> Columns:
 
     schema = table.schema
     without = frozenset(
-        number
-        for number, column in enumerate(table.columns)
-        if not column.null_count and not column.type.num_fields
+        number for number, column in enumerate(table.columns) if not column.null_count and not column.type.num_fields
     )
     return Columns(schema, table.num_rows, read, Extras("arrow", schema), without)
 
@@ -25,11 +23,8 @@ def restored_table(table: pa.Table) -> pa.Table:
     wanted = pa.ipc.read_schema(pa.BufferReader(table.schema.serialize()))
     if wanted.equals(table.schema, check_metadata=True):
         return table
-    arrays = [_as_type(column, own.type) for column, own in zip(table.columns, wanted, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=wanted)
-
-
-def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if isinstance(kind, pa.ExtensionType):
-        return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in column.chunks], kind)
-    return column if column.type == kind else column.cast(kind)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    with pa.ipc.open_stream(sink.getvalue()) as read:
+        return read.read_all()

@@ -19,5 +19,6 @@ def open_tree(tree: Any) -> Source:  # noqa: ANN401  a TTree or an RNTuple of up
     """
     path = str(tree.file.file_path)
     if "://" not in path and not Path(path).is_file():
-        raise UsageError(f"the tree {tree.name!r} is not in a file that can be opened anew", found=path, way_out=_WAY_OUT)
+        what = f"the tree {tree.name!r} is not in a file that can be opened anew"
+        raise UsageError(what, found=path, way_out=_WAY_OUT)
     return open_root(path, str(tree.object_path).rpartition(":/")[2].strip("/"))

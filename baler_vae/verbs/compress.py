@@ -28,7 +28,7 @@ from baler_vae.codec.provenance import number_of
 from baler_vae.codec.sections import write_model
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
-from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
 from baler_vae.output import check_output
@@ -41,6 +41,7 @@ from baler_vae.source.source import Source, summary
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import Schema, as_tuple
 from baler_vae.verbs.fit import fit, settings_of
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.naming import check_archive_name
 from baler_vae.verbs.planning import shared_tables
 from baler_vae.verbs.remarks import beside_remark, rounded_remark
@@ -54,7 +55,7 @@ from baler_vae.verbs.verify import verify_bounds
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def compress(
-    source: Specs,
+    source: Any,  # noqa: ANN401  files or data
     output: str | Path,
     *,
     codec: Codec | str | Path | None = None,
@@ -73,7 +74,8 @@ def compress(
     **model: Any,
 ) -> dict[str, Any]:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob.
+    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob. In place of files there
+    may be data in memory (see `open_data`), or a `Source`.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
@@ -111,7 +113,8 @@ def compress(
     output, progress = check_output(output, force=force or resume), callback(progress)
     check_archive_name(output)
     steps = _steps(progress, fits=codec is None, verifies=verify)
-    specs = file_specs(source)
+    memory = _memory(source, dialect=dialect, workers=workers, scheduler=scheduler)
+    specs = file_specs(source) if memory is None else ()
     tables = shared_tables(specs)
     if len(tables.names) > 1 and codec is None and not dialect:
         return compress_tables(
@@ -131,9 +134,8 @@ def compress(
             progress=progress,
             verify=verify,
         )
-    opened = open_sources(specs, dialect)
-    if codec is not None and (columns or model or bound or settings):
-        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+    opened = open_sources(specs, dialect) if memory is None else memory
+    _check_alone(codec, columns, model, bound, settings)
     stored = codec if codec is None or isinstance(codec, Codec) else Codec.load(codec)
     request: dict[str, Any] = {
         "columns": listed_columns(as_tuple(columns), [*opened.schema.order, *opened.unsupported]),
@@ -143,7 +145,7 @@ def compress(
     settings = settings_of(settings, model)
     described = describe_request(specs, **request, keep_history=keep_history, model=settings, codec=stored)
     described |= {"dialect": opened.dialect.given()} if opened.dialect else {}
-    if resume and finished_before(output, described):
+    if resume and specs and finished_before(output, described):  # of data in memory only their digests tell
         with Archive(output) as written:
             return written.info() | _told(specs, opened, [])
     with (
@@ -186,10 +188,33 @@ def compress(
     return info | _told(specs, opened, warnings)
 
 
+def _memory(data: Any, **options: object) -> Source | None:  # noqa: ANN401  files or data
+    """The source of data in memory; None of files.
+
+    Raises:
+        UsageError: an option is given that only files have.
+    """
+    memory = source_of(data)
+    given = [name for name, value in options.items() if value]
+    if memory is not None and given:
+        raise UsageError(
+            f"{given[0]} is for files, not for data in memory",
+            path=memory.path,
+            way_out="Leave it out, or write the data to a file first",
+        )
+    return memory
+
+
+def _check_alone(codec: object, *others: object) -> None:
+    """Raise UsageError where a codec is given together with what it has of its own."""
+    if codec is not None and any(others):
+        raise UsageError("a codec has its own columns, bounds and model", way_out="Leave them out, or the codec")
+
+
 def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> dict[str, Any]:
     """What is said of a source beside what its archive knows."""
     return {
-        "source_bytes": bytes_on_disk(specs),
+        "source_bytes": bytes_on_disk(specs) if specs else None,
         "source_columns": len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
         "notes": list(source.notes),
         "warnings": [text for text in warnings if text],

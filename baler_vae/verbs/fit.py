@@ -11,16 +11,16 @@ from baler_vae.codec.rows import events_of
 from baler_vae.errors import UsageError, did_you_mean
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.sampling import Sample, read_sample
-from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.checking import check_settings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import DialectOptions, Options
-from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, parse_bound, resolve_bound
 from baler_vae.table.lists import listed_bounds, listed_columns
 from baler_vae.table.schema import as_tuple, match_columns
+from baler_vae.verbs.in_memory import source_of
 
 _ARGUMENTS = (
     "columns",
@@ -40,7 +40,7 @@ _OF_TEXT = tuple(option.name for option in fields(DialectOptions))
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def fit(
-    source: Specs | Source,
+    source: Any,  # noqa: ANN401  files, data or an open source
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
@@ -50,7 +50,8 @@ def fit(
     progress: ShownProgress = silent,
     **model: Any,
 ) -> Codec:
-    """The codec of the columns that match `columns` (all of them by default), one glob or several.
+    """The codec of the columns that match `columns` (all of them by default), one glob or several. `source` is a file,
+    or several, data in memory (see `open_data`), or an open source.
 
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
@@ -67,7 +68,10 @@ def fit(
         MissingExtra: PyTorch is not installed.
     """
     progress, settings = callback(progress), settings_of(settings, model)
-    source = source if isinstance(source, Source) else open_sources(source, dialect)
+    memory = source_of(source)
+    if memory is not None and dialect:
+        raise UsageError("only delimited text has a dialect", path=memory.path, way_out="Leave the dialect out")
+    source = open_sources(source, dialect) if memory is None else memory
     patterns = listed_columns(as_tuple(columns), [*source.schema.order, *source.unsupported])
     rules = listed_bounds(as_tuple(bound), source.schema.order)
     schema = source.select(patterns, skip_unreadable=skip_unreadable)

@@ -33,6 +33,7 @@ SUFFIXES: Mapping[str, str] = {
     "npz": ".npz",
     "npy": ".npy",
     "feather": ".feather",
+    "memory": ".parquet",
 }
 """The suffix of each format."""
 
