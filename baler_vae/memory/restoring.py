@@ -1,24 +1,19 @@
 """Objects out of archives, of the kind that was compressed."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from baler_vae.arrow.schema import ArrowExtras
 from baler_vae.arrow.writing import arrow_batches
-from baler_vae.memory.arrays import ArrayEntry
 from baler_vae.memory.columns import WHAT, Extras, Kind
-from baler_vae.memory.entries import entries_of, restored_entries, schema_of_entries
+from baler_vae.memory.entries import restored_entries, schema_of_entries
 from baler_vae.memory.frames import restored_frame
 from baler_vae.memory.tables import restored_table
-from baler_vae.npz.layout import Layout
-from baler_vae.paths import stays_inside
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_ARROW_FILES: Final[dict[str, dict[str, Any]]] = {"parquet": {}, "feather": {"stream": False, "compression": "zstd"}}
 
 
 def restored(schema: Schema, batches: Iterable[Batch], extras: bytes) -> Any:  # noqa: ANN401  it depends on the kind
@@ -54,42 +49,6 @@ def kind_of_extras(extras: bytes) -> Kind:
         CorruptArchive: the extras are not those of data in memory.
     """
     return Extras.from_bytes(extras).kind
-
-
-def file_extras(extras: bytes, module: str) -> bytes:
-    """The extras with which a file of a format holds what was in memory: the index and metadata of frames and tables in
-    `parquet` and `feather`, the shapes and dtypes of arrays in `npz` and `npy`; nothing where the format cannot say it.
-
-    Raises:
-        CorruptArchive: the extras are not those of data in memory.
-    """
-    told = Extras.from_bytes(extras)
-    if told.schema is not None and module in _ARROW_FILES:
-        return ArrowExtras(told.schema, _ARROW_FILES[module]).to_bytes()
-    if {"dict": "npz", "numpy": "npy"}.get(told.kind) != module:
-        return b""
-    members = [entry.member for entry in entries_of(told) if isinstance(entry, ArrayEntry) and not entry.is_masked]
-    is_whole = len(members) == len(told.entries) and all(stays_inside(member.name) for member in members)
-    return Layout(tuple(members)).to_bytes() if is_whole else b""
-
-
-def table_of_file(schema: Schema, batches: Iterable[Batch], extras: bytes) -> "pa.Table":
-    """The columns of a file as an Arrow table: with the schema of the file where `extras` of a Parquet or Arrow file
-    tell it.
-
-    Raises:
-        CorruptArchive: they are not those of such a file.
-    """
-    import pyarrow as pa  # noqa: PLC0415
-
-    given = ArrowExtras.from_bytes(extras) if extras else None
-    fields, rows = arrow_batches(schema, batches, WHAT["arrow"], given)
-    return restored_table(pa.Table.from_batches(list(rows), fields))
-
-
-def frame_of_table(table: "pa.Table") -> Any:  # noqa: ANN401  it depends on who wrote it
-    """The data frame that pandas wrote as a table; or else the table."""
-    return restored_frame(table, ()) if b"pandas" in (table.schema.metadata or {}) else table
 
 
 def _table(schema: Schema, batches: Iterable[Batch], told: Extras) -> "pa.Table":

@@ -49,19 +49,21 @@ def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], lib
         UsageError: the library is unknown, or `pd` is asked for columns of different lengths.
         CorruptArchive: what the archive says of the data is damaged.
     """
-    from baler_vae.memory import restoring  # noqa: PLC0415 - files need none of it
+    from baler_vae.memory import files, restoring  # noqa: PLC0415 - to write a file none of it is needed
 
     if library not in {None, *get_args(Object)}:
         raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Object)))
     origin, extras = archive.schema.origin.format, archive.extras()
-    if origin == "memory":
-        if library in {None, _OF_KINDS[restoring.kind_of_extras(extras)]}:
-            return restoring.restored(selection, batches, extras)
-        if library == "pa":
-            return restoring.as_table(selection, batches, extras)
-    elif library == "pa" or (library is None and origin in {"parquet", "feather"}):
-        table = restoring.table_of_file(selection, batches, extras if origin in {"parquet", "feather"} else b"")
-        return restoring.frame_of_table(table) if library is None else table
+    if origin == "memory" and library in {None, _OF_KINDS[restoring.kind_of_extras(extras)]}:
+        return restoring.restored(selection, batches, extras)
+    if origin == "memory" and library == "pa":
+        return restoring.as_table(selection, batches, extras)
+    if library == "pa":
+        return files.table_of_file(selection, batches, extras if origin in files.ARROW else b"")
+    if library is None and origin in files.ARROW:
+        return files.object_of_arrow(selection, batches, extras)
+    if library is None and origin in files.NUMPY and not selection.is_jagged:
+        return files.object_of_numpy(selection, batches, extras)
     chosen = library or _OF_ORIGINS.get(origin) or ("ak" if selection.is_jagged else "pd")
     return as_library(concatenate(list(batches), selection), selection, chosen)  # type: ignore[arg-type]
 
@@ -72,7 +74,7 @@ def for_file(selection: Schema, extras: bytes, output: str | Path) -> tuple[Sche
     """
     if selection.origin.format != "memory":
         return selection, extras
-    from baler_vae.memory.restoring import file_extras  # noqa: PLC0415
+    from baler_vae.memory.files import file_extras  # noqa: PLC0415
 
     name = MODULES.get(suffix_of(str(output)), "")
     own = file_extras(extras, name)
