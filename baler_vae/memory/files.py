@@ -27,6 +27,7 @@ ARROW: Final = frozenset({"parquet", "feather"})
 NUMPY: Final = frozenset({"npz", "npy"})
 """The formats of origin whose objects are told here."""
 
+_EXTENSION: Final = b"ARROW:extension:name"
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {"parquet": {}, "feather": {"stream": False, "compression": "zstd"}}
 
 
@@ -37,9 +38,11 @@ def object_of_arrow(schema: Schema, batches: Iterable[Batch], extras: bytes) -> 
         CorruptArchive: the extras are not those of such a file.
     """
     table = _plain_table(schema, batches, extras)
-    if b"pandas" in (table.schema.metadata or {}):
+    told = table.schema.metadata or {}
+    if b"pandas" in told:
         return restored_frame(restored_table(table), ())
-    if not any((own.metadata or {}).get(b"ARROW:extension:name") == b"awkward" for own in table.schema):
+    fields = [own.metadata or {} for own in table.schema]
+    if b"awkward_array_metadata" not in told and not any(own.get(_EXTENSION) == b"awkward" for own in fields):
         return restored_table(table)
     import awkward as ak  # noqa: PLC0415 - only where it wrote the file
     import pyarrow as pa  # noqa: PLC0415
