@@ -12,15 +12,19 @@ from baler_vae.errors import SourceError
 from baler_vae.npz.layout import is_fortran
 from baler_vae.npz.npy import array_member
 from baler_vae.source.array_columns import Member, Part, matrix_parts, parts_of
+from baler_vae.source.source import STEP_EVENTS
 from baler_vae.table.schema import TEXT
 
 
 @dataclass(frozen=True, eq=False)
 class ArrayEntry:
-    """How an array was: the `member` says which columns it is; in one that `is_masked` values may be missing."""
+    """How an array was: the `member` says which columns it is; in one that `is_masked` values may be missing, and one
+    that `is_binary` holds bytes that are no UTF-8.
+    """
 
     member: Member
     is_masked: bool = False
+    is_binary: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,6 +50,8 @@ class ArrayEntry:
         for _ in part.shape:
             kinds.append(kinds[-1].value_type)
         values = part.values(piece).reshape(-1)
+        if self.is_binary:
+            values = np.array([word.encode("utf-8", "surrogateescape") for word in values.tolist()], object)
         array = pa.array(values, kinds[-1], mask=None if mask is None else mask.reshape(-1))
         for outer in reversed(kinds[:-1]):
             array = pa.FixedSizeListArray.from_arrays(array, type=outer)
@@ -79,7 +85,7 @@ class ArrayEntry:
 
     def document(self) -> dict[str, Any]:
         """The entry as plain values of JSON."""
-        return {"array": self.member.document(), "masked": self.is_masked}
+        return {"array": self.member.document(), "masked": self.is_masked, "binary": self.is_binary}
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> "ArrayEntry":
@@ -88,10 +94,11 @@ class ArrayEntry:
         Raises:
             ValueError, TypeError, LookupError: it is not of such an entry.
         """
-        return cls(Member.of_document(document["array"]), document["masked"] is True)
+        return cls(Member.of_document(document["array"]), document["masked"] is True, document["binary"] is True)
 
     def _field(self, part: Part) -> pa.Field:
-        kind = pa.string() if part.dtype == TEXT else pa.from_numpy_dtype(part.dtype)
+        text = pa.binary() if self.is_binary else pa.string()
+        kind = text if part.dtype == TEXT else pa.from_numpy_dtype(part.dtype)
         nullable = self.is_masked or part.dtype == TEXT
         for size in reversed(part.shape):
             kind = pa.list_(pa.field("element", kind, nullable=self.is_masked), size)
@@ -103,7 +110,7 @@ class ArrayEntry:
         if kind not in "US":
             return self.member.dtype
         words = [word for array in values.values() for word in array.tolist() if word is not None]
-        longest = max((len(word if kind == "U" else word.encode()) for word in words), default=0)
+        longest = max((len(word if kind == "U" else word.encode("utf-8", "surrogateescape")) for word in words), default=0)
         width = max(longest, self.member.dtype.itemsize // (4 if kind == "U" else 1))
         return np.dtype(f"{kind}{width}").newbyteorder(self.member.dtype.byteorder)
 
@@ -119,13 +126,13 @@ def member_of_array(key: str, array: NDArray[Any], *, is_alone: bool) -> tuple[A
         parts, _ = parts_of("" if is_alone and array.dtype.names else key, array.dtype, array.shape[1:])
     columns = tuple(part.name for part in parts)
     member = Member(key, array.dtype, array.shape[1:], columns, fortran_order=is_fortran(array), is_matrix=is_matrix)
-    return ArrayEntry(member, is_masked(array)), array
+    return ArrayEntry(member, is_masked(array), is_binary(array)), array
 
 
 def whole_array(array: NDArray[Any]) -> tuple[ArrayEntry, NDArray[Any]]:
     """How an array that is all there is is read, as that of an npy file, and its rows."""
     member, _ = array_member(array)
-    return ArrayEntry(member, is_masked(array)), member.rows_of(array)
+    return ArrayEntry(member, is_masked(array), is_binary(array)), member.rows_of(array)
 
 
 def is_masked(array: NDArray[Any]) -> bool:
@@ -138,6 +145,23 @@ def is_masked(array: NDArray[Any]) -> bool:
         return False
     if array.dtype.names is not None:
         raise SourceError("a masked array of records is not supported", way_out="Give each field as an array")
+    return True
+
+
+def is_binary(array: NDArray[Any]) -> bool:
+    """Whether some bytes strings of an array are no UTF-8."""
+    if array.dtype.kind != "S":
+        return False
+    rows = array.reshape(-1)
+    pieces = (rows[start : start + STEP_EVENTS].tolist() for start in range(0, len(rows), STEP_EVENTS))
+    return any(not _is_utf8(word) for piece in pieces for word in piece)
+
+
+def _is_utf8(word: bytes | None) -> bool:
+    try:
+        _ = None if word is None else word.decode()
+    except UnicodeDecodeError:
+        return False
     return True
 
 
@@ -154,5 +178,10 @@ def _numpy(column: pa.Array, part: Part) -> tuple[NDArray[Any], NDArray[np.bool_
     missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False), np.bool_).reshape(n_rows, *part.shape)
     if column.null_count and part.dtype != TEXT:
         column = column.fill_null(pa.scalar(0, pa.int8()).cast(column.type))
-    values = np.asarray(column.to_numpy(zero_copy_only=False), part.dtype).reshape(n_rows, *part.shape)
+    if pa.types.is_binary(column.type):
+        words = [None if word is None else word.decode("utf-8", "surrogateescape") for word in column.to_pylist()]
+        values = np.array(words, TEXT)
+    else:
+        values = np.asarray(column.to_numpy(zero_copy_only=False), part.dtype)
+    values = values.reshape(n_rows, *part.shape)
     return (np.array(values) if part.dtype == TEXT else values), missing
