@@ -77,6 +77,10 @@ class FormEntry:
         Raises:
             SourceError: Arrow has no type for one.
         """
+        return self._fields
+
+    @cached_property
+    def _fields(self) -> list[pa.Field]:
         return [_field(leaf) for leaf in self.leaves]
 
     def read(self, layout: Any, number: int, start: int, stop: int) -> pa.Array:  # noqa: ANN401
@@ -84,7 +88,11 @@ class FormEntry:
         leaf = self.leaves[number]
         for step in leaf.steps:
             layout = layout[step]
-        return _arrow(layout[start:stop], leaf)
+        piece = layout[start:stop]
+        try:
+            return _arrow(piece, leaf)
+        except IndexError:  # of awkward, where all of a slice is missing
+            return pa.array(ak.to_list(piece), self._fields[number].type)
 
     def restored(self, columns: Mapping[str, pa.Array], n_rows: int) -> dict[str, Any]:
         """The array under its name, without the fields that are not there; nothing where none is.

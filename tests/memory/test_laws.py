@@ -90,7 +90,7 @@ def test_batches_are_one_after_the_other_or_refused(first, second):
 
 @pytest.mark.parametrize("kind", ["dicts", "frames", "awkward_arrays", "tables"])
 def test_archives_give_back_what_was_compressed(kind):
-    @laws(6)
+    @laws(4)
     @given(getattr(strategies, kind)())
     def law(data):
         assert_same(through_archive(data), data)
