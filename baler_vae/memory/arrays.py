@@ -110,7 +110,9 @@ class ArrayEntry:
         if kind not in "US":
             return self.member.dtype
         words = [word for array in values.values() for word in array.tolist() if word is not None]
-        longest = max((len(word if kind == "U" else word.encode("utf-8", "surrogateescape")) for word in words), default=0)
+        longest = max(
+            (len(word if kind == "U" else word.encode("utf-8", "surrogateescape")) for word in words), default=0
+        )
         width = max(longest, self.member.dtype.itemsize // (4 if kind == "U" else 1))
         return np.dtype(f"{kind}{width}").newbyteorder(self.member.dtype.byteorder)
 

@@ -103,9 +103,7 @@ def frames(draw):
 
     kinds = ["Int64", "boolean", "Float32", "category", "object", "string", "time"]
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
-    columns = {
-        name: draw(st.one_of(arrays(n_rows), st.sampled_from(kinds))) for name in names
-    }
+    columns = {name: draw(st.one_of(arrays(n_rows), st.sampled_from(kinds))) for name in names}
     frame = pd.DataFrame({name: series(own) if isinstance(own, str) else own for name, own in columns.items()})
     numbers = np.arange(n_rows)
     index = draw(
