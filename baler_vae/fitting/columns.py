@@ -119,12 +119,13 @@ def rows_of_group(
         progress("choosing grids, columns", number, len(table.group.columns))
         alone[column.name] = _weighted(fit_alone(table[column.name], column, bounds[column.name]), weight)
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
-    ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
+    order = slice(None) if events is None else layout.order  # events are in their order: nothing is copied
+    ordered = Table(table.group, {name: array[order] for name, array in table.arrays.items()})
     numeric = {}
     for name, kept in alone.items():
         if kept.codes is not None and kept.on_grid is not None and kept.on_grid.grid is not None:
             values = dequantise_column(kept.codes, kept.on_grid.grid, table[name].dtype)
-            numeric[name] = Numeric(values[layout.order], kept.codes.codes[layout.order], kept.on_grid.grid)
+            numeric[name] = Numeric(values[order], kept.codes.codes[order], kept.on_grid.grid)
     others = {}
     if events is not None:
         seen = (name for name in events.names if events.models[name].grid is not None)
