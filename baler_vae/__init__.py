@@ -2,7 +2,8 @@
 
 The verbs are `advise`, `fit`, `compress`, `decompress`, `merge`, `open`, `evaluate`, `compare` and `verify`; each does
 what the command of the same name does. What they give is a frozen value with attributes, `to_dict()`, `to_pandas()` and
-a table for notebooks. `dask` gives an archive as a lazy array. What they need is imported when one is first used.
+a table for notebooks. `dumps` and `loads` are `compress` and `decompress` with bytes in place of files, and
+`dask` gives an archive as a lazy array. What they need is imported when one is first used.
 """
 
 from importlib import import_module
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from baler_vae.verbs.evaluate import evaluate
     from baler_vae.verbs.evaluation import Evaluation
     from baler_vae.verbs.fit import fit
+    from baler_vae.verbs.in_memory import dumps, loads
     from baler_vae.verbs.merge import merge
     from baler_vae.verbs.verification import Verification
     from baler_vae.verbs.verify import verify
@@ -93,9 +95,11 @@ __all__ = [
     "concatenate",
     "dask",
     "decompress",
+    "dumps",
     "evaluate",
     "fit",
     "iterate",
+    "loads",
     "merge",
     "open",
     "verify",
@@ -127,9 +131,11 @@ _HOMES = {
     "concatenate": "baler_vae.reader.files",
     "dask": "baler_vae.reader.lazy",
     "decompress": "baler_vae.verbs.decompress",
+    "dumps": "baler_vae.verbs.in_memory",
     "evaluate": "baler_vae.verbs.evaluate",
     "fit": "baler_vae.verbs.fit",
     "iterate": "baler_vae.reader.files",
+    "loads": "baler_vae.verbs.in_memory",
     "merge": "baler_vae.verbs.merge",
     "open": "baler_vae.reader.opening",
     "verify": "baler_vae.verbs.verify",

@@ -115,12 +115,13 @@ def rows_of_group(
             fit_independent_column(table[column.name], column, bounds[column.name]), weight
         )
     layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
-    ordered = Table(table.group, {name: array[layout.order] for name, array in table.arrays.items()})
+    order = slice(None) if events is None else layout.order  # events are in their order: nothing is copied
+    ordered = Table(table.group, {name: array[order] for name, array in table.arrays.items()})
     numeric = {}
     for name, kept in independent.items():
         if kept.codes is not None and kept.on_grid is not None:
             codes = kept.codes
-            numeric[name] = Numeric(codes.restored[layout.order], codes.codes[layout.order], kept.on_grid.grid)
+            numeric[name] = Numeric(codes.restored[order], codes.codes[order], kept.on_grid.grid)
     others = {}
     if events is not None:
         seen = (name for name in events.names if isinstance(events.models[name], OnGrid))

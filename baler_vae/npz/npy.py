@@ -41,7 +41,7 @@ def open_npy(path: str, inner: str) -> Source:
     with reading(path, _KIND, *_FAILURES):
         array = _read(path)
     check_rows(path, array)
-    member, refused = _member(array)
+    member, refused = array_member(array)
     check_names(path, member.columns, "columns")
     parts = {part.name: part for part in member.parts}
     described = [describe(Column(part.name, part.dtype), part.shape, jagged=False) for part in parts.values()]
@@ -82,7 +82,7 @@ def _read(path: str) -> NDArray[np.generic]:
     return array
 
 
-def _member(array: NDArray[np.generic]) -> tuple[Member, dict[str, str]]:
+def array_member(array: NDArray[np.generic]) -> tuple[Member, dict[str, str]]:
     """How an array is read, and what of it is not, each with the reason."""
     is_matrix = array.ndim > 1 and array.dtype.names is None
     shape, leading = (array.shape[-1:], array.shape[:-1]) if is_matrix else ((), array.shape)

@@ -18,16 +18,17 @@ from baler_vae.reader.info import describe_collection
 from baler_vae.reader.showing import Stream, completions, html_list
 
 
-def is_collection(path: str | Path) -> bool:
+def is_collection(place: Place) -> bool:
     """Whether an archive holds several tables, of which none is named.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
         ArchiveError: it is not an archive, or is damaged.
     """
-    place, table = split_spec(path)
-    if table:
-        return False
+    if isinstance(place, str | Path):
+        place, table = split_spec(place)
+        if table:
+            return False
     with open_file(place) as opened:
         return isinstance(opened, CollectionFile)
 

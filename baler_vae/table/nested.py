@@ -120,11 +120,13 @@ class Nested:
     def _table(self, *, optional: bool = False) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415
 
-        schema = schema_of_array(self.values)
-        if optional:
-            schema = pa.schema([schema.field(0).with_nullable(True)])
         # Of a slice awkward reads the bits that say what is missing from their beginning.
         values = self.values.take(pa.array(np.arange(len(self)))) if self.values.offset else self.values
+        if pa.types.is_dictionary(values.type):  # awkward has no options of small indices
+            values = values.cast(pa.dictionary(pa.int64(), values.type.value_type))
+        schema = schema_of_array(values)
+        if optional:
+            schema = pa.schema([schema.field(0).with_nullable(True)])
         return pa.table([values], schema=schema)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from baler_vae.errors import UsageError, nearest
 
-Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather"]
+Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather", "memory"]
 
 TEXT = np.dtype(object)
 """The dtype of a column of strings (`str`, or `None` where the source has no value)."""

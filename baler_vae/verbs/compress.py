@@ -1,30 +1,43 @@
 """Compressing a file."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 
+from baler_vae.archive.storage import name_of
 from baler_vae.codec.codec import Codec
+from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
-from baler_vae.output import check_output
+from baler_vae.io.files import ARCHIVE_SUFFIX
+from baler_vae.output import check_output, output_errors
+from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
-from baler_vae.verbs.compress_table import compress_table
+from baler_vae.source.source import Source
+from baler_vae.verbs.compress_table import compress_stream, compress_table
 from baler_vae.verbs.compress_tables import compress_tables
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.naming import check_archive_name
 from baler_vae.verbs.planning import shared_tables
 from baler_vae.verbs.request import Request, RunRequest
 
 
+@overload
+def compress(source: Any, output: None = None, **options: Any) -> bytes: ...  # noqa: ANN401
+@overload
+def compress(source: Any, output: str | Path | BinaryIO, **options: Any) -> ArchiveInfo: ...  # noqa: ANN401
 @shows_progress
 def compress(
-    source: Specs,
-    output: str | Path,
+    source: Any,
+    output: str | Path | BinaryIO | None = None,
     *,
     codec: Codec | str | Path | None = None,
     columns: str | Sequence[str] = (),
@@ -40,9 +53,10 @@ def compress(
     settings: ModelSettings | None = None,
     progress: ShownProgress = silent,
     **model: Any,
-) -> ArchiveInfo:
+) -> Any:
     """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, with `notes` on how the file was understood, and `warnings`. A file may be a glob.
+    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob. In place of files there
+    may be data in memory (see `open_data`), or a `Source`.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
@@ -94,17 +108,81 @@ def compress(
             scheduler=scheduler,
         ),
     )
-    return compress_files(source, output, request, callback(progress))
+    told, memory = callback(progress), source_of(source)
+    place = BytesIO() if output is None else output
+    if memory is None:
+        info = compress_files(source, place, request, told)
+    else:
+        info = compress_data(memory, place, request, told)
+    return place.getvalue() if isinstance(place, BytesIO) and output is None else info
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def compress_files(source: Specs, output: str | Path, request: Request, progress: Progress = silent) -> ArchiveInfo:
+def compress_files(
+    source: Specs, output: str | Path | BinaryIO, request: Request, progress: Progress = silent
+) -> ArchiveInfo:
     """What `compress` returns, after it did what a request asks for; the errors are those of `compress`."""
-    output = check_output(output, force=request.run.force or request.run.resume)
-    check_archive_name(output)
+    place = _checked(output, request)
     specs = file_specs(source)
     tables = shared_tables(specs)
     if len(tables.names) > 1 and request.fit is not None and request.dialect is None:
-        return compress_tables(specs, tables, output, request, request.fit, progress)
+        if isinstance(place, Path):
+            return compress_tables(specs, tables, place, request, request.fit, progress)
+        with temporary_folder() as folder:
+            archive = folder / f"archive{ARCHIVE_SUFFIX}"
+            info = compress_tables(specs, tables, archive, request, request.fit, progress)
+            with archive.open("rb") as file, output_errors(Path(name_of(place))):
+                shutil.copyfileobj(file, place)
+        return replace(info, path=str(name_of(place)))
     opened = open_sources(specs, request.dialect)
-    return compress_table(specs, opened, output, request, progress, left_out=tables.left_out)
+    return _compress_table(specs, opened, place, request, progress, tables.left_out)
+
+
+@np.errstate(all="ignore")
+def compress_data(
+    source: Source, output: str | Path | BinaryIO, request: Request, progress: Progress = silent
+) -> ArchiveInfo:
+    """The same for a source of data in memory, of which there is no file.
+
+    Raises:
+        UsageError: what is asked for needs a file.
+    """
+    place, run = _checked(output, request), request.run
+    for name, given in (("dialect", request.dialect), ("workers", run.workers), ("scheduler", run.scheduler)):
+        if given:
+            raise UsageError(
+                f"{name} is for files, not for data in memory",
+                path=source.path,
+                way_out="Leave it out, or write the data to a file first",
+            )
+    return _compress_table((), source, place, request, progress, {})
+
+
+def _compress_table(
+    specs: Sequence[str],
+    source: Source,
+    place: Path | BinaryIO,
+    request: Request,
+    progress: Progress,
+    left_out: Mapping[str, str],
+) -> ArchiveInfo:
+    if isinstance(place, Path):
+        return compress_table(specs, source, place, request, progress, left_out=left_out)
+    return compress_stream(specs, source, place, request, progress, left_out=left_out)
+
+
+def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO:
+    """Where an archive goes.
+
+    Raises:
+        OutputError: it exists, and is not to be overwritten or continued.
+        UsageError: it is named like a table or a codec, or is a file object that is to be continued.
+    """
+    if not isinstance(output, str | Path):
+        if request.run.resume:
+            raise UsageError(
+                "cannot continue in a file object", path=name_of(output), way_out="Name a file, or start anew"
+            )
+        return output
+    check_archive_name(output)
+    return check_output(output, force=request.run.force or request.run.resume)

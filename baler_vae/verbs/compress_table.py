@@ -1,17 +1,24 @@
 """One table on its way to an archive."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from types import MappingProxyType
+from typing import BinaryIO, cast
 
+from baler_vae.archive.container import ArchiveWriter
+from baler_vae.archive.storage import name_of
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.digests import Watch, digest_of_source
+from baler_vae.codec.fitness import Fitness
 from baler_vae.codec.manifests import EXTRAS
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
+from baler_vae.output import output_errors
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
@@ -28,6 +35,8 @@ from baler_vae.verbs.verify import verify_bounds
 from baler_vae.verbs.writing import write_archive
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_SPOOLED_BYTES = 64 << 20
+"""Bytes of an archive on its way to a file object beyond which it goes through a temporary file."""
 
 
 def compress_table(
@@ -46,7 +55,7 @@ def compress_table(
     steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
     request = request.listed_for(opened)
     described = request.described(specs)
-    if run.resume and finished_before(output, described):
+    if run.resume and specs and finished_before(output, described):  # of data in memory only digests tell
         with Archive(output) as written:
             return replace(written.info(), source=_told(specs, opened, []))
     with (
@@ -54,9 +63,7 @@ def compress_table(
         cluster(run.workers, run.scheduler) as client,
     ):
         kept = work.load_codec()
-        wanted, is_whole = _wanted(opened, request.codec if kept is None or request.fit is None else kept[0])
-        extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
-        hint = check_restorable(opened, wanted, extras)
+        extras, hint = prepared(opened, request.codec if kept is None or request.fit is None else kept[0])
         codec = request.codec
         if isinstance(codec, FitRequest):
             codec = _fitted(work, opened, codec, kept, steps[0])
@@ -83,20 +90,81 @@ def compress_table(
         work.check_own()
         with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
             info = replace(written.info(), path=str(output))
-        warnings = left_out_remark(left_out)
-        if request.fit is None or request.fit.skip_unreadable:
-            warnings += left_out_columns(opened, codec)
-        if request.fit is None:
-            warnings += [text for found in fitness for text in found.warnings]
-        raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
-        warnings += [hint, beside_remark(opened, raw, written.n_bytes), rounded_remark(_rounded(codec))]
+            warnings = [*left_out_remark(left_out), hint, *remarks(written, opened, request, codec, fitness)]
     return replace(info, source=_told(specs, opened, warnings))
+
+
+def compress_stream(
+    specs: Sequence[str],
+    opened: Source,
+    output: BinaryIO,
+    request: Request,
+    progress: Progress = silent,
+    *,
+    left_out: Mapping[str, str] = _NOTHING,
+) -> ArchiveInfo:
+    """What `compress` returns, after the archive of a source was written to a file object, and verified before: it is
+    kept in memory until then, or in a temporary file where it is large. The errors are those of `compress`.
+    """
+    run, request = request.run, request.listed_for(opened)
+    steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
+    extras, hint = prepared(opened, request.codec)
+    codec = request.codec
+    codec = fit_source(opened, codec, steps[0]) if isinstance(codec, FitRequest) else codec
+    schema = codec.match(opened)
+    with SpooledTemporaryFile(_SPOOLED_BYTES) as spool, cluster(run.workers, run.scheduler) as client:
+        file = cast("BinaryIO", spool)
+        with closing(encoded_row_groups(client, specs, opened, schema, codec, 0)) as row_groups:
+            fitness = write_archive(
+                ArchiveWriter(file),
+                schema,
+                codec,
+                row_groups,
+                n_events=opened.n_events,
+                extras=extras,
+                keep_history=run.keep_history,
+                progress=steps[1],
+            )
+        if run.verify:
+            verify_bounds(file, opened, progress=steps[2])
+        with Archive(file) as written:
+            info = replace(written.info(), path=str(name_of(output)))
+            warnings = [*left_out_remark(left_out), hint, *remarks(written, opened, request, codec, fitness)]
+        spool.seek(0)
+        with output_errors(Path(name_of(output))):
+            shutil.copyfileobj(file, output)
+    return replace(info, source=_told(specs, opened, warnings))
+
+
+def prepared(opened: Source, asked: Codec | FitRequest) -> tuple[bytes, str]:
+    """What a source holds beside the columns that a codec has, or is to have, and what a user is told where the file's
+    own format cannot take all of it back.
+
+    Raises:
+        SourceError: no format can take back all these columns together, or the file cannot be read.
+    """
+    wanted, is_whole = _wanted(opened, asked)
+    extras = opened.extras() if is_whole or opened.schema.origin.format not in WITH_WHOLE_FILES else b""
+    return extras, check_restorable(opened, wanted, extras)
+
+
+def remarks(
+    written: Archive, opened: Source, request: Request, codec: Codec, fitness: Sequence[Fitness]
+) -> Iterator[str]:
+    """What a user is told of an archive and its source; some of it may be nothing."""
+    if request.fit is None or request.fit.skip_unreadable:
+        yield from left_out_columns(opened, codec)
+    if request.fit is None:
+        yield from (text for found in fitness for text in found.warnings)
+    raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
+    yield beside_remark(opened, raw, written.n_bytes)
+    yield rounded_remark(_rounded(codec))
 
 
 def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> SourceInfo:
     """What is said of a source beside what its archive knows."""
     return SourceInfo(
-        bytes=bytes_on_disk(specs),
+        bytes=bytes_on_disk(specs) if specs else None,
         n_columns=len(source.schema.order) - len(source.schema.masks) + len(source.unsupported),
         notes=source.notes,
         warnings=tuple(text for text in warnings if text),

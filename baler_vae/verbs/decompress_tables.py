@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from baler_vae.archive.storage import Place
 from baler_vae.io.files import MODULES, suffix_of, write_file, write_tables
 from baler_vae.progress import Progress, within
 from baler_vae.reader.archive import Archive
@@ -18,7 +19,7 @@ from baler_vae.verbs.globs import Globs
 from baler_vae.verbs.restoring import RestoreRequest, extras_beside, n_rows, restored_batches
 
 
-def decompress_tables(archive: str | Path, output: str | Path, request: RestoreRequest, progress: Progress) -> None:
+def decompress_tables(archive: Place, output: str | Path, request: RestoreRequest, progress: Progress) -> None:
     """Writes all tables of an archive into one file. A glob of columns concerns every table in which it matches,
     `TABLE:GLOB` that one; tables without any such column are left out.
 

@@ -10,7 +10,7 @@ from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.sampling import Sample, read_sample
-from baler_vae.io.chain import Specs, open_sources
+from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.settings.kinds import can_give_free
@@ -20,12 +20,13 @@ from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, resolve_bound
 from baler_vae.table.schema import match_columns
 from baler_vae.table.table import counts_of
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.request import FitRequest
 
 
 @shows_progress
 def fit(
-    source: Specs | Source,
+    source: Any,  # noqa: ANN401  files, data or an open source
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
@@ -35,7 +36,8 @@ def fit(
     progress: ShownProgress = silent,
     **model: Any,
 ) -> Codec:
-    """The codec of the columns that match `columns` (all of them by default), one glob or several.
+    """The codec of the columns that match `columns` (all of them by default), one glob or several. `source` is a file,
+    or several, data in memory (see `open_data`), or an open source.
 
     `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
@@ -54,8 +56,10 @@ def fit(
     request = FitRequest.of(
         columns=columns, bound=bound, skip_unreadable=skip_unreadable, settings=settings, model=model
     )
-    opened = source if isinstance(source, Source) else open_sources(source, dialect)
-    return fit_source(opened, request, callback(progress))
+    memory = source_of(source)
+    if memory is not None and dialect:
+        raise UsageError("only delimited text has a dialect", path=memory.path, way_out="Leave the dialect out")
+    return fit_source(open_sources(source, dialect) if memory is None else memory, request, callback(progress))
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of

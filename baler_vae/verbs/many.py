@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,20 +25,10 @@ from baler_vae.source.dialect import Options
 from baler_vae.verbs.compress import compress_files
 from baler_vae.verbs.decompress import restore
 from baler_vae.verbs.fit import fit_source
+from baler_vae.verbs.naming import SUFFIXES
 from baler_vae.verbs.request import FitRequest, Request, RunRequest
 from baler_vae.verbs.restoring import RestoreRequest
 from baler_vae.verbs.tables import file_name
-
-SUFFIXES: Mapping[str, str] = {
-    "root": ".root",
-    "csv": ".csv",
-    "parquet": ".parquet",
-    "hdf5": ".h5",
-    "npz": ".npz",
-    "npy": ".npy",
-    "feather": ".feather",
-}
-"""The suffix of each format."""
 
 
 def compress_each(
@@ -174,8 +164,10 @@ def _restored_on_worker(archive: str, output: Path, request: RestoreRequest) -> 
 
 
 def _format_of(archive: str) -> str:
+    """The format that an archive came from, or Parquet for data that were in no file."""
     with open_archive(archive) as opened:
-        return str(opened.schema.origin.format if isinstance(opened, Archive) else opened.manifest.tables[0].format)
+        found = opened.schema.origin.format if isinstance(opened, Archive) else opened.manifest.tables[0].format
+        return "parquet" if found == "memory" else str(found)
 
 
 def _restored_alone(archive: str, to: str | None) -> list[str]:

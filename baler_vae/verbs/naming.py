@@ -1,11 +1,22 @@
 """Names of archives and codecs, told apart from those of tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from baler_vae.errors import UsageError
 from baler_vae.io.files import ARCHIVE_SUFFIX, COMPRESSIONS, MODULES
 
 CODEC_SUFFIX = ".bvmodel"
+SUFFIXES: Mapping[str, str] = {
+    "root": ".root",
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "hdf5": ".h5",
+    "npz": ".npz",
+    "npy": ".npy",
+    "feather": ".feather",
+}
+"""The suffix of each format."""
 
 
 def check_archive_name(path: str | Path) -> None:

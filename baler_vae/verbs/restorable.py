@@ -45,6 +45,8 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
     Raises:
         SourceError: no format can take back all these columns together, or the file cannot be read.
     """
+    if schema.origin.format == "memory":
+        return ""  # it comes back as an object
     first = _first_batch(source, schema)
     own = _NTUPLE if schema.origin.rntuple else _OWN.get(schema.origin.format, _TREE)
     refusal = _refusal(own, schema, first, extras)

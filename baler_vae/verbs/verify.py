@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.archive.storage import Place
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, file_specs, open_sources
@@ -70,7 +71,7 @@ def verify(
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def verify_bounds(archive: str | Path, original: Source, *, progress: Progress = silent) -> None:
+def verify_bounds(archive: Place, original: Source, *, progress: Progress = silent) -> None:
     """Check that an archive just written gives back what its bounds promise.
 
     Raises:

@@ -1,0 +1,133 @@
+"""Data in memory as Arrow columns that are made slice by slice, and what an archive says of what the data were."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+import pyarrow as pa
+
+from baler_vae.arrow.fields import is_list
+from baler_vae.arrow.reading import ArrowFile
+from baler_vae.arrow.schema import plain_schema
+from baler_vae.errors import CorruptArchive
+from baler_vae.source.documents import VERSION, read_document
+from baler_vae.source.source import Ranges, in_steps
+
+Kind = Literal["dict", "numpy", "pandas", "awkward", "arrow"]
+"""What comes back."""
+
+WHAT: Final[dict[Kind, str]] = {
+    "dict": "a dict of arrays",
+    "numpy": "a numpy array",
+    "pandas": "a data frame",
+    "awkward": "an awkward array",
+    "arrow": "an Arrow table",
+}
+
+_KEYS: Final = {"kind", "entries", "nan"}
+_SAMPLE: Final = 256
+"""The rows that tell how long lists are."""
+
+Failures = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    OverflowError,
+)
+"""What the libraries raise for a document that is none of theirs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extras:
+    """What an archive of data in memory says of what they were: their `kind`; for those that are made of arrays the
+    `entries`, a document for each array; for others their Arrow `schema`; and the columns of a data frame in which
+    strings that are missing are `nan`.
+    """
+
+    kind: Kind
+    schema: pa.Schema | None = None
+    entries: tuple[Mapping[str, Any], ...] = ()
+    nan: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON, then the schema as a message of Arrow's IPC format, where there is one."""
+        document: dict[str, Any] = {"version": VERSION, "kind": self.kind}
+        if self.schema is None:
+            document["entries"] = list(self.entries)
+        elif self.nan:
+            document["nan"] = list(self.nan)
+        head = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        rest: bytes = b"" if self.schema is None else self.schema.serialize().to_pybytes()
+        return head.encode() + b"\n" + rest
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Extras":
+        """What `to_bytes` was called on.
+
+        Raises:
+            CorruptArchive: the bytes are not those of such a document.
+        """
+        head, _, rest = data.partition(b"\n")
+        try:
+            document = read_document(head, _KEYS)
+            if document["kind"] not in get_args(Kind):
+                raise ValueError(f"data of the kind {document['kind']!r}")
+            schema = plain_schema(pa.ipc.read_schema(pa.BufferReader(rest))) if rest else None
+            if (schema is None) is not (document["kind"] in {"dict", "numpy", "awkward"}):
+                raise ValueError("a schema that is missing, or not needed")
+            entries = tuple(document.get("entries", ()))
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise ValueError("entries that are no objects")
+            return cls(document["kind"], schema, entries, tuple(map(str, document.get("nan", ()))))
+        except Failures as error:
+            raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Data as Arrow columns: `read(number, start, stop)` makes the rows of one of them, in the type that `schema` says.
+    `without_nulls` are those known to have no nulls; `refused` is what of the data is no column, with the reason.
+    """
+
+    schema: pa.Schema
+    n_rows: int
+    read: Callable[[int, int, int], pa.Array]
+    extras: Extras
+    without_nulls: frozenset[int] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self, start: int, stop: int) -> pa.RecordBatch:
+        """All columns of some rows."""
+        arrays = [self.read(number, start, stop) for number in range(len(self.schema))]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def file(self, name: str) -> ArrowFile:
+        """The columns as the Arrow room reads those of a file."""
+
+        def chunks(
+            numbers: Sequence[int], step: int, ranges: Ranges | None
+        ) -> Iterator[tuple[int, Sequence[pa.Array]]]:
+            for start, stop in in_steps(self.n_rows, step, ranges):
+                yield start, [self.read(number, start, stop) for number in numbers]
+
+        kind = WHAT[self.extras.kind]
+        lengths = {number: self._mean_length(number) for number, own in enumerate(self.schema) if is_list(own.type)}
+        return ArrowFile(name, kind, self.schema, self.n_rows, chunks, lengths, self.without_nulls)
+
+    def _mean_length(self, number: int) -> float:
+        """How many values the lists of a column have, by the first rows."""
+        n_rows = min(self.n_rows, _SAMPLE)
+        return len(self.read(number, 0, n_rows).flatten()) / max(1, n_rows)
+
+
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The values of a column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

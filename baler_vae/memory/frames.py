@@ -1,0 +1,135 @@
+"""Data frames of pandas as Arrow columns, and back."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from baler_vae.errors import SourceError, UsageError, listed
+from baler_vae.memory.columns import Columns, Extras, one_array
+
+_PANDAS = b"pandas"
+
+
+def frame_columns(frame: pd.DataFrame, name: str) -> Columns:
+    """The columns of a data frame, and the levels of its index behind them, unless that only counts rows. Numbers keep
+    their bits, NaN too; the columns of numpy's numbers are views.
+
+    Raises:
+        UsageError: two columns have one name.
+        SourceError: Arrow has no type for a column.
+    """
+    _check_names(frame, name)
+    schema = _schema(frame, name)
+    n_columns = len(frame.columns)
+
+    def read(number: int, start: int, stop: int) -> pa.Array:
+        if number < n_columns:
+            values: Any = frame.iloc[start:stop, number]
+        else:
+            values = frame.index[start:stop].get_level_values(number - n_columns)
+        return _array(values, schema.field(number).type)
+
+    dtypes = [*frame.dtypes]
+    without = frozenset(number for number, dtype in enumerate(dtypes) if _is_plain(dtype))
+    nan = tuple(
+        schema.field(number).name
+        for number, dtype in enumerate(dtypes)
+        if dtype == np.object_ and pa.types.is_string(schema.field(number).type) and _has_nan(frame.iloc[:, number])
+    )
+    return Columns(schema, len(frame), read, Extras("pandas", schema, nan=nan), without)
+
+
+def joined_schema(schema: pa.Schema, n_rows: int) -> pa.Schema:
+    """The schema of several data frames, one after the other, from that of the first: an index that counts rows counts
+    all of them.
+    """
+    metadata = dict(schema.metadata or {})
+    if _PANDAS in metadata:
+        said = json.loads(metadata[_PANDAS])
+        for level in said.get("index_columns", ()):
+            if isinstance(level, dict) and level.get("kind") == "range":
+                level |= {"start": 0, "stop": n_rows, "step": 1}
+        metadata[_PANDAS] = json.dumps(said).encode()
+    return schema.with_metadata(metadata or None)
+
+
+def restored_frame(table: pa.Table, nan: tuple[str, ...]) -> pd.DataFrame:
+    """The data frame of a table, its index and dtypes as its metadata say. `nan` are the columns whose missing strings
+    are NaN, not None.
+    """
+    frame = table.to_pandas(split_blocks=True)
+    objects = _objects(table.schema)
+    for number, column in enumerate(table.column_names[: len(frame.columns)]):
+        if column in objects and pd.api.types.is_string_dtype(frame.dtypes.iloc[number]):
+            values = frame.iloc[:, number].astype(object)
+            frame.isetitem(number, values.where(values.notna(), np.nan if column in nan else None))
+    if isinstance(frame.index, pd.MultiIndex) or not frame.index.size:
+        return frame
+    last = table.column_names[-1] if table.column_names else ""
+    if last in objects and len(table.column_names) > len(frame.columns):
+        frame.index = frame.index.astype(object)
+    return frame
+
+
+def _objects(schema: pa.Schema) -> set[str]:
+    """The columns that were of numpy's dtype of objects."""
+    said = json.loads((schema.metadata or {}).get(_PANDAS, b"{}"))
+    return {own.get("field_name") for own in said.get("columns", ()) if own.get("numpy_type") == "object"}
+
+
+def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
+    try:
+        schema = pa.Schema.from_pandas(frame)
+        return pa.schema(map(_typed, schema), schema.metadata)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        for number, label in enumerate(frame.columns):
+            try:
+                pa.array(frame.iloc[:, number], from_pandas=True)
+            except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as own:
+                raise SourceError(
+                    f"Arrow has no type for its values: {str(own).splitlines()[0]}",
+                    path=name,
+                    column=str(label),
+                    found=str(frame.dtypes.iloc[number]),
+                    way_out="Convert the column, to strings or numbers, or leave it out",
+                ) from own
+        raise SourceError(f"Arrow has no type for its index: {error}", path=name) from error
+
+
+def _typed(own: pa.Field) -> pa.Field:
+    """The field; categories of no type, where there are none, as strings."""
+    kind = own.type
+    if pa.types.is_dictionary(kind) and pa.types.is_null(kind.value_type):
+        return own.with_type(pa.dictionary(kind.index_type, pa.string(), kind.ordered))
+    return own
+
+
+def _check_names(frame: pd.DataFrame, name: str) -> None:
+    twice = [label for label, times in Counter(map(str, frame.columns)).items() if times > 1]
+    if twice:
+        raise UsageError(
+            f"columns with the same name: {listed(twice)}",
+            path=name,
+            way_out="Rename them: frame.columns = [...]",
+        )
+
+
+def _is_plain(dtype: Any) -> bool:  # noqa: ANN401  of numpy or pandas
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401  a series or an index
+    """The values of a series or an index in a type; NaN of numpy's dtypes is a number, what else is missing is null."""
+    if _is_plain(values.dtype):
+        return pa.array(values.to_numpy(), kind)
+    return one_array(pa.array(values, kind, from_pandas=True))
+
+
+def _has_nan(values: pd.Series) -> bool:
+    """Whether the first missing value is NaN."""
+    missing = np.flatnonzero(values.isna().to_numpy())
+    return len(missing) > 0 and isinstance(values.iloc[missing[0]], float)
