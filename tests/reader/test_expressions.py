@@ -1,5 +1,7 @@
 """What is computed of columns, side by side with uproot; and what is refused."""
 
+import re
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -47,14 +49,16 @@ def as_plain(found):
     return found.fields, ak.to_list(found)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=str)
+@pytest.mark.parametrize("call", CALLS, ids=lambda options: re.sub(r" at 0x\w+", "", str(options)))
 def test_what_uproot_gives(tree, archive, call):
     expected, found = tree.arrays(**call), archive.arrays(**call)
     assert type(found) is type(expected)
     assert as_plain(found) == as_plain(expected)
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if "how" not in call], ids=str)
+@pytest.mark.parametrize(
+    "call", [call for call in CALLS if "how" not in call], ids=lambda options: re.sub(r" at 0x\w+", "", str(options))
+)
 def test_steps_join_to_the_whole(tree, archive, call):
     whole = archive.arrays(**call)
     steps = list(archive.iterate(**call, step_size=17, report=True))

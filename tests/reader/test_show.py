@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("filters", FILTERS, ids=str)
+@pytest.mark.parametrize("filters", FILTERS, ids=lambda options: re.sub(r" at 0x\w+", "", str(options)))
 def test_names_and_types_are_those_of_uproot(tree, archive, filters):
     assert archive.keys(**filters) == tree.keys(**filters)
     assert archive.typenames(**filters) == tree.typenames(**filters)
