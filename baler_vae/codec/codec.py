@@ -73,6 +73,74 @@ class Codec:
     def _digest(self) -> bytes:
         return hashlib.sha256(self.to_bytes()).digest()
 
+    @cached_property
+    def identity(self) -> bytes:
+        """What blocks know the codec by, 16 bytes: it depends on what decoding depends on, and on nothing else."""
+        from baler_vae.codec.blocks import identity_of  # noqa: PLC0415 - blocks are made with codecs
+
+        return identity_of(self)
+
+    def encode(self, data: Any) -> bytes:  # noqa: ANN401  any data
+        """Encode data in memory as a block: bytes without the model, which `decode` of the same codec takes.
+
+        Parameters
+        ----------
+        data : dict, DataFrame, ak.Array, pa.Table, np.ndarray, TTree, iterable of those, or Source
+            Data with the columns of the codec, of the same types, whatever else they have: a dict of arrays, a data
+            frame, an awkward array, an Arrow table, an array, a TTree or RNTuple of uproot, batches of one of these, or
+            a source of any format that is open.
+
+        Returns
+        -------
+        bytes
+            The block. The same data and codec give the same bytes; every value keeps the codec's bound.
+
+        Raises
+        ------
+        UsageError
+            It is no such data, or the codec does not fit them.
+        SourceError
+            Values cannot be read, or under ``free`` are not finite.
+        """
+        from baler_vae.codec.blocks import encode_block  # noqa: PLC0415 - blocks are made with codecs
+        from baler_vae.memory.objects import WITH_EXTRAS  # noqa: PLC0415
+        from baler_vae.memory.opening import open_data  # noqa: PLC0415 - each only where it is asked for
+
+        source = data if isinstance(data, Source) else open_data(data)
+        return encode_block(source, self, with_extras=source.schema.origin.format in WITH_EXTRAS)
+
+    def decode(self, blob: bytes) -> Any:  # noqa: ANN401  it depends on what was encoded
+        """Decode what `encode` gave.
+
+        Parameters
+        ----------
+        blob : bytes
+            A block of this codec, or of one that decodes the same, such as one that `load` gave.
+
+        Returns
+        -------
+        object
+            The codec's columns, as an object of the kind that was encoded: a dict of arrays, a data frame with its
+            index and dtypes, an awkward array with its type, an Arrow table with its schema, or an array; batches as
+            one. Of files what `decompress` gives by default.
+
+        Raises
+        ------
+        UsageError
+            The block was encoded with another codec, or is not bytes.
+        ArchiveError
+            The bytes are no block, are cut (`TruncatedArchive`) or damaged (`CorruptArchive`), or need a newer version
+            (`UnsupportedVersion`).
+        """
+        from baler_vae.codec.blocks import damage_told, decode_block  # noqa: PLC0415 - blocks are made with codecs
+        from baler_vae.memory.objects import object_of  # noqa: PLC0415 - only where it is asked for
+
+        if not isinstance(blob, bytes | bytearray | memoryview):
+            raise UsageError(f"{type(blob).__name__} is not bytes", way_out="Give what Codec.encode gave")
+        decoded = decode_block(bytes(blob), self)
+        with damage_told():
+            return object_of(decoded.schema, decoded.batches, decoded.extras)
+
     def report(self) -> FitReport:
         """What the fit found, group by group."""
         names = [group.name for group in self.schema.groups]

@@ -16,7 +16,7 @@ from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, cut_events
 
 if TYPE_CHECKING:
-    from baler_vae.reader.libraries import How, Library
+    from baler_vae.memory.libraries import How, Library
 
 Doc = bool | dict[str, str]
 
@@ -105,7 +105,7 @@ class Face(Names):
         CorruptArchive
             A section is damaged.
         """
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library, how)
         filters = Filters(filter_name, filter_typename, filter_branch)
@@ -155,7 +155,7 @@ class Face(Names):
         UsageError
             As for `arrays`, or the step size is invalid.
         """
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library, how)
         filters = Filters(filter_name, filter_typename, filter_branch)
@@ -173,7 +173,7 @@ class Face(Names):
         self, branch: Branch, entry_start: int | None, entry_stop: int | None, *, library: "Library", ak_add_doc: Doc
     ) -> Any:  # noqa: ANN401  it depends on the library
         """The values of one branch alone."""
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library)
         names = {column.name for column in branch.columns}

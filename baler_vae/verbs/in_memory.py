@@ -21,7 +21,6 @@ Object = Literal["ak", "np", "pd", "pa"]
 """What the columns of an archive may become: awkward arrays, numpy, pandas or Arrow (as uproot's `library`)."""
 
 _OF_KINDS = {"dict": "np", "numpy": "np", "pandas": "pd", "awkward": "ak", "arrow": "pa"}
-_OF_ORIGINS: dict[str, Object] = {"root": "ak", "hdf5": "np", "npz": "np", "npy": "np"}
 
 
 def source_of(data: Any) -> Source | None:  # noqa: ANN401  paths, a source or data
@@ -49,25 +48,22 @@ def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], lib
         UsageError: the library is unknown, or `pd` is asked for columns of different lengths.
         CorruptArchive: what the archive says of the data is damaged.
     """
-    from baler_vae.memory import files, restoring  # noqa: PLC0415 - to write a file none of it is needed
+    from baler_vae.memory import files, objects, restoring  # noqa: PLC0415 - to write a file none of it is needed
     from baler_vae.reader.results import as_library  # noqa: PLC0415
 
     if library not in {None, *get_args(Object)}:
         raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Object)))
     origin, extras = archive.schema.origin.format, archive.extras()
-    if origin == "memory" and library in {None, _OF_KINDS[restoring.kind_of_extras(extras)]}:
+    if library is None:
+        return objects.object_of(selection, batches, extras)
+    if origin == "memory" and library == _OF_KINDS[restoring.kind_of_extras(extras)]:
         return restoring.restored(selection, batches, extras)
     if origin == "memory" and library == "pa":
         return restoring.as_table(selection, batches, extras)
     if library == "pa":
         return files.table_of_file(selection, batches, extras if origin in files.ARROW else b"")
-    if library is None and origin in files.ARROW:
-        return files.object_of_arrow(selection, batches, extras)
-    if library is None and origin in files.NUMPY and not selection.is_jagged:
-        return files.object_of_numpy(selection, batches, extras)
-    chosen = library or _OF_ORIGINS.get(origin) or ("ak" if selection.is_jagged else "pd")
     outputs = tuple(Output(branch.name, branch) for branch in branches_of(selection))
-    return as_library(concatenate(list(batches), selection), Selection(selection, outputs), chosen, None, 0)
+    return as_library(concatenate(list(batches), selection), Selection(selection, outputs), library, None, 0)
 
 
 def for_file(selection: Schema, extras: bytes, output: str | Path) -> tuple[Schema, bytes]:
