@@ -19,7 +19,7 @@ from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_p
 from baler_vae.archive.storage import Place, Storage, closed_error, name_of, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError, listed
-from baler_vae.output import output_errors, replacing
+from baler_vae.output import check_writable_object, output_errors, replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
@@ -133,8 +133,10 @@ def writing_archive(place: str | Path | BinaryIO, *, force: bool = False) -> Ite
 
     Raises:
         OutputError: the file exists and `force` is false, or it cannot be written.
+        UsageError: a file object takes no bytes.
     """
     if not isinstance(place, str | Path):
+        check_writable_object(place, name_of(place))
         with output_errors(Path(name_of(place))):
             yield ArchiveWriter(place)
         return

@@ -1,6 +1,5 @@
 """Compressing a file."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -14,7 +13,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX
-from baler_vae.output import check_output, output_errors
+from baler_vae.output import check_output, check_writable_object, copy_to_object
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive_info import ArchiveInfo
@@ -131,8 +130,8 @@ def compress_files(
         with temporary_folder() as folder:
             archive = folder / f"archive{ARCHIVE_SUFFIX}"
             info = compress_tables(specs, tables, archive, request, request.fit, progress)
-            with archive.open("rb") as file, output_errors(Path(name_of(place))):
-                shutil.copyfileobj(file, place)
+            with archive.open("rb") as file:
+                copy_to_object(file, place, name_of(place))
         return replace(info, path=str(name_of(place)))
     opened = open_sources(specs, request.dialect)
     return _compress_table(specs, opened, place, request, progress, tables.left_out)
@@ -176,13 +175,14 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
 
     Raises:
         OutputError: it exists, and is not to be overwritten or continued.
-        UsageError: it is named like a table or a codec, or is a file object that is to be continued.
+        UsageError: it is named like a table or a codec, or is a file object that is to be continued, or takes no bytes.
     """
     if not isinstance(output, str | Path):
         if request.run.resume:
             raise UsageError(
                 "cannot continue in a file object", path=name_of(output), way_out="Name a file, or start anew"
             )
+        check_writable_object(output, name_of(output))
         return output
     check_archive_name(output)
     return check_output(output, force=request.run.force or request.run.resume)

@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from baler_vae.archive.storage import name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import MODULES, suffix_of
-from baler_vae.memory.kinds import is_data
+from baler_vae.memory.kinds import is_data, is_file_object
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.source.source import Source
@@ -23,20 +24,26 @@ Object = Literal["ak", "np", "pd", "pa"]
 _OF_KINDS = {"dict": "np", "numpy": "np", "pandas": "pd", "awkward": "ak", "arrow": "pa"}
 
 
-def source_of(data: Any) -> Source | None:  # noqa: ANN401  paths, a source or data
-    """The source of data in memory, or one that is open; None of paths.
+def source_of(data: Any, name: str = "data") -> Source | None:  # noqa: ANN401  paths, a source or data
+    """The source of data in memory, which errors call by a name, or one that is open; None of paths.
 
     Raises:
-        UsageError: the data cannot be compressed.
+        UsageError: the data cannot be compressed, or are a file object.
         SourceError: values cannot be read.
     """
     if isinstance(data, Source):
         return data
+    if is_file_object(data):
+        raise UsageError(
+            "is a file object, from which no format is read",
+            path=name_of(data),
+            way_out="Name the file, or give what is in it: a data frame, say, or arrays",
+        )
     if not is_data(data):
         return None
     from baler_vae.memory.opening import open_data  # noqa: PLC0415 - paths need none of it
 
-    return open_data(data)
+    return open_data(data, name)
 
 
 def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], library: Object | None = None) -> Any:  # noqa: ANN401  it depends on the archive
