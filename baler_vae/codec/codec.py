@@ -36,14 +36,25 @@ from baler_vae.table.schema import Schema
 
 @dataclass(frozen=True, eq=False)
 class Codec:
-    """A fitted codec.
+    """A fitted codec. Codecs are equal when their bytes are.
 
-    `bounds` is by column, `models` by group. `history` is by group with an autoencoder: one dict per epoch with
-    `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
-    its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
-    `learning_rate`. `settings` repeats the fit, and `fits` holds by group what it found, which `report` tells.
-
-    Codecs are equal when their bytes are.
+    Attributes
+    ----------
+    schema : Schema
+        The columns, and how they form groups.
+    bounds : mapping of str to Bound
+        The bound of each column.
+    models : mapping of str to GroupModel
+        The model of each group.
+    history : mapping of str to sequence of dict
+        By group with an autoencoder one dict for each epoch, with `number`, `training_loss`, `validation_error` (mean
+        squared errors in units of the squared widths of the columns), `learning_rate` and `beta`; and by ``GROUP,
+        networks`` for the networks of its columns a dict for some of the steps, with `number`, `training_bits` (of a
+        row in all of them) and `learning_rate`.
+    settings : mapping
+        What repeats the fit.
+    fits : mapping of str to dict
+        What the fit found, by group, which `report` tells.
     """
 
     schema: Schema
@@ -147,10 +158,21 @@ class Codec:
         return fit_report(names, self.fits, self.history, self.settings.get("skipped", {}))
 
     def save(self, place: str | Path | BinaryIO, *, force: bool = False) -> None:
-        """Writes the codec to a file that `load` reads, or to a file object, which stays open.
+        """Write the codec to a file.
 
-        Raises:
-            OutputError: the file exists and `force` is false, or it cannot be written.
+        Parameters
+        ----------
+        place : str, Path or file object
+            Where to; a file object, which is open for writing bytes, stays open.
+        force : bool
+            Overwrite the file.
+
+        Raises
+        ------
+        OutputError
+            The file exists and `force` is false, or it cannot be written.
+        UsageError
+            A file object takes no bytes.
         """
         with writing_archive(place, force=force) as archive:
             for number, group in enumerate(self.schema.groups):
@@ -173,12 +195,26 @@ class Codec:
 
     @classmethod
     def load(cls, place: Place) -> "Codec":
-        """The codec of a file that `save` wrote: of a path or a URL, or of a file object.
+        """Read a codec that `save` wrote.
 
-        Raises:
-            SourceError: there is no such file.
-            ArchiveError: it is not a codec, or is damaged.
-            UsageError: it is an archive.
+        Parameters
+        ----------
+        place : str, Path, bytes or file object
+            A path or a URL, the bytes of the file, or a file object that can seek.
+
+        Returns
+        -------
+        Codec
+            The codec, equal to the one that was saved.
+
+        Raises
+        ------
+        SourceError
+            There is no such file.
+        ArchiveError
+            It is not a codec, or is damaged.
+        UsageError
+            It is an archive.
         """
         with ArchiveFile(place) as archive, located(path=archive.path):
             manifest = archive.manifest
@@ -209,11 +245,24 @@ class Codec:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Codec":
-        """The codec whose `to_bytes` gave some bytes.
+        """Read the codec whose `to_bytes` gave some bytes.
 
-        Raises:
-            ArchiveError: they are not those of a codec, or are damaged.
-            UsageError: they are those of an archive.
+        Parameters
+        ----------
+        data : bytes
+            The bytes of a codec.
+
+        Returns
+        -------
+        Codec
+            The codec.
+
+        Raises
+        ------
+        ArchiveError
+            They are not those of a codec, or are damaged.
+        UsageError
+            They are those of an archive.
         """
         return cls.load(data)
 
@@ -222,11 +271,22 @@ class Codec:
         return json.dumps(self.history).encode()
 
     def match(self, source: Source) -> Schema:
-        """The schema of the codec's columns in a source, groups and columns in the codec's order, titles and origin the
-        source's.
+        """Match the codec's columns with those of a source.
 
-        Raises:
-            UsageError: a column is missing, has another dtype, or belongs to another collection.
+        Parameters
+        ----------
+        source : Source
+            What is to be encoded.
+
+        Returns
+        -------
+        Schema
+            The codec's columns in the source: groups and columns in the codec's order, titles and origin the source's.
+
+        Raises
+        ------
+        UsageError
+            A column is missing, has another dtype, or belongs to another collection.
         """
         return source.match(self.schema, "the codec", "Fit a codec on this file")
 
