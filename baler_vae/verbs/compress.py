@@ -226,5 +226,6 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
             )
         check_writable_object(output, name_of(output))
         return output
-    check_archive_name(output)
-    return check_output(output, force=request.run.force or request.run.resume)
+    place = check_output(output, force=request.run.force or request.run.resume)
+    check_archive_name(place)
+    return place
