@@ -1,6 +1,8 @@
 """Output files that appear whole or not at all, each written by one run at a time."""
 
+import errno
 import hashlib
+import io
 import os
 import re
 import stat
@@ -10,11 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from baler_vae.errors import OutputError, SourceError
+from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.locks import Lock, LockHeldError, acquire
 from baler_vae.paths import exists, is_folder, status
 
+_PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 255
 """Bytes of the longest file name that common file systems take."""
 _LONGEST_ENDING = len(".12345678.part")
@@ -228,6 +232,50 @@ def output_errors(path: Path, *parts: Path) -> Iterator[None]:
         if error.filename is not None and str(error.filename) not in map(str, (path, *parts)):
             raise
         raise OutputError(f"cannot be written: {error.strerror or error}", path=path) from error
+
+
+def check_writable_object(file: Any, name: str | Path) -> None:  # noqa: ANN401  whatever is given
+    """Check that bytes may be written to a file object, which errors call by a name, before there are any.
+
+    Raises:
+        UsageError: it is none, is open as text, or is not open for writing.
+    """
+    if not callable(getattr(file, "write", None)):
+        raise UsageError(
+            f"{type(file).__name__} is neither a path nor a file object", way_out="Name a file, or give an open one"
+        )
+    if isinstance(file, io.TextIOBase):
+        raise UsageError("is a file object that is open as text", path=name, way_out="Open it with 'wb'")
+    try:
+        is_open = not isinstance(file, io.IOBase) or file.writable()
+    except ValueError as error:
+        raise UsageError("is a file object that is closed", path=name, way_out="Write inside its `with`") from error
+    if not is_open:
+        raise UsageError("is a file object that is not open for writing", path=name, way_out="Open it with 'wb'")
+
+
+def copy_to_object(source: BinaryIO, file: Any, name: str | Path) -> None:  # noqa: ANN401  whatever is given
+    """Writes what is left of a file to a file object, which need not seek, and may take less than it is given.
+
+    Raises:
+        OutputError: it fails.
+    """
+    try:
+        while piece := source.read(_PIECE_BYTES):
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[_taken(file, rest) :]
+    except Exception as error:
+        what = error.strerror if isinstance(error, OSError) else None
+        raise OutputError(f"cannot be written: {what or str(error) or type(error).__name__}", path=name) from error
+
+
+def _taken(file: Any, piece: memoryview) -> int:  # noqa: ANN401  whatever is given
+    """How many of some bytes a file object took; one that does not tell took all."""
+    taken = file.write(piece if isinstance(file, io.IOBase) else bytes(piece))
+    if taken is None and isinstance(file, io.RawIOBase):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return len(piece) if taken is None else int(taken)
 
 
 def put_in_place(part: Path, path: Path) -> None:

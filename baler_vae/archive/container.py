@@ -1,7 +1,6 @@
 """A ZIP file of sections; see FORMAT.md."""
 
 import hashlib
-import json
 import zlib
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -14,13 +13,13 @@ from pydantic import ValidationError
 from baler_vae.archive.closing import Closing
 from baler_vae.archive.collection_manifest import COLLECTION, CollectionManifest
 from baler_vae.archive.continuing import Section
-from baler_vae.archive.document import check_size, read_json
+from baler_vae.archive.document import check_size, read_json, write_json
 from baler_vae.archive.manifest import FORMAT_VERSIONS, Manifest, SectionEntry
 from baler_vae.archive.parts import CheckedIndex, unpack_checked_parts, unpack_parts
 from baler_vae.archive.storage import Place, Storage, closed_error, name_of, open_storage
 from baler_vae.archive.zip import DEFLATED, START, STORED, Member, directory, local_header, read_directory
 from baler_vae.errors import ArchiveError, CorruptArchive, TruncatedArchive, UnsupportedVersion, UsageError, listed
-from baler_vae.output import output_errors, replacing
+from baler_vae.output import check_writable_object, output_errors, replacing
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
@@ -104,7 +103,7 @@ class ArchiveWriter:
             ValueError: the manifest is larger than a reader accepts.
         """
         complete = manifest.model_copy(update={"sections": self._entries})
-        data = _canonical(complete.to_document())
+        data = write_json(complete.to_document())
         if len(data) > MANIFEST_LIMIT:
             raise ValueError(f"a manifest of {len(data)} bytes")
         check_size(data)
@@ -134,8 +133,10 @@ def writing_archive(place: str | Path | BinaryIO, *, force: bool = False) -> Ite
 
     Raises:
         OutputError: the file exists and `force` is false, or it cannot be written.
+        UsageError: a file object takes no bytes.
     """
     if not isinstance(place, str | Path):
+        check_writable_object(place, name_of(place))
         with output_errors(Path(name_of(place))):
             yield ArchiveWriter(place)
         return
@@ -145,12 +146,6 @@ def writing_archive(place: str | Path | BinaryIO, *, force: bool = False) -> Ite
             yield writer
         finally:
             writer.close()
-
-
-def _canonical(content: object) -> bytes:
-    """The one way to write a manifest: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -318,7 +313,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         self.digest = hashlib.sha256(text).hexdigest()
         try:
             content = read_json(text)
-            is_canonical = _canonical(content) == text
+            is_canonical = write_json(content) == text
         except ValueError as error:
             raise CorruptArchive(f"is not JSON: {error}", path=self.path, section=MANIFEST) from error
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
@@ -344,7 +339,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise CorruptArchive(f"{place}: {first['msg']}", path=self.path, section=MANIFEST) from error
-        if _canonical(manifest.to_document()) != text:
+        if write_json(manifest.to_document()) != text:
             raise CorruptArchive("lacks required keys", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:

@@ -25,6 +25,12 @@ def read_json(data: bytes, *, constants: bool = False) -> Any:  # noqa: ANN401  
     return json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=None if constants else _refuse_constant)
 
 
+def write_json(content: object) -> bytes:
+    """The one way to write a document: sorted keys, no spaces, UTF-8 (lone surrogates as three bytes)."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
 def check_size(data: bytes) -> None:
     """Check that a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
 

@@ -1,6 +1,7 @@
 """A batch of events to the sections of a row group and back: values in, bytes out, and no files."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from baler_vae.codec.rows import Events
 from baler_vae.errors import CorruptArchive, SourceError, UsageError
 from baler_vae.model.columns import Free
 from baler_vae.model.group import GroupModel
+from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Column, Group, Schema
 from baler_vae.table.table import LARGEST_ROWS, Batch, Table, counts_of
 
@@ -22,14 +24,15 @@ Parts = Callable[[int, Collection[int]], Mapping[int, bytes]]
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def encode_batch(batch: Batch, codec: Codec) -> tuple[bytes, ...]:
-    """The sections of a row group, one for each table of a batch, which has the groups of the codec's schema.
+def encode_batch(batch: Batch, codec: Codec, first_rows: Mapping[str, int] | None = None) -> tuple[bytes, ...]:
+    """The sections of a row group, one for each table of a batch, which has the groups of the codec's schema;
+    `first_rows` is the number of the first row by group, for errors.
 
     Raises:
         SourceError: a value would be lost, or an event has too many rows.
         UsageError: the codec has no model for a group, or values are too far from those of the fit.
     """
-    check_finite(batch, codec.bounds)
+    check_finite(batch, codec.bounds, first_rows)
     return tuple(map(encode_table, coded_batch(batch, codec)))
 
 
@@ -60,22 +63,25 @@ def decode_batch(
     schema: Schema,
     selection: Schema,
     n_rows: Sequence[int],
+    *,
+    row_group: int = 0,
 ) -> Batch:
     """The columns of a selection from the sections that `encode_batch` made, `n_rows` of each group; `models` is by
-    group, `selection` a part of the schema with the counters that its collections need.
+    group, `selection` a part of the schema with the counters that its collections need. Errors name the
+    sections of a row group by its number.
 
     Raises:
-        CorruptArchive: a section is not one of such rows; it is named as that of a first row group.
+        CorruptArchive: a section is not one of such rows.
     """
 
     def parts(number: int, wanted: Collection[int]) -> dict[int, bytes]:
         try:
             found = unpack_checked_parts(sections[number], models[schema.groups[number].name].n_parts)
         except ValueError as error:
-            raise CorruptArchive(str(error), section=section_name(number, 0)) from error
+            raise CorruptArchive(str(error), section=section_name(number, row_group)) from error
         return {part: found[part] for part in wanted}
 
-    return decode_parts(parts, models, schema, selection, n_rows)
+    return decode_parts(parts, models, schema, selection, n_rows, row_group=row_group)
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
@@ -122,6 +128,23 @@ def decode_parts(
         seen = Events(counts, schema.events.names, events.arrays, of_events.columns)
         batch.append(decoded(number, group, seen))
     return tuple(batch)
+
+
+def check_types(table: Table, types: dict[str, Any], section: str) -> None:
+    """Check that the nested columns of a table have the types that those of other row groups have, which `types` tells
+    by column, and takes note of; without rows they have any.
+
+    Raises:
+        CorruptArchive: they have others.
+    """
+    for name, values in table.arrays.items():
+        nested = nested_of(values) if table.n_rows else None
+        if nested is not None and types.setdefault(name, nested.values.type) != nested.values.type:
+            raise CorruptArchive(
+                f"does not hold what the manifest says: column {name!r} is {nested.values.type} here and "
+                f"{types[name]} elsewhere",
+                section=section,
+            )
 
 
 def _needed_events(models: Mapping[str, GroupModel], schema: Schema, selection: Schema) -> tuple[Column, ...]:

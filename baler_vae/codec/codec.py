@@ -36,14 +36,25 @@ from baler_vae.table.schema import Schema
 
 @dataclass(frozen=True, eq=False)
 class Codec:
-    """A fitted codec.
+    """A fitted codec. Codecs are equal when their bytes are.
 
-    `bounds` is by column, `models` by group. `history` is by group with an autoencoder: one dict per epoch with
-    `number`, `training_loss`, `validation_error`, `learning_rate`, `beta`; and by `GROUP, networks` for the networks of
-    its columns: a dict for some of the steps with `number`, `training_bits` (of a row in all of them) and
-    `learning_rate`. `settings` repeats the fit, and `fits` holds by group what it found, which `report` tells.
-
-    Codecs are equal when their bytes are.
+    Attributes
+    ----------
+    schema : Schema
+        The columns, and how they form groups.
+    bounds : mapping of str to Bound
+        The bound of each column.
+    models : mapping of str to GroupModel
+        The model of each group.
+    history : mapping of str to sequence of dict
+        By group with an autoencoder one dict for each epoch, with `number`, `training_loss`, `validation_error` (mean
+        squared errors in units of the squared widths of the columns), `learning_rate` and `beta`; and by ``GROUP,
+        networks`` for the networks of its columns a dict for some of the steps, with `number`, `training_bits` (of a
+        row in all of them) and `learning_rate`.
+    settings : mapping
+        What repeats the fit.
+    fits : mapping of str to dict
+        What the fit found, by group, which `report` tells.
     """
 
     schema: Schema
@@ -73,16 +84,95 @@ class Codec:
     def _digest(self) -> bytes:
         return hashlib.sha256(self.to_bytes()).digest()
 
+    @cached_property
+    def identity(self) -> bytes:
+        """What blocks know the codec by, 16 bytes: it depends on what decoding depends on, and on nothing else."""
+        from baler_vae.codec.blocks import identity_of  # noqa: PLC0415 - blocks are made with codecs
+
+        return identity_of(self)
+
+    def encode(self, data: Any) -> bytes:  # noqa: ANN401  any data
+        """Encode data in memory as a block: bytes without the model, which `decode` of the same codec takes.
+
+        Parameters
+        ----------
+        data : dict, DataFrame, ak.Array, pa.Table, np.ndarray, TTree, iterable of those, or Source
+            Data with the columns of the codec, of the same types, whatever else they have: a dict of arrays, a data
+            frame, an awkward array, an Arrow table, an array, a TTree or RNTuple of uproot, batches of one of these, or
+            a source of any format that is open.
+
+        Returns
+        -------
+        bytes
+            The block. The same data and codec give the same bytes; every value keeps the codec's bound.
+
+        Raises
+        ------
+        UsageError
+            It is no such data, or the codec does not fit them.
+        SourceError
+            Values cannot be read, or under ``free`` are not finite.
+        """
+        from baler_vae.codec.blocks import encode_block  # noqa: PLC0415 - blocks are made with codecs
+        from baler_vae.memory.objects import WITH_EXTRAS  # noqa: PLC0415
+        from baler_vae.memory.opening import open_data  # noqa: PLC0415 - each only where it is asked for
+
+        source = data if isinstance(data, Source) else open_data(data)
+        return encode_block(source, self, with_extras=source.schema.origin.format in WITH_EXTRAS)
+
+    def decode(self, blob: bytes) -> Any:  # noqa: ANN401  it depends on what was encoded
+        """Decode what `encode` gave.
+
+        Parameters
+        ----------
+        blob : bytes
+            A block of this codec, or of one that decodes the same, such as one that `load` gave.
+
+        Returns
+        -------
+        object
+            The codec's columns, as an object of the kind that was encoded: a dict of arrays, a data frame with its
+            index and dtypes, an awkward array with its type, an Arrow table with its schema, or an array; batches as
+            one. Of files what `decompress` gives by default.
+
+        Raises
+        ------
+        UsageError
+            The block was encoded with another codec, or is not bytes.
+        ArchiveError
+            The bytes are no block, are cut (`TruncatedArchive`) or damaged (`CorruptArchive`), or need a newer version
+            (`UnsupportedVersion`).
+        """
+        from baler_vae.codec.blocks import damage_told, decode_block  # noqa: PLC0415 - blocks are made with codecs
+        from baler_vae.memory.objects import object_of  # noqa: PLC0415 - only where it is asked for
+
+        if not isinstance(blob, bytes | bytearray | memoryview):
+            raise UsageError(f"{type(blob).__name__} is not bytes", way_out="Give what Codec.encode gave")
+        decoded = decode_block(bytes(blob), self)
+        with damage_told():
+            return object_of(decoded.schema, decoded.batches, decoded.extras)
+
     def report(self) -> FitReport:
         """What the fit found, group by group."""
         names = [group.name for group in self.schema.groups]
         return fit_report(names, self.fits, self.history, self.settings.get("skipped", {}))
 
     def save(self, place: str | Path | BinaryIO, *, force: bool = False) -> None:
-        """Writes the codec to a file that `load` reads, or to a file object, which stays open.
+        """Write the codec to a file.
 
-        Raises:
-            OutputError: the file exists and `force` is false, or it cannot be written.
+        Parameters
+        ----------
+        place : str, Path or file object
+            Where to; a file object, which is open for writing bytes, stays open.
+        force : bool
+            Overwrite the file.
+
+        Raises
+        ------
+        OutputError
+            The file exists and `force` is false, or it cannot be written.
+        UsageError
+            A file object takes no bytes.
         """
         with writing_archive(place, force=force) as archive:
             for number, group in enumerate(self.schema.groups):
@@ -105,12 +195,26 @@ class Codec:
 
     @classmethod
     def load(cls, place: Place) -> "Codec":
-        """The codec of a file that `save` wrote: of a path or a URL, or of a file object.
+        """Read a codec that `save` wrote.
 
-        Raises:
-            SourceError: there is no such file.
-            ArchiveError: it is not a codec, or is damaged.
-            UsageError: it is an archive.
+        Parameters
+        ----------
+        place : str, Path, bytes or file object
+            A path or a URL, the bytes of the file, or a file object that can seek.
+
+        Returns
+        -------
+        Codec
+            The codec, equal to the one that was saved.
+
+        Raises
+        ------
+        SourceError
+            There is no such file.
+        ArchiveError
+            It is not a codec, or is damaged.
+        UsageError
+            It is an archive.
         """
         with ArchiveFile(place) as archive, located(path=archive.path):
             manifest = archive.manifest
@@ -141,11 +245,24 @@ class Codec:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Codec":
-        """The codec whose `to_bytes` gave some bytes.
+        """Read the codec whose `to_bytes` gave some bytes.
 
-        Raises:
-            ArchiveError: they are not those of a codec, or are damaged.
-            UsageError: they are those of an archive.
+        Parameters
+        ----------
+        data : bytes
+            The bytes of a codec.
+
+        Returns
+        -------
+        Codec
+            The codec.
+
+        Raises
+        ------
+        ArchiveError
+            They are not those of a codec, or are damaged.
+        UsageError
+            They are those of an archive.
         """
         return cls.load(data)
 
@@ -154,11 +271,22 @@ class Codec:
         return json.dumps(self.history).encode()
 
     def match(self, source: Source) -> Schema:
-        """The schema of the codec's columns in a source, groups and columns in the codec's order, titles and origin the
-        source's.
+        """Match the codec's columns with those of a source.
 
-        Raises:
-            UsageError: a column is missing, has another dtype, or belongs to another collection.
+        Parameters
+        ----------
+        source : Source
+            What is to be encoded.
+
+        Returns
+        -------
+        Schema
+            The codec's columns in the source: groups and columns in the codec's order, titles and origin the source's.
+
+        Raises
+        ------
+        UsageError
+            A column is missing, has another dtype, or belongs to another collection.
         """
         return source.match(self.schema, "the codec", "Fit a codec on this file")
 

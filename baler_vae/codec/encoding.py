@@ -1,6 +1,6 @@
 """Row groups to the sections of an archive."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,10 @@ from baler_vae.codec.digests import digest_of
 from baler_vae.codec.finite import check_finite
 from baler_vae.codec.fitness import independent_bits_per_row
 from baler_vae.errors import located
+from baler_vae.source.source import Source
 from baler_vae.table.nested import nested_of
-from baler_vae.table.schema import TEXT
-from baler_vae.table.table import Batch
+from baler_vae.table.schema import TEXT, Schema
+from baler_vae.table.table import Batch, row_groups
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,25 @@ class RowGroupEncoder:
             tuple(alone),
             digest_of(batch),
         )
+
+
+def numbered_row_groups(opened: Source, schema: Schema) -> Iterator[RowGroup]:
+    """The row groups of a source, in their order: one without events where there are none, and nested columns have
+    types that would be lost.
+    """
+    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
+    for number, batch in enumerate(row_groups(opened.read(schema), schema)):
+        yield RowGroup(number, batch, dict(first_rows))
+        for table in batch:
+            first_rows[table.group.name] += table.n_rows
+    if not opened.n_events and _has_types(empty := opened.empty(schema)):
+        yield RowGroup(0, empty, first_rows)
+
+
+def _has_types(batch: Batch) -> bool:
+    """Whether a batch without events has nested columns whose types would be lost without it."""
+    nested = (nested_of(values) for table in batch for values in table.arrays.values())
+    return any(column is not None and not column.is_untyped for column in nested)
 
 
 def typed_bytes(values: NDArray[np.generic]) -> int:

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from baler_vae.archive.container import ArchiveFile, ArchiveWriter
+from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
 from baler_vae.codec.dependencies import check_arrays, check_model
@@ -36,6 +36,12 @@ _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
 
 
+class Sections(Protocol):
+    """What takes the sections of a model, such as a writer of archives."""
+
+    def add(self, name: str, data: bytes) -> None: ...
+
+
 def decoder_section(group: int) -> str:
     """The section of a group's decoder."""
     return f"model/{group}"
@@ -56,7 +62,7 @@ def encoder_section(group: int) -> str:
     return f"encoder/{group}"
 
 
-def write_model(archive: ArchiveWriter, number: int, model: GroupModel, *, with_encoder: bool = False) -> None:
+def write_model(archive: Sections, number: int, model: GroupModel, *, with_encoder: bool = False) -> None:
     """Writes what a group's model needs: its decoder, its tables, its networks, and for a codec its encoder."""
     if model.decoder is not None:
         archive.add(decoder_section(number), pack_parts(encode_decoder(model.decoder)))

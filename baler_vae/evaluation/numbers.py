@@ -184,6 +184,11 @@ class EvaluationNumbers:
             What is told. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
             are parts of the value.
 
+        Returns
+        -------
+        pd.DataFrame
+            The table.
+
         Raises
         ------
         UsageError

@@ -37,7 +37,12 @@ def kind_of(thing: object) -> Kind | None:
         return "dict"
     if hasattr(type(thing), "__arrow_c_stream__") and package_of(thing) not in {"pandas", "pyarrow"}:
         return "arrow"
-    return "stream" if isinstance(thing, Iterator) else None
+    return "stream" if isinstance(thing, Iterator) and not is_file_object(thing) else None
+
+
+def is_file_object(thing: object) -> bool:
+    """Whether an object is a file that is open, or reads like one."""
+    return callable(getattr(type(thing), "read", None))
 
 
 def package_of(thing: object) -> str:

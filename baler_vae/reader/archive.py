@@ -54,6 +54,7 @@ class Archive(Face):
         self.schema = self.engine.schema
 
     def close(self) -> None:
+        """Close the file; names and types are still known."""
         self._file.close()
 
     @property
@@ -93,22 +94,62 @@ class Archive(Face):
             return bounds_of(self.manifest)
 
     def batches(self, selection: Schema, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
-        """The row groups that overlap the events from `start` to `stop`, cut to them.
+        """Read the row groups that overlap a range of events, cut to it.
 
-        Raises:
-            CorruptArchive: a section is damaged.
+        Parameters
+        ----------
+        selection : Schema
+            The columns.
+        start, stop : int, optional
+            The first event, and the one behind the last; all by default.
+
+        Returns
+        -------
+        iterator of Batch
+            A table for each group, arrays (rows,) or (rows, *shape) of the columns' dtypes.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
         """
         return self.engine.batches(selection, start, self.num_entries if stop is None else stop)
 
     def row_group(self, row_group: int, selection: Schema) -> Batch:
-        """All events of one row group, told by its number.
+        """Read all events of one row group.
 
-        Raises:
-            CorruptArchive: a section is damaged.
+        Parameters
+        ----------
+        row_group : int
+            Its number, from 0.
+        selection : Schema
+            The columns.
+
+        Returns
+        -------
+        Batch
+            A table for each group, arrays (rows,) or (rows, *shape) of the columns' dtypes.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
         """
         return self.engine.row_group(row_group, selection)
 
     def entries(self, column: str) -> list[ColumnEntry]:
+        """Tell what the manifest says of a column.
+
+        Parameters
+        ----------
+        column : str
+            Its name.
+
+        Returns
+        -------
+        list of ColumnEntry
+            One entry; of a chain one of each archive.
+        """
         return [self._entries[column]]
 
     @cached_property
@@ -116,9 +157,22 @@ class Archive(Face):
         return {column.name: column for group in self.manifest.groups for column in group.columns}
 
     def common_entry_offsets(self) -> list[int]:
+        """Tell where each row group begins, in events, and where the last one ends."""
         return list(self.engine.offsets)
 
     def typed_empty(self, selection: Schema) -> Batch:
+        """Make a batch without events, whose nested columns have their types.
+
+        Parameters
+        ----------
+        selection : Schema
+            The columns.
+
+        Returns
+        -------
+        Batch
+            A table without rows for each group.
+        """
         if any(column.is_nested for column in selection.columns) and self.manifest.row_groups:
             return slice_events(self.row_group(0, selection), 0, 0)
         return empty_batch(selection)
@@ -142,10 +196,17 @@ class Archive(Face):
         return settings_of(self.manifest)
 
     def extras(self) -> bytes:
-        """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.
+        """Read what the source held beside its columns.
 
-        Raises:
-            CorruptArchive: it is damaged.
+        Returns
+        -------
+        bytes
+            In a form of its format's own; empty where there was nothing.
+
+        Raises
+        ------
+        CorruptArchive
+            It is damaged.
         """
         self._file.check_open()
         if EXTRAS not in self.manifest.sections:
@@ -180,10 +241,17 @@ class Archive(Face):
         return self._file.digest
 
     def check_sections(self) -> int:
-        """The number of sections, every one checked against its digest.
+        """Check every section against its digest.
 
-        Raises:
-            CorruptArchive: a section is damaged.
+        Returns
+        -------
+        int
+            The number of sections.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
         """
         self._file.check_all()
         return len(self.manifest.sections)

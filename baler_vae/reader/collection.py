@@ -53,6 +53,7 @@ class Collection(Closing):
         return _reopen, (reopened_from(self._place, self.path), self._file.digest)
 
     def close(self) -> None:
+        """Close the file, and with it the archives of the tables."""
         self._file.close()
 
     @property
@@ -60,16 +61,64 @@ class Collection(Closing):
         return self._file.closed
 
     def keys(self, filter_name: Filter = None) -> list[str]:
-        """The names of the tables that pass a filter, in the order of the source; see `Archive.keys`."""
+        """List the names of the tables that pass a filter.
+
+        Parameters
+        ----------
+        filter_name : str, callable or sequence of these, optional
+            A glob, a regular expression, or a function of the name; see `Archive.keys`.
+
+        Returns
+        -------
+        list of str
+            Names, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            The filter is invalid.
+        """
         passes = filter_of(filter_name, "filter_name")
         return [name for name in self.manifest.names if passes(name)]
 
     def values(self, filter_name: Filter = None) -> list[Archive]:
-        """The archives of the tables that pass a filter."""
+        """List the archives of the tables that pass a filter.
+
+        Parameters
+        ----------
+        filter_name : str, callable or sequence of these, optional
+            A glob, a regular expression, or a function of the name; see `Archive.keys`.
+
+        Returns
+        -------
+        list of Archive
+            Archives, which are read in place.
+
+        Raises
+        ------
+        UsageError
+            The filter is invalid.
+        """
         return [self._table(name) for name in self.keys(filter_name)]
 
     def items(self, filter_name: Filter = None) -> list[tuple[str, Archive]]:
-        """The names of the tables that pass a filter, with their archives."""
+        """List the tables that pass a filter.
+
+        Parameters
+        ----------
+        filter_name : str, callable or sequence of these, optional
+            A glob, a regular expression, or a function of the name; see `Archive.keys`.
+
+        Returns
+        -------
+        list of (str, Archive)
+            Names and archives, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            The filter is invalid.
+        """
         return [(name, self._table(name)) for name in self.keys(filter_name)]
 
     def __iter__(self) -> Iterator[str]:
@@ -97,8 +146,14 @@ class Collection(Closing):
         raise UnknownName(f"there is no table {name!r}: {nearest(name, self.manifest.names)}", path=self.path)
 
     def show(self, *, filter_name: Filter = None, stream: Stream | None = None) -> None:
-        """Write the names of the tables that pass a filter, with their events and columns, one a line, to a stream:
-        ``sys.stdout`` by default.
+        """Write the names of the tables that pass a filter, with their events and columns, one a line.
+
+        Parameters
+        ----------
+        filter_name : str, callable or sequence of these, optional
+            See `Archive.keys`.
+        stream : object with a ``write(str)`` method, optional
+            Where to write; ``sys.stdout`` by default.
         """
         target = sys.stdout if stream is None else stream
         for name, archive in self.items(filter_name):
@@ -134,19 +189,33 @@ class Collection(Closing):
         return dict(self.manifest.left_out)
 
     def check_sections(self) -> int:
-        """The number of sections, those of the tables among them, every one checked against its digest.
+        """Check every section of the collection and of its tables against its digest.
 
-        Raises:
-            CorruptArchive: a section is damaged.
+        Returns
+        -------
+        int
+            The number of sections, those of the tables among them.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
         """
         self._file.check_all()
         return len(self.manifest.sections) + sum(len(table.manifest.sections) for table in self.values())
 
     def info(self) -> CollectionInfo:
-        """What the tables hold, and what takes the bytes.
+        """Tell what the tables hold, and what takes the bytes.
 
-        Raises:
-            ArchiveError: a table is damaged.
+        Returns
+        -------
+        CollectionInfo
+            Sizes in bytes, and the `ArchiveInfo` of each table.
+
+        Raises
+        ------
+        ArchiveError
+            A table is damaged.
         """
         self._file.check_open()
         return describe_collection(self._file, {name: archive.info() for name, archive in self.items()})

@@ -10,8 +10,8 @@ from baler_vae.errors import UsageError
 from baler_vae.table.branches import Branch
 
 if TYPE_CHECKING:
+    from baler_vae.memory.libraries import Library
     from baler_vae.reader.face import Face
-    from baler_vae.reader.libraries import Library
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.codec.batches import decode_parts
+from baler_vae.codec.batches import check_types, decode_parts
 from baler_vae.codec.manifests import section_name
 from baler_vae.codec.opening import archive_schema, check_row_groups
 from baler_vae.codec.sections import check_entries, read_model
-from baler_vae.errors import CorruptArchive, located
+from baler_vae.errors import located
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
-from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Group, Schema
-from baler_vae.table.table import Batch, Table, slice_events
+from baler_vae.table.table import Batch, slice_events
 
 
 class Engine:
@@ -79,7 +78,7 @@ class Engine:
             n_rows = self.manifest.row_groups[row_group]
             batch = decode_parts(parts, models, self.schema, selection, n_rows, row_group=row_group)
             for table in batch:
-                self._check_types(table, section_name(self._number(table.group), row_group))
+                check_types(table, self._types, section_name(self._number(table.group), row_group))
         return batch
 
     def _number(self, group: Group) -> int:
@@ -90,14 +89,3 @@ class Engine:
         if number not in self._models:
             self._models[number] = read_model(self.file, number)
         return self._models[number]
-
-    def _check_types(self, table: Table, section: str) -> None:
-        """Raise CorruptArchive unless nested columns have one type in all row groups that have rows."""
-        for name, values in table.arrays.items():
-            nested = nested_of(values) if table.n_rows else None
-            if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:
-                raise CorruptArchive(
-                    f"does not hold what the manifest says: column {name!r} is {nested.values.type} here and "
-                    f"{self._types[name]} elsewhere",
-                    section=section,
-                )

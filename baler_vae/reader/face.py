@@ -16,7 +16,7 @@ from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, cut_events
 
 if TYPE_CHECKING:
-    from baler_vae.reader.libraries import How, Library
+    from baler_vae.memory.libraries import How, Library
 
 Doc = bool | dict[str, str]
 
@@ -96,6 +96,11 @@ class Face(Names):
         access_log : list, optional
             What is appended to when a column of a virtual array is decoded.
 
+        Returns
+        -------
+        ak.Array, dict, pd.DataFrame, pa.Table or container
+            What `library` and `how` ask for, with an entry for each event that passes the cut.
+
         Raises
         ------
         UnknownName
@@ -105,7 +110,7 @@ class Face(Names):
         CorruptArchive
             A section is damaged.
         """
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library, how)
         filters = Filters(filter_name, filter_typename, filter_branch)
@@ -150,12 +155,17 @@ class Face(Names):
         entry_start, entry_stop, library, how, ak_add_doc
             See `arrays`.
 
+        Yields
+        ------
+        ak.Array, dict, pd.DataFrame, pa.Table or container
+            What `arrays` gives of the events of each step; with `report` in a pair with its `Report`.
+
         Raises
         ------
         UsageError
             As for `arrays`, or the step size is invalid.
         """
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library, how)
         filters = Filters(filter_name, filter_typename, filter_branch)
@@ -165,15 +175,51 @@ class Face(Names):
         return self._steps(selection, start, stop, n_events, library, how, ak_add_doc, report=report)
 
     def num_entries_for(self, memory_size: int | str, expressions: Expressions = None, cut: str | None = None) -> int:
-        """The events whose columns take about so many bytes, as a number or a text such as ``"100 MB"``."""
+        """Tell how many events take about so many bytes of memory.
+
+        Parameters
+        ----------
+        memory_size : int or str
+            Bytes, as a number or a text such as ``"100 MB"``.
+        expressions, cut
+            What is to be read; see `arrays`.
+
+        Returns
+        -------
+        int
+            A number of events, at least 1.
+
+        Raises
+        ------
+        UsageError
+            The size or an expression is invalid.
+        """
         n_bytes = bytes_of_text(memory_size) if isinstance(memory_size, str) else memory_size
         return self._entries_of(n_bytes, selected(self, expressions, cut).schema)
 
     def arrays_of(
         self, branch: Branch, entry_start: int | None, entry_stop: int | None, *, library: "Library", ak_add_doc: Doc
     ) -> Any:  # noqa: ANN401  it depends on the library
-        """The values of one branch alone."""
-        from baler_vae.reader.libraries import check_library  # noqa: PLC0415  light import
+        """Read the values of one branch alone.
+
+        Parameters
+        ----------
+        branch : Branch
+            The branch.
+        entry_start, entry_stop, library, ak_add_doc
+            See `arrays`.
+
+        Returns
+        -------
+        ak.Array, np.ndarray, pd.Series or pa.ChunkedArray
+            The values, one for each event.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
+        """
+        from baler_vae.memory.libraries import check_library  # noqa: PLC0415  light import
 
         check_library(library)
         names = {column.name for column in branch.columns}
@@ -183,10 +229,24 @@ class Face(Names):
         return found[branch.name]
 
     def batch(self, selection: Schema, entry_start: int | None = None, entry_stop: int | None = None) -> Batch:
-        """A range of events at once, counted from the end where a number is negative.
+        """Read a range of events at once.
 
-        Raises:
-            CorruptArchive: a section is damaged.
+        Parameters
+        ----------
+        selection : Schema
+            The columns.
+        entry_start, entry_stop : int, optional
+            The first event, and the one behind the last; counted from the end where negative.
+
+        Returns
+        -------
+        Batch
+            A table for each group, arrays (rows,) or (rows, *shape) of the columns' dtypes.
+
+        Raises
+        ------
+        CorruptArchive
+            A section is damaged.
         """
         start, stop = self._range(entry_start, entry_stop)
         return concatenate(list(self.batches(selection, start=start, stop=stop)), selection)

@@ -10,8 +10,8 @@ from baler_vae.reader.selection import Aliases, BranchFilter, Expressions
 from baler_vae.reader.steps import STEP_SIZE
 
 if TYPE_CHECKING:
+    from baler_vae.memory.libraries import How, Library
     from baler_vae.reader.archive import Archive
-    from baler_vae.reader.libraries import How, Library
 
 
 def iterate(

@@ -20,6 +20,11 @@ def dask(path: Places, *, columns: str | Sequence[str] = ()) -> Any:  # noqa: AN
     columns : str or sequence of str
         Names or globs of columns; all by default.
 
+    Returns
+    -------
+    dask_awkward.Array
+        A record for each event.
+
     Raises
     ------
     SourceError

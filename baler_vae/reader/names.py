@@ -67,6 +67,16 @@ class Names(Closing):
             which one must match.
         filter_branch : callable, optional
             A function of an `ArchiveColumn` that gives a bool.
+
+        Returns
+        -------
+        list of str
+            Names, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
         """
         return [
             own.name for own in self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
@@ -79,7 +89,23 @@ class Names(Closing):
         filter_typename: Filter = None,
         filter_branch: BranchFilter = None,
     ) -> list[ArchiveColumn]:
-        """The columns that pass all filters; see `keys`."""
+        """List the columns that pass all filters.
+
+        Parameters
+        ----------
+        filter_name, filter_typename, filter_branch
+            See `keys`.
+
+        Returns
+        -------
+        list of ArchiveColumn
+            Columns, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         return Filters(filter_name, filter_typename, filter_branch).columns(self._face)
 
     def items(
@@ -89,7 +115,23 @@ class Names(Closing):
         filter_typename: Filter = None,
         filter_branch: BranchFilter = None,
     ) -> list[tuple[str, ArchiveColumn]]:
-        """The names and columns that pass all filters; see `keys`."""
+        """List the names and columns that pass all filters.
+
+        Parameters
+        ----------
+        filter_name, filter_typename, filter_branch
+            See `keys`.
+
+        Returns
+        -------
+        list of (str, ArchiveColumn)
+            Names and columns, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         found = self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
         return [(own.name, own) for own in found]
 
@@ -100,28 +142,121 @@ class Names(Closing):
         filter_typename: Filter = None,
         filter_branch: BranchFilter = None,
     ) -> dict[str, str]:
-        """The types of the columns that pass all filters, by name, as the source calls them; see `keys`."""
+        """Tell the types of the columns that pass all filters.
+
+        Parameters
+        ----------
+        filter_name, filter_typename, filter_branch
+            See `keys`.
+
+        Returns
+        -------
+        dict of str to str
+            Types by name, as the source calls them.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         found = self.values(filter_name, filter_typename=filter_typename, filter_branch=filter_branch)
         return {own.name: own.typename for own in found}
 
     def iterkeys(self, filter_name: Filter = None, **filters: Any) -> Iterator[str]:
-        """The names of `keys`, one by one."""
+        """Iterate over what `keys` gives.
+
+        Parameters
+        ----------
+        filter_name, **filters
+            See `keys`.
+
+        Returns
+        -------
+        iterator of str
+            One after the other, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         return iter(self.keys(filter_name, **filters))
 
     def itervalues(self, filter_name: Filter = None, **filters: Any) -> Iterator[ArchiveColumn]:
-        """The columns of `values`, one by one."""
+        """Iterate over what `values` gives.
+
+        Parameters
+        ----------
+        filter_name, **filters
+            See `keys`.
+
+        Returns
+        -------
+        iterator of ArchiveColumn
+            One after the other, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         return iter(self.values(filter_name, **filters))
 
     def iteritems(self, filter_name: Filter = None, **filters: Any) -> Iterator[tuple[str, ArchiveColumn]]:
-        """The names and columns of `items`, one by one."""
+        """Iterate over what `items` gives.
+
+        Parameters
+        ----------
+        filter_name, **filters
+            See `keys`.
+
+        Returns
+        -------
+        iterator of (str, ArchiveColumn)
+            One after the other, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         return iter(self.items(filter_name, **filters))
 
     def itertypenames(self, filter_name: Filter = None, **filters: Any) -> Iterator[tuple[str, str]]:
-        """The names and types of `typenames`, one by one."""
+        """Iterate over what `typenames` gives.
+
+        Parameters
+        ----------
+        filter_name, **filters
+            See `keys`.
+
+        Returns
+        -------
+        iterator of (str, str)
+            One after the other, in the order of the source.
+
+        Raises
+        ------
+        UsageError
+            A filter is invalid.
+        """
         return iter(self.typenames(filter_name, **filters).items())
 
     def get(self, name: str, default: ArchiveColumn | None = None) -> ArchiveColumn | None:
-        """The column of a name; `default` where there is none."""
+        """Look up a column.
+
+        Parameters
+        ----------
+        name : str
+            Its name, or that of an array or of an element of one.
+        default : object, optional
+            What comes back where there is none.
+
+        Returns
+        -------
+        ArchiveColumn or object
+            The column; nothing is decoded yet.
+        """
         try:
             return self[name]
         except UnknownName:

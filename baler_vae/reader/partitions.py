@@ -11,8 +11,8 @@ from dask_awkward.lib.io.io import from_awkward, from_map
 from dask_awkward.lib.unproject_layout import unproject_layout
 
 from baler_vae.errors import UsageError
+from baler_vae.memory.libraries import as_awkward, as_records
 from baler_vae.reader.archive import Archive
-from baler_vae.reader.libraries import as_awkward, as_records
 from baler_vae.reader.opening import open as open_archive
 from baler_vae.reader.places import Places, places_of
 from baler_vae.reader.selection import Selection, selected

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.reader.frames import joined, parts_of_arrays, parts_of_batch
-from baler_vae.reader.libraries import (
+from baler_vae.memory.libraries import (
     How,
     Library,
     as_awkward,
@@ -18,6 +17,7 @@ from baler_vae.reader.libraries import (
     awkward_as_numpy,
     is_jagged,
 )
+from baler_vae.memory.parts import joined, parts_of_arrays, parts_of_batch
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.reader.zipping import zipped
 from baler_vae.table.branches import Branch, branches_of

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.reader.libraries import as_awkward
+from baler_vae.memory.libraries import as_awkward
 from baler_vae.reader.selection import Selection
 from baler_vae.table.branches import Branch
 from baler_vae.table.table import Batch, offsets_from_counts

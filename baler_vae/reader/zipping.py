@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from baler_vae.reader.libraries import is_jagged
+from baler_vae.memory.libraries import is_jagged
 
 if TYPE_CHECKING:
     import awkward as ak

@@ -11,17 +11,57 @@ from baler_vae.settings.kinds import WantedKind
 class ModelSettings(Settings):
     """How a model is built and trained.
 
-    `latent` is the number of latents per group (half of the group's float columns by default, never more than those).
-    `epochs` and `batch_rows` follow from the number of rows by default, about 5,000 steps in all. `weights` multiplies
-    the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
-    `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
-    overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
-    with the log-variance of a VAE beside them. Where values keep a bound, `keep_network` keeps networks and latents
-    that take more bytes than they save. `formulas` says by column which formula predicts it (its grammar stands in
-    `baler_vae.kinematics.formula`), or by glob that `none` does; formulas of all other columns are looked for.
-    `threads` is fixed, so that results do not depend on the number of cores; these networks are so small that more
-    threads gain little, and lose a hundredfold where another process wants the same cores. `sample_rows` is the number
-    of rows of the largest group beyond which a model is fitted on a sample of about so many.
+    Parameters
+    ----------
+    kind : {"auto", "independent", "autoregressive", "ae", "vae"}
+        The kind of model; ``auto`` takes what makes the smallest archive. ``model`` means the same where keywords are
+        taken.
+    latent : int, optional
+        Latents per group: half of the group's float columns by default, never more than those.
+    hidden : sequence of int
+        Units of the hidden layers.
+    epochs, batch_rows : int, optional
+        They follow from the number of rows by default, about 5,000 steps in all.
+    learning_rate : float
+        That of the optimiser at the beginning.
+    schedule : {"cosine", "constant"}
+        How the learning rate goes on.
+    patience : int, optional
+        Epochs without progress after which training ends.
+    shuffle : bool
+        Whether rows are shuffled before each epoch.
+    validation_fraction : float
+        The part of the rows that is not trained on, between 0 and 1.
+    beta : float
+        The weight of the KL divergence of a VAE, which rises linearly from zero over `warmup_epochs`.
+    warmup_epochs : int
+        See `beta`.
+    l1 : float
+        The weight of the mean absolute latent.
+    weights : mapping of str to float
+        By glob of columns what their squared errors are multiplied by.
+    transform : {"auto", "standard", "min-max", "asinh", "quantile"}
+        How columns become scores.
+    transforms : mapping of str to str
+        The same by glob of columns, in place of `transform`.
+    latents : {"rounded", "float64"}
+        Whether latents are rounded to a step or stored as float64.
+    keep_log_variance : bool
+        Whether the log-variance of a VAE is stored beside latents that are float64.
+    keep_network : bool
+        Keep networks and latents that take more bytes than they save, where values keep a bound.
+    formulas : mapping of str to str
+        By column the formula that predicts it, in the grammar of `baler_vae.kinematics.formula`, or by glob that
+        ``none`` does; formulas of all other columns are looked for.
+    seed : int
+        The seed of everything that is random.
+    threads : int
+        Threads of the training. It is fixed, so that results do not depend on the number of cores; these networks are
+        so small that more threads gain little, and lose a hundredfold where another process wants the same cores.
+    device : str
+        Where networks are trained: ``auto``, ``cpu``, ``cuda`` and so on.
+    sample_rows : int
+        Rows of the largest group beyond which a model is fitted on a sample of about so many.
     """
 
     kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"

@@ -44,12 +44,24 @@ _LARGEST_WIDTH = 1 << 12
 class DialectOptions:
     """What a user says of a file of delimited text; None is found out.
 
-    `separator` is one character, its name (`comma`, `semicolon`, `tab`, `pipe`, `space`) or `whitespace` for runs of
-    spaces and tabs; `header` is `first` (the first row has the names) or `none`; `comment` is what comment lines begin
-    with, or `none`; `decimal` is `.` or `,`; `encoding` is one that Python knows.
+    Parameters
+    ----------
+    separator : str, optional
+        One character, its name (``comma``, ``semicolon``, ``tab``, ``pipe``, ``space``), or ``whitespace`` for runs of
+        spaces and tabs.
+    header : {"first", "none"}, optional
+        Whether the first row has the names.
+    comment : str, optional
+        What comment lines begin with, or ``none``.
+    decimal : {".", ","}, optional
+        The decimal point.
+    encoding : str, optional
+        An encoding that Python knows.
 
-    Raises:
-        UsageError: an option has a wrong value.
+    Raises
+    ------
+    UsageError
+        An option has a wrong value.
     """
 
     separator: str | None = None

@@ -44,19 +44,50 @@ def advise(
     fitted: bool = True,
     progress: ShownProgress = silent,
 ) -> Advice:
-    """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
-    `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
-    for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
-    which takes more bits than an unbinned fit.
+    """Advise on bounds: for each float column the coarsest at which what is measured moves by less than a part of its
+    statistical error. Measured are mean and width of the column, and the peaks, quantities and cuts of `settings`; for
+    each column alone, and for all of them at once.
 
-    `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
-    about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive; the kind alone may be given as text. `dialect` is that of `compress`.
+    Parameters
+    ----------
+    source : str, Path, sequence of those, or Source
+        The files; see `compress`.
+    columns : str or sequence of str
+        Names or globs of the columns; all by default.
+    bound : str or sequence of str
+        Bounds of columns that are not floats, as for `compress`.
+    dialect : DialectOptions or dict, optional
+        How text is written, as for `compress`.
+    settings : EvaluationSettings, optional
+        The peaks, quantities and cuts that must not move. By default peaks of well-known names.
+    model : ModelSettings or str, optional
+        The model of which the size is told, or its kind alone.
+    part : float
+        How much things may move, in units of their statistical errors, between 0 and 1.
+    sample_rows : int
+        Effects are measured on all rows, or on a sample of about so many that stands for all of them.
+    fitted : bool
+        Fit a codec to a sample, which tells the size of the archive.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
 
-    Raises:
-        SourceError: the file cannot be read.
-        UsageError: a column or a setting is wrong, or there are no float columns.
-        MissingExtra: the packages for evaluation are not installed, or PyTorch is not and a fit needs it.
+    Returns
+    -------
+    Advice
+        The bound of each column, what moves under it, and sizes in bytes.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read.
+    UsageError
+        A column or a setting is wrong, or there are no float columns.
+    MissingExtra
+        The packages for evaluation are not installed, or PyTorch is not and a fit needs it.
+
+    Notes
+    -----
+    The fit of a peak to bins moves with each row that changes bins, which takes more bits than an unbinned fit.
     """
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra

@@ -26,13 +26,22 @@ _WILDCARDS = frozenset("*?[")
 @dataclass(frozen=True)
 class Bound:
     """What is promised of each finite value x and the value x' that comes back; NaN and infinities come back with the
-    same bits under every kind but `free`.
+    same bits under every kind but ``free``.
 
-    * `exact`: the same bits.
-    * `free`: nothing.
-    * `abs`: abs(x' - x) <= size, in the unit of the column.
-    * `rel`: abs(x' - x) <= max(size abs(x), floor), the floor in the unit of the column.
-    * `bits`: as `rel` with 2^-(size + 1): what keeping that many bits of the mantissa promises.
+    * ``exact``: the same bits.
+    * ``free``: nothing.
+    * ``abs``: abs(x' - x) <= size.
+    * ``rel``: abs(x' - x) <= max(size abs(x), floor).
+    * ``bits``: as ``rel`` with 2^-(size + 1): what keeping that many bits of the mantissa promises.
+
+    Parameters
+    ----------
+    kind : {"exact", "free", "abs", "rel", "bits"}
+        What is promised.
+    size : float
+        How much: in the unit of the column (``abs``), as a part of the value (``rel``), or in bits (``bits``).
+    floor : float
+        What any value may change by under ``rel`` and ``bits``, in the unit of the column.
     """
 
     kind: Kind

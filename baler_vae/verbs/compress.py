@@ -1,6 +1,5 @@
 """Compressing a file."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -14,7 +13,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX
-from baler_vae.output import check_output, output_errors
+from baler_vae.output import check_output, check_writable_object, copy_to_object
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive_info import ArchiveInfo
@@ -54,42 +53,84 @@ def compress(
     progress: ShownProgress = silent,
     **model: Any,
 ) -> Any:
-    """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob. In place of files there
-    may be data in memory (see `open_data`), or a `Source`.
+    """Compress files, or data in memory, to an archive.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
-    name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
-    HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
-    the file's own format cannot take back what was compressed, and which can.
+    name columns that are left out because they cannot be read, or are not those of the codec, what lies beside the
+    columns of a whole HDF5 file and takes bytes, and, where the file's own format cannot take back what was compressed,
+    one that can.
 
-    Of a file of several tables, of which none is named behind a colon, all are compressed, each with a codec of its
-    own, and the archive is a `Collection`; several files must have the same tables. A glob of columns concerns every
-    table in which it matches, `TABLE:GLOB` that one; tables without any such column are left out, and so are, with
-    `skip_unreadable`, those that cannot be read.
+    Parameters
+    ----------
+    source : str, Path, sequence of those, data in memory, or Source
+        A file, which may name a tree, group or table behind a colon, a glob, or several files, whose events follow each
+        other. Of a file of several tables, of which none is named, all are compressed, each with a codec of its own;
+        several files must have the same tables. Or data in memory: a dict of arrays, a data frame, an awkward array, an
+        Arrow table, an array, a tree of uproot, or batches of those.
+    output : str, Path or file object, optional
+        Where to: a path, or a file object that is open for writing bytes, which need not seek and stays open. Without
+        it the archive is returned.
+    codec : Codec, str or Path, optional
+        A codec, or the file of one. It has its own columns, bounds and model.
+    columns : str or sequence of str
+        Names or globs of the columns to compress; all by default. With several tables a glob concerns every table in
+        which it matches, ``TABLE:GLOB`` that one; tables without any such column are left out.
+    bound : str or sequence of str
+        ``bits:10``, ``abs:0.01``, ``rel:1e-3``, ``exact``, ``free``, or such a bound for the columns of a glob:
+        ``Jet_phi=abs:1e-4``. By default float columns get ``bits:12`` with a floor, all others are exact.
+    skip_unreadable : bool
+        Leave out columns, and tables, that cannot be read.
+    verify : bool
+        Decode the archive and compare every value with its bound before the archive takes its place.
+    keep_history : bool
+        Keep the history of the training, which the page of an evaluation shows.
+    force : bool
+        Overwrite the output.
+    resume : bool
+        Go on where an interrupted run of the same call left off, to the same bytes; without one begin anew.
+    workers, scheduler : int; str or dask.distributed.Client, optional
+        Local processes, or a Dask cluster that sees the same files, that encode and verify the row groups; the bytes
+        are the same.
+    dialect : DialectOptions or dict, optional
+        How text is written, where that cannot be found out.
+    settings : ModelSettings, optional
+        The model.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
+    **model
+        The settings of the model by their names: ``kind="vae", latent=4``.
 
-    A `dialect` is that of `fit`; how text was written is kept, and comes back.
+    Returns
+    -------
+    ArchiveInfo, CollectionInfo or bytes
+        What the archive holds, sizes in bytes, with notes on how the file was understood and warnings; or, without an
+        `output`, the archive.
 
-    With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
-    holds the history of the training, which the page of an evaluation shows.
+    Raises
+    ------
+    SourceError
+        The file cannot be read, holds NaN, infinities or values beyond 1e150 under ``free``, or columns that no format
+        could take back together.
+    UsageError
+        A column, a bound or a setting is wrong, the codec does not fit the file, a file object takes no bytes or is
+        given as the source, or the run to be resumed was another, or read what is no longer there.
+    ArchiveError
+        The codec is damaged.
+    OutputError
+        The archive exists and `force` is false, another run is writing it, a run before was interrupted and neither
+        `resume` nor `force` is true, or the archive cannot be written.
+    BoundBroken
+        The archive would not give back what its bounds promise; nothing is left.
+    MissingExtra
+        A codec must be fitted and PyTorch is not installed.
 
-    With so many local `workers`, or with the `scheduler` of a Dask cluster (its address, or a client) that sees the
-    same files, those encode and verify the row groups; the bytes are the same.
+    Notes
+    -----
+    How text was written is kept, and comes back. What a whole HDF5 file holds beside its columns is kept too.
 
-    Until then it grows in the folder `<output>.part` beside it. A run that is killed or interrupted leaves that behind,
-    and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew. What is
-    read again must be what was read before. One run at a time may write an output.
-
-    Raises:
-        SourceError: the file cannot be read, holds NaN, infinities or values beyond 1e150 under `free`, or columns that
-            no format could take back together.
-        UsageError: a column, a bound or a setting is wrong, the codec does not fit the file, or the run to be resumed
-            was another, or read what is no longer there.
-        OutputError: the archive exists and `force` is false, another run is writing it, a run before was interrupted
-            and neither `resume` nor `force` is true, or the archive cannot be written.
-        BoundBroken: the archive would not give back what its bounds promise; nothing is left.
-        MissingExtra: a codec must be fitted and PyTorch is not installed.
+    Until it is verified the archive grows in the folder ``<output>.part`` beside it. A run that is killed leaves that
+    behind, for `resume`, which must read what was read before. One run at a time may write an output.
     """
     request = Request.of(
         codec=codec,
@@ -131,8 +172,8 @@ def compress_files(
         with temporary_folder() as folder:
             archive = folder / f"archive{ARCHIVE_SUFFIX}"
             info = compress_tables(specs, tables, archive, request, request.fit, progress)
-            with archive.open("rb") as file, output_errors(Path(name_of(place))):
-                shutil.copyfileobj(file, place)
+            with archive.open("rb") as file:
+                copy_to_object(file, place, name_of(place))
         return replace(info, path=str(name_of(place)))
     opened = open_sources(specs, request.dialect)
     return _compress_table(specs, opened, place, request, progress, tables.left_out)
@@ -176,13 +217,15 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
 
     Raises:
         OutputError: it exists, and is not to be overwritten or continued.
-        UsageError: it is named like a table or a codec, or is a file object that is to be continued.
+        UsageError: it is named like a table or a codec, or is a file object that is to be continued, or takes no bytes.
     """
     if not isinstance(output, str | Path):
         if request.run.resume:
             raise UsageError(
                 "cannot continue in a file object", path=name_of(output), way_out="Name a file, or start anew"
             )
+        check_writable_object(output, name_of(output))
         return output
-    check_archive_name(output)
-    return check_output(output, force=request.run.force or request.run.resume)
+    place = check_output(output, force=request.run.force or request.run.resume)
+    check_archive_name(place)
+    return place

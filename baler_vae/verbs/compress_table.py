@@ -1,7 +1,6 @@
 """One table on its way to an archive."""
 
 import hashlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +17,7 @@ from baler_vae.codec.fitness import Fitness
 from baler_vae.codec.manifests import EXTRAS
 from baler_vae.io.files import WITH_WHOLE_FILES
 from baler_vae.io.sizes import bytes_on_disk
-from baler_vae.output import output_errors
+from baler_vae.output import copy_to_object
 from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
@@ -131,8 +130,7 @@ def compress_stream(
             info = replace(written.info(), path=str(name_of(output)))
             warnings = [*left_out_remark(left_out), hint, *remarks(written, opened, request, codec, fitness)]
         spool.seek(0)
-        with output_errors(Path(name_of(output))):
-            shutil.copyfileobj(file, output)
+        copy_to_object(file, output, name_of(output))
     return replace(info, source=_told(specs, opened, warnings))
 
 

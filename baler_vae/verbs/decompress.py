@@ -1,6 +1,5 @@
 """Restoring what an archive holds: to a file, a file object, or an object in memory."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +9,7 @@ import numpy as np
 from baler_vae.archive.storage import Place, name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import split_spec, suffix_of, write_file
-from baler_vae.output import output_errors
+from baler_vae.output import check_writable_object, copy_to_object
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
@@ -150,11 +149,12 @@ def _restore_to_stream(
             found=to,
             expected=f"one of {', '.join(SUFFIXES)} in `to`",
         )
+    check_writable_object(output, name_of(output))
     with temporary_folder() as folder:
         path = folder / f"restored{SUFFIXES[to]}"
         restore(archive, path, request, progress)
-        with path.open("rb") as file, output_errors(Path(name_of(output))):
-            shutil.copyfileobj(file, output)
+        with path.open("rb") as file:
+            copy_to_object(file, output, name_of(output))
 
 
 def restored_beside(source: str, folder: Path) -> tuple[Path, str]:

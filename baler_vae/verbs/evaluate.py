@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from baler_vae.archive.storage import Place, open_storage
 from baler_vae.errors import MissingExtra, UsageError, nearest
 from baler_vae.evaluation.numbers import ArchiveSizes, CandidateSizes
 from baler_vae.io.files import is_archive, is_text, open_source
 from baler_vae.kinematics.physics import Quantity, quantities_of
+from baler_vae.memory.kinds import is_file_object
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo
@@ -20,34 +23,57 @@ from baler_vae.source.source import Source
 from baler_vae.table.schema import Schema, as_tuple, matches
 from baler_vae.table.table import Batch, cut_events, empty_batch
 from baler_vae.verbs.evaluation import Evaluation
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.told import same_table, told_dialect
 
 
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def evaluate(
-    original: str | Path,
-    restored: str | Path,
+    original: Any,  # noqa: ANN401  files or data
+    restored: Any,  # noqa: ANN401
     *,
     settings: EvaluationSettings | None = None,
-    archive: str | Path | None = None,
+    archive: Place | None = None,
     columns: str | Sequence[str] = (),
     dialect: Options = None,
     progress: ShownProgress = silent,
 ) -> Evaluation:
-    """What became of each column that `restored` holds; both are archives or files of any known format, read side by
-    side, so that memory does not grow with them.
+    """Evaluate what became of each column that `restored` holds: residuals, distributions, correlations, peaks, cuts
+    and tolerances. Both are read side by side, so that memory does not grow with them.
 
-    Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
-    are missing, unless the archive, or `columns` (names or globs), did not ask for them. A `dialect` is that of
-    `compress`, for both; what was said when the archive was made need not be said again.
+    Parameters
+    ----------
+    original, restored : str, Path, data in memory, Source, bytes or file object
+        A file of any known format, an archive (also as bytes, or as a file object), or data in memory (see `compress`).
+    settings : EvaluationSettings, optional
+        The angles, peaks, quantities, cuts, profiles and tolerances. By default those of well-known names.
+    archive : str, Path, bytes or file object, optional
+        The archive that `restored` came from, whose bounds and sizes are told. By default `restored`, where it is one.
+    columns : str or sequence of str
+        Names or globs of the columns that `restored` should hold. By default those that the archive was asked for, or
+        all: columns that it lacks are told as missing.
+    dialect : DialectOptions or dict, optional
+        How text is written, of both, as for `compress`. What was said there need not be said again.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
 
-    Raises:
-        SourceError: a file cannot be read.
-        ArchiveError: an archive is damaged.
-        UsageError: a column is missing in the original, the numbers of rows differ, or a tolerance is for columns that
-            are not there.
-        MissingExtra: the packages for evaluation are not installed.
+    Returns
+    -------
+    Evaluation
+        The numbers, in the units of the columns, and the tolerances that are exceeded.
+
+    Raises
+    ------
+    SourceError
+        A file cannot be read.
+    ArchiveError
+        An archive is damaged.
+    UsageError
+        A column is missing in the original, the numbers of rows differ, or a tolerance is for columns that are not
+        there.
+    MissingExtra
+        The packages for evaluation are not installed.
     """
     try:
         from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
@@ -57,11 +83,12 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     progress, settings = callback(progress), settings or EvaluationSettings()
-    known = archive or (restored if is_archive(restored) else None)
+    original, restored, archive = _place(original), _place(restored), _place(archive)
+    known = archive or (restored if _is_archive(restored) else None)
     with (
         _archive(known) as promised,
-        _opened(original, promised, dialect) as before,
-        _opened(restored, promised, dialect) as after,
+        _opened(original, "original", promised, dialect) as before,
+        _opened(restored, "restored", promised, dialect) as after,
     ):
         wanted, found = _compared(before, after)
         asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
@@ -94,8 +121,8 @@ def evaluate(
         )
         return Evaluation.of_numbers(
             numbers,
-            original=str(original),
-            restored=str(restored),
+            original=str(original) if isinstance(original, str | Path) else str(before.path),
+            restored=str(restored) if isinstance(restored, str | Path) else str(after.path),
             failures=judge(numbers, settings.tolerances),
             settings={} if promised is None else promised.settings(),
             history={} if promised is None else promised.history(),
@@ -163,14 +190,30 @@ def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:
 
 
 @contextmanager
-def _opened(spec: str | Path, promised: Archive | None, dialect: Options) -> Iterator[Source]:
-    if is_archive(spec):
-        with Archive(spec) as archive:
+def _opened(given: Any, name: str, promised: Archive | None, dialect: Options) -> Iterator[Source]:  # noqa: ANN401
+    """The source of a file, an archive, or data in memory, which errors call by a name."""
+    memory = source_of(given, name)
+    if memory is not None:
+        yield memory
+    elif _is_archive(given):
+        with Archive(given) as archive:
             yield archive.as_source()
     else:
-        told = dialect_options(dialect) if is_text(spec) else None
-        yield open_source(same_table(promised, spec), told or told_dialect(promised, spec))
+        told = dialect_options(dialect) if is_text(given) else None
+        yield open_source(same_table(promised, given), told or told_dialect(promised, given))
 
 
-def _archive(path: str | Path | None) -> AbstractContextManager[Archive | None]:
-    return nullcontext() if path is None else Archive(path)
+def _place(given: Any) -> Any:  # noqa: ANN401  files or data
+    """The same, of a file object its bytes: it may be read as two archives at once."""
+    if not is_file_object(given):
+        return given
+    storage = open_storage(given)
+    return storage.read_at(0, storage.n_bytes)
+
+
+def _is_archive(given: Any) -> bool:  # noqa: ANN401  files or data
+    return isinstance(given, bytes) or (isinstance(given, str | Path) and is_archive(given))
+
+
+def _archive(place: Place | None) -> AbstractContextManager[Archive | None]:
+    return nullcontext() if place is None else Archive(place)

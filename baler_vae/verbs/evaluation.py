@@ -41,7 +41,20 @@ class Evaluation(EvaluationNumbers):
 
     @classmethod
     def of_numbers(cls, numbers: EvaluationNumbers, **known: Any) -> Self:
-        """The evaluation that some numbers make, with what else is known."""
+        """Make the evaluation of some numbers.
+
+        Parameters
+        ----------
+        numbers : EvaluationNumbers
+            The numbers.
+        **known
+            What else is known: the other attributes.
+
+        Returns
+        -------
+        Evaluation
+            The evaluation.
+        """
         own: dict[str, Any] = {one.name: getattr(numbers, one.name) for one in fields(numbers)}
         return cls(**own, **known)
 
@@ -126,16 +139,46 @@ class Evaluation(EvaluationNumbers):
             print_page(path, pdf, force=force)
 
     def print_page(self, pdf: str | Path, *, force: bool = False, **options: Any) -> None:
-        """Print the page to a file of PDF without keeping it; options are those of `write_page`."""
+        """Print the page to a file of PDF without keeping it.
+
+        Parameters
+        ----------
+        pdf : str or Path
+            Where to.
+        force : bool
+            Overwrite the file.
+        **options
+            Those of `write_page`.
+
+        Raises
+        ------
+        OutputError
+            The file exists and `force` is false, or it cannot be written.
+        MissingExtra
+            What prints pages is not installed.
+        """
         with temporary_folder() as folder:
             self.write_page(folder / "report.html", pdf=pdf, force=force, **options)
 
     def bytes_of_rivals(self, path: str | Path) -> dict[str, int]:
-        """What a file says that others take for the same rows under the same bound, in bytes by name.
+        """Read what others take for the same rows under the same bound.
 
-        Raises:
-            SourceError: the file cannot be read, or holds something else.
-            UsageError: it holds no figures for these rows under this bound.
+        Parameters
+        ----------
+        path : str or Path
+            The table of the benchmarks, or JSON of bytes by name.
+
+        Returns
+        -------
+        dict of str to int
+            Bytes by name.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be read, or holds something else.
+        UsageError
+            It holds no figures for these rows under this bound.
         """
         from baler_vae.report.rivals import bounds_of, read_rivals  # noqa: PLC0415
 

@@ -36,22 +36,45 @@ def fit(
     progress: ShownProgress = silent,
     **model: Any,
 ) -> Codec:
-    """The codec of the columns that match `columns` (all of them by default), one glob or several. `source` is a file,
-    or several, data in memory (see `open_data`), or an open source.
+    """Fit a codec: find a grid for each column, formulas and a model for each group of columns.
 
-    `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
-    `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
-    settings of the codec name them. A `dialect` such as `{"separator": ";"}` says how text is written, where that
-    cannot be found out (see `DialectOptions`). The model is described by `settings`, or by the same names as keywords:
-    `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
+    Parameters
+    ----------
+    source : str, Path, sequence of those, data in memory, or Source
+        What to fit on; see `compress`. Of a file of several tables, one must be named behind a colon.
+    columns : str or sequence of str
+        Names or globs of the columns; all by default.
+    bound : str or sequence of str
+        ``bits:10``, ``Jet_eta=abs:1e-4`` and so on; see `compress`.
+    skip_unreadable : bool
+        Leave out columns that cannot be read; the settings of the codec name them.
+    dialect : DialectOptions or dict, optional
+        How text is written, where that cannot be found out: ``{"separator": ";"}``.
+    settings : ModelSettings, optional
+        The model.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
+    **model
+        The settings of the model by their names, ``kind="vae", latent=4``; ``model`` is the same as ``kind``.
 
+    Returns
+    -------
+    Codec
+        The codec, which `compress` takes, and `Codec.encode`.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or holds NaN or infinities under ``free``.
+    UsageError
+        A column, a bound or a setting is wrong.
+    MissingExtra
+        PyTorch is not installed.
+
+    Notes
+    -----
     A file of more than `sample_rows` rows is not held in memory: one pass over it gives what bounds need to know, and
-    the model is fitted on a sample (see `read_sample`), of which `fits` tells.
-
-    Raises:
-        SourceError: the file cannot be read, or holds NaN or infinities under `free`.
-        UsageError: a column, a bound or a setting is wrong.
-        MissingExtra: PyTorch is not installed.
+    the model is fitted on a sample, of which `Codec.fits` tells.
     """
     request = FitRequest.of(
         columns=columns, bound=bound, skip_unreadable=skip_unreadable, settings=settings, model=model

@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from baler_vae.archive.storage import name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import MODULES, suffix_of
-from baler_vae.memory.kinds import is_data
+from baler_vae.memory.kinds import is_data, is_file_object
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.source.source import Source
@@ -21,23 +22,28 @@ Object = Literal["ak", "np", "pd", "pa"]
 """What the columns of an archive may become: awkward arrays, numpy, pandas or Arrow (as uproot's `library`)."""
 
 _OF_KINDS = {"dict": "np", "numpy": "np", "pandas": "pd", "awkward": "ak", "arrow": "pa"}
-_OF_ORIGINS: dict[str, Object] = {"root": "ak", "hdf5": "np", "npz": "np", "npy": "np"}
 
 
-def source_of(data: Any) -> Source | None:  # noqa: ANN401  paths, a source or data
-    """The source of data in memory, or one that is open; None of paths.
+def source_of(data: Any, name: str = "data") -> Source | None:  # noqa: ANN401  paths, a source or data
+    """The source of data in memory, which errors call by a name, or one that is open; None of paths.
 
     Raises:
-        UsageError: the data cannot be compressed.
+        UsageError: the data cannot be compressed, or are a file object.
         SourceError: values cannot be read.
     """
     if isinstance(data, Source):
         return data
+    if is_file_object(data):
+        raise UsageError(
+            "is a file object, from which no format is read",
+            path=name_of(data),
+            way_out="Name the file, or give what is in it: a data frame, say, or arrays",
+        )
     if not is_data(data):
         return None
     from baler_vae.memory.opening import open_data  # noqa: PLC0415 - paths need none of it
 
-    return open_data(data)
+    return open_data(data, name)
 
 
 def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], library: Object | None = None) -> Any:  # noqa: ANN401  it depends on the archive
@@ -49,25 +55,22 @@ def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], lib
         UsageError: the library is unknown, or `pd` is asked for columns of different lengths.
         CorruptArchive: what the archive says of the data is damaged.
     """
-    from baler_vae.memory import files, restoring  # noqa: PLC0415 - to write a file none of it is needed
+    from baler_vae.memory import files, objects, restoring  # noqa: PLC0415 - to write a file none of it is needed
     from baler_vae.reader.results import as_library  # noqa: PLC0415
 
     if library not in {None, *get_args(Object)}:
         raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Object)))
     origin, extras = archive.schema.origin.format, archive.extras()
-    if origin == "memory" and library in {None, _OF_KINDS[restoring.kind_of_extras(extras)]}:
+    if library is None:
+        return objects.object_of(selection, batches, extras)
+    if origin == "memory" and library == _OF_KINDS[restoring.kind_of_extras(extras)]:
         return restoring.restored(selection, batches, extras)
     if origin == "memory" and library == "pa":
         return restoring.as_table(selection, batches, extras)
     if library == "pa":
         return files.table_of_file(selection, batches, extras if origin in files.ARROW else b"")
-    if library is None and origin in files.ARROW:
-        return files.object_of_arrow(selection, batches, extras)
-    if library is None and origin in files.NUMPY and not selection.is_jagged:
-        return files.object_of_numpy(selection, batches, extras)
-    chosen = library or _OF_ORIGINS.get(origin) or ("ak" if selection.is_jagged else "pd")
     outputs = tuple(Output(branch.name, branch) for branch in branches_of(selection))
-    return as_library(concatenate(list(batches), selection), Selection(selection, outputs), chosen, None, 0)
+    return as_library(concatenate(list(batches), selection), Selection(selection, outputs), library, None, 0)
 
 
 def for_file(selection: Schema, extras: bytes, output: str | Path) -> tuple[Schema, bytes]:

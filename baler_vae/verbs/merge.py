@@ -27,17 +27,37 @@ _OF_THE_FIRST = (EXTRAS, HISTORY)
 def merge(
     archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: ShownProgress = silent
 ) -> ArchiveInfo:
-    """Writes one archive of the events of several, in their order, and returns what `info` says of it.
+    """Merge archives that were compressed with one codec: the same columns, bounds and models. Row groups are copied as
+    they are, every one checked against its digest.
 
-    All must have been compressed with one codec: the same columns, bounds and models. Row groups are copied as they
-    are, every one checked against its digest. Titles, origin and settings, and what lies beside the columns, are those
-    of the first. Archives of several tables are merged table by table.
+    Parameters
+    ----------
+    archives : sequence of str or Path
+        The archives, whose events follow each other in this order. Archives of several tables are merged table by
+        table.
+    output : str or Path
+        Where to.
+    force : bool
+        Overwrite the output.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
 
-    Raises:
-        SourceError: there is no such file.
-        ArchiveError: one of them is not an archive, or is damaged.
-        UsageError: there is none, or one was compressed with another codec.
-        OutputError: the output exists and `force` is false, or it cannot be written.
+    Returns
+    -------
+    ArchiveInfo or CollectionInfo
+        What the merged archive holds. Titles, origin and settings, and what lies beside the columns, are those of the
+        first.
+
+    Raises
+    ------
+    SourceError
+        There is no such file.
+    ArchiveError
+        One of them is not an archive, or is damaged.
+    UsageError
+        There is none, or one was compressed with another codec.
+    OutputError
+        The output exists and `force` is false, or it cannot be written.
     """
     progress = callback(progress)
     check_archive_name(output)

@@ -6,7 +6,7 @@ from itertools import accumulate, islice, pairwise
 from pathlib import Path
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.encoding import EncodedRowGroup, RowGroup, RowGroupEncoder
+from baler_vae.codec.encoding import EncodedRowGroup, RowGroup, RowGroupEncoder, numbered_row_groups
 from baler_vae.errors import SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import file_stamp
@@ -16,7 +16,6 @@ from baler_vae.scale.cluster import Client, on_cluster
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.dialect import DialectOptions
 from baler_vae.source.source import Source
-from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
 from baler_vae.verbs.verification import ColumnCheck
@@ -45,7 +44,7 @@ def encoded_row_groups(
     that of the codec's columns in the source.
     """
     if client is None or not opened.n_events:
-        yield from in_parallel(RowGroupEncoder(codec, opened.path, n_kept).encode, _numbered(opened, schema))
+        yield from in_parallel(RowGroupEncoder(codec, opened.path, n_kept).encode, numbered_row_groups(opened, schema))
         return
     future = client.submit(Codec.from_bytes, codec.to_bytes())
     files = stamped(specs)
@@ -87,22 +86,6 @@ def verify_on_cluster(
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
         progress("comparing, events", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)
-
-
-def _numbered(opened: Source, schema: Schema) -> Iterator[RowGroup]:
-    first_rows = dict.fromkeys((group.name for group in schema.groups), 0)
-    for number, batch in enumerate(row_groups(opened.read(schema), schema)):
-        yield RowGroup(number, batch, dict(first_rows))
-        for table in batch:
-            first_rows[table.group.name] += table.n_rows
-    if not opened.n_events and _has_types(empty := opened.empty(schema)):
-        yield RowGroup(0, empty, first_rows)
-
-
-def _has_types(batch: Batch) -> bool:
-    """Whether a batch without events has nested columns whose types would be lost without it."""
-    nested = (nested_of(values) for table in batch for values in table.arrays.values())
-    return any(column is not None and not column.is_untyped for column in nested)
 
 
 def _several(planned: Iterator[Planned]) -> Iterator[list[Planned]]:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.archive.storage import Place
+from baler_vae.archive.storage import Place, name_of
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
 from baler_vae.io.chain import Specs, file_specs, open_sources
@@ -21,6 +21,7 @@ from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.told import same_table, told_dialect
 from baler_vae.verbs.verification import ColumnCheck, Verification
 from baler_vae.verbs.verify_tables import verify_tables
@@ -32,42 +33,77 @@ BESIDE = "beside the columns"
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify(
-    archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
+    archive: Place,
+    *,
+    against: Any = None,  # noqa: ANN401  files or data
+    dialect: Options = None,
+    progress: ShownProgress = silent,
 ) -> Verification:
-    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
-    `dialect` is that of `compress`; what was said there need not be said again.
+    """Check every digest of an archive and decode every row; with the original, compare every value with its bound.
 
-    Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
+    Parameters
+    ----------
+    archive : str, Path, bytes or file object
+        A path or a URL, the bytes of an archive, or a file object that can seek. Of an archive of several tables all
+        are checked.
+    against : str, Path, sequence of those, data in memory or Source, optional
+        The original: the files that were compressed, or the data (see `compress`).
+    dialect : DialectOptions or dict, optional
+        How text is written, as for `compress`. What was said there need not be said again.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
 
-    Raises:
-        SourceError: a file cannot be read.
-        ArchiveError: the archive is damaged, or cannot be decoded.
-        UsageError: `against` has other columns or other numbers of rows.
+    Returns
+    -------
+    Verification
+        What was checked. Broken bounds do not raise: they stand in `broken`.
+
+    Raises
+    ------
+    SourceError
+        A file cannot be read.
+    ArchiveError
+        The archive is damaged, or cannot be decoded.
+    UsageError
+        `against` has other columns or other numbers of rows.
     """
-    progress = callback(progress)
+    told, memory = callback(progress), source_of(against)
     if is_collection(archive):
-        return verify_tables(verify, archive, against, progress)
+        if memory is not None:
+            raise UsageError(
+                "the archive has several tables, and data in memory are one",
+                path=name_of(archive),
+                way_out="Open it, and compare one table: verify('all.bvae:NAME', against=data)",
+            )
+        return verify_tables(_verified, archive, against, told)
     with Archive(archive) as opened:
-        progress("checking digests", 0, 1)
-        n_sections = opened.check_sections()
-        original = None
-        if against is not None:
-            against = [same_table(opened, spec) for spec in file_specs(against)]
-            original = open_sources(against, dialect or told_dialect(opened, against))
-        if original is None:
-            checks: tuple[ColumnCheck, ...] = ()
-            progress("decoding, events", 0, opened.num_entries)
-            for done, _ in _counted(opened.batches(opened.schema)):
-                progress("decoding, events", done, opened.num_entries)
-        else:
-            checks = _compare(opened, original, progress)
-        rows = {
-            group.name: sum(counts[number] for counts in opened.manifest.row_groups)
-            for number, group in enumerate(opened.schema.groups)
-        }
-        return Verification(
-            path=str(opened.path), n_sections=n_sections, n_bytes=opened.n_bytes, n_rows=rows, columns=checks
-        )
+        return _verified(opened, memory or against, told, dialect)
+
+
+def _verified(
+    opened: Archive, against: Source | Specs | None, progress: Progress, dialect: Options = None
+) -> Verification:
+    """What `verify` finds of an archive of one table."""
+    progress("checking digests", 0, 1)
+    n_sections = opened.check_sections()
+    original = against if isinstance(against, Source) else None
+    if against is not None and not isinstance(against, Source):
+        specs = [same_table(opened, spec) for spec in file_specs(against)]
+        original = open_sources(specs, dialect or told_dialect(opened, specs))
+    if original is None:
+        checks: tuple[ColumnCheck, ...] = ()
+        progress("decoding, events", 0, opened.num_entries)
+        for done, _ in _counted(opened.batches(opened.schema)):
+            progress("decoding, events", done, opened.num_entries)
+    else:
+        checks = _compare(opened, original, progress)
+    rows = {
+        group.name: sum(counts[number] for counts in opened.manifest.row_groups)
+        for number, group in enumerate(opened.schema.groups)
+    }
+    return Verification(
+        path=str(opened.path), n_sections=n_sections, n_bytes=opened.n_bytes, n_rows=rows, columns=checks
+    )
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of

@@ -176,7 +176,7 @@ def test_a_codec_keeps_its_bounds_on_files_that_it_never_saw(made, tmp_path, n_e
 def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
     """However events are divided, what is decoded is the same."""
     divided = partial(table_module.row_groups, limit=40)
-    monkeypatch.setattr("baler_vae.verbs.row_groups.row_groups", divided)
+    monkeypatch.setattr("baler_vae.codec.encoding.row_groups", divided)
     baler_vae.compress(made / "in.parquet", tmp_path / "a.bvae", codec=made / "c.bvmodel", verify=False)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert len(archive.manifest.row_groups) > 3

@@ -20,7 +20,7 @@ def pair_of_paths(tmp_path_factory):
     schema, batch = jagged_batch(N_EVENTS)
     write_file(folder / "in.root", schema, [batch])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.verbs.row_groups.row_groups", partial(table_module.row_groups, limit=40))
+        patch.setattr("baler_vae.codec.encoding.row_groups", partial(table_module.row_groups, limit=40))
         baler_vae.compress(folder / "in.root", folder / "a.bvae", kind="independent", bound="exact", verify=False)
     return folder / "in.root", folder / "a.bvae"
 

@@ -31,7 +31,7 @@ def path(tmp_path_factory):
     schema, batch = jagged_batch(N_EVENTS)
     write_file(folder / "in.root", schema, [batch])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.verbs.row_groups.row_groups", partial(table_module.row_groups, limit=50))
+        patch.setattr("baler_vae.codec.encoding.row_groups", partial(table_module.row_groups, limit=50))
         baler_vae.compress(folder / "in.root", folder / "a.bvae", kind="independent", bound="exact", verify=False)
     return folder / "a.bvae"
 

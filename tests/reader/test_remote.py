@@ -41,7 +41,7 @@ def large(tmp_path_factory):
     codec = baler_vae.fit(folder / "some.parquet", kind="independent", bound="exact")
     with pytest.MonkeyPatch.context() as patch:
         divided = partial(table_module.row_groups, limit=N_EVENTS * N_JETS)
-        patch.setattr("baler_vae.verbs.row_groups.row_groups", divided)
+        patch.setattr("baler_vae.codec.encoding.row_groups", divided)
         baler_vae.compress(source, folder / "large.bvae", codec=codec, verify=False)
     return folder / "large.bvae", values
 

@@ -27,7 +27,7 @@ def path(tmp_path_factory):
     table_path = folder / "in.root"
     write_file(table_path, schema, [batch])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.verbs.row_groups.row_groups", partial(table_module.row_groups, limit=40))
+        patch.setattr("baler_vae.codec.encoding.row_groups", partial(table_module.row_groups, limit=40))
         baler_vae.compress(table_path, folder / "a.bvae", kind="independent", bound="exact", verify=False)
     return folder / "a.bvae"
 

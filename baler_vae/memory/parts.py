@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.reader.libraries import as_container, is_jagged, is_text
+from baler_vae.memory.libraries import as_container, is_jagged, is_text
 from baler_vae.table.branches import Branch
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Mask
