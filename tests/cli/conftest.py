@@ -31,7 +31,7 @@ def typed(*arguments: object, cwd: Path) -> None:
 
 @pytest.fixture(scope="session")
 def folder(shared: Shared) -> Path:
-    """A folder with an archive `jets.bvae`, its codec `jets.bvmodel` and the restored `jets.root`; made once per run."""
+    """A folder with `jets.bvae`, its codec `jets.bvmodel` and the restored `jets.root`; made once per run."""
 
     def make(path: Path) -> None:
         model = ("--model", "ae", "--latent", "4", "--weight", "*mass=20", "--bound", "free", "--epochs", "1")
