@@ -20,6 +20,10 @@ from tests.tables import jagged_batch
 Write = Callable[..., str]
 Collections = Mapping[str, tuple[str, Mapping[str, Any]]]
 
+# Threads of PyTorch that wait sleep: those of two workers of pytest-xdist would burn the cores that the others need.
+# It is read when PyTorch is imported, also in the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # The same examples at every run, and no verdict on the speed of a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
