@@ -14,10 +14,15 @@ from baler_vae.settings.model import ModelSettings
 from baler_vae.source.source import Source
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Batch, Table, concatenate
+from tests.sharing import Shared, shared_by
 from tests.tables import jagged_batch
 
 Write = Callable[..., str]
 Collections = Mapping[str, tuple[str, Mapping[str, Any]]]
+
+# Threads of PyTorch that wait sleep: those of two workers of pytest-xdist would burn the cores that the others need.
+# It is read when PyTorch is imported, also in the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # The same examples at every run, and no verdict on the speed of a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -32,6 +37,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder} (BALER_VAE_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """The folder of a name, filled once per run by a function."""
+    return shared_by(tmp_path_factory)
 
 
 @pytest.fixture

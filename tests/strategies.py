@@ -186,6 +186,22 @@ def arrow_tables(draw: st.DrawFn) -> pa.Table:
     return pa.Table.from_arrays([array for _, array in drawn], schema=pa.schema(fields, metadata))
 
 
+@st.composite
+def indexes(draw: st.DrawFn, n_rows: int) -> pd.Index:
+    """Any kind of index of a data frame."""
+    kinds = {
+        "range": lambda: pd.RangeIndex(3, 3 + 2 * n_rows, 2, name="event"),
+        "reversed": lambda: pd.RangeIndex(n_rows, 0, -1),
+        "named": lambda: pd.Index([f"k{i}" for i in range(n_rows)], name="key", dtype=object),
+        "unnamed": lambda: pd.Index(np.arange(n_rows)[::-1]),
+        "times": lambda: pd.date_range("2020", periods=n_rows, tz="UTC", name="t"),
+        "several": lambda: pd.MultiIndex.from_arrays(
+            [range(n_rows), [f"{i}" for i in range(n_rows)]], names=["r", None]
+        ),
+    }
+    return kinds[draw(st.sampled_from(sorted(kinds)))]()
+
+
 FRAME_DTYPES = (
     "Int64", "UInt8", "boolean", "Float64", "float64", "int16", "string", "object", "int32[pyarrow]", "category"
 )  # fmt: skip
@@ -205,14 +221,4 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     names = draw(st.lists(st.sampled_from(ARROW_NAMES[:5]), unique=True, min_size=1, max_size=4))
     frame = pd.DataFrame({name: series(draw(st.sampled_from(FRAME_DTYPES))) for name in names})
     frame.attrs = draw(st.sampled_from([{}, {"lumi": 1.5}]))
-    kinds = {
-        "range": lambda: pd.RangeIndex(3, 3 + 2 * n_rows, 2, name="event"),
-        "reversed": lambda: pd.RangeIndex(n_rows, 0, -1),
-        "named": lambda: pd.Index([f"k{i}" for i in range(n_rows)], name="key", dtype=object),
-        "unnamed": lambda: pd.Index(np.arange(n_rows)[::-1]),
-        "times": lambda: pd.date_range("2020", periods=n_rows, tz="UTC", name="t"),
-        "several": lambda: pd.MultiIndex.from_arrays(
-            [range(n_rows), [f"{i}" for i in range(n_rows)]], names=["r", None]
-        ),
-    }
-    return frame.set_axis(kinds[draw(st.sampled_from(sorted(kinds)))]())
+    return frame.set_axis(draw(indexes(n_rows)))

@@ -15,7 +15,7 @@ _PANDAS = b"pandas"
 
 
 def frame_columns(frame: pd.DataFrame, name: str) -> Columns:
-    """The columns of a data frame, and the levels of its index behind them, unless that only counts rows. Numbers keep
+    """The columns of a data frame, and the levels of its index behind them but those that only count rows. Numbers keep
     their bits, NaN too; the columns of numpy's numbers are views.
 
     Raises:
@@ -25,12 +25,14 @@ def frame_columns(frame: pd.DataFrame, name: str) -> Columns:
     _check_names(frame, name)
     schema = _schema(frame, name)
     n_columns = len(frame.columns)
+    said = json.loads(schema.metadata[_PANDAS])["index_columns"]
+    levels = [number for number, level in enumerate(said) if not isinstance(level, dict)]  # others count rows
 
     def read(number: int, start: int, stop: int) -> pa.Array:
         if number < n_columns:
             values: Any = frame.iloc[start:stop, number]
         else:
-            values = frame.index[start:stop].get_level_values(number - n_columns)
+            values = frame.index[start:stop].get_level_values(levels[number - n_columns])
         return _array(values, schema.field(number).type)
 
     dtypes = [*frame.dtypes]

@@ -24,17 +24,6 @@ def run(*arguments, cwd, status=0):
     return done
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with a project, its archive `jets.bvae`, the codec `jets.bvmodel` and the restored `jets.root`."""
-    path = tmp_path_factory.mktemp("cli")
-    model = ("--model", "ae", "--latent", "4", "--weight", "*mass=20", "--bound", "free")
-    run("fit", INPUT, "-o", "jets.bvmodel", *model, *QUICK, cwd=path)
-    run("compress", INPUT, "-o", "jets.bvae", "--codec", "jets.bvmodel", "--no-progress", cwd=path)
-    run("decompress", "jets.bvae", "-o", "jets.root", "--no-progress", cwd=path)
-    return path
-
-
 def test_the_default_keeps_twelve_bits_and_says_nothing(tmp_path):
     done = run("compress", INPUT, "-o", "a.bvae", *QUICK, cwd=tmp_path)
     assert done.stderr == ""
@@ -45,11 +34,10 @@ def test_the_default_keeps_twelve_bits_and_says_nothing(tmp_path):
     assert all(bound.startswith("bits:12,floor:") for bound in bounds.values())
 
 
-def test_json_goes_to_standard_output_alone(tmp_path):
+def test_json_goes_to_standard_output_alone(call, tmp_path):
     given = ("--columns", "Jet_*", "--model", "independent", "--no-progress")
-    done = run("compress", INPUT, "-o", "a.bvae", "--json", *given, cwd=tmp_path)
-    info = json.loads(done.stdout)
-    shown = json.loads(run("info", "a.bvae", "--json", cwd=tmp_path).stdout)
+    info = json.loads(call("compress", INPUT, "-o", "a.bvae", "--json", *given)[0])
+    shown = json.loads(call("info", "a.bvae", "--json")[0])
     assert info.pop("warnings") == info.pop("notes") == []
     assert info.pop("source_bytes") == Path(SAMPLE).stat().st_size
     assert info.pop("source_columns") == 1 + len(shown["columns"])
@@ -145,25 +133,24 @@ def test_wrong_suffix_and_truncated_archive(call, folder, tmp_path):
     assert "end of the archive is missing" in call("info", "cut.bvae", status=5)[1]
 
 
-def test_new_project_runs_unchanged(tmp_path):
-    run("new", "mine", cwd=tmp_path)
-    assert "exists already" in run("new", "mine", cwd=tmp_path, status=8).stderr
-    done = run("run", "mine/project.toml", "--epochs", "1", "--no-progress", cwd=tmp_path)
+def test_new_project_runs_unchanged(call):
+    call("new", "mine")
+    assert "exists already" in call("new", "mine", status=8)[1]
+    out, _ = call("run", "mine/project.toml", "--epochs", "1", "--no-progress")
     for kind in ("restored file", "page", "numbers"):
-        path = next(line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith(f"{kind}: "))
+        path = next(line.partition(": ")[2] for line in out.splitlines() if line.startswith(f"{kind}: "))
         assert Path(path).stat().st_size > 1_000
-    assert "exists already" in run("run", "mine/project.toml", cwd=tmp_path, status=8).stderr
+    assert "exists already" in call("run", "mine/project.toml", status=8)[1]
 
 
-def test_new_project_for_a_file_of_ones_own(folder, tmp_path):
-    run("new", "mine", "--input", folder / "jets.root", cwd=tmp_path)
+def test_new_project_for_a_file_of_ones_own(call, folder, tmp_path):
+    call("new", "mine", "--input", folder / "jets.root")
     project = tmp_path / "mine/project.toml"
     project.write_text(project.read_text().replace('kind = "auto"', 'kind = "independent"'))
-    done = run("run", "mine/project.toml", "--no-progress", cwd=tmp_path)
-    assert "restored.root" in done.stdout
+    assert "restored.root" in call("run", "mine/project.toml", "--no-progress")[0]
 
 
-def test_experiment_of_a_project(tmp_path):
+def test_experiment_of_a_project(call, tmp_path):
     (tmp_path / "project.toml").write_text(
         f"""
         name = "tiny"
@@ -174,9 +161,9 @@ def test_experiment_of_a_project(tmp_path):
         experiment = {{ kinds = ["ae"], seeds = [1, 2], recipes = [{{ name = "plain" }}] }}
         """
     )
-    done = run("run", "project.toml", "--no-progress", cwd=tmp_path)
-    assert "mass difference %" in done.stdout
-    assert "plain" in done.stdout
+    out, _ = call("run", "project.toml", "--no-progress")
+    assert "mass difference %" in out
+    assert "plain" in out
     results = json.loads((tmp_path / "output/experiment.json").read_text())
     assert [run["seed"] for run in results["runs"]] == [1, 2]
     assert {"date", "machine", "versions"} < set(results)

@@ -85,7 +85,8 @@ def test_a_project_of_every_format_runs(call, tmp_path, make, name, inner, colum
 
 def test_a_project_may_have_any_name(call):
     call("new", 'été 😀 "x"')
-    make_tiny('été 😀 "x"')
+    project = Path('été 😀 "x"/project.toml')
+    project.write_text(project.read_text("utf-8").replace('kind = "auto"', 'kind = "independent"'), "utf-8")
     out, _ = call("run", 'été 😀 "x"', "--no-progress")
     assert (paths_in(out)["page"].parent / 'été 😀 "x".bvae').exists()
 

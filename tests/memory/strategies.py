@@ -8,9 +8,11 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.strategies import FLOATS, INTEGERS, bit_patterns, indexes, texts
+
 NAMES = st.sampled_from(["pt", "eta", "Jet_pt", "nJet", "a b", "é", "x.y", "values"])
-NUMBERS = st.sampled_from(["?", "i1", "i4", "u8", "i8", "f2", "f4", "f8"])
-TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5))
+NUMBERS = st.sampled_from([*INTEGERS, *FLOATS])
+TEXTS = texts(missing=True)
 
 _FORMS = st.recursive(
     st.sampled_from(["int", "float", "bool", "text", "bytes"]),
@@ -25,8 +27,13 @@ _FORMS = st.recursive(
 
 
 def arrays(n_rows, dtypes=NUMBERS):
-    """Arrays of numbers (n_rows,), NaN and infinities among them."""
-    return dtypes.flatmap(lambda dtype: hnp.arrays(np.dtype(dtype), n_rows))
+    """Arrays of numbers (n_rows,) with any bits, or of what else numpy has, NaN and infinities among them."""
+
+    def of_dtype(dtype):
+        plain = dtype in (*INTEGERS, *FLOATS)
+        return hnp.arrays(np.dtype(dtype), n_rows, elements=bit_patterns(dtype) if plain else None)
+
+    return dtypes.flatmap(of_dtype)
 
 
 @st.composite
@@ -105,19 +112,7 @@ def frames(draw):
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     columns = {name: draw(st.one_of(arrays(n_rows), st.sampled_from(kinds))) for name in names}
     frame = pd.DataFrame({name: series(own) if isinstance(own, str) else own for name, own in columns.items()})
-    numbers = np.arange(n_rows)
-    index = draw(
-        st.sampled_from(
-            [
-                pd.RangeIndex(n_rows),
-                pd.RangeIndex(3, 3 + 2 * n_rows, 2, name="row"),
-                pd.Index(numbers[::-1] * 3, name="event"),
-                pd.Index([f"r{number}" for number in numbers]),
-                pd.MultiIndex.from_arrays([numbers // 2, numbers % 2], names=["run", None]),
-            ]
-        )
-    )
-    return frame.set_index(index)
+    return frame.set_axis(draw(indexes(n_rows)))
 
 
 @st.composite

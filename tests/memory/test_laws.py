@@ -129,3 +129,13 @@ def test_what_comes_back_is_within_the_bound(values):
     assert ak.num(found["Jet"]).to_list() == ak.num(data["Jet"]).to_list()
     assert np.all(np.abs(ak.flatten(found["Jet"].pt).to_numpy() - pt) <= 0.01)
     assert np.all(np.abs(ak.flatten(found["Jet"].eta).to_numpy() - eta) <= 1e-3 * np.abs(eta))
+
+
+@pytest.mark.parametrize("names", [["r", None], [None, "s"]])
+def test_a_level_of_an_index_may_count_rows(names):
+    """pandas keeps it as a range, and Arrow in its metadata alone."""
+    index = pd.MultiIndex.from_arrays([range(3), ["a", "b", "c"]], names=names)
+    for own in (index, index.reorder_levels([1, 0])):
+        frame = pd.DataFrame({"x": [1.5, 2.5, 3.5]}, index=own)
+        assert_same(through_source(frame), frame)
+        assert_same(through_archive(frame), frame)

@@ -24,6 +24,7 @@ from baler_vae.table.table import (
     slice_events,
     without_numbers,
 )
+from tests.strategies import FLOATS, INTEGERS, bit_patterns
 
 F4 = np.dtype(np.float32)
 FLAG = np.dtype(np.bool_)
@@ -125,7 +126,11 @@ def test_the_counters_alone_tell_where_row_groups_end():
     assert counts_of(batch, groups[1]).tolist() == n.tolist()
 
 
-@given(npst.arrays(st.sampled_from(["f2", "f4", "f8", "i4", "u1"]), st.tuples(st.integers(0, 4), st.just(3))))
+@given(
+    st.tuples(st.sampled_from([*FLOATS, *INTEGERS[1:]]), st.integers(0, 4)).flatmap(
+        lambda drawn: npst.arrays(drawn[0], (drawn[1], 3), elements=bit_patterns(drawn[0]))
+    )
+)
 def test_limits_are_those_of_all_cells(cells):
     streamed = StreamedLimits(cells.dtype)
     for row in range(len(cells)):

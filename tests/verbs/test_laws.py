@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,9 +25,23 @@ def read(path):
     return source.schema, concatenate(list(source.batches(source.schema, 7)), source.schema)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(TABLES, SUFFIXES, SUFFIXES, st.sampled_from(["ae", "vae"]), st.sampled_from(["free", "exact", "e*=exact"]))
+LAW = given(TABLES, SUFFIXES, SUFFIXES, st.sampled_from(["ae", "vae"]), st.sampled_from(["free", "exact", "e*=exact"]))
+
+
+@settings(max_examples=8)
+@LAW
 def test_any_table_comes_back(table, source, target, kind, bound):
+    comes_back(table, source, target, kind, bound)
+
+
+@pytest.mark.full
+@settings(max_examples=60)
+@LAW
+def test_very_many_tables_come_back(table, source, target, kind, bound):
+    comes_back(table, source, target, kind, bound)
+
+
+def comes_back(table, source, target, kind, bound):
     schema, batch = table
     model = {"kind": kind, "hidden": (4,), "epochs": 1}
     with tempfile.TemporaryDirectory() as name:

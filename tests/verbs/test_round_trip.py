@@ -13,6 +13,7 @@ import baler_vae
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.io.files import open_source
 from baler_vae.reader.archive import Archive
+from baler_vae.sample import SAMPLE
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source import source as source_module
 from baler_vae.table.table import concatenate
@@ -214,13 +215,14 @@ def test_several_row_groups(write, tmp_path):
         assert archive.num_entries == 140_000
 
 
-def test_whole_file_of_jets(data_dir, tmp_path):
-    path = f"{data_dir}/zprime_jets.root:Events"
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.full)], ids=["sample", "whole"])
+def test_files_of_jets(request, tmp_path, whole):
+    path = f"{request.getfixturevalue('data_dir')}/zprime_jets.root:Events" if whole else f"{SAMPLE}:Events"
     model = ModelSettings(kind="autoregressive", epochs=1)
     codec = baler_vae.fit(path, columns=["Jet_*"], settings=model)
     info = baler_vae.compress(path, tmp_path / "j.bvae", codec=codec)
     baler_vae.decompress(tmp_path / "j.bvae", tmp_path / "j.root")
-    assert info.n_rows == {"events": 50_000, "Jet": 420_545}
+    assert info.n_rows == ({"events": 50_000, "Jet": 420_545} if whole else {"events": 2_400, "Jet": 20_092})
     with uproot.open(f"{tmp_path}/j.root:Events") as tree, uproot.open(path) as original:
         assert tree.keys() == [name for name in original.keys() if name != "event"]
         assert tree.typenames() == {name: original[name].typename for name in tree.keys()}

@@ -48,12 +48,12 @@ FORKED = """
     expected = np.load(sys.argv[3])["i"]
     places = range(0, 150_000, 65_536)
     children = []
-    for child in range(6):
+    for child in range(int(sys.argv[4])):
         pid = os.fork()
         if not pid:
             wrong = 0
             try:
-                for _ in range(12):
+                for _ in range(int(sys.argv[5])):
                     for start in places:
                         found = archive.arrays("i", entry_start=start, entry_stop=start + 9, library="np")["i"]
                         wrong += not np.array_equal(found, expected[start : start + 9])
@@ -67,22 +67,27 @@ FORKED = """
 """
 
 
-def forked(place, source, first):
-    script = [sys.executable, "-c", textwrap.dedent(FORKED), str(place), first, str(source)]
+FEW_AND_MANY = pytest.mark.parametrize(("children", "times"), [(3, 4), pytest.param(6, 12, marks=pytest.mark.full)])
+
+
+def forked(place, source, first, *counts):
+    script = [sys.executable, "-c", textwrap.dedent(FORKED), str(place), first, str(source), *map(str, counts)]
     done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_forked_processes_read_at_the_same_time(path):
-    forked(path, path.with_suffix(".npz"), "unread")
+@FEW_AND_MANY
+def test_forked_processes_read_at_the_same_time(path, children, times):
+    forked(path, path.with_suffix(".npz"), "unread", children, times)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_forked_processes_read_behind_a_url(path):
+@FEW_AND_MANY
+def test_forked_processes_read_behind_a_url(path, children, times):
     pytest.importorskip("aiohttp")
     with serving(path.parent) as served:
-        forked(f"{served.url}/a.bvae", path.with_suffix(".npz"), "read")
+        forked(f"{served.url}/a.bvae", path.with_suffix(".npz"), "read", children, times)
 
 
 def test_threads_read_at_the_same_time(path):
