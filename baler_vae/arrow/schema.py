@@ -1,6 +1,7 @@
 """Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not tell."""
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ UNNAMED = "values"
 """What a column without a name is called, as awkward writes an array that is no record."""
 
 _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
+_TENSOR = b"arrow.fixed_shape_tensor"
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"
 _DEEPEST = 64
 _OPTIONS = {"stream", "compression"}
@@ -92,7 +94,7 @@ def plain_type(kind: pa.DataType, depth: int = 0) -> pa.DataType:
     """
     if depth > _DEEPEST:
         raise ValueError(f"a type of more than {_DEEPEST} levels")
-    if isinstance(kind, pa.ExtensionType):
+    if isinstance(kind, pa.ExtensionType | pa.FixedShapeTensorType):
         return plain_type(kind.storage_type, depth + 1)
     return _with_children(kind, [_plain_field(own, depth + 1) for own in _children(kind)])
 
@@ -101,11 +103,32 @@ def _plain_field(own: pa.Field, depth: int = 0) -> pa.Field:
     metadata = dict(own.metadata or {})
     if isinstance(own.type, pa.ExtensionType):
         name, said = own.type.extension_name.encode(), own.type.__arrow_ext_serialize__()
+    elif isinstance(own.type, pa.FixedShapeTensorType):
+        name, said = _TENSOR, _tensor_metadata(own.type)
     else:
         name, said = metadata.pop(_EXTENSION, b""), metadata.pop(_EXTENSION_METADATA, b"")
     if name:
         metadata |= {_EXTENSION: name, _EXTENSION_METADATA: said}
     return pa.field(own.name, plain_type(own.type, depth), own.nullable, metadata or None)
+
+
+def _tensor_metadata(kind: pa.FixedShapeTensorType) -> bytes:
+    """What Arrow says of a type of tensors in the metadata of a field; pyarrow does not give it."""
+    said = {"shape": kind.shape, "dim_names": kind.dim_names, "permutation": kind.permutation}
+    return json.dumps({key: value for key, value in said.items() if value is not None}, separators=(",", ":")).encode()
+
+
+def tensor_shape(own: pa.Field) -> tuple[int, ...] | None:
+    """The shape of the tensor in each row of a field that stores them as flat lists; None of other fields."""
+    metadata = own.metadata or {}
+    if metadata.get(_EXTENSION) != _TENSOR or not pa.types.is_fixed_size_list(own.type):
+        return None
+    try:
+        shape = tuple(json.loads(metadata.get(_EXTENSION_METADATA, b""))["shape"])
+    except (ValueError, LookupError, TypeError):
+        return None
+    is_sized = all(type(size) is int and size > 0 for size in shape)
+    return shape if is_sized and math.prod(shape) == own.type.list_size else None
 
 
 def stored_type(kind: pa.DataType) -> pa.DataType:

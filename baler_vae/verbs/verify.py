@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.archive.storage import Place
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
-from baler_vae.io.chain import Specs, file_specs, open_sources
+from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import extras_differences
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
@@ -21,6 +22,7 @@ from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
+from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.told import same_table, told_dialect
 from baler_vae.verbs.verification import ColumnCheck, Verification
 from baler_vae.verbs.verify_tables import verify_tables
@@ -32,10 +34,15 @@ BESIDE = "beside the columns"
 @shows_progress
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify(
-    archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
+    archive: str | Path,
+    *,
+    against: Any = None,  # noqa: ANN401  files, data or an open source
+    dialect: Options = None,
+    progress: ShownProgress = silent,
 ) -> Verification:
-    """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
-    `dialect` is that of `compress`; what was said there need not be said again.
+    """Checks every digest and decodes every row; with the original (`against`: files, data in memory, or an open
+    source), compares every value with its bound. A `dialect` is that of `compress`; what was said there need not be
+    said again.
 
     Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
 
@@ -45,13 +52,16 @@ def verify(
         UsageError: `against` has other columns or other numbers of rows.
     """
     progress = callback(progress)
+    original = source_of(against)
     if is_collection(archive):
+        if original is not None:
+            way_out = f"Name one of its tables: {archive}:NAME"
+            raise UsageError("the archive has several tables, the data are one", path=original.path, way_out=way_out)
         return verify_tables(verify, archive, against, progress)
     with Archive(archive) as opened:
         progress("checking digests", 0, 1)
         n_sections = opened.check_sections()
-        original = None
-        if against is not None:
+        if against is not None and original is None:
             against = [same_table(opened, spec) for spec in file_specs(against)]
             original = open_sources(against, dialect or told_dialect(opened, against))
         if original is None:
