@@ -21,7 +21,7 @@ def test_bytes_are_those_of_the_file(tmp_path, blob):
     path = tmp_path / "frame.bvae"
     info = baler_vae.compress(FRAME, path, **EXACT)
     assert path.read_bytes() == blob
-    assert info["source_bytes"] is None
+    assert info.source.bytes is None
     with ArchiveFile(path) as archive:
         assert (archive.manifest.version, archive.manifest.origin.format) == (2, "memory")
     assert baler_vae.decompress(path).equals(FRAME)
@@ -96,7 +96,7 @@ def test_a_run_is_resumed_only_with_the_same_data(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("baler_vae.verbs.compress.verify_bounds", interrupted)
+        patched.setattr("baler_vae.verbs.compress_table.verify_bounds", interrupted)
         with pytest.raises(KeyboardInterrupt):
             baler_vae.compress(FRAME, path, **EXACT)
     with pytest.raises(UsageError, match="content changed"):
