@@ -318,3 +318,43 @@ def test_files_of_which_one_has_nulls_in_its_arrays(tmp_path, nullable):
     assert baler_vae.verify(tmp_path / "a.bvae", against=files).broken == ()
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert archive.schema.columns[0].is_nested
+
+
+def test_collections_beside_arrays(tmp_path):
+    """Networks and formulas of a collection see what is one value for each event, and no cells."""
+    rng, n = np.random.default_rng(0), 400
+    n_jets = rng.integers(0, 5, n)
+    image, w = rng.normal(size=(n, 30, 10)).astype("f4"), rng.normal(size=n).astype("f4")
+    pt = ak.unflatten(rng.normal(size=n_jets.sum()).astype("f4") + np.repeat(w, n_jets), n_jets)
+    with uproot.recreate(tmp_path / "a.root") as file:
+        kinds = {"Jet": "var * {pt: float32, eta: float32}", "image": np.dtype(("f4", (30, 10))), "w": "f4"}
+        file.mktree("T", kinds).extend({"Jet": ak.zip({"pt": pt, "eta": 2 * pt}), "image": image, "w": w})
+    source, path = f"{tmp_path}/a.root:T", tmp_path / "a.bvae"
+    for kind in ("independent", "autoregressive"):
+        baler_vae.compress(source, path, bound="abs:0.01", kind=kind, epochs=2, hidden=(8, 4), force=True)
+        assert baler_vae.verify(path, against=source).broken == ()
+    with baler_vae.open(path) as archive:
+        found = archive.arrays(["image", "w", "Jet_pt"], library="pd", how="outer")
+        assert len(found) == np.maximum(n_jets, 1).sum()
+        assert found["image"].iloc[0].shape == (30, 10)
+        frame = archive.arrays(["image", "w"], cut="w > 0", library="pd")
+        assert frame["image"].iloc[-1].shape == (30, 10)
+        assert str(archive.arrays("image", cut="image[:, 0, 0] > 0").type).endswith("* {image: 30 * 10 * float32}")
+        for cut in ("image > 0", "image[:, 0] > 0"):
+            with pytest.raises(UsageError, match="one value, or list of values, for each event"):
+                archive.arrays("w", cut=cut)
+    found = advise(source, bound="image=abs:0.1")
+    assert found.other_bytes < image.nbytes / 3
+    assert {column.name for column in found.columns} == {"w", "Jet_pt", "Jet_eta"}
+
+
+def test_a_value_of_an_event_counts_for_all_cells(tmp_path):
+    n = 20  # as long as the last axis is
+    image, w = np.zeros((n, 15, n)), np.arange(float(n))
+    np.savez(tmp_path / "a.npz", image=image, w=w)
+    baler_vae.compress(tmp_path / "a.npz", tmp_path / "a.bvae", bound="exact", **ALONE)
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        texts = ["image + w", "w - image", "hypot(image, w)"]
+        for array in archive.arrays(texts, library="np").values():
+            assert np.array_equal(array, np.broadcast_to(w[:, None, None], image.shape))
+        assert archive.arrays("image < w", library="np")["image < w"].sum() == (n - 1) * 15 * n
