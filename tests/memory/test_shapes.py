@@ -43,7 +43,7 @@ DATA = {
 }
 
 
-def same(one, other):
+def same(one, other):  # noqa: PLR0911  a case for each kind
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, pd.DataFrame):
@@ -55,8 +55,8 @@ def same(one, other):
     if isinstance(one, np.ndarray):
         return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
     if isinstance(one, pa.Table):
-        same_values = all(Nested(a.combine_chunks()).same_as(Nested(b.combine_chunks())) for a, b in zip(one, other))
-        return one.schema.equals(other.schema, check_metadata=True) and same_values
+        pairs = [(Nested(a.combine_chunks()), Nested(b.combine_chunks())) for a, b in zip(one, other, strict=True)]
+        return one.schema.equals(other.schema, check_metadata=True) and all(a.same_as(b) for a, b in pairs)
     if isinstance(one, pd.Series) and isinstance(one.dtype, pd.ArrowDtype):
         return same(pa.table({"x": pa.chunked_array(one.array)}), pa.table({"x": pa.chunked_array(other.array)}))
     return one.equals(other) if hasattr(one, "equals") else one == other
