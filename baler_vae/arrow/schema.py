@@ -19,6 +19,21 @@ _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:met
 _TENSOR = b"arrow.fixed_shape_tensor"
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"
 _DEEPEST = 64
+DOCUMENT_FAILURES = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    OverflowError,
+)
+"""What is raised for bytes that are no schema, or no document of a library: types that others have registered are made
+by their own code, which may raise anything like these.
+"""
+
 _OPTIONS = {"stream", "compression"}
 """What `feather` keeps beside the schema."""
 
@@ -46,16 +61,7 @@ class ArrowExtras:
         head, _, rest = data.partition(b"\n")
         try:
             options, schema = read_document(head, _OPTIONS), plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
-        # Types that others have registered are made by their own code, which may raise anything like these.
-        except (
-            pa.ArrowException,
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except DOCUMENT_FAILURES as error:
             raise CorruptArchive(f"the schema of the source cannot be read: {error}", section="extras") from error
         return cls(schema, options)
 
