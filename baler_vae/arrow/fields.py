@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from baler_vae.arrow.schema import tensor_shape
 from baler_vae.source.grouping import Described, Jagged, describe, native
 from baler_vae.table.branches import Branch, branches_of
 from baler_vae.table.schema import NESTED, TEXT, Column, Schema
@@ -20,6 +21,7 @@ def described_field(name: str, own: pa.Field) -> Described:
     shape: tuple[int, ...] = ()
     while pa.types.is_fixed_size_list(kind):
         kind, shape = kind.value_type, (*shape, kind.list_size)
+    shape = tensor_shape(own) or shape
     dtype = _dtype(kind)
     column = Column(name, dtype or NESTED, said.get("title", ""), str(own.type))
     if dtype is None or (dtype == TEXT and (has_lists or shape)):

@@ -201,7 +201,7 @@ def _columns_of(array: pa.Array, branch: Described) -> dict[str, NDArray[np.gene
         nested: Any = Nested(array)
         return branch.split(nested)
     n_rows = len(array)
-    for _ in branch.row_shape:
+    while pa.types.is_fixed_size_list(array.type):
         if array.null_count:
             raise ValueError("a null in place of an array, where there was none before")
         array = array.flatten()

@@ -1,6 +1,7 @@
 """Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not tell."""
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,24 @@ UNNAMED = "values"
 """What a column without a name is called, as awkward writes an array that is no record."""
 
 _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
+_TENSOR = b"arrow.fixed_shape_tensor"
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"
 _DEEPEST = 64
+DOCUMENT_FAILURES = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    OverflowError,
+)
+"""What is raised for bytes that are no schema, or no document of a library: types that others have registered are made
+by their own code, which may raise anything like these.
+"""
+
 _OPTIONS = {"stream", "compression"}
 """What `feather` keeps beside the schema."""
 
@@ -44,16 +61,7 @@ class ArrowExtras:
         head, _, rest = data.partition(b"\n")
         try:
             options, schema = read_document(head, _OPTIONS), plain_schema(pa.ipc.read_schema(pa.BufferReader(rest)))
-        # Types that others have registered are made by their own code, which may raise anything like these.
-        except (
-            pa.ArrowException,
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except DOCUMENT_FAILURES as error:
             raise CorruptArchive(f"the schema of the source cannot be read: {error}", section="extras") from error
         return cls(schema, options)
 
@@ -92,7 +100,7 @@ def plain_type(kind: pa.DataType, depth: int = 0) -> pa.DataType:
     """
     if depth > _DEEPEST:
         raise ValueError(f"a type of more than {_DEEPEST} levels")
-    if isinstance(kind, pa.ExtensionType):
+    if isinstance(kind, pa.ExtensionType | pa.FixedShapeTensorType):
         return plain_type(kind.storage_type, depth + 1)
     return _with_children(kind, [_plain_field(own, depth + 1) for own in _children(kind)])
 
@@ -101,11 +109,32 @@ def _plain_field(own: pa.Field, depth: int = 0) -> pa.Field:
     metadata = dict(own.metadata or {})
     if isinstance(own.type, pa.ExtensionType):
         name, said = own.type.extension_name.encode(), own.type.__arrow_ext_serialize__()
+    elif isinstance(own.type, pa.FixedShapeTensorType):
+        name, said = _TENSOR, _tensor_metadata(own.type)
     else:
         name, said = metadata.pop(_EXTENSION, b""), metadata.pop(_EXTENSION_METADATA, b"")
     if name:
         metadata |= {_EXTENSION: name, _EXTENSION_METADATA: said}
     return pa.field(own.name, plain_type(own.type, depth), own.nullable, metadata or None)
+
+
+def _tensor_metadata(kind: pa.FixedShapeTensorType) -> bytes:
+    """What Arrow says of a type of tensors in the metadata of a field; pyarrow does not give it."""
+    said = {"shape": kind.shape, "dim_names": kind.dim_names, "permutation": kind.permutation}
+    return json.dumps({key: value for key, value in said.items() if value is not None}, separators=(",", ":")).encode()
+
+
+def tensor_shape(own: pa.Field) -> tuple[int, ...] | None:
+    """The shape of the tensor in each row of a field that stores them as flat lists; None of other fields."""
+    metadata = own.metadata or {}
+    if metadata.get(_EXTENSION) != _TENSOR or not pa.types.is_fixed_size_list(own.type):
+        return None
+    try:
+        shape = tuple(json.loads(metadata.get(_EXTENSION_METADATA, b""))["shape"])
+    except (ValueError, LookupError, TypeError):
+        return None
+    is_sized = all(type(size) is int and size > 0 for size in shape)
+    return shape if is_sized and math.prod(shape) == own.type.list_size else None
 
 
 def stored_type(kind: pa.DataType) -> pa.DataType:

@@ -83,20 +83,20 @@ def _array(branch: Branch, batch: Batch, kind: pa.DataType) -> pa.Array:
     stored = stored_type(kind)
     mask = branch.mask(batch)
     if not branch.is_jagged:
-        array = _fixed(values, mask, branch, stored)
+        array = _fixed(values, mask, stored)
     else:
         counts = batch[0][str(branch.group.counter)].astype(np.int64)
         is_large = pa.types.is_large_list(stored)
         offsets = pa.array(offsets_from_counts(counts), pa.int64() if is_large else pa.int32())
         lists = pa.LargeListArray if is_large else pa.ListArray
-        array = lists.from_arrays(offsets, _fixed(values, mask, branch, stored.value_type), type=stored)
+        array = lists.from_arrays(offsets, _fixed(values, mask, stored.value_type), type=stored)
     return array if array.type == kind else array.cast(kind)
 
 
-def _fixed(values: NDArray[np.generic], mask: NDArray[np.bool_] | None, branch: Branch, kind: pa.DataType) -> pa.Array:
-    """The values (rows,) or (rows, *shape) of a branch in its type, without the lists of jagged ones."""
+def _fixed(values: NDArray[np.generic], mask: NDArray[np.bool_] | None, kind: pa.DataType) -> pa.Array:
+    """The values (rows,) or (rows, *shape) of a branch in a type, without the lists of jagged ones."""
     kinds = [kind]
-    for _ in branch.shape:
+    while pa.types.is_fixed_size_list(kinds[-1]):
         kinds.append(kinds[-1].value_type)
     array = pa.array(values.reshape(-1), kinds[-1], mask=mask)
     for outer in reversed(kinds[:-1]):

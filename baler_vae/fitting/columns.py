@@ -124,7 +124,8 @@ def rows_of_group(
             numeric[name] = Numeric(codes.restored[order], codes.codes[order], kept.on_grid.grid)
     others = {}
     if events is not None:
-        seen = (name for name in events.names if isinstance(events.models[name], OnGrid))
+        on_grid = (name for name in events.names if isinstance(events.models[name], OnGrid))
+        seen = (name for name in on_grid if events.arrays[name].ndim == 1)  # no cells of arrays
         others = {name: events.arrays[name][layout.events] for name in seen}
     return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight)
 

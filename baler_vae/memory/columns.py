@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from baler_vae.arrow.fields import is_list
 from baler_vae.arrow.reading import ArrowFile
-from baler_vae.arrow.schema import plain_schema
+from baler_vae.arrow.schema import DOCUMENT_FAILURES, plain_schema
 from baler_vae.errors import CorruptArchive
 from baler_vae.source.documents import VERSION, read_document
 from baler_vae.source.source import Ranges, in_steps
@@ -28,19 +28,6 @@ WHAT: Final[dict[Kind, str]] = {
 _KEYS: Final = {"kind", "entries", "nan"}
 _SAMPLE: Final = 256
 """The rows that tell how long lists are."""
-
-Failures = (
-    pa.ArrowException,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    RecursionError,
-    OverflowError,
-)
-"""What the libraries raise for a document that is none of theirs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +72,7 @@ class Extras:
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ValueError("entries that are no objects")
             return cls(document["kind"], schema, entries, tuple(map(str, document.get("nan", ()))))
-        except Failures as error:
+        except DOCUMENT_FAILURES as error:
             raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
 
 

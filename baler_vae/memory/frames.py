@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from baler_vae.errors import SourceError, UsageError, listed
+from baler_vae.memory.cells import are_cells, array_of_cells, cells_of_array, type_of_cells
 from baler_vae.memory.columns import Columns, Extras, one_array
 
 _PANDAS = b"pandas"
@@ -63,7 +65,15 @@ def restored_frame(table: pa.Table, nan: tuple[str, ...]) -> pd.DataFrame:
     """The data frame of a table, its index and dtypes as its metadata say. `nan` are the columns whose missing strings
     are NaN, not None.
     """
-    frame = table.to_pandas(split_blocks=True)
+    own = _not_parsed(table.schema)
+    plain = table.replace_schema_metadata(_without_types(table.schema, own))
+    frame = plain.to_pandas(split_blocks=True)
+    for number, name in enumerate(table.column_names[: len(frame.columns)]):
+        column = table.column(number)
+        if name in own:
+            frame.isetitem(number, pd.array(column, pd.ArrowDtype(column.type)))
+        elif are_cells(column.type):
+            frame.isetitem(number, cells_of_array(one_array(column)))
     objects = _objects(table.schema)
     for number, column in enumerate(table.column_names[: len(frame.columns)]):
         if column in objects and pd.api.types.is_string_dtype(frame.dtypes.iloc[number]):
@@ -77,15 +87,48 @@ def restored_frame(table: pa.Table, nan: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def _objects(schema: pa.Schema) -> set[str]:
+def _not_parsed(schema: pa.Schema) -> set[str | None]:
+    """The columns of Arrow's types, held by pandas, whose names pandas writes into the metadata and cannot read."""
+    found = set()
+    for own in _said(schema):
+        try:
+            _ = pd.api.types.pandas_dtype(own.get("numpy_type"))
+        except NotImplementedError:
+            found.add(own.get("field_name"))
+        except TypeError:  # it is no type at all, but that of categories and the like
+            continue
+    return found
+
+
+def _without_types(schema: pa.Schema, names: Collection[str | None]) -> dict[bytes, bytes] | None:
+    """The metadata, in which columns of these names are plain objects."""
+    if not names:
+        return schema.metadata  # type: ignore[no-any-return]
+    said = json.loads(schema.metadata[_PANDAS])
+    for own in said["columns"]:
+        if own.get("field_name") in names:
+            own |= {"numpy_type": "object", "pandas_type": "object"}
+    return dict(schema.metadata) | {_PANDAS: json.dumps(said).encode()}
+
+
+def _said(schema: pa.Schema) -> list[dict[str, Any]]:
+    """What pandas says of each column in the metadata of a schema."""
+    said: list[dict[str, Any]] = json.loads((schema.metadata or {}).get(_PANDAS, b"{}")).get("columns", [])
+    return said
+
+
+def _objects(schema: pa.Schema) -> set[str | None]:
     """The columns that were of numpy's dtype of objects."""
-    said = json.loads((schema.metadata or {}).get(_PANDAS, b"{}"))
-    return {own.get("field_name") for own in said.get("columns", ()) if own.get("numpy_type") == "object"}
+    return {own.get("field_name") for own in _said(schema) if own.get("numpy_type") == "object"}
 
 
 def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
     try:
-        schema = pa.Schema.from_pandas(frame)
+        cells = {number: type_of_cells(frame.iloc[:, number]) for number in range(len(frame.columns))}
+        cells = {number: kind for number, kind in cells.items() if kind is not None}
+        schema = pa.Schema.from_pandas(_without_cells(frame, cells))
+        for number, kind in cells.items():
+            schema = schema.set(number, schema.field(number).with_type(kind))
         return pa.schema(map(_typed, schema), schema.metadata)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
         for number, label in enumerate(frame.columns):
@@ -100,6 +143,16 @@ def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
                     way_out="Convert the column, to strings or numbers, or leave it out",
                 ) from own
         raise SourceError(f"Arrow has no type for its index: {error}", path=name) from error
+
+
+def _without_cells(frame: pd.DataFrame, columns: Collection[int]) -> pd.DataFrame:
+    """The frame with nothing in the cells of some columns."""
+    if not columns:
+        return frame
+    frame = frame.copy(deep=False)
+    for number in columns:
+        frame.isetitem(number, np.full(len(frame), None, object))
+    return frame
 
 
 def _typed(own: pa.Field) -> pa.Field:
@@ -128,6 +181,8 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401  a serie
     """The values of a series or an index in a type; NaN of numpy's dtypes is a number, what else is missing is null."""
     if _is_plain(values.dtype):
         return pa.array(values.to_numpy(), kind)
+    if values.dtype == np.object_ and are_cells(kind):
+        return array_of_cells(values.to_numpy(), kind)
     return one_array(pa.array(values, kind, from_pandas=True))
 
 

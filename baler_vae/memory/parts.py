@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.memory.libraries import as_container, is_jagged, is_text
+from baler_vae.memory.libraries import as_container, is_jagged, is_text, objects
 from baler_vae.table.branches import Branch
 from baler_vae.table.nested import nested_of
 from baler_vae.table.schema import Mask
@@ -149,7 +149,7 @@ def _series_of(table: Table, asked: set[str], masks: Sequence[Mask]) -> dict[str
             )
             series[name] = kind(values, absent[name].astype(bool))
         else:
-            series[name] = values
+            series[name] = values if values.ndim == 1 else objects(list(values))
     return series
 
 
@@ -161,4 +161,9 @@ def _values(array: "ak.Array") -> Any:  # noqa: ANN401  what pandas takes
     if not is_text(array) and array.ndim == 1 and not ak.fields(array):
         values = ak.to_numpy(array)
         return pd.array(values.tolist()) if isinstance(values, np.ma.MaskedArray) else values
+    if array.ndim > 1 and isinstance(array.type.content, ak.types.RegularType) and not is_text(array):
+        try:
+            return objects(list(ak.to_numpy(array, allow_missing=False)))
+        except (TypeError, ValueError):  # records, lists of several lengths, missing values
+            pass
     return np.array([*ak.to_list(array), None], object)[:-1]

@@ -203,6 +203,19 @@ def _combined(operation: ast.operator, left: Any, right: Any) -> Any:  # noqa: A
     return _BINARY[type(operation)](left, right)
 
 
+def _aligned(values: Iterable[Any]) -> list[Any]:
+    """The operands of an operation: where some are arrays of a fixed shape in each event, what is one value for each
+    event counts for all cells of it. Alone, awkward would take it for the last axis.
+    """
+    import awkward as ak  # noqa: PLC0415  only where it is needed
+
+    values = list(values)
+    shaped = (own for own in values if isinstance(own, ak.Array) and own.ndim > 1)
+    n_axes = max((own.ndim for own in shaped if isinstance(own.type.content, ak.types.RegularType)), default=1)
+    place = (slice(None), *[None] * (n_axes - 1))
+    return [own[place] if isinstance(own, ak.Array) and own.ndim == 1 else own for own in values]
+
+
 class _Evaluation:
     """The values of a checked tree."""
 
@@ -219,7 +232,7 @@ class _Evaluation:
     def _of_operands(self, node: ast.BinOp | ast.UnaryOp | ast.Compare) -> Any:  # noqa: ANN401  of awkward
         match node:
             case ast.BinOp():
-                return _combined(node.op, self.value(node.left), self.value(node.right))
+                return _combined(node.op, *_aligned([self.value(node.left), self.value(node.right)]))
             case ast.UnaryOp():
                 return _UNARY[type(node.op)](self.value(node.operand))
             case ast.Compare():
@@ -230,7 +243,7 @@ class _Evaluation:
             case ast.Constant():
                 return node.value
             case ast.Call(func=ast.Name(id=function)):
-                return functions()[function](*map(self.value, node.args))
+                return functions()[function](*_aligned(map(self.value, node.args)))
             case ast.Subscript():
                 return self.value(node.value)[self._place(node.slice)]
             case ast.Attribute():
@@ -238,7 +251,7 @@ class _Evaluation:
         raise ValueError(f"{ast.unparse(node)!r} is not an expression that was checked")
 
     def _compared(self, node: ast.Compare) -> Any:  # noqa: ANN401  of awkward
-        values = [self.value(operand) for operand in (node.left, *node.comparators)]
+        values = _aligned(self.value(operand) for operand in (node.left, *node.comparators))
         pairs = zip(node.ops, values[:-1], values[1:], strict=True)
         return reduce(operator.and_, (_COMPARISONS[type(own)](left, right) for own, left, right in pairs))
 

@@ -104,7 +104,7 @@ def computed(batch: Batch, selection: Selection, first: int) -> "tuple[dict[str,
     if selection.cut is None:
         return columns, entries
     text, cut = selection.cut.text, selection.cut.value(get)
-    if not isinstance(cut, ak.Array) or len(cut) != len(entries):
+    if not isinstance(cut, ak.Array) or len(cut) != len(entries) or (cut.ndim > 1 and not is_jagged(cut)):
         raise UsageError(f"the cut {text!r} does not give one value, or list of values, for each event")
     cut = ak.fill_none(cut != 0, value=False, axis=None)
     cut_columns = {name: _cut(array, cut, name, text) for name, array in columns.items()}

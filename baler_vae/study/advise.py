@@ -17,8 +17,8 @@ from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
-from baler_vae.table.bounds import EXACT, assign_rules
-from baler_vae.table.schema import Schema
+from baler_vae.table.bounds import ColumnLimits, assign_rules, resolve_bound
+from baler_vae.table.schema import Column, Schema
 from baler_vae.verbs.fit import fit_source
 from baler_vae.verbs.request import AskedBound, FitRequest
 
@@ -55,7 +55,7 @@ def advise(
     columns : str or sequence of str
         Names or globs of the columns; all by default.
     bound : str or sequence of str
-        Bounds of columns that are not floats, as for `compress`.
+        Bounds of columns that are not floats, and of arrays in rows, as for `compress`.
     dialect : DialectOptions or dict, optional
         How text is written, as for `compress`.
     settings : EvaluationSettings, optional
@@ -102,11 +102,11 @@ def advise(
     source = source if isinstance(source, Source) else open_sources(source, dialect)
     request = request.listed_for(source)
     schema = source.select(request.columns)
-    if not any(column.is_float and column.is_scalar for column in schema.columns):
+    if not any(map(_is_advised, schema.columns)):
         raise UsageError("has no float columns to advise on", path=source.path, way_out="Compress it as it is: exactly")
     others = _bounds_of_others(schema, request.bounds)
-
-    rules = assign_rules(schema, [])
+    asked = assign_rules(schema, [rule for bound in others for rule in bound.rules])
+    rules = {column.name: None if _is_advised(column) else asked[column.name] for column in schema.columns}
     sample = read_sample(source, schema, rules, sample_rows=sample_rows, seed=request.settings.seed, progress=progress)
     if not max(sample.n_rows.values()):
         raise SourceError("holds no rows to advise on", path=source.path)
@@ -118,10 +118,15 @@ def advise(
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
     other_bits = sum(
-        fit_independent_column(table[column.name], column, EXACT).bits * grows[table.group.name]
+        fit_independent_column(
+            table[column.name],
+            column,
+            resolve_bound(rules[column.name], column, sample.limits.get(column.name, ColumnLimits())),
+        ).bits
+        * grows[table.group.name]
         for table in sample.batch
         for column in table.group.columns
-        if not (column.is_float and column.is_scalar)
+        if not _is_advised(column)
     )
     fitted_bytes = fitted_rows = None
     if fitted:
@@ -153,8 +158,13 @@ def _smaller(settings: ModelSettings) -> ModelSettings:
     return settings.model_copy(update={"kind": kind, "sample_rows": min(settings.sample_rows, _FITTED_ROWS)})
 
 
+def _is_advised(column: Column) -> bool:
+    """Whether a column is one of floats, of which each row holds one."""
+    return column.is_float and column.is_scalar
+
+
 def _bounds_of_others(schema: Schema, bounds: Sequence[AskedBound]) -> tuple[AskedBound, ...]:
-    """Those bounds, of one rule each, that decide on a column that is no float: advice leaves them as they are."""
+    """Those bounds, of one rule each, that decide on another column than `_is_advised`: they stay as they are."""
     assigned = assign_rules(schema, [rule for bound in bounds for rule in bound.rules])
-    deciding = [assigned[column.name] for column in schema.columns if not (column.is_float and column.is_scalar)]
+    deciding = [assigned[column.name] for column in schema.columns if not _is_advised(column)]
     return tuple(bound for bound in bounds if any(bound.rules[0] is rule for rule in deciding))

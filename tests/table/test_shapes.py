@@ -74,7 +74,7 @@ def test_only_events_have_arrays_and_nothing_hangs_on_them():
     with pytest.raises(ValueError, match="counter"):
         Schema((Group("events", (counter,)), Group("jet", (Column("pt", F4),), "n")), ("n", "pt"), origin)
     elements = (Column("x[0]", F4, shape=(3,)), Column("x[1]", F4, shape=(3,)))
-    with pytest.raises(ValueError, match="no numbers"):
+    with pytest.raises(ValueError, match="not numbers"):
         schema_of(*elements, arrays=(FixedArray("x", (2,), ("x[0]", "x[1]")),))
     for missing in (Column("m", FLAG), Column("m", FLAG, shape=(3,))):
         with pytest.raises(ValueError, match="missing"):
@@ -138,7 +138,10 @@ def test_limits_are_those_of_all_cells(cells):
     whole, flat = column_limits(cells), column_limits(cells.reshape(-1))
     assert str(whole) == str(flat)
     found = streamed.limits
-    assert str((found.minimum, found.maximum, found.whole)) == str((flat.minimum, flat.maximum, flat.whole))
+    # Of 0.0 and -0.0 either may be the smallest.
+    assert str((found.minimum + 0, found.maximum + 0, found.whole)) == str(
+        (flat.minimum + 0, flat.maximum + 0, flat.whole)
+    )
 
 
 def test_bounds_of_arrays():

@@ -149,7 +149,7 @@ def test_every_cell_keeps_its_bound(tmp_path_factory, name, seed, dtypes, shapes
     restored = concatenate(list(opened.read(opened.schema)), opened.schema)[0]
     with baler_vae.open(archive) as read:
         assert read.manifest.version == 2
-        bounds = {column["name"]: bound_of_text(column["bound"]) for column in read.info()["columns"]}
+        bounds = {column.name: bound_of_text(column.bound) for column in read.info().columns}
         found = read.arrays(library="np")
     for key, before in arrays.items():
         after = restored[key]
@@ -183,23 +183,22 @@ def test_any_row_group_and_column_can_be_read_alone(file, tmp_path, monkeypatch)
             assert found["image"].tobytes() == arrays["image"][start:stop].tobytes()
         steps = [step["image"] for step in archive.iterate("image", step_size=7, library="np")]
         assert [step.shape for step in steps] == [(7, 20, 15), (5, 20, 15)]
-        sizes = archive.info()["columns"]
-        assert sum(column["original_bytes"] for column in sizes) == arrays["image"].nbytes + arrays["x"].nbytes
+        sizes = archive.info().columns
+        assert sum(column.original_bytes for column in sizes) == arrays["image"].nbytes + arrays["x"].nbytes
 
 
 def test_what_reads_them(file, tmp_path):
     path, arrays = file
     baler_vae.compress(path, tmp_path / "a.bvae", bound="exact", **ALONE)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
-        columns = {column["name"]: column for column in archive.info()["columns"]}
-        assert (columns["image"]["dtype"], columns["hits"]["dtype"]) == ("float32[20, 15]", "uint16[7, 8, 5]")
+        columns = {column.name: column for column in archive.info().columns}
+        assert (columns["image"].dtype, columns["hits"].dtype) == ("float32[20, 15]", "uint16[7, 8, 5]")
         assert set(archive.keys()) == {"x", "image", "hits"}
         image = archive["image"]
         assert "[20, 15]" in image.typename or image.branch.typename
         assert str(image.array().type) == "12 * 20 * 15 * float32"
         assert image.array(library="np").tobytes() == arrays["image"].tobytes()
-        with pytest.raises(UsageError, match="one value in every row"):
-            image.array(library="pd")
+        assert image.array(library="pd")[3].tobytes() == arrays["image"][3].tobytes()
         frame = archive.arrays(library="pd")
         assert isinstance(frame, pd.DataFrame)
         assert frame["image"][3].tobytes() == arrays["image"][3].tobytes()
@@ -231,15 +230,15 @@ def test_networks_pass_them_by(tmp_path):
         baler_vae.compress(tmp_path / f"{name}.npz", tmp_path / f"{name}.bvae", **options)
         assert baler_vae.verify(tmp_path / f"{name}.bvae", against=tmp_path / f"{name}.npz").broken == ()
     with baler_vae.open(tmp_path / "with.bvae") as one, baler_vae.open(tmp_path / "without.bvae") as other:
-        columns = {column["name"]: column for column in one.info()["columns"]}
-        expected = {column["name"]: column for column in other.info()["columns"]}
+        columns = {column.name: column for column in one.info().columns}
+        expected = {column.name: column for column in other.info().columns}
         for name in own:
-            assert (columns[name]["coding"], columns[name]["formula"]) == (
-                expected[name]["coding"],
-                expected[name]["formula"],
+            assert (columns[name].coding, columns[name].formula) == (
+                expected[name].coding,
+                expected[name].formula,
             )
-        assert "network-1" in {column["coding"] for column in columns.values()}
-        assert {columns[name]["coding"] for name in images} <= {"table-1", "pcodec-codes-1", "pcodec-1"}
+        assert "network-1" in {column.coding for column in columns.values()}
+        assert {columns[name].coding for name in images} <= {"table-1", "pcodec-codes-1", "pcodec-1"}
         assert one.arrays("y", library="np")["y"].tobytes() == other.arrays("y", library="np")["y"].tobytes()
 
 
@@ -290,7 +289,7 @@ def test_codecs_ask_for_the_same_shape(tmp_path):
         np.savez(tmp_path / f"{name}.npz", image=rng.normal(size=shape), x=np.arange(shape[0]))
     codec = baler_vae.fit(tmp_path / "a.npz", bound="abs:0.1", **ALONE)
     codec.save(tmp_path / "c.bvmodel")
-    with pytest.raises(UsageError, match=r"the codec has another shape.*float64\[15, 20\].*float64\[20, 15\]"):
+    with pytest.raises(UsageError, match=r"the codec has a different shape.*float64\[15, 20\].*float64\[20, 15\]"):
         baler_vae.compress(tmp_path / "b.npz", tmp_path / "b.bvae", codec=tmp_path / "c.bvmodel")
     for name in "ac":
         baler_vae.compress(tmp_path / f"{name}.npz", tmp_path / f"{name}.bvae", codec=tmp_path / "c.bvmodel")
@@ -298,7 +297,7 @@ def test_codecs_ask_for_the_same_shape(tmp_path):
     baler_vae.merge([tmp_path / "a.bvae", tmp_path / "c.bvae"], tmp_path / "ac.bvae")
     both = [tmp_path / "a.npz", tmp_path / "c.npz"]
     assert baler_vae.verify(tmp_path / "ac.bvae", against=both).broken == ()
-    with pytest.raises(UsageError, match="the first file has another shape"):
+    with pytest.raises(UsageError, match="the first file has a different shape"):
         list(open_sources([tmp_path / "a.npz", tmp_path / "b.npz"]).read(open_source(str(tmp_path / "a.npz")).schema))
 
 
@@ -312,10 +311,50 @@ def test_files_of_which_one_has_nulls_in_its_arrays(tmp_path, nullable):
     assert open_source(str(tmp_path / "0.parquet")).schema.columns[0].shape == (300,)
     files = [tmp_path / "0.parquet", tmp_path / "1.parquet"]
     if not nullable:
-        with pytest.raises(UsageError, match="another type"):
+        with pytest.raises(UsageError, match="a different type"):
             baler_vae.compress(files, tmp_path / "a.bvae")
         return
     baler_vae.compress(files, tmp_path / "a.bvae")
     assert baler_vae.verify(tmp_path / "a.bvae", against=files).broken == ()
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert archive.schema.columns[0].is_nested
+
+
+def test_collections_beside_arrays(tmp_path):
+    """Networks and formulas of a collection see what is one value for each event, and no cells."""
+    rng, n = np.random.default_rng(0), 400
+    n_jets = rng.integers(0, 5, n)
+    image, w = rng.normal(size=(n, 30, 10)).astype("f4"), rng.normal(size=n).astype("f4")
+    pt = ak.unflatten(rng.normal(size=n_jets.sum()).astype("f4") + np.repeat(w, n_jets), n_jets)
+    with uproot.recreate(tmp_path / "a.root") as file:
+        kinds = {"Jet": "var * {pt: float32, eta: float32}", "image": np.dtype(("f4", (30, 10))), "w": "f4"}
+        file.mktree("T", kinds).extend({"Jet": ak.zip({"pt": pt, "eta": 2 * pt}), "image": image, "w": w})
+    source, path = f"{tmp_path}/a.root:T", tmp_path / "a.bvae"
+    for kind in ("independent", "autoregressive"):
+        baler_vae.compress(source, path, bound="abs:0.01", kind=kind, epochs=2, hidden=(8, 4), force=True)
+        assert baler_vae.verify(path, against=source).broken == ()
+    with baler_vae.open(path) as archive:
+        found = archive.arrays(["image", "w", "Jet_pt"], library="pd", how="outer")
+        assert len(found) == np.maximum(n_jets, 1).sum()
+        assert found["image"].iloc[0].shape == (30, 10)
+        frame = archive.arrays(["image", "w"], cut="w > 0", library="pd")
+        assert frame["image"].iloc[-1].shape == (30, 10)
+        assert str(archive.arrays("image", cut="image[:, 0, 0] > 0").type).endswith("* {image: 30 * 10 * float32}")
+        for cut in ("image > 0", "image[:, 0] > 0"):
+            with pytest.raises(UsageError, match="one value, or list of values, for each event"):
+                archive.arrays("w", cut=cut)
+    found = advise(source, bound="image=abs:0.1")
+    assert found.other_bytes < image.nbytes / 3
+    assert {column.name for column in found.columns} == {"w", "Jet_pt", "Jet_eta"}
+
+
+def test_a_value_of_an_event_counts_for_all_cells(tmp_path):
+    n = 20  # as long as the last axis is
+    image, w = np.zeros((n, 15, n)), np.arange(float(n))
+    np.savez(tmp_path / "a.npz", image=image, w=w)
+    baler_vae.compress(tmp_path / "a.npz", tmp_path / "a.bvae", bound="exact", **ALONE)
+    with baler_vae.open(tmp_path / "a.bvae") as archive:
+        texts = ["image + w", "w - image", "hypot(image, w)"]
+        for array in archive.arrays(texts, library="np").values():
+            assert np.array_equal(array, np.broadcast_to(w[:, None, None], image.shape))
+        assert archive.arrays("image < w", library="np")["image < w"].sum() == (n - 1) * 15 * n
