@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from baler_vae.archive.storage import Place, name_of
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.grid.judge import in_units_of_bound, keeps_bound
-from baler_vae.io.chain import file_specs, open_sources
+from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import extras_differences
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
