@@ -10,9 +10,9 @@ import pyarrow as pa
 from baler_vae.arrow.fields import is_list
 from baler_vae.arrow.reading import ArrowFile
 from baler_vae.arrow.schema import plain_schema
-from baler_vae.errors import CorruptArchive
+from baler_vae.errors import BalerError, CorruptArchive, SourceError
 from baler_vae.source.documents import VERSION, read_document
-from baler_vae.source.source import Ranges, in_steps
+from baler_vae.source.source import Ranges, in_steps, reason
 
 Kind = Literal["dict", "numpy", "pandas", "awkward", "arrow"]
 """What comes back."""
@@ -54,6 +54,8 @@ class Extras:
     schema: pa.Schema | None = None
     entries: tuple[Mapping[str, Any], ...] = ()
     nan: tuple[str, ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
+    """Name and type of each entry, in which batches must agree; they are not written."""
 
     def to_bytes(self) -> bytes:
         """A line of JSON, then the schema as a message of Arrow's IPC format, where there is one."""
@@ -104,8 +106,25 @@ class Columns:
 
     def rows(self, start: int, stop: int) -> pa.RecordBatch:
         """All columns of some rows."""
-        arrays = [self.read(number, start, stop) for number in range(len(self.schema))]
+        arrays = [self.column(number, start, stop) for number in range(len(self.schema))]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def column(self, number: int, start: int, stop: int) -> pa.Array:
+        """Some rows of a column.
+
+        Raises:
+            SourceError: Arrow cannot hold its values.
+        """
+        try:
+            return self.read(number, start, stop)
+        except (BalerError, MemoryError):
+            raise
+        except Exception as error:
+            raise SourceError(
+                f"values that Arrow cannot hold: {reason(error)}",
+                column=self.schema.field(number).name,
+                way_out="Convert them, or leave the column out",
+            ) from error
 
     def file(self, name: str) -> ArrowFile:
         """The columns as the Arrow room reads those of a file."""
@@ -114,7 +133,7 @@ class Columns:
             numbers: Sequence[int], step: int, ranges: Ranges | None
         ) -> Iterator[tuple[int, Sequence[pa.Array]]]:
             for start, stop in in_steps(self.n_rows, step, ranges):
-                yield start, [self.read(number, start, stop) for number in numbers]
+                yield start, [self.column(number, start, stop) for number in numbers]
 
         kind = WHAT[self.extras.kind]
         lengths = {number: self._mean_length(number) for number, own in enumerate(self.schema) if is_list(own.type)}
@@ -123,7 +142,7 @@ class Columns:
     def _mean_length(self, number: int) -> float:
         """How many values the lists of a column have, by the first rows."""
         n_rows = min(self.n_rows, _SAMPLE)
-        return len(self.read(number, 0, n_rows).flatten()) / max(1, n_rows)
+        return len(self.column(number, 0, n_rows).flatten()) / max(1, n_rows)
 
 
 def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
