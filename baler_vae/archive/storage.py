@@ -75,8 +75,8 @@ def open_storage(place: Place) -> Storage:
     if isinstance(place, str | Path):
         return _RemoteFile(str(place)) if is_url(place) else _LocalFile(Path(place))
     if not hasattr(place, "read"):
-        what = f"is a {type(place).__name__}, not a place of an archive"
-        raise UsageError(what, path=name_of(place), expected="a path, a URL, bytes or a file object")
+        expected = "a path, a URL, bytes or a file object"
+        raise UsageError("is no place of an archive", path=name_of(place), expected=expected)
     return _FileObject(place)
 
 

@@ -15,7 +15,6 @@ from baler_vae.source.array_columns import Member, Part, matrix_parts, parts_of
 from baler_vae.source.source import STEP_EVENTS
 from baler_vae.table.schema import TEXT
 
-
 _FILLED = "biufcmM"
 """The kinds of dtypes whose fill values are kept."""
 
@@ -23,8 +22,8 @@ _FILLED = "biufcmM"
 @dataclass(frozen=True, eq=False)
 class ArrayEntry:
     """How an array was: the `member` says which columns it is; in one that `is_masked` values may be missing, and one
-    that `is_binary` holds bytes that are no UTF-8. `fill` is the value that stands for missing ones, as hexadecimal bytes,
-    where it is not numpy's own.
+    that `is_binary` holds bytes that are no UTF-8. `fill` is the value that stands for missing ones, its bytes in
+    hexadecimal digits, where it is not numpy's own.
     """
 
     member: Member
@@ -93,7 +92,9 @@ class ArrayEntry:
         return np.ma.MaskedArray(array, mask, fill_value=fill)
 
     def told(self) -> tuple[str, str]:
-        """The name and the type, in which batches must agree: the order of bytes and the width of strings may differ."""
+        """The name and the type, in which batches must agree: the order of bytes and the width of strings may
+        differ.
+        """
         dtype, shape = self.member.dtype.newbyteorder("="), self.member.shape
         kind = {"U": "strings", "S": "bytes"}.get(dtype.kind, str(dtype))
         axes = f" of the shape {shape}" if shape else ""

@@ -109,7 +109,8 @@ def _extras(extras: Extras, schema: pa.Schema, n_rows: int) -> tuple[Extras, pa.
     if extras.schema is None:
         return extras, schema
     schema = joined_schema(schema, n_rows) if extras.kind == "pandas" else schema
-    return replace(extras, schema=schema), schema
+    frame = {key: own for key, own in extras.frame.items() if key != "freq"}
+    return replace(extras, schema=schema, frame=frame), schema
 
 
 def _is_same(one: pa.Schema, other: pa.Schema) -> bool:

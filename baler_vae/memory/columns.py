@@ -25,7 +25,7 @@ WHAT: Final[dict[Kind, str]] = {
     "arrow": "an Arrow table",
 }
 
-_KEYS: Final = {"kind", "entries", "nan"}
+_KEYS: Final = {"kind", "entries", "nan", "frame"}
 _SAMPLE: Final = 256
 """The rows that tell how long lists are."""
 
@@ -47,13 +47,14 @@ Failures = (
 class Extras:
     """What an archive of data in memory says of what they were: their `kind`; for those that are made of arrays the
     `entries`, a document for each array; for others their Arrow `schema`; and the columns of a data frame in which
-    strings that are missing are `nan`.
+    what is missing is `nan`, and what else a `frame` is beside its schema.
     """
 
     kind: Kind
     schema: pa.Schema | None = None
     entries: tuple[Mapping[str, Any], ...] = ()
     nan: tuple[str, ...] = ()
+    frame: Mapping[str, Any] = field(default_factory=dict)
     types: tuple[tuple[str, str], ...] = ()
     """Name and type of each entry, in which batches must agree; they are not written."""
 
@@ -62,8 +63,9 @@ class Extras:
         document: dict[str, Any] = {"version": VERSION, "kind": self.kind}
         if self.schema is None:
             document["entries"] = list(self.entries)
-        elif self.nan:
-            document["nan"] = list(self.nan)
+        else:
+            document |= {"nan": list(self.nan)} if self.nan else {}
+            document |= {"frame": dict(self.frame)} if self.frame else {}
         head = json.dumps(document, sort_keys=True, separators=(",", ":"))
         rest: bytes = b"" if self.schema is None else self.schema.serialize().to_pybytes()
         return head.encode() + b"\n" + rest
@@ -84,9 +86,10 @@ class Extras:
             if (schema is None) is not (document["kind"] in {"dict", "numpy", "awkward"}):
                 raise ValueError("a schema that is missing, or not needed")
             entries = tuple(document.get("entries", ()))
-            if not all(isinstance(entry, dict) for entry in entries):
+            if not all(isinstance(entry, dict) for entry in (*entries, document.get("frame", {}))):
                 raise ValueError("entries that are no objects")
-            return cls(document["kind"], schema, entries, tuple(map(str, document.get("nan", ()))))
+            nan, frame = tuple(map(str, document.get("nan", ()))), document.get("frame", {})
+            return cls(document["kind"], schema, entries, nan, frame)
         except Failures as error:
             raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
 

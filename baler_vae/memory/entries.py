@@ -161,7 +161,9 @@ def _entry(key: str, value: Any, *, is_alone: bool) -> tuple[Entry, Any]:  # noq
         found = _awkward(key, value)
         return FormEntry.of(key, found), found.layout
     if array.dtype.kind == "T":
-        raise _refused(key, array, "Give fixed-width strings, or objects: values.astype(object)")
+        raise UsageError(
+            "strings of numpy's variable width are not supported", column=key, way_out="Give values.astype(object)"
+        )
     if array.ndim == 0:
         raise UsageError("is a single value, not an array", column=key, expected="a value for each row")
     if array.dtype == np.object_ and not is_text(array):
@@ -189,7 +191,7 @@ def _array(value: Any) -> NDArray[Any] | None:  # noqa: ANN401  anything like an
     if array.dtype.kind == "U" and not all(isinstance(word, str) for word in value):
         return None  # numbers among the strings
     if array.dtype.kind == "f" and any(isinstance(own, int) and float(own) != own for own in value):
-        raise UsageError("whole numbers that a float cannot hold", way_out="Give an array, with the dtype that you want")
+        raise UsageError("whole numbers that a float cannot hold", way_out="Give an array of the dtype that you want")
     return array if array.dtype != np.object_ or is_text(array) else None
 
 
@@ -210,7 +212,9 @@ def _awkward(key: str, value: Any) -> ak.Array:  # noqa: ANN401  lists
         return ak.from_iter(value)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise SourceError(
-            f"values that no array can hold: {reason(error)}", column=key, way_out="Give numbers, strings or lists of them"
+            f"values that no array can hold: {reason(error)}",
+            column=key,
+            way_out="Give numbers, strings or lists of them",
         ) from error
 
 

@@ -31,6 +31,24 @@ def bytes_of_text(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
+def whole_number(number: object, parameter: str) -> int | None:
+    """A number of events as Python has it, also of numpy or a float such as 1e5; None as it is.
+
+    Raises:
+        UsageError: it is none. `parameter` names it.
+    """
+    if number is None:
+        return None
+    try:
+        return number.__index__()  # type: ignore[attr-defined, no-any-return]
+    except AttributeError:
+        if isinstance(number, float) and number.is_integer():
+            return int(number)
+    except TypeError:
+        pass
+    raise UsageError(f"invalid {parameter} {number!r}", expected="a whole number")
+
+
 @dataclass(frozen=True)
 class Report:
     """Where a step of `iterate` lies: the archive that it is of, and its range of events there, with `global_offset`
