@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from baler_vae.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,9 +44,9 @@ def whole_number(number: object, parameter: str) -> int | None:
     try:
         return number.__index__()  # type: ignore[attr-defined, no-any-return]
     except AttributeError:
-        if isinstance(number, float) and number.is_integer():
+        if isinstance(number, float | np.floating) and float(number).is_integer():
             return int(number)
-    except TypeError:
+    except TypeError:  # an array of numpy
         pass
     raise UsageError(f"invalid {parameter} {number!r}", expected="a whole number")
 
