@@ -70,10 +70,13 @@ def open_storage(place: Place) -> Storage:
         UsageError: a file object is not seekable, or open as text.
         MissingExtra: what fetches the URL is not installed.
     """
-    if isinstance(place, bytes):
-        return _Memory(place)
+    if isinstance(place, bytes | bytearray | memoryview):
+        return _Memory(bytes(place))
     if isinstance(place, str | Path):
         return _RemoteFile(str(place)) if is_url(place) else _LocalFile(Path(place))
+    if not hasattr(place, "read"):
+        expected = "a path, a URL, bytes or a file object"
+        raise UsageError("is no place of an archive", path=name_of(place), expected=expected)
     return _FileObject(place)
 
 

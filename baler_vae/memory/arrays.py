@@ -15,16 +15,21 @@ from baler_vae.source.array_columns import Member, Part, matrix_parts, parts_of
 from baler_vae.source.source import STEP_EVENTS
 from baler_vae.table.schema import TEXT
 
+_FILLED = "biufcmM"
+"""The kinds of dtypes whose fill values are kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class ArrayEntry:
     """How an array was: the `member` says which columns it is; in one that `is_masked` values may be missing, and one
-    that `is_binary` holds bytes that are no UTF-8.
+    that `is_binary` holds bytes that are no UTF-8. `fill` is the value that stands for missing ones, its bytes in
+    hexadecimal digits, where it is not numpy's own.
     """
 
     member: Member
     is_masked: bool = False
     is_binary: bool = False
+    fill: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,11 +86,24 @@ class ArrayEntry:
         return {self.member.name: self._masked(array, self.member.array_of_rows(mask))}
 
     def _masked(self, array: NDArray[Any], mask: NDArray[Any]) -> NDArray[Any]:
-        return np.ma.MaskedArray(array, mask) if self.is_masked else array
+        if not self.is_masked:
+            return array
+        fill = np.frombuffer(bytes.fromhex(self.fill), array.dtype)[0] if self.fill else None
+        return np.ma.MaskedArray(array, mask, fill_value=fill)
+
+    def told(self) -> tuple[str, str]:
+        """The name and the type, in which batches must agree: the order of bytes and the width of strings may
+        differ.
+        """
+        dtype, shape = self.member.dtype.newbyteorder("="), self.member.shape
+        kind = {"U": "strings", "S": "bytes"}.get(dtype.kind, str(dtype))
+        axes = f" of the shape {shape}" if shape else ""
+        return self.member.name, f"{'masked ' if self.is_masked else ''}{kind}{axes}"
 
     def document(self) -> dict[str, Any]:
         """The entry as plain values of JSON."""
-        return {"array": self.member.document(), "masked": self.is_masked, "binary": self.is_binary}
+        said = {"array": self.member.document(), "masked": self.is_masked, "binary": self.is_binary}
+        return said | ({"fill": self.fill} if self.fill else {})
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> "ArrayEntry":
@@ -94,7 +112,10 @@ class ArrayEntry:
         Raises:
             ValueError, TypeError, LookupError: it is not of such an entry.
         """
-        return cls(Member.of_document(document["array"]), document["masked"] is True, document["binary"] is True)
+        member, fill = Member.of_document(document["array"]), str(document.get("fill", ""))
+        if fill and (member.dtype.kind not in _FILLED or len(bytes.fromhex(fill)) != member.dtype.itemsize):
+            raise ValueError(f"the fill value {fill!r} of {member.dtype}")
+        return cls(member, document["masked"] is True, document["binary"] is True, fill)
 
     def _field(self, part: Part) -> pa.Field:
         text = pa.binary() if self.is_binary else pa.string()
@@ -128,13 +149,13 @@ def member_of_array(key: str, array: NDArray[Any], *, is_alone: bool) -> tuple[A
         parts, _ = parts_of("" if is_alone and array.dtype.names else key, array.dtype, array.shape[1:])
     columns = tuple(part.name for part in parts)
     member = Member(key, array.dtype, array.shape[1:], columns, fortran_order=is_fortran(array), is_matrix=is_matrix)
-    return ArrayEntry(member, is_masked(array), is_binary(array)), array
+    return ArrayEntry(member, is_masked(array), is_binary(array), fill_of(array)), array
 
 
 def whole_array(array: NDArray[Any]) -> tuple[ArrayEntry, NDArray[Any]]:
     """How an array that is all there is is read, as that of an npy file, and its rows."""
     member, _ = array_member(array)
-    return ArrayEntry(member, is_masked(array), is_binary(array)), member.rows_of(array)
+    return ArrayEntry(member, is_masked(array), is_binary(array), fill_of(array)), member.rows_of(array)
 
 
 def is_masked(array: NDArray[Any]) -> bool:
@@ -148,6 +169,14 @@ def is_masked(array: NDArray[Any]) -> bool:
     if array.dtype.names is not None:
         raise SourceError("a masked array of records is not supported", way_out="Give each field as an array")
     return True
+
+
+def fill_of(array: NDArray[Any]) -> str:
+    """The fill value of a masked array of numbers or times, as `ArrayEntry` has it."""
+    if not isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in _FILLED:
+        return ""
+    own, usual = (np.asarray(fill, array.dtype) for fill in (array.fill_value, np.ma.default_fill_value(array.dtype)))
+    return "" if own.tobytes() == usual.tobytes() else own.tobytes().hex()
 
 
 def is_binary(array: NDArray[Any]) -> bool:

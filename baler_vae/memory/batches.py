@@ -40,7 +40,7 @@ def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
         pieces = []
         for part, begin in zip(parts, starts, strict=False):
             for low, high in overlaps(begin, part.n_rows, [(start, stop)]):
-                piece = part.read(number, low, high)
+                piece = part.column(number, low, high)
                 kind = schema.field(number).type
                 pieces.append(piece if piece.type == kind else piece.cast(kind))
         return pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces or [pa.array([], schema.field(number).type)])
@@ -109,7 +109,8 @@ def _extras(extras: Extras, schema: pa.Schema, n_rows: int) -> tuple[Extras, pa.
     if extras.schema is None:
         return extras, schema
     schema = joined_schema(schema, n_rows) if extras.kind == "pandas" else schema
-    return replace(extras, schema=schema), schema
+    frame = {key: own for key, own in extras.frame.items() if key != "freq"}
+    return replace(extras, schema=schema, frame=frame), schema
 
 
 def _is_same(one: pa.Schema, other: pa.Schema) -> bool:
@@ -127,16 +128,27 @@ def _check_kind(first: Columns, part: Columns, number: int, name: str) -> None:
         different = [*{*part.schema.names} ^ {*first.schema.names}]
         found = f" ({', '.join(sorted(different))})" if different else ", or in another order"
         raise UsageError(f"batch {number} has other columns than the first{found}", path=name, way_out=_WAY_OUT)
+    for (own, expected), (given, found) in zip(first.extras.types, part.extras.types, strict=False):
+        if own != given:
+            raise UsageError(
+                f"batch {number} has other arrays than the first ({own}, {given})", path=name, way_out=_WAY_OUT
+            )
+        if expected != found:
+            raise _other_type(number, name, own, found, expected)
 
 
 def _other_types(first: pa.Schema, other: pa.Schema, number: int, name: str) -> UsageError:
     own, given = next((a, b) for a, b in zip(first, other, strict=True) if not a.equals(b))
+    return _other_type(number, name, own.name, _told(given), _told(own))
+
+
+def _other_type(number: int, name: str, column: str, found: str, expected: str) -> UsageError:
     return UsageError(
         f"batch {number} has another type than the first",
         path=name,
-        column=own.name,
-        found=_told(given),
-        expected=_told(own),
+        column=column,
+        found=found,
+        expected=expected,
         way_out=_WAY_OUT,
     )
 

@@ -17,6 +17,7 @@ from baler_vae.memory.forms import FormEntry
 from baler_vae.memory.kinds import package_of, typename
 from baler_vae.source.array_columns import is_text
 from baler_vae.source.grouping import unique
+from baler_vae.source.source import reason
 
 Entry = ArrayEntry | FormEntry
 _Read = Callable[[int, int, int], pa.Array]
@@ -135,7 +136,8 @@ def _columns(kind: Kind, entries: Sequence[Entry], values: Sequence[Any]) -> Col
     def read(number: int, start: int, stop: int) -> pa.Array:
         return reads[number](places[number], start, stop)
 
-    extras = Extras(kind, entries=tuple(entry.document() for entry in entries))
+    documents = tuple(entry.document() for entry in entries)
+    extras = Extras(kind, entries=documents, types=tuple(entry.told() for entry in entries))
     n_rows = len(values[0]) if values else 0
     return Columns(pa.schema(fields), n_rows, read, extras, frozenset(without), refused)
 
@@ -157,8 +159,12 @@ def _entry(key: str, value: Any, *, is_alone: bool) -> tuple[Entry, Any]:  # noq
         raise _refused(key, value)
     array = _array(value)
     if array is None:
-        found = ak.from_iter(value)
+        found = _awkward(key, value)
         return FormEntry.of(key, found), found.layout
+    if array.dtype.kind == "T":
+        raise UsageError(
+            "strings of numpy's variable width are not supported", column=key, way_out="Give values.astype(object)"
+        )
     if array.ndim == 0:
         raise UsageError("is a single value, not an array", column=key, expected="a value for each row")
     if array.dtype == np.object_ and not is_text(array):
@@ -173,6 +179,8 @@ def _refused(key: str, value: object, way_out: str | None = None) -> UsageError:
 
 def _array(value: Any) -> NDArray[Any] | None:  # noqa: ANN401  anything like an array
     """The array of numpy; None where a list is none of numpy's."""
+    if package_of(value) == "pandas" and not isinstance(value.dtype, np.dtype):
+        return _of_pandas(value)
     if not isinstance(value, list | tuple):
         return np.asanyarray(value) if isinstance(value, np.ndarray) else np.asarray(value)
     try:
@@ -183,7 +191,32 @@ def _array(value: Any) -> NDArray[Any] | None:  # noqa: ANN401  anything like an
         return None
     if array.dtype.kind == "U" and not all(isinstance(word, str) for word in value):
         return None  # numbers among the strings
+    if array.dtype.kind == "f" and any(isinstance(own, int) and float(own) != own for own in value):
+        raise UsageError("whole numbers that a float cannot hold", way_out="Give an array of the dtype that you want")
     return array if array.dtype != np.object_ or is_text(array) else None
+
+
+def _of_pandas(value: Any) -> NDArray[Any]:  # noqa: ANN401  a series, an index or an array
+    """The array of one of pandas' own dtypes: numbers that may be missing as a masked array, strings as objects."""
+    missing, kept = np.asarray(value.isna(), np.bool_), getattr(value.dtype, "numpy_dtype", None)
+    if kept is not None and kept.kind in "biuf" and hasattr(value, "to_numpy"):
+        numbers = value.to_numpy(dtype=kept, na_value=kept.type(0))
+        return np.ma.MaskedArray(numbers, missing) if missing.any() else np.asarray(numbers)
+    array = np.array(value)
+    if array.dtype == np.object_:
+        array[missing] = None
+    return array
+
+
+def _awkward(key: str, value: Any) -> ak.Array:  # noqa: ANN401  lists
+    try:
+        return ak.from_iter(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise SourceError(
+            f"values that no array can hold: {reason(error)}",
+            column=key,
+            way_out="Give numbers, strings or lists of them",
+        ) from error
 
 
 def _objects(key: str, array: NDArray[Any]) -> tuple[Entry, Any]:

@@ -53,6 +53,7 @@ class FormEntry:
             SourceError: Arrow has no type for a field.
         """
         form = array.layout.form
+        _check_sizes(form, name)
         names: list[str] = []
         for leaf in _leaves(form, name):
             names.append(unique(leaf.name, names))
@@ -107,6 +108,10 @@ class FormEntry:
         array = ak.Array(layout, attrs=dict(self.attributes) if self.attributes else None)
         return {self.name: _objects(array) if self.as_objects else array}
 
+    def told(self) -> tuple[str, str]:
+        """The name and the type, in which batches must agree."""
+        return self.name, str(self.form.type)
+
     def document(self) -> dict[str, Any]:
         """The entry as plain values of JSON."""
         return {
@@ -133,6 +138,18 @@ class FormEntry:
         )
         _ = entry.leaves
         return entry
+
+
+def _check_sizes(form: Any, name: str) -> None:  # noqa: ANN401  of awkward
+    """Raise SourceError where lists have a size of zero: how many there are is lost in Arrow."""
+    sizes = [form.size] if form.is_regular else form.inner_shape if form.is_numpy else []
+    if 0 in sizes:
+        what = "lists of the size zero are not supported"
+        raise SourceError(what, column=name or None, found=str(form.type), way_out="Leave the field out")
+    inner = form.contents if form.is_record or form.is_union else [getattr(form, "content", None)]
+    for number, own in enumerate(inner):
+        if own is not None:
+            _check_sizes(own, form.fields[number] if form.is_record else name)
 
 
 def _leaves(form: Any, name: str, steps: tuple[str, ...] = (), collection: str = "") -> Iterator[Leaf]:  # noqa: ANN401

@@ -1,8 +1,10 @@
 """Data frames of pandas as Arrow columns, and back."""
 
 import json
+import warnings
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,16 @@ import pyarrow as pa
 from baler_vae.errors import SourceError, UsageError, listed
 from baler_vae.memory.cells import are_cells, array_of_cells, cells_of_array, type_of_cells
 from baler_vae.memory.columns import Columns, Extras, one_array
+from baler_vae.memory.dtypes import (
+    check_frame,
+    check_labels,
+    dtypes_of,
+    refused_columns,
+    told_of_frame,
+    values_of,
+    with_labels,
+    without_dtypes,
+)
 
 _PANDAS = b"pandas"
 
@@ -21,10 +33,14 @@ def frame_columns(frame: pd.DataFrame, name: str) -> Columns:
     their bits, NaN too; the columns of numpy's numbers are views.
 
     Raises:
-        UsageError: two columns have one name.
+        UsageError: two columns have one name, or names or attributes would not come back.
         SourceError: Arrow has no type for a column.
     """
     _check_names(frame, name)
+    check_labels(frame, name)
+    refused = {str(frame.columns[number]): why for number, why in refused_columns(frame).items()}
+    if refused:
+        frame = frame.iloc[:, [number for number, label in enumerate(frame.columns) if str(label) not in refused]]
     schema = _schema(frame, name)
     n_columns = len(frame.columns)
     said = json.loads(schema.metadata[_PANDAS])["index_columns"]
@@ -42,9 +58,13 @@ def frame_columns(frame: pd.DataFrame, name: str) -> Columns:
     nan = tuple(
         schema.field(number).name
         for number, dtype in enumerate(dtypes)
-        if dtype == np.object_ and pa.types.is_string(schema.field(number).type) and _has_nan(frame.iloc[:, number])
+        if dtype == np.object_ and _has_nan(frame.iloc[:, number])
     )
-    return Columns(schema, len(frame), read, Extras("pandas", schema, nan=nan), without)
+    types = tuple((own.name, dtype.name) for own, dtype in zip(schema, dtypes, strict=False))
+    extras = Extras("pandas", schema, nan=nan, frame=told_of_frame(frame, schema), types=types)
+    if n_columns:
+        check_frame(frame, lambda: restored_frame(schema.empty_table(), nan, extras.frame), name)
+    return Columns(schema, len(frame), read, extras, without, refused)
 
 
 def joined_schema(schema: pa.Schema, n_rows: int) -> pa.Schema:
@@ -61,54 +81,38 @@ def joined_schema(schema: pa.Schema, n_rows: int) -> pa.Schema:
     return schema.with_metadata(metadata or None)
 
 
-def restored_frame(table: pa.Table, nan: tuple[str, ...]) -> pd.DataFrame:
-    """The data frame of a table, its index and dtypes as its metadata say. `nan` are the columns whose missing strings
-    are NaN, not None.
+def restored_frame(table: pa.Table, nan: Sequence[str], told: Mapping[str, Any] = MappingProxyType({})) -> pd.DataFrame:
+    """The data frame of a table, its index and dtypes as its metadata say, and what is `told` beside it. `nan` are the
+    columns of objects in which what is missing is NaN, not None.
+
+    Raises:
+        CorruptArchive: what is told is not of such a frame.
     """
-    own = _not_parsed(table.schema)
-    plain = table.replace_schema_metadata(_without_types(table.schema, own))
-    frame = plain.to_pandas(split_blocks=True)
-    for number, name in enumerate(table.column_names[: len(frame.columns)]):
-        column = table.column(number)
-        if name in own:
-            frame.isetitem(number, pd.array(column, pd.ArrowDtype(column.type)))
-        elif are_cells(column.type):
-            frame.isetitem(number, cells_of_array(one_array(column)))
+    own = dtypes_of(told)
+    frame = without_dtypes(table, own).to_pandas(split_blocks=True)
     objects = _objects(table.schema)
     for number, column in enumerate(table.column_names[: len(frame.columns)]):
-        if column in objects and pd.api.types.is_string_dtype(frame.dtypes.iloc[number]):
-            values = frame.iloc[:, number].astype(object)
-            frame.isetitem(number, values.where(values.notna(), np.nan if column in nan else None))
-    if isinstance(frame.index, pd.MultiIndex) or not frame.index.size:
-        return frame
-    last = table.column_names[-1] if table.column_names else ""
-    if last in objects and len(table.column_names) > len(frame.columns):
-        frame.index = frame.index.astype(object)
-    return frame
-
-
-def _not_parsed(schema: pa.Schema) -> set[str | None]:
-    """The columns of Arrow's types, held by pandas, whose names pandas writes into the metadata and cannot read."""
-    found = set()
-    for own in _said(schema):
-        try:
-            _ = pd.api.types.pandas_dtype(own.get("numpy_type"))
-        except NotImplementedError:
-            found.add(own.get("field_name"))
-        except TypeError:  # it is no type at all, but that of categories and the like
+        kind = table.schema.field(number).type
+        if are_cells(kind):
+            frame.isetitem(number, cells_of_array(one_array(table.column(number))))
             continue
-    return found
-
-
-def _without_types(schema: pa.Schema, names: Collection[str | None]) -> dict[bytes, bytes] | None:
-    """The metadata, in which columns of these names are plain objects."""
-    if not names:
-        return schema.metadata  # type: ignore[no-any-return]
-    said = json.loads(schema.metadata[_PANDAS])
-    for own in said["columns"]:
-        if own.get("field_name") in names:
-            own |= {"numpy_type": "object", "pandas_type": "object"}
-    return dict(schema.metadata) | {_PANDAS: json.dumps(said).encode()}
+        if column in own:
+            values: Any = values_of(table.column(column), own[column])
+            frame.isetitem(number, pd.Series(values, index=frame.index, dtype=values.dtype))
+        elif column in objects and pd.api.types.is_string_dtype(frame.dtypes.iloc[number]):
+            frame.isetitem(number, frame.iloc[:, number].astype(object))
+        if column in objects:
+            values = frame.iloc[:, number]
+            if values.dtype == np.object_ and values.isna().any():
+                frame.isetitem(number, values.where(values.notna(), np.nan if column in nan else None))
+    last = table.column_names[-1] if len(table.column_names) > len(frame.columns) else ""
+    if last and not isinstance(frame.index, pd.MultiIndex):
+        if last in own:
+            level: Any = values_of(table.column(last), own[last])
+            frame.index = pd.Index(level, dtype=level.dtype, name=frame.index.name)
+        elif last in objects:
+            frame.index = frame.index.astype(object)
+    return with_labels(frame, told)
 
 
 def _said(schema: pa.Schema) -> list[dict[str, Any]]:
@@ -126,15 +130,17 @@ def _schema(frame: pd.DataFrame, name: str) -> pa.Schema:
     try:
         cells = {number: type_of_cells(frame.iloc[:, number]) for number in range(len(frame.columns))}
         cells = {number: kind for number, kind in cells.items() if kind is not None}
-        schema = pa.Schema.from_pandas(_without_cells(frame, cells))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of is refused later
+            schema = pa.Schema.from_pandas(_without_cells(frame, cells))
         for number, kind in cells.items():
             schema = schema.set(number, schema.field(number).with_type(kind))
         return pa.schema(map(_typed, schema), schema.metadata)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError, OverflowError) as error:
         for number, label in enumerate(frame.columns):
             try:
                 pa.array(frame.iloc[:, number], from_pandas=True)
-            except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as own:
+            except (pa.ArrowException, TypeError, ValueError, NotImplementedError, OverflowError) as own:
                 raise SourceError(
                     f"Arrow has no type for its values: {str(own).splitlines()[0]}",
                     path=name,

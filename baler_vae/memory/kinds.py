@@ -18,6 +18,8 @@ _OWN: Final[dict[tuple[str, str], Kind]] = {
 }
 _PACKAGES: Final = frozenset(package for package, _ in _OWN) | {"polars"}
 """The packages whose objects are data, of whatever class: those that are not taken are refused by name."""
+_READERS: Final = frozenset({"uproot", "baler_vae"})
+"""The packages whose mappings are files and branches, not arrays."""
 
 
 def is_data(thing: object) -> bool:
@@ -34,7 +36,7 @@ def kind_of(thing: object) -> Kind | None:
     if isinstance(thing, list | tuple):
         return "batches" if thing and kind_of(thing[0]) not in {None, "batches", "stream", "root"} else None
     if isinstance(thing, Mapping):
-        return "dict"
+        return None if package_of(thing) in _READERS else "dict"
     if hasattr(type(thing), "__arrow_c_stream__") and package_of(thing) not in {"pandas", "pyarrow"}:
         return "arrow"
     return "stream" if isinstance(thing, Iterator) and not is_file_object(thing) else None

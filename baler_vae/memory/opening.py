@@ -104,6 +104,8 @@ def _of_stream(batches: Any, name: str) -> Source:  # noqa: ANN401  an iterator
 
     read = iter(batches)
     first = list(islice(read, 1))
+    if not first and hasattr(batches, "schema"):  # a reader of Arrow, which knows its columns without any rows
+        first = [batches.schema.empty_table()]
     spool = Spool(chain(first, read), lambda batch: _columns_of(batch, name), name)
     source = open_feather(spool.path, "")
 

@@ -284,8 +284,8 @@ def reopened_from(place: object, path: str | Path) -> str | bytes:
     """
     if isinstance(place, str | Path):
         return str(path if is_url(path) else Path(path).absolute())
-    if isinstance(place, bytes):
-        return place
+    if isinstance(place, bytes | bytearray | memoryview):
+        return bytes(place)
     raise UsageError("an archive that was opened from a file object cannot be pickled", way_out="Open it from a path")
 
 

@@ -10,7 +10,7 @@ from baler_vae.reader.column import ArchiveColumn
 from baler_vae.reader.filters import Filter
 from baler_vae.reader.names import Names
 from baler_vae.reader.selection import Aliases, BranchFilter, Expressions, Filters, Output, Selection, selected
-from baler_vae.reader.steps import STEP_SIZE, Report, bytes_of_text
+from baler_vae.reader.steps import STEP_SIZE, Report, bytes_of_text, whole_number
 from baler_vae.table.branches import Branch
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, cut_events
@@ -290,16 +290,18 @@ class Face(Names):
         return documented(found, columns, self.title, ak_add_doc)
 
     def _range(self, entry_start: int | None, entry_stop: int | None) -> tuple[int, int]:
-        start, stop, _ = slice(entry_start, entry_stop).indices(self.num_entries)
+        ends = (whole_number(entry_start, "entry_start"), whole_number(entry_stop, "entry_stop"))
+        start, stop, _ = slice(*ends).indices(self.num_entries)
         return start, max(start, stop)
 
     def _step(self, step_size: int | str, selection: Schema) -> int:
         """The events of a step, at least one."""
         if isinstance(step_size, str):
             return self._entries_of(bytes_of_text(step_size), selection)
-        if step_size < 1:
+        n_events = whole_number(step_size, "step_size")
+        if n_events is None or n_events < 1:
             raise UsageError(f"a step of {step_size} events", expected="1 or more")
-        return step_size
+        return n_events
 
     def _entries_of(self, n_bytes: int, selection: Schema) -> int:
         """How many events of a selection take so many bytes, at least one."""

@@ -93,7 +93,9 @@ class Expression:
         try:
             with np.errstate(all="ignore"):  # the square root of a negative number is NaN, as in uproot
                 return _Evaluation(get, set(self.names)).value(self.tree)
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except RecursionError as error:
+            raise UsageError(f"the expression {self.text[:40]!r} is nested too deeply") from error
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
             if isinstance(error, UsageError):
                 raise
             reason = str(error).strip().splitlines()

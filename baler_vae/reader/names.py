@@ -280,6 +280,8 @@ class Names(Closing):
         Raises:
             UnknownName: there is none. It is a `KeyError`, too.
         """
+        if not isinstance(name, str):
+            raise UnknownName(f"there is no column {name!r}: columns have names")
         found = [branch for branch in self.branches if branch.name == name]
         return ArchiveColumn(self._face, found[0] if found else element(self.schema, name))
 

@@ -30,7 +30,7 @@ def places_of(places: Places) -> Sequence[Place]:
     """
     if isinstance(places, Mapping):
         return places_of([f"{path}:{table}" if table else path for path, table in places.items()])
-    given: Iterable[object] = [places] if _is_one(places) else places  # type: ignore[assignment]
+    given: Iterable[object] = places if isinstance(places, Iterable) and not _is_one(places) else [places]
     found = [own for place in given for own in _matching(_checked(place))]
     if not found:
         raise UsageError("there are no archives", expected="one or more")

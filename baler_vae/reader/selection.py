@@ -1,6 +1,6 @@
 """What is asked for of an archive: which columns to decode, and what to compute of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -113,7 +113,7 @@ class _Selecting:
 
     def selection(self, expressions: Expressions, cut: str | None) -> Selection:
         passing = {column.name for column in self.filters.columns(self.face)} if self.filters.given else None
-        asked = [self._outputs(text) for text in as_tuple(expressions)] if expressions else [self._all()]
+        asked = [self._all()] if expressions is None else [self._outputs(text) for text in _texts(expressions)]
         outputs: dict[str, Output] = {}
         for output in chain.from_iterable(asked):
             if passing is None or output.branch is None or output.branch.name in passing:
@@ -178,6 +178,16 @@ class _Selecting:
 
     def _branch(self, name: str) -> Branch:
         return self.branches[name] if name in self.branches else element(self.face.schema, name)
+
+
+def _texts(expressions: object) -> tuple[str, ...]:
+    """Expressions as a tuple, at least one."""
+    if not isinstance(expressions, Iterable) or isinstance(expressions, bytes):
+        raise UsageError(f"invalid expressions {expressions!r}", expected="a text, several, or None for all columns")
+    texts = as_tuple(expressions)  # type: ignore[arg-type]
+    if not texts:
+        raise UsageError("no column is asked for", found="no expressions", expected="None for all columns")
+    return texts
 
 
 def element(schema: Schema, name: str) -> Branch:

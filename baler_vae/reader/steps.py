@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from baler_vae.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,24 @@ def bytes_of_text(text: str) -> int:
             f"{text!r} is not a valid step size", expected='a number of events, or a text such as "100 MB"'
         )
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def whole_number(number: object, parameter: str) -> int | None:
+    """A number of events as Python has it, also of numpy or a float such as 1e5; None as it is.
+
+    Raises:
+        UsageError: it is none. `parameter` names it.
+    """
+    if number is None:
+        return None
+    try:
+        return number.__index__()  # type: ignore[attr-defined, no-any-return]
+    except AttributeError:
+        if isinstance(number, float | np.floating) and float(number).is_integer():
+            return int(number)
+    except TypeError:  # an array of numpy
+        pass
+    raise UsageError(f"invalid {parameter} {number!r}", expected="a whole number")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ _REPORT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
+_IN_FILES = "Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable"
+_IN_MEMORY = "Choose columns without them with columns=..., or leave them out with skip_unreadable=True"
 _MOST_NAMED = 8
 """The most columns that a sentence names one by one."""
 _EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
@@ -128,7 +130,7 @@ class Source:
             raise SourceError(
                 f"unsupported columns: {summary(refused)}",
                 path=self.path,
-                way_out="Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable",
+                way_out=_IN_MEMORY if self.schema.origin.format == "memory" else _IN_FILES,
             )
         if not self.schema.order:
             why = f" that can be read: {summary(refused)}" if refused else ""

@@ -10,8 +10,9 @@ import numpy as np
 from baler_vae.archive.storage import name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import MODULES, suffix_of
-from baler_vae.memory.kinds import is_data, is_file_object
+from baler_vae.memory.kinds import is_data, is_file_object, typename
 from baler_vae.reader.archive import Archive
+from baler_vae.reader.face import Face
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.source.source import Source
 from baler_vae.table.branches import branches_of
@@ -40,10 +41,26 @@ def source_of(data: Any, name: str = "data") -> Source | None:  # noqa: ANN401  
             way_out="Name the file, or give what is in it: a data frame, say, or arrays",
         )
     if not is_data(data):
+        _check_paths(data)
         return None
     from baler_vae.memory.opening import open_data  # noqa: PLC0415 - paths need none of it
 
     return open_data(data, name)
+
+
+def _check_paths(places: Any) -> None:  # noqa: ANN401  whatever a user gives
+    """Raise UsageError unless they are a path or several."""
+    if isinstance(places, str | Path):
+        return
+    way_out = "Give archive.arrays(), or archive.iterate()" if isinstance(places, Face) else None
+    if isinstance(places, Face | bytes) or not isinstance(places, Iterable):
+        found = typename(places)
+    else:
+        found = next((typename(place) for place in places if not isinstance(place, str | Path)), "")
+        found = f"{typename(places)} of {found}" if found else ""
+    if found:
+        what = "is neither a file nor data that can be compressed"
+        raise UsageError(what, path=found, expected="a path, several paths, or data in memory", way_out=way_out)
 
 
 def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], library: Object | None = None) -> Any:  # noqa: ANN401  it depends on the archive

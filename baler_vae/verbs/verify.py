@@ -67,7 +67,7 @@ def verify(
     UsageError
         `against` has other columns or other numbers of rows.
     """
-    told, memory = callback(progress), source_of(against)
+    told, memory = callback(progress), None if against is None else source_of(against)
     if is_collection(archive):
         if memory is not None:
             raise UsageError(
