@@ -82,7 +82,7 @@ def file_path(path: str | Path) -> Path:
         OutputError: it ends as the name of a folder does, or no file can have this name.
     """
     if str(path).endswith(("/", os.sep)):
-        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+        raise OutputError("is a folder", path=path, way_out="Name a file")
     if "\0" in str(path):
         raise OutputError("is not a valid file name", path=path, way_out="Name another output")
     return Path(path)
@@ -91,7 +91,7 @@ def file_path(path: str | Path) -> Path:
 def check_writable(folder: Path, output: Path | None = None) -> None:
     """Raise OutputError unless files, such as an `output`, can be made in a folder that exists."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        what = "may not be written to" if output is None else f"cannot be written: {folder} may not be written to"
+        what = "is not writable" if output is None else f"cannot be written: {folder} is not writable"
         raise OutputError(what, path=output or folder, way_out="Name an output in another folder")
 
 
@@ -254,7 +254,7 @@ def _making(folder: Path) -> Iterator[None]:
         raise OutputError(error.what.replace("read", "written"), path=folder) from error
     except (OSError, ValueError) as error:
         what = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
+        raise OutputError(f"cannot be created: {what}", path=folder, way_out="Name another folder") from error
 
 
 def _acquire(path: Path, target: Path) -> Lock:

@@ -39,7 +39,7 @@ def check_file(path: str | Path) -> None:
     """
     found = status(path)
     if found is None:
-        raise SourceError("there is no such file", path=path, way_out=near_file(path))
+        raise SourceError("does not exist", path=path, way_out=near_file(path))
     if stat.S_ISDIR(found.st_mode):
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not stat.S_ISREG(found.st_mode):
@@ -102,7 +102,7 @@ def new_temporary_folder(
     except OSError as error:
         raise OutputError(
             f"there is no folder for temporary files: {error.strerror or error}",
-            way_out="Set TMPDIR to a folder with enough room that may be written to",
+            way_out="Set TMPDIR to a writable folder with enough free space",
         ) from error
 
 

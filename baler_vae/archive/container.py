@@ -30,7 +30,7 @@ _LAST_ENTRY = 256
 """Bytes at the end that hold the last entry of the directory and all end records."""
 _PIECE_BYTES = 1 << 20
 """So many bytes of a section that is not held in memory are read at once."""
-_WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
+_WAY_OUT = "Pass a file written by baler-vae (.bvae or .bvmodel)"
 
 _Manifest = TypeVar("_Manifest", Manifest, CollectionManifest)
 
@@ -65,7 +65,7 @@ class ArchiveWriter:
         entry = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         if self._kept:
             if self.keep(name) != entry:
-                raise CorruptArchive("is not the one that is to be written", path=self.path, section=name)
+                raise CorruptArchive("differs from the section that would replace it", path=self.path, section=name)
             return
         self._write(name, STORED, data, data)
         self._file.flush()
@@ -92,7 +92,7 @@ class ArchiveWriter:
         """
         section = self._kept.popleft()
         if section.name != name:
-            raise CorruptArchive(f"is not {name}, which should be next", path=self.path, section=section.name)
+            raise CorruptArchive(f"found in place of {name}", path=self.path, section=section.name)
         self._members.append(section.member)
         self._entries[name] = section.entry
         return section.entry
@@ -294,16 +294,16 @@ class SectionFile(Closing, Generic[_Manifest]):
                     path=self.path,
                     way_out="Copy it again from where it was written",
                 ) from error
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT) from error
         except ValueError as error:
             if self._starts_well() and self._names_a_manifest():
                 raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=self.path) from error
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT) from error
         if members[-1].name != MANIFEST:
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT)
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT)
         for member in members[:-1]:
             if member.method != STORED or member.stored_bytes != member.n_bytes:
-                raise CorruptArchive("is not stored as it should be", path=self.path, section=member.name)
+                raise CorruptArchive("is not stored uncompressed", path=self.path, section=member.name)
         return members
 
     def _starts_well(self) -> bool:
@@ -322,7 +322,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         except ValueError as error:
             raise CorruptArchive(f"is not JSON: {error}", path=self.path, section=MANIFEST) from error
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, section=MANIFEST)
+            raise ArchiveError("is not a baler-vae archive", path=self.path, section=MANIFEST)
         version = content.get("version")
         if type(version) is not int or version not in FORMAT_VERSIONS:
             raise UnsupportedVersion(
@@ -333,7 +333,7 @@ class SectionFile(Closing, Generic[_Manifest]):
                 way_out=f"It was written by {content.get('writer')!r}: use that version",
             )
         if not is_canonical:
-            raise CorruptArchive("is not written as it should be", path=self.path, section=MANIFEST)
+            raise CorruptArchive("is not in canonical form", path=self.path, section=MANIFEST)
         return self._check_manifest(content, text)
 
     def _check_manifest(self, content: dict[str, Any], text: bytes) -> Manifest | CollectionManifest:
@@ -348,7 +348,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             raise CorruptArchive("lacks required keys", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:
-            raise CorruptArchive("its members are not those that the manifest lists", path=self.path)
+            raise CorruptArchive("its members do not match the manifest", path=self.path)
         return manifest
 
     def _inflate(self, member: Member) -> bytes:

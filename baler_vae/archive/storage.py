@@ -101,10 +101,10 @@ class _FileObject:
         self.path = name_of(file)
         self._file, self._lock, self._closed = file, Lock(), False
         if not file.seekable():
-            raise UsageError("is a file object that is not seekable", path=self.path, way_out="Give the bytes it reads")
+            raise UsageError("is a file object that cannot seek", path=self.path, way_out="Pass its bytes instead")
         with _failures_told(self.path):
             if not isinstance(file.read(0), bytes):
-                raise UsageError("is a file object that is open as text", path=self.path, way_out="Open it with 'rb'")
+                raise UsageError("is a file object opened in text mode", path=self.path, way_out="Open it with 'rb'")
             self.n_bytes = file.seek(0, os.SEEK_END)
 
     @property
@@ -178,7 +178,7 @@ def _failures_told(path: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=path, way_out=near_file(path)) from error
+        raise SourceError("does not exist", path=path, way_out=near_file(path)) from error
     except MemoryError as error:
         raise SourceError("there is not enough memory to read it", path=path) from error
     except OSError as error:
@@ -195,7 +195,7 @@ class _RemoteFile:
         with _failures_named(url):
             n_bytes = self._files.size(self._name)
         if n_bytes is None:
-            raise self._without_ranges("the server does not tell its size")
+            raise self._without_ranges("the server does not report its size")
         self.n_bytes = int(n_bytes)
         self._tail_offset = max(0, self.n_bytes - TAIL_BYTES)
         self._tail = self._fetch(self._tail_offset, self.n_bytes)
@@ -228,7 +228,7 @@ class _RemoteFile:
         with _failures_named(self.path):
             data: Any = self._files.cat_file(self._name, start=start, end=stop)
         if len(data) > stop - start:
-            raise self._without_ranges("the server sends more than the bytes that it is asked for")
+            raise self._without_ranges("the server sends more bytes than requested")
         if len(data) < stop - start:
             raise SourceError(
                 "the server sent fewer bytes than requested",
@@ -260,7 +260,7 @@ def _failures_named(url: str | Path) -> Iterator[None]:
     except Exception as error:
         reason = error.__cause__ if isinstance(error, FileNotFoundError) else error
         if reason is None or getattr(reason, "status", None) == _NOT_FOUND:
-            raise SourceError("there is no such file", path=url) from error
+            raise SourceError("does not exist", path=url) from error
         # fsspec calls every failure to learn the size of a file one to find it; what was the matter stands behind that.
         raise SourceError(f"cannot be fetched: {_first_line(reason)}", path=url) from error
 

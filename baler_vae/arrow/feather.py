@@ -38,7 +38,7 @@ def open_feather(path: str, inner: str) -> Source:
         start = stream.read(len(_MAGIC))
     if start.startswith(_FIRST_FEATHER):
         way_out = "Convert it with pandas: pd.read_feather(old).to_feather(new)"
-        raise SourceError("is a Feather file of version 1, which is not supported", path=path, way_out=way_out)
+        raise SourceError("is a Feather version 1 file, which is not supported", path=path, way_out=way_out)
     is_stream = start != _MAGIC
     n_events, n_values, nulls = 0, Counter[int](), set[int]()
     with reading(path, _KIND, *FAILURES, struct.error):

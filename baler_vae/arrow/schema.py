@@ -91,7 +91,7 @@ def plain_type(kind: pa.DataType, depth: int = 0) -> pa.DataType:
         ValueError: it is too deep.
     """
     if depth > _DEEPEST:
-        raise ValueError(f"a type of more than {_DEEPEST} levels")
+        raise ValueError(f"a type nested more than {_DEEPEST} levels deep")
     if isinstance(kind, pa.ExtensionType):
         return plain_type(kind.storage_type, depth + 1)
     return _with_children(kind, [_plain_field(own, depth + 1) for own in _children(kind)])

@@ -62,7 +62,7 @@ def candidates_table(info: ArchiveInfo) -> Listing | None:
         return None
     kinds = list(dict.fromkeys(kind for group in groups for kind in group.candidate_bytes))
     headings = [Heading("group"), Heading("kept as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
-    table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays from rows", 3)])
+    table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays off from rows", 3)])
     for group in groups:
         sizes = (group.candidate_bytes.get(kind) for kind in kinds)
         table.add(
@@ -80,7 +80,7 @@ def orders_table(info: ArchiveInfo) -> Listing | None:
     if not groups:
         return None
     names = list(dict.fromkeys(name for group in groups for name in group.order_bytes))
-    table = Listing("Bytes by order of the columns", [Heading("group"), *(numbers(name, 1) for name in names)])
+    table = Listing("Bytes by column order", [Heading("group"), *(numbers(name, 1) for name in names)])
     for group in groups:
         table.add(group.name, *(_bytes_or_nothing(group.order_bytes.get(name)) for name in names))
     return table

@@ -34,7 +34,7 @@ def check_row_groups(manifest: Manifest) -> None:
             )
         if len(rows) != len(manifest.groups) or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(
-                f"row group {number} does not have a possible number of rows for each group",
+                f"row group {number} has an impossible number of rows",
                 section="manifest.json",
                 found=str(rows[:8]),
                 expected=f"{len(manifest.groups)} numbers up to {LARGEST_ROWS}",

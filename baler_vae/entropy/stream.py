@@ -85,6 +85,6 @@ def _read_leb128(data: bytes) -> tuple[int, int]:
         number |= (group & 127) << 7 * place
         if group < 128:
             if place and not group:
-                raise ValueError("a number is longer than it need be")
+                raise ValueError("a number is longer than necessary")
             return number, place + 1
-    raise ValueError("a number does not end")
+    raise ValueError("a number is cut off")

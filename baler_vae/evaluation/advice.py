@@ -173,7 +173,7 @@ class Advice:
             )
             for column in self.columns
         )
-        return html_table(title, headings, rows, notes=[f"not looked at: {what}" for what in self.skipped])
+        return html_table(title, headings, rows, notes=[f"not examined: {what}" for what in self.skipped])
 
 
 def _record(column: ColumnAdvice) -> dict[str, object]:

@@ -52,7 +52,7 @@ class Peak:
             )
         if self.fit not in METHODS:
             raise UsageError(
-                f"is not a way to fit a peak: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
+                f"is not a fit method: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
             )
         if not 0 < self.natural_width < np.inf:
             raise UsageError("a natural width must be positive", column=self.column, found=self.natural_width)

@@ -105,7 +105,7 @@ def dequantise_column(codes: Integers64, verbatim: NDArray[np.uint64], grid: Gri
     restored = grid.dequantise(ordinary, dtype)
     if len(rows):
         if dtype.kind != "f" and n_verbatim != len(rows):
-            raise ValueError(f"a code of infinity, -0.0 or NaN is none of {dtype}")
+            raise ValueError(f"a code of infinity, -0.0 or NaN does not exist for {dtype}")
         bits = np.array([0, *_PATTERNS.get(dtype.itemsize, ())], np.uint64)[np.where(dtype.kind == "f", numbers, 0)]
         bits[numbers == 0] = verbatim
         restored[rows] = from_bits(bits, dtype)

@@ -49,7 +49,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         if not 0 <= self.shift <= MOST_EMPTY_BITS:
-            raise ValueError(f"patterns cannot lose {self.shift} bits")
+            raise ValueError(f"cannot drop {self.shift} bits")
 
     @property
     def holds_everything(self) -> bool:
@@ -92,7 +92,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if not 0 < self.step < math.inf:
-            raise ValueError(f"a grid has no steps of {self.step}")
+            raise ValueError(f"a grid cannot have steps of {self.step}")
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) of the multiples nearest to values (rows,)."""

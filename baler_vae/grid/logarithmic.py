@@ -35,9 +35,9 @@ class Logarithmic:
 
     def __post_init__(self) -> None:
         if not LEAST_RELATIVE <= self.relative < 1:
-            raise ValueError(f"a logarithmic grid has no relative steps of {self.relative}")
+            raise ValueError(f"a logarithmic grid cannot have relative steps of {self.relative}")
         if not 0 <= self.floor <= self.floor / self.relative < math.inf:
-            raise ValueError(f"a logarithmic grid of relative steps {self.relative} has no floor of {self.floor}")
+            raise ValueError(f"a logarithmic grid of relative steps {self.relative} cannot have a floor of {self.floor}")
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) nearest to values (rows,)."""

@@ -30,7 +30,7 @@ def from_bits(bits: NDArray[np.uint64], dtype: np.dtype[Any]) -> Values:
     """
     narrow = bits.astype(pattern_dtype(dtype))
     if np.any(narrow != bits) or (dtype == np.bool_ and np.any(bits > 1)):
-        raise ValueError(f"a bit pattern is none of {dtype}")
+        raise ValueError(f"a bit pattern does not fit into {dtype}")
     return narrow.view(dtype)
 
 

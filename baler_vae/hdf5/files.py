@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, nearest
 from baler_vae.hdf5.comparing import differences_hdf5, has_rows_hdf5
-from baler_vae.hdf5.extras import Beside, Template, beside_of, read_extras
+from baler_vae.hdf5.extras import KeptExtras, Template, kept_extras, read_extras
 from baler_vae.hdf5.listing import tables_in
 from baler_vae.hdf5.rows import read_rows, take_parts
 from baler_vae.hdf5.types import Layout, Part, bytes_of, layout_of, numpy_dtype
@@ -52,7 +52,7 @@ _LABELS = re.compile(r"axis0|block\d+_items")
 
 def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
     """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset. Without `arrays` those of
-    many elements are kept beside the columns, as earlier versions did.
+    many elements are kept besides the columns, as earlier versions did.
 
     Raises:
         SourceError: it is no HDF5 file, or has no such group or dataset.
@@ -91,7 +91,7 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
     )
     source = array_source(path, array, [], origin)
     templates = {base: Template(layout, is_array=True)}
-    return replace(source, extras=lambda: read_extras(path, base, templates, Beside()))
+    return replace(source, extras=lambda: read_extras(path, base, templates, KeptExtras()))
 
 
 @dataclass(frozen=True)
@@ -134,16 +134,16 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
     datasets = _judged([_found(entry, base, arrays=arrays) for entry in entries if entry.is_dataset])
     if not isinstance(file[base], h5py.Group) and not any(item.is_column for item in datasets):
         item = datasets[0]
-        reason = item.reason if item.lost else f"it holds {_contents(item)}, no table"
+        reason = item.reason if item.lost else f"it holds {_contents(item)}, not a table"
         raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
     columns = {item.path: item for item in datasets if item.is_column}
     n_events = next((len(item.dataset) for item in columns.values() if not item.counter), 0)
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
     check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
-    beside = beside_of((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
+    kept = kept_extras((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
-        item.path: Template(item.layout, item.parts, complete=item.path not in beside.without_rest)
+        item.path: Template(item.layout, item.parts, complete=item.path not in kept.without_rest)
         for item in columns.values()
     }
     places = {name: (item.path, part) for item in columns.values() for name, part in item.parts.items()}
@@ -162,10 +162,10 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
         schema,
         n_events,
         batches,
-        {**beside.refused, **walk.refused},
+        {**kept.refused, **walk.refused},
         bytes_by_column(described, event_bytes),
-        lambda: read_extras(path, base, templates, beside),
-        beside.n_bytes,
+        lambda: read_extras(path, base, templates, kept),
+        kept.n_bytes,
         _notes(file, base),
         earlier=partial(open_hdf5, path, inner, arrays=False) if any(c.is_array for c in schema.columns) else None,
     )

@@ -275,13 +275,13 @@ def encoded(values: NDArray[Any], dtype: np.dtype[Any], padding: int | None) -> 
     data = [_bytes(value) for value in values.tolist()]
     if padding is None:
         if any(b"\0" in value for value in data):
-            raise ValueError("a text holds NUL")
+            raise ValueError("a string contains NUL")
         strings = np.empty(len(data), object)
         strings[:] = data
         return strings
     longest = max(map(len, data), default=0)
     if longest > dtype.itemsize:
-        raise ValueError(f"a text of {longest} bytes does not fit into strings of {dtype.itemsize} bytes")
+        raise ValueError(f"a string of {longest} bytes does not fit into strings of {dtype.itemsize} bytes")
     if padding == h5t.STR_SPACEPAD:
         data = [value.ljust(dtype.itemsize) for value in data]
     return np.array(data, dtype)
@@ -292,7 +292,7 @@ def _bytes(value: str) -> bytes:
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ValueError(f"a text holds {error.object[error.start]!r}, which is not a valid character") from error
+        raise ValueError(f"a string contains {error.object[error.start]!r}, which is not a valid character") from error
 
 
 def _is_complex(tid: h5t.TypeID) -> bool:

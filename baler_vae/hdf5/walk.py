@@ -132,14 +132,14 @@ def unreadable(dataset: h5py.Dataset) -> str:
     """Why the values of a dataset cannot be read, or nothing: a filter or a file is missing."""
     for code, name in filters_of(dataset):
         if not has_filter(code):
-            return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may bring"
+            return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may provide"
     folder = Path(dataset.file.filename).parent
     n_bytes = bytes_of(dataset)
     for raw in raw_files(dataset):
         if not raw.path.is_file():
-            return f"its values lie in the file {str(raw.path)!r}, which is not there"
+            return f"its values are in the file {str(raw.path)!r}, which does not exist"
         if raw.path.stat().st_size < raw.offset + min(raw.size, n_bytes):
-            return f"its values lie in the file {str(raw.path)!r}, which is too short"
+            return f"its values are in the file {str(raw.path)!r}, which is too short"
         n_bytes -= min(raw.size, n_bytes)
     return _unreadable_sources(dataset, folder)
 
@@ -155,13 +155,13 @@ def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
         path = Path(dataset.file.filename if own else source.file_name)
         found = next((place for place in (path, folder / path) if place.is_file()), None)
         if found is None:
-            return f"its values lie in the file {source.file_name!r}, which is not there"
+            return f"its values are in the file {source.file_name!r}, which does not exist"
         with h5py.File(found) as file:
             other = _opened(file, source.dset_name)
             if not isinstance(other, h5py.Dataset):
-                return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is not there"
+                return f"its values are in {source.dset_name!r} of {source.file_name!r}, which does not exist"
             if _is_short(source, other):
-                return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is too short"
+                return f"its values are in {source.dset_name!r} of {source.file_name!r}, which is too short"
     return ""
 
 

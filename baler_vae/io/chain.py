@@ -43,7 +43,7 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
 
 def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """The source of all events of several files, one file after the other; titles and origin are those of the first one
-    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported; of
+    with events. Columns that it lacks, and what is not a column where that differs, are unsupported; of
     several texts the first says how they are written. A `dialect` says that for the user.
 
     Raises:
@@ -69,7 +69,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     extras, remark = _joined_extras(first, sources)
     differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])
     if differing:
-        unsupported["what lies beside the columns"] = f"differs between the files: {', '.join(differing)}"
+        unsupported["what is not a column"] = f"differs between the files: {', '.join(differing)}"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         start = 0
@@ -98,7 +98,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         unsupported,
         {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
         extras,
-        first.beside,
+        first.extra_bytes,
         tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
         empty,
         told,
@@ -115,13 +115,13 @@ def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[
 
 
 def _differing(first: Source, sources: Sequence[Source]) -> list[str]:
-    """The names of what lies beside the columns of some source, but not of the first, or not as there."""
+    """The names of what is not a column of some source, but not of the first, or not as there."""
     expected = first.extras()
     found: dict[str, None] = {}
     for source in sources:
         others = b"" if source is first else source.extras()
         if bool(others) != bool(expected) and source is not first:
-            return ["not all have any"]
+            return ["only some files have any"]
         found |= dict.fromkeys(extras_differences(first.schema.origin, expected, others))
     return list(found)
 

@@ -228,7 +228,7 @@ def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str
     if extras == others or not others:
         return []
     differences = _of_extras("differences", origin.format)
-    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+    return ["what is not a column"] if differences is None else list(differences(extras, others))
 
 
 def extras_have_rows(origin: str, extras: bytes) -> bool:

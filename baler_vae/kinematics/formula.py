@@ -74,7 +74,7 @@ class Formula:
         """
         for name in self.names:
             if name not in arrays:
-                raise UsageError(f"the formula {self.text!r} reads a column that is not there", column=name)
+                raise UsageError(f"the formula {self.text!r} reads a column that does not exist", column=name)
         n_rows = len(arrays[self.names[0]] if self.names else next(iter(arrays.values()), ()))
         results = np.empty(n_rows)
         with np.errstate(all="ignore"):

@@ -239,7 +239,7 @@ class _Parser:
             return base
         sign = -1 if self.take("-") else 1
         if self.kind != "number" or not re.fullmatch("[0-9]{1,2}", self.token) or int(self.token) > LARGEST_EXPONENT:
-            self.fail(f"an exponent is a whole number up to {LARGEST_EXPONENT}")
+            self.fail(f"an exponent must be a whole number up to {LARGEST_EXPONENT}")
         exponent = sign * int(self.token)
         self.advance()
         return Power(base, exponent)

@@ -168,7 +168,7 @@ def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, Callable
     if quantity.formula is None:
         raise UsageError("has no formula", way_out=f"Write one, or another kind: {', '.join(_NEEDS)}")
     if quantity.objects or quantity.rows is not None or quantity.mass_of_each is not None:
-        raise UsageError("a formula has no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
+        raise UsageError("a formula takes no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
     found = row_formula(quantity.formula, schema)
     return schema.groups.index(found.group), found.evaluate
 
@@ -312,7 +312,7 @@ def _check_rows(quantity: Quantity, group: Group) -> None:
                 "rows select from a jagged collection, but these objects belong to the event", way_out="Leave out rows"
             )
         if not rows or len(set(rows)) < len(rows) or min(rows) < 0:
-            raise UsageError("rows must be different numbers from 0 on", found=list(rows))
+            raise UsageError("rows must be distinct numbers, starting at 0", found=list(rows))
     if quantity.kind in _OF_TWO:
         n_objects = len(quantity.objects) * (1 if group.counter is None else len(rows or ()))
         if n_objects != 2:

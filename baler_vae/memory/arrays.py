@@ -146,7 +146,7 @@ def is_masked(array: NDArray[Any]) -> bool:
     if not isinstance(array, np.ma.MaskedArray):
         return False
     if array.dtype.names is not None:
-        raise SourceError("a masked array of records is not supported", way_out="Give each field as an array")
+        raise SourceError("a masked array of records is not supported", way_out="Pass each field as an array")
     return True
 
 

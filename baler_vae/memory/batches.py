@@ -14,7 +14,7 @@ from baler_vae.memory.columns import WHAT, Columns, Extras
 from baler_vae.memory.frames import joined_schema
 from baler_vae.source.source import STEP_EVENTS, in_steps, overlaps
 
-_WAY_OUT = "Give batches of one kind, with the same columns of the same types"
+_WAY_OUT = "Pass batches of one kind, with the same columns of the same types"
 
 
 def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
@@ -90,7 +90,7 @@ class Spool:
             if writer is not None:
                 writer.close()
         if first is None:
-            raise SourceError("holds no batches", path=name, way_out="Give one at least, without rows where need be")
+            raise SourceError("holds no batches", path=name, way_out="Pass at least one batch; it may have no rows")
         extras, schema = _extras(first.extras, first.schema, n_rows)
         return schema, extras, dict(first.refused)
 
@@ -101,7 +101,7 @@ def _removed(path: str) -> None:
 
 
 def _gone(number: int, start: int, stop: int) -> pa.Array:
-    raise ValueError(f"rows {start} to {stop} of column {number} of a batch that is gone")
+    raise ValueError(f"rows {start} to {stop} of column {number} of a batch that has been dropped")
 
 
 def _extras(extras: Extras, schema: pa.Schema, n_rows: int) -> tuple[Extras, pa.Schema]:
@@ -126,13 +126,13 @@ def _check_kind(first: Columns, part: Columns, number: int, name: str) -> None:
     if part.schema.names != first.schema.names:
         different = [*{*part.schema.names} ^ {*first.schema.names}]
         found = f" ({', '.join(sorted(different))})" if different else ", or in another order"
-        raise UsageError(f"batch {number} has other columns than the first{found}", path=name, way_out=_WAY_OUT)
+        raise UsageError(f"batch {number} has different columns from the first{found}", path=name, way_out=_WAY_OUT)
 
 
 def _other_types(first: pa.Schema, other: pa.Schema, number: int, name: str) -> UsageError:
     own, given = next((a, b) for a, b in zip(first, other, strict=True) if not a.equals(b))
     return UsageError(
-        f"batch {number} has another type than the first",
+        f"batch {number} has a different type from the first",
         path=name,
         column=own.name,
         found=_told(given),

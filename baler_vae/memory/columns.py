@@ -83,10 +83,10 @@ class Extras:
                 raise ValueError("a schema that is missing, or not needed")
             entries = tuple(document.get("entries", ()))
             if not all(isinstance(entry, dict) for entry in entries):
-                raise ValueError("entries that are no objects")
+                raise ValueError("entries that are not objects")
             return cls(document["kind"], schema, entries, tuple(map(str, document.get("nan", ()))))
         except Failures as error:
-            raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+            raise CorruptArchive(f"the description of the original data cannot be read: {error}", section="extras") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,7 @@ def table_of_file(schema: Schema, batches: Iterable[Batch], extras: bytes) -> "p
 
 
 def object_of_numpy(schema: Schema, batches: Iterable[Batch], extras: bytes) -> Any:  # noqa: ANN401
-    """The arrays of an npz archive by name, those beside the columns too; the one of an npy file.
+    """The arrays of an npz archive by name, those besides the columns too; the one of an npy file.
 
     Raises:
         CorruptArchive: the extras are not those of such a file.

@@ -138,7 +138,7 @@ class FormEntry:
 def _leaves(form: Any, name: str, steps: tuple[str, ...] = (), collection: str = "") -> Iterator[Leaf]:  # noqa: ANN401
     """The columns of a form. `collection` is the one in whose lists it is."""
     if len(steps) > _DEEPEST:
-        raise ValueError("records in records are too deep")
+        raise ValueError("records are nested too deeply")
     form = _bare(form)
     if form.is_record and form.fields:
         for field in form.fields:

@@ -97,7 +97,7 @@ class Conditional:
         if not self.layers or not fits or widths[-1] != self.alphabet.n_symbols:
             raise ValueError(f"layers that do not lead from {len(self.inputs)} inputs to {self.alphabet.n_symbols}")
         if not all(_is_possible(entry) for entry in self.inputs):
-            raise ValueError("a network sees what is not there")
+            raise ValueError("a network has an input that does not exist")
 
     @property
     def looks_back(self) -> bool:

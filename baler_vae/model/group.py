@@ -134,7 +134,7 @@ class GroupModel:
             return self.views[source]
         own = own_view(self, source)
         if own is None:
-            raise ValueError(f"networks cannot see source {source}")
+            raise ValueError(f"networks cannot take source {source}")
         return own
 
     def sources_of(self, name: str) -> set[int]:
@@ -192,7 +192,7 @@ class GroupModel:
                 found |= {read for read in formula.names if read not in self.columns}
             numbers = [source - first for source in self.sources_of(name) if source >= first]
             if any(number >= len(events) for number in numbers):
-                raise ValueError(f"the network of column {name!r} sees what is not there")
+                raise ValueError(f"the network of column {name!r} has an input that does not exist")
             found |= {events[number] for number in numbers}
         return found
 

@@ -24,7 +24,7 @@ NAMES = ("names", "columns", "feature_names")
 """The arrays that may name the columns of another."""
 
 _MOST_BYTES = 64 << 20
-"""The most bytes of files that are kept beside the columns."""
+"""The most bytes of files that are kept besides the columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def _read_files(path: str) -> NpzFiles:
             if info.is_dir():
                 continue
             if name in places:
-                raise SourceError(f"two arrays are called {name!r}", path=path, way_out="Rename one of them")
+                raise SourceError(f"two arrays are named {name!r}", path=path, way_out="Rename one of them")
             places[name], sizes[name] = info.filename, info.file_size
             with archive.open(info) as stream:
                 is_array = stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX

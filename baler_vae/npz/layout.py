@@ -1,4 +1,4 @@
-"""What an npz archive or npy file holds beside its columns, and how its arrays were: a document of extras."""
+"""What an npz archive or npy file holds besides its columns, and how its arrays were: a document of extras."""
 
 import io
 import json
@@ -111,12 +111,12 @@ def _members_of(data: bytes) -> tuple[Member | Raw, ...]:
     names = [member.name if isinstance(member, Raw) else f"{member.name}.npy" for member in members]
     columns = [name for member in members if isinstance(member, Member) for name in member.columns]
     if rest or len(set(names)) < len(names) or len(set(columns)) < len(columns):
-        raise ValueError("bytes that are left, or one name for two arrays or columns")
+        raise ValueError("left-over bytes, or a duplicate name")
     return tuple(members)
 
 
 def raw_differences(extras: bytes, others: bytes) -> list[str]:
-    """The names of the files beside the columns that two layouts do not both have, or not with the same bytes. How
+    """The names of the files besides the columns that two layouts do not both have, or not with the same bytes. How
     arrays were may differ: they are written as those of the first.
 
     Raises:
@@ -135,7 +135,7 @@ def checked_name(name: str) -> str:
         ValueError: unpacked, it would lead out of the folder.
     """
     if not stays_inside(name.removesuffix(".npy") or name):
-        raise ValueError(f"a name that would lead out of the folder in which it is unpacked: {name!r}")
+        raise ValueError(f"a name that would be unpacked outside its folder: {name!r}")
     return name
 
 
@@ -164,7 +164,7 @@ def read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
     except (tokenize.TokenError, SyntaxError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ValueError(f"a damaged header: {error}") from error
     except (MemoryError, OverflowError) as error:
-        raise ValueError("a header that asks for more than fits into memory") from error
+        raise ValueError("a header of an array that does not fit into memory") from error
 
 
 def _read_npy(stream: IO[bytes]) -> NDArray[np.generic]:

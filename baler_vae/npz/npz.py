@@ -111,7 +111,7 @@ def _array_source(files: NpzFiles, key: str, *, is_alone: bool) -> Source:
         return Layout(tuple(member if name == key else files.raw(name) for name in own)).to_bytes()
 
     refused = files.refused if is_alone else {}
-    return replace(source, unsupported={**refused, **large}, extras=extras, beside=kept)
+    return replace(source, unsupported={**refused, **large}, extras=extras, extra_bytes=kept)
 
 
 def _columns_source(files: NpzFiles, inner: str) -> Source:
@@ -322,7 +322,7 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
 
 
 def differences_npz(extras: bytes, others: bytes) -> list[str]:
-    """The names of what lies beside the columns of two archives and is not the same.
+    """The names of what is not a column of two archives and is not the same.
 
     Raises:
         CorruptArchive: the extras are not those of npz archives.

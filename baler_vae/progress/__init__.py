@@ -61,7 +61,7 @@ def showing(progress: ShownProgress) -> Iterator[Progress]:
         yield silent
     else:
         raise UsageError(
-            "progress is neither a function nor True or False",
+            "progress must be True, False or a function",
             found=repr(progress),
             way_out="Pass True for a bar, or a function of (what, done, total)",
         )

@@ -142,7 +142,7 @@ class Archive(Face):
         return settings_of(self.manifest)
 
     def extras(self) -> bytes:
-        """What the file held beside its columns, in a form of its format's own; nothing where there was nothing.
+        """What the file held besides its columns, in a form of its format's own; nothing where there was nothing.
 
         Raises:
             CorruptArchive: it is damaged.

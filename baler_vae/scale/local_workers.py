@@ -139,7 +139,7 @@ class LocalWorkers:
         from distributed.system import MEMORY_LIMIT  # noqa: PLC0415  an extra
 
         if self._folder is None:
-            raise ValueError("a worker outside of the block")
+            raise ValueError("a worker used outside its block")
         self._started += 1
         # Modules come from where they come from here, not from the folder that the user happens to be in (-P).
         command = [sys.executable, "-P", "-m", "baler_vae.scale.worker", self._address, f"local-{self._started}"]

@@ -76,7 +76,7 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
             raise UsageError(
                 f"there is no setting {place!r}",
                 path=path,
-                way_out=did_you_mean(place, known) or f"There are {', '.join(known)}",
+                way_out=did_you_mean(place, known) or f"Known settings: {', '.join(known)}",
             ) from error
         found = None if first["type"] == "missing" else _shown(first["input"])
         choices = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))

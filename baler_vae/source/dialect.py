@@ -193,7 +193,7 @@ class Dialect:
         if self.thousands:
             said.append(f"thousands separator {self.thousands!r}")
         if self.encoding != "utf-8":
-            encodings = {"utf-8-sig": "UTF-8 with a mark", "latin-1": "Latin-1", "cp1252": "Windows-1252"}
+            encodings = {"utf-8-sig": "UTF-8 with a byte order mark", "latin-1": "Latin-1", "cp1252": "Windows-1252"}
             said.append(encodings.get(self.encoding, self.encoding))
         if not self.header:
             said.append("no header")
@@ -226,7 +226,7 @@ def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     joined = replace(first, missing=missing, booleans=booleans, encoding=encoding)
     others = [replace(own, missing=missing, booleans=booleans) for own in others]
     same = all(own.to_bytes() == joined.to_bytes() for own in others)
-    note = "several files become one: it is written like the first, without the comment lines of the others"
+    note = "several files become one, written like the first; comment lines of the others are dropped"
     return joined.to_bytes(), "" if same else note
 
 

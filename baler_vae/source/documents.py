@@ -19,7 +19,7 @@ def read_document(data: bytes, keys: Collection[str]) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("a document that is nested too deeply") from error
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise ValueError(f"no JSON object of version {VERSION}")
+        raise ValueError(f"not a JSON object of version {VERSION}")
     del document["version"]
     unknown = sorted(document.keys() - set(keys))
     if unknown:

@@ -54,11 +54,11 @@ class Source:
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
-    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
+    `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `beside` names
     what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
     `dialect` is what the user said of how a text is written. Where a file has arrays that are a column now, and were
-    kept beside the columns by earlier versions, `earlier` gives the source as those would.
+    kept besides the columns by earlier versions, `earlier` gives the source as those would.
     """
 
     path: str
@@ -68,7 +68,7 @@ class Source:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     event_bytes: Mapping[str, float] = field(default_factory=dict)
     extras: Callable[[], bytes] = bytes
-    beside: Mapping[str, int] = field(default_factory=dict)
+    extra_bytes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     empty: Callable[[Schema], Batch] = empty_batch
     dialect: DialectOptions | None = None
@@ -132,10 +132,10 @@ class Source:
             )
         if not self.schema.order:
             why = f" that can be read: {summary(refused)}" if refused else ""
-            why = why or (f", only what would be kept beside them: {', '.join(self.beside)}" if self.beside else "")
+            why = why or (f", only extras: {', '.join(self.extra_bytes)}" if self.extra_bytes else "")
             raise SourceError(f"holds no columns{why}", path=self.path)
         if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
-            raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
+            raise SourceError(f"none of these columns is supported: {summary(refused)}", path=self.path)
         return self.schema.select(patterns)
 
     def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -344,7 +344,7 @@ def refuse_arrays(schema: Schema, kind: str) -> None:
     arrays = [f"{column.name} ({column.kind})" for column in schema.columns if column.is_array]
     if arrays:
         raise OutputError(
-            f"{kind} holds no arrays in its rows, as there are: {listed(arrays)}",
+            f"{kind} cannot hold array columns: {listed(arrays)}",
             way_out="Write .parquet, .root, .h5 or .npz, or choose columns without them",
         )
 

@@ -210,7 +210,7 @@ def compare_ways(
     judged = _judged(against, settings, dialect, progress)
     for number, (text, request) in enumerate(ways, 1):
         kind = request.settings.kind
-        told = within(progress, f"{number}/{len(ways)} ways: {kind}, {text}")
+        told = within(progress, f"{number}/{len(ways)} settings: {kind}, {text}")
         with temporary_folder() as folder:
             archive = folder / f"archive{ARCHIVE_SUFFIX}"
             compress_files(against, archive, Request(codec=request, dialect=judged.dialect), told)

@@ -151,7 +151,7 @@ def _children(values: "pa.Array") -> "list[pa.Array]":
     if pa.types.is_map(kind):
         return [values.keys, values.items]
     if kind.num_fields or kind in {pa.string_view(), pa.binary_view()}:
-        raise ValueError(f"an Arrow array of {kind}, which is not read")
+        raise ValueError(f"an Arrow array of {kind}, which is not supported")
     return []
 
 

@@ -61,7 +61,7 @@ def compress(
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
     name columns of the file that are left out because they cannot be read, or are not those of the codec. What a whole
-    HDF5 file holds beside its columns is kept too, and a warning names what takes bytes there. Another one tells where
+    HDF5 file holds besides its columns is kept too, and a warning names what takes bytes there. Another one tells where
     the file's own format cannot take back what was compressed, and which can.
 
     Of a file of several tables, of which none is named behind a colon, all are compressed, each with a codec of its
@@ -181,7 +181,7 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
     if not isinstance(output, str | Path):
         if request.run.resume:
             raise UsageError(
-                "cannot continue in a file object", path=name_of(output), way_out="Name a file, or start anew"
+                "cannot resume into a file object", path=name_of(output), way_out="Name a file, or start again"
             )
         return output
     check_archive_name(output)

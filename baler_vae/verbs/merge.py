@@ -30,7 +30,7 @@ def merge(
     """Writes one archive of the events of several, in their order, and returns what `info` says of it.
 
     All must have been compressed with one codec: the same columns, bounds and models. Row groups are copied as they
-    are, every one checked against its digest. Titles, origin and settings, and what lies beside the columns, are those
+    are, every one checked against its digest. Titles, origin and settings, and what is not a column, are those
     of the first. Archives of several tables are merged table by table.
 
     Raises:
@@ -95,7 +95,7 @@ class _Merged:
 
     @staticmethod
     def _check_extras(archive: ArchiveFile) -> None:
-        """Raises UsageError where something beside the columns belongs to the rows, and is not merged with them."""
+        """Raises UsageError where something besides the columns belongs to the rows, and is not merged with them."""
         if EXTRAS not in archive.manifest.sections:
             return
         try:
@@ -104,7 +104,7 @@ class _Merged:
             raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
         if has_rows:
             raise UsageError(
-                "has fields of compounds beside its columns, which cannot be merged",
+                "has compound fields that are not columns, which cannot be merged",
                 path=archive.path,
                 way_out="Compress the files together instead: baler-vae compress FILE...",
             )

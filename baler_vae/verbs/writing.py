@@ -42,7 +42,7 @@ def write_archive(
     progress: Progress = silent,
 ) -> tuple[Fitness, ...]:
     """How well a codec fits each group that has rows, after the archive of these rows was written whole: models, what
-    lies beside the columns, row groups as they come, the manifest. `schema` is that of the codec's columns in the
+    lies besides the columns, row groups as they come, the manifest. `schema` is that of the codec's columns in the
     source, which has `n_events` events. Sections of row groups that the writer has already are only taken note of.
     """
     progress("events", 0, n_events)
@@ -91,7 +91,7 @@ class _RowGroupWriter:
             write_model(archive, number, codec.models[group.name])
 
     def write_extras(self, extras: bytes) -> None:
-        """Writes what the file holds beside its columns."""
+        """Writes what the file holds besides its columns."""
         self._has_extras = bool(extras)
         if extras:
             self._archive.add(EXTRAS, plain.encode_bytes(extras))

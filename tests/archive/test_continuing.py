@@ -69,7 +69,7 @@ def test_other_sections_are_not_taken_for_those_that_are_there(whole):
         writer.keep("groups/0/0")
     writer.close()
     writer = ArchiveWriter(whole, whole_sections(whole))
-    with pytest.raises(CorruptArchive, match=r"section model/0: is not the one that is to be written"):
+    with pytest.raises(CorruptArchive, match=r"section model/0: differs from the section that would replace it"):
         writer.add("model/0", b"others")
     writer.close()
 

@@ -62,7 +62,7 @@ def test_a_manifest_larger_than_the_tail_is_read_all_the_same(path, served, monk
 
 
 def test_failures_name_the_url(path, served, tmp_path):
-    with pytest.raises(SourceError, match=rf"{served.url}/none.bvae: there is no such file"):
+    with pytest.raises(SourceError, match=rf"{served.url}/none.bvae: does not exist"):
         ArchiveFile(f"{served.url}/none.bvae")
     with pytest.raises(SourceError, match=r"http://127.0.0.1:9/a.bvae: cannot be fetched"):
         ArchiveFile("http://127.0.0.1:9/a.bvae")

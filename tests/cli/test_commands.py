@@ -228,4 +228,4 @@ def test_archives_behind_urls(call, tmp_path):
         call("decompress", url, "-o", "back.parquet")
         assert (tmp_path / "back.parquet").exists()
         _, err = call("info", f"{served.url}/none.bvae", status=3)
-        assert "there is no such file" in err
+        assert "does not exist" in err

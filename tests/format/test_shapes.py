@@ -23,7 +23,7 @@ PAGE = re.sub(r"\s+", " ", Path(container.__file__).with_name("FORMAT.md").read_
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """An archive of arrays under every coding that they can have, beside columns of values."""
+    """An archive of arrays under every coding that they can have, besides columns of values."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("arrays")
     image = np.round(rng.normal(size=(6, 20, 15)), 2)

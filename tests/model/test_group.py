@@ -104,7 +104,7 @@ def test_events_are_seen_by_number():
     check_model(model, EVENTS, {})
     assert model.event_columns("a", EVENT_NAMES) == {"met"}
     assert model.first_event_source == 1
-    with pytest.raises(ValueError, match="sees what is not there"):
+    with pytest.raises(ValueError, match="has an input that does not exist"):
         group_of([4], a=seeing(Input(4))).event_columns("a", EVENT_NAMES)
 
 
@@ -127,8 +127,8 @@ TEXT = Plain(coding="text-1")
         (group_of(a=differing("text")), EVENTS, "no codes"),
         (group_of(a=differing("other")), EVENTS, "not there"),
         (group_of(a=differing("met")), None, "not there"),
-        (group_of(a=differing("b"), b=TEXT), EVENTS, "reads what it cannot"),
-        (group_of(a=differing("1 + 2")), EVENTS, "reads what it cannot"),
+        (group_of(a=differing("b"), b=TEXT), EVENTS, "reads a column that it must not"),
+        (group_of(a=differing("1 + 2")), EVENTS, "reads a column that it must not"),
         (group_of(a=differing("a")), EVENTS, "depend|reads what"),
     ],
 )

@@ -75,7 +75,7 @@ model = {{ hidden = [8] }}
     ("text", "words"),
     [
         ('name = "z"', "setting 'input': Field required$"),
-        (f"{NEEDED}extra = 1", r"there is no setting 'extra'. There are name, input, output, columns, bound, "),
+        (f"{NEEDED}extra = 1", r"there is no setting 'extra'. Known settings: name, input, output, columns, bound, "),
         (f"{NEEDED}bounds = ['free']", r"no setting 'bounds'. Did you mean 'bound'\?"),
         (f"{NEEDED}epochs = 3", r"no setting 'epochs'. Did you mean 'model.epochs'\?"),
         (f"{NEEDED}model.latents_ = 3", r"Did you mean 'model.latents'\?"),
