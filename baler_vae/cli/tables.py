@@ -6,7 +6,7 @@ from itertools import groupby
 from baler_vae.errors import listed
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
-from baler_vae.study.experiment import Run, Spread, spread
+from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
 from baler_vae.verbs.verification import ColumnCheck, Verification
 
@@ -150,7 +150,7 @@ def _in_bounds(worst: float) -> str:
     return "0.999" if worst < 1 and text == "1" else text
 
 
-def experiment_table(runs: Sequence[Run]) -> Listing:
+def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
     """The runs of an experiment, averaged over seeds."""
     headings = [Heading("recipe"), Heading("model"), numbers("archive bytes", 2), numbers("bytes/row", 4)]
     headings += [numbers("ratio"), numbers("train s", 3), numbers("compress s", 6), numbers("decompress s", 5)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baler_vae.evaluation.fits import Minimum, PeakModel, Rows, refit
+from baler_vae.evaluation.fits import Minimum, PeakModel, PeakRows, refit
 
 SEED = 20_230_701
 FEWEST_TOYS = 10
@@ -31,7 +31,7 @@ class PairedErrors:
     n_failed: int
 
 
-Resample = Callable[[np.random.Generator], tuple[Rows, Rows]]
+Resample = Callable[[np.random.Generator], tuple[PeakRows, PeakRows]]
 """One toy: the rows before and after in which each event counts a random number of times."""
 
 

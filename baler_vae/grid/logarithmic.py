@@ -37,7 +37,9 @@ class Logarithmic:
         if not LEAST_RELATIVE <= self.relative < 1:
             raise ValueError(f"a logarithmic grid cannot have relative steps of {self.relative}")
         if not 0 <= self.floor <= self.floor / self.relative < math.inf:
-            raise ValueError(f"a logarithmic grid of relative steps {self.relative} cannot have a floor of {self.floor}")
+            raise ValueError(
+                f"a logarithmic grid of relative steps {self.relative} cannot have a floor of {self.floor}"
+            )
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) nearest to values (rows,)."""

@@ -31,9 +31,9 @@ from baler_vae.hdf5.attributes import (
 )
 from baler_vae.hdf5.rows import read_rows
 from baler_vae.hdf5.types import (
+    DatasetLayout,
+    FieldPart,
     Fields,
-    Layout,
-    Part,
     bytes_of,
     holds_references,
     layout_of,
@@ -61,8 +61,8 @@ class Template:
     says that it has just as many rows as the file has, `is_array` that all of its axes but the last are rows.
     """
 
-    layout: Layout
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    layout: DatasetLayout
+    parts: Mapping[str, FieldPart] = field(default_factory=dict)
     complete: bool = True
     is_array: bool = False
     rest: str = ""
@@ -71,9 +71,9 @@ class Template:
 
 @dataclass(frozen=True)
 class KeptExtras:
-    """What is kept besides the columns: the paths of whole `datasets`, and of those of which some fields are no columns,
-    which are either kept or `without_rest`. `refused` names what cannot be kept, each with the reason, `n_bytes` the
-    bytes of what is.
+    """The extras of a file: the paths of whole `datasets`, and of those of which some fields are not columns, which are
+    either kept or `without_rest`. `refused` names what cannot be kept, each with the reason; `n_bytes` gives the sizes
+    of what is.
     """
 
     datasets: frozenset[str] = frozenset()
@@ -82,7 +82,7 @@ class KeptExtras:
     n_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
-def kept_extras(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]]) -> KeptExtras:
+def kept_extras(items: Iterable[tuple[str, str, h5py.Dataset, DatasetLayout, str, bool]]) -> KeptExtras:
     """What is kept besides the columns of datasets, each given as path, name, dataset, layout, the reason why it is no
     column (if so), and whether it is lost.
     """
@@ -252,7 +252,7 @@ def value_bytes_of(rows: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class Extras:
+class OpenExtras:
     """Extras as they are read: the entries of the image, the objects by their paths, and the templates."""
 
     image: h5py.File
@@ -265,7 +265,7 @@ class Extras:
 
 
 @contextmanager
-def open_extras(data: bytes) -> Iterator[Extras]:
+def open_extras(data: bytes) -> Iterator[OpenExtras]:
     """Extras with a document; nothing in them leads out of them.
 
     Raises:
@@ -279,7 +279,7 @@ def open_extras(data: bytes) -> Iterator[Extras]:
     with file:
         try:
             entries = tuple(inner_entries(file))
-            extras = Extras(file, entries, _templates(document, {e.path: e.item for e in entries if e.is_dataset}))
+            extras = OpenExtras(file, entries, _templates(document, {e.path: e.item for e in entries if e.is_dataset}))
         except FAILURES as error:
             raise corrupt(error) from error
         yield extras
@@ -328,7 +328,7 @@ def _templates(document: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict
         layout = layout_of(dataset)
         if not set(places.values()) <= {part.fields for part in layout.parts}:
             layout = layout_of(dataset, arrays=True)  # which are not among the other fields then, as they once were
-        known: dict[Fields, Part] = {part.fields: part for part in layout.parts}
+        known: dict[Fields, FieldPart] = {part.fields: part for part in layout.parts}
         parts = {name: known[fields] for name, fields in places.items()}
         complete, rest = said.get("complete") is True, said.get("rest", "")
         if names & set(parts):

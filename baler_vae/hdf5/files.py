@@ -22,7 +22,7 @@ from baler_vae.hdf5.comparing import differences_hdf5, has_rows_hdf5
 from baler_vae.hdf5.extras import KeptExtras, Template, kept_extras, read_extras
 from baler_vae.hdf5.listing import tables_in
 from baler_vae.hdf5.rows import read_rows, take_parts
-from baler_vae.hdf5.types import Layout, Part, bytes_of, layout_of, numpy_dtype
+from baler_vae.hdf5.types import DatasetLayout, FieldPart, bytes_of, layout_of, numpy_dtype
 from baler_vae.hdf5.walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.hdf5.writing import write_hdf5
 from baler_vae.source.arrays import array_source
@@ -101,8 +101,8 @@ class Found:
     """
 
     entry: Entry
-    layout: Layout
-    parts: Mapping[str, Part]
+    layout: DatasetLayout
+    parts: Mapping[str, FieldPart]
     reason: str = ""
     lost: bool = False
 
@@ -174,7 +174,7 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
 def _found(entry: Entry, base: str, *, arrays: bool) -> Found:
     """A dataset with the names of its columns: its own, and that of a field behind it."""
     layout = layout_of(entry.item, arrays=arrays and not entry.counter)  # objects of a collection have no such columns
-    parts: dict[str, Part] = {}
+    parts: dict[str, FieldPart] = {}
     for part in layout.parts:
         field = printable(".".join(part.fields))
         name = field if entry.path == base and field else "/".join(filter(None, [entry.name, field]))
@@ -292,7 +292,7 @@ def _batches(
     path: str,
     selection: Schema,
     steps: Iterable[tuple[int, int]],
-    places: Mapping[str, tuple[str, Part]],
+    places: Mapping[str, tuple[str, FieldPart]],
     branches: Mapping[str, Described],
 ) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
@@ -315,9 +315,9 @@ def _batches(
             yield make_batch(selection, arrays)
 
 
-def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) -> dict[str, dict[str, Part]]:
+def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, FieldPart]]) -> dict[str, dict[str, FieldPart]]:
     """The wanted parts of each dataset, which is read but once."""
-    found: dict[str, dict[str, Part]] = {}
+    found: dict[str, dict[str, FieldPart]] = {}
     for name in names:
         path, part = places[name]
         found.setdefault(path, {})[name] = part
@@ -325,7 +325,7 @@ def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) ->
 
 
 def _read(
-    file: h5py.File, path: str, parts: Mapping[str, Part], start: int, stop: int
+    file: h5py.File, path: str, parts: Mapping[str, FieldPart], start: int, stop: int
 ) -> dict[str, NDArray[np.generic]]:
     dataset = file[path]
     return take_parts(read_rows(dataset, layout_of(dataset), start, stop), parts)

@@ -23,7 +23,7 @@ from baler_vae.kinematics.names import (
     pairs_of,
     read_name,
 )
-from baler_vae.kinematics.sample import FEWEST_ROWS, Sample
+from baler_vae.kinematics.sample import FEWEST_ROWS, FormulaSample
 from baler_vae.table.schema import common_prefix
 
 LARGEST_ERROR: Final = 0.05
@@ -59,7 +59,7 @@ def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
     over. The time grows linearly with the number of columns.
     """
     with np.errstate(all="ignore"):
-        sample = Sample(arrays)
+        sample = FormulaSample(arrays)
         if sample.n_rows < FEWEST_ROWS or len(sample.columns) < 2:
             return []
         search = _Search(sample)
@@ -82,7 +82,7 @@ class _Search:
     of their columns that are not constant.
     """
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: FormulaSample) -> None:
         self.sample = sample
         texts = {name: text for text, name in sample.names.items()}
         self.texts = texts

@@ -46,7 +46,7 @@ class SampledColumn:
         return SampledColumn(values, self.spread if usable else 0.0)
 
 
-class Sample:
+class FormulaSample:
     """The numeric columns of a sample, and how well formulas predict them.
 
     `columns` maps names to columns, `names` maps their texts in formulas to names.

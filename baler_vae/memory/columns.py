@@ -86,7 +86,9 @@ class Extras:
                 raise ValueError("entries that are not objects")
             return cls(document["kind"], schema, entries, tuple(map(str, document.get("nan", ()))))
         except Failures as error:
-            raise CorruptArchive(f"the description of the original data cannot be read: {error}", section="extras") from error
+            raise CorruptArchive(
+                f"the description of the original data cannot be read: {error}", section="extras"
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,7 +90,9 @@ def restored_entries(table: pa.Table, extras: Extras) -> Any:  # noqa: ANN401  a
             found |= entry.restored(columns, table.num_rows)
             known |= set(entry.names)
     except Failures as error:
-        raise CorruptArchive(f"the description of the original data cannot be read: {error}", section="extras") from error
+        raise CorruptArchive(
+            f"the description of the original data cannot be read: {error}", section="extras"
+        ) from error
     found |= {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items() if name not in known}
     return found if extras.kind == "dict" or len(found) != 1 else next(iter(found.values()))
 
@@ -112,7 +114,9 @@ def schema_of_entries(extras: Extras) -> pa.Schema:
     try:
         return pa.schema([own for entry in entries_of(extras) for own in entry.fields()])
     except (*Failures, BalerError) as error:
-        raise CorruptArchive(f"the description of the original data cannot be read: {error}", section="extras") from error
+        raise CorruptArchive(
+            f"the description of the original data cannot be read: {error}", section="extras"
+        ) from error
 
 
 def _columns(kind: Kind, entries: Sequence[Entry], values: Sequence[Any]) -> Columns:

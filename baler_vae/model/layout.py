@@ -10,7 +10,7 @@ MOST_RANKS = 1_024
 LARGEST_LAG = 2
 """How many objects back a network may look."""
 
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Layout:
     rows in their own order count as one.
     """
 
-    order: Rows
-    events: Rows
-    ranks: Rows
-    remaining: Rows
-    previous: tuple[Rows, ...]
-    ends: Rows
+    order: RowNumbers
+    events: RowNumbers
+    ranks: RowNumbers
+    remaining: RowNumbers
+    previous: tuple[RowNumbers, ...]
+    ends: RowNumbers
 
     @property
     def n_rows(self) -> int:
@@ -54,7 +54,7 @@ class Layout:
             return np.ascontiguousarray(values)
         return values[self.order]
 
-    def places(self, n_rows: int) -> Rows:
+    def places(self, n_rows: int) -> RowNumbers:
         """Where the first `n_rows` rows of the table stand in the order in which rows are coded, int64 (n_rows,)."""
         if self.is_own_order:
             return self.order[:n_rows]
@@ -78,7 +78,7 @@ def flat_layout(n_rows: int) -> Layout:
     return Layout(rows, rows, none, none, (np.full(n_rows, -1),) * LARGEST_LAG, ends)
 
 
-def jagged_layout(counts: Rows, *, by_rank: bool = True) -> Layout:
+def jagged_layout(counts: RowNumbers, *, by_rank: bool = True) -> Layout:
     """The layout of objects, given how many each event (events,) has: rank by rank, or in their own order."""
     n_rows = int(counts.sum())
     events = np.repeat(np.arange(len(counts)), counts)

@@ -39,7 +39,7 @@ class Raw:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class NpzLayout:
     """The files of an npz archive in their order, those that columns were made of and those that are kept as they are;
     of an npy file the one array.
     """
@@ -56,7 +56,7 @@ class Layout:
         return b"\n".join([head.encode(), b"".join(m.data for m in self.members if isinstance(m, Raw))])
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Layout":
+    def from_bytes(cls, data: bytes) -> "NpzLayout":
         """What `to_bytes` was called on.
 
         Raises:
@@ -123,7 +123,7 @@ def raw_differences(extras: bytes, others: bytes) -> list[str]:
         CorruptArchive: the bytes are not those of layouts.
     """
     one, other = (
-        {m.name: m.data for m in Layout.from_bytes(x).members if isinstance(m, Raw)} for x in (extras, others)
+        {m.name: m.data for m in NpzLayout.from_bytes(x).members if isinstance(m, Raw)} for x in (extras, others)
     )
     return [name.removesuffix(".npy") for name in {**one, **other} if one.get(name) != other.get(name)]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.npz.files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
-from baler_vae.npz.layout import Files, Layout, checked_name, is_fortran, raw_differences
+from baler_vae.npz.layout import Files, NpzLayout, checked_name, is_fortran, raw_differences
 from baler_vae.source.array_columns import Member, Part, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import array_source, restored_array
 from baler_vae.source.grouping import (
@@ -108,7 +108,7 @@ def _array_source(files: NpzFiles, key: str, *, is_alone: bool) -> Source:
     def extras() -> bytes:
         if is_told:
             return b""
-        return Layout(tuple(member if name == key else files.raw(name) for name in own)).to_bytes()
+        return NpzLayout(tuple(member if name == key else files.raw(name) for name in own)).to_bytes()
 
     refused = files.refused if is_alone else {}
     return replace(source, unsupported={**refused, **large}, extras=extras, extra_bytes=kept)
@@ -154,7 +154,7 @@ def _columns_source(files: NpzFiles, inner: str) -> Source:
     def extras() -> bytes:
         if is_told:
             return b""
-        return Layout(tuple(table.members.get(name) or files.raw(name) for name in order)).to_bytes()
+        return NpzLayout(tuple(table.members.get(name) or files.raw(name) for name in order)).to_bytes()
 
     sizes = {name: files.arrays[key].nbytes / len(table.members[key].parts) for name, (key, _) in parts.items()}
     event_bytes = bytes_by_column(described, {name: size / max(1, n_events) for name, size in sizes.items()})
@@ -301,7 +301,7 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
     files: Files = []
     if extras:
         batch = concatenate(list(batches), schema)
-        files, left = Layout.from_bytes(extras).restored(schema, batch)
+        files, left = NpzLayout.from_bytes(extras).restored(schema, batch)
         refuse_nested(schema.only(left), "An npz archive")
         others = _members(batch, left) | (_counters(schema) if left else {})
         files += others.items()

@@ -159,7 +159,9 @@ class _Selecting:
             if name not in self.texts or name in self.branches:
                 self._need(self._branch(name))
             elif name in within:
-                raise UsageError(f"the alias {name!r} is defined in terms of itself", found=" -> ".join((*within, name)))
+                raise UsageError(
+                    f"the alias {name!r} is defined in terms of itself", found=" -> ".join((*within, name))
+                )
             elif name not in self.aliases:
                 self.aliases[name] = self._resolved(self._parsed(self.texts[name]), (*within, name))
         return expression

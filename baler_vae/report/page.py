@@ -45,7 +45,7 @@ FITS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchivePart:
     """A part of the archive: its size in bytes, and in per cent of all known parts."""
 
     name: str
@@ -150,11 +150,11 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _parts(sizes: ArchiveSizes | None) -> list[Part]:
+def _parts(sizes: ArchiveSizes | None) -> list[ArchivePart]:
     found = {name: getattr(sizes, key, None) for key, name in PARTS.items()}
     known = {name: n_bytes for name, n_bytes in found.items() if n_bytes is not None}
     total = sum(known.values())
-    return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
+    return [ArchivePart(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
 
 
 def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:

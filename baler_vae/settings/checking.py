@@ -24,7 +24,7 @@ def in_lower_case(value: object) -> object:
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rows = Annotated[int, Field(ge=1, lt=2**53)]
+RowCount = Annotated[int, Field(ge=1, lt=2**53)]
 """A number of rows: more than there are anywhere, and a number that a float holds."""
 T = TypeVar("T", bound="Settings")
 

@@ -20,10 +20,10 @@ from baler_vae.source.grouping import Described, check_names, make_batch, schema
 from baler_vae.source.source import Ranges, Source, in_steps, overlaps, reading
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
-from baler_vae.text.lines import FAILURES, MARK, Layout, is_utf8, rows_of
+from baler_vae.text.lines import FAILURES, MARK, LineLayout, is_utf8, rows_of
 from baler_vae.text.sniffing import (
-    Sample,
     Sniffed,
+    TextSample,
     check_comments,
     has_header,
     line_end_of,
@@ -103,7 +103,7 @@ class Field:
 class _Table:
     """The rows of a file under one way to read it."""
 
-    def __init__(self, path: str, sample: Sample, sniffed: Sniffed, options: DialectOptions) -> None:
+    def __init__(self, path: str, sample: TextSample, sniffed: Sniffed, options: DialectOptions) -> None:
         self.path, self.sample, self.options = path, sample, options
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
@@ -167,7 +167,7 @@ class _Table:
             yield block, {place: raw.column(str(place)) for place in mixed}
 
 
-def _cells(header: bytes, layout: Layout) -> list[str]:
+def _cells(header: bytes, layout: LineLayout) -> list[str]:
     text = io.StringIO(header.decode(), newline="")
     return next(csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote), [])
 

@@ -121,7 +121,7 @@ def text_chunks(path: str, encoding: str) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Layout:
+class LineLayout:
     """What must be known of a file to cut it into rows. `skip` is the number of bytes before the first row where the
     rest can be parsed as it is, None where lines must be looked at. Where `spaced`, blanks behind a separator belong to
     no value.
@@ -141,7 +141,7 @@ class Layout:
         return "\t" if self.separator == WHITESPACE else self.separator
 
 
-def blanks_before_values(layout: Layout) -> re.Pattern[bytes]:
+def blanks_before_values(layout: LineLayout) -> re.Pattern[bytes]:
     """A pattern that matches where the values of lines begin: the separator before one, the blanks behind that, and
     what is in quotes, as far as it goes.
     """
@@ -156,7 +156,7 @@ class LineCutter:
     number, `rows` that of rows so far.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: LineLayout) -> None:
         self.rows = -1 if layout.header else 0
         self.header = self.header_as_written = b""
         self.lines: list[tuple[int, str]] = []
@@ -280,7 +280,7 @@ class ByteStream(io.RawIOBase):
         return n_bytes
 
 
-def rows_of(path: str, layout: Layout) -> Any:  # noqa: ANN401  a file object
+def rows_of(path: str, layout: LineLayout) -> Any:  # noqa: ANN401  a file object
     """A stream of the rows of a file."""
     if layout.skip is None:
         return ByteStream(cut_rows(text_chunks(path, layout.encoding), LineCutter(layout)))

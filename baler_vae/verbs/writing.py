@@ -85,7 +85,7 @@ class _RowGroupWriter:
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
-        self._alone: tuple[float | None, ...] = ()
+        self._independent_bits: tuple[float | None, ...] = ()
         self._has_extras = False
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
@@ -113,7 +113,7 @@ class _RowGroupWriter:
             self._bits[group.name] += 8 * n_bytes
         for name, n_bytes in encoded.original_bytes.items():
             self._original_bytes[name] += n_bytes
-        self._alone = self._alone or encoded.alone
+        self._independent_bits = self._independent_bits or encoded.independent_bits
         self._row_groups.append(encoded.n_rows)
 
     def fitness(self) -> list[Fitness]:
@@ -122,10 +122,10 @@ class _RowGroupWriter:
             return []
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []
-        for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
-            if alone is not None:
+        for group, independent_bits, rows in zip(self._schema.groups, self._independent_bits, n_rows, strict=True):
+            if independent_bits is not None:
                 fitted = number_of(self._codec.fits.get(group.name, {}), "bits_per_row")
-                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, alone))
+                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, independent_bits))
         return found
 
     def manifest(self) -> Manifest:

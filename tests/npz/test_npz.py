@@ -9,7 +9,7 @@ import pytest
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
-from baler_vae.npz.layout import Layout, Raw
+from baler_vae.npz.layout import NpzLayout, Raw
 from baler_vae.table.schema import TEXT, Origin
 
 COUNTS = np.array([1, 0, 2], "i4")
@@ -219,16 +219,16 @@ def test_names_that_leave_the_folder_are_refused(npz, tmp_path, table):
         write_file(tmp_path / "out.npz", schema, [batch])
     document = {"version": 1, "members": [{"raw": "../evil", "bytes": 1}]}
     with pytest.raises(CorruptArchive, match="lead out of the folder"):
-        Layout.from_bytes(json.dumps(document).encode() + b"\nx")
+        NpzLayout.from_bytes(json.dumps(document).encode() + b"\nx")
 
 
 def test_a_pickle_in_extras_is_not_written(npz):
     """What there is besides is written as it is, but not to run anything where it is loaded."""
     stream = io.BytesIO()
     np.save(stream, np.array([{}], object), allow_pickle=True)
-    extras = Layout((Raw("evil.npy", stream.getvalue()),)).to_bytes()
+    extras = NpzLayout((Raw("evil.npy", stream.getvalue()),)).to_bytes()
     with pytest.raises(CorruptArchive, match="Python objects"):
-        Layout.from_bytes(extras)
+        NpzLayout.from_bytes(extras)
 
 
 @pytest.mark.parametrize("counts", [[1, 1, 1], [0, 0, 0], [3, 0, 0]])

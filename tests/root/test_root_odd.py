@@ -15,7 +15,7 @@ import baler_vae
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.files import open_source, write_file
 from baler_vae.root import writing as root_writing
-from baler_vae.root.options import Options
+from baler_vae.root.options import OptionalPlaces
 from baler_vae.source.source import summary
 from baler_vae.table.schema import Origin
 
@@ -136,7 +136,9 @@ def test_a_summary_counts_every_column(reasons):
 
 
 def test_a_summary_of_hundreds_is_short():
-    kinds = {f"Aux{i}.links": f"not a type that uproot can read as arrays: {'Very' * 30}Long<{i % 7}>" for i in range(483)}
+    kinds = {
+        f"Aux{i}.links": f"not a type that uproot can read as arrays: {'Very' * 30}Long<{i % 7}>" for i in range(483)
+    }
     text = summary(kinds | {"short": "length differs from the tree's: 1 entries instead of 2"})
     assert len(text) < 600
     assert text.startswith("not a type that uproot can read as arrays: 483 columns (Aux0.links: Very")
@@ -182,7 +184,7 @@ values = st.lists(st.none() | st.lists(st.none() | st.integers(0, 9), max_size=3
 def test_options_are_where_values_are_missing(first, later):
     kind = ak.types.from_datashape("option[var * option[int64]]", highlevel=False)
     one, other = (ak.enforce_type(ak.Array([*part, [1]]), kind) for part in (first, later))
-    options = Options("x")
+    options = OptionalPlaces("x")
     options.learn(one, declared=False)
     applied = options.applied(one)
     assert applied.to_list() == one.to_list()
@@ -191,7 +193,7 @@ def test_options_are_where_values_are_missing(first, later):
     assert options.places == {(), ("[]",)} - ({()} if True not in lists else set()) - (
         {("[]",)} if True not in numbers else set()
     )
-    places = Options("x")
+    places = OptionalPlaces("x")
     places.learn(other, declared=False)
     if places.places <= options.places:
         again = options.applied(other)
