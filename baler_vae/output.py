@@ -16,9 +16,9 @@ from baler_vae.locks import Lock, LockHeldError, acquire
 from baler_vae.paths import exists, is_folder, status
 
 _LONGEST_NAME = 255
-"""Bytes of the longest file name that common file systems take."""
+"""Bytes of the longest file name that common file systems allow."""
 _LONGEST_ENDING = len(".12345678.part")
-"""Bytes of what is appended to the name of an output for the files beside it."""
+"""Bytes appended to the name of an output for its temporary files."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Owned:
     lock: Lock
 
     def check(self) -> None:
-        """Fails where this run no longer owns the output.
+        """Check that this run still owns the output.
 
         Raises:
             OutputError: somebody removed the lock file, so that another run may be writing.
@@ -44,7 +44,7 @@ class Owned:
 
 
 _OWNED: ContextVar[Mapping[Path, Owned]] = ContextVar("_OWNED", default={})  # noqa: B039  nobody changes it
-"""What the run of this thread owns: blocks within a run share its outputs, those of other threads do not."""
+"""The outputs owned by the run of this thread: nested blocks share them, other threads do not."""
 
 
 def check_output(path: str | Path, *, force: bool = False) -> Path:
@@ -76,10 +76,10 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
 
 
 def file_path(path: str | Path) -> Path:
-    """The path of an output that is one file; nothing is looked up yet.
+    """The path of an output that is one file; the file system is not consulted yet.
 
     Raises:
-        OutputError: it ends as the name of a folder does, or no file can have this name.
+        OutputError: it ends like a folder, or is not a valid file name.
     """
     if str(path).endswith(("/", os.sep)):
         raise OutputError("is a folder", path=path, way_out="Name a file")
@@ -108,7 +108,7 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
+    """A context with a folder, created if missing. After an error, folders that were created and are empty
     are removed.
 
     Raises:
@@ -128,10 +128,10 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 
 def behind_links(path: Path) -> Path:
-    """The file that is meant by a path: where it is a symbolic link, that which the link leads to.
+    """The file that a path refers to, with symbolic links resolved.
 
     Raises:
-        OutputError: the links lead in a circle.
+        OutputError: the links form a loop.
     """
     if not path.is_symlink():
         return path
@@ -142,7 +142,7 @@ def behind_links(path: Path) -> Path:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """A hidden file beside an output, for as long as that is being written. A name that would become too long is
+    """A hidden file next to an output while that is being written. A name that would become too long is
     shortened, and completed with a digest of the whole.
     """
     return path.with_name(f".{short_name(path)}{ending}")
@@ -159,7 +159,7 @@ def short_name(path: Path) -> str:
 
 @contextmanager
 def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
-    """A block that owns an output: until it ends, no other run writes that. What killed runs left beside it is removed.
+    """A block that owns an output: until it ends, no other run writes that. Leftovers of killed runs are removed.
 
     Within it, further blocks for the same output, in the same thread, belong to the same run.
 
@@ -189,7 +189,7 @@ def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
 
 @contextmanager
 def owning(*paths: Path, force: bool = False) -> Iterator[None]:
-    """A block that owns several outputs."""
+    """A context that owns several outputs."""
     with ExitStack() as stack:
         for path in paths:
             stack.enter_context(owned(path, force=force))
@@ -198,7 +198,7 @@ def owning(*paths: Path, force: bool = False) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
-    """The path of a temporary file beside `path`, which takes its place when the block ends without an error.
+    """The path of a temporary file next to `path`, which replaces it when the block ends without an error.
 
     Raises:
         OutputError: `path` exists and `force` is false, is a directory, is being written by another run, cannot be
@@ -280,7 +280,7 @@ def _new_part(path: Path, target: Path) -> Path:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Removes the temporary files of runs to an output that were killed; that no such run lives tells the lock."""
+    """Removes the temporary files of runs to an output that were killed; the lock shows that no such run is alive."""
     part = re.compile(re.escape(beside(target, ".").name) + r"[a-z0-9_]{8}\.part")
     with os.scandir(target.parent) as entries:
         left = [Path(entry.path) for entry in entries if part.fullmatch(entry.name)]

@@ -25,11 +25,11 @@ from baler_vae.output import output_errors, replacing
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
 SMALL_SECTION = 1 << 16
-"""Sections of at most so many bytes are read whole, whatever is needed of them."""
+"""Sections of at most this many bytes are read whole, whatever is needed of them."""
 _LAST_ENTRY = 256
 """Bytes at the end that hold the last entry of the directory and all end records."""
 _PIECE_BYTES = 1 << 20
-"""So many bytes of a section that is not held in memory are read at once."""
+"""Bytes read at a time of a section that is not held in memory."""
 _WAY_OUT = "Pass a file written by baler-vae (.bvae or .bvmodel)"
 
 _Manifest = TypeVar("_Manifest", Manifest, CollectionManifest)
@@ -57,10 +57,10 @@ class ArchiveWriter:
         self._entries: dict[str, SectionEntry] = {}
 
     def add(self, name: str, data: bytes) -> None:
-        """Writes a section, so that it outlives this process.
+        """Writes a section and flushes it, so that it outlives this process.
 
         Raises:
-            CorruptArchive: another one is there already.
+            CorruptArchive: another one is already there.
         """
         entry = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         if self._kept:
@@ -72,7 +72,7 @@ class ArchiveWriter:
         self._entries[name] = entry
 
     def add_file(self, name: str, path: Path) -> None:
-        """Writes a file as a section, of which little is in memory at a time."""
+        """Writes the content of a file as a section, piece by piece."""
         digest, crc, n_bytes = hashlib.sha256(), 0, 0
         for piece in _pieces(path):
             digest.update(piece)
@@ -85,10 +85,10 @@ class ArchiveWriter:
         self._entries[name] = SectionEntry(n_bytes=n_bytes, sha256=digest.hexdigest())
 
     def keep(self, name: str) -> SectionEntry:
-        """The entry of the next section that is there already.
+        """The entry of the next section already in the file.
 
         Raises:
-            CorruptArchive: it has another name.
+            CorruptArchive: it has a different name.
         """
         section = self._kept.popleft()
         if section.name != name:
@@ -183,7 +183,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             raise
 
     def _own_kind(self, manifest: Manifest | CollectionManifest) -> _Manifest:
-        """The manifest, where it is of the kind that this class reads."""
+        """The manifest, if it is of the kind that this class reads."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         return self._storage.closed
 
     def check_open(self) -> None:
-        """Raise UsageError once the archive is closed, also where nothing would be read."""
+        """Raise UsageError once the archive is closed, even if nothing would be read."""
         if self.closed:
             raise closed_error(self.path)
 
@@ -373,13 +373,13 @@ class ArchiveFile(SectionFile[Manifest]):
 
 
 def several_tables(manifest: CollectionManifest, path: str | Path) -> UsageError:
-    """What is said of a collection where one table is needed."""
+    """The error for a collection where one table is needed."""
     names = manifest.names
     return UsageError(f"holds {len(names)} tables: {listed(names)}", path=path, way_out=f"Name one: {path}:{names[0]}")
 
 
 def _inflated(stored: bytes, n_bytes: int) -> bytes | None:
-    """The `n_bytes` bytes of one whole deflate stream; None where it is not that."""
+    """The `n_bytes` bytes of one complete deflate stream; None if it is not one."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = inflate.decompress(stored, n_bytes + 1)

@@ -1,4 +1,4 @@
-"""The sections of an archive whose writing was broken off."""
+"""The sections of an archive whose writing was interrupted."""
 
 import hashlib
 import zlib
@@ -15,7 +15,7 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Section:
-    """A section that stands in a file whole: its member, and what the manifest will say of it."""
+    """A section that is complete in a file: its member, and its entry for the manifest."""
 
     member: Member
     entry: SectionEntry

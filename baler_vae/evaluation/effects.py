@@ -3,7 +3,7 @@
 A measured number is, to first order, a sum over rows: a mean, a variance, the count behind a cut, and a parameter of a
 fit too, through what one more row in a bin does to it. Its change is then the sum of one difference for each row. Of
 these the sum tells what happened, and the root of the sum of squares what independent differences of this size do on
-average; both are added in quadrature, so that differences that cancel by luck are not taken for none.
+average; both are added in quadrature, so that differences that cancel by luck are not mistaken for none.
 
 Where n rows stand for N, statistical errors shrink with the root of N / n, a bias stays, and the differences average
 out as the errors do: an effect is sqrt(N / n * sum^2 + sum of squares) in units of the error on the n rows. The noise
@@ -115,8 +115,8 @@ class PeakEffects:
     """What differences do to the position, width and yield of a peak.
 
     Shifts are taken to first order, by what one more row in each bin does to the fit: below a hundredth of a
-    statistical error a second fit would tell of the minimiser more than of the values. An unbinned fit is followed in
-    many bins, with what stands between their centres.
+    statistical error a second fit would say more about the minimiser than about the values. An unbinned fit is followed
+    in many bins, with interpolation between their centres.
     """
 
     def __init__(self, peak: Peak, before: Array, *, grows: float = 1.0) -> None:

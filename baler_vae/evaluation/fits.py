@@ -5,7 +5,7 @@ Three ways. *Least squares* with the same weight for every bin is the field's de
 6.0 GeV on jets of Z' -> t tbar). Equal weights are unbiased, but the minimum's curvature then says nothing of the
 errors: they are propagated from the Poisson variance of every bin instead (the "sandwich" of H. White, Econometrica 48
 (1980) 817). The *likelihood* of the Poisson numbers in the bins, and the *unbinned* extended likelihood of the values,
-use all that the rows tell where the shape is right; their errors follow from the Fisher information.
+use all the information in the rows if the shape is right; their errors follow from the Fisher information.
 """
 
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ class PeakShift:
     @property
     def mass_difference_percent(self) -> float | None:
         """100 abs(m_after - m_before) / abs(m_after), as it is quoted for Baler; None where a fit failed. No sign,
-        unlike all else: see `mean_change_percent`.
+        unlike everything else: see `mean_change_percent`.
         """
         if self.before.mean is None or self.after.mean is None or self.after.mean == 0:
             return None

@@ -50,12 +50,12 @@ class ColumnResiduals:
     `quantiles` (by per cent, in the order of `QUANTILES`) and the half-widths (half the width of the central 68.27 and
     95.45 %) are of the residual x' - x over the `n_used` rows where both values are finite, in the unit of the column,
     wrapped into [-pi, pi) for an angle. They are None where there are no such rows, and for text. Quantiles and
-    half-widths are of the paired sample, all else is of all rows.
+    half-widths are of the paired sample, everything else is of all rows.
 
     `bound` is the text of what was promised of the column, None where that is not known; `largest_in_bounds` is the
     largest deviation in units of it, above 1 only where a value misses it, infinite where a value that must come back
     exactly did not. It is None without a known bound, under `free`, without rows, and where the dtype changed.
-    `derived` tells columns that were computed from others, before and after.
+    `derived` marks columns that were computed from others, before and after.
     """
 
     name: str
@@ -84,7 +84,7 @@ class ColumnResiduals:
 
     @property
     def must_be_same(self) -> bool:
-        """Whether every value is expected back as it was: where it is no float and no bound says otherwise."""
+        """Whether every value is expected back as it was: if it is not a float and no bound says otherwise."""
         return not self.is_float and not self.derived and self.bound in {None, "exact"}
 
 

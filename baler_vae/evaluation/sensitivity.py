@@ -1,4 +1,4 @@
-"""Everything that is measured on a table, and how far it moves when columns do."""
+"""What is measured on a table, and how far it moves when columns do."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -13,8 +13,8 @@ _LARGEST_EXACT = 1 << 53
 def keeps_bound(original: Values, restored: Values, bound: Bound) -> NDArray[np.bool_]:
     """Whether restored values (rows,) keep a bound to the original ones (rows,) of the same dtype, bool (rows,).
 
-    Values that are not finite must have the same bits, under `free` anything goes. What is accepted here is accepted by
-    `abs(restored - original) <= max(R * abs(original), A)` in float64 as well; the opposite need not be so, because
+    Values that are not finite must have the same bits; under `free` anything goes. What is accepted here is accepted by
+    `abs(restored - original) <= max(R * abs(original), A)` in float64 as well; the converse need not hold, because
     here no rounding widens a bound.
     """
     if bound.kind == "free":

@@ -15,7 +15,7 @@ _LARGER_REACH = 8.0
 
 def find_step(sizes: NDArray[np.float64], dtype: np.dtype[Any]) -> float | None:
     """The step of which most positive numbers (rows,), rounded to a dtype, seem to be multiples; None where there is
-    none that rounding could not feign.
+    none that rounding could not fake.
     """
     distinct = np.unique(sizes)
     precision = float(np.finfo(dtype).eps)
@@ -64,7 +64,7 @@ def _refined(step: float, numbers: NDArray[np.float64], precision: float) -> flo
         if np.count_nonzero(residuals < 0.2) < _SHARE * len(near):
             break
         if multiples.any():
-            # Numbers that are no multiples, sentinels say, must not pull the step.
+            # Numbers that are not multiples, such as sentinels, must not bias the step.
             fits = residuals <= 4 * np.median(residuals)
             step *= float(np.dot(multiples[fits], places[fits]) / np.dot(multiples[fits], multiples[fits]))
         if len(near) == len(numbers) or reach > 0.01 / precision:

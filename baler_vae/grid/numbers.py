@@ -1,6 +1,6 @@
 """Bit patterns, and the few ways in which float64 numbers become codes and values.
 
-Only IEEE operations that give the same bits on every machine stand in this room: + - * /, rint, floor, frexp,
+Only IEEE operations that give the same bits on every machine are used in this room: + - * /, rint, floor, frexp,
 comparisons, integers and look-ups in tables made of them; never log, exp or pow of arrays.
 """
 

@@ -49,7 +49,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     Raises:
         SourceError: there is no such file, or one cannot be read.
         UsageError: a suffix or an option of the dialect is wrong; when reading, a file lacks a column of the first, or
-            it has another dtype.
+            it has a different dtype.
     """
     names = file_specs(specs)
     told = dialect_options(dialect)
@@ -107,7 +107,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
 
 
 def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[], bytes], str]:
-    """The extras of the first source, or of texts the dialect of all; and a sentence where that keeps less than all."""
+    """The extras of the first source, or of texts the dialect of all; and a sentence if that loses something."""
     if any(source.schema.origin.format != "csv" for source in sources):
         return first.extras, ""
     joined, remark = joined_dialects([first.extras(), *(own.extras() for own in sources if own is not first)])

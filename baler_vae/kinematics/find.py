@@ -35,7 +35,7 @@ _MOST_TARGETS = 32
 _LIKELIEST = 4
 _GROUP = 24
 _LIGHT = tuple(map(repr, KNOWN_MASSES[:7]))
-"""The masses that two objects may have whose own columns do not tell."""
+"""The masses to try for two objects whose own columns do not determine it."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _Search:
         return best([0.0, float(f"{np.sqrt(square):.3g}")] if 0 < square < np.inf else [0.0])
 
     def try_sums(self, members: Object) -> None:
-        """Tries whether columns beside those of an object sum up to an energy that is none of them."""
+        """Tries whether columns other than those of an object add up to an energy that is not among them."""
         forms = momentum_forms(members)
         if "e" in members or not forms:
             return
@@ -221,7 +221,7 @@ class _Search:
         return bool({"pt", "px", "phi", "eta"} & set(self.objects[key]))
 
     def try_pair(self, one: str, two: str) -> None:
-        """Tries what two objects of a row make together."""
+        """Tries the quantities of pairs of objects of a row."""
         first, second = self.objects[one], self.objects[two]
         own = {*first.values(), *second.values()}
         masses = [text for name, text in self.texts.items() if _may_be_mass(name) and text not in own]

@@ -12,7 +12,7 @@
     function = one of `FUNCTIONS`; without parentheses behind it the name is a column
 
 Spaces, tabs and ends of lines may stand between these. A text has at most 4,000 characters and 50 levels of
-parentheses, signs and calls, as it may come from an archive that was made to do harm. This is not read by Python's own
+parentheses, signs and calls, as it may come from a malicious archive. This is not read by Python's own
 parser: that one normalises names, refuses keywords and changes between versions.
 """
 
@@ -114,7 +114,7 @@ def parse_tree(text: str) -> Node:
     """The tree of a formula.
 
     Raises:
-        UsageError: the text is no formula.
+        UsageError: the text is not a formula.
     """
     return _Parser(text).tree()
 

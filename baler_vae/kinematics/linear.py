@@ -18,7 +18,7 @@ _SIMPLE: Final = (1.0, 2.0, 0.5, 3.0, 4.0, 1 / 3, 0.25, 1.5, 10.0, 100.0, 1000.0
 
 @dataclass(frozen=True)
 class Linear:
-    """A column as a constant and multiples of others, told by their indices."""
+    """A column as a constant plus multiples of others, given by their indices."""
 
     target: int
     constant: float

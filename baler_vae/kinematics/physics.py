@@ -40,7 +40,7 @@ class Quantity:
     `rows` says which objects of a jagged collection, in the order of the file, counted from 0; an event that has fewer
     has no value. The energy of an object is that of its momentum and its mass, `mass_of_each` in the unit of the
     momenta where that is given, or else the one that the file holds: independently rounded, energy and momentum of a
-    light and fast object tell its mass badly.
+    light and fast object determine its mass poorly.
     """
 
     name: str
@@ -105,7 +105,7 @@ def quantities_of(wanted: Sequence[Quantity], schema: Schema) -> Quantities:
     """What computes quantities in batches of a schema; one may follow from those before it.
 
     Raises:
-        UsageError: a quantity has the name of a column, names what is not there, or lacks what its kind needs.
+        UsageError: a quantity has the name of a column, names what does not exist, or lacks columns that its kind needs.
     """
     return Quantities(wanted, schema)
 
@@ -114,7 +114,7 @@ def row_formula(text: str, schema: Schema) -> RowFormula:
     """The formula of a text, for the rows of the one group that has its columns.
 
     Raises:
-        UsageError: the text is no formula; a column is not there, or no number; columns are of two collections.
+        UsageError: the text is not a formula; a column is missing, or not numeric; columns are of two collections.
     """
     formula = parse_formula(text)
     if not formula.names:
@@ -303,7 +303,7 @@ def _check_rows(quantity: Quantity, group: Group) -> None:
     """Check that `rows` fits the objects of a group and the kind.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not fit.
     """
     rows: tuple[Any, ...] | None = quantity.rows
     if rows is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_RANKS = 1_024
-"""The objects of an event beyond so many are coded together, and no network looks back from them."""
+"""Objects of an event beyond this rank are coded together, and no network looks back from them."""
 LARGEST_LAG = 2
 """How many objects back a network may look."""
 
@@ -47,7 +47,7 @@ class Layout:
         return len(self.ends) < 2
 
     def arrange(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Values (rows,) of the table, an array or what stands for one, in the order in which they are coded, without
+        """Values (rows,) of the table, as an array or the like, in the order in which they are coded, without
         gaps in memory.
         """
         if self.is_own_order and isinstance(values, np.ndarray):
@@ -72,7 +72,7 @@ class Layout:
 
 
 def flat_layout(n_rows: int) -> Layout:
-    """The layout of rows that belong to no events: their own order."""
+    """The layout of rows that do not belong to events: their own order."""
     rows, none = np.arange(n_rows), np.zeros(n_rows, np.int64)
     ends = np.full(1 if n_rows else 0, n_rows, np.int64)
     return Layout(rows, rows, none, none, (np.full(n_rows, -1),) * LARGEST_LAG, ends)

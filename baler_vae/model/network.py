@@ -2,7 +2,7 @@
 
 Matrix products of floats differ between processors and libraries in how they order and round their sums. Here no sum
 rounds: weights are multiples of a power of two, activations are rounded to multiples of 2^-16 and kept below 2^12, and
-`check_exact` holds every sum of products below 2^53 of its smallest unit, where float64 counts exactly. All else is
+`check_exact` holds every sum of products below 2^53 of its smallest unit, where float64 counts exactly. The rest is
 done element by element in single IEEE operations.
 """
 

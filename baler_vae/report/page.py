@@ -55,7 +55,7 @@ class ArchivePart:
 
 @dataclass(frozen=True)
 class Bar:
-    """What one way to store takes, in bytes and in per cent of the most that any takes."""
+    """The size of one way to store the rows, in bytes and in per cent of the largest."""
 
     name: str
     n_bytes: int
@@ -75,7 +75,7 @@ class PeakSection:
 
 @dataclass(frozen=True)
 class GroupSection:
-    """How the columns of a group hang together: sentences and figures."""
+    """How the columns of a group are related: sentences and figures."""
 
     group: str
     sentences: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""How a file of delimited text is written: what a user may say of it, and what was found out. It travels in archives as
+"""How a file of delimited text is written: what a user may specify, and what was detected. It is stored in archives as
 a small JSON document.
 """
 
@@ -42,7 +42,7 @@ _LARGEST_WIDTH = 1 << 12
 
 @dataclass(frozen=True, kw_only=True)
 class DialectOptions:
-    """What a user says of a file of delimited text; None is found out.
+    """What a user specifies of a file of delimited text; None is detected.
 
     `separator` is one character, its name (`comma`, `semicolon`, `tab`, `pipe`, `space`) or `whitespace` for runs of
     spaces and tabs; `header` is `first` (the first row has the names) or `none`; `comment` is what comment lines begin
@@ -76,7 +76,7 @@ class DialectOptions:
 
     @property
     def comments(self) -> tuple[str, ...] | None:
-        """What comment lines begin with; None where that is to be found out."""
+        """What comment lines begin with; None where that is to be detected."""
         if self.comment is None:
             return None
         return () if self.comment == "none" else (self.comment,)
@@ -91,7 +91,7 @@ Options = DialectOptions | Mapping[str, str | None] | None
 
 
 def dialect_options(options: Options) -> DialectOptions | None:
-    """The options, also from a mapping with their names as keys; None where nothing is said.
+    """The options, also from a mapping with their names as keys; None where nothing is specified.
 
     Raises:
         UsageError: an option is unknown or has a wrong value.

@@ -1,4 +1,4 @@
-"""What every reader hands on, and how it and the writers speak of failures."""
+"""What every reader returns, and how readers and writers report failures."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ _REPORT = re.compile(
 )
 _BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
 _MOST_NAMED = 8
-"""The most columns that a sentence names one by one."""
+"""The most columns that a sentence lists individually."""
 _EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
 """Where there are more: the columns that it names for a kind of reason, the kinds, and the characters of a reason."""
 
@@ -54,8 +54,8 @@ class Source:
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
     called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
-    `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `beside` names
-    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `extra_bytes`
+    gives the size of each thing there. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
     `dialect` is what the user said of how a text is written. Where a file has arrays that are a column now, and were
     kept besides the columns by earlier versions, `earlier` gives the source as those would.
@@ -224,7 +224,7 @@ class Content:
 
 
 def summary(reasons: Mapping[str, str]) -> str:
-    """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
+    """Columns, each with what is said of it. Where they are many, each kind of reason, which
     stands before the first `: `, with how many there are and a few of them.
     """
     if len(reasons) <= _MOST_NAMED:
@@ -240,7 +240,7 @@ def summary(reasons: Mapping[str, str]) -> str:
 
 
 def _examples(details: Mapping[str, str]) -> str:
-    """A few columns with what is said of each, no detail twice where there are others."""
+    """A few columns with what is said of each, preferably without repeating a detail."""
     firsts = {detail: name for name, detail in reversed(list(details.items()))}
     chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
     chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
@@ -294,7 +294,7 @@ def reading(path: str, kind: str, *failures: type[Exception], column: str | None
 
 @contextmanager
 def any_failure(path: str) -> Iterator[None]:
-    """A block in which whatever else is raised for a file becomes a `SourceError`: on damaged bytes libraries run into
+    """A context in which any other exception becomes a `SourceError`: on damaged bytes libraries may raise
     anything.
     """
     try:
@@ -336,7 +336,7 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
 
 
 def refuse_arrays(schema: Schema, kind: str) -> None:
-    """Nothing, where a file of a kind that holds no arrays in rows can be written.
+    """Check that there are no array columns, which files of this kind cannot hold.
 
     Raises:
         OutputError: there are columns of such arrays.
@@ -364,8 +364,8 @@ def refuse_nested(schema: Schema, kind: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a library failed, in one line: what it says, without its wish for a report, which is not the user's to make.
-    Where the text means nothing by itself, the name of the error stands before it.
+    """Why a library failed, in one line: its message, without the request to report a bug, which is not the user's.
+    Where the message alone means nothing, the name of the error precedes it.
     """
     text = str(error).strip()
     line = _REPORT.split(text.splitlines()[0], maxsplit=1)[0].strip(" .;,:(") if text else ""

@@ -105,7 +105,7 @@ def parse_bound(text: str) -> BoundRule:
     The last `=` separates: a name may hold one.
 
     Raises:
-        UsageError: the text is not a bound, or a number in it is none that a bound can have.
+        UsageError: the text is not a bound, or a number in it is out of range.
     """
     pattern, separator, bound = text.rpartition("=")
     head, *options = bound.strip().split(",")
@@ -128,7 +128,7 @@ def bound_of_text(text: str) -> Bound:
     """The bound that `Bound.text` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a bound.
     """
     try:
         rule = parse_bound(text)
@@ -146,7 +146,7 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
     or boolean column becomes lossy only where its name, without wildcards, says so. Text is always exact.
 
     Raises:
-        UsageError: a glob matches no column, a name asks for what its column cannot have, or arrays would be free.
+        UsageError: a glob matches no column, a bound does not suit its column, or arrays would be free.
     """
     columns = {column.name: column for column in schema.columns}
     assigned: dict[str, BoundRule | None] = dict.fromkeys(columns)
