@@ -95,7 +95,7 @@ class UsageError(BalerError):
 
 
 class UnknownName(UsageError, KeyError):
-    """A column, table or field is asked for that is not there. It is a `KeyError`, too, as mappings raise."""
+    """A column, table or field is asked for that is missing. It is a `KeyError`, too, as mappings raise."""
 
 
 class SourceError(BalerError):
@@ -198,7 +198,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str | None:
 
 
 def near_file(path: str | Path) -> str | None:
-    """A question that names the file that is closest to a `path` that is not there, also where a folder on its way is
+    """A question that names the file that is closest to a `path` that is missing, also where a folder on its way is
     misspelled; None without any.
     """
     found = _closest(Path(path))

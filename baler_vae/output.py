@@ -51,7 +51,7 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
     """The path of an output file that may be written.
 
     Raises:
-        OutputError: it exists and `force` is false, it is no regular file, or its directory does not exist or is
+        OutputError: it exists and `force` is false, it is not a regular file, or its directory does not exist or is
             closed.
     """
     path = file_path(path)
@@ -98,7 +98,7 @@ def check_writable(folder: Path, output: Path | None = None) -> None:
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
     with _making(folder):
-        status(folder)  # a name that is too long is none of those that are not there yet
+        status(folder)  # a name that is too long is none of those that do not exist yet
         # Of a folder that is not there yet, the first one above that is.
         place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
         if not is_folder(place):
@@ -159,7 +159,7 @@ def short_name(path: Path) -> str:
 
 @contextmanager
 def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
-    """A block that owns an output: until it ends, no other run writes that. Leftovers of killed runs are removed.
+    """A context that owns an output: until it ends, no other run writes that. Leftovers of killed runs are removed.
 
     Within it, further blocks for the same output, in the same thread, belong to the same run.
 
@@ -219,7 +219,7 @@ def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def output_errors(path: Path, *parts: Path) -> Iterator[None]:
-    """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
+    """A context in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
     try:
         yield
     except MemoryError as error:

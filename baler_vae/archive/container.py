@@ -60,7 +60,7 @@ class ArchiveWriter:
         """Writes a section and flushes it, so that it outlives this process.
 
         Raises:
-            CorruptArchive: another one is already there.
+            CorruptArchive: a different one is already there.
         """
         entry = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         if self._kept:
@@ -162,7 +162,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 class SectionFile(Closing, Generic[_Manifest]):
     """A file of sections open for reading: from a path or a URL, of some bytes or in a file object, or, with `storage`,
     where these are open already; that stays open where it cannot be read. `path` is what errors call it. `digest` is
-    the SHA-256 of its manifest, and thus tells what every section of it holds: another archive has another one.
+    the SHA-256 of its manifest, and thus tells what every section of it holds: another archive has a different one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.

@@ -27,7 +27,7 @@ class Section:
 
 def whole_sections(path: Path) -> list[Section]:
     """The sections from the beginning of a file on whose headers are as they should be and whose bytes have the CRC-32
-    that those tell; none where there is no such file. What lies behind them, such as half a section, is no section.
+    that those tell; none where there is no such file. What lies behind them, such as half a section, is not a section.
     """
     if not path.exists():
         return []

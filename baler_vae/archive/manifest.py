@@ -79,7 +79,7 @@ class ArrayEntry(_Entry):
 
 
 class MaskEntry(_Entry):
-    """A column of booleans that says where another one of its group has no value."""
+    """A column of booleans that says where another of its group has no value."""
 
     values: str
     missing: str

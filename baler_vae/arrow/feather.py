@@ -30,7 +30,7 @@ def open_feather(path: str, inner: str) -> Source:
     also whether it is a stream, and how its batches are compressed.
 
     Raises:
-        SourceError: it is no Arrow file, or one of Feather's first version; a name is missing or occurs twice.
+        SourceError: it is not an Arrow file, or one of Feather's first version; a name is missing or occurs twice.
     """
     if inner:
         raise SourceError("an Arrow file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")

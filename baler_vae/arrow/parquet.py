@@ -27,7 +27,7 @@ def open_parquet(path: str, inner: str) -> Source:
     """The source of a Parquet file; see `arrow_source`.
 
     Raises:
-        SourceError: it is no Parquet file, a name is missing or occurs twice.
+        SourceError: it is not a Parquet file, a name is missing or occurs twice.
     """
     if inner:
         raise SourceError("a Parquet file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")

@@ -12,7 +12,7 @@ from baler_vae.source.documents import VERSION, read_document
 from baler_vae.source.grouping import unique
 
 UNNAMED = "values"
-"""What a column without a name is called, as awkward writes an array that is no record."""
+"""What a column without a name is called, as awkward writes an array that is not a record."""
 
 _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"

@@ -19,7 +19,7 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
     networks of no column.
 
     Raises:
-        ValueError: a column depends on itself, or on what is not there or no number.
+        ValueError: a column depends on itself, or on what is missing or not a number.
     """
     if left_over:
         raise ValueError("networks and columns do not match")

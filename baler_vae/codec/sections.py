@@ -32,7 +32,7 @@ from baler_vae.table.schema import Column
 _OWN_CODES = (TABLE, PCODEC_CODES)
 _CODES = (*_OWN_CODES, NETWORK)
 _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
-"""The only coding of what is no number."""
+"""The only coding of what is not a number."""
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
 
 

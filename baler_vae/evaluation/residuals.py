@@ -20,7 +20,7 @@ CENTRAL_95 = (2.275013194817921, 97.72498680518208)
 
 _NAMES = {"O": "text", "V": "nested"}
 LARGEST_ANGLE = 2 * np.pi + 1e-3
-"""In rad: larger values are no angles in radians; wrapping degrees by 2 pi would hide large residuals."""
+"""In rad: larger values are not angles in radians; wrapping degrees by 2 pi would hide large residuals."""
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Response:
 class ColumnResiduals:
     """What became of one column.
 
-    `n_different` counts the rows whose value is another one; NaN equals NaN and zero equals minus zero. `n_lost`
+    `n_different` counts the rows whose value differs; NaN equals NaN and zero equals minus zero. `n_lost`
     counts those of them where either value is NaN or infinite. `mean`, `rms`, `largest` (the largest absolute),
     `quantiles` (by per cent, in the order of `QUANTILES`) and the half-widths (half the width of the central 68.27 and
     95.45 %) are of the residual x' - x over the `n_used` rows where both values are finite, in the unit of the column,
@@ -223,7 +223,7 @@ def column_residuals(
 
 
 def differs(original: Array, restored: Array) -> NDArray[np.bool_]:
-    """Whether each value is another one, bool (rows,); NaN equals NaN.
+    """Whether each value differs, bool (rows,); NaN equals NaN.
 
     Raises:
         ValueError: the lengths differ, or one of the two is text.

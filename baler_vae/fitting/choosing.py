@@ -75,7 +75,7 @@ def fit_group_model(
     MissingExtra
         A network is wanted and PyTorch is not installed.
     UsageError
-        The training diverged, or the device is not there.
+        The training diverged, or the device is not available.
     """
     rows = rows_of_group(table, bounds, events, n_rows, progress=progress)
     independent = fit_independent(rows)
@@ -104,7 +104,7 @@ class _Trials:
     """Fits on a sample of events. `kinds` and `orders` are about how many bytes all rows would then take, by name.
 
     Its methods raise MissingExtra where PyTorch is not installed, and UsageError where the training diverged or the
-    device is not there.
+    device is not available.
     """
 
     def __init__(self, rows: GroupRows, settings: ModelSettings, progress: Progress) -> None:

@@ -90,7 +90,7 @@ def fit_conditionals(
     MissingExtra
         PyTorch is not installed.
     UsageError
-        The device is not there, or a training diverged.
+        The device is not available, or a training diverged.
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415

@@ -202,7 +202,7 @@ def _write_entry(image: h5py.File, entry: Entry, kept: KeptExtras) -> None:
 
 
 def require_parents(file: h5py.File, path: str) -> None:
-    """Makes the groups on the way to a path that are not there, which keep the order in which they are filled."""
+    """Makes the groups on the way to a path that are missing, which keep the order in which they are filled."""
     parent = path.rpartition("/")[0]
     if parent and parent not in file:
         require_parents(file, parent)
@@ -227,7 +227,7 @@ def _write_template(image: h5py.File, entry: Entry, template: Template) -> dict[
 def _write_rests(
     image: h5py.File, file: h5py.File, templates: Mapping[str, Template], documents: Mapping[str, Any]
 ) -> None:
-    """Writes the bytes of those fields of compounds that are no columns, as datasets (rows, bytes)."""
+    """Writes the bytes of those fields of compounds that are not columns, as datasets (rows, bytes)."""
     home = unique("rest", list(image))
     for path, template in templates.items():
         if not template.layout.rest or not template.complete:

@@ -55,7 +55,7 @@ def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
     many elements are kept besides the columns, as earlier versions did.
 
     Raises:
-        SourceError: it is no HDF5 file, or has no such group or dataset.
+        SourceError: it is not an HDF5 file, or has no such group or dataset.
     """
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         place = file.get(inner or "/")
@@ -73,7 +73,7 @@ def tables_hdf5(path: str) -> Tables:
     """The tables of a file, as `tables_in` tells them apart.
 
     Raises:
-        SourceError: it is no HDF5 file.
+        SourceError: it is not an HDF5 file.
     """
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         return Tables(tables_in(file))
@@ -97,7 +97,7 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
 @dataclass(frozen=True)
 class Found:
     """A dataset at or below the opened place, with the parts of its values by the names of their columns. With a
-    `reason` they are no columns: the dataset is kept beside them, or cannot be read at all where it is `lost`.
+    `reason` they are not columns: the dataset is kept beside them, or cannot be read at all where it is `lost`.
     """
 
     entry: Entry
@@ -191,7 +191,7 @@ def _counters_outside(file: h5py.File, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _judged(datasets: Sequence[Found]) -> list[Found]:
-    """The datasets with the reasons why some are no columns."""
+    """The datasets with the reasons why some are not columns."""
     judged = {item.path: _without_lost(item) for item in datasets}
     events = {item.path: item for item in judged.values() if not item.counter}
     counters = [events[item.counter] for item in judged.values() if item.counter in events]

@@ -40,7 +40,7 @@ def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
 
 
 def _add(table: h5py.File, file: h5py.File) -> None:
-    """Copies all that a file holds into another one; of groups that both have, the attributes that it lacks."""
+    """Copies all that a file holds into another; of groups that both have, the attributes that it lacks."""
     entries = Walk(table, "/", strict=True).entries()
     made = {}
     for entry in entries:

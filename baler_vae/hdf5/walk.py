@@ -188,5 +188,5 @@ def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401
 
 
 def printable(name: str) -> str:
-    """A name with what is no character escaped."""
+    """A name with what is not a character escaped."""
     return name.encode("utf-8", "backslashreplace").decode()

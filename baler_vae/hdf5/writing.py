@@ -101,7 +101,7 @@ def _write_like(
 
 @contextmanager
 def _guarded(patient: PatientFile) -> Iterator[None]:
-    """A block in which failures are those of the disk, or else of the extras."""
+    """A context in which failures are those of the disk, or else of the extras."""
     try:
         yield
     except EXTRAS_FAILURES as error:
@@ -179,7 +179,7 @@ def _create_like(
 
 
 def require_parents_like(file: h5py.File, extras: OpenExtras, path: str) -> None:
-    """Makes the groups on the way to a path that are not there, as the image has them."""
+    """Makes the groups on the way to a path that are missing, as the image has them."""
     parent = path.rpartition("/")[0]
     if parent and parent not in file:
         require_parents_like(file, extras, parent)

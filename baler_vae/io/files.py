@@ -197,7 +197,7 @@ def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:
 
 @contextmanager
 def _appearing(path: str | Path, *, force: bool) -> Iterator[Path]:
-    """A block that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
+    """A context that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
     with replacing(path, force=force) as part:
         try:
             yield part

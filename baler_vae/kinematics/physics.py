@@ -105,7 +105,7 @@ def quantities_of(wanted: Sequence[Quantity], schema: Schema) -> Quantities:
     """What computes quantities in batches of a schema; one may follow from those before it.
 
     Raises:
-        UsageError: a quantity has the name of a column, names what does not exist, or lacks columns that its kind needs.
+        UsageError: a quantity has the name of a column, names what does not exist, or lacks columns of its kind.
     """
     return Quantities(wanted, schema)
 

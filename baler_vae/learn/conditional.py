@@ -96,7 +96,7 @@ def train_conditionals(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     generator = torch.Generator().manual_seed(training.seed)
     device = device_of(training.device)

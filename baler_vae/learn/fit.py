@@ -68,7 +68,7 @@ def fit_group(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = score(columns, settings, progress, is_variational=is_variational)
     network, history = train_network(scored, settings, progress, is_variational=is_variational)
@@ -85,7 +85,7 @@ def fit_squared_error_encoder(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = _bounded_scores(columns, settings, progress, is_variational=False)
     network, history = train_network(scored, settings, progress, is_variational=False)
@@ -106,7 +106,7 @@ def fit_bits_encoder(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = _bounded_scores(columns, settings, progress, is_variational=True)
     n_latents = _n_latents(len(scored.names), settings)
@@ -154,7 +154,7 @@ def train_network(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     architecture = _architecture(scored.training.shape[1], settings, is_variational=is_variational)
     arrays = scored.training, scored.validation, scored.weights

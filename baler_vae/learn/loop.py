@@ -184,7 +184,7 @@ def device_of(name: str) -> torch.device:
     Raises
     ------
     UsageError
-        It is not there.
+        It is not available.
     """
     try:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
@@ -198,7 +198,7 @@ def device_of(name: str) -> torch.device:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """A block in which PyTorch uses a number of threads."""
+    """A context in which PyTorch uses a number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -19,7 +19,7 @@ from baler_vae.table.schema import TEXT
 @dataclass(frozen=True, eq=False)
 class ArrayEntry:
     """How an array was: the `member` says which columns it is; in one that `is_masked` values may be missing, and one
-    that `is_binary` holds bytes that are no UTF-8.
+    that `is_binary` holds bytes that are not UTF-8.
     """
 
     member: Member
@@ -151,7 +151,7 @@ def is_masked(array: NDArray[Any]) -> bool:
 
 
 def is_binary(array: NDArray[Any]) -> bool:
-    """Whether some bytes strings of an array are no UTF-8."""
+    """Whether some bytes strings of an array are not UTF-8."""
     if array.dtype.kind != "S":
         return False
     rows = array.reshape(-1)

@@ -94,7 +94,7 @@ class Extras:
 @dataclass(frozen=True, eq=False)
 class Columns:
     """Data as Arrow columns: `read(number, start, stop)` makes the rows of one of them, in the type that `schema` says.
-    `without_nulls` are those known to have no nulls; `refused` is what of the data is no column, with the reason.
+    `without_nulls` are those known to have no nulls; `refused` is what of the data is not a column, with the reason.
     """
 
     schema: pa.Schema

@@ -27,7 +27,7 @@ def dict_columns(data: Mapping[str, Any], name: str) -> Columns:
     """The columns of a dict of arrays, lists or awkward arrays of one length.
 
     Raises:
-        UsageError: a key is no string, or a value no such array.
+        UsageError: a key is not a string, or a value no such array.
         SourceError: arrays have different lengths, or values that cannot be read.
     """
     entries: list[Entry] = []

@@ -95,7 +95,7 @@ class FormEntry:
             return pa.array(ak.to_list(piece), self._fields[number].type)
 
     def restored(self, columns: Mapping[str, pa.Array], n_rows: int) -> dict[str, Any]:
-        """The array under its name, without the fields that are not there; nothing where none is.
+        """The array under its name, without the fields that are missing; nothing where none is.
 
         Raises:
             ValueError, TypeError, LookupError: the columns are not those of the form.

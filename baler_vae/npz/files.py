@@ -60,7 +60,7 @@ def read_files(path: str) -> NpzFiles:
     """The files of an archive, all arrays of it that can be read in memory.
 
     Raises:
-        SourceError: it is no npz archive, is damaged, or two arrays have the same name.
+        SourceError: it is not an npz archive, is damaged, or two arrays have the same name.
     """
     with reading(path, KIND, *FAILURES):
         return _read_files(path)

@@ -34,7 +34,7 @@ def open_npy(path: str, inner: str) -> Source:
     of records are columns. Its extras say how the array was.
 
     Raises:
-        SourceError: it is no npy file, or holds Python objects other than strings.
+        SourceError: it is not an npy file, or holds Python objects other than strings.
     """
     if inner:
         raise SourceError("an npy file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")

@@ -58,7 +58,7 @@ def open_npz(path: str, inner: str) -> Source:
     and scalars, are kept beside it.
 
     Raises:
-        SourceError: it is no npz archive, has no such array, or counters do not fit.
+        SourceError: it is not an npz archive, has no such array, or counters do not fit.
     """
     files = read_files(path)
     if inner and inner not in files.arrays:
@@ -209,7 +209,7 @@ def _table_of(files: NpzFiles, inner: str) -> _Table:
 def _is_readable(array: NDArray[np.generic]) -> bool:
     """Whether something of an array can be columns."""
     if 0 in array.shape[1:]:
-        return False  # rows without anything in them are no columns
+        return False  # rows without anything in them are not columns
     if array.dtype.kind in "OUS":
         return is_text(array) and array.ndim <= 2
     return bool(parts_of("", array.dtype, array.shape[1:])[0])

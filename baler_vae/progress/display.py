@@ -28,7 +28,7 @@ _CHANGING = re.compile(r"\d+(?=/\d)| \([^()]*\)$")
 
 
 class Work:
-    """What is being done, how far it is and since when. One thread writes, another one reads.
+    """What is being done, how far it is and since when. One thread writes, another reads.
 
     Counts such as 5/9, and what stands in round brackets at the end of a text, change within one step; the time left is
     that of the step.

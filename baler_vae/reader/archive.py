@@ -222,7 +222,7 @@ def reopened_from(place: object, path: str | Path) -> str | bytes:
 
 
 def replaced(place: str | bytes) -> SourceError:
-    """What is said where what was pickled is not there any more."""
+    """The error where what was pickled is no longer there."""
     return SourceError(
         "is not the archive that was pickled: another file has taken its place",
         path=place if isinstance(place, str) else None,

@@ -96,7 +96,7 @@ def selected(
     every name is known, or else a glob. Columns must pass the `filters`, too.
 
     Raises:
-        UnknownName: a name is not there.
+        UnknownName: a name is missing.
         UsageError: an expression or a filter is invalid, or nothing passes the filters.
     """
     return _Selecting(face, filters or Filters(), aliases).selection(expressions, cut)
@@ -183,7 +183,7 @@ class _Selecting:
 
 
 def element(schema: Schema, name: str) -> Branch:
-    """The branch of a column that is no branch of its own: an element of an array.
+    """The branch of a column that is not a branch of its own: an element of an array.
 
     Raises:
         UnknownName: there is no such column.

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """A block in which row groups are taken one after the other: a worker among others has one core."""
+    """A context in which row groups are taken one after the other: a worker among others has one core."""
     token = _alone.set(True)
     try:
         yield

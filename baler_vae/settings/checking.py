@@ -45,7 +45,7 @@ def file_name(name: str) -> str:
 
 
 def _moderate(number: float) -> float:
-    """The number, whose square and whose distance from another one must be numbers too."""
+    """The number, whose square and whose distance from another must be numbers too."""
     if not abs(number) <= _LARGEST:
         raise ValueError(f"Input should be a number between -{_LARGEST:g} and {_LARGEST:g}")
     return number

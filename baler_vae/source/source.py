@@ -52,7 +52,7 @@ class Source:
     """An open input: its schema, its number of events, and a way to read a selection of columns in batches.
 
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
-    called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
+    called again, and starts over each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
     `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `extra_bytes`
     gives the size of each thing there. `notes` are sentences on how the file was understood, for the user.
@@ -278,7 +278,7 @@ def overlaps(first: int, n_events: int, ranges: Ranges | None) -> Iterator[tuple
 
 @contextmanager
 def reading(path: str, kind: str, *failures: type[Exception], column: str | None = None) -> Iterator[None]:
-    """A block in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
+    """A context in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
     the `column` of it that is read.
     """
     try:
@@ -326,7 +326,7 @@ def guarded(source: Source) -> Source:
 
 @contextmanager
 def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
-    """A block in which what a library cannot write becomes an `OutputError`; the file is named by `write_file`."""
+    """A context in which what a library cannot write becomes an `OutputError`; the file is named by `write_file`."""
     try:
         yield
     except BalerError:

@@ -123,7 +123,7 @@ def _smaller(settings: ModelSettings) -> ModelSettings:
 
 
 def _bounds_of_others(schema: Schema, bounds: Sequence[AskedBound]) -> tuple[AskedBound, ...]:
-    """Those bounds, of one rule each, that decide on a column that is no float: advice leaves them as they are."""
+    """Those bounds, of one rule each, that decide on a column that is not a float: advice leaves them as they are."""
     assigned = assign_rules(schema, [rule for bound in bounds for rule in bound.rules])
     deciding = [assigned[column.name] for column in schema.columns if not (column.is_float and column.is_scalar)]
     return tuple(bound for bound in bounds if any(bound.rules[0] is rule for rule in deciding))

@@ -170,7 +170,7 @@ def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) 
     """The bound of a column in explicit numbers.
 
     Without a rule, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of the finite non-zero
-    abs(x), unless all are whole numbers, which may count or identify something; all else is exact. `range` of a
+    abs(x), unless all are whole numbers, which may count or identify something; everything else is exact. `range` of a
     column without two different values is exact.
     """
     if rule is None:

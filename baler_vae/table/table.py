@@ -144,7 +144,7 @@ def bytes_until(batch: Batch, groups: Sequence[Group], ends: Sequence[NDArray[np
 
 
 def without_numbers(schema: Schema) -> Schema:
-    """The schema of the counters and of the columns that are no numbers: they tell where row groups end."""
+    """The schema of the counters and of the columns that are not numbers: they tell where row groups end."""
     counters = {group.counter for group in schema.groups[1:]}
     wanted = {column.name for column in schema.columns if column.name in counters or not column.is_number}
     return schema.only(wanted or {schema.events.names[0]})

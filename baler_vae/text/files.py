@@ -254,7 +254,7 @@ def _fields(
         is_text = dtype == TEXT
         mixed = is_text and len(spelled) > 1
         if "" in spelled and (is_text or not own.kinds):
-            # The plainest for text; where nothing but missing values is there, what is no bare separator.
+            # The plainest for text; where nothing but missing values is there, what is not a bare separator.
             spelled = sorted(spelled, key=lambda word: (word == "") != is_text)
         missing = next(iter(spelled), "")
         optional = own.any_missing and dtype.kind in "iub"

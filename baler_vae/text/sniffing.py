@@ -73,7 +73,7 @@ def take_sample(path: str, encoding: str | None) -> TextSample:
     """The first 256 kB of a file, or more where it has long lines.
 
     Raises:
-        ValueError: it is no text, or not encoded as the user says.
+        ValueError: it is not text, or not encoded as the user says.
     """
     if encoding is None:
         encoding = find_encoding(path)

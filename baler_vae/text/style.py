@@ -15,7 +15,7 @@ _LETTERS = ",;\t| #%'"
 
 
 def quoting_letters(sample: bytes, layout: LineLayout) -> str:
-    """The letters that each value has in quotes which has one of them, though they are no separators here."""
+    """The letters that each value has in quotes which has one of them, though they are not separators here."""
     tokens = [token for row in _tokens(sample, layout) for token in row]
     quoted = [token for token in tokens if token[:1] == layout.quote and _are_quoted([token], layout)]
     bare = [token for token in tokens if token[:1] != layout.quote]

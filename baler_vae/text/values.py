@@ -48,7 +48,7 @@ class Evidence:
     """What the values of a column have looked like so far, and the dtype that holds them all without loss.
 
     `missing` says that values are missing, `quoted_missing` that words in quotes may stand for such. `points` and
-    `commas` say that floats have decimal points, and that words which are no numbers have commas; `others` that there
+    `commas` say that floats have decimal points, and that words which are not numbers have commas; `others` that there
     are words that no mark between digits makes numbers.
     """
 

@@ -46,7 +46,7 @@ def evaluate(
         SourceError: a file cannot be read.
         ArchiveError: an archive is damaged.
         UsageError: a column is missing in the original, the numbers of rows differ, or a tolerance is for columns that
-            are not there.
+            are missing.
         MissingExtra: the packages for evaluation are not installed.
     """
     try:
