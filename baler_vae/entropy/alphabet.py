@@ -13,6 +13,7 @@ _MOST_DISTINCT = 1 << 18
 _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
 _BISECTIONS = 4
+"""Rounds of the search for the price of a range that gives at most `largest` ranges."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ ARROW: Final[Coding] = "arrow-1"
 RAW: Final[Coding] = "raw-1"
 
 _LEVEL = 12
+"""The highest compression level of pcodec."""
 _ZSTD_LEVEL = 19
+"""The highest level of zstandard that needs no extra memory to decode."""
 _ZSTD_RATIO = 2**15
 """A block of four bytes gives at most 128 kB; a larger claim is refused before memory is allocated."""
 _NARROW = {"?": "uint16", "b": "int16", "B": "uint16"}

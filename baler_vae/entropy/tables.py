@@ -19,7 +19,9 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 _RANGE_BITS = 17.0
 """The approximate cost in bits of a range in a stored table."""
 _PRIOR_ROWS = 2.0
+"""The weight, in rows, of the common distribution that is added to the counts. Chosen by hand; not measured."""
 _SHARED_BYTES = 80
+"""About the bytes of a section of tables that all tables of a group share."""
 _LARGEST_ALPHABETS = 1 << 16
 _CHUNK_ROWS = 1 << 18
 """Rows decoded at a time: the working memory is many times the size of the codes."""

@@ -18,6 +18,7 @@ MOST_EXACT = 100
 """Up to this many rows the p-value of Kolmogorov and Smirnov is exact, beyond them asymptotic."""
 
 N_DIRECTIONS = 64
+"""Of the sliced Wasserstein distance. Chosen by hand; not measured."""
 SEED = 20_250_702
 
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from baler_vae.evaluation.residuals import Array, Floats, percentiles, residuals, same_turn
 
 N_BINS = 100
+"""Of the histogram of a column. Chosen by hand; not measured."""
 TAILS = (0.1, 99.9)
 """The range of a histogram spans these percentiles, and a margin: one value far off must not hide all others."""
 
 MARGIN = 0.05
+"""The part of the range that is added at either end."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,11 @@ from baler_vae.evaluation.residuals import Counts, Floats, mean_and_rms
 from baler_vae.table.schema import Column, Group
 
 MOST_COLUMNS = 24
+"""Columns of a group of which pairs are compared: their number grows with the square. Chosen by hand; not measured."""
 N_DENSITIES = 3
+"""Pairs of which a density is drawn. Chosen by hand; not measured."""
 DENSITY_BINS = 40
+"""Of a density along each axis. Chosen by hand; not measured."""
 
 JOINT_ROWS = 1 << 18
 """The most rows of a sample from which mutual information and densities are computed."""

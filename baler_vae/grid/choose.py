@@ -21,12 +21,17 @@ NEARLY_ALL = 0.99
 """The share of values that a grid must reproduce bit by bit to count as the one they were once rounded to."""
 
 _BEST = 3
+"""The grids that are compared on all rows, after the sample. Chosen by hand; not measured."""
 _NEARBY = 4
 """The spacings of the dtype by which a value that was rounded to a grid may move without another code."""
 _FEWEST_VALUES = 16
+"""Values below which nothing is said of how numbers were once written. Chosen by hand; not measured."""
 _FEW = 256
+"""Values that rule out most grids before the whole sample is looked at; results hardly depend on it."""
 _FEWEST_DIGITS = 3
+"""Fewer significant digits are not looked for: steps describe such numbers. Chosen by hand; not measured."""
 _OCTAVES = 12
+"""Octaves below the spacing of typical values that steps are fitted to. Chosen by hand; not measured."""
 
 
 def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float]) -> Grid:

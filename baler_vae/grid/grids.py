@@ -117,7 +117,9 @@ class Step:
 Grid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
 
 LARGEST_WHOLE_STEP: Final = 2**53 - 1
+"""The largest odd whole number that float64 holds exactly."""
 MOST_EMPTY_BITS: Final = 52
+"""The mantissa bits that float64 stores."""
 GRID_KINDS: Final = tuple(str(grid.kind) for grid in get_args(Grid))
 
 

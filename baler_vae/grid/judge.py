@@ -7,7 +7,9 @@ from baler_vae.grid.numbers import Floats64, Values, is_finite, same_bits, widen
 from baler_vae.table.bounds import Bound
 
 _SPLIT = 2.0**27 + 1
+"""Veltkamp's constant for the 53 bits of float64."""
 _LARGEST_EXACT = 1 << 53
+"""Integers below this are exact in float64."""
 
 
 def keeps_bound(original: Values, restored: Values, bound: Bound) -> NDArray[np.bool_]:

@@ -11,11 +11,14 @@ import numpy as np
 from baler_vae.grid.numbers import Floats64, Integers64, Values, to_codes, to_dtype
 
 SEGMENTS = 1024
+"""Pieces of the logarithm in an octave; part of what the grid means, so that it cannot change."""
 LEAST_RELATIVE = 2.0**-50
+"""Finer relative steps could not be told from those of float64; part of format 1."""
 
 _LOWEST_EXPONENT = -1074
 _POWERS_OF_TWO = np.array([*(math.ldexp(1.0, k) for k in range(_LOWEST_EXPONENT, 1024)), math.inf])
 _LARGEST_TABLE = 1 << 16
+"""Steps of an octave up to which their mantissas are kept in a table."""
 
 
 @dataclass(frozen=True)

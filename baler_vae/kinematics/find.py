@@ -27,13 +27,20 @@ from baler_vae.kinematics.sample import FEWEST_ROWS, FormulaSample
 from baler_vae.table.schema import common_prefix
 
 LARGEST_ERROR: Final = 0.05
+"""The largest error of a relation, in units of the typical distance from the median. Chosen by hand; not measured."""
 MOST_PER_TARGET: Final = 8
+"""The most relations of a column: further ones would be variants. Chosen by hand; not measured."""
 
 _PRECISE = 1e-3
+"""The error below which a relation counts as exact but for rounding. Chosen by hand; not measured."""
 _MOST_PAIRS = 12
+"""The most pairs of objects, so that the time stays linear in the columns."""
 _MOST_TARGETS = 32
+"""The most targets of a kind that are tried for a pair, for the same reason."""
 _LIKELIEST = 4
+"""The known masses that fit best on a few rows, which are tried on all. Chosen by hand; not measured."""
 _GROUP = 24
+"""The most columns among which sums are looked for: the time grows with the square."""
 _LIGHT = tuple(map(repr, KNOWN_MASSES[:7]))
 """The masses to try for two objects whose own columns do not determine it."""
 

@@ -24,8 +24,11 @@ from typing import Final, NoReturn
 from baler_vae.errors import UsageError
 
 LONGEST: Final = 4000
+"""Characters of a formula, in format 1."""
 DEEPEST: Final = 50
+"""Levels of nesting of a formula, in format 1."""
 LARGEST_EXPONENT: Final = 16
+"""Of a power, in format 1."""
 
 FUNCTIONS: Final = {
     "abs": (1, 1),

@@ -14,6 +14,7 @@ FEWEST_ROWS: Final = 16
 """A column with fewer finite values is too short to judge."""
 
 _FEW = 256
+"""Rows that rule out most formulas before the whole sample is looked at."""
 
 
 @dataclass(frozen=True)

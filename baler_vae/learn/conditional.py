@@ -19,8 +19,11 @@ from baler_vae.learn.terms import BIT, bits_of_weights, nats_of_symbols
 from baler_vae.model.conditional import Conditional, Input
 
 _BETAS = (0.9, 0.99)
+"""Of Adam. Chosen by hand; not measured."""
 _WARMUP_STEPS = 50
+"""Steps over which the learning rate rises from zero. Chosen by hand; not measured."""
 _BATCH_ROWS = 1_024
+"""Rows of a step of training. Chosen by hand; not measured."""
 _STEPS = (200, 1_000, 5_000)
 """Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _POINTS = 50

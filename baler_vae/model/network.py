@@ -27,6 +27,7 @@ Array = Any
 _UNIT = 2.0**-16
 _EXACT = 2.0**53
 _THREADS = min(4, os.cpu_count() or 1)
+"""Results do not depend on it."""
 _CHUNK_ROWS = 1_024
 """Rows of one matrix product: its activations stay in the cache."""
 
