@@ -38,7 +38,13 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
     parts = Listing("", [Heading("part"), numbers("bytes"), numbers("share")])
     for name, n_bytes in (*vars(info.bytes).items(), ("archive", info.archive_bytes)):
         parts.add(name, bytes_cell(n_bytes), f"{100 * n_bytes / info.archive_bytes:.1f} %")
-    headings = [Heading("column"), Heading("group", 5), Heading("type", 3), Heading("bound", 1), Heading("kept as", 4)]
+    headings = [
+        Heading("column"),
+        Heading("group", 5),
+        Heading("type", 3),
+        Heading("bound", 1),
+        Heading("stored as", 4),
+    ]
     columns = Listing("", [*headings, numbers("original bytes", 2), numbers("bytes")])
     for column in info.columns:
         columns.add(
@@ -61,7 +67,7 @@ def candidates_table(info: ArchiveInfo) -> Listing | None:
     if not groups:
         return None
     kinds = list(dict.fromkeys(kind for group in groups for kind in group.candidate_bytes))
-    headings = [Heading("group"), Heading("kept as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
+    headings = [Heading("group"), Heading("stored as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
     table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays off from rows", 3)])
     for group in groups:
         sizes = (group.candidate_bytes.get(kind) for kind in kinds)

@@ -33,7 +33,7 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
         if isinstance(column, Networked):
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
-                    raise ValueError(f"the network of column {name!r} has an input without codes")
+                    raise ValueError(f"the network of column {name!r} has an input that has no codes")
 
 
 def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:

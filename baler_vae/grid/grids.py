@@ -49,7 +49,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         if not 0 <= self.shift <= MOST_EMPTY_BITS:
-            raise ValueError(f"cannot drop {self.shift} bits")
+            raise ValueError(f"a grid of patterns cannot drop {self.shift} bits")
 
     @property
     def holds_everything(self) -> bool:

@@ -185,7 +185,7 @@ class ArchiveInfo:
         sizes = (
             f"{self.original_bytes:,} bytes of values became {self.archive_bytes:,}, ratio {self.ratio:.2f} ({parts})"
         )
-        headings = ("column", "group", "type", "bound", "kept as", "original bytes", "bytes")
+        headings = ("column", "group", "type", "bound", "stored as", "original bytes", "bytes")
         rows = (
             (
                 column.name,

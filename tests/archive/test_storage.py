@@ -74,7 +74,7 @@ def test_failures_name_the_url(path, served, tmp_path):
     with pytest.raises(TruncatedArchive, match=rf"{served.url}/cut.bvae: the end of the archive is missing"):
         ArchiveFile(f"{served.url}/cut.bvae")
     (tmp_path / "empty.bvae").write_bytes(b"")
-    with pytest.raises(ArchiveError, match="not an archive of baler-vae"):
+    with pytest.raises(ArchiveError, match="not a baler-vae archive"):
         ArchiveFile(f"{served.url}/empty.bvae")
 
 

@@ -110,10 +110,10 @@ def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
     [
         ({"version": 1}, "lacks what every manifest has|masks"),
         ({"image": {"coding": None, "grid": None}}, "3 tables instead of 2"),
-        ({"image": {"formula": "x"}}, "coded by themselves"),
+        ({"image": {"formula": "x"}}, "coded independently"),
         ({"image": {"coding": "text-1", "grid": None, "dtype": "text"}}, "cannot have the shape"),
         ({"image": {"coding": "arrow-1", "grid": None, "dtype": "nested"}}, "cannot have the shape"),
-        ({"image": {"coding": "network-1"}}, "networks|coded by themselves|tables|parts"),
+        ({"image": {"coding": "network-1"}}, "networks|coded independently|tables|parts"),
         ({"x": {"formula": "image", "predicted": True}}, "depends on the cells"),
         ({"masks": [{"values": "image", "missing": "x"}]}, "missing"),
         ({"row_groups": [[7]]}, "does not hold"),

@@ -170,7 +170,7 @@ def test_times_of_pytables_come_back(tmp_path):
     source = open_source(path)
     assert not source.unsupported
     assert set(source.extra_bytes) == {"readout/at", "readout/day", "times"}
-    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, no table"):
+    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, not a table"):
         open_source(f"{path}:times")
     restore(source, back, step=25)
     with tables.open_file(path) as before, tables.open_file(back) as after:

@@ -177,7 +177,7 @@ def test_a_tree_must_be_in_a_file(tmp_path):
     with uproot.open(path) as file:
         source = open_data(file["tree"])
         assert (source.path, source.schema.origin.name) == (str(path), "tree")
-    with path.open("rb") as stream, uproot.open(stream) as file, pytest.raises(UsageError, match="opened anew"):
+    with path.open("rb") as stream, uproot.open(stream) as file, pytest.raises(UsageError, match="reopened"):
         open_data(file["tree"])
 
 

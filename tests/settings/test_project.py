@@ -243,10 +243,10 @@ def test_a_file_that_is_not_toml(tmp_path, content):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(SourceError, match=r"no such file.*baler-vae new"):
+    with pytest.raises(SourceError, match=r"does not exist.*baler-vae new"):
         read_project(tmp_path / "none.toml")
     (tmp_path / "project.toml").touch()
-    with pytest.raises(SourceError, match=r"no such file. Did you mean '.*project.toml'\?"):
+    with pytest.raises(SourceError, match=r"does not exist. Did you mean '.*project.toml'\?"):
         read_project(tmp_path / "project_.toml")
     with pytest.raises(SourceError, match="is a directory"):
         read_project(tmp_path)
