@@ -114,7 +114,7 @@ class _Columns:
 
 def arrow_source(file: ArrowFile, origin: Origin) -> Source:
     """The source of Arrow columns: those of numbers, booleans and strings, lists of numbers, and arrays of one size in
-    either; all else is nested. Numbers that may be null have a column beside them that says which are. Its extras are
+    either; all else is nested. Numbers that may be null have another column that says which are. Its extras are
     the schema, where one that says the same would not be written anyway.
 
     Lists are grouped by prefix and equal lengths, which takes one pass over them. Where numbers or lists may be null,

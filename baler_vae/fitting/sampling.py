@@ -1,4 +1,4 @@
-"""What of a file a codec is fitted on: all of it where that is little, else chunks of its events, chosen at random."""
+"""The rows that a codec is fitted on: all of a small file, otherwise randomly chosen chunks of its events."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ class _Chunk:
 
 @dataclass
 class _Survey:
-    """What one pass over a file tells of it: chunks of its events, and the limits of columns."""
+    """The result of one pass over a file: chunks of its events, and the limits of columns."""
 
     schema: Schema
     rules: Rules

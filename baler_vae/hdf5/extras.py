@@ -45,10 +45,10 @@ from baler_vae.source.documents import VERSION, read_document
 from baler_vae.source.grouping import unique
 
 MAGIC = b"HDF5 extras 1\n"
-"""How extras begin that have a document; older ones are an image alone, which no template is in."""
+"""How extras with a document begin; older ones are only an image, without templates."""
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, MemoryError)
-"""What a document or an image that is not well formed leads to."""
+"""The exceptions that a malformed document or image raises."""
 
 _MOST_BYTES = 64 << 20
 """The most bytes of values that are kept besides the columns."""
@@ -316,7 +316,7 @@ def _templates(document: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict
 
     Raises:
         ValueError: it does not fit the datasets of the image.
-        KeyError, TypeError, AttributeError: it lacks something, or has it in another form.
+        KeyError, TypeError, AttributeError: it lacks something, or has it in a different form.
     """
     templates: dict[str, Template] = {}
     names: set[str] = set()

@@ -97,7 +97,7 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
 @dataclass(frozen=True)
 class Found:
     """A dataset at or below the opened place, with the parts of its values by the names of their columns. With a
-    `reason` they are not columns: the dataset is kept beside them, or cannot be read at all where it is `lost`.
+    `reason` they are not columns: the dataset is among the extras, or cannot be read at all where it is `lost`.
     """
 
     entry: Entry
@@ -227,7 +227,7 @@ def _beside(item: Found, n_events: int) -> str:
 
 
 def _contents(item: Found) -> str:
-    """What a dataset holds that can be no column."""
+    """What a dataset that cannot be a column contains."""
     dataset = item.dataset
     wide = dataset.shape[1:] if dataset.shape and native(item.layout.dtype) is not None else ()
     dtype = item.layout.dtype

@@ -64,7 +64,7 @@ class Progression:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a network shall learn: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
+    """A training set: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
     int16 (rows, entries), in 64ths.
     """
 
@@ -138,7 +138,7 @@ def archive_objective(n_rows: int) -> Objective[CodeBatch, CodeOutputs]:
 
 
 def architecture_of(training_sets: Sequence[TrainingSet], width: int) -> ConditionalArchitecture:
-    """The networks that training sets ask for."""
+    """The networks for training sets."""
     n_inputs = tuple(len(training_set.entries) for training_set in training_sets)
     return ConditionalArchitecture(n_inputs, tuple(one.alphabet.n_symbols for one in training_sets), width)
 

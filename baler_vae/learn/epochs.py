@@ -49,7 +49,7 @@ class Epoch:
 
 
 def epochs_plan(settings: ModelSettings, n_rows: int) -> Epochs:
-    """The epochs of a training on so many rows."""
+    """The epochs of a training on a number of rows."""
     n_epochs, batch_rows = training_length(settings, n_rows)
     return Epochs(n_rows, batch_rows, n_epochs, settings.shuffle)
 

@@ -1,7 +1,7 @@
-"""The one training loop. It knows of no kind of network, objective or data: all of them are values that it is given.
+"""The one training loop. It knows no particular network, objective or data: all of them are arguments.
 
 It takes a network (`Trainable`: an architecture's module), an objective (a tuple of terms), data (batches of rows), a
-plan (which rows each step sees), an optimiser's settings, and callbacks; it gives the history back, each term apart.
+plan (which rows each step sees), an optimiser's settings, and callbacks; it returns the history, each term separately.
 What is new to be tried comes as another value of one of these, and never as another loop.
 """
 

@@ -1,4 +1,4 @@
-"""The files of an npz archive: what can be read of them, and what is kept as it is."""
+"""The files of an npz archive: which can be read as arrays, and which are kept unchanged."""
 
 import zipfile
 import zlib
@@ -43,7 +43,7 @@ class NpzFiles:
             return Raw(self.places[name], archive.read(self.places[name]))
 
     def split(self, names: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
-        """Of files that are no columns those that are kept beside them, with their bytes; and those that are too large,
+        """The extras: files that are not columns, with their sizes; and those that are too large,
         each with the reason.
         """
         kept: dict[str, int] = {}

@@ -68,9 +68,9 @@ class NpzLayout:
             raise CorruptArchive(f"the arrays of the source cannot be read: {error}", section="extras") from error
 
     def restored(self, schema: Schema, batch: Batch) -> tuple[Files, list[str]]:
-        """The arrays of a table as they were in the source, by name, and the bytes of what was beside them, by file;
+        """The arrays of a table as they were in the source, by name, and the bytes of the extras, by file;
         and the columns that are left, of arrays that are not whole. Where there are such, or columns are missing,
-        nothing of what was beside is there.
+        there are no extras.
 
         Raises:
             OutputError: a value has no place where it was.
@@ -230,7 +230,7 @@ def put_rows(member: Member, rows: NDArray[np.generic], values: Arrays) -> None:
     """Writes the columns of an array into rows (rows, *shape) of it.
 
     Raises:
-        OutputError: a string has no place in it, or a nested column is none of numbers.
+        OutputError: a string has no place in it, or a nested column does not hold numbers.
     """
     for part in member.parts:
         nested = nested_of(values[part.name])

@@ -55,7 +55,7 @@ def open_npz(path: str, inner: str) -> Source:
     many rows each are one table: those of one axis are columns, those of two have columns, those of more have an array
     in each row, the fields of records are columns. Arrays that `n<prefix>` or `N<prefix>` counts, or that the archive
     says to be counted as `write_npz` does, are jagged. The table is what has the most bytes of one length; the rest,
-    and scalars, are kept beside it.
+    and scalars, are kept as extras.
 
     Raises:
         SourceError: it is not an npz archive, has no such array, or counters do not fit.
@@ -289,7 +289,7 @@ def _check_sums(path: str, arrays: Arrays, jagged: Mapping[str, tuple[str, str]]
 
 
 def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
-    """Write an npz archive: with `extras` the arrays that the source had, and what lay beside them; or else the one
+    """Write an npz archive: with `extras` the arrays and extras that the source had; or else the one
     array that it had, with `names`; or one array a column, with the counters of jagged columns and a list of which
     counts which.
 

@@ -17,7 +17,7 @@ _OPCODES = {
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
     *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS"),
 }
-"""What a pickle of an array of strings and numbers is made of."""
+"""The names that a pickle of an array of strings and numbers may use."""
 _INNOCENT = (str, bytes, bool, int, float, type(None))
 
 

@@ -1,5 +1,5 @@
 """Delimited text: comma-separated values and its kin, however a program wrote them. See `dialect` for what may differ,
-`sniffing` for how that is found out, `delimited_writing` for the way back.
+`sniffing` for how that is detected, and `writing` for the way back.
 """
 
 import csv
@@ -47,12 +47,12 @@ _RAGGED = "the number of values in a row differs from the number of columns"
 
 
 def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
-    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say;
+    """The source of a file of delimited text. How it is written is detected unless the `options` say so;
     columns get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing
     float is NaN, a missing text None; missing integers and booleans have a mask.
 
     Raises:
-        SourceError: it is no such file, names occur twice, rows have different lengths, or it is ambiguous.
+        SourceError: it is not text, names occur twice, rows have different lengths, or it is ambiguous.
     """
     if inner:
         raise SourceError("a CSV file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")

@@ -1,4 +1,4 @@
-"""How a file of delimited text is laid out, told from its first rows: separator, quotes, comments, header."""
+"""The layout of a file of delimited text, detected from its first rows: separator, quotes, comments, header."""
 
 import csv
 import io
@@ -97,7 +97,7 @@ def sniffed_layouts(sample: TextSample, options: DialectOptions) -> list[Sniffed
     """The ways to read a file, the likeliest first.
 
     Raises:
-        SourceError: it is empty, or there are two that are as likely.
+        SourceError: it is empty, or two ways are equally likely.
     """
     comments = _COMMENTS if options.comments is None else options.comments
     base = LineLayout(",", sample.encoding, comments)
@@ -159,7 +159,7 @@ def _is_table(sniffed: Sniffed, sample: TextSample, options: DialectOptions) -> 
 
 
 def _other_space(sniffed: Sniffed, squeezed: Sniffed, sample: TextSample) -> str:
-    """Which separator is not meant where rows are as long by single spaces as by runs of them; none if none is."""
+    """The separator that is not meant where rows are as long by single spaces as by runs of them; none if neither."""
     empty = [frozenset(place for place, value in enumerate(row) if not value) for row in sniffed.rows]
     if sniffed.rows == squeezed.rows or (not any(empty[1:]) and empty[0] <= {0}):
         return WHITESPACE
@@ -263,7 +263,7 @@ def names_in_comment(lines: Sequence[tuple[int, str]], layout: LineLayout, n_fie
 
 
 def scan_lines(path: str, layout: LineLayout) -> LineCutter:
-    """What is beside the rows of a file: its comments, blank lines and header."""
+    """What a file contains besides its rows: comments, blank lines and header."""
     cutter = LineCutter(layout)
     for _ in cut_rows(text_chunks(path, layout.encoding), cutter):
         pass

@@ -1,5 +1,5 @@
-"""What a table of delimited text looks like where that is no matter of its values: quotes, and columns that stand below
-each other; told from its first rows.
+"""How a table of delimited text is formatted, apart from its values: quotes, and columns that stand below
+each other; detected from its first rows.
 """
 
 import re

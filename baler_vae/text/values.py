@@ -1,4 +1,4 @@
-"""What the values of a column of delimited text are, told from all of them: integers, floats, booleans or text."""
+"""The type of a column of delimited text, inferred from all of its values: integers, floats, booleans or text."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +103,7 @@ class Evidence:
 
     @property
     def any_missing(self) -> bool:
-        """Whether values are missing, if the column is none of text."""
+        """Whether values are missing, unless it is a column of text."""
         return self.missing or self.quoted_missing
 
     @property

@@ -1,4 +1,4 @@
-"""Writing delimited text: as the file was written that an archive came from, or comma-separated."""
+"""Writing delimited text: like the file that an archive was made from, or comma-separated."""
 
 import bz2
 import codecs
