@@ -30,7 +30,7 @@ _IN_FILE, _INFORMATIVE_FIRST = "file", "telling first"
 
 @dataclass(frozen=True)
 class ChosenFit:
-    """The fit of a group, that of its columns independently, its kind, and the estimated bytes of each kind and order of
+    """The fit of a group, that of its columns independently, its kind, and the estimated bytes by kind and by order of
     the columns, by name: where `auto` compares them, by what a sample takes after a brief training.
     """
 
