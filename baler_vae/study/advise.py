@@ -45,19 +45,48 @@ def advise(
     fitted: bool = True,
     progress: ShownProgress = silent,
 ) -> Advice:
-    """For each float column that matches `columns` the coarsest bound at which what is measured moves by less than
-    `part` of its statistical error: the mean and width of the column, and the peaks, quantities and cuts of `settings`;
-    for each column alone, and for all of them at once. The fit of a peak to bins moves with each row that changes bins,
-    which takes more bits than an unbinned fit.
+    """Find the coarsest bound of each float column at which the physics moves by less than part of its errors.
 
-    `bound` holds for columns that are not floats, as in `compress`. Effects are measured on all rows, or on a sample of
-    about `sample_rows` that stands for all of them. With `fitted` a codec of the kind of `model` is fitted to a sample,
-    which tells the size of the archive; the kind alone may be given as text. `dialect` is that of `compress`.
+    Examined are the mean and width of each column, and the peaks, quantities and cuts that the settings declare: first
+    with each column rounded separately, then with all of them at once. The fit of a peak to bins moves with each row
+    that changes bins, which takes more bits than an unbinned fit.
 
-    Raises:
-        SourceError: the file cannot be read.
-        UsageError: a column or a setting is wrong, or there are no float columns.
-        MissingExtra: the packages for evaluation are not installed, or PyTorch is not and a fit needs it.
+    Parameters
+    ----------
+    source : str, Path, sequence of these, or Source
+        A file, a glob, or several files of the same columns.
+    columns : str or sequence of str
+        Names or globs of the columns; all of them by default.
+    bound : str or sequence of str
+        The bounds of columns that are not floats, as for `compress`.
+    dialect : DialectOptions or Mapping[str, str], optional
+        How the file is written, where it is text.
+    settings : EvaluationSettings, optional
+        The peaks, quantities and cuts to examine.
+    model : ModelSettings or str, optional
+        The model to estimate the size of the archive with, or only its kind.
+    part : float
+        The part of a statistical error by which anything may move, between 0 and 1.
+    sample_rows : int
+        Measure on a sample of about this many rows if there are more.
+    fitted : bool
+        Whether to fit a codec to a sample, to estimate the size of the archive.
+    progress : bool or callable
+        True for a bar, or a function of (what, done, total).
+
+    Returns
+    -------
+    Advice
+        The advised bounds, with effects in statistical errors and sizes in bytes.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read.
+    UsageError
+        A column or a setting is wrong, or there are no float columns.
+    MissingExtra
+        The packages for evaluation are not installed, or PyTorch is not and a fit needs it.
     """
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra

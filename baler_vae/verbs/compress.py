@@ -54,8 +54,8 @@ def compress(
     progress: ShownProgress = silent,
     **model: Any,
 ) -> Any:
-    """Writes the archive of a file, or of all events of several files, one after the other, and returns what `info`
-    says of it, `notes` on how the file was understood, and `warnings`. A file may be a glob. In place of files there
+    """Writes the archive of a file, or of all events of several files, one after the other, and returns its `info`,
+    `notes` on how the file was understood, and `warnings`. A file may be a glob. In place of files there
     may be data in memory (see `open_data`), or a `Source`.
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
@@ -74,12 +74,12 @@ def compress(
     With `verify` the archive is decoded and every value compared before it takes its place. With `keep_history` it
     holds the history of the training, which the page of an evaluation shows.
 
-    With so many local `workers`, or with the `scheduler` of a Dask cluster (its address, or a client) that sees the
+    With local `workers`, or with the `scheduler` of a Dask cluster (its address, or a client) that sees the
     same files, those encode and verify the row groups; the bytes are the same.
 
-    Until then it grows in the folder `<output>.part` beside it. A run that is killed or interrupted leaves that behind,
-    and the same call with `resume` goes on from there to the same bytes; without one to resume it begins anew. What is
-    read again must be what was read before. One run at a time may write an output.
+    Until then it grows in the folder `<output>.part` next to it. A run that is killed or interrupted leaves that folder
+    behind, and the same call with `resume` continues to the same bytes; without one to resume it starts from the
+    beginning. What is read again must be what was read before. One run at a time may write an output.
 
     Raises:
         SourceError: the file cannot be read, holds NaN, infinities or values beyond 1e150 under `free`, or columns that

@@ -46,7 +46,7 @@ def decompress(
         A path, which may name one of several tables behind a colon (``all.bvae:Events``), a URL, the bytes of an
         archive, or a file object that can seek.
     output : str, Path or file object, optional
-        Where to: the suffix of a path tells its format, a file object needs `to`. Without it the columns are returned.
+        Where to: the suffix of a path gives its format, a file object needs `to`. Without it the columns are returned.
         Several tables go into one file.
     library : {"ak", "np", "pd", "pa"}, optional
         What is returned without an `output`: an awkward array, a dict of arrays, a data frame or an Arrow table. By

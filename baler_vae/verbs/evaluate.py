@@ -40,7 +40,7 @@ def evaluate(
 
     Bounds and sizes are those of the `archive` that `restored` came from, or that it is. Columns that `restored` lacks
     are missing, unless the archive, or `columns` (names or globs), did not ask for them. A `dialect` is that of
-    `compress`, for both; what was said when the archive was made need not be said again.
+    `compress`, for both; what was given when the archive was made need not be repeated.
 
     Raises:
         SourceError: a file cannot be read.

@@ -39,10 +39,10 @@ def fit(
     """The codec of the columns that match `columns` (all of them by default), one glob or several. `source` is a file,
     or several, data in memory (see `open_data`), or an open source.
 
-    `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns that none names get
+    `bound` is one text such as `bits:10` or `Jet_eta=abs:1e-4`, or several of them; float columns without one get
     `bits:12` with a floor, all others are exact. With `skip_unreadable` columns that cannot be read are left out; the
     settings of the codec name them. A `dialect` such as `{"separator": ";"}` says how text is written, where that
-    cannot be found out (see `DialectOptions`). The model is described by `settings`, or by the same names as keywords:
+    cannot be detected (see `DialectOptions`). The model is described by `settings`, or by the same names as keywords:
     `fit("jets.root:Events", kind="vae", latent=4)`; `model="vae"` is the same as `kind`.
 
     A file of more than `sample_rows` rows is not held in memory: one pass over it gives what bounds need to know, and

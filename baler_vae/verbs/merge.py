@@ -36,7 +36,7 @@ def merge(
     Raises:
         SourceError: there is no such file.
         ArchiveError: one of them is not an archive, or is damaged.
-        UsageError: there is none, or one was compressed with another codec.
+        UsageError: there are no archives, or one was compressed with another codec.
         OutputError: the output exists and `force` is false, or it cannot be written.
     """
     progress = callback(progress)

@@ -35,9 +35,9 @@ def verify(
     archive: str | Path, *, against: Specs | None = None, dialect: Options = None, progress: ShownProgress = silent
 ) -> Verification:
     """Checks every digest and decodes every row; with the original (`against`), compares every value with its bound. A
-    `dialect` is that of `compress`; what was said there need not be said again.
+    `dialect` is that of `compress`; what was given there need not be repeated.
 
-    Broken bounds do not raise: they stand in the result. Of an archive of several tables all are checked.
+    Broken bounds do not raise; they are reported in the result. Of an archive of several tables all are checked.
 
     Raises:
         SourceError: a file cannot be read.
