@@ -18,7 +18,7 @@ from baler_vae.table.table import Batch
 
 _KIND = "a Parquet file"
 _BUFFER_BYTES = 1 << 20
-"""How much of each column chunk is read at once; all of it without a buffer, and where Arrow reads ahead."""
+"""Bytes of each column chunk read at a time; without a buffer, and where Arrow reads ahead, all of it."""
 _SAMPLE = 256
 """The events that tell how long lists are."""
 

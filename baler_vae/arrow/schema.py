@@ -1,4 +1,4 @@
-"""Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not tell."""
+"""Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not determine."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:met
 _PANDAS, _AWKWARD = b"pandas", b"awkward_array_metadata"
 _DEEPEST = 64
 _OPTIONS = {"stream", "compression"}
-"""What `feather` keeps beside the schema."""
+"""What `feather` stores in addition to the schema."""
 
 
 @dataclass(frozen=True, eq=False)

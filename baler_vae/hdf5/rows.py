@@ -1,4 +1,4 @@
-"""The values of HDF5 datasets, read and written in pieces as they lie in the file, without converting them."""
+"""The values of HDF5 datasets, read and written in pieces as they are in the file, without converting them."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ class RawFile:
 
 def raw_files(dataset: h5py.Dataset) -> list[RawFile]:
     """The pieces of other files that hold the values of a dataset, one after the other; most have none. A file is
-    looked for beside the dataset's own, where it is not found from where the process runs.
+    looked for next to the dataset's own, where it is not found from where the process runs.
     """
     properties = dataset.id.get_create_plist()
     found = []

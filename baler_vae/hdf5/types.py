@@ -1,4 +1,4 @@
-"""What the types of HDF5 hold: which parts of a value are columns, and how they lie in it."""
+"""The types of HDF5: which parts of a value are columns, and where they are in it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -105,7 +105,7 @@ def layout_of(dataset: h5py.Dataset, *, arrays: bool = False) -> DatasetLayout:
 
 
 def numpy_dtype(tid: h5t.TypeID) -> np.dtype[Any]:
-    """The dtype that h5py converts values of a type to; one that holds nothing where there is none."""
+    """The dtype that h5py converts values of a type to; an empty one if there is none."""
     try:
         dtype: np.dtype[Any] = tid.dtype
     except (TypeError, ValueError):
@@ -133,7 +133,7 @@ def _parts(
     elif kind == h5t.ARRAY:
         inside = _parts(tid.get_super(), fields, (*shape, *tid.get_array_dims()), start, arrays=arrays)
         found = [part for part, _, _ in inside]
-        # Fields that can be no column do not lie in one piece in an array of compounds.
+        # Fields that cannot be columns are not contiguous in an array of compounds.
         whole = all(isinstance(part, FieldPart) for part in found)
         yield from [(part, start, size) for part in found] if whole else [(fields, start, size)]
     else:
@@ -142,7 +142,7 @@ def _parts(
 
 
 def _part(tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], *, arrays: bool) -> FieldPart | None:
-    """The part of a type that is neither a compound nor an array; None where it can be no column."""
+    """The part of a type that is neither a compound nor an array; None if it cannot be a column."""
     kind, size = tid.get_class(), tid.get_size()
     if shape and not (0 < math.prod(shape) <= MOST_ELEMENTS or (arrays and is_possible_shape(shape))):
         return None

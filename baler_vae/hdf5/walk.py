@@ -1,4 +1,4 @@
-"""What lies in an HDF5 file: every object once, whatever links lead to it."""
+"""The objects of an HDF5 file, each once, whatever links lead to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -129,7 +129,7 @@ def _dangling(link: Any) -> str:  # noqa: ANN401
 
 
 def unreadable(dataset: h5py.Dataset) -> str:
-    """Why the values of a dataset cannot be read, or nothing: a filter or a file is missing."""
+    """The reason why the values of a dataset cannot be read (a missing filter or file), or nothing."""
     for code, name in filters_of(dataset):
         if not has_filter(code):
             return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may provide"
@@ -177,7 +177,7 @@ def _is_short(source: Any, dataset: h5py.Dataset) -> bool:  # noqa: ANN401
 
 
 def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401
-    """A text that stands in an attribute; nothing where there is none, or what stands there is no text."""
+    """The text in an attribute; empty if there is none, or it is not text."""
     try:
         value = owner.attrs.get(name, "")
     except (OSError, TypeError, ValueError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Writing HDF5: the way that a source was made, where its extras say so, or else in the layout of hepfile."""
+"""Writing HDF5: like the source if there are extras, otherwise in the layout of hepfile."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ def write_hdf5(
     of hepfile, below the group that the source was read from; what was an n-dimensional dataset becomes one again.
 
     Raises:
-        OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
+        OutputError: a text is missing or holds NUL, or names cannot be paths in the same file.
         CorruptArchive: the extras are not those of such a source.
     """
     refuse_nested(schema, "HDF5")
@@ -256,7 +256,7 @@ def _write_array(file: h5py.File, path: str, like: h5py.Dataset, array: NDArray[
 
 def _mark_indexes(file: h5py.File, extras: OpenExtras) -> None:
     """Marks the indexes that PyTables keeps of columns of floats, which may have changed within their bounds, as ones
-    to be built anew: it would find the wrong rows with them.
+    to be rebuilt: PyTables would find the wrong rows with them.
     """
     for path, template in extras.templates.items():
         folder, _, name = path.rpartition("/")

@@ -1,4 +1,4 @@
-"""What the branches of a TTree hold, as the file says, without reading them through."""
+"""The types of the branches of a TTree, from the file's metadata, without reading all values."""
 
 from collections import Counter
 from typing import Any

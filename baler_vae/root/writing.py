@@ -89,7 +89,7 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
 
 def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
     """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
-    jagged ones as vectors; an implied counter is not written beside them.
+    jagged ones as vectors; an implied counter is not written.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.

@@ -1,4 +1,4 @@
-"""One local worker: a process that works for a scheduler until that, or whoever started it, is gone."""
+"""One local worker: a process that works for a scheduler until that, or the process that started it, ends."""
 
 import asyncio
 import contextlib

@@ -12,7 +12,7 @@ from baler_vae.paths import is_file_name
 
 
 def as_list(value: object) -> object:
-    """A value that stands alone where a list is meant, as a list of it."""
+    """A single value in place of a list, as a list."""
     return [value] if isinstance(value, str | int) else value
 
 

@@ -16,8 +16,8 @@ class ModelSettings(Settings):
     the squared error of columns by glob. `beta` scales the KL divergence of a VAE and rises linearly from zero over
     `warmup_epochs`; `l1` scales the mean absolute latent. `transform` says how columns become scores; `transforms`
     overrides it by glob. `latents` says whether latents are rounded to a step or stored as float64, and then whether
-    with the log-variance of a VAE beside them. Where values keep a bound, `keep_network` keeps networks and latents
-    that take more bytes than they save. `formulas` says by column which formula predicts it (its grammar stands in
+    together with the log-variances of a VAE. Where values keep a bound, `keep_network` keeps networks and latents
+    that take more bytes than they save. `formulas` says by column which formula predicts it (its grammar is in
     `baler_vae.kinematics.formula`), or by glob that `none` does; formulas of all other columns are looked for.
     `threads` is fixed, so that results do not depend on the number of cores; these networks are so small that more
     threads gain little, and lose a hundredfold where another process wants the same cores. `sample_rows` is the number
