@@ -69,7 +69,7 @@ class _Process:
 
 
 class LocalWorkers:
-    """So many worker processes for the scheduler at an address, as a context manager. None outlives this one."""
+    """Worker processes for the scheduler at an address, as a context manager. None outlives this process."""
 
     def __init__(self, address: str, n_workers: int) -> None:
         self._address = address
