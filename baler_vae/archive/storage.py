@@ -101,7 +101,7 @@ class _FileObject:
         self.path = name_of(file)
         self._file, self._lock, self._closed = file, Lock(), False
         if not file.seekable():
-            raise UsageError("is a file object that cannot seek", path=self.path, way_out="Pass its bytes instead")
+            raise UsageError("is a file object that is not seekable", path=self.path, way_out="Pass its bytes instead")
         with _failures_told(self.path):
             if not isinstance(file.read(0), bytes):
                 raise UsageError("is a file object opened in text mode", path=self.path, way_out="Open it with 'rb'")

@@ -89,10 +89,10 @@ def test_the_page_tells_the_limits():
         ([-20, -15], "greater than or equal to 0"),
         ([2**63], "less than 9223372036854775808"),
         ([20.0, 15.5], "integer"),
-        (["20", "15"], "lacks what every manifest has"),
+        (["20", "15"], "lacks required keys"),
         ("20", "valid"),
         (None, "valid"),
-        ([], "lacks what every manifest has"),
+        ([], "lacks required keys"),
         ([20, 16], "does not hold"),
         ([19, 15], "does not hold"),
     ],
@@ -108,7 +108,7 @@ def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"version": 1}, "lacks what every manifest has|masks"),
+        ({"version": 1}, "lacks required keys|masks"),
         ({"image": {"coding": None, "grid": None}}, "3 tables instead of 2"),
         ({"image": {"formula": "x"}}, "coded independently"),
         ({"image": {"coding": "text-1", "grid": None, "dtype": "text"}}, "cannot have the shape"),

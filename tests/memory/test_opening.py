@@ -159,7 +159,7 @@ def test_a_stream_leaves_no_file(tmp_path, monkeypatch):
         (iter([]), SourceError, "holds no batches"),
         (iter([1]), UsageError, "cannot compress data of the type int"),
         ([FRAME, FRAME[["s", "x"]]], UsageError, "batch 1 has different columns from the first, or in another order"),
-        ([FRAME, FRAME.astype({"x": "f4"})], UsageError, "column 'x': batch 1 has another type"),
+        ([FRAME, FRAME.astype({"x": "f4"})], UsageError, "column 'x': batch 1 has a different type"),
         ([ak.Array([1.0]), ak.Array([None, 1.0])], UsageError, "never missing"),
         ([FRAME, {"x": [1.0]}], UsageError, "batch 1 is a dict of arrays, the first one a data frame"),
     ],

@@ -138,7 +138,7 @@ def test_what_cannot_be_decoded_is_refused(model, events, words):
 
 
 def test_a_network_of_no_column_is_refused():
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="do not match"):
         check_model(group_of(a=own()), EVENTS, {7: conditional_of([Input(0)])})
 
 

@@ -212,13 +212,13 @@ def test_any_byte_but_zero_is_true(npz, read):
 
 def test_names_that_leave_the_folder_are_refused(npz, tmp_path, table):
     path = npz(**{"../x": np.zeros(3), "y": np.zeros(3)})
-    with pytest.raises(SourceError, match=r"\.\./x \(a name that would lead out of the folder"):
+    with pytest.raises(SourceError, match=r"\.\./x \(a name that would be unpacked outside its folder"):
         open_source(path).select()
     schema, batch = table({"../../x": np.zeros(3)})
-    with pytest.raises(OutputError, match="lead out of the folder"):
+    with pytest.raises(OutputError, match="unpacked outside its folder"):
         write_file(tmp_path / "out.npz", schema, [batch])
     document = {"version": 1, "members": [{"raw": "../evil", "bytes": 1}]}
-    with pytest.raises(CorruptArchive, match="lead out of the folder"):
+    with pytest.raises(CorruptArchive, match="unpacked outside its folder"):
         NpzLayout.from_bytes(json.dumps(document).encode() + b"\nx")
 
 
