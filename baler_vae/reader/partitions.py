@@ -29,7 +29,7 @@ def partitioned(places: Places, columns: str | Sequence[str]) -> Any:  # noqa: A
     with open_archive(list(places_of(places))) as chain:
         selection = selected(chain, as_tuple(columns))
         if selection.is_computed:
-            raise UsageError("a lazy array holds unmodified columns", way_out="Compute them from the array")
+            raise UsageError("a lazy array holds columns as they are", way_out="Compute them from the array")
         row_groups: list[_RowGroup] = []
         for archive in chain.archives:
             place = archive.reopened_from

@@ -40,7 +40,7 @@ def check_virtual(selection: Selection, library: str, how: object) -> None:
         raise UsageError('virtual arrays are awkward\'s, and without "how"', found=f"library={library!r}, how={how!r}")
     if selection.is_computed:
         raise UsageError(
-            "a virtual array holds unmodified columns",
+            "a virtual array holds columns as they are",
             found="a cut or an expression",
             way_out="Compute them from the array that you get",
         )
