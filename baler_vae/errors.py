@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by what the user does next.
+"""What can go wrong, distinguished by what the user does next.
 
 Every error is a `BalerError`; each child stands for one remedy and one exit status of the command line.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def shown(text: str) -> str:
-    r"""A text as it may be shown on a terminal or a page: names come from files, and nobody vouches for those. Control
+    r"""A text as it may be shown on a terminal or a page: names come from untrusted files. Control
     characters, the marks that turn the direction of writing, what is not assigned, and halves of characters are
     escaped, as in `\x1b` and `\u202e`; line breaks too.
     """
@@ -95,7 +95,7 @@ class UsageError(BalerError):
 
 
 class UnknownName(UsageError, KeyError):
-    """A column, table or field is asked for that is not there. It is a `KeyError`, too, as mappings raise."""
+    """A column, table or field is asked for that is missing. It is a `KeyError`, too, as mappings raise."""
 
 
 class SourceError(BalerError):
@@ -146,7 +146,7 @@ class MissingExtra(BalerError):
 
 
 class MissingProgram(MissingExtra):
-    """A program beside Python is not installed."""
+    """An external program is not installed."""
 
     def __init__(self, purpose: str, program: str, way_out: str) -> None:
         BalerError.__init__(self, f"{purpose} needs {program}, which is not installed", way_out=way_out)
@@ -198,7 +198,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str | None:
 
 
 def near_file(path: str | Path) -> str | None:
-    """A question that names the file that is closest to a `path` that is not there, also where a folder on its way is
+    """A question that names the file that is closest to a `path` that is missing, also where a folder on its way is
     misspelled; None without any.
     """
     found = _closest(Path(path))
@@ -219,7 +219,7 @@ def _closest(path: Path) -> Path | None:
 
 
 def files_in(folder: str | Path, suffixes: Collection[str]) -> str:
-    """What to name in place of a folder: the first of its files that have one of some suffixes, and all of them."""
+    """The advice to name files in place of a folder: the first of those with one of some suffixes, or all of them."""
     try:
         found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in suffixes)
     except OSError:

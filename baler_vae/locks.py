@@ -1,4 +1,4 @@
-"""Locks that a process holds until it lets go or dies: a file beside what is locked, which says who holds it."""
+"""Locks that a process holds until it releases them or dies: a file next to what is locked, naming the holder."""
 
 import errno
 import json
@@ -15,9 +15,9 @@ if sys.platform != "win32":
 _TRIES = 1000
 """How often a lock file may vanish between opening and locking it; each time, another run has just ended."""
 _BUSY = {errno.EAGAIN, errno.EACCES}
-"""How `flock` says that another process holds the lock."""
+"""The errors by which `flock` reports that another process holds the lock."""
 _READ_ONLY = {errno.EBADF, errno.EINVAL}
-"""How writes say that a file is open for reading only."""
+"""The errors by which a write reports that the file is open read-only."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Holder:
 
     @classmethod
     def this_process(cls) -> "Holder":
-        """The process that asks, from now on."""
+        """The holder that this process is, from now on."""
         return cls(socket.gethostname(), os.getpid(), datetime.now().astimezone().isoformat(" ", "seconds"))
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Lock:
         return _is_open_as(self.path, self.descriptor)
 
     def release(self) -> None:
-        """Removes the lock file, then lets go; whoever opened it before finds it gone and tries again."""
+        """Removes the lock file, then releases it; whoever opened it before finds it gone and retries."""
         try:
             if self.is_held:
                 self.path.unlink()
@@ -70,10 +70,10 @@ class Lock:
 
 
 def acquire(path: Path) -> Lock:
-    """The lock that the file at `path` stands for; the file is made where there is none.
+    """The lock on the file at `path`, which is created if missing.
 
     It is held by `flock`, which the system releases whenever the process ends, however it ends; NFS passes it on to
-    the server, so that it also holds between hosts. Some file systems have no such locks (Lustre mounted without them,
+    the server, so that it also works between hosts. Some file systems have no such locks (Lustre mounted without them,
     some FUSE ones). There the file itself is the lock: one process can create it, and it is taken over only from a
     process of this host that is gone. One left by another host must be removed by hand, as nobody here can know
     whether its process still runs.
@@ -98,7 +98,7 @@ def acquire(path: Path) -> Lock:
 
 
 def _open(path: Path) -> tuple[int, bool] | None:
-    """The open lock file and whether it is new; None where it must be tried again."""
+    """The open lock file and whether it is new; None if this must be retried."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
     except FileExistsError:
@@ -108,7 +108,7 @@ def _open(path: Path) -> tuple[int, bool] | None:
     except FileNotFoundError:
         return None
     except PermissionError:
-        # Another user's: locked for as long as that run lives, and then in the way until somebody removes it.
+        # Another user's: locked while that run is alive, then in the way until somebody removes it.
         return os.open(path, os.O_RDONLY), False
 
 
@@ -116,7 +116,7 @@ def _take(path: Path, descriptor: int, *, is_new: bool) -> bool:
     """Whether the lock was taken; false where the file was removed or replaced meanwhile.
 
     Raises:
-        LockHeldError: it is another's.
+        LockHeldError: another process holds it.
     """
     try:
         has_locks = _flock(descriptor)
@@ -158,7 +158,7 @@ def _remove_if_dead(path: Path, descriptor: int) -> None:
     """Removes the lock file of a process that is gone, on a file system without locks.
 
     Raises:
-        LockHeldError: the process lives, or nobody can tell.
+        LockHeldError: the process is alive, or this cannot be determined.
     """
     holder = _read(descriptor)
     if holder is None or holder.host != socket.gethostname() or _lives(holder.pid):
@@ -168,7 +168,7 @@ def _remove_if_dead(path: Path, descriptor: int) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """Whether a process of this host runs, or nobody can tell."""
+    """Whether a process of this host is running, or may be."""
     if sys.platform == "win32":
         return True
     try:
@@ -195,7 +195,7 @@ def _write(descriptor: int, holder: Holder) -> None:
 
 
 def _read(descriptor: int) -> Holder | None:
-    """What the holder wrote; None where that is nothing yet, or not readable."""
+    """What the holder wrote; None if nothing yet, or unreadable."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
         found = json.loads(os.read(descriptor, 4096))

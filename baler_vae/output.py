@@ -20,9 +20,9 @@ from baler_vae.paths import exists, is_folder, status
 
 _PIECE_BYTES = 1 << 20
 _LONGEST_NAME = 255
-"""Bytes of the longest file name that common file systems take."""
+"""Bytes of the longest file name that common file systems allow."""
 _LONGEST_ENDING = len(".12345678.part")
-"""Bytes of what is appended to the name of an output for the files beside it."""
+"""Bytes appended to the name of an output for its temporary files."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Owned:
     lock: Lock
 
     def check(self) -> None:
-        """Fails where this run no longer owns the output.
+        """Check that this run still owns the output.
 
         Raises:
             OutputError: somebody removed the lock file, so that another run may be writing.
@@ -48,14 +48,14 @@ class Owned:
 
 
 _OWNED: ContextVar[Mapping[Path, Owned]] = ContextVar("_OWNED", default={})  # noqa: B039  nobody changes it
-"""What the run of this thread owns: blocks within a run share its outputs, those of other threads do not."""
+"""The outputs owned by the run of this thread: nested blocks share them, other threads do not."""
 
 
 def check_output(path: str | Path, *, force: bool = False) -> Path:
     """The path of an output file that may be written.
 
     Raises:
-        OutputError: it exists and `force` is false, it is no regular file, or its directory does not exist or is
+        OutputError: it exists and `force` is false, it is not a regular file, or its directory does not exist or is
             closed.
     """
     path = file_path(path)
@@ -80,13 +80,13 @@ def check_output(path: str | Path, *, force: bool = False) -> Path:
 
 
 def file_path(path: str | Path) -> Path:
-    """The path of an output that is one file; nothing is looked up yet.
+    """The path of an output that is one file; the file system is not consulted yet.
 
     Raises:
-        OutputError: it ends as the name of a folder does, or no file can have this name.
+        OutputError: it ends like a folder, or is not a valid file name.
     """
     if str(path).endswith(("/", os.sep)):
-        raise OutputError("is the name of a folder", path=path, way_out="Name a file")
+        raise OutputError("is a folder", path=path, way_out="Name a file")
     if "\0" in str(path):
         raise OutputError("is not a valid file name", path=path, way_out="Name another output")
     return Path(path)
@@ -95,14 +95,14 @@ def file_path(path: str | Path) -> Path:
 def check_writable(folder: Path, output: Path | None = None) -> None:
     """Raise OutputError unless files, such as an `output`, can be made in a folder that exists."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        what = "may not be written to" if output is None else f"cannot be written: {folder} may not be written to"
+        what = "is not writable" if output is None else f"cannot be written: {folder} is not writable"
         raise OutputError(what, path=output or folder, way_out="Name an output in another folder")
 
 
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless a folder can be made, or is there and can be written to; nothing is made yet."""
     with _making(folder):
-        status(folder)  # a name that is too long is none of those that are not there yet
+        status(folder)  # a name that is too long is none of those that do not exist yet
         # Of a folder that is not there yet, the first one above that is.
         place = next((place for place in (folder, *folder.absolute().parents) if exists(place)), folder)
         if not is_folder(place):
@@ -112,7 +112,7 @@ def check_folder(folder: Path) -> None:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """A block with a folder, which is made where it is not there. After an error folders that were made and are empty
+    """A context with a folder, created if missing. After an error, folders that were created and are empty
     are removed.
 
     Raises:
@@ -132,10 +132,10 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 
 def behind_links(path: Path) -> Path:
-    """The file that is meant by a path: where it is a symbolic link, that which the link leads to.
+    """The file that a path refers to, with symbolic links resolved.
 
     Raises:
-        OutputError: the links lead in a circle.
+        OutputError: the links form a loop.
     """
     if not path.is_symlink():
         return path
@@ -146,7 +146,7 @@ def behind_links(path: Path) -> Path:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """A hidden file beside an output, for as long as that is being written. A name that would become too long is
+    """A hidden file next to an output while that is being written. A name that would become too long is
     shortened, and completed with a digest of the whole.
     """
     return path.with_name(f".{short_name(path)}{ending}")
@@ -163,7 +163,7 @@ def short_name(path: Path) -> str:
 
 @contextmanager
 def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
-    """A block that owns an output: until it ends, no other run writes that. What killed runs left beside it is removed.
+    """A context that owns an output: until it ends, no other run writes that. Leftovers of killed runs are removed.
 
     Within it, further blocks for the same output, in the same thread, belong to the same run.
 
@@ -193,7 +193,7 @@ def owned(path: str | Path, *, force: bool = False) -> Iterator[Owned]:
 
 @contextmanager
 def owning(*paths: Path, force: bool = False) -> Iterator[None]:
-    """A block that owns several outputs."""
+    """A context that owns several outputs."""
     with ExitStack() as stack:
         for path in paths:
             stack.enter_context(owned(path, force=force))
@@ -202,7 +202,7 @@ def owning(*paths: Path, force: bool = False) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
-    """The path of a temporary file beside `path`, which takes its place when the block ends without an error.
+    """The path of a temporary file next to `path`, which replaces it when the block ends without an error.
 
     Raises:
         OutputError: `path` exists and `force` is false, is a directory, is being written by another run, cannot be
@@ -223,7 +223,7 @@ def replacing(path: str | Path, *, force: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def output_errors(path: Path, *parts: Path) -> Iterator[None]:
-    """A block in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
+    """A context in which failures to write an output, whose bytes go to `parts` first, become an `OutputError`."""
     try:
         yield
     except MemoryError as error:
@@ -302,7 +302,7 @@ def _making(folder: Path) -> Iterator[None]:
         raise OutputError(error.what.replace("read", "written"), path=folder) from error
     except (OSError, ValueError) as error:
         what = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot be made: {what}", path=folder, way_out="Name another folder") from error
+        raise OutputError(f"cannot be created: {what}", path=folder, way_out="Name another folder") from error
 
 
 def _acquire(path: Path, target: Path) -> Lock:
@@ -328,7 +328,7 @@ def _new_part(path: Path, target: Path) -> Path:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Removes the temporary files of runs to an output that were killed; that no such run lives tells the lock."""
+    """Removes the temporary files of runs to an output that were killed; the lock shows that no such run is alive."""
     part = re.compile(re.escape(beside(target, ".").name) + r"[a-z0-9_]{8}\.part")
     with os.scandir(target.parent) as entries:
         left = [Path(entry.path) for entry in entries if part.fullmatch(entry.name)]

@@ -1,4 +1,4 @@
-"""Paths that nobody vouches for: what stands at them, and names that stay where they are put."""
+"""Untrusted paths: what they point to, and names that cannot escape their folder."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def exists(path: str | Path) -> bool:
     """Whether there is a file or a folder at a path.
 
     Raises:
-        SourceError: this cannot be told: a folder above may not be entered.
+        SourceError: unknown, because a folder above is not accessible.
     """
     try:
         return status(path) is not None
@@ -39,7 +39,7 @@ def check_file(path: str | Path) -> None:
     """
     found = status(path)
     if found is None:
-        raise SourceError("there is no such file", path=path, way_out=near_file(path))
+        raise SourceError("does not exist", path=path, way_out=near_file(path))
     if stat.S_ISDIR(found.st_mode):
         raise SourceError("is a directory", path=path, way_out="Name a file in it")
     if not stat.S_ISREG(found.st_mode):
@@ -50,7 +50,7 @@ def read_file(path: Path, largest: int, *, way_out: str | None = None) -> bytes:
     """The bytes of a small regular file, at most `largest`.
 
     Raises:
-        SourceError: there is none (it ends with `way_out`), it is larger, or it cannot be read.
+        SourceError: it does not exist (the message ends with `way_out`), it is larger, or it cannot be read.
     """
     try:
         check_file(path)
@@ -68,7 +68,7 @@ def read_file(path: Path, largest: int, *, way_out: str | None = None) -> bytes:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a name is that of a file in a folder, and leads nowhere else: it is not empty, and has no separator of
+    """Whether a name is that of a file in a folder, and nowhere else: it is not empty, and has no separator of
     any system, no drive, no NUL, and is neither `.` nor `..`.
     """
     return bool(name.strip()) and name not in {".", ".."} and not set(name) & set("/\\\0") and name[1:2] != ":"
@@ -84,10 +84,10 @@ def stays_inside(name: str) -> bool:
 
 @contextmanager
 def temporary_folder(*, ignore_cleanup_errors: bool = False) -> Iterator[Path]:
-    """A block with a folder of its own, which is removed when it ends.
+    """A context with a temporary folder, which is removed at its end.
 
     Raises:
-        OutputError: there is no place for it.
+        OutputError: it cannot be created.
     """
     with new_temporary_folder(ignore_cleanup_errors=ignore_cleanup_errors) as name:
         yield Path(name)
@@ -102,12 +102,12 @@ def new_temporary_folder(
     except OSError as error:
         raise OutputError(
             f"there is no folder for temporary files: {error.strerror or error}",
-            way_out="Set TMPDIR to a folder with enough room that may be written to",
+            way_out="Set TMPDIR to a writable folder with enough free space",
         ) from error
 
 
 def status(path: str | Path) -> os.stat_result | None:
-    """What the system knows of a path; None where nothing is there."""
+    """The status of a path; None if it does not exist."""
     try:
         return os.stat(path)  # noqa: PTH116  of a text as it is: `Path` would drop a slash at its end
     except OSError as error:

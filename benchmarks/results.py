@@ -42,7 +42,7 @@ ALLOWANCE_BYTES = 4096
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows that `write_results` wrote; none where there is no such file."""
+    """The rows that `write_results` wrote; none where the file does not exist."""
     path = folder / "results.csv"
     if not path.exists():
         return []

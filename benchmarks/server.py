@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass
-class FittedNetwork:
+class Traffic:
     """Where a folder is served, and what went out so far: bytes, headers included, and requests for bytes as (first,
     last).
     """
@@ -30,9 +30,9 @@ class FittedNetwork:
 
 
 @contextmanager
-def serving(folder: Path, *, in_ranges: bool = True) -> Iterator[FittedNetwork]:
+def serving(folder: Path, *, in_ranges: bool = True) -> Iterator[Traffic]:
     """The files of a folder at a port of this machine; without ranges a file is always sent whole."""
-    served = FittedNetwork()
+    served = Traffic()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, folder, served, in_ranges))
     served.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -48,7 +48,7 @@ def serving(folder: Path, *, in_ranges: bool = True) -> Iterator[FittedNetwork]:
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
-    def __init__(self, folder: Path, served: FittedNetwork, in_ranges: bool, *args: Any) -> None:
+    def __init__(self, folder: Path, served: Traffic, in_ranges: bool, *args: Any) -> None:
         self._folder, self._served, self._in_ranges = folder, served, in_ranges
         super().__init__(*args)
 

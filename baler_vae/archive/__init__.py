@@ -1,1 +1,1 @@
-"""Named byte sections in one file, each under its digest."""
+"""Named byte sections in one file, each with its digest."""

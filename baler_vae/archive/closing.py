@@ -1,4 +1,4 @@
-"""What is open until it is closed."""
+"""Objects that are open until closed."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Closing(ABC):
-    """Something that closes when a block with it ends."""
+    """A context manager that closes itself when its block ends."""
 
     @abstractmethod
     def close(self) -> None: ...

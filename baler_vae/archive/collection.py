@@ -63,7 +63,7 @@ class CollectionFile(SectionFile[CollectionManifest]):
         return found[0]
 
     def table(self, name: str, *, owns: bool = False) -> ArchiveFile:
-        """The archive of a table, read in place; closing it closes this file too where it `owns` that.
+        """The archive of a table, read in place; closing it closes this file too if it `owns` it.
 
         Raises:
             UsageError: there is no such table.
@@ -143,7 +143,7 @@ def open_file(place: Place, table: str = "") -> ArchiveFile | CollectionFile:
 
 
 def _check_name(archive: ArchiveFile, table: str) -> None:
-    """Check that an archive of one table is that of the table that is named, or none is."""
+    """Check that an archive of one table is of the table named, if one is."""
     only = archive.manifest.origin.name
     if table and table != only:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What an archive of several tables says of itself: the manifest of kind `collection`."""
+"""The manifest of an archive of several tables, of kind `collection`."""
 
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from baler_vae.archive.manifest import SECOND_FORMAT, Count, SectionEntry
 
 COLLECTION: Final = "collection"
-"""The kind of manifest of an archive that holds others."""
+"""The `kind` of such a manifest."""
 
 
 class TableEntry(BaseModel):
@@ -22,7 +22,7 @@ class TableEntry(BaseModel):
 
 
 class CollectionManifest(BaseModel):
-    """All that is needed to find the tables of an archive; section `archives/N` is the whole archive of table N.
+    """Everything needed to find the tables of an archive; section `archives/N` is the whole archive of table N.
 
     `left_out` names what else the source held, each with the reason. `settings` is what a user needs to repeat the run;
     nothing depends on either when decoding.

@@ -24,12 +24,12 @@ from baler_vae.output import check_writable_object, output_errors, replacing
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20
 SMALL_SECTION = 1 << 16
-"""Sections of at most so many bytes are read whole, whatever is needed of them."""
+"""Sections of at most this many bytes are read whole, whatever is needed of them."""
 _LAST_ENTRY = 256
 """Bytes at the end that hold the last entry of the directory and all end records."""
 _PIECE_BYTES = 1 << 20
-"""So many bytes of a section that is not held in memory are read at once."""
-_WAY_OUT = "Give a file that baler-vae wrote (.bvae or .bvmodel)"
+"""Bytes read at a time of a section that is not held in memory."""
+_WAY_OUT = "Pass a file written by baler-vae (.bvae or .bvmodel)"
 
 _Manifest = TypeVar("_Manifest", Manifest, CollectionManifest)
 
@@ -56,22 +56,22 @@ class ArchiveWriter:
         self._entries: dict[str, SectionEntry] = {}
 
     def add(self, name: str, data: bytes) -> None:
-        """Writes a section, so that it outlives this process.
+        """Writes a section and flushes it, so that it outlives this process.
 
         Raises:
-            CorruptArchive: another one is there already.
+            CorruptArchive: a different one is already there.
         """
         entry = SectionEntry(n_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         if self._kept:
             if self.keep(name) != entry:
-                raise CorruptArchive("is not the one that is to be written", path=self.path, section=name)
+                raise CorruptArchive("differs from the section that would replace it", path=self.path, section=name)
             return
         self._write(name, STORED, data, data)
         self._file.flush()
         self._entries[name] = entry
 
     def add_file(self, name: str, path: Path) -> None:
-        """Writes a file as a section, of which little is in memory at a time."""
+        """Writes the content of a file as a section, piece by piece."""
         digest, crc, n_bytes = hashlib.sha256(), 0, 0
         for piece in _pieces(path):
             digest.update(piece)
@@ -84,14 +84,14 @@ class ArchiveWriter:
         self._entries[name] = SectionEntry(n_bytes=n_bytes, sha256=digest.hexdigest())
 
     def keep(self, name: str) -> SectionEntry:
-        """The entry of the next section that is there already.
+        """The entry of the next section already in the file.
 
         Raises:
-            CorruptArchive: it has another name.
+            CorruptArchive: it has a different name.
         """
         section = self._kept.popleft()
         if section.name != name:
-            raise CorruptArchive(f"is not {name}, which should be next", path=self.path, section=section.name)
+            raise CorruptArchive(f"found in place of {name}", path=self.path, section=section.name)
         self._members.append(section.member)
         self._entries[name] = section.entry
         return section.entry
@@ -157,7 +157,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 class SectionFile(Closing, Generic[_Manifest]):
     """A file of sections open for reading: from a path or a URL, of some bytes or in a file object, or, with `storage`,
     where these are open already; that stays open where it cannot be read. `path` is what errors call it. `digest` is
-    the SHA-256 of its manifest, and thus tells what every section of it holds: another archive has another one.
+    the SHA-256 of its manifest, and thus tells what every section of it holds: another archive has a different one.
 
     Raises:
         SourceError: there is no such file, or it cannot be fetched.
@@ -178,7 +178,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             raise
 
     def _own_kind(self, manifest: Manifest | CollectionManifest) -> _Manifest:
-        """The manifest, where it is of the kind that this class reads."""
+        """The manifest, if it is of the kind that this class reads."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         return self._storage.closed
 
     def check_open(self) -> None:
-        """Raise UsageError once the archive is closed, also where nothing would be read."""
+        """Raise UsageError once the archive is closed, even if nothing would be read."""
         if self.closed:
             raise closed_error(self.path)
 
@@ -289,16 +289,16 @@ class SectionFile(Closing, Generic[_Manifest]):
                     path=self.path,
                     way_out="Copy it again from where it was written",
                 ) from error
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT) from error
         except ValueError as error:
             if self._starts_well() and self._names_a_manifest():
                 raise CorruptArchive(f"the directory of the archive is damaged: {error}", path=self.path) from error
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT) from error
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT) from error
         if members[-1].name != MANIFEST:
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, way_out=_WAY_OUT)
+            raise ArchiveError("is not a baler-vae archive", path=self.path, way_out=_WAY_OUT)
         for member in members[:-1]:
             if member.method != STORED or member.stored_bytes != member.n_bytes:
-                raise CorruptArchive("is not stored as it should be", path=self.path, section=member.name)
+                raise CorruptArchive("is not stored uncompressed", path=self.path, section=member.name)
         return members
 
     def _starts_well(self) -> bool:
@@ -317,7 +317,7 @@ class SectionFile(Closing, Generic[_Manifest]):
         except ValueError as error:
             raise CorruptArchive(f"is not JSON: {error}", path=self.path, section=MANIFEST) from error
         if not isinstance(content, dict) or content.get("format") != "baler-vae":
-            raise ArchiveError("is not an archive of baler-vae", path=self.path, section=MANIFEST)
+            raise ArchiveError("is not a baler-vae archive", path=self.path, section=MANIFEST)
         version = content.get("version")
         if type(version) is not int or version not in FORMAT_VERSIONS:
             raise UnsupportedVersion(
@@ -328,7 +328,7 @@ class SectionFile(Closing, Generic[_Manifest]):
                 way_out=f"It was written by {content.get('writer')!r}: use that version",
             )
         if not is_canonical:
-            raise CorruptArchive("is not written as it should be", path=self.path, section=MANIFEST)
+            raise CorruptArchive("is not in canonical form", path=self.path, section=MANIFEST)
         return self._check_manifest(content, text)
 
     def _check_manifest(self, content: dict[str, Any], text: bytes) -> Manifest | CollectionManifest:
@@ -343,7 +343,7 @@ class SectionFile(Closing, Generic[_Manifest]):
             raise CorruptArchive("lacks required keys", path=self.path, section=MANIFEST)
         listed = {name: entry.n_bytes for name, entry in manifest.sections.items()}
         if listed != {name: member.n_bytes for name, member in self._members.items() if name != MANIFEST}:
-            raise CorruptArchive("its members are not those that the manifest lists", path=self.path)
+            raise CorruptArchive("its members do not match the manifest", path=self.path)
         return manifest
 
     def _inflate(self, member: Member) -> bytes:
@@ -368,13 +368,13 @@ class ArchiveFile(SectionFile[Manifest]):
 
 
 def several_tables(manifest: CollectionManifest, path: str | Path) -> UsageError:
-    """What is said of a collection where one table is needed."""
+    """The error for a collection where one table is needed."""
     names = manifest.names
     return UsageError(f"holds {len(names)} tables: {listed(names)}", path=path, way_out=f"Name one: {path}:{names[0]}")
 
 
 def _inflated(stored: bytes, n_bytes: int) -> bytes | None:
-    """The `n_bytes` bytes of one whole deflate stream; None where it is not that."""
+    """The `n_bytes` bytes of one complete deflate stream; None if it is not one."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         data = inflate.decompress(stored, n_bytes + 1)

@@ -1,4 +1,4 @@
-"""The sections of an archive whose writing was broken off."""
+"""The sections of an archive whose writing was interrupted."""
 
 import hashlib
 import zlib
@@ -15,7 +15,7 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Section:
-    """A section that stands in a file whole: its member, and what the manifest will say of it."""
+    """A section that is complete in a file: its member, and its entry for the manifest."""
 
     member: Member
     entry: SectionEntry
@@ -27,7 +27,7 @@ class Section:
 
 def whole_sections(path: Path) -> list[Section]:
     """The sections from the beginning of a file on whose headers are as they should be and whose bytes have the CRC-32
-    that those tell; none where there is no such file. What lies behind them, such as half a section, is no section.
+    that those tell; none where there is no such file. What lies behind them, such as half a section, is not a section.
     """
     if not path.exists():
         return []

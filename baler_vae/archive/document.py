@@ -1,4 +1,4 @@
-"""JSON that nobody vouches for."""
+"""Untrusted JSON."""
 
 import json
 import re
@@ -9,7 +9,7 @@ LARGEST_VALUES: Final = 1 << 22
 of Python, where two bytes of text are enough to ask for it.
 """
 DEEPEST: Final = 32
-"""How many objects and lists may stand in each other."""
+"""How deep objects and lists may be nested."""
 
 _MARKS = re.compile(rb'"[^"]*+"?|[\[\]{},]')
 """Texts without escapes, to the end where they do not end before, and what holds a document together."""
@@ -19,7 +19,7 @@ def read_json(data: bytes, *, constants: bool = False) -> Any:  # noqa: ANN401  
     """The document of some UTF-8 (lone surrogates as three bytes); NaN and infinities only with `constants`.
 
     Raises:
-        ValueError: it is no JSON, or larger or deeper than any that was written here.
+        ValueError: it is not JSON, or larger or deeper than anything written here.
     """
     check_size(data)
     return json.loads(data.decode("utf-8", "surrogatepass"), parse_constant=None if constants else _refuse_constant)
@@ -32,12 +32,12 @@ def write_json(content: object) -> bytes:
 
 
 def check_size(data: bytes) -> None:
-    """Check that a document has no more values, and is no deeper, than a reader takes; it need not be JSON.
+    """Check that a document has no more values, and is no deeper, than a reader accepts; it need not be JSON.
 
     Raises:
-        ValueError: it has more, or is deeper.
+        ValueError: it has more values, or is deeper.
     """
-    # Mark by mark: a list of them could take more memory than the document.
+    # One token at a time: a list of them could take more memory than the document.
     bare = data.replace(rb"\\", b"").replace(rb"\"", b"")
     n_values, n_texts, depth = 0, 0, 0
     for match in _MARKS.finditer(bare):

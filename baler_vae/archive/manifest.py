@@ -1,11 +1,11 @@
-"""What an archive says of itself: the member `manifest.json`."""
+"""The manifest of an archive: the member `manifest.json`."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 FIRST_FORMAT = 1
-"""The version that is written wherever it can say what there is; it is frozen."""
+"""The version that is written wherever it suffices; it is frozen."""
 SECOND_FORMAT = 2
 """The version that has more keys; see FORMAT.md."""
 FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
@@ -30,7 +30,7 @@ class GridEntry(_Entry):
 
 
 class ColumnEntry(_Entry):
-    """One column: what it is called, what it holds, which bound it was kept under, and the coding of its bytes.
+    """One column: its name, what it holds, its bound, and the coding of its bytes.
 
     `coding` is None where the value is what the group's decoder gives. `grid` gives codes their meaning, `formula`
     predicts them from other columns, `predicted` tells whether differences from those predictions are coded.
@@ -61,7 +61,7 @@ class LatentsEntry(_Entry):
 
 
 class GroupEntry(_Entry):
-    """The columns of equal length, and the latents of those that a model serves."""
+    """The columns of equal length, and how their latents are stored."""
 
     name: str
     counter: str | None
@@ -79,7 +79,7 @@ class ArrayEntry(_Entry):
 
 
 class MaskEntry(_Entry):
-    """A column of booleans that says where another one of its group has no value."""
+    """A column of booleans that says where another of its group has no value."""
 
     values: str
     missing: str
@@ -103,7 +103,7 @@ class SectionEntry(_Entry):
 
 
 class Manifest(_Entry):
-    """All that is needed to find one's way in an archive.
+    """Everything needed to read an archive.
 
     `row_groups` holds, for each range of events, the number of rows of every group, events first. `settings` is what a
     user needs to repeat the run, `fits` what each group's fit found; nothing depends on them when decoding.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 NEAR = 1 << 14
-"""Parts with at most so many bytes between them are read at once: another request would take longer."""
+"""Parts with at most this many bytes between them are read together: another request would take longer."""
 
 
 def pack_parts(parts: Sequence[bytes]) -> bytes:
@@ -47,7 +47,7 @@ def unpack_checked_parts(section: bytes, n_parts: int) -> list[bytes]:
     """The `n_parts` parts that `pack_checked_parts` was given.
 
     Raises:
-        ValueError: the bytes are not such a section, or a part has another CRC-32.
+        ValueError: the bytes are not such a section, or the CRC-32 of a part does not match.
     """
     parts = unpack_parts(section)
     if len(parts) != n_parts + 1:
@@ -112,7 +112,7 @@ class CheckedIndex:
         """The parts of a run, by number, from its bytes.
 
         Raises:
-            ValueError: a part has another CRC-32.
+            ValueError: the CRC-32 of a part does not match.
         """
         found = {}
         for number in run.numbers:

@@ -1,4 +1,4 @@
-"""Where the bytes of an archive lie: in a local file, behind a URL, of which only ranges are fetched, in memory, or in
+"""Where the bytes of an archive are: in a local file, behind a URL, of which only ranges are fetched, in memory, or in
 a file object that somebody opened.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from baler_vae.errors import BalerError, MissingExtra, SourceError, UsageError, files_in, near_file
 
 TAIL_BYTES = 1 << 16
-"""What is fetched first of a remote archive, its end: in most cases directory and manifest are in it."""
+"""What is fetched first of a remote archive: its end, which usually contains directory and manifest."""
 
 Place = str | Path | bytes | BinaryIO
 """Where an archive is read from: a path or a URL, its bytes, or a seekable file object open for reading them."""
@@ -45,7 +45,7 @@ class Storage(Protocol):
 
 
 def closed_error(path: str | Path) -> UsageError:
-    """The error of whoever reads from an archive after closing it."""
+    """The error for reading from a closed archive."""
     return UsageError("the archive is closed", path=path, way_out="Open it again, or read inside its `with` block")
 
 
@@ -63,11 +63,11 @@ def name_of(place: Place) -> str | Path:
 
 
 def open_storage(place: Place) -> Storage:
-    """The bytes of a place. A file object stays open when the storage is closed; who gave it closes it.
+    """The bytes of a place. A file object stays open when the storage is closed; the caller closes it.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
-        UsageError: a file object is not seekable, or open as text.
+        UsageError: a file object is not seekable, or opened in text mode.
         MissingExtra: what fetches the URL is not installed.
     """
     if isinstance(place, bytes | bytearray | memoryview):
@@ -104,10 +104,10 @@ class _FileObject:
         self.path = name_of(file)
         self._file, self._lock, self._closed = file, Lock(), False
         if not file.seekable():
-            raise UsageError("is a file object that is not seekable", path=self.path, way_out="Give the bytes it reads")
+            raise UsageError("is a file object that is not seekable", path=self.path, way_out="Pass its bytes instead")
         with _failures_told(self.path):
             if not isinstance(file.read(0), bytes):
-                raise UsageError("is a file object that is open as text", path=self.path, way_out="Open it with 'rb'")
+                raise UsageError("is a file object opened in text mode", path=self.path, way_out="Open it with 'rb'")
             self.n_bytes = file.seek(0, os.SEEK_END)
 
     @property
@@ -177,11 +177,11 @@ class _LocalFile:
 
 @contextmanager
 def _failures_told(path: str | Path) -> Iterator[None]:
-    """A block in which every failure of the system becomes an error that names the file."""
+    """A context in which every system error becomes one that names the file."""
     try:
         yield
     except FileNotFoundError as error:
-        raise SourceError("there is no such file", path=path, way_out=near_file(path)) from error
+        raise SourceError("does not exist", path=path, way_out=near_file(path)) from error
     except MemoryError as error:
         raise SourceError("there is not enough memory to read it", path=path) from error
     except OSError as error:
@@ -198,7 +198,7 @@ class _RemoteFile:
         with _failures_named(url):
             n_bytes = self._files.size(self._name)
         if n_bytes is None:
-            raise self._without_ranges("the server does not tell its size")
+            raise self._without_ranges("the server does not report its size")
         self.n_bytes = int(n_bytes)
         self._tail_offset = max(0, self.n_bytes - TAIL_BYTES)
         self._tail = self._fetch(self._tail_offset, self.n_bytes)
@@ -231,7 +231,7 @@ class _RemoteFile:
         with _failures_named(self.path):
             data: Any = self._files.cat_file(self._name, start=start, end=stop)
         if len(data) > stop - start:
-            raise self._without_ranges("the server sends more than the bytes that it is asked for")
+            raise self._without_ranges("the server sends more bytes than requested")
         if len(data) < stop - start:
             raise SourceError(
                 "the server sent fewer bytes than requested",
@@ -251,7 +251,7 @@ def _is_http(url: str) -> bool:
 
 @contextmanager
 def _failures_named(url: str | Path) -> Iterator[None]:
-    """A block in which every failure to fetch becomes an error that names the URL."""
+    """A context in which every failure to fetch becomes an error that names the URL."""
     try:
         yield
     except BalerError:
@@ -263,8 +263,8 @@ def _failures_named(url: str | Path) -> Iterator[None]:
     except Exception as error:
         reason = error.__cause__ if isinstance(error, FileNotFoundError) else error
         if reason is None or getattr(reason, "status", None) == _NOT_FOUND:
-            raise SourceError("there is no such file", path=url) from error
-        # fsspec calls every failure to learn the size of a file one to find it; what was the matter stands behind that.
+            raise SourceError("does not exist", path=url) from error
+        # fsspec calls every failure to learn the size of a file one to find it; the actual reason is its cause.
         raise SourceError(f"cannot be fetched: {_first_line(reason)}", path=url) from error
 
 

@@ -14,7 +14,7 @@ DEFLATED: Final = 8
 START: Final = b"PK\x03\x04"
 
 ReadAt = Callable[[int, int], bytes]
-"""Gives the bytes of a file from an offset on, so many as the second number says."""
+"""A function (offset, n_bytes) that reads bytes of a file."""
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
@@ -45,7 +45,7 @@ class Member:
 
     @property
     def comment(self) -> bytes:
-        """What the directory says of it beside its entry."""
+        """Its comment in the directory."""
         return f"{self.stored_crc:08x}".encode("ascii") if self.method == DEFLATED else b""
 
     @property
@@ -74,7 +74,7 @@ def read_local_header(file: BinaryIO, offset: int) -> Member:
     """The member whose header begins at a byte of an open file, which is then read up to the member's data.
 
     Raises:
-        ValueError: there is no header that `local_header` would write.
+        ValueError: the header is not one that `local_header` writes.
     """
     file.seek(offset)
     start = file.read(_LOCAL.size)

@@ -30,7 +30,7 @@ def open_feather(path: str, inner: str) -> Source:
     also whether it is a stream, and how its batches are compressed.
 
     Raises:
-        SourceError: it is no Arrow file, or one of Feather's first version; a name is missing or occurs twice.
+        SourceError: it is not an Arrow file, or one of Feather's first version; a name is missing or occurs twice.
     """
     if inner:
         raise SourceError("an Arrow file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
@@ -38,7 +38,7 @@ def open_feather(path: str, inner: str) -> Source:
         start = stream.read(len(_MAGIC))
     if start.startswith(_FIRST_FEATHER):
         way_out = "Convert it with pandas: pd.read_feather(old).to_feather(new)"
-        raise SourceError("is a Feather file of version 1, which is not supported", path=path, way_out=way_out)
+        raise SourceError("is a Feather version 1 file, which is not supported", path=path, way_out=way_out)
     is_stream = start != _MAGIC
     n_events, n_values, nulls = 0, Counter[int](), set[int]()
     with reading(path, _KIND, *FAILURES, struct.error):

@@ -1,4 +1,4 @@
-"""What the fields of an Arrow schema are as branches, and which fields branches get that come from elsewhere."""
+"""The branches of the fields of an Arrow schema, and the fields of branches that come from elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -18,7 +18,7 @@ from baler_vae.table.table import Batch
 
 _KIND = "a Parquet file"
 _BUFFER_BYTES = 1 << 20
-"""How much of each column chunk is read at once; all of it without a buffer, and where Arrow reads ahead."""
+"""Bytes of each column chunk read at a time; without a buffer, and where Arrow reads ahead, all of it."""
 _SAMPLE = 256
 """The events that tell how long lists are."""
 
@@ -27,7 +27,7 @@ def open_parquet(path: str, inner: str) -> Source:
     """The source of a Parquet file; see `arrow_source`.
 
     Raises:
-        SourceError: it is no Parquet file, a name is missing or occurs twice.
+        SourceError: it is not a Parquet file, a name is missing or occurs twice.
     """
     if inner:
         raise SourceError("a Parquet file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")

@@ -114,7 +114,7 @@ class _Columns:
 
 def arrow_source(file: ArrowFile, origin: Origin) -> Source:
     """The source of Arrow columns: those of numbers, booleans and strings, lists of numbers, and arrays of one size in
-    either; all else is nested. Numbers that may be null have a column beside them that says which are. Its extras are
+    either; all else is nested. Numbers that may be null have another column that says which are. Its extras are
     the schema, where one that says the same would not be written anyway.
 
     Lists are grouped by prefix and equal lengths, which takes one pass over them. Where numbers or lists may be null,
@@ -190,7 +190,7 @@ def _stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _lengths(array: pa.Array) -> NDArray[np.generic]:
     if array.null_count:
-        raise ValueError("a null in place of a list, where there was none before")
+        raise ValueError("a null list, though the rows before have none")
     lengths: NDArray[np.generic] = pc.list_value_length(array).to_numpy(zero_copy_only=False)
     return lengths
 
@@ -203,7 +203,7 @@ def _columns_of(array: pa.Array, branch: Described) -> dict[str, NDArray[np.gene
     n_rows = len(array)
     while pa.types.is_fixed_size_list(array.type):
         if array.null_count:
-            raise ValueError("a null in place of an array, where there was none before")
+            raise ValueError("a null array, though the rows before have none")
         array = array.flatten()
     if branch.optional:
         missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
@@ -220,5 +220,5 @@ def _filled(array: pa.Array) -> pa.Array:
 
 def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[np.generic]:
     if array.null_count and dtype.kind in "fiub":
-        raise ValueError(f"a null in a column of {dtype}, where there was none before")
+        raise ValueError(f"a null in a {dtype} column, though the rows before have none")
     return np.asarray(array.to_numpy(zero_copy_only=False), dtype)

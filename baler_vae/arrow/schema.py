@@ -1,4 +1,4 @@
-"""Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not tell."""
+"""Arrow schemas as extras: names, types and metadata of a Parquet or Arrow file, which its columns do not determine."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from baler_vae.source.documents import VERSION, read_document
 from baler_vae.source.grouping import unique
 
 UNNAMED = "values"
-"""What a column without a name is called, as awkward writes an array that is no record."""
+"""What a column without a name is called, as awkward writes an array that is not a record."""
 
 _EXTENSION, _EXTENSION_METADATA = b"ARROW:extension:name", b"ARROW:extension:metadata"
 _TENSOR = b"arrow.fixed_shape_tensor"
@@ -35,7 +35,7 @@ by their own code, which may raise anything like these.
 """
 
 _OPTIONS = {"stream", "compression"}
-"""What `feather` keeps beside the schema."""
+"""What `feather` stores in addition to the schema."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def plain_type(kind: pa.DataType, depth: int = 0) -> pa.DataType:
         ValueError: it is too deep.
     """
     if depth > _DEEPEST:
-        raise ValueError(f"a type of more than {_DEEPEST} levels")
+        raise ValueError(f"a type nested more than {_DEEPEST} levels deep")
     if isinstance(kind, pa.ExtensionType | pa.FixedShapeTensorType):
         return plain_type(kind.storage_type, depth + 1)
     return _with_children(kind, [_plain_field(own, depth + 1) for own in _children(kind)])

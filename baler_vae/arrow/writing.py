@@ -20,7 +20,7 @@ def arrow_batches(
     schema: Schema, batches: Iterable[Batch], kind: str, extras: ArrowExtras | None
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The Arrow schema of a table, and its rows, cut into row groups: jagged columns as lists that name their
-    collection and counter in the metadata of the field; an implied counter is not written beside the lists that it
+    collection and counter in the metadata of the field; an implied counter is not written next to the lists that it
     counts. Without `extras` only numbers that may be missing can be null, so that awkward sees no options; with them
     fields, metadata and types are those of the source.
 

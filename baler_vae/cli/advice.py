@@ -97,8 +97,8 @@ def advise_on(
 def _what_became(path: Path, *, is_new: bool, written: bool) -> str:
     """A line on a project whose bounds are those of an advice now, or would be."""
     if not is_new:
-        return f"these are already the bounds of: {path.absolute()}"
-    return f"{'bounds written into' if written else 'not changed; --write changes it'}: {path.absolute()}"
+        return f"these bounds are already in: {path.absolute()}"
+    return f"{'bounds written into' if written else 'not changed (--write updates it)'}: {path.absolute()}"
 
 
 def difference(name: str, before: str, after: str) -> "list[Text]":

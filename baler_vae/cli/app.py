@@ -247,7 +247,7 @@ def decompress(
             written = restore_into(archives, output, request, to=to, progress=progress)
         elif len(archives) > 1 or to is not None:
             raise UsageError(
-                "several archives, or --to, need a folder as output",
+                "several archives, or --to, need an output folder",
                 path=output,
                 way_out="Name a folder that exists, or join the archives first (`baler-vae merge`)",
             )

@@ -42,7 +42,7 @@ def info_parts(info: ArchiveInfo) -> Iterator["RenderableType"]:
 
 
 def _tables(info: CollectionInfo) -> Iterator["RenderableType"]:
-    headings = [Heading("table"), Heading("kept as", 2), numbers("events"), numbers("original bytes", 1)]
+    headings = [Heading("table"), Heading("stored as", 2), numbers("events"), numbers("original bytes", 1)]
     tables = Listing("", [*headings, numbers("bytes"), numbers("ratio")])
     for name, table in info.tables.items():
         tables.add(

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _NO_TERMINAL = 100_000
-"""The width of what is no terminal: lines are as long as they are."""
+"""The width of what is not a terminal: lines are as long as they are."""
 
 
 def say(*lines: "RenderableType") -> None:
-    """Prints results; tables are as wide as they need where the output is no terminal."""
+    """Prints results; tables are as wide as they need where the output is not a terminal."""
     from rich.console import Console
 
     console = Console(highlight=False)

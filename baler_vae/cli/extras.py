@@ -8,7 +8,7 @@ from baler_vae.errors import MissingExtra
 
 @contextmanager
 def needing_reports(purpose: str) -> Iterator[None]:
-    """A block that imports from the report, whose packages may not be installed.
+    """A context that imports from the report, whose packages may not be installed.
 
     Raises:
         MissingExtra: they are not; it says for what `purpose` they are needed.

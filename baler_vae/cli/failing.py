@@ -22,7 +22,7 @@ def speak_plainly() -> None:
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """A block that writes to standard output; where that is not possible, nothing more is written there.
+    """A context that writes to standard output; where that is not possible, nothing more is written there.
 
     Raises:
         OutputError: it cannot be written. A reader that has gone away is none of these.
@@ -38,7 +38,7 @@ def speaking() -> Iterator[None]:
 
 @contextmanager
 def system_failures() -> Iterator[None]:
-    """A block in which what the system refuses, and nothing before has explained, becomes an error of ours."""
+    """A context in which what the system refuses, and nothing before has explained, becomes an error of ours."""
     try:
         yield
     except BrokenPipeError:

@@ -11,7 +11,7 @@ from baler_vae.output import behind_links
 
 @contextmanager
 def telling_how_to_resume(output: str) -> Iterator[None]:
-    """A block that writes an archive, or several into a folder; where it is interrupted, a line says how to go on."""
+    """A context that writes an archive, or several into a folder; where it is interrupted, a line says how to go on."""
     try:
         yield
     except KeyboardInterrupt:

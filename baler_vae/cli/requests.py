@@ -127,7 +127,7 @@ def _several(option: str, what: str, values: list[str], example: str) -> UsageEr
     """The error of a second value behind an option."""
     repeated = " ".join(f"{option} {shlex.quote(value)}" for value in values)
     return UsageError(
-        f"{values[1]!r} was taken for a file, but there is no such file",
+        f"{values[1]!r} was taken for a file, but no such file exists",
         way_out=f"If it is a {what}, write {repeated}, or one list such as {option} {example}",
     )
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from baler_vae.errors import listed
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
-from baler_vae.study.experiment import Run, Spread, spread
+from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
 from baler_vae.verbs.verification import ColumnCheck, Verification
 
@@ -38,7 +38,13 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
     parts = Listing("", [Heading("part"), numbers("bytes"), numbers("share")])
     for name, n_bytes in (*vars(info.bytes).items(), ("archive", info.archive_bytes)):
         parts.add(name, bytes_cell(n_bytes), f"{100 * n_bytes / info.archive_bytes:.1f} %")
-    headings = [Heading("column"), Heading("group", 5), Heading("type", 3), Heading("bound", 1), Heading("kept as", 4)]
+    headings = [
+        Heading("column"),
+        Heading("group", 5),
+        Heading("type", 3),
+        Heading("bound", 1),
+        Heading("stored as", 4),
+    ]
     columns = Listing("", [*headings, numbers("original bytes", 2), numbers("bytes")])
     for column in info.columns:
         columns.add(
@@ -61,8 +67,8 @@ def candidates_table(info: ArchiveInfo) -> Listing | None:
     if not groups:
         return None
     kinds = list(dict.fromkeys(kind for group in groups for kind in group.candidate_bytes))
-    headings = [Heading("group"), Heading("kept as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
-    table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays from rows", 3)])
+    headings = [Heading("group"), Heading("stored as"), *(numbers(f"{kind} bytes", 2) for kind in kinds)]
+    table = Listing("", [*headings, numbers("fitted bytes"), numbers("pays off from rows", 3)])
     for group in groups:
         sizes = (group.candidate_bytes.get(kind) for kind in kinds)
         table.add(
@@ -80,7 +86,7 @@ def orders_table(info: ArchiveInfo) -> Listing | None:
     if not groups:
         return None
     names = list(dict.fromkeys(name for group in groups for name in group.order_bytes))
-    table = Listing("Bytes by order of the columns", [Heading("group"), *(numbers(name, 1) for name in names)])
+    table = Listing("Bytes by column order", [Heading("group"), *(numbers(name, 1) for name in names)])
     for group in groups:
         table.add(group.name, *(_bytes_or_nothing(group.order_bytes.get(name)) for name in names))
     return table
@@ -150,7 +156,7 @@ def _in_bounds(worst: float) -> str:
     return "0.999" if worst < 1 and text == "1" else text
 
 
-def experiment_table(runs: Sequence[Run]) -> Listing:
+def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
     """The runs of an experiment, averaged over seeds."""
     headings = [Heading("recipe"), Heading("model"), numbers("archive bytes", 2), numbers("bytes/row", 4)]
     headings += [numbers("ratio"), numbers("train s", 3), numbers("compress s", 6), numbers("decompress s", 5)]

@@ -19,10 +19,10 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
     networks of no column.
 
     Raises:
-        ValueError: a column depends on itself, or on what is not there or no number.
+        ValueError: a column depends on itself, or on what is missing or not a number.
     """
     if left_over:
-        raise ValueError("networks and columns do not go together")
+        raise ValueError("networks and columns do not match")
     model.needed(model.names)
     names = () if events is None else tuple(column.name for column in events.columns)
     for name in model.event_columns(model.names, names):
@@ -33,7 +33,7 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
         if isinstance(column, Networked):
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
-                    raise ValueError(f"the network of column {name!r} sees what has no codes")
+                    raise ValueError(f"the network of column {name!r} has an input that has no codes")
 
 
 def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:
@@ -46,7 +46,7 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
     for name in arrays:
         column = model.columns[name]
         if column.coding not in _OF_ARRAYS or (isinstance(column, OnGrid) and column.formula is not None):
-            raise ValueError(f"column {name!r} holds arrays, which are coded by themselves")
+            raise ValueError(f"column {name!r} holds arrays, which are coded independently")
     names = tuple(column.name for column in events.columns)
     for name in model.columns:
         seen = model.parents(name) | (model.event_columns([name], names) if entry is not events else set())
@@ -57,14 +57,14 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
 def _check_event_column(name: str, events: GroupEntry | None) -> None:
     found = [column for column in (() if events is None else events.columns) if column.name == name]
     if not found or found[0].grid is None:
-        raise ValueError(f"columns depend on {name!r}, which is not there or has no codes")
+        raise ValueError(f"columns depend on {name!r}, which is missing or has no codes")
 
 
 def _check_formula(name: str, formula: Formula, model: GroupModel) -> None:
     read = formula.names
     kept = [model.columns[other].coding for other in read if other in model.columns]
     if not read or {plain.TEXT, plain.ARROW} & set(kept) or None in kept or name in read:
-        raise ValueError(f"the formula of column {name!r} reads what it cannot")
+        raise ValueError(f"the formula of column {name!r} reads a column that it must not")
 
 
 def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEntry | None) -> bool:

@@ -21,15 +21,15 @@ from baler_vae.table.table import Batch, row_groups
 @dataclass(frozen=True)
 class EncodedRowGroup:
     """A row group on its way into an archive: the rows of each group, the size of each column in its own dtype, and the
-    sections of the groups, none where they are in the archive already. `alone` tells, in the first row group only,
-    about how many bits a row of each group the columns would take by themselves, None where that does not tell.
-    `digest` is that of the rows as they were read.
+    sections of the groups, none where they are in the archive already. `independent_bits` estimates, in the first row
+    group only, how many bits a row of each group would take if its columns were independent; None where there are too
+    few rows to tell. `digest` is that of the rows as they were read.
     """
 
     n_rows: tuple[int, ...]
     original_bytes: Mapping[str, int]
     sections: tuple[bytes, ...]
-    alone: tuple[float | None, ...] = ()
+    independent_bits: tuple[float | None, ...] = ()
     digest: str = ""
 
 
@@ -59,17 +59,17 @@ class RowGroupEncoder:
             UsageError: the codec has no model for a group, or values are too far from those of the fit.
         """
         batch, is_kept, is_first = row_group.batch, row_group.number < self.n_kept, not row_group.number
-        sections, alone = [], []
+        sections, independent_bits = [], []
         with located(path=self.path):
             check_finite(batch, self.codec.bounds, row_group.first_rows)
             for coded in coded_batch(batch, self.codec) if is_first or not is_kept else ():
                 sections += [] if is_kept else [encode_table(coded)]
-                alone += [independent_bits_per_row(coded)] if is_first else []
+                independent_bits += [independent_bits_per_row(coded)] if is_first else []
         return EncodedRowGroup(
             tuple(table.n_rows for table in batch),
             {name: typed_bytes(table[name]) for table in batch for name in table.group.names},
             tuple(sections),
-            tuple(alone),
+            tuple(independent_bits),
             digest_of(batch),
         )
 

@@ -37,7 +37,7 @@ _NO_NUMBERS = {"text": TEXT, "nested": NESTED}
 _MOST_ELEMENTS = 1 << 16
 
 EXTRAS = "extras"
-"""The section of what a file holds beside its columns."""
+"""The section of what a file holds besides its columns."""
 HISTORY = "history"
 """The section of what was logged in training."""
 
@@ -99,7 +99,7 @@ def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
 
 
 def format_version(schema: Schema, *, has_extras: bool = False) -> int:
-    """The version of the format that can say what a schema is, and what lies beside its columns."""
+    """The version of the format that can say what a schema is, and what is not a column."""
     known = schema.origin.format in _FIRST_ORIGINS and not has_extras
     has_more = schema.masks or any(column.is_array for column in schema.columns)
     return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
@@ -138,7 +138,7 @@ def schema_of(manifest: Manifest) -> Schema:
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
         )
     except (TypeError, ValueError) as error:
-        raise CorruptArchive(f"the schema does not hang together: {error}", section="manifest.json") from error
+        raise CorruptArchive(f"the schema is inconsistent: {error}", section="manifest.json") from error
 
 
 def _array_of(entry: ArrayEntry) -> FixedArray:

@@ -45,7 +45,7 @@ def check_rows(row_groups: Sequence[Sequence[int]], n_groups: int, n_cells: int,
             )
         if len(rows) != n_groups or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(
-                f"row group {number} does not have a possible number of rows for each group",
+                f"row group {number} has an impossible number of rows",
                 section=section,
                 found=str(rows[:8]),
                 expected=f"{n_groups} numbers up to {LARGEST_ROWS}",

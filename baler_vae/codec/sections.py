@@ -32,7 +32,7 @@ from baler_vae.table.schema import Column
 _OWN_CODES = (TABLE, PCODEC_CODES)
 _CODES = (*_OWN_CODES, NETWORK)
 _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
-"""The only coding of what is no number."""
+"""The only coding of what is not a number."""
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
 
 
@@ -181,7 +181,7 @@ def column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Condition
     """
     grid, formula = _grid(entry), _formula(entry)
     if (network is not None) is not (entry.coding == NETWORK):
-        raise ValueError("networks and columns do not go together")
+        raise ValueError("networks and columns do not match")
     if grid is None:
         return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
     if network is not None:
@@ -224,7 +224,7 @@ def _check_latents(entry: GroupEntry, *numbers: int | None) -> None:
     if len(latents.steps) not in (0, n_latents) or not n_latents or not (latents.steps or numbers[0]):
         raise ValueError(f"{len(latents.steps)} steps for {n_latents} latents")
     if latents.steps and latents.keeps_log_variance:
-        raise ValueError("log-variances beside latents that are rounded")
+        raise ValueError("log-variances of rounded latents")
     if any((coding == plain.RAW) is bool(latents.steps) for coding in latents.codings):
         raise ValueError("latents have a step and no codes, or codes and no step")
     if not all(math.isfinite(step) and step > 0 for step in latents.steps):
@@ -242,7 +242,7 @@ def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
     """Check that the columns that an encoder takes are there."""
     numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS and not column.shape}
     if encoder is not None and not set(encoder.columns) <= numbers:
-        raise ValueError("an encoder takes columns that are not there")
+        raise ValueError("an encoder has inputs that do not exist")
 
 
 def _coder_codings(entry: GroupEntry) -> list[str]:
@@ -254,14 +254,14 @@ def _coder_codings(entry: GroupEntry) -> list[str]:
 def _formula(column: ColumnEntry) -> Formula | None:
     if column.formula is None:
         if column.predicted:
-            raise ValueError(f"column {column.name!r} has differences from no formula")
+            raise ValueError(f"column {column.name!r} is stored as differences but has no formula")
         return None
     try:
         formula = parse_formula(column.formula)
     except UsageError as error:
         raise ValueError(f"column {column.name!r}: {error}") from error
     if formula.text != column.formula or column.grid is None or column.name in formula.names:
-        raise ValueError(f"column {column.name!r} has a formula that it cannot have")
+        raise ValueError(f"column {column.name!r} has a formula that its dtype or coding does not allow")
     return formula
 
 

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST_ALPHABET = 255
-"""The most ranges: with the escape, 256 symbols."""
+"""Maximum number of ranges: with the escape, 256 symbols."""
 
 _MOST_DISTINCT = 1 << 18
-"""More distinct codes than that are sampled: their ranges are wide."""
+"""If there are more distinct codes, they are sampled: their ranges are wide."""
 _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
 _BISECTIONS = 4
+"""Rounds of the search for the price of a range that gives at most `largest` ranges."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Alphabet:
 
     @property
     def widths(self) -> NDArray[np.uint8]:
-        """The bits that each symbol (symbols,) takes beside itself."""
+        """The offset bits of each symbol (symbols,)."""
         return np.append(self.shifts, np.uint8(_ESCAPE_BITS))
 
     def split(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
@@ -70,7 +71,7 @@ class Alphabet:
 
 
 def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = LARGEST_ALPHABET) -> Alphabet:
-    """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` by itself and
+    """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` itself and
     there are no more than `largest`.
 
     Ranges are leaves of the binary tree over all codes. From the bottom up, a node becomes a leaf where that takes no

@@ -1,4 +1,4 @@
-"""Whole numbers of few bits in one stream, the lowest bit first; `kernels.read_codes` reads them."""
+"""Integers of various widths in one bit stream, the lowest bit first; `kernels.read_codes` reads them."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -11,7 +11,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401  of numba
     """A function compiled for a signature, which runs without the interpreter; no float operation is changed for speed.
 
-    What was compiled is kept on disk where there is a place for it.
+    Compiled code is cached on disk where possible.
     """
 
     def compile_it(function: _Function) -> _Function:

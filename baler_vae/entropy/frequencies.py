@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
-"""What the frequencies of a table add up to."""
+"""The sum of the frequencies of a table."""
 
 _STEPS = 16
 """Levels per octave: rounding to them costs less than 0.0001 bits a symbol."""

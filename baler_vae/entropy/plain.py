@@ -1,6 +1,6 @@
 """Coders that need nothing but the values themselves.
 
-Each coding has an id, stored beside its bytes; an id names the layout of the bytes for ever.
+Each coding has an id, stored next to its bytes; an id means the same layout for ever.
 """
 
 import struct
@@ -20,11 +20,13 @@ ARROW: Final[Coding] = "arrow-1"
 RAW: Final[Coding] = "raw-1"
 
 _LEVEL = 12
+"""The highest compression level of pcodec."""
 _ZSTD_LEVEL = 19
+"""The highest level of zstandard that needs no extra memory to decode."""
 _ZSTD_RATIO = 2**15
-"""At most: a block of four bytes gives 128 kB. What claims more is refused before memory is taken."""
+"""A block of four bytes gives at most 128 kB; a larger claim is refused before memory is allocated."""
 _NARROW = {"?": "uint16", "b": "int16", "B": "uint16"}
-"""What pcodec is given for dtypes that it does not know."""
+"""The dtypes handed to pcodec in place of those that it does not support."""
 
 
 def encode_numbers(values: NDArray[np.generic]) -> bytes:

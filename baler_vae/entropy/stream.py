@@ -35,7 +35,7 @@ class StreamReader:
         if n_words and not self.words[-1]:
             raise ValueError("the last word is zero")
         self._alphabet, self._n_bytes, self._last = alphabet, len(data) - stop, data[-1] if data else 0
-        # One word more than there are: the bits of a number may lie in two.
+        # One extra word: the bits of a number may span two.
         padded = data[stop:].ljust(8 * ((self._n_bytes + 7) // 8 + 1), b"\0")
         self._offsets = np.frombuffer(padded, "<u8").astype(np.uint64)
         self._place = 0
@@ -56,7 +56,7 @@ class StreamReader:
         return codes
 
     def finish(self, *, words_are_used: bool) -> None:
-        """Check that all is read.
+        """Check that everything has been read.
 
         Raises:
             ValueError: something is left over, or missing.
@@ -85,6 +85,6 @@ def _read_leb128(data: bytes) -> tuple[int, int]:
         number |= (group & 127) << 7 * place
         if group < 128:
             if place and not group:
-                raise ValueError("a number is longer than it need be")
+                raise ValueError("a number is longer than necessary")
             return number, place + 1
-    raise ValueError("a number does not end")
+    raise ValueError("a number is cut off")

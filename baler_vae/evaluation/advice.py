@@ -1,4 +1,4 @@
-"""What is advised on the precision of columns: values to be shown, written and used."""
+"""Advice on the precision of columns, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Candidate:
     bound : str
         The bound.
     n_bytes : float
-        About how many bytes all rows of the column take under it, kept by itself.
+        The estimated bytes of all rows of the column under it, coded independently.
     effects : tuple[Effect, ...]
         What moves, in statistical errors.
     """
@@ -50,17 +50,17 @@ class ColumnAdvice:
     n_rows : int
         Its rows.
     bound : str
-        The bound that is advised.
+        The advised bound.
     n_bytes : float
-        About how many bytes all rows take under it.
+        The estimated bytes of all rows under it.
     exact_bytes : float
-        About how many bytes they take with every bit.
+        The estimated bytes if stored exactly.
     written_as : str or None
-        What the numbers were rounded to once; None where nothing was found.
+        What the numbers were once rounded to; None if nothing was found.
     limit : Effect or None
-        What would move too far with less; None where nothing would.
+        What would move too far with fewer bits; None if nothing would.
     candidates : tuple[Candidate, ...]
-        The bounds that were looked at, the coarsest first.
+        The bounds that were tried, the coarsest first.
     """
 
     name: str
@@ -76,7 +76,7 @@ class ColumnAdvice:
 
     @property
     def bits_per_value(self) -> float:
-        """About how many bits a value takes under the bound that is advised."""
+        """The estimated bits per value under the advised bound."""
         return 8 * self.n_bytes / max(1, self.n_rows)
 
     @property
@@ -86,7 +86,7 @@ class ColumnAdvice:
 
     @property
     def note(self) -> str:
-        """What is to be said of a column whose numbers were rounded before."""
+        """The remark on a column whose numbers were rounded before."""
         if self.written_as is None:
             return ""
         free = "exact for free" if self.bound == "exact" else f"exact would take {self._dearer()}"
@@ -98,28 +98,28 @@ class ColumnAdvice:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Advice:
-    """The bounds under which nothing that is looked at moves by more than a part of its statistical error.
+    """The bounds under which nothing that is examined moves by more than a part of its statistical error.
 
     Attributes
     ----------
     part : float
         That part.
     n_rows, n_sampled : Mapping[str, int]
-        Rows by group, and how many of them were looked at.
+        Rows by group, and how many of them were examined.
     columns : tuple[ColumnAdvice, ...]
         What is advised for each float column.
     joint : tuple[Effect, ...]
         The effects of all bounds at once, the largest first.
     skipped : tuple[str, ...]
-        What could not be looked at, a sentence each.
+        What could not be examined, a sentence each.
     others : tuple[str, ...]
-        The bounds of columns that are no floats.
+        The bounds of columns that are not floats.
     original_bytes : float
         Bytes of all columns in their own dtypes.
     other_bytes : float
-        About how many bytes the columns take that are no floats.
+        The estimated bytes of columns that are not floats.
     fitted_bytes : float or None
-        About how many bytes the archive takes, as a fit on a sample tells; None where there was none.
+        The size of the archive as estimated by a fit to a sample; None if there was none.
     fitted_rows : int or None
         Rows of that sample.
     """
@@ -143,14 +143,14 @@ class Advice:
 
     @property
     def independent_bytes(self) -> float:
-        """About what the archive takes where each column is kept by itself."""
+        """The estimated size of the archive if each column is coded independently."""
         return self.other_bytes + sum(column.n_bytes for column in self.columns)
 
     def __repr__(self) -> str:
         return f"<Advice on {len(self.columns):,} columns: about {self.independent_bytes:,.0f} bytes>"
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON values, with `bounds` and `independent_bytes`; effects that are infinite are None."""
+        """Everything as plain JSON values, with `bounds` and `independent_bytes`; infinite effects are None."""
         found: dict[str, Any] = as_plain(vars(self), finite=True)
         return found | {"bounds": list(self.bounds), "independent_bytes": self.independent_bytes}
 
@@ -173,7 +173,7 @@ class Advice:
             )
             for column in self.columns
         )
-        return html_table(title, headings, rows, notes=[f"not looked at: {what}" for what in self.skipped])
+        return html_table(title, headings, rows, notes=[f"not examined: {what}" for what in self.skipped])
 
 
 def _record(column: ColumnAdvice) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Archives of one original side by side: values to be shown."""
+"""Archives of one original side by side, as values."""
 
 import math
 from collections.abc import Mapping
@@ -132,7 +132,7 @@ class Comparison:
     archives : tuple[Compared, ...]
         The archives, those that were made for the comparison last.
     rivals : Mapping[str, Mapping[str, int]]
-        What rivals take for the same rows, in bytes by bound and name.
+        The sizes of rivals for the same rows, in bytes by bound and name.
     """
 
     against: str
@@ -143,7 +143,7 @@ class Comparison:
         return f"<Comparison of {len(self.archives):,} archives against {self.against!r}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain JSON values, with what follows from it."""
+        """Everything as plain JSON values, with what follows from it."""
         archives = [{**as_plain(own), **{name: getattr(own, name) for name in _FOLLOWS}} for own in self.archives]
         for document, own in zip(archives, self.archives, strict=True):
             document["columns"] = [

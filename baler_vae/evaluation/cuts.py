@@ -24,7 +24,7 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-# Names in backquotes may have any sign in them.
+# Names in backquotes may contain any character.
 _CUT = re.compile(r"(?P<formula>(?:`(?:[^`]|``)*`|[^`<>=!])*)(?P<sign>[<>=!]=|[<>])(?P<limit>.*)", re.DOTALL)
 _LIMIT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -57,10 +57,10 @@ class CutCounter:
 
     A cut is a formula over the columns of one group of `schema` (and event-level ones), one of > >= < <= and a number;
     over integers and flags also == and !=. Where one column of integers is compared with a whole number, both are
-    taken exactly, all else in float64. NaN passes no cut.
+    compared exactly, everything else in float64. NaN passes no cut.
 
     Raises:
-        UsageError: the text is not a cut; a column is not there, or no number; `at_least` is asked of a cut on events;
+        UsageError: the text is not a cut; a column is missing, or not numeric; `at_least` is asked of a cut on events;
             floats are compared by == or !=.
     """
 
@@ -103,7 +103,7 @@ class CutCounter:
         self._counts += np.count_nonzero(passed, axis=1)
 
     def migration(self) -> Migration:
-        """What was counted so far."""
+        """The counts so far."""
         return Migration(self.cut.cut, self.cut.at_least, self._of, *map(int, self._counts))
 
     def _passed(self, batch: Batch) -> NDArray[np.bool_]:

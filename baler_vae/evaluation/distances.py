@@ -1,6 +1,6 @@
 """How far apart two distributions are.
 
-What is compared here are the same rows before and after, not two independent samples: a value that hardly moves drags
+What is compared here is the same rows before and after, not two independent samples: a value that hardly moves drags
 its partner along, so that differences are far smaller than chance would make them. A p-value near 1 then says little,
 chi2 / n_dof is expected well below 1, and a small p-value is a sure sign of damage.
 """
@@ -15,9 +15,10 @@ from baler_vae.evaluation.histograms import Histogram
 from baler_vae.evaluation.residuals import Floats, half_widths
 
 MOST_EXACT = 100
-"""Up to so many rows the p-value of Kolmogorov and Smirnov is exact, beyond them asymptotic."""
+"""Up to this many rows the p-value of Kolmogorov and Smirnov is exact, beyond them asymptotic."""
 
 N_DIRECTIONS = 64
+"""Of the sliced Wasserstein distance. Chosen by hand; not measured."""
 SEED = 20_250_702
 
 
@@ -123,7 +124,7 @@ def sliced_wasserstein(before: Floats, after: Floats) -> float | None:
 
 
 def distance_of_halves(points: Floats) -> float | None:
-    """The sliced Wasserstein distance between two halves of points (rows, columns), parted at random: how far apart
+    """The sliced Wasserstein distance between two halves of points (rows, columns), split at random: how far apart
     independent samples of one distribution lie. None with less than two points.
     """
     n_rows = len(points) // 2

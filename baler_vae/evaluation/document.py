@@ -15,7 +15,7 @@ _BOUND = ("bound", "largest_in_bounds")
 
 
 def column_json(column: "ColumnResiduals", statistics: "ColumnStatistics | None") -> dict[str, Any]:
-    """What became of a column, and what the sample tells of it."""
+    """What became of a column, with the statistics of the sample."""
     document = {name: getattr(column, name) for name in (*_COLUMN, *_BOUND)}
     document["bound_kept"] = None if column.largest_in_bounds is None else column.largest_in_bounds <= 1
     if column.response is None:
@@ -58,7 +58,7 @@ def cut_json(migration: "Migration") -> dict[str, Any]:
 
 
 def group_json(group: "GroupStatistics") -> dict[str, Any]:
-    """How the columns of a group hang together."""
+    """How the columns of a group are related."""
     densities = [as_mapping(density) for density in group.densities]
     return {**(as_mapping(group) or {}), "densities": densities}
 

@@ -3,7 +3,7 @@
 A measured number is, to first order, a sum over rows: a mean, a variance, the count behind a cut, and a parameter of a
 fit too, through what one more row in a bin does to it. Its change is then the sum of one difference for each row. Of
 these the sum tells what happened, and the root of the sum of squares what independent differences of this size do on
-average; both are added in quadrature, so that differences that cancel by luck are not taken for none.
+average; both are added in quadrature, so that differences that cancel by luck are not mistaken for none.
 
 Where n rows stand for N, statistical errors shrink with the root of N / n, a bias stays, and the differences average
 out as the errors do: an effect is sqrt(N / n * sum^2 + sum of squares) in units of the error on the n rows. The noise
@@ -30,7 +30,9 @@ _CORE = 5.0
 _SPIKE = 0.01
 """The share of values beyond which one value is not part of a continuous distribution: zeros, sentinels."""
 _FEWEST = 16
+"""Distinct or typical values below which a column has no bulk to be judged by. Chosen by hand; not measured."""
 MANY_BINS = 2_000
+"""Bins in which an unbinned fit is followed. Chosen by hand; not measured."""
 
 
 def combined(differences: Floats, error: float, grows: float) -> float:
@@ -115,8 +117,8 @@ class PeakEffects:
     """What differences do to the position, width and yield of a peak.
 
     Shifts are taken to first order, by what one more row in each bin does to the fit: below a hundredth of a
-    statistical error a second fit would tell of the minimiser more than of the values. An unbinned fit is followed in
-    many bins, with what stands between their centres.
+    statistical error a second fit would say more about the minimiser than about the values. An unbinned fit is followed
+    in many bins, with interpolation between their centres.
     """
 
     def __init__(self, peak: Peak, before: Array, *, grows: float = 1.0) -> None:

@@ -1,4 +1,4 @@
-"""A table against what came back of it."""
+"""A table against its restored version."""
 
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -169,7 +169,7 @@ def _kind(dtype: np.dtype[Any]) -> str:
 
 
 def _angles(columns: Sequence[Column], patterns: Sequence[str] | None) -> dict[str, bool | None]:
-    """Whether each column, by name, is an angle; None where its values will tell."""
+    """Whether each column, by name, is an angle; None where its values will decide."""
     floats = [column.name for column in columns if column.is_float]
     if patterns is not None:
         named = {name for pattern in patterns for name in match_columns(pattern, floats)}
@@ -195,7 +195,7 @@ def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> lis
     """The peaks that are named, or without any those of `DEFAULT_PEAKS` whose column holds floats.
 
     Raises:
-        UsageError: the column of a named peak is not there, or holds no numbers.
+        UsageError: the column of a named peak is missing, or not numeric.
     """
     if peaks is None:
         floats = {column.name for column in columns if column.is_float and column.is_scalar}

@@ -5,7 +5,7 @@ Three ways. *Least squares* with the same weight for every bin is the field's de
 6.0 GeV on jets of Z' -> t tbar). Equal weights are unbiased, but the minimum's curvature then says nothing of the
 errors: they are propagated from the Poisson variance of every bin instead (the "sandwich" of H. White, Econometrica 48
 (1980) 817). The *likelihood* of the Poisson numbers in the bins, and the *unbinned* extended likelihood of the values,
-use all that the rows tell where the shape is right; their errors follow from the Fisher information.
+use all the information in the rows if the shape is right; their errors follow from the Fisher information.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ TIGHT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class PeakRows:
     """What is fitted: `counts` int64 (n_bins,), and for unbinned fits the `values` in the window, float64 (rows,)."""
 
     counts: NDArray[np.int64]
@@ -131,7 +131,7 @@ def centred(n_bins: int) -> Floats:
     return (np.arange(n_bins) + 0.5) / n_bins * 2 - 1
 
 
-def minima_of(model: PeakModel, before: Rows, after: Rows) -> tuple[Minimum, Minimum]:
+def minima_of(model: PeakModel, before: PeakRows, after: PeakRows) -> tuple[Minimum, Minimum]:
     """The best fits to two sides. Tails can make several minima: then each side looks near that of the other, too."""
     found_before, found_after = minimum_of(model, before), minimum_of(model, after)
     if model.shape.tails and not found_before.reason:
@@ -141,7 +141,7 @@ def minima_of(model: PeakModel, before: Rows, after: Rows) -> tuple[Minimum, Min
     return found_before, found_after
 
 
-def minimum_of(model: PeakModel, rows: Rows, near: Minimum | None = None) -> Minimum:
+def minimum_of(model: PeakModel, rows: PeakRows, near: Minimum | None = None) -> Minimum:
     """The best fit from the best starting points, and from another minimum; without parameters where there is none."""
     nowhere = np.empty(0), np.empty((0, 0))
     n_filled = np.count_nonzero(rows.counts)
@@ -163,7 +163,7 @@ def minimum_of(model: PeakModel, rows: Rows, near: Minimum | None = None) -> Min
     return Minimum(parameters, covariance, _failure(fit, covariance, model))
 
 
-def refit(model: PeakModel, rows: Rows, start: Minimum) -> Floats | None:
+def refit(model: PeakModel, rows: PeakRows, start: Minimum) -> Floats | None:
     """The parameters (n_parameters,) that fit rows much like those of a fit that succeeded; None where none do.
 
     What is held at a limit there is held here. The others are turned and scaled so that their errors are one and
@@ -195,7 +195,7 @@ def refit(model: PeakModel, rows: Rows, start: Minimum) -> Floats | None:
     return found if fit.valid and not _ran_away(found, model) else None
 
 
-def _minimiser(model: PeakModel, rows: Rows, start: tuple[float, ...]) -> Minuit:
+def _minimiser(model: PeakModel, rows: PeakRows, start: tuple[float, ...]) -> Minuit:
     fit = Minuit(_cost(model, rows), *start, name=model.names)
     fit.limits["mean"] = (model.edges[0], model.edges[-1])
     fit.limits["width"] = _widths(model.edges)
@@ -209,7 +209,7 @@ def _minimiser(model: PeakModel, rows: Rows, start: tuple[float, ...]) -> Minuit
     return fit
 
 
-def _cost(model: PeakModel, rows: Rows) -> Any:  # noqa: ANN401 - iminuit has no types
+def _cost(model: PeakModel, rows: PeakRows) -> Any:  # noqa: ANN401 - iminuit has no types
     names = model.names
     if model.method == "unbinned":
         return ExtendedUnbinnedNLL(
@@ -241,7 +241,7 @@ def _widths(edges: Floats) -> tuple[float, float]:
     return float(edges[1] - edges[0]) / 2, float(edges[-1] - edges[0]) * LARGEST_WIDTH
 
 
-def _least_line(rows: Rows) -> float:
+def _least_line(rows: PeakRows) -> float:
     """The lowest line of a likelihood in rows per bin: without any, one row far from the peak were impossible."""
     return 1e-6 * float(rows.counts.mean())
 
@@ -281,7 +281,7 @@ def _starts(counts: NDArray[np.int64], model: PeakModel) -> list[tuple[float, ..
     ]
 
 
-def _covariance(model: PeakModel, rows: Rows, parameters: Floats) -> Floats:
+def _covariance(model: PeakModel, rows: PeakRows, parameters: Floats) -> Floats:
     """The covariance of the parameters, (n_parameters, n_parameters), zero for those at a limit; NaN where the others
     are degenerate.
     """
@@ -304,7 +304,7 @@ def _covariance(model: PeakModel, rows: Rows, parameters: Floats) -> Floats:
     return found
 
 
-def _held(model: PeakModel, rows: Rows, parameters: Floats) -> NDArray[np.bool_]:
+def _held(model: PeakModel, rows: PeakRows, parameters: Floats) -> NDArray[np.bool_]:
     """Which parameters the data pushed to a limit where they have no effect: a tail, or an end of the line."""
     held = np.zeros(len(parameters), bool)
     for index, tail in enumerate(model.shape.tails, 3):

@@ -1,4 +1,4 @@
-"""The rows of one group against what came back of them."""
+"""The rows of one group against their restored version."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -79,7 +79,7 @@ class GroupCounter:
             yield counter.result(pairs), histograms, statistics
 
     def statistics(self) -> GroupStatistics | None:
-        """How the columns hang together; None where there is only one."""
+        """How the columns are related; None if there is only one."""
         if not self._joint:
             return None
         before, after = self._sample.arrays()
@@ -88,7 +88,7 @@ class GroupCounter:
         return group_statistics(self.name, self._joint, self._correlations.matrices(), *points)
 
     def _points(self, before: Mapping[str, Array], after: Mapping[str, Array]) -> tuple[Floats, Floats]:
-        """The values of the columns that are looked at together, float64 (rows, columns) each; angles after are within
+        """The values of the columns that are examined together, float64 (rows, columns) each; angles after are within
         half a turn of those before.
         """
         points = []

@@ -1,4 +1,4 @@
-"""How the columns of a group hang together, before and after."""
+"""How the columns of a group are related, before and after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from baler_vae.evaluation.residuals import Counts, Floats, mean_and_rms
 from baler_vae.table.schema import Column, Group
 
 MOST_COLUMNS = 24
+"""Columns of a group of which pairs are compared: their number grows with the square. Chosen by hand; not measured."""
 N_DENSITIES = 3
+"""Pairs of which a density is drawn. Chosen by hand; not measured."""
 DENSITY_BINS = 40
+"""Of a density along each axis. Chosen by hand; not measured."""
 
 JOINT_ROWS = 1 << 18
-"""The most rows of a sample that mutual information and densities are computed of."""
+"""The most rows of a sample from which mutual information and densities are computed."""
 SLICED_ROWS = 1 << 16
-"""The most rows of a sample that the sliced Wasserstein distance is computed of."""
+"""The most rows of a sample from which the sliced Wasserstein distance is computed."""
 
 LEAST_BINS, MOST_BINS = 4, 32
 ROWS_PER_CELL = 50
@@ -44,7 +47,7 @@ class Density:
 
 @dataclass(frozen=True, eq=False)
 class GroupStatistics:
-    """How the numeric columns `names` of a group hang together, floats first, at most `MOST_COLUMNS` of them.
+    """How the numeric columns `names` of a group are related, floats first, at most `MOST_COLUMNS` of them.
 
     Matrices are float64 (columns, columns), NaN where something is undefined. The correlations are Pearson's over all
     rows in which both columns are finite on both sides. Mutual information is that of equal-mass bins, in bits, each
@@ -69,7 +72,7 @@ class GroupStatistics:
 
 
 def joint_columns(group: Group) -> tuple[Column, ...]:
-    """The numeric columns of a group that are looked at together, floats first; none where there is only one."""
+    """The numeric columns of a group that are examined together, floats first; none where there is only one."""
     numeric = [column for column in group.columns if column.is_scalar]
     chosen = sorted(numeric, key=lambda column: not column.is_float)[:MOST_COLUMNS]
     return tuple(chosen) if len(chosen) > 1 else ()

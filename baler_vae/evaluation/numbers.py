@@ -1,4 +1,4 @@
-"""What an evaluation found: values to be judged, shown and written."""
+"""What an evaluation found, as values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,16 +34,16 @@ _CUTS = ("cut", "at_least", "of", "n", "n_before", "n_after", "n_out", "n_in", "
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateSizes:
-    """What the kinds of model that were compared for a group take.
+    """The sizes of the kinds of model that were compared for a group.
 
     Attributes
     ----------
     group, kind : str
         The group, and the kind of model that it has.
     bytes : Mapping[str, int]
-        About how many bytes each kind would take, as a sample tells.
+        The bytes that each kind would take, estimated from a sample.
     fitted_bytes : int or None
-        Bytes that the one that was fitted takes.
+        Bytes that the fitted one takes.
     """
 
     group: str
@@ -54,7 +54,7 @@ class CandidateSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveSizes:
-    """What is known of an archive's sizes, in bytes; None where something is not.
+    """The sizes of an archive in bytes; None for what is unknown.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class ArchiveSizes:
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EvaluationNumbers:
     """What became of the columns of a table. Histograms, quantiles, half-widths, statistics and the mutual information
-    and distances of groups are those of a sample, all else is of all rows.
+    and distances of groups are those of a sample, everything else is of all rows.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class EvaluationNumbers:
     statistics : Mapping[str, ColumnStatistics]
         By name of a numeric column.
     groups : tuple[GroupStatistics, ...]
-        How the columns hang together, for groups of at least two numeric ones.
+        How the columns are related, for groups of at least two numeric ones.
     cuts : tuple[Migration, ...]
         What changed sides of cuts.
     declared_peaks : bool
@@ -181,7 +181,7 @@ class EvaluationNumbers:
         Parameters
         ----------
         table : {"columns", "peaks", "cuts"}
-            What is told. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
+            The rows. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
             are parts of the value.
 
         Returns

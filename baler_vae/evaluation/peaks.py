@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2 as chi2_law
 
 from baler_vae.errors import UsageError, nearest
-from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, Rows, minima_of, minimum_of
+from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, PeakRows, minima_of, minimum_of
 from baler_vae.evaluation.residuals import Array, Floats
 from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
 from baler_vae.evaluation.toys import PairedErrors, paired_errors
@@ -51,9 +51,7 @@ class Peak:
                 f"is not a peak shape: {nearest(self.shape, SHAPES)}", column=self.column, found=self.shape
             )
         if self.fit not in METHODS:
-            raise UsageError(
-                f"is not a way to fit a peak: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit
-            )
+            raise UsageError(f"is not a fit method: {nearest(self.fit, METHODS)}", column=self.column, found=self.fit)
         if not 0 < self.natural_width < np.inf:
             raise UsageError("a natural width must be positive", column=self.column, found=self.natural_width)
         if self.toys < 0:
@@ -126,7 +124,7 @@ class PeakShift:
     @property
     def mass_difference_percent(self) -> float | None:
         """100 abs(m_after - m_before) / abs(m_after), as it is quoted for Baler; None where a fit failed. No sign,
-        unlike all else: see `mean_change_percent`.
+        unlike everything else: see `mean_change_percent`.
         """
         if self.before.mean is None or self.after.mean is None or self.after.mean == 0:
             return None
@@ -227,7 +225,7 @@ class PeakCounter:
         bins[inside] = np.minimum(found, self.peak.n_bins - 1)
         return bins
 
-    def _rows(self, times: NDArray[np.int64]) -> tuple[Rows, Rows]:
+    def _rows(self, times: NDArray[np.int64]) -> tuple[PeakRows, PeakRows]:
         """The rows before and after in which each cell or each pair has so many, int64 (cells,) or (pairs,)."""
         if self.peak.fit == "unbinned":
             before, after = np.repeat(self._pairs[:2], times, axis=1)
@@ -235,9 +233,9 @@ class PeakCounter:
         n_bins = self.peak.n_bins
         of_bins = np.divmod(self._cells, n_bins + 1)
         before, after = (np.bincount(bins, times, n_bins + 1)[:n_bins].astype(np.int64) for bins in of_bins)
-        return Rows(before), Rows(after)
+        return PeakRows(before), PeakRows(after)
 
-    def _resampled(self, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    def _resampled(self, rng: np.random.Generator) -> tuple[PeakRows, PeakRows]:
         return self._rows(rng.poisson(self._times))
 
     @property
@@ -261,12 +259,12 @@ def _model(peak: Peak) -> PeakModel:
     return PeakModel(shape_of(peak.shape, peak.natural_width), peak.fit, edges)
 
 
-def _rows(values: Floats, model: PeakModel) -> Rows:
+def _rows(values: Floats, model: PeakModel) -> PeakRows:
     """What of the values, float64 (rows,), lies in the window."""
     low, high = map(float, model.edges[[0, -1]])
     values = values[(values >= low) & (values <= high)]
     counts, _ = np.histogram(values, len(model.edges) - 1, (low, high))
-    return Rows(counts, values if model.method == "unbinned" else None)
+    return PeakRows(counts, values if model.method == "unbinned" else None)
 
 
 def _sample(pairs: Floats) -> Floats:
@@ -276,7 +274,7 @@ def _sample(pairs: Floats) -> Floats:
     return pairs[:, np.sort(np.argpartition(pairs[2], MOST_PAIRS)[:MOST_PAIRS])]
 
 
-def _peak_fit(model: PeakModel, peak: Peak, rows: Rows, minimum: Minimum) -> PeakFit:
+def _peak_fit(model: PeakModel, peak: Peak, rows: PeakRows, minimum: Minimum) -> PeakFit:
     n_dof = peak.n_bins - len(model.names)
     blank: dict[str, Any] = {"edges": model.edges, "counts": rows.counts, "n_dof": n_dof}
     blank |= {"shape": peak.shape, "natural_width": peak.natural_width}

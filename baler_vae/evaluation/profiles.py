@@ -38,7 +38,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """What the paired sample tells of a numeric column; None where there is nothing to tell.
+    """The statistics of a numeric column from the paired sample; None where there are none.
 
     Profiles need two different values to be drawn against, and a value in the sample that moved.
     """

@@ -20,7 +20,7 @@ CENTRAL_95 = (2.275013194817921, 97.72498680518208)
 
 _NAMES = {"O": "text", "V": "nested"}
 LARGEST_ANGLE = 2 * np.pi + 1e-3
-"""In rad: larger values are no angles in radians; wrapping degrees by 2 pi would hide large residuals."""
+"""In rad: larger values are not angles in radians; wrapping degrees by 2 pi would hide large residuals."""
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -45,17 +45,17 @@ class Response:
 class ColumnResiduals:
     """What became of one column.
 
-    `n_different` counts the rows whose value is another one; NaN equals NaN and zero equals minus zero. `n_lost`
+    `n_different` counts the rows whose value differs; NaN equals NaN and zero equals minus zero. `n_lost`
     counts those of them where either value is NaN or infinite. `mean`, `rms`, `largest` (the largest absolute),
     `quantiles` (by per cent, in the order of `QUANTILES`) and the half-widths (half the width of the central 68.27 and
     95.45 %) are of the residual x' - x over the `n_used` rows where both values are finite, in the unit of the column,
     wrapped into [-pi, pi) for an angle. They are None where there are no such rows, and for text. Quantiles and
-    half-widths are of the paired sample, all else is of all rows.
+    half-widths are of the paired sample, everything else is of all rows.
 
     `bound` is the text of what was promised of the column, None where that is not known; `largest_in_bounds` is the
     largest deviation in units of it, above 1 only where a value misses it, infinite where a value that must come back
     exactly did not. It is None without a known bound, under `free`, without rows, and where the dtype changed.
-    `derived` tells columns that were computed from others, before and after.
+    `derived` marks columns that were computed from others, before and after.
     """
 
     name: str
@@ -84,7 +84,7 @@ class ColumnResiduals:
 
     @property
     def must_be_same(self) -> bool:
-        """Whether every value is expected back as it was: where it is no float and no bound says otherwise."""
+        """Whether every value is expected back as it was: if it is not a float and no bound says otherwise."""
         return not self.is_float and not self.derived and self.bound in {None, "exact"}
 
 
@@ -223,7 +223,7 @@ def column_residuals(
 
 
 def differs(original: Array, restored: Array) -> NDArray[np.bool_]:
-    """Whether each value is another one, bool (rows,); NaN equals NaN.
+    """Whether each value differs, bool (rows,); NaN equals NaN.
 
     Raises:
         ValueError: the lengths differ, or one of the two is text.

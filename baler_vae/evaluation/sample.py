@@ -26,7 +26,7 @@ def rows_of_samples(groups: Sequence[Group]) -> int:
 
 class PairedSample:
     """Rows of numeric columns before and after, the same rows of all, in their order: all of them up to `most_rows`,
-    else so many, each set of them as likely as any other.
+    else that many, each subset as likely as any other.
 
     Every row draws a number, and those with the smallest stay. So the same rows stay however the stream was cut.
     """

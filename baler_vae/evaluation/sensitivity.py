@@ -1,4 +1,4 @@
-"""Everything that is measured on a table, and how far it moves when columns do."""
+"""What is measured on a table, and how far it moves when columns do."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -43,7 +43,7 @@ class Sensitivity:
         measured = [
             PeakEffects(peak, arrays[peak.column], grows=grows[peak.column]) for peak in chosen_peaks(columns, declared)
         ]
-        if declared is None:  # what was only looked for, and is not there, is not missed
+        if declared is None:  # what was only looked for, and is missing, is not missed
             measured = [peak for peak in measured if peak.fit.counts.any()]
         self._peaks = [peak for peak in measured if peak.fit.valid]
         self.skipped = tuple(

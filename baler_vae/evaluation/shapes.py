@@ -16,7 +16,9 @@ from baler_vae.evaluation.residuals import Floats
 ShapeName = Literal["gauss", "crystal-ball", "breit-wigner"]
 SHAPES: tuple[ShapeName, ...] = ("gauss", "crystal-ball", "breit-wigner")
 POWER = 3.0
-"""Of the tails of a Crystal Ball. Where a tail begins and how fast it falls can hardly be told apart above a line."""
+"""The power of the tails of a Crystal Ball, fixed: above a line, where a tail begins and how fast it falls are nearly
+the same parameter.
+"""
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(5)
 """Of the integral over a bin."""

@@ -31,7 +31,7 @@ def judge(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> tuple
     """The tolerances that an evaluation exceeds: those of peaks, cuts, values that must be the same, bounds, columns.
 
     A peak that can be fitted before or after only exceeds every tolerance, and so does a declared one that cannot be
-    fitted at all: nothing is known of it. Columns that are no floats are judged by `differing_percent` unless a bound
+    fitted at all: nothing is known of it. Columns that are not floats are judged by `differing_percent` unless a bound
     allows them to differ.
 
     Raises:

@@ -1,8 +1,8 @@
 """How far a peak may move by chance when the same events are measured twice.
 
 Before and after are the same events, so that most of their statistical error is common: the error of a difference is
-far smaller than that of either fit. Toys tell it. In each, every event counts a Poisson number of times (the bootstrap
-of B. Efron, Ann. Statist. 7 (1979) 1), the same number before and after, and both are fitted again.
+far smaller than that of either fit. Toys estimate it. In each, every event counts a Poisson number of times (the
+bootstrap of B. Efron, Ann. Statist. 7 (1979) 1), the same number before and after, and both are fitted again.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baler_vae.evaluation.fits import Minimum, PeakModel, Rows, refit
+from baler_vae.evaluation.fits import Minimum, PeakModel, PeakRows, refit
 
 SEED = 20_230_701
 FEWEST_TOYS = 10
-"""Fewer that succeed tell no error."""
+"""If fewer succeed, no error is given."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PairedErrors:
     n_failed: int
 
 
-Resample = Callable[[np.random.Generator], tuple[Rows, Rows]]
+Resample = Callable[[np.random.Generator], tuple[PeakRows, PeakRows]]
 """One toy: the rows before and after in which each event counts a random number of times."""
 
 

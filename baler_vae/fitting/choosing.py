@@ -30,8 +30,8 @@ _IN_FILE, _INFORMATIVE_FIRST = "file", "telling first"
 
 @dataclass(frozen=True)
 class ChosenFit:
-    """The fit of a group, that of its columns alone, its kind, and about how many bytes each kind and each order of the
-    columns would take, by name: where `auto` compares them, by what a sample takes after a brief training.
+    """The fit of a group, that of its columns independently, its kind, and the estimated bytes by kind and by order of
+    the columns, by name: where `auto` compares them, by what a sample takes after a brief training.
     """
 
     fit: GroupFit
@@ -41,7 +41,7 @@ class ChosenFit:
     orders: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self, n_rows: int) -> dict[str, Any]:
-        """What an archive says of it, in plain values: nothing in it is needed to decode."""
+        """Its description in an archive, as plain values; nothing in it is needed to decode."""
         own = self.fit.bits - self.fit.model_bits
         return {
             "kind": self.kind,
@@ -67,7 +67,7 @@ def fit_group_model(
 ) -> ChosenFit:
     """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many.
 
-    Columns under `free` are what a network gives, all others of their group are then kept by themselves. Without such
+    Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
 
     Raises
@@ -75,7 +75,7 @@ def fit_group_model(
     MissingExtra
         A network is wanted and PyTorch is not installed.
     UsageError
-        The training diverged, or the device is not there.
+        The training diverged, or the device is not available.
     """
     rows = rows_of_group(table, bounds, events, n_rows, progress=progress)
     independent = fit_independent(rows)
@@ -104,7 +104,7 @@ class _Trials:
     """Fits on a sample of events. `kinds` and `orders` are about how many bytes all rows would then take, by name.
 
     Its methods raise MissingExtra where PyTorch is not installed, and UsageError where the training diverged or the
-    device is not there.
+    device is not available.
     """
 
     def __init__(self, rows: GroupRows, settings: ModelSettings, progress: Progress) -> None:
@@ -138,7 +138,7 @@ class _Trials:
         candidates = [kind for kind in KINDS if kind.traits.stores_networks and kind.is_candidate(self._rows)]
         if len(candidates) == 1:
             return candidates[0]
-        n_kinds = 1 + len(candidates)  # with the columns by themselves
+        n_kinds = 1 + len(candidates)  # with independent columns
         self.kinds = {
             kind.name: self._try(kind, names, policy.TRIAL_PART, f"{number}/{n_kinds} candidates: {kind.name}")
             for number, kind in enumerate(candidates, 2)
@@ -178,7 +178,7 @@ def _fit_free(
     kind: Kind,
     progress: Progress,
 ) -> GroupFit:
-    """The columns under `free` from a network, the others by themselves."""
+    """The columns under `free` from a network, the others coded independently."""
     check_training()
     from baler_vae.learn.fit import fit_group  # noqa: PLC0415
 

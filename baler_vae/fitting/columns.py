@@ -1,4 +1,4 @@
-"""Choosing how the columns of one group are kept."""
+"""Choosing how the columns of one group are coded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,8 +55,8 @@ class GroupFit:
 
 @dataclass(frozen=True)
 class IndependentColumn:
-    """A column kept without any other: how, and about how many bits it takes; how it would be kept on a grid, so that
-    others can see its codes, about how many bits that takes, and those codes.
+    """A column coded independently: how, and the estimated bits; how it would be coded on a grid, so that
+    networks can use its codes, the estimated bits of that, and those codes.
     """
 
     model: ColumnModel
@@ -157,7 +157,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
 
 
 def fit_independent(rows: GroupRows) -> GroupFit:
-    """Every column by itself."""
+    """Every column coded independently."""
     return GroupFit(GroupModel(columns={name: kept.model for name, kept in rows.independent.items()}), rows.bits)
 
 
@@ -349,7 +349,7 @@ def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
 
 def fit_independent_column(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
     """How values (rows,), or arrays (rows, *shape), of a column are kept without any other, under a bound. Cells of
-    arrays are kept by themselves: no other column sees them.
+    arrays are coded independently: no other column uses them.
     """
     if column.is_array:
         return _fit_cells(values, column, bound)
@@ -371,7 +371,7 @@ def fit_independent_column(values: NDArray[np.generic], column: Column, bound: B
 
 
 def _fit_cells(arrays: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
-    """How arrays (rows, *shape) of a column are kept, told by the cells of some of them where there are many."""
+    """How arrays (rows, *shape) of a column are kept, judged by the cells of some of them if there are many."""
     n_chosen = max(1, policy.MOST_CELLS // column.n_cells)
     cells = arrays[:: max(1, -(-len(arrays) // n_chosen))].reshape(-1)
     cells = cells[:: max(1, -(-cells.size // policy.MOST_CELLS))]

@@ -1,4 +1,4 @@
-"""The networks of a group's codes: what they see, and which columns get one."""
+"""The networks of a group's codes: their inputs, and which columns get one."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """The network of a column and about how many bits its codes and its weights take."""
+    """The network of a column, and the estimated bits of its codes and weights."""
 
     conditional: Conditional
     bits: float
@@ -90,7 +90,7 @@ def fit_conditionals(
     MissingExtra
         PyTorch is not installed.
     UsageError
-        The device is not there, or a training diverged.
+        The device is not available, or a training diverged.
     """
     check_training()
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
@@ -146,11 +146,11 @@ class _Report:
         self.columns(0)
 
     def steps(self, n_more: int) -> None:
-        """So many more steps of some networks are made."""
+        """Notes that some networks made this many more steps."""
         self.columns(0, n_more)
 
     def columns(self, n_more: int, n_steps: int = 0) -> None:
-        """So many more columns are done, and so many more steps."""
+        """Notes that this many more columns are done, and steps."""
         with self._lock:
             self._columns += n_more
             self._steps += n_steps
@@ -191,7 +191,7 @@ class NetworkTrainer:
         return fitted, history
 
     def _training_set(self, target: Target) -> "TrainingSet | None":
-        """What the network of a column learns from; None where there is nothing to learn or to see."""
+        """The training set of a column's network; None if there is nothing to learn or no input."""
         from baler_vae.learn.conditional import TrainingSet  # noqa: PLC0415
 
         own = self._columns.get(target.number)
@@ -238,5 +238,5 @@ def symbol_bits(network: Conditional, inputs: NDArray[np.float32], symbols: NDAr
 
 
 def network_bytes(conditional: Conditional) -> int:
-    """About how many bytes a network takes in an archive, beside what all networks of a group share."""
+    """The estimated bytes of a network in an archive, without what all networks of a group share."""
     return max(0, sum(map(len, encode_networks({0: conditional}, {}))) - policy.SHARED_NETWORK_BYTES)

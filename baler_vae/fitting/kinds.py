@@ -151,7 +151,7 @@ def floats_of(rows: GroupRows) -> list[str]:
 
 
 def is_wide(rows: GroupRows) -> bool:
-    """Whether a group has so many columns that `auto` tries neither latents nor another order."""
+    """Whether a group has too many columns, so that `auto` tries neither latents nor another order."""
     return len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
 
 

@@ -1,4 +1,4 @@
-"""The parents of a column: what its network sees."""
+"""The parents of a column: the inputs of its network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ Bins = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ContextColumn:
-    """What can be a parent: its codes (rows,), and the alphabet in which networks see them."""
+    """A possible parent: its codes (rows,), and the alphabet in which networks see them."""
 
     codes: Integers64
     view: Alphabet
@@ -47,7 +47,7 @@ class Parents:
         """The sources and lags of the parents of column `number`, of which codes (rows,) of an alphabet are coded and
         which comes after the sources `before`.
 
-        Of many columns those are taken that are near and most informative by themselves; what few columns say together
+        Of many columns, the near and individually most informative ones are taken; what few columns say together
         is left to the training to find out.
         """
         near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))

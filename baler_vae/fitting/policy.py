@@ -8,11 +8,11 @@ None of them is needed to read an archive. To change one changes the archives th
 
 SAMPLE_BYTES = 512 << 20
 """The most bytes of values that a codec is fitted on, about, however many rows are asked for: what a laptop can hold
-beside the copies that fitting makes. Chosen by hand; not measured.
+in addition to the copies that fitting makes. Chosen by hand; not measured.
 """
 
 SAMPLE_CHUNKS = 16
-"""A sample is made of at least about so many chunks of events, so that it comes from all over the file, which may
+"""A sample is made of at least about this many chunks of events, so that it comes from all over the file, which may
 change from one end to the other; more chunks cost more reading. Chosen by hand; not measured.
 """
 
@@ -53,7 +53,7 @@ that it could save. Chosen by hand; not measured.
 
 MOST_COLUMNS_FOR_TRIALS = 64
 """Columns above which `auto` tries neither latents nor another order, and trials see all rows: a few latents could not
-tell much of so many columns, and trials would take most of the time. Chosen by hand; not measured.
+say much about so many columns, and trials would take most of the time. Chosen by hand; not measured.
 """
 
 TRIAL_PART = 0.2
@@ -125,8 +125,8 @@ LEAST_SPIKE = 0.04
 """The part of the rows that must share a code for that. Chosen by hand; not measured."""
 
 CONTEXT_RANGE_BITS = 24.0
-"""What a further range costs in the alphabets in which networks see columns: more ranges tell more, and make networks
-larger. Chosen by hand; not measured.
+"""The cost of a further range in the alphabets in which networks see columns: more ranges carry more information, and
+make networks larger. Chosen by hand; not measured.
 """
 
 # How networks are trained.

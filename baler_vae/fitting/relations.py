@@ -52,7 +52,7 @@ def choose_relations(
     Raises
     ------
     UsageError
-        A declared text is no formula, reads what is not there, or leads back to its own column.
+        A declared text is not a formula, reads what is missing, or leads back to its own column.
     """
     n_rows = len(next(iter(columns.values())).codes) if columns else 0
     if n_rows == 0:

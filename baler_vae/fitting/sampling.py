@@ -1,4 +1,4 @@
-"""What of a file a codec is fitted on: all of it where that is little, else chunks of its events, chosen at random."""
+"""The rows that a codec is fitted on: all of a small file, otherwise randomly chosen chunks of its events."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Rules = Mapping[str, BoundRule | None]
 
 
 @dataclass(frozen=True)
-class Sample:
+class FitSample:
     """The rows that a codec is fitted on, the limits of all rows of those columns whose bounds need them, and the
     number of all rows by group. `n_chunks` is 0 where the rows are all there are.
     """
@@ -33,7 +33,7 @@ class Sample:
 
 def read_sample(
     source: Source, schema: Schema, rules: Rules, *, sample_rows: int, seed: int, progress: Progress
-) -> Sample:
+) -> FitSample:
     """All rows, where the largest group has at most `sample_rows` of them and they take at most about 512 MB; else
     chunks of events, as many as make so many rows, from all over the file. The same seed gives the same chunks. Memory
     is taken for the sample, not for the file: limits are streamed (`StreamedLimits`) where there are more rows.
@@ -56,10 +56,10 @@ def read_sample(
         progress("reading, events", survey.n_events, source.n_events)
     if survey.fits_whole:
         whole = concatenate(kept, schema)
-        return Sample(whole, survey.limits_of(whole), survey.n_rows)
+        return FitSample(whole, survey.limits_of(whole), survey.n_rows)
     progress("reading a sample", 0, 1)
     ranges = survey.choose(np.random.default_rng(seed))
-    return Sample(concatenate(list(source.read(schema, ranges)), schema), survey.limits, survey.n_rows, len(ranges))
+    return FitSample(concatenate(list(source.read(schema, ranges)), schema), survey.limits, survey.n_rows, len(ranges))
 
 
 def needs_limits(rule: BoundRule | None, column: Column) -> bool:
@@ -81,7 +81,7 @@ class _Chunk:
 
 @dataclass
 class _Survey:
-    """What one pass over a file tells of it: chunks of its events, and the limits of columns."""
+    """The result of one pass over a file: chunks of its events, and the limits of columns."""
 
     schema: Schema
     rules: Rules

@@ -1,4 +1,4 @@
-"""Which grid takes the fewest bits for a column."""
+"""Choosing the grid that takes the fewest bits for a column."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -16,22 +16,27 @@ from baler_vae.grid.numbers import Values, bits_of, from_bits, is_finite, same_b
 from baler_vae.table.bounds import EXACT, Bound
 
 SAMPLE = 20_000
-"""The rows on which all grids are judged; the best few are judged on all."""
+"""Sample on which all grids are judged; only the best few are judged on all rows."""
 NEARLY_ALL = 0.99
-"""The share of values that a grid must give back to the bit for it to be what the numbers were once rounded to."""
+"""The share of values that a grid must reproduce bit by bit to count as the one they were once rounded to."""
 
 _BEST = 3
+"""The grids that are compared on all rows, after the sample. Chosen by hand; not measured."""
 _NEARBY = 4
 """The spacings of the dtype by which a value that was rounded to a grid may move without another code."""
 _FEWEST_VALUES = 16
+"""Values below which nothing is said of how numbers were once written. Chosen by hand; not measured."""
 _FEW = 256
+"""Values that rule out most grids before the whole sample is looked at; results hardly depend on it."""
 _FEWEST_DIGITS = 3
+"""Fewer significant digits are not looked for: steps describe such numbers. Chosen by hand; not measured."""
 _OCTAVES = 12
+"""Octaves below the spacing of typical values that steps are fitted to. Chosen by hand; not measured."""
 
 
 def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float]) -> Grid:
-    """The grid under which the codes of values (rows,) cost least; `cost` gives the bits of codes and of what stands
-    verbatim beside them.
+    """The grid under which the codes of values (rows,) cost least; `cost` gives the bits of codes and of values kept
+    verbatim.
     """
     sample = _sample(values)
     everything = Pattern() if values.dtype.kind == "f" else Integers()
@@ -93,7 +98,7 @@ def _first(grids: Iterable[Grid], values: Values) -> list[Grid]:
         kept = same_bits(some, grid.dequantise(grid.quantise(some), some.dtype))
         return bool(np.count_nonzero(kept | (some == 0)) >= NEARLY_ALL * len(some))
 
-    # A few values tell most grids apart from what holds the numbers.
+    # A few values rule out most grids.
     few = values[:: max(1, len(values) // _FEW)]
     return [grid for grid in grids if holds(grid, few) and holds(grid, values)][:1]
 

@@ -1,4 +1,4 @@
-"""Columns to codes and back: every value is restored as a reader will, and judged."""
+"""Columns to codes and back: every value is restored as a reader will restore it, and checked."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +12,7 @@ from baler_vae.grid.numbers import CODE_LIMIT, Floats64, Integers64, Values, bit
 from baler_vae.table.bounds import Bound
 
 SPECIAL: Final = -(1 << 63)
-"""The first special code: the value stands verbatim, the next of the list. The codes after it stand for `_PATTERNS`."""
+"""The first special code: the next value of the verbatim list. The codes after it stand for `_PATTERNS`."""
 
 _PATTERNS: Final = {
     2: (0x7E00, 0x7C00, 0xFC00, 0x8000),
@@ -40,7 +40,7 @@ class Codes:
 
     @property
     def verbatim_bits(self) -> int:
-        """About how many bits the verbatim values take: those of the dtype, as what is not on a grid hardly
+        """The estimated bits of the verbatim values: those of the dtype, as what is not on a grid hardly
         compresses.
         """
         return 8 * self.restored.dtype.itemsize * len(self.verbatim)
@@ -87,7 +87,7 @@ def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
 
 
 def dequantise_column(codes: Integers64, verbatim: NDArray[np.uint64], grid: Grid, dtype: np.dtype[Any]) -> Values:
-    """The values (rows,) of codes (rows,), and of the bit patterns (n,) of those that stand verbatim.
+    """The values (rows,) of codes (rows,), and of the bit patterns (n,) of the verbatim values.
 
     Raises:
         ValueError: there is a code that the grid or the dtype does not have, or the verbatim values are not those of
@@ -105,7 +105,7 @@ def dequantise_column(codes: Integers64, verbatim: NDArray[np.uint64], grid: Gri
     restored = grid.dequantise(ordinary, dtype)
     if len(rows):
         if dtype.kind != "f" and n_verbatim != len(rows):
-            raise ValueError(f"a code of infinity, -0.0 or NaN is none of {dtype}")
+            raise ValueError(f"a code of infinity, -0.0 or NaN does not exist for {dtype}")
         bits = np.array([0, *_PATTERNS.get(dtype.itemsize, ())], np.uint64)[np.where(dtype.kind == "f", numbers, 0)]
         bits[numbers == 0] = verbatim
         restored[rows] = from_bits(bits, dtype)
@@ -151,7 +151,7 @@ def _or_zero(values: Values, keep: NDArray[np.bool_]) -> Values:
 
 
 def _make_special(codes: Integers64, rows: NDArray[np.intp], values: Values) -> NDArray[np.uint64]:
-    """The bit patterns (n,) of what stands verbatim, out of `values` (all rows,); some rows get special codes."""
+    """The bit patterns (n,) of the verbatim values, out of `values` (all rows,); some rows get special codes."""
     bits = bits_of(values[rows])
     numbers = np.zeros(len(rows), np.int64)
     if values.dtype.kind == "f":

@@ -12,6 +12,7 @@ MOST_DECIMALS = 22
 MOST_DIGITS = 15
 """The significant decimal digits that float64 always holds."""
 FURTHEST_DECADE = 308
+"""The largest power of ten of float64."""
 
 DECADES = np.array([float(f"1e{exponent}") for exponent in range(-323, FURTHEST_DECADE + 1)])
 ONE = 323

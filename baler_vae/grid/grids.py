@@ -49,7 +49,7 @@ class Pattern:
 
     def __post_init__(self) -> None:
         if not 0 <= self.shift <= MOST_EMPTY_BITS:
-            raise ValueError(f"patterns cannot lose {self.shift} bits")
+            raise ValueError(f"a grid of patterns cannot drop {self.shift} bits")
 
     @property
     def holds_everything(self) -> bool:
@@ -92,7 +92,7 @@ class Step:
 
     def __post_init__(self) -> None:
         if not 0 < self.step < math.inf:
-            raise ValueError(f"a grid has no steps of {self.step}")
+            raise ValueError(f"a grid cannot have steps of {self.step}")
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) of the multiples nearest to values (rows,)."""
@@ -117,7 +117,9 @@ class Step:
 Grid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
 
 LARGEST_WHOLE_STEP: Final = 2**53 - 1
+"""The largest odd whole number that float64 holds exactly."""
 MOST_EMPTY_BITS: Final = 52
+"""The mantissa bits that float64 stores."""
 GRID_KINDS: Final = tuple(str(grid.kind) for grid in get_args(Grid))
 
 

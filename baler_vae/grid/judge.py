@@ -7,14 +7,16 @@ from baler_vae.grid.numbers import Floats64, Values, is_finite, same_bits, widen
 from baler_vae.table.bounds import Bound
 
 _SPLIT = 2.0**27 + 1
+"""Veltkamp's constant for the 53 bits of float64."""
 _LARGEST_EXACT = 1 << 53
+"""Integers below this are exact in float64."""
 
 
 def keeps_bound(original: Values, restored: Values, bound: Bound) -> NDArray[np.bool_]:
     """Whether restored values (rows,) keep a bound to the original ones (rows,) of the same dtype, bool (rows,).
 
-    Values that are not finite must have the same bits, under `free` anything goes. What is accepted here is accepted by
-    `abs(restored - original) <= max(R * abs(original), A)` in float64 as well; the opposite need not be so, because
+    Values that are not finite must have the same bits; under `free` anything goes. What is accepted here is accepted by
+    `abs(restored - original) <= max(R * abs(original), A)` in float64 as well; the converse need not hold, because
     here no rounding widens a bound.
     """
     if bound.kind == "free":

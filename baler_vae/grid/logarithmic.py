@@ -11,11 +11,14 @@ import numpy as np
 from baler_vae.grid.numbers import Floats64, Integers64, Values, to_codes, to_dtype
 
 SEGMENTS = 1024
+"""Pieces of the logarithm in an octave; part of what the grid means, so that it cannot change."""
 LEAST_RELATIVE = 2.0**-50
+"""Finer relative steps could not be told from those of float64; part of format 1."""
 
 _LOWEST_EXPONENT = -1074
 _POWERS_OF_TWO = np.array([*(math.ldexp(1.0, k) for k in range(_LOWEST_EXPONENT, 1024)), math.inf])
 _LARGEST_TABLE = 1 << 16
+"""Steps of an octave up to which their mantissas are kept in a table."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,11 @@ class Logarithmic:
 
     def __post_init__(self) -> None:
         if not LEAST_RELATIVE <= self.relative < 1:
-            raise ValueError(f"a logarithmic grid has no relative steps of {self.relative}")
+            raise ValueError(f"a logarithmic grid cannot have relative steps of {self.relative}")
         if not 0 <= self.floor <= self.floor / self.relative < math.inf:
-            raise ValueError(f"a logarithmic grid of relative steps {self.relative} has no floor of {self.floor}")
+            raise ValueError(
+                f"a logarithmic grid of relative steps {self.relative} cannot have a floor of {self.floor}"
+            )
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) nearest to values (rows,)."""

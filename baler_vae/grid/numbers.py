@@ -1,6 +1,6 @@
 """Bit patterns, and the few ways in which float64 numbers become codes and values.
 
-Only IEEE operations that give the same bits on every machine stand in this room: + - * /, rint, floor, frexp,
+Only IEEE operations that give the same bits on every machine are used in this room: + - * /, rint, floor, frexp,
 comparisons, integers and look-ups in tables made of them; never log, exp or pow of arrays.
 """
 
@@ -30,7 +30,7 @@ def from_bits(bits: NDArray[np.uint64], dtype: np.dtype[Any]) -> Values:
     """
     narrow = bits.astype(pattern_dtype(dtype))
     if np.any(narrow != bits) or (dtype == np.bool_ and np.any(bits > 1)):
-        raise ValueError(f"a bit pattern is none of {dtype}")
+        raise ValueError(f"a bit pattern does not fit into {dtype}")
     return narrow.view(dtype)
 
 

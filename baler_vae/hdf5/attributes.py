@@ -1,4 +1,4 @@
-"""Objects of HDF5 files made after those of another file: attributes in every byte, datasets and groups with the
+"""Copying objects of HDF5 files from another file: attributes in every byte, datasets and groups with the
 properties that they were created with.
 """
 

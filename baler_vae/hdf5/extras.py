@@ -1,4 +1,4 @@
-"""How an HDF5 file was made, and what it holds beside its columns, so that a restored file is made the same way.
+"""How an HDF5 file was made, and what it holds besides its columns, so that a restored file is made the same way.
 
 It is kept as a document and a small HDF5 file of its own, the image. There every dataset of columns is a template
 without rows: it has the type, the properties and the attributes of the original; all else is there whole. The document
@@ -31,9 +31,9 @@ from baler_vae.hdf5.attributes import (
 )
 from baler_vae.hdf5.rows import read_rows
 from baler_vae.hdf5.types import (
+    DatasetLayout,
+    FieldPart,
     Fields,
-    Layout,
-    Part,
     bytes_of,
     holds_references,
     layout_of,
@@ -45,13 +45,13 @@ from baler_vae.source.documents import VERSION, read_document
 from baler_vae.source.grouping import unique
 
 MAGIC = b"HDF5 extras 1\n"
-"""How extras begin that have a document; older ones are an image alone, which no template is in."""
+"""How extras with a document begin; older ones are only an image, without templates."""
 
 FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, MemoryError)
-"""What a document or an image that is not well formed leads to."""
+"""The exceptions that a malformed document or image raises."""
 
 _MOST_BYTES = 64 << 20
-"""The most bytes of values that are kept beside the columns."""
+"""The most bytes of values that are kept besides the columns."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Template:
     says that it has just as many rows as the file has, `is_array` that all of its axes but the last are rows.
     """
 
-    layout: Layout
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    layout: DatasetLayout
+    parts: Mapping[str, FieldPart] = field(default_factory=dict)
     complete: bool = True
     is_array: bool = False
     rest: str = ""
@@ -70,10 +70,10 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What is kept beside the columns: the paths of whole `datasets`, and of those of which some fields are no columns,
-    which are either kept or `without_rest`. `refused` names what cannot be kept, each with the reason, `n_bytes` the
-    bytes of what is.
+class KeptExtras:
+    """The extras of a file: the paths of whole `datasets`, and of those of which some fields are not columns, which are
+    either kept or `without_rest`. `refused` names what cannot be kept, each with the reason; `n_bytes` gives the sizes
+    of what is.
     """
 
     datasets: frozenset[str] = frozenset()
@@ -82,8 +82,8 @@ class Beside:
     n_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
-def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]]) -> Beside:
-    """What is kept beside the columns of datasets, each given as path, name, dataset, layout, the reason why it is no
+def kept_extras(items: Iterable[tuple[str, str, h5py.Dataset, DatasetLayout, str, bool]]) -> KeptExtras:
+    """What is kept besides the columns of datasets, each given as path, name, dataset, layout, the reason why it is no
     column (if so), and whether it is lost.
     """
     datasets: set[str] = set()
@@ -104,7 +104,7 @@ def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]])
                 without_rest.add(path)
                 refused |= {field: f"no column, {size:,} bytes" for field, size in sizes.items()}
         elif reason and holds_references(dataset.id.get_type()):
-            refused[name] = "references to places in the file"
+            refused[name] = "references into the file"
         elif reason and not numpy_dtype(dataset.id.get_type()).itemsize and lies_elsewhere(dataset.id.get_type()):
             refused[name] = "values of a type that h5py cannot read"
         elif reason:
@@ -115,7 +115,7 @@ def beside_of(items: Iterable[tuple[str, str, h5py.Dataset, Layout, str, bool]])
                 left -= size
             else:
                 refused[name] = f"{reason}, {size:,} bytes"
-    return Beside(frozenset(datasets), frozenset(without_rest), refused, n_bytes)
+    return KeptExtras(frozenset(datasets), frozenset(without_rest), refused, n_bytes)
 
 
 def value_bytes(dataset: h5py.Dataset) -> int:
@@ -141,7 +141,7 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
     return h5py.check_vlen_dtype(dtype) is None and h5py.check_string_dtype(dtype) is None
 
 
-def read_extras(path: str, base: str, templates: Mapping[str, Template], beside: Beside) -> bytes:
+def read_extras(path: str, base: str, templates: Mapping[str, Template], kept: KeptExtras) -> bytes:
     """The extras of a file, of what lies at or below the place `base`."""
     with h5py.File(path) as file:
         entries = Walk(file, base).entries()
@@ -154,7 +154,7 @@ def read_extras(path: str, base: str, templates: Mapping[str, Template], beside:
                 if entry.path in templates:
                     documents[entry.path] = _write_template(image, entry, templates[entry.path])
                 else:
-                    _write_entry(image, entry, beside)
+                    _write_entry(image, entry, kept)
             _write_rests(image, file, templates, documents)
             for entry in entries:
                 if entry.item is not None and entry.path in image:
@@ -185,8 +185,8 @@ def _new_image(file: h5py.File, entries: Iterable[Entry]) -> Iterator[h5py.File]
         yield image
 
 
-def _write_entry(image: h5py.File, entry: Entry, beside: Beside) -> None:
-    """Writes what is no template: groups, whole datasets, named types, links."""
+def _write_entry(image: h5py.File, entry: Entry, kept: KeptExtras) -> None:
+    """Writes what is not a template: groups, whole datasets, named types, links."""
     if entry.path in image and not entry.is_soft:
         return
     require_parents(image, entry.path)
@@ -197,12 +197,12 @@ def _write_entry(image: h5py.File, entry: Entry, beside: Beside) -> None:
             image.id.links.create_hard(name_bytes(entry.path), image.id, name_bytes(entry.target))
     elif isinstance(entry.item, h5py.Group):
         make_group(image, entry.path, entry.item)
-    elif isinstance(entry.item, h5py.Datatype) or entry.path in beside.datasets:
+    elif isinstance(entry.item, h5py.Datatype) or entry.path in kept.datasets:
         copy_object(entry.item, image, entry.path)
 
 
 def require_parents(file: h5py.File, path: str) -> None:
-    """Makes the groups on the way to a path that are not there, which keep the order in which they are filled."""
+    """Makes the groups on the way to a path that are missing, which keep the order in which they are filled."""
     parent = path.rpartition("/")[0]
     if parent and parent not in file:
         require_parents(file, parent)
@@ -227,7 +227,7 @@ def _write_template(image: h5py.File, entry: Entry, template: Template) -> dict[
 def _write_rests(
     image: h5py.File, file: h5py.File, templates: Mapping[str, Template], documents: Mapping[str, Any]
 ) -> None:
-    """Writes the bytes of those fields of compounds that are no columns, as datasets (rows, bytes)."""
+    """Writes the bytes of those fields of compounds that are not columns, as datasets (rows, bytes)."""
     home = unique("rest", list(image))
     for path, template in templates.items():
         if not template.layout.rest or not template.complete:
@@ -252,7 +252,7 @@ def value_bytes_of(rows: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class Extras:
+class OpenExtras:
     """Extras as they are read: the entries of the image, the objects by their paths, and the templates."""
 
     image: h5py.File
@@ -265,7 +265,7 @@ class Extras:
 
 
 @contextmanager
-def open_extras(data: bytes) -> Iterator[Extras]:
+def open_extras(data: bytes) -> Iterator[OpenExtras]:
     """Extras with a document; nothing in them leads out of them.
 
     Raises:
@@ -279,7 +279,7 @@ def open_extras(data: bytes) -> Iterator[Extras]:
     with file:
         try:
             entries = tuple(inner_entries(file))
-            extras = Extras(file, entries, _templates(document, {e.path: e.item for e in entries if e.is_dataset}))
+            extras = OpenExtras(file, entries, _templates(document, {e.path: e.item for e in entries if e.is_dataset}))
         except FAILURES as error:
             raise corrupt(error) from error
         yield extras
@@ -287,7 +287,7 @@ def open_extras(data: bytes) -> Iterator[Extras]:
 
 def corrupt(error: Exception) -> CorruptArchive:
     """The error for extras that are not well formed."""
-    return CorruptArchive(f"what lies beside the columns cannot be read: {error}", section="extras")
+    return CorruptArchive(f"the extras (what is not a column) cannot be read: {error}", section="extras")
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -316,29 +316,29 @@ def _templates(document: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict
 
     Raises:
         ValueError: it does not fit the datasets of the image.
-        KeyError, TypeError, AttributeError: it lacks something, or has it in another form.
+        KeyError, TypeError, AttributeError: it lacks something, or has it in a different form.
     """
     templates: dict[str, Template] = {}
     names: set[str] = set()
     for path, said in document.items():
         dataset = datasets[path]
         if not dataset.shape or dataset.shape[0]:
-            raise ValueError(f"{path!r} is no template")
+            raise ValueError(f"{path!r} is not a template")
         places = {str(name): tuple(fields) for name, fields in said["parts"].items()} if said["parts"] else {}
         layout = layout_of(dataset)
         if not set(places.values()) <= {part.fields for part in layout.parts}:
             layout = layout_of(dataset, arrays=True)  # which are not among the other fields then, as they once were
-        known: dict[Fields, Part] = {part.fields: part for part in layout.parts}
+        known: dict[Fields, FieldPart] = {part.fields: part for part in layout.parts}
         parts = {name: known[fields] for name, fields in places.items()}
         complete, rest = said.get("complete") is True, said.get("rest", "")
         if names & set(parts):
-            raise ValueError("a column goes to two places")
+            raise ValueError("a column is used twice")
         names |= set(parts)
         if rest:
             found, width = datasets[rest], len(layout.rest_bytes()) * int(np.prod(dataset.shape[1:]))
             if found.dtype != np.uint8 or found.ndim != 2 or found.shape[1] != width:
                 raise ValueError(f"{rest!r} does not hold the other fields of {path!r}")
         elif complete and layout.rest:
-            raise ValueError(f"the other fields of {path!r} are not there")
+            raise ValueError(f"the other fields of {path!r} are missing")
         templates[path] = Template(layout, parts, complete, said.get("array") is True, rest, said.get("fixed") is True)
     return templates

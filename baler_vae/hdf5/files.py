@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, nearest
 from baler_vae.hdf5.comparing import differences_hdf5, has_rows_hdf5
-from baler_vae.hdf5.extras import Beside, Template, beside_of, read_extras
+from baler_vae.hdf5.extras import KeptExtras, Template, kept_extras, read_extras
 from baler_vae.hdf5.listing import tables_in
 from baler_vae.hdf5.rows import read_rows, take_parts
-from baler_vae.hdf5.types import Layout, Part, bytes_of, layout_of, numpy_dtype
+from baler_vae.hdf5.types import DatasetLayout, FieldPart, bytes_of, layout_of, numpy_dtype
 from baler_vae.hdf5.walk import Entry, Walk, printable, text_attribute, unreadable
 from baler_vae.hdf5.writing import write_hdf5
 from baler_vae.source.arrays import array_source
@@ -52,10 +52,10 @@ _LABELS = re.compile(r"axis0|block\d+_items")
 
 def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
     """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset. Without `arrays` those of
-    many elements are kept beside the columns, as earlier versions did.
+    many elements are kept besides the columns, as earlier versions did.
 
     Raises:
-        SourceError: it is no HDF5 file, or has no such group or dataset.
+        SourceError: it is not an HDF5 file, or has no such group or dataset.
     """
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         place = file.get(inner or "/")
@@ -73,7 +73,7 @@ def tables_hdf5(path: str) -> Tables:
     """The tables of a file, as `tables_in` tells them apart.
 
     Raises:
-        SourceError: it is no HDF5 file.
+        SourceError: it is not an HDF5 file.
     """
     with reading(path, "an HDF5 file", *FAILURES), h5py.File(path) as file:
         return Tables(tables_in(file))
@@ -91,18 +91,18 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
     )
     source = array_source(path, array, [], origin)
     templates = {base: Template(layout, is_array=True)}
-    return replace(source, extras=lambda: read_extras(path, base, templates, Beside()))
+    return replace(source, extras=lambda: read_extras(path, base, templates, KeptExtras()))
 
 
 @dataclass(frozen=True)
 class Found:
     """A dataset at or below the opened place, with the parts of its values by the names of their columns. With a
-    `reason` they are no columns: the dataset is kept beside them, or cannot be read at all where it is `lost`.
+    `reason` they are not columns: the dataset is among the extras, or cannot be read at all where it is `lost`.
     """
 
     entry: Entry
-    layout: Layout
-    parts: Mapping[str, Part]
+    layout: DatasetLayout
+    parts: Mapping[str, FieldPart]
     reason: str = ""
     lost: bool = False
 
@@ -134,16 +134,16 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
     datasets = _judged([_found(entry, base, arrays=arrays) for entry in entries if entry.is_dataset])
     if not isinstance(file[base], h5py.Group) and not any(item.is_column for item in datasets):
         item = datasets[0]
-        reason = item.reason if item.lost else f"it holds {_contents(item)}, no table"
+        reason = item.reason if item.lost else f"it holds {_contents(item)}, not a table"
         raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
     columns = {item.path: item for item in datasets if item.is_column}
     n_events = next((len(item.dataset) for item in columns.values() if not item.counter), 0)
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
     check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
-    beside = beside_of((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
+    kept = kept_extras((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
-        item.path: Template(item.layout, item.parts, complete=item.path not in beside.without_rest)
+        item.path: Template(item.layout, item.parts, complete=item.path not in kept.without_rest)
         for item in columns.values()
     }
     places = {name: (item.path, part) for item in columns.values() for name, part in item.parts.items()}
@@ -162,10 +162,10 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
         schema,
         n_events,
         batches,
-        {**beside.refused, **walk.refused},
+        {**kept.refused, **walk.refused},
         bytes_by_column(described, event_bytes),
-        lambda: read_extras(path, base, templates, beside),
-        beside.n_bytes,
+        lambda: read_extras(path, base, templates, kept),
+        kept.n_bytes,
         _notes(file, base),
         earlier=partial(open_hdf5, path, inner, arrays=False) if any(c.is_array for c in schema.columns) else None,
     )
@@ -174,7 +174,7 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
 def _found(entry: Entry, base: str, *, arrays: bool) -> Found:
     """A dataset with the names of its columns: its own, and that of a field behind it."""
     layout = layout_of(entry.item, arrays=arrays and not entry.counter)  # objects of a collection have no such columns
-    parts: dict[str, Part] = {}
+    parts: dict[str, FieldPart] = {}
     for part in layout.parts:
         field = printable(".".join(part.fields))
         name = field if entry.path == base and field else "/".join(filter(None, [entry.name, field]))
@@ -191,7 +191,7 @@ def _counters_outside(file: h5py.File, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _judged(datasets: Sequence[Found]) -> list[Found]:
-    """The datasets with the reasons why some are no columns."""
+    """The datasets with the reasons why some are not columns."""
     judged = {item.path: _without_lost(item) for item in datasets}
     events = {item.path: item for item in judged.values() if not item.counter}
     counters = [events[item.counter] for item in judged.values() if item.counter in events]
@@ -227,7 +227,7 @@ def _beside(item: Found, n_events: int) -> str:
 
 
 def _contents(item: Found) -> str:
-    """What a dataset holds that can be no column."""
+    """What a dataset that cannot be a column contains."""
     dataset = item.dataset
     wide = dataset.shape[1:] if dataset.shape and native(item.layout.dtype) is not None else ()
     dtype = item.layout.dtype
@@ -292,7 +292,7 @@ def _batches(
     path: str,
     selection: Schema,
     steps: Iterable[tuple[int, int]],
-    places: Mapping[str, tuple[str, Part]],
+    places: Mapping[str, tuple[str, FieldPart]],
     branches: Mapping[str, Described],
 ) -> Iterator[Batch]:
     first_rows = dict.fromkeys((group.name for group in selection.groups[1:]), 0)
@@ -315,9 +315,9 @@ def _batches(
             yield make_batch(selection, arrays)
 
 
-def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) -> dict[str, dict[str, Part]]:
+def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, FieldPart]]) -> dict[str, dict[str, FieldPart]]:
     """The wanted parts of each dataset, which is read but once."""
-    found: dict[str, dict[str, Part]] = {}
+    found: dict[str, dict[str, FieldPart]] = {}
     for name in names:
         path, part = places[name]
         found.setdefault(path, {})[name] = part
@@ -325,7 +325,7 @@ def _by_dataset(names: Iterable[str], places: Mapping[str, tuple[str, Part]]) ->
 
 
 def _read(
-    file: h5py.File, path: str, parts: Mapping[str, Part], start: int, stop: int
+    file: h5py.File, path: str, parts: Mapping[str, FieldPart], start: int, stop: int
 ) -> dict[str, NDArray[np.generic]]:
     dataset = file[path]
     return take_parts(read_rows(dataset, layout_of(dataset), start, stop), parts)

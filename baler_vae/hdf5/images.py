@@ -1,5 +1,5 @@
 """Extras of HDF5 files as archives of format 1 hold them: an image alone, a small HDF5 file with the attributes and the
-datasets beside the columns, in which columns are null datasets.
+datasets besides the columns, in which columns are null datasets.
 """
 
 import io

@@ -27,7 +27,7 @@ def tables_in(file: h5py.File) -> tuple[str, ...]:
 
 
 def _is_index(entry: Entry) -> bool:
-    """Whether a dataset is part of a PyTables index, which can be built anew."""
+    """Whether a dataset is part of a PyTables index, which can be rebuilt."""
     return any(name.startswith("_i_") for name in entry.path.split("/"))
 
 

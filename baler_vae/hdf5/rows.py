@@ -1,4 +1,4 @@
-"""The values of HDF5 datasets, read and written in pieces as they lie in the file, without converting them."""
+"""The values of HDF5 datasets, read and written in pieces as they are in the file, without converting them."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5s
 from numpy.typing import NDArray
 
-from baler_vae.hdf5.types import Layout, Part, bytes_of, layout_of, lies_elsewhere
+from baler_vae.hdf5.types import DatasetLayout, FieldPart, bytes_of, layout_of, lies_elsewhere
 from baler_vae.source.source import STEP_EVENTS
 
 _PIECE_BYTES = 16 << 20
@@ -29,7 +29,7 @@ class RawFile:
 
 def raw_files(dataset: h5py.Dataset) -> list[RawFile]:
     """The pieces of other files that hold the values of a dataset, one after the other; most have none. A file is
-    looked for beside the dataset's own, where it is not found from where the process runs.
+    looked for next to the dataset's own, where it is not found from where the process runs.
     """
     properties = dataset.id.get_create_plist()
     found = []
@@ -55,7 +55,7 @@ def _raw_rows(dataset: h5py.Dataset, raws: Sequence[RawFile], start: int, n_byte
     return bytes(found)
 
 
-def read_rows(dataset: h5py.Dataset, layout: Layout, start: int, stop: int) -> Iterator[NDArray[Any]]:
+def read_rows(dataset: h5py.Dataset, layout: DatasetLayout, start: int, stop: int) -> Iterator[NDArray[Any]]:
     """The values of rows in pieces of bounded size, as they lie in the file."""
     n_bytes = max(1, layout.dtype.itemsize * int(np.prod(dataset.shape[1:])))
     step = max(1, _PIECE_BYTES // n_bytes)
@@ -76,7 +76,7 @@ def read_rows(dataset: h5py.Dataset, layout: Layout, start: int, stop: int) -> I
         yield rows.view(layout.dtype) if layout.dtype.subdtype is None else _unfolded(rows, layout.dtype)
 
 
-def take_parts(pieces: Iterator[NDArray[Any]], parts: Mapping[str, Part]) -> dict[str, NDArray[np.generic]]:
+def take_parts(pieces: Iterator[NDArray[Any]], parts: Mapping[str, FieldPart]) -> dict[str, NDArray[np.generic]]:
     """Parts of all the rows of some pieces, by name."""
     found: dict[str, list[NDArray[np.generic]]] = {name: [] for name in parts}
     for rows in pieces:
@@ -111,7 +111,7 @@ def copy_values(source: h5py.Dataset, target: h5py.Dataset) -> None:
         target.id.write(space, _selected(target, start, stop) if source.shape else h5s.ALL, values, memory)
 
 
-def write_rows(dataset: h5py.Dataset, layout: Layout, start: int, rows: NDArray[Any]) -> None:
+def write_rows(dataset: h5py.Dataset, layout: DatasetLayout, start: int, rows: NDArray[Any]) -> None:
     """Writes rows that lie as in the file, from row `start` on."""
     stop = start + len(rows)
     if not len(rows):
@@ -124,7 +124,7 @@ def write_rows(dataset: h5py.Dataset, layout: Layout, start: int, rows: NDArray[
     dataset.id.write(space, _selected(dataset, start, stop), flat, dataset.id.get_type())
 
 
-def empty_rows(dataset: h5py.Dataset, layout: Layout, n_rows: int) -> NDArray[Any]:
+def empty_rows(dataset: h5py.Dataset, layout: DatasetLayout, n_rows: int) -> NDArray[Any]:
     """Rows (n_rows, *shape) to be filled part by part; what lies between the parts is zero."""
     return np.zeros((n_rows, *dataset.shape[1:]), layout.dtype)
 

@@ -22,7 +22,7 @@ def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
     Raises:
         OutputError: as for `write_hdf5`, or two tables would have one place.
     """
-    # Each table has a file of its own first: what lies beside it may be anywhere, and is put into its place there.
+    # Each table has a file of its own first: its extras may be anywhere, and are put into place there.
     with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder, ExitStack() as stack:
         part = Path(folder) / "table"
         patient = stack.enter_context(PatientFile(path, "w+b"))
@@ -40,7 +40,7 @@ def write_tables_hdf5(path: Path, contents: Iterable[Content]) -> None:
 
 
 def _add(table: h5py.File, file: h5py.File) -> None:
-    """Copies all that a file holds into another one; of groups that both have, the attributes that it lacks."""
+    """Copies all that a file holds into another; of groups that both have, the attributes that it lacks."""
     entries = Walk(table, "/", strict=True).entries()
     made = {}
     for entry in entries:

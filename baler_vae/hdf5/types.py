@@ -1,4 +1,4 @@
-"""What the types of HDF5 hold: which parts of a value are columns, and how they lie in it."""
+"""The types of HDF5: which parts of a value are columns, and where they are in it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ _BITS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class FieldPart:
     """A part of every value of a dataset that is a column, or an array of `shape` of them.
 
     `dtype` is that of the column. A text has a `padding` of h5t where its length is fixed; `typename` tells length and
@@ -69,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """How the values of a dataset lie in its file: their numpy `dtype`; the `parts` that are columns; and `rest`, the
     names of the other fields with the first byte and the number of bytes of each. With `exact`, the dtype has every
     byte where the file has it, and values need no conversion. `arrays` tells whether arrays of many elements are among
@@ -77,7 +77,7 @@ class Layout:
     """
 
     dtype: np.dtype[Any]
-    parts: tuple[Part, ...]
+    parts: tuple[FieldPart, ...]
     rest: tuple[tuple[Fields, int, int], ...] = ()
     exact: bool = False
     arrays: bool = False
@@ -87,7 +87,7 @@ class Layout:
         return np.concatenate([np.arange(start, start + size) for _, start, size in self.rest])
 
 
-def layout_of(dataset: h5py.Dataset, *, arrays: bool = False) -> Layout:
+def layout_of(dataset: h5py.Dataset, *, arrays: bool = False) -> DatasetLayout:
     """The layout of a dataset; it has no parts where no part of its values can be a column. Without `arrays` those with
     more than `MOST_ELEMENTS` elements in a row cannot.
     """
@@ -95,17 +95,17 @@ def layout_of(dataset: h5py.Dataset, *, arrays: bool = False) -> Layout:
     exact = stored_dtype(tid)
     dtype = numpy_dtype(tid) if exact is None else exact
     if not dataset.shape:
-        return Layout(dtype, (), exact=exact is not None)
+        return DatasetLayout(dtype, (), exact=exact is not None)
     found = list(_parts(tid, (), tuple(dataset.shape[1:]), 0, arrays=arrays))
-    parts = tuple(part for part, _, _ in found if isinstance(part, Part))
-    rest = tuple((part, start, size) for part, start, size in found if not isinstance(part, Part))
+    parts = tuple(part for part, _, _ in found if isinstance(part, FieldPart))
+    rest = tuple((part, start, size) for part, start, size in found if not isinstance(part, FieldPart))
     if exact is None and rest:
-        return Layout(dtype, (), exact=False)
-    return Layout(dtype, parts, rest, exact is not None, arrays)
+        return DatasetLayout(dtype, (), exact=False)
+    return DatasetLayout(dtype, parts, rest, exact is not None, arrays)
 
 
 def numpy_dtype(tid: h5t.TypeID) -> np.dtype[Any]:
-    """The dtype that h5py converts values of a type to; one that holds nothing where there is none."""
+    """The dtype that h5py converts values of a type to; an empty one if there is none."""
     try:
         dtype: np.dtype[Any] = tid.dtype
     except (TypeError, ValueError):
@@ -122,7 +122,7 @@ def bytes_of(dataset: h5py.Dataset) -> int:
 
 def _parts(
     tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], start: int, *, arrays: bool
-) -> Iterator[tuple[Part | Fields, int, int]]:
+) -> Iterator[tuple[FieldPart | Fields, int, int]]:
     """The parts of a type, or the names of fields that can be none, each with its first byte and its size."""
     kind, size = tid.get_class(), tid.get_size()
     if kind == h5t.COMPOUND and not _is_complex(tid):
@@ -133,27 +133,27 @@ def _parts(
     elif kind == h5t.ARRAY:
         inside = _parts(tid.get_super(), fields, (*shape, *tid.get_array_dims()), start, arrays=arrays)
         found = [part for part, _, _ in inside]
-        # Fields that can be no column do not lie in one piece in an array of compounds.
-        whole = all(isinstance(part, Part) for part in found)
+        # Fields that cannot be columns are not contiguous in an array of compounds.
+        whole = all(isinstance(part, FieldPart) for part in found)
         yield from [(part, start, size) for part in found] if whole else [(fields, start, size)]
     else:
         part = _part(tid, fields, shape, arrays=arrays)
         yield (fields if part is None else part), start, size
 
 
-def _part(tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], *, arrays: bool) -> Part | None:
-    """The part of a type that is neither a compound nor an array; None where it can be no column."""
+def _part(tid: h5t.TypeID, fields: Fields, shape: tuple[int, ...], *, arrays: bool) -> FieldPart | None:
+    """The part of a type that is neither a compound nor an array; None if it cannot be a column."""
     kind, size = tid.get_class(), tid.get_size()
     if shape and not (0 < math.prod(shape) <= MOST_ELEMENTS or (arrays and is_possible_shape(shape))):
         return None
     if kind == h5t.STRING:
         if tid.is_variable_str():
-            return None if shape else Part(fields, TEXT)
+            return None if shape else FieldPart(fields, TEXT)
         name = f"S{size} {'utf-8' if tid.get_cset() == h5t.CSET_UTF8 else 'ascii'}"
-        return None if shape else Part(fields, TEXT, (), name, tid.get_strpad())
+        return None if shape else FieldPart(fields, TEXT, (), name, tid.get_strpad())
     stored = stored_dtype(tid) if kind in {h5t.INTEGER, h5t.FLOAT, h5t.BITFIELD, h5t.ENUM} else None
     dtype = None if stored is None else np.dtype(bool) if is_bool(tid) else native(stored)
-    return None if dtype is None else Part(fields, dtype, shape)
+    return None if dtype is None else FieldPart(fields, dtype, shape)
 
 
 def stored_dtype(tid: h5t.TypeID) -> np.dtype[Any] | None:  # noqa: PLR0911 - a case for each class of type
@@ -275,13 +275,13 @@ def encoded(values: NDArray[Any], dtype: np.dtype[Any], padding: int | None) -> 
     data = [_bytes(value) for value in values.tolist()]
     if padding is None:
         if any(b"\0" in value for value in data):
-            raise ValueError("a text holds NUL")
+            raise ValueError("a string contains NUL")
         strings = np.empty(len(data), object)
         strings[:] = data
         return strings
     longest = max(map(len, data), default=0)
     if longest > dtype.itemsize:
-        raise ValueError(f"a text of {longest} bytes does not fit into strings of {dtype.itemsize} bytes")
+        raise ValueError(f"a string of {longest} bytes does not fit into strings of {dtype.itemsize} bytes")
     if padding == h5t.STR_SPACEPAD:
         data = [value.ljust(dtype.itemsize) for value in data]
     return np.array(data, dtype)
@@ -292,7 +292,7 @@ def _bytes(value: str) -> bytes:
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ValueError(f"a text holds {error.object[error.start]!r}, which is not a valid character") from error
+        raise ValueError(f"a string contains {error.object[error.start]!r}, which is not a valid character") from error
 
 
 def _is_complex(tid: h5t.TypeID) -> bool:

@@ -1,4 +1,4 @@
-"""What lies in an HDF5 file: every object once, whatever links lead to it."""
+"""The objects of an HDF5 file, each once, whatever links lead to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -129,17 +129,17 @@ def _dangling(link: Any) -> str:  # noqa: ANN401
 
 
 def unreadable(dataset: h5py.Dataset) -> str:
-    """Why the values of a dataset cannot be read, or nothing: a filter or a file is missing."""
+    """The reason why the values of a dataset cannot be read (a missing filter or file), or nothing."""
     for code, name in filters_of(dataset):
         if not has_filter(code):
-            return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may bring"
+            return f"it needs the HDF5 filter {code} ({name}), which pip install 'baler-vae[hdf5]' may provide"
     folder = Path(dataset.file.filename).parent
     n_bytes = bytes_of(dataset)
     for raw in raw_files(dataset):
         if not raw.path.is_file():
-            return f"its values lie in the file {str(raw.path)!r}, which is not there"
+            return f"its values are in the file {str(raw.path)!r}, which does not exist"
         if raw.path.stat().st_size < raw.offset + min(raw.size, n_bytes):
-            return f"its values lie in the file {str(raw.path)!r}, which is too short"
+            return f"its values are in the file {str(raw.path)!r}, which is too short"
         n_bytes -= min(raw.size, n_bytes)
     return _unreadable_sources(dataset, folder)
 
@@ -155,13 +155,13 @@ def _unreadable_sources(dataset: h5py.Dataset, folder: Path) -> str:
         path = Path(dataset.file.filename if own else source.file_name)
         found = next((place for place in (path, folder / path) if place.is_file()), None)
         if found is None:
-            return f"its values lie in the file {source.file_name!r}, which is not there"
+            return f"its values are in the file {source.file_name!r}, which does not exist"
         with h5py.File(found) as file:
             other = _opened(file, source.dset_name)
             if not isinstance(other, h5py.Dataset):
-                return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is not there"
+                return f"its values are in {source.dset_name!r} of {source.file_name!r}, which does not exist"
             if _is_short(source, other):
-                return f"its values lie in {source.dset_name!r} of {source.file_name!r}, which is too short"
+                return f"its values are in {source.dset_name!r} of {source.file_name!r}, which is too short"
     return ""
 
 
@@ -177,7 +177,7 @@ def _is_short(source: Any, dataset: h5py.Dataset) -> bool:  # noqa: ANN401
 
 
 def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401
-    """A text that stands in an attribute; nothing where there is none, or what stands there is no text."""
+    """The text in an attribute; empty if there is none, or it is not text."""
     try:
         value = owner.attrs.get(name, "")
     except (OSError, TypeError, ValueError, RuntimeError):
@@ -188,5 +188,5 @@ def text_attribute(owner: Any, name: str) -> str:  # noqa: ANN401
 
 
 def printable(name: str) -> str:
-    """A name with what is no character escaped."""
+    """A name with what is not a character escaped."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Writing HDF5: the way that a source was made, where its extras say so, or else in the layout of hepfile."""
+"""Writing HDF5: like the source if there are extras, otherwise in the layout of hepfile."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from baler_vae.hdf5.attributes import copy_attributes, copy_object, make_dataset, make_group, name_bytes, order_like
 from baler_vae.hdf5.extras import FAILURES as EXTRAS_FAILURES
-from baler_vae.hdf5.extras import MAGIC, Extras, Template, corrupt, open_extras, require_parents, value_bytes_of
+from baler_vae.hdf5.extras import MAGIC, OpenExtras, Template, corrupt, open_extras, require_parents, value_bytes_of
 from baler_vae.hdf5.layout import FAILURES, chunk_rows, refuse_missing, write_anew
 from baler_vae.hdf5.rows import empty_rows, write_rows
-from baler_vae.hdf5.types import Layout, layout_of, reduced_type
+from baler_vae.hdf5.types import DatasetLayout, layout_of, reduced_type
 from baler_vae.hdf5.walk import Entry
 from baler_vae.source.arrays import restored_array
 from baler_vae.source.patient import PatientFile
@@ -39,7 +39,7 @@ def write_hdf5(
     of hepfile, below the group that the source was read from; what was an n-dimensional dataset becomes one again.
 
     Raises:
-        OutputError: a text is missing or holds NUL, or names cannot be paths beside each other.
+        OutputError: a text is missing or holds NUL, or names cannot be paths in the same file.
         CorruptArchive: the extras are not those of such a source.
     """
     refuse_nested(schema, "HDF5")
@@ -68,7 +68,7 @@ def _counted(schema: Schema, batches: Iterable[Batch]) -> tuple[dict[str, int], 
 
 
 def _write_like(
-    path: Path, schema: Schema, batches: Iterable[Batch], extras: Extras, n_rows: Mapping[str, int]
+    path: Path, schema: Schema, batches: Iterable[Batch], extras: OpenExtras, n_rows: Mapping[str, int]
 ) -> None:
     """Writes a file as the source of the extras was; only the columns of the schema, where that has not all."""
     branches = {branch.name: branch for branch in branches_of(schema, masks=False)}
@@ -101,7 +101,7 @@ def _write_like(
 
 @contextmanager
 def _guarded(patient: PatientFile) -> Iterator[None]:
-    """A block in which failures are those of the disk, or else of the extras."""
+    """A context in which failures are those of the disk, or else of the extras."""
     try:
         yield
     except EXTRAS_FAILURES as error:
@@ -127,7 +127,7 @@ class _Table:
     """A dataset that is written step by step: the branches that its parts are, and its other fields as bytes."""
 
     dataset: h5py.Dataset
-    layout: Layout
+    layout: DatasetLayout
     branches: Mapping[tuple[str, ...], Branch]
     group: Group
     rest: h5py.Dataset | None
@@ -160,7 +160,7 @@ class _Table:
 
 
 def _create_like(
-    file: h5py.File, extras: Extras, branches: Mapping[str, Branch], n_rows: Mapping[str, int], *, whole: bool
+    file: h5py.File, extras: OpenExtras, branches: Mapping[str, Branch], n_rows: Mapping[str, int], *, whole: bool
 ) -> list[_Table]:
     """Makes all that is not written step by step, and the datasets that are."""
     rests = {template.rest for template in extras.templates.values() if template.rest}
@@ -178,8 +178,8 @@ def _create_like(
     return tables
 
 
-def require_parents_like(file: h5py.File, extras: Extras, path: str) -> None:
-    """Makes the groups on the way to a path that are not there, as the image has them."""
+def require_parents_like(file: h5py.File, extras: OpenExtras, path: str) -> None:
+    """Makes the groups on the way to a path that are missing, as the image has them."""
     parent = path.rpartition("/")[0]
     if parent and parent not in file:
         require_parents_like(file, extras, parent)
@@ -201,7 +201,7 @@ def copy_entry(file: h5py.File, entry: Entry) -> None:
 
 def _create_table(
     file: h5py.File,
-    extras: Extras,
+    extras: OpenExtras,
     entry: Entry,
     template: Template,
     branches: Mapping[tuple[str, ...], Branch],
@@ -254,9 +254,9 @@ def _write_array(file: h5py.File, path: str, like: h5py.Dataset, array: NDArray[
         file.create_dataset(path, data=array)
 
 
-def _mark_indexes(file: h5py.File, extras: Extras) -> None:
+def _mark_indexes(file: h5py.File, extras: OpenExtras) -> None:
     """Marks the indexes that PyTables keeps of columns of floats, which may have changed within their bounds, as ones
-    to be built anew: it would find the wrong rows with them.
+    to be rebuilt: PyTables would find the wrong rows with them.
     """
     for path, template in extras.templates.items():
         folder, _, name = path.rpartition("/")

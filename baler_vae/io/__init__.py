@@ -1,5 +1,5 @@
-"""The doors of all formats: files of any kind to batches of tables, and back.
+"""Opening and writing files of any format: files to batches of tables, and back.
 
-`files` holds the two doors, `open_source` and `write_file`; a room for each family of formats stands behind them.
+`files` has the two entry points, `open_source` and `write_file`; each family of formats is a room of its own.
 Nothing is imported here, so that a reader of one format does not load the libraries of the others.
 """

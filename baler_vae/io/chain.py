@@ -43,13 +43,13 @@ def file_specs(specs: Specs) -> tuple[str, ...]:
 
 def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """The source of all events of several files, one file after the other; titles and origin are those of the first one
-    with events. Columns that it lacks, and what lies beside the columns where that differs, are unsupported; of
+    with events. Columns that it lacks, and what is not a column where that differs, are unsupported; of
     several texts the first says how they are written. A `dialect` says that for the user.
 
     Raises:
         SourceError: there is no such file, or one cannot be read.
         UsageError: a suffix or an option of the dialect is wrong; when reading, a file lacks a column of the first, or
-            it has another dtype.
+            it has a different dtype.
     """
     names = file_specs(specs)
     told = dialect_options(dialect)
@@ -69,7 +69,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     extras, remark = _joined_extras(first, sources)
     differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])
     if differing:
-        unsupported["what lies beside the columns"] = f"differs between the files: {', '.join(differing)}"
+        unsupported["what is not a column"] = f"differs between the files: {', '.join(differing)}"
 
     def batches(selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         start = 0
@@ -98,7 +98,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         unsupported,
         {name: max(source.event_bytes.get(name, 0.0) for source in sources) for name in first.event_bytes},
         extras,
-        first.beside,
+        first.extra_bytes,
         tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
         empty,
         told,
@@ -107,7 +107,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
 
 
 def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[], bytes], str]:
-    """The extras of the first source, or of texts the dialect of all; and a sentence where that keeps less than all."""
+    """The extras of the first source, or of texts the dialect of all; and a sentence if that loses something."""
     if any(source.schema.origin.format != "csv" for source in sources):
         return first.extras, ""
     joined, remark = joined_dialects([first.extras(), *(own.extras() for own in sources if own is not first)])
@@ -115,13 +115,13 @@ def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[
 
 
 def _differing(first: Source, sources: Sequence[Source]) -> list[str]:
-    """The names of what lies beside the columns of some source, but not of the first, or not as there."""
+    """The names of what is not a column of some source, but not of the first, or not as there."""
     expected = first.extras()
     found: dict[str, None] = {}
     for source in sources:
         others = b"" if source is first else source.extras()
         if bool(others) != bool(expected) and source is not first:
-            return ["not all have any"]
+            return ["only some files have any"]
         found |= dict.fromkeys(extras_differences(first.schema.origin, expected, others))
     return list(found)
 

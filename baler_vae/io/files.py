@@ -1,4 +1,4 @@
-"""The doors of the room: open a file of any known format, write a table into one."""
+"""Opening a file of any known format, and writing a table to one."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
-"""What follows the suffix of a text that is compressed."""
+"""The suffixes of compressed text files."""
 
 MODULES = {
     ".root": "root",
@@ -50,7 +50,7 @@ _HOMES = {
 """The module of each format."""
 
 NAMING_TABLES = {"root": "baler_vae.root.tables"}
-"""Where the function `tables_<format>`, which names the tables of a file, is not in the module of the format itself.
+"""The modules of `tables_<format>`, which names the tables of a file, where that is not the format's own.
 Formats without one have one table in each file.
 """
 
@@ -69,16 +69,16 @@ WITH_WHOLE_FILES = frozenset({"hdf5"})
 
 
 def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Source:
-    """The source that a file name stands for, its format told by its suffix.
+    """The source that a file name stands for, its format given by its suffix.
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
-    name is the whole text goes first. Where a file has but one TTree, it need not be named. A URL such as
+    name is the whole text goes first. If a file has only one TTree, it need not be named. A URL such as
     `https://host/file.csv` is fetched first, except for ROOT files, which are read in parts. A `dialect` says how a
     file of delimited text is written; others have none.
 
     Raises:
         SourceError: there is no such file, or it cannot be read.
-        UsageError: the suffix is unknown, or a file that is no text has a dialect.
+        UsageError: the suffix is unknown, or a dialect is given for a file that is not text.
     """
     path, inner = split_spec(spec)
     _check_no_folder(path)
@@ -102,7 +102,7 @@ def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Sour
 
 
 def _check_no_folder(path: str) -> None:
-    """Check that the path names no folder where a file is meant.
+    """Check that the path is not a folder.
 
     Raises:
         SourceError: it is; the text names the files in it.
@@ -142,7 +142,7 @@ def write_file(
     extras: bytes = b"",
     n_rows: Mapping[str, int] | None = None,
 ) -> None:
-    """Write all batches into a file, its format told by its suffix; it appears whole or not at all. With `rntuple` a
+    """Write all batches into a file, its format given by its suffix; it appears whole or not at all. With `rntuple` a
     ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
     out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
 
@@ -163,7 +163,7 @@ def write_file(
 
 
 def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
-    """Write several tables into one file, its format told by its suffix, as `write_file` writes one.
+    """Write several tables into one file, its format given by its suffix, as `write_file` writes one.
 
     Raises:
         OutputError: as for `write_file`, or its format holds one table.
@@ -183,7 +183,7 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
 
 
 def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:
-    """What the writer of ROOT files is told beside the tables; nothing for other formats.
+    """The options of the writer of ROOT files; none for other formats.
 
     Raises:
         UsageError: another format is asked for an RNTuple.
@@ -197,7 +197,7 @@ def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:
 
 @contextmanager
 def _appearing(path: str | Path, *, force: bool) -> Iterator[Path]:
-    """A block that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
+    """A context that writes a file, which takes its place when it ends; what cannot be written is said of that path."""
     with replacing(path, force=force) as part:
         try:
             yield part
@@ -228,7 +228,7 @@ def extras_differences(origin: Origin, extras: bytes, others: bytes) -> list[str
     if extras == others or not others:
         return []
     differences = _of_extras("differences", origin.format)
-    return ["what lies beside the columns"] if differences is None else list(differences(extras, others))
+    return ["what is not a column"] if differences is None else list(differences(extras, others))
 
 
 def extras_have_rows(origin: str, extras: bytes) -> bool:

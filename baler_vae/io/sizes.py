@@ -1,4 +1,4 @@
-"""What files take where they lie."""
+"""The sizes of files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from baler_vae.io.files import split_spec
 
 
 def bytes_on_disk(specs: Sequence[str]) -> int | None:
-    """The bytes of the files that some texts name, each file counted once, whatever is named in it; None where a server
-    does not tell.
+    """The bytes of the files that some texts name, each file counted once, whatever is named in it; None if a server
+    does not report it.
     """
     paths = dict.fromkeys(split_spec(spec)[0] for spec in specs)
     sizes = [_bytes_behind(path) if "://" in path else Path(path).stat().st_size for path in paths]
@@ -17,7 +17,7 @@ def bytes_on_disk(specs: Sequence[str]) -> int | None:
 
 
 def _bytes_behind(url: str) -> int | None:
-    """The size that a server tells of a file, or none."""
+    """The size of a file as reported by a server, or None."""
     from fsspec.core import url_to_fs  # noqa: PLC0415 - only for URLs
 
     try:

@@ -23,19 +23,26 @@ from baler_vae.kinematics.names import (
     pairs_of,
     read_name,
 )
-from baler_vae.kinematics.sample import FEWEST_ROWS, Sample
+from baler_vae.kinematics.sample import FEWEST_ROWS, FormulaSample
 from baler_vae.table.schema import common_prefix
 
 LARGEST_ERROR: Final = 0.05
+"""The largest error of a relation, in units of the typical distance from the median. Chosen by hand; not measured."""
 MOST_PER_TARGET: Final = 8
+"""The most relations of a column: further ones would be variants. Chosen by hand; not measured."""
 
 _PRECISE = 1e-3
+"""The error below which a relation counts as exact but for rounding. Chosen by hand; not measured."""
 _MOST_PAIRS = 12
+"""The most pairs of objects, so that the time stays linear in the columns."""
 _MOST_TARGETS = 32
+"""The most targets of a kind that are tried for a pair, for the same reason."""
 _LIKELIEST = 4
+"""The known masses that fit best on a few rows, which are tried on all. Chosen by hand; not measured."""
 _GROUP = 24
+"""The most columns among which sums are looked for: the time grows with the square."""
 _LIGHT = tuple(map(repr, KNOWN_MASSES[:7]))
-"""The masses that two objects may have whose own columns do not tell."""
+"""The masses to try for two objects whose own columns do not determine it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
     over. The time grows linearly with the number of columns.
     """
     with np.errstate(all="ignore"):
-        sample = Sample(arrays)
+        sample = FormulaSample(arrays)
         if sample.n_rows < FEWEST_ROWS or len(sample.columns) < 2:
             return []
         search = _Search(sample)
@@ -82,7 +89,7 @@ class _Search:
     of their columns that are not constant.
     """
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: FormulaSample) -> None:
         self.sample = sample
         texts = {name: text for text, name in sample.names.items()}
         self.texts = texts
@@ -176,7 +183,7 @@ class _Search:
         return best([0.0, float(f"{np.sqrt(square):.3g}")] if 0 < square < np.inf else [0.0])
 
     def try_sums(self, members: Object) -> None:
-        """Tries whether columns beside those of an object sum up to an energy that is none of them."""
+        """Tries whether columns other than those of an object add up to an energy that is not among them."""
         forms = momentum_forms(members)
         if "e" in members or not forms:
             return
@@ -221,7 +228,7 @@ class _Search:
         return bool({"pt", "px", "phi", "eta"} & set(self.objects[key]))
 
     def try_pair(self, one: str, two: str) -> None:
-        """Tries what two objects of a row make together."""
+        """Tries the quantities of pairs of objects of a row."""
         first, second = self.objects[one], self.objects[two]
         own = {*first.values(), *second.values()}
         masses = [text for name, text in self.texts.items() if _may_be_mass(name) and text not in own]

@@ -25,7 +25,7 @@ from baler_vae.kinematics.grammar import (
 )
 
 BLOCK: Final = 8192
-"""The rows evaluated at a time: what a formula holds in between stays in the caches, and small."""
+"""The rows evaluated at a time: intermediate results stay in the caches."""
 
 _OPERATORS: Final[dict[str, Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 _FUNCTIONS: Final[dict[str, Callable[..., Floats64]]] = {
@@ -51,7 +51,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Floats64]]] = {
 
 @dataclass(frozen=True)
 class Formula:
-    """A number for each row from the columns of that row; made by `parse_formula`, whose grammar `grammar` tells.
+    """A number for each row from the columns of that row; made by `parse_formula`, whose grammar `grammar` describes.
 
     `text` is the formula as `parse_formula` gives it back, `names` are the columns it reads in the order of their first
     use. Angles are in rad; of functions beyond those of mathematics, `norm(a, b, ...)` is the root of the sum of
@@ -74,7 +74,7 @@ class Formula:
         """
         for name in self.names:
             if name not in arrays:
-                raise UsageError(f"the formula {self.text!r} reads a column that is not there", column=name)
+                raise UsageError(f"the formula {self.text!r} reads a column that does not exist", column=name)
         n_rows = len(arrays[self.names[0]] if self.names else next(iter(arrays.values()), ()))
         results = np.empty(n_rows)
         with np.errstate(all="ignore"):
@@ -87,10 +87,10 @@ class Formula:
 
 
 def parse_formula(text: str) -> Formula:
-    """The formula that a text stands for.
+    """The formula of a text.
 
     Raises:
-        UsageError: the text is none; it says where, and what is allowed.
+        UsageError: the text is not a formula; the message says where, and what is allowed.
     """
     tree = parse_tree(text)
     canonical = print_tree(tree)

@@ -102,7 +102,7 @@ def components(quantities: Object) -> tuple[str, str, str] | None:
 
 
 def told(kind: str, quantities: Object) -> str:
-    """A quantity of an object, one of `px`, `py`, `pz`, `pt`, `eta`, `phi`, by those of its columns that tell it
+    """A quantity of an object, one of `px`, `py`, `pz`, `pt`, `eta`, `phi`, from those of its columns that determine it
     without assuming anything; empty where none do.
     """
     return next((text for text in (_filled(form, quantities) for form in _TOLD[kind]) if text), "")
@@ -127,7 +127,7 @@ def pair_vector(first: Object, second: Object) -> tuple[str, str, str] | None:
 
 
 def pair_masses(first: Object, second: Object, masses: Sequence[str]) -> list[list[str]]:
-    """Ways to tell the mass of two objects: by their energies, their masses, without masses, or under one of some
+    """Ways to compute the mass of two objects: from their energies, their masses, without masses, or under one of some
     masses that both may have. Of each way the best text may be taken.
     """
     ways = [[_both("sqrt(2*{pt1}*{pt2}*(cosh({eta1} - {eta2}) - cos({phi1} - {phi2})))", first, second)]]

@@ -12,7 +12,7 @@
     function = one of `FUNCTIONS`; without parentheses behind it the name is a column
 
 Spaces, tabs and ends of lines may stand between these. A text has at most 4,000 characters and 50 levels of
-parentheses, signs and calls, as it may come from an archive that was made to do harm. This is not read by Python's own
+parentheses, signs and calls, as it may come from a malicious archive. This is not read by Python's own
 parser: that one normalises names, refuses keywords and changes between versions.
 """
 
@@ -24,8 +24,11 @@ from typing import Final, NoReturn
 from baler_vae.errors import UsageError
 
 LONGEST: Final = 4000
+"""Characters of a formula, in format 1."""
 DEEPEST: Final = 50
+"""Levels of nesting of a formula, in format 1."""
 LARGEST_EXPONENT: Final = 16
+"""Of a power, in format 1."""
 
 FUNCTIONS: Final = {
     "abs": (1, 1),
@@ -114,7 +117,7 @@ def parse_tree(text: str) -> Node:
     """The tree of a formula.
 
     Raises:
-        UsageError: the text is no formula.
+        UsageError: the text is not a formula.
     """
     return _Parser(text).tree()
 
@@ -239,7 +242,7 @@ class _Parser:
             return base
         sign = -1 if self.take("-") else 1
         if self.kind != "number" or not re.fullmatch("[0-9]{1,2}", self.token) or int(self.token) > LARGEST_EXPONENT:
-            self.fail(f"an exponent is a whole number up to {LARGEST_EXPONENT}")
+            self.fail(f"an exponent must be a whole number up to {LARGEST_EXPONENT}")
         exponent = sign * int(self.token)
         self.advance()
         return Power(base, exponent)

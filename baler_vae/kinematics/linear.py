@@ -9,16 +9,20 @@ import numpy as np
 from baler_vae.kinematics.arithmetic import Floats64
 
 MOST_TERMS: Final = 6
+"""The most terms of a sum. Chosen by hand; not measured."""
 FIT_ROWS: Final = 512
+"""Rows on which sums are looked for; they are confirmed on the whole sample."""
 _EXACT = 1e-3
+"""The part of a column's spread that a sum may leave, as rounding does. Chosen by hand; not measured."""
 _LEAST_SHARE = 0.03
 """The share of what is left that the next term must explain. Of a few columns without any relation some explain 2 %."""
 _SIMPLE: Final = (1.0, 2.0, 0.5, 3.0, 4.0, 1 / 3, 0.25, 1.5, 10.0, 100.0, 1000.0, 0.1, 0.01, 0.001)
+"""Factors that are preferred to their neighbours."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A column as a constant and multiples of others, told by their indices."""
+    """A column as a constant plus multiples of others, given by their indices."""
 
     target: int
     constant: float

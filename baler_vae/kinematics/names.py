@@ -1,4 +1,4 @@
-"""What the names of columns say: objects of an event, and which column is which quantity of an object."""
+"""What the names of columns suggest: objects of an event, and which column is which quantity of an object."""
 
 import re
 from collections.abc import Iterable
@@ -71,7 +71,7 @@ def objects_of(names: Iterable[str]) -> dict[str, Object]:
             others.append(name)
         else:
             found.setdefault(place[0], {}).setdefault(place[1], name)
-    # `met` beside `met_phi` is a transverse momentum.
+    # `met` next to `met_phi` is a transverse momentum.
     heads = {re.sub(r"[/._ ]*\*", "", key): key for key in found}
     for name in others:
         if name in heads:

@@ -40,7 +40,7 @@ class Quantity:
     `rows` says which objects of a jagged collection, in the order of the file, counted from 0; an event that has fewer
     has no value. The energy of an object is that of its momentum and its mass, `mass_of_each` in the unit of the
     momenta where that is given, or else the one that the file holds: independently rounded, energy and momentum of a
-    light and fast object tell its mass badly.
+    light and fast object determine its mass poorly.
     """
 
     name: str
@@ -105,7 +105,7 @@ def quantities_of(wanted: Sequence[Quantity], schema: Schema) -> Quantities:
     """What computes quantities in batches of a schema; one may follow from those before it.
 
     Raises:
-        UsageError: a quantity has the name of a column, names what is not there, or lacks what its kind needs.
+        UsageError: a quantity has the name of a column, names what does not exist, or lacks columns of its kind.
     """
     return Quantities(wanted, schema)
 
@@ -114,7 +114,7 @@ def row_formula(text: str, schema: Schema) -> RowFormula:
     """The formula of a text, for the rows of the one group that has its columns.
 
     Raises:
-        UsageError: the text is no formula; a column is not there, or no number; columns are of two collections.
+        UsageError: the text is not a formula; a column is missing, or not numeric; columns are of two collections.
     """
     formula = parse_formula(text)
     if not formula.names:
@@ -168,7 +168,7 @@ def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, Callable
     if quantity.formula is None:
         raise UsageError("has no formula", way_out=f"Write one, or another kind: {', '.join(_NEEDS)}")
     if quantity.objects or quantity.rows is not None or quantity.mass_of_each is not None:
-        raise UsageError("a formula has no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
+        raise UsageError("a formula takes no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
     found = row_formula(quantity.formula, schema)
     return schema.groups.index(found.group), found.evaluate
 
@@ -303,7 +303,7 @@ def _check_rows(quantity: Quantity, group: Group) -> None:
     """Check that `rows` fits the objects of a group and the kind.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not fit.
     """
     rows: tuple[Any, ...] | None = quantity.rows
     if rows is not None:
@@ -312,7 +312,7 @@ def _check_rows(quantity: Quantity, group: Group) -> None:
                 "rows select from a jagged collection, but these objects belong to the event", way_out="Leave out rows"
             )
         if not rows or len(set(rows)) < len(rows) or min(rows) < 0:
-            raise UsageError("rows must be different numbers from 0 on", found=list(rows))
+            raise UsageError("rows must be distinct numbers, starting at 0", found=list(rows))
     if quantity.kind in _OF_TWO:
         n_objects = len(quantity.objects) * (1 if group.counter is None else len(rows or ()))
         if n_objects != 2:

@@ -11,16 +11,17 @@ from baler_vae.kinematics.arithmetic import Floats64
 from baler_vae.kinematics.formula import Formula, quoted
 
 FEWEST_ROWS: Final = 16
-"""A column with fewer finite values tells nothing."""
+"""A column with fewer finite values is too short to judge."""
 
 _FEW = 256
+"""Rows that rule out most formulas before the whole sample is looked at."""
 
 
 @dataclass(frozen=True)
 class SampledColumn:
     """The values of a column, float64 (rows,), and how far they typically lie from their median (the median of that).
 
-    Where most values are the same, `spread` is that of the others, and `unusual`, bool (rows,), tells which these are.
+    Where most values are the same, `spread` is that of the others, and `unusual`, bool (rows,), marks these.
     It is 0 for columns that cannot be predicted: constants, and those without finite values.
     """
 
@@ -29,7 +30,7 @@ class SampledColumn:
     unusual: NDArray[np.bool_] | None = None
 
     def error(self, predicted: Floats64) -> float:
-        """The median distance of predicted values (rows,) in units of the spread, infinite where they are of no use."""
+        """The median distance of predicted values (rows,) in units of the spread, infinite where they are useless."""
         if not self.spread:
             return np.inf
         misses = np.abs(predicted - self.values)
@@ -40,13 +41,13 @@ class SampledColumn:
         return error / self.spread if error < np.inf else np.inf
 
     def every(self, step: int) -> "SampledColumn":
-        """The same with every so-manieth row."""
+        """The same with every n-th row."""
         values = self.values[::step]
         usable = np.count_nonzero(np.isfinite(values)) > 0
         return SampledColumn(values, self.spread if usable else 0.0)
 
 
-class Sample:
+class FormulaSample:
     """The numeric columns of a sample, and how well formulas predict them.
 
     `columns` maps names to columns, `names` maps their texts in formulas to names.

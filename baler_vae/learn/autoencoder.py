@@ -15,6 +15,7 @@ from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
 
 _EVALUATION_ROWS = 16_384
+"""Rows of the validation set evaluated at a time; results do not depend on it."""
 
 
 def train_autoencoder(

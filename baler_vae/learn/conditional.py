@@ -19,8 +19,11 @@ from baler_vae.learn.terms import BIT, bits_of_weights, nats_of_symbols
 from baler_vae.model.conditional import Conditional, Input
 
 _BETAS = (0.9, 0.99)
+"""Of Adam. Chosen by hand; not measured."""
 _WARMUP_STEPS = 50
+"""Steps over which the learning rate rises from zero. Chosen by hand; not measured."""
 _BATCH_ROWS = 1_024
+"""Rows of a step of training. Chosen by hand; not measured."""
 _STEPS = (200, 1_000, 5_000)
 """Steps of training for the smallest tables, for those of thousands of rows, and for the largest."""
 _POINTS = 50
@@ -61,7 +64,7 @@ class Progression:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a network shall learn: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
+    """A training set: symbols int32 (rows,) of an alphabet, from `entries`, whose numbers are `inputs`,
     int16 (rows, entries), in 64ths.
     """
 
@@ -96,7 +99,7 @@ def train_conditionals(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     generator = torch.Generator().manual_seed(training.seed)
     device = device_of(training.device)
@@ -135,7 +138,7 @@ def archive_objective(n_rows: int) -> Objective[CodeBatch, CodeOutputs]:
 
 
 def architecture_of(training_sets: Sequence[TrainingSet], width: int) -> ConditionalArchitecture:
-    """The networks that training sets ask for."""
+    """The networks for training sets."""
     n_inputs = tuple(len(training_set.entries) for training_set in training_sets)
     return ConditionalArchitecture(n_inputs, tuple(one.alphabet.n_symbols for one in training_sets), width)
 

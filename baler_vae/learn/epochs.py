@@ -10,9 +10,13 @@ from baler_vae.learn.schedules import Constant, Cosine, Schedule
 from baler_vae.settings.model import ModelSettings
 
 _STEPS = 5_000
+"""The steps that a training should have, within the limits below. Chosen by hand; not measured."""
 _BATCHES = 200
+"""The steps of an epoch that batches aim at, within the limits below. Chosen by hand; not measured."""
 _BATCH_LIMITS = (32, 1_024)
+"""The fewest and the most rows of a batch. Chosen by hand; not measured."""
 _EPOCH_LIMITS = (15, 100)
+"""The fewest and the most epochs, for large and for small tables. Chosen by hand; not measured."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Epoch:
 
 
 def epochs_plan(settings: ModelSettings, n_rows: int) -> Epochs:
-    """The epochs of a training on so many rows."""
+    """The epochs of a training on a number of rows."""
     n_epochs, batch_rows = training_length(settings, n_rows)
     return Epochs(n_rows, batch_rows, n_epochs, settings.shuffle)
 

@@ -12,9 +12,13 @@ from baler_vae.model.network import Network, apply_network
 from baler_vae.model.weights import round_weights
 
 _WEIGHT_BITS = range(6, 18)
+"""The bits of a weight that are tried, the fewest first; one more than the last one if none suffices."""
 _WEIGHT_TOLERANCE = 0.005
+"""The part by which rounded weights may raise the validation error. Chosen by hand; not measured."""
 _LATENT_TOLERANCE = 0.01
+"""The part by which rounded latents may raise the validation error. Chosen by hand; not measured."""
 _HALVINGS = 30
+"""The most times that a step is made smaller, so that the search ends."""
 
 Error = Callable[[Network, NDArray[np.float32]], float]
 """The weighted squared error of a decoder's outputs for latents float32 (rows, k)."""

@@ -23,11 +23,17 @@ from baler_vae.settings.model import ModelSettings
 from baler_vae.table.schema import matches
 
 _ENCODER_BITS = 16
+"""Bits of a weight of an encoder, which is not part of an archive: the size matters little."""
 _FINEST_BITS = 18
+"""Bits of a weight of a decoder that is not rounded to save bytes."""
 _BOUNDED_TOLERANCE = 1.0
+"""The same tolerance where values keep a bound: latents then only predict. Chosen by hand; not measured."""
 _JUDGED_ROWS = 16_384
+"""Rows of the validation set on which steps of latents are chosen, so that this takes little time."""
 _TRIAL_ROWS = 20_000
+"""Rows of the brief training that chooses transforms. Chosen by hand; not measured."""
 _TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0}
+"""What that training changes in the settings. Chosen by hand; not measured."""
 _CANDIDATES: tuple[TransformKind, ...] = ("standard", "asinh", "quantile")
 """What `auto` tries; `min-max` differs from `standard` only by a scale, which is a column weight."""
 
@@ -68,7 +74,7 @@ def fit_group(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = score(columns, settings, progress, is_variational=is_variational)
     network, history = train_network(scored, settings, progress, is_variational=is_variational)
@@ -85,7 +91,7 @@ def fit_squared_error_encoder(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = _bounded_scores(columns, settings, progress, is_variational=False)
     network, history = train_network(scored, settings, progress, is_variational=False)
@@ -106,7 +112,7 @@ def fit_bits_encoder(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     scored = _bounded_scores(columns, settings, progress, is_variational=True)
     n_latents = _n_latents(len(scored.names), settings)
@@ -154,7 +160,7 @@ def train_network(
     Raises
     ------
     UsageError
-        The device is not there, or the training diverged.
+        The device is not available, or the training diverged.
     """
     architecture = _architecture(scored.training.shape[1], settings, is_variational=is_variational)
     arrays = scored.training, scored.validation, scored.weights

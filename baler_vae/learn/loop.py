@@ -1,7 +1,7 @@
-"""The one training loop. It knows of no kind of network, objective or data: all of them are values that it is given.
+"""The one training loop. It knows no particular network, objective or data: all of them are arguments.
 
-It takes a network (`Network`: an architecture's module), an objective (a tuple of terms), data (batches of rows), a
-plan (which rows each step sees), an optimiser's settings, and callbacks; it gives the history back, each term apart.
+It takes a network (`Trainable`: an architecture's module), an objective (a tuple of terms), data (batches of rows), a
+plan (which rows each step sees), an optimiser's settings, and callbacks; it returns the history, each term separately.
 What is new to be tried comes as another value of one of these, and never as another loop.
 """
 
@@ -18,19 +18,19 @@ from torch import Tensor
 
 from baler_vae.errors import UsageError
 from baler_vae.learn.objective import Loss, Objective
-from baler_vae.learn.plans import Plan
+from baler_vae.learn.plans import TrainingPlan
 from baler_vae.learn.schedules import Moment, Schedule
 
-Batch = TypeVar("Batch")
-Batch_contra = TypeVar("Batch_contra", contravariant=True)
+BatchT = TypeVar("BatchT")
+BatchT_contra = TypeVar("BatchT_contra", contravariant=True)
 Outputs = TypeVar("Outputs")
 Outputs_co = TypeVar("Outputs_co", covariant=True)
 
 
-class Network(Protocol[Batch_contra, Outputs_co]):
+class Trainable(Protocol[BatchT_contra, Outputs_co]):
     """What can be trained: a module of PyTorch that says what it makes of a batch."""
 
-    def outputs(self, batch: Batch_contra, generator: torch.Generator) -> Outputs_co:
+    def outputs(self, batch: BatchT_contra, generator: torch.Generator) -> Outputs_co:
         """What is made of a batch; noise is drawn from the generator."""
 
     def parameters(self) -> Iterable[torch.nn.Parameter]: ...
@@ -88,10 +88,10 @@ def _no_point(_point: Point) -> None:
 
 
 def train(
-    network: Network[Batch, Outputs],
-    objective: Objective[Batch, Outputs],
-    data: Callable[[Tensor], Batch],
-    plan: Plan,
+    network: Trainable[BatchT, Outputs],
+    objective: Objective[BatchT, Outputs],
+    data: Callable[[Tensor], BatchT],
+    plan: TrainingPlan,
     optimisation: Optimisation,
     *,
     generator: torch.Generator,
@@ -184,7 +184,7 @@ def device_of(name: str) -> torch.device:
     Raises
     ------
     UsageError
-        It is not there.
+        It is not available.
     """
     try:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
@@ -198,7 +198,7 @@ def device_of(name: str) -> torch.device:
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """A block in which PyTorch uses a number of threads."""
+    """A context in which PyTorch uses a number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

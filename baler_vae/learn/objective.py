@@ -12,13 +12,13 @@ from torch import Tensor
 
 from baler_vae.learn.schedules import Constant, Moment, Schedule
 
-Batch = TypeVar("Batch")
+BatchT = TypeVar("BatchT")
 Outputs = TypeVar("Outputs")
 _ONE = Constant(1.0)
 
 
 @dataclass(frozen=True)
-class Term(Generic[Batch, Outputs]):
+class Term(Generic[BatchT, Outputs]):
     """One term: its `name` in histories and errors, a pure `function` of a batch and of what the network made of it,
     and its `weight`.
 
@@ -27,7 +27,7 @@ class Term(Generic[Batch, Outputs]):
     """
 
     name: str
-    function: Callable[[Batch, Outputs], Tensor]
+    function: Callable[[BatchT, Outputs], Tensor]
     weight: Schedule = _ONE
 
 
@@ -43,12 +43,12 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Objective(Generic[Batch, Outputs]):
+class Objective(Generic[BatchT, Outputs]):
     """The mean over rows of the weighted sum of terms. A term is not computed while its weight is zero."""
 
-    terms: tuple[Term[Batch, Outputs], ...]
+    terms: tuple[Term[BatchT, Outputs], ...]
 
-    def loss(self, batch: Batch, outputs: Outputs, moment: Moment) -> Loss:
+    def loss(self, batch: BatchT, outputs: Outputs, moment: Moment) -> Loss:
         """The loss of a batch.
 
         Raises

@@ -12,7 +12,7 @@ from baler_vae.learn.schedules import Moment
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class TrainingStep:
     """A step to be made: its rows int64 (batch rows,), its moment, and its weight in the means of a history."""
 
     rows: Tensor
@@ -20,10 +20,10 @@ class Step:
     weight: int
 
 
-class Plan(Protocol):
+class TrainingPlan(Protocol):
     """The steps of a training. A history has a point for each interval."""
 
-    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[Step]]:
+    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[TrainingStep]]:
         """The steps of each interval, both made only when they are asked for: networks draw their noise from the same
         generator.
         """
@@ -40,11 +40,11 @@ class Epochs:
     n_epochs: int
     shuffle: bool = True
 
-    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[Step]]:
+    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[TrainingStep]]:
         for epoch in range(self.n_epochs):
             yield self._steps(epoch, generator, device)
 
-    def _steps(self, epoch: int, generator: torch.Generator, device: torch.device) -> Iterator[Step]:
+    def _steps(self, epoch: int, generator: torch.Generator, device: torch.device) -> Iterator[TrainingStep]:
         rows = (
             torch.randperm(self.n_rows, generator=generator, device=device)
             if self.shuffle
@@ -54,7 +54,7 @@ class Epochs:
         for number, batch in enumerate(torch.split(rows, self.batch_rows)):
             past = (epoch + number / n_batches) / self.n_epochs
             moment = Moment(steps=epoch * n_batches + number, epochs=epoch, past=past, whole=1.0)
-            yield Step(batch, moment, len(batch))
+            yield TrainingStep(batch, moment, len(batch))
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class RandomBatches:
     n_steps: int
     interval: int
 
-    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[Step]]:
+    def intervals(self, generator: torch.Generator, device: torch.device) -> Iterator[Iterator[TrainingStep]]:
         every = torch.arange(self.n_rows, device=device)
         for first in range(0, self.n_steps, self.interval):
             yield self._steps(range(first, min(first + self.interval, self.n_steps)), every, generator)
 
-    def _steps(self, numbers: range, every: Tensor, generator: torch.Generator) -> Iterator[Step]:
+    def _steps(self, numbers: range, every: Tensor, generator: torch.Generator) -> Iterator[TrainingStep]:
         for number in numbers:
             rows = every
             if self.batch_rows < self.n_rows:
                 drawn = torch.randint(self.n_rows, (self.batch_rows,), generator=generator, device=generator.device)
                 rows = drawn.to(every.device)
-            yield Step(rows, Moment(steps=number, epochs=0, past=number, whole=self.n_steps), 1)
+            yield TrainingStep(rows, Moment(steps=number, epochs=0, past=number, whole=self.n_steps), 1)

@@ -33,7 +33,7 @@ def weighted_squared_error(reconstruction: Tensor, batch: Tensor, column_weights
 def kl_term(beta: Schedule) -> Term[Tensor, Outputs]:
     """The KL divergence of a normal posterior from the standard normal distribution, in nats (Higgins et al. 2017).
 
-    Its function raises TypeError where the posterior is another one.
+    Its function raises TypeError where the posterior is of another type.
     """
 
     def function(_batch: Tensor, outputs: Outputs) -> Tensor:

@@ -167,7 +167,7 @@ def is_masked(array: NDArray[Any]) -> bool:
     if not isinstance(array, np.ma.MaskedArray):
         return False
     if array.dtype.names is not None:
-        raise SourceError("a masked array of records is not supported", way_out="Give each field as an array")
+        raise SourceError("a masked array of records is not supported", way_out="Pass each field as an array")
     return True
 
 
@@ -180,7 +180,7 @@ def fill_of(array: NDArray[Any]) -> str:
 
 
 def is_binary(array: NDArray[Any]) -> bool:
-    """Whether some bytes strings of an array are no UTF-8."""
+    """Whether some bytes strings of an array are not UTF-8."""
     if array.dtype.kind != "S":
         return False
     rows = array.reshape(-1)

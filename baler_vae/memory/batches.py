@@ -14,7 +14,7 @@ from baler_vae.memory.columns import WHAT, Columns, Extras
 from baler_vae.memory.frames import joined_schema
 from baler_vae.source.source import STEP_EVENTS, in_steps, overlaps
 
-_WAY_OUT = "Give batches of one kind, with the same columns of the same types"
+_WAY_OUT = "Pass batches of one kind, with the same columns of the same types"
 
 
 def joined_columns(parts: Sequence[Columns], name: str) -> Columns:
@@ -90,7 +90,7 @@ class Spool:
             if writer is not None:
                 writer.close()
         if first is None:
-            raise SourceError("holds no batches", path=name, way_out="Give one at least, without rows where need be")
+            raise SourceError("holds no batches", path=name, way_out="Pass at least one batch; it may have no rows")
         extras, schema = _extras(first.extras, first.schema, n_rows)
         return schema, extras, dict(first.refused)
 
@@ -101,7 +101,7 @@ def _removed(path: str) -> None:
 
 
 def _gone(number: int, start: int, stop: int) -> pa.Array:
-    raise ValueError(f"rows {start} to {stop} of column {number} of a batch that is gone")
+    raise ValueError(f"rows {start} to {stop} of column {number} of a batch that has been dropped")
 
 
 def _extras(extras: Extras, schema: pa.Schema, n_rows: int) -> tuple[Extras, pa.Schema]:
@@ -127,11 +127,11 @@ def _check_kind(first: Columns, part: Columns, number: int, name: str) -> None:
     if part.schema.names != first.schema.names:
         different = [*{*part.schema.names} ^ {*first.schema.names}]
         found = f" ({', '.join(sorted(different))})" if different else ", or in another order"
-        raise UsageError(f"batch {number} has other columns than the first{found}", path=name, way_out=_WAY_OUT)
+        raise UsageError(f"batch {number} has different columns from the first{found}", path=name, way_out=_WAY_OUT)
     for (own, expected), (given, found) in zip(first.extras.types, part.extras.types, strict=False):
         if own != given:
             raise UsageError(
-                f"batch {number} has other arrays than the first ({own}, {given})", path=name, way_out=_WAY_OUT
+                f"batch {number} has different arrays from the first ({own}, {given})", path=name, way_out=_WAY_OUT
             )
         if expected != found:
             raise _other_type(number, name, own, found, expected)
@@ -144,7 +144,7 @@ def _other_types(first: pa.Schema, other: pa.Schema, number: int, name: str) -> 
 
 def _other_type(number: int, name: str, column: str, found: str, expected: str) -> UsageError:
     return UsageError(
-        f"batch {number} has another type than the first",
+        f"batch {number} has a different type from the first",
         path=name,
         column=column,
         found=found,

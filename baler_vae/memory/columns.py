@@ -74,17 +74,19 @@ class Extras:
                 raise ValueError("a schema that is missing, or not needed")
             entries = tuple(document.get("entries", ()))
             if not all(isinstance(entry, dict) for entry in (*entries, document.get("frame", {}))):
-                raise ValueError("entries that are no objects")
+                raise ValueError("entries that are not objects")
             nan, frame = tuple(map(str, document.get("nan", ()))), document.get("frame", {})
             return cls(document["kind"], schema, entries, nan, frame)
         except DOCUMENT_FAILURES as error:
-            raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+            raise CorruptArchive(
+                f"the description of the original data cannot be read: {error}", section="extras"
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """Data as Arrow columns: `read(number, start, stop)` makes the rows of one of them, in the type that `schema` says.
-    `without_nulls` are those known to have no nulls; `refused` is what of the data is no column, with the reason.
+    `without_nulls` are those known to have no nulls; `refused` is what of the data is not a column, with the reason.
     """
 
     schema: pa.Schema

@@ -119,7 +119,9 @@ def dtypes_of(told: Mapping[str, Any]) -> dict[str, str]:
     """
     found = told.get("dtypes", {})
     if not isinstance(found, dict) or not all(isinstance(own, str) for own in found.values()):
-        raise CorruptArchive("what the data were cannot be read: dtypes that are no texts", section="extras")
+        raise CorruptArchive(
+            "the description of the original data cannot be read: dtypes that are not strings", section="extras"
+        )
     return found
 
 
@@ -152,7 +154,9 @@ def values_of(column: pa.ChunkedArray, told: str) -> Any:  # noqa: ANN401  of pa
         dtype: Any = pd.api.types.pandas_dtype(told)
         return dtype.__from_arrow__(column)
     except (TypeError, ValueError, AttributeError, NotImplementedError, pa.ArrowException) as error:
-        raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+        raise CorruptArchive(
+            f"the description of the original data cannot be read: {error}", section="extras"
+        ) from error
 
 
 def with_labels(frame: pd.DataFrame, told: Mapping[str, Any]) -> pd.DataFrame:

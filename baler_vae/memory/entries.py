@@ -22,21 +22,21 @@ from baler_vae.source.source import reason
 Entry = ArrayEntry | FormEntry
 _Read = Callable[[int, int, int], pa.Array]
 
-_WAY_OUT = "Give arrays of one length; jagged ones as awkward arrays: ak.unflatten(values, counts)"
+_WAY_OUT = "Pass arrays of equal length; jagged ones as awkward arrays: ak.unflatten(values, counts)"
 
 
 def dict_columns(data: Mapping[str, Any], name: str) -> Columns:
     """The columns of a dict of arrays, lists or awkward arrays of one length.
 
     Raises:
-        UsageError: a key is no string, or a value no such array.
+        UsageError: a key is not a string, or a value no such array.
         SourceError: arrays have different lengths, or values that cannot be read.
     """
     entries: list[Entry] = []
     values: list[Any] = []
     for key, value in data.items():
         if not isinstance(key, str):
-            raise UsageError(f"the key {key!r} is not a string", path=name, way_out="Give each array a name")
+            raise UsageError(f"the key {key!r} is not a string", path=name, way_out="Name each array")
         with _named(key):
             entry, rows = _entry(key, value, is_alone=len(data) == 1)
         entries.append(entry)
@@ -92,7 +92,9 @@ def restored_entries(table: pa.Table, extras: Extras) -> Any:  # noqa: ANN401  a
             found |= entry.restored(columns, table.num_rows)
             known |= set(entry.names)
     except DOCUMENT_FAILURES as error:
-        raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+        raise CorruptArchive(
+            f"the description of the original data cannot be read: {error}", section="extras"
+        ) from error
     found |= {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items() if name not in known}
     return found if extras.kind == "dict" or len(found) != 1 else next(iter(found.values()))
 
@@ -114,7 +116,9 @@ def schema_of_entries(extras: Extras) -> pa.Schema:
     try:
         return pa.schema([own for entry in entries_of(extras) for own in entry.fields()])
     except (*DOCUMENT_FAILURES, BalerError) as error:
-        raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+        raise CorruptArchive(
+            f"the description of the original data cannot be read: {error}", section="extras"
+        ) from error
 
 
 def _columns(kind: Kind, entries: Sequence[Entry], values: Sequence[Any]) -> Columns:
@@ -154,7 +158,7 @@ def _entry(key: str, value: Any, *, is_alone: bool) -> tuple[Entry, Any]:  # noq
     if package_of(value) == "awkward" and isinstance(value, ak.Array):
         return FormEntry.of(key, value), value.layout
     if package_of(value) == "pyarrow":
-        raise _refused(key, value, "Give pa.table(data)")
+        raise _refused(key, value, "Pass pa.table(data)")
     if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
         raise _refused(key, value)
     array = _array(value)
@@ -227,7 +231,7 @@ def _objects(key: str, array: NDArray[Any]) -> tuple[Entry, Any]:
         raise SourceError(
             "Python objects other than strings, and arrays of one dtype, are not supported",
             column=key,
-            way_out="Give an awkward array: ak.from_iter(values)",
+            way_out="Pass an awkward array: ak.from_iter(values)",
         )
     found = ak.unflatten(np.concatenate(rows), [len(row) for row in rows])
     return FormEntry.of(key, found, as_objects=True), found.layout
@@ -235,7 +239,7 @@ def _objects(key: str, array: NDArray[Any]) -> tuple[Entry, Any]:
 
 def _check_objects(array: NDArray[Any]) -> None:
     if array.dtype == np.object_ and not is_text(array):
-        raise SourceError("Python objects other than strings are not supported", way_out="Give a dict of arrays")
+        raise SourceError("Python objects other than strings are not supported", way_out="Pass a dict of arrays")
 
 
 def _told_apart(entries: Sequence[Entry]) -> list[Entry]:

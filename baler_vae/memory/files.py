@@ -14,7 +14,7 @@ from baler_vae.memory.columns import WHAT, Extras
 from baler_vae.memory.entries import entries_of
 from baler_vae.memory.frames import restored_frame
 from baler_vae.memory.tables import restored_table
-from baler_vae.npz.layout import Layout, read_npy, values_of
+from baler_vae.npz.layout import NpzLayout, read_npy, values_of
 from baler_vae.paths import stays_inside
 from baler_vae.source.arrays import restored_array
 from baler_vae.table.schema import NESTED, TEXT, Schema
@@ -62,7 +62,7 @@ def table_of_file(schema: Schema, batches: Iterable[Batch], extras: bytes) -> "p
 
 
 def object_of_numpy(schema: Schema, batches: Iterable[Batch], extras: bytes) -> Any:  # noqa: ANN401
-    """The arrays of an npz archive by name, those beside the columns too; the one of an npy file.
+    """The arrays of an npz archive by name, those besides the columns too; the one of an npy file.
 
     Raises:
         CorruptArchive: the extras are not those of such a file.
@@ -71,7 +71,7 @@ def object_of_numpy(schema: Schema, batches: Iterable[Batch], extras: bytes) -> 
     arrays: dict[str, Any] = {}
     columns: list[str] = list(schema.order)
     if extras:
-        found, columns = Layout.from_bytes(extras).restored(schema, batch)
+        found, columns = NpzLayout.from_bytes(extras).restored(schema, batch)
         for name, content in found:
             if not isinstance(content, bytes):
                 arrays[name] = content
@@ -99,7 +99,7 @@ def file_extras(extras: bytes, name: str) -> bytes:
         return b""
     members = [entry.member for entry in entries_of(told) if isinstance(entry, ArrayEntry) and not entry.is_masked]
     is_whole = len(members) == len(told.entries) and all(stays_inside(member.name) for member in members)
-    return Layout(tuple(members)).to_bytes() if is_whole else b""
+    return NpzLayout(tuple(members)).to_bytes() if is_whole else b""
 
 
 def _plain_table(schema: Schema, batches: Iterable[Batch], extras: bytes) -> "pa.Table":

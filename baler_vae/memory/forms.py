@@ -96,7 +96,7 @@ class FormEntry:
             return pa.array(ak.to_list(piece), self._fields[number].type)
 
     def restored(self, columns: Mapping[str, pa.Array], n_rows: int) -> dict[str, Any]:
-        """The array under its name, without the fields that are not there; nothing where none is.
+        """The array under its name, without the fields that are missing; nothing where none is.
 
         Raises:
             ValueError, TypeError, LookupError: the columns are not those of the form.
@@ -155,7 +155,7 @@ def _check_sizes(form: Any, name: str) -> None:  # noqa: ANN401  of awkward
 def _leaves(form: Any, name: str, steps: tuple[str, ...] = (), collection: str = "") -> Iterator[Leaf]:  # noqa: ANN401
     """The columns of a form. `collection` is the one in whose lists it is."""
     if len(steps) > _DEEPEST:
-        raise ValueError("records in records are too deep")
+        raise ValueError("records are nested too deeply")
     form = _bare(form)
     if form.is_record and form.fields:
         for field in form.fields:

@@ -17,10 +17,10 @@ from baler_vae.table.schema import Origin
 ORIGIN: Final = Origin("memory")
 
 _WAYS_OUT: Final = {
-    "pandas": "Give a DataFrame: series.to_frame()",
-    "pyarrow": "Give a table: pa.table({'name': values})",
-    "awkward": "Give an Array: ak.Array([record])",
-    "uproot": "Give a TTree, an RNTuple, or what arrays() gives",
+    "pandas": "Pass a DataFrame: series.to_frame()",
+    "pyarrow": "Pass a table: pa.table({'name': values})",
+    "awkward": "Pass an Array: ak.Array([record])",
+    "uproot": "Pass a TTree, an RNTuple, or what arrays() gives",
 }
 _EXPECTED: Final = (
     "a dict of arrays, a DataFrame, an awkward array, an Arrow table, a tree of uproot, or batches of those"

@@ -1,1 +1,1 @@
-"""Inference without PyTorch: what decoding an archive needs, and the encoder that belongs to it."""
+"""Inference without PyTorch: what decoding an archive needs, and the encoder."""

@@ -1,4 +1,4 @@
-"""How the integer codes of a column, or of a latent, become bytes by themselves."""
+"""How the integer codes of a column, or of a latent, become bytes, independently of others."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -20,7 +20,9 @@ PCODEC_CODES: Final[CodesCoding] = "pcodec-codes-1"
 NETWORK: Final = "network-1"
 
 _SLICES = 4
+"""Slices of neighbouring rows on which pcodec is tried. Chosen by hand; not measured."""
 _SLICE_ROWS = 16_384
+"""The rows of each. Chosen by hand; not measured."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ def fit_coder(codes: NDArray[np.int64]) -> tuple[Coder, float]:
 
 
 def pcodec_bits(values: NDArray[np.generic]) -> float:
-    """About how many bits numbers (rows,) take through pcodec, told by a few contiguous slices."""
+    """The bits that numbers (rows,) take through pcodec, estimated from a few contiguous slices."""
     sample = contiguous_slices(values)
     return 8.0 * sum(len(encode_numbers(part)) for part in sample) * (len(values) / max(1, sum(map(len, sample))))
 
 
 def contiguous_slices(values: NDArray[_Scalar]) -> list[NDArray[_Scalar]]:
-    """A few slices of neighbouring rows (rows,) that stand for all of them; everything where that is little."""
+    """A few slices of neighbouring rows (rows,) that represent all of them; everything if there are few."""
     if len(values) <= _SLICES * _SLICE_ROWS:
         return [values]
     starts = np.linspace(0, len(values) - _SLICE_ROWS, _SLICES).astype(int)

@@ -1,4 +1,4 @@
-"""How one column is kept: what a model of a group says of each of its columns."""
+"""How a column is stored, according to the model of its group."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -12,14 +12,14 @@ from baler_vae.model.conditional import Conditional
 
 @dataclass(frozen=True, kw_only=True)
 class Free:
-    """As what the decoder of the group gives: nothing of the column itself is stored."""
+    """As the output of the group's decoder: nothing of the column itself is stored."""
 
     coding: ClassVar[None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plain:
-    """By a coding of its values, without codes."""
+    """As values under a plain coding, without codes."""
 
     coding: Coding
 
@@ -29,7 +29,7 @@ class OnGrid:
     """As codes on a grid: `Coded` or `Networked`.
 
     A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
-    otherwise a network is shown where they lie.
+    otherwise they are an input of the network.
     """
 
     grid: Grid
@@ -39,7 +39,7 @@ class OnGrid:
 
 @dataclass(frozen=True, kw_only=True)
 class Coded(OnGrid):
-    """As codes on a grid, under a coder of their own."""
+    """As codes on a grid, coded independently."""
 
     coder: Coder
 
@@ -50,7 +50,7 @@ class Coded(OnGrid):
 
 @dataclass(frozen=True, kw_only=True)
 class Networked(OnGrid):
-    """As codes on a grid, under a network that sees other columns."""
+    """As codes on a grid, under a network with other columns as inputs."""
 
     conditional: Conditional
 

@@ -1,4 +1,4 @@
-"""Small networks that tell, row by row, which codes of a column are likely: `network-1`.
+"""Small networks that predict, row by row, the probabilities of a column's codes: `network-1`.
 
 All numbers are integers, carried by float32 products and sums that cannot round: every machine builds the same tables.
 """
@@ -43,7 +43,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Input:
-    """One number that a network sees.
+    """One input of a network.
 
     Of a source (a column, a latent), in the row or `lag` objects before: where its code lies among the ranges of its
     view, or, where `symbol` is not negative, whether it lies in that range. Source -1 is the place in the event (symbol
@@ -97,7 +97,7 @@ class Conditional:
         if not self.layers or not fits or widths[-1] != self.alphabet.n_symbols:
             raise ValueError(f"layers that do not lead from {len(self.inputs)} inputs to {self.alphabet.n_symbols}")
         if not all(_is_possible(entry) for entry in self.inputs):
-            raise ValueError("a network sees what is not there")
+            raise ValueError("a network has an input that does not exist")
 
     @property
     def looks_back(self) -> bool:
@@ -163,12 +163,12 @@ class Context:
         self.layout = layout
         self._views = dict(views)
         self._numbers = {source: number for number, source in enumerate(views)}
-        # Memory that is never written is never taken: not where a damaged archive claims more rows than it has.
+        # Memory that is never written is never allocated, even if a damaged archive claims more rows than it has.
         self._places: Places = np.zeros((len(views), layout.n_rows), np.int32)
         self._hint = _NO_PLACES
 
     def show(self, source: int, codes: Integers64, start: int = 0) -> None:
-        """Lets networks see the codes (rows,) of a source from row `start` on, if any of them looks at it."""
+        """Lets networks see the codes (rows,) of a source from row `start` on, if any of them uses it."""
         if source in self._views:
             places = self._places[self._numbers[source]]
             places[start : start + len(codes)] = self._views[source].positions(codes)
@@ -185,11 +185,11 @@ class Context:
         return found
 
     def seen(self, network: Conditional) -> "Seen":
-        """What a network sees, as the kernels take it."""
+        """The inputs of a network, as the kernels take them."""
         return self._seen(network.inputs, network.alphabet)
 
     def inputs(self, wanted: Sequence[Input], view: Alphabet, start: int, stop: int) -> Floats:
-        """The numbers float32 (rows, inputs) that a network sees of the rows from `start` to `stop` of the layout;
+        """The inputs float32 (rows, inputs) of a network for the rows from `start` to `stop` of the layout;
         `view` is the alphabet of its column.
         """
         from baler_vae.model.kernels import see  # noqa: PLC0415 - numba takes half a second to import

@@ -1,4 +1,4 @@
-"""The model of one group: how its columns become bytes, and what must be known of others for that."""
+"""The model of one group: how its columns become bytes, and which others that depends on."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def scores_of(
 
 @dataclass(frozen=True)
 class Decoder:
-    """What gives the columns of a group under `free` from their latents."""
+    """The network that computes the columns of a group under `free` from latents."""
 
     columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
@@ -47,7 +47,7 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Encoder:
-    """What turns the columns of a group into latents; its outputs are k means, then perhaps k log-variances."""
+    """The network from the columns of a group to latents; its outputs are k means, then perhaps k log-variances."""
 
     columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
@@ -72,7 +72,7 @@ class GroupModel:
 
     `decoder` is None where no column is `free`; `encoder` where there are no latents, and where an archive is read.
     `latents` has a coder for each latent that is rounded to its step of `steps`; both are empty where latents are kept
-    as they are, then perhaps with the log-variance of a VAE beside them.
+    as they are, then perhaps together with the log-variances of a VAE.
 
     Networks see sources by number: the columns of the group, then its latents, then the columns of the events. `views`
     are the alphabets in which they see those that have no suitable one of their own.
@@ -103,7 +103,7 @@ class GroupModel:
 
     @property
     def n_parts(self) -> int:
-        """How many parts a section has, beside their CRC-32."""
+        """How many parts a section has, without that of their CRC-32."""
         return self.n_latent_parts + len(self.parts)
 
     @cached_property
@@ -121,7 +121,7 @@ class GroupModel:
 
     @property
     def looks_back(self) -> bool:
-        """Whether a network looks at the objects before: the rows are then coded rank by rank."""
+        """Whether a network uses preceding objects: the rows are then coded rank by rank."""
         return any(isinstance(c, Networked) and c.conditional.looks_back for c in self.columns.values())
 
     def view(self, source: int) -> Alphabet:
@@ -134,18 +134,18 @@ class GroupModel:
             return self.views[source]
         own = own_view(self, source)
         if own is None:
-            raise ValueError(f"networks cannot see source {source}")
+            raise ValueError(f"networks cannot take source {source}")
         return own
 
     def sources_of(self, name: str) -> set[int]:
-        """The sources that the network of a column sees."""
+        """The sources that are inputs of a column's network."""
         column = self.columns[name]
         if not isinstance(column, Networked):
             return set()
         return {entry.source for entry in column.conditional.inputs if entry.source >= 0}
 
     def formula(self, name: str) -> Formula | None:
-        """The formula that predicts the codes of a column, or tells its network where they may lie."""
+        """The formula that predicts the codes of a column, or is an input of its network."""
         column = self.columns[name]
         return column.formula if isinstance(column, OnGrid) else None
 
@@ -192,7 +192,7 @@ class GroupModel:
                 found |= {read for read in formula.names if read not in self.columns}
             numbers = [source - first for source in self.sources_of(name) if source >= first]
             if any(number >= len(events) for number in numbers):
-                raise ValueError(f"the network of column {name!r} sees what is not there")
+                raise ValueError(f"the network of column {name!r} has an input that does not exist")
             found |= {events[number] for number in numbers}
         return found
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from baler_vae.entropy.compiled import compiled
 
 UNROLLED: Final = 4
-"""Weights that are taken at once; the weights of every unit are filled up with zeros to a multiple of it."""
+"""Weights handled at a time; the weights of every unit are padded with zeros to a multiple of it."""
 PLACE: Final = -1
 HINT: Final = -2
 _BLOCK = 128
-"""Rows that are taken at once: what a network holds of them in between fits into the nearest cache."""
+"""Rows handled at a time: their activations fit into the nearest cache."""
 _TOTAL = 1 << 24
 _WORD = np.uint64(1 << 32)
 _WORD_BITS = np.uint64(32)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_RANKS = 1_024
-"""The objects of an event beyond so many are coded together, and no network looks back from them."""
+"""Objects of an event beyond this rank are coded together, and no network looks back from them."""
 LARGEST_LAG = 2
 """How many objects back a network may look."""
 
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Layout:
     rows in their own order count as one.
     """
 
-    order: Rows
-    events: Rows
-    ranks: Rows
-    remaining: Rows
-    previous: tuple[Rows, ...]
-    ends: Rows
+    order: RowNumbers
+    events: RowNumbers
+    ranks: RowNumbers
+    remaining: RowNumbers
+    previous: tuple[RowNumbers, ...]
+    ends: RowNumbers
 
     @property
     def n_rows(self) -> int:
@@ -47,14 +47,14 @@ class Layout:
         return len(self.ends) < 2
 
     def arrange(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Values (rows,) of the table, an array or what stands for one, in the order in which they are coded, without
+        """Values (rows,) of the table, as an array or the like, in the order in which they are coded, without
         gaps in memory.
         """
         if self.is_own_order and isinstance(values, np.ndarray):
             return np.ascontiguousarray(values)
         return values[self.order]
 
-    def places(self, n_rows: int) -> Rows:
+    def places(self, n_rows: int) -> RowNumbers:
         """Where the first `n_rows` rows of the table stand in the order in which rows are coded, int64 (n_rows,)."""
         if self.is_own_order:
             return self.order[:n_rows]
@@ -72,13 +72,13 @@ class Layout:
 
 
 def flat_layout(n_rows: int) -> Layout:
-    """The layout of rows that belong to no events: their own order."""
+    """The layout of rows that do not belong to events: their own order."""
     rows, none = np.arange(n_rows), np.zeros(n_rows, np.int64)
     ends = np.full(1 if n_rows else 0, n_rows, np.int64)
     return Layout(rows, rows, none, none, (np.full(n_rows, -1),) * LARGEST_LAG, ends)
 
 
-def jagged_layout(counts: Rows, *, by_rank: bool = True) -> Layout:
+def jagged_layout(counts: RowNumbers, *, by_rank: bool = True) -> Layout:
     """The layout of objects, given how many each event (events,) has: rank by rank, or in their own order."""
     n_rows = int(counts.sum())
     events = np.repeat(np.arange(len(counts)), counts)

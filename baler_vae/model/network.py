@@ -2,7 +2,7 @@
 
 Matrix products of floats differ between processors and libraries in how they order and round their sums. Here no sum
 rounds: weights are multiples of a power of two, activations are rounded to multiples of 2^-16 and kept below 2^12, and
-`check_exact` holds every sum of products below 2^53 of its smallest unit, where float64 counts exactly. All else is
+`check_exact` holds every sum of products below 2^53 of its smallest unit, where float64 counts exactly. The rest is
 done element by element in single IEEE operations.
 """
 
@@ -27,6 +27,7 @@ Array = Any
 _UNIT = 2.0**-16
 _EXACT = 2.0**53
 _THREADS = min(4, os.cpu_count() or 1)
+"""Results do not depend on it."""
 _CHUNK_ROWS = 1_024
 """Rows of one matrix product: its activations stay in the cache."""
 

@@ -144,7 +144,7 @@ class _Numbers:
         self._next += n_numbers
         narrow = wide.astype(dtype)
         if np.any(narrow != wide):
-            raise ValueError(f"a number of a network is none of {dtype}")
+            raise ValueError(f"a number of a network does not fit into {dtype}")
         return narrow
 
 

@@ -1,7 +1,7 @@
 """Codes under the network of their column: `network-1`.
 
-The coder is that of `entropy.stream`; constriction, which takes it over tables from Python, would hold the interpreter
-for longer than all else takes.
+The coder is that of `entropy.stream`; called from Python, constriction would hold the interpreter lock
+longer than everything else takes.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ class ConditionalReader:
         return self._stream.codes(symbols)
 
     def finish(self) -> None:
-        """Check that all is read.
+        """Check that everything has been read.
 
         Raises:
             ValueError: something is left over.

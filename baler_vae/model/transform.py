@@ -30,7 +30,7 @@ class Transform:
         with np.errstate(over="ignore"):
             rises, widths = np.diff(self.values), np.diff(self.scores)
             if np.any(rises < 0) or np.any(widths <= 0):
-                raise ValueError("the knots do not rise")
+                raise ValueError("the knots are not increasing")
             if not np.all(np.isfinite(rises / widths)):
                 raise ValueError("the slope between two knots is not finite")
 

@@ -1,6 +1,6 @@
 """Networks and transforms to bytes and back.
 
-The weights of a stored network are multiples of a power of two, so that what was judged is what is stored.
+The weights of a stored network are multiples of a power of two, so that what was evaluated is what is stored.
 """
 
 import json
@@ -134,7 +134,7 @@ def decode_decoder(parts: list[bytes]) -> Decoder:
 
 
 def encode_encoder(encoder: Encoder) -> list[bytes]:
-    """The number of latents, then what a decoder has too."""
+    """The number of latents, then the same parts as for a decoder."""
     serving = _encode_serving(encoder.columns, encoder.transforms, encoder.network)
     return [struct.pack("<I", encoder.n_latents), *serving]
 
@@ -171,7 +171,7 @@ def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind
 
 
 def encode_coders(coders: Sequence[Coder]) -> list[bytes]:
-    """The tables of the coders that have one; nothing where none has."""
+    """The tables of the coders that have one."""
     tables = [coder.table for coder in coders if coder.table is not None]
     return encode_tables(tables) if tables else []
 

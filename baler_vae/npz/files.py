@@ -1,4 +1,4 @@
-"""The files of an npz archive: what can be read of them, and what is kept as it is."""
+"""The files of an npz archive: which can be read as arrays, and which are kept unchanged."""
 
 import zipfile
 import zlib
@@ -24,7 +24,7 @@ NAMES = ("names", "columns", "feature_names")
 """The arrays that may name the columns of another."""
 
 _MOST_BYTES = 64 << 20
-"""The most bytes of files that are kept beside the columns."""
+"""The most bytes of files that are kept besides the columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class NpzFiles:
             return Raw(self.places[name], archive.read(self.places[name]))
 
     def split(self, names: Iterable[str]) -> tuple[dict[str, int], dict[str, str]]:
-        """Of files that are no columns those that are kept beside them, with their bytes; and those that are too large,
+        """The extras: files that are not columns, with their sizes; and those that are too large,
         each with the reason.
         """
         kept: dict[str, int] = {}
@@ -60,7 +60,7 @@ def read_files(path: str) -> NpzFiles:
     """The files of an archive, all arrays of it that can be read in memory.
 
     Raises:
-        SourceError: it is no npz archive, is damaged, or two arrays have the same name.
+        SourceError: it is not an npz archive, is damaged, or two arrays have the same name.
     """
     with reading(path, KIND, *FAILURES):
         return _read_files(path)
@@ -80,7 +80,7 @@ def _read_files(path: str) -> NpzFiles:
             if info.is_dir():
                 continue
             if name in places:
-                raise SourceError(f"two arrays are called {name!r}", path=path, way_out="Rename one of them")
+                raise SourceError(f"two arrays are named {name!r}", path=path, way_out="Rename one of them")
             places[name], sizes[name] = info.filename, info.file_size
             with archive.open(info) as stream:
                 is_array = stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX

@@ -1,4 +1,4 @@
-"""What an npz archive or npy file holds beside its columns, and how its arrays were: a document of extras."""
+"""What an npz archive or npy file holds besides its columns, and how its arrays were: a document of extras."""
 
 import io
 import json
@@ -39,7 +39,7 @@ class Raw:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class NpzLayout:
     """The files of an npz archive in their order, those that columns were made of and those that are kept as they are;
     of an npy file the one array.
     """
@@ -56,7 +56,7 @@ class Layout:
         return b"\n".join([head.encode(), b"".join(m.data for m in self.members if isinstance(m, Raw))])
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Layout":
+    def from_bytes(cls, data: bytes) -> "NpzLayout":
         """What `to_bytes` was called on.
 
         Raises:
@@ -68,9 +68,9 @@ class Layout:
             raise CorruptArchive(f"the arrays of the source cannot be read: {error}", section="extras") from error
 
     def restored(self, schema: Schema, batch: Batch) -> tuple[Files, list[str]]:
-        """The arrays of a table as they were in the source, by name, and the bytes of what was beside them, by file;
+        """The arrays of a table as they were in the source, by name, and the bytes of the extras, by file;
         and the columns that are left, of arrays that are not whole. Where there are such, or columns are missing,
-        nothing of what was beside is there.
+        there are no extras.
 
         Raises:
             OutputError: a value has no place where it was.
@@ -111,19 +111,19 @@ def _members_of(data: bytes) -> tuple[Member | Raw, ...]:
     names = [member.name if isinstance(member, Raw) else f"{member.name}.npy" for member in members]
     columns = [name for member in members if isinstance(member, Member) for name in member.columns]
     if rest or len(set(names)) < len(names) or len(set(columns)) < len(columns):
-        raise ValueError("bytes that are left, or one name for two arrays or columns")
+        raise ValueError("left-over bytes, or a duplicate name")
     return tuple(members)
 
 
 def raw_differences(extras: bytes, others: bytes) -> list[str]:
-    """The names of the files beside the columns that two layouts do not both have, or not with the same bytes. How
+    """The names of the files besides the columns that two layouts do not both have, or not with the same bytes. How
     arrays were may differ: they are written as those of the first.
 
     Raises:
         CorruptArchive: the bytes are not those of layouts.
     """
     one, other = (
-        {m.name: m.data for m in Layout.from_bytes(x).members if isinstance(m, Raw)} for x in (extras, others)
+        {m.name: m.data for m in NpzLayout.from_bytes(x).members if isinstance(m, Raw)} for x in (extras, others)
     )
     return [name.removesuffix(".npy") for name in {**one, **other} if one.get(name) != other.get(name)]
 
@@ -135,7 +135,7 @@ def checked_name(name: str) -> str:
         ValueError: unpacked, it would lead out of the folder.
     """
     if not stays_inside(name.removesuffix(".npy") or name):
-        raise ValueError(f"a name that would lead out of the folder in which it is unpacked: {name!r}")
+        raise ValueError(f"a name that would be unpacked outside its folder: {name!r}")
     return name
 
 
@@ -164,7 +164,7 @@ def read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
     except (tokenize.TokenError, SyntaxError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ValueError(f"a damaged header: {error}") from error
     except (MemoryError, OverflowError) as error:
-        raise ValueError("a header that asks for more than fits into memory") from error
+        raise ValueError("a header of an array that does not fit into memory") from error
 
 
 def _read_npy(stream: IO[bytes]) -> NDArray[np.generic]:
@@ -230,7 +230,7 @@ def put_rows(member: Member, rows: NDArray[np.generic], values: Arrays) -> None:
     """Writes the columns of an array into rows (rows, *shape) of it.
 
     Raises:
-        OutputError: a string has no place in it, or a nested column is none of numbers.
+        OutputError: a string has no place in it, or a nested column does not hold numbers.
     """
     for part in member.parts:
         nested = nested_of(values[part.name])

@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
-from baler_vae.npz.layout import LARGEST_HEADER, Layout, is_fortran, put_rows, raw_differences, read_npy, values_of
+from baler_vae.npz.layout import LARGEST_HEADER, NpzLayout, is_fortran, put_rows, raw_differences, read_npy, values_of
 from baler_vae.source.array_columns import Member, as_text, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import check_rows, restored_array
 from baler_vae.source.grouping import bytes_by_column, check_names, describe, make_batch, schema_of_branches
@@ -34,7 +34,7 @@ def open_npy(path: str, inner: str) -> Source:
     of records are columns. Its extras say how the array was.
 
     Raises:
-        SourceError: it is no npy file, or holds Python objects other than strings.
+        SourceError: it is not an npy file, or holds Python objects other than strings.
     """
     if inner:
         raise SourceError("an npy file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
@@ -62,7 +62,7 @@ def open_npy(path: str, inner: str) -> Source:
             yield make_batch(selection, arrays)
 
     event_bytes = bytes_by_column(described, dict.fromkeys(parts, array.nbytes / max(1, len(rows) * len(parts))))
-    layout = Layout((member,))
+    layout = NpzLayout((member,))
     return Source(path, schema, len(rows), batches, refused, event_bytes, layout.to_bytes)
 
 
@@ -104,7 +104,7 @@ def write_npy(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
         CorruptArchive: the extras are not those of an npy file.
     """
     if extras:
-        members = Layout.from_bytes(extras).members
+        members = NpzLayout.from_bytes(extras).members
         if len(members) != 1 or not isinstance(members[0], Member):
             raise CorruptArchive("the source was not a single array", section="extras")
         if _is_whole(members[0], schema):

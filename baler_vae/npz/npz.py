@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.npz.files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
-from baler_vae.npz.layout import Files, Layout, checked_name, is_fortran, raw_differences
+from baler_vae.npz.layout import Files, NpzLayout, checked_name, is_fortran, raw_differences
 from baler_vae.source.array_columns import Member, Part, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import array_source, restored_array
 from baler_vae.source.grouping import (
@@ -55,10 +55,10 @@ def open_npz(path: str, inner: str) -> Source:
     many rows each are one table: those of one axis are columns, those of two have columns, those of more have an array
     in each row, the fields of records are columns. Arrays that `n<prefix>` or `N<prefix>` counts, or that the archive
     says to be counted as `write_npz` does, are jagged. The table is what has the most bytes of one length; the rest,
-    and scalars, are kept beside it.
+    and scalars, are kept as extras.
 
     Raises:
-        SourceError: it is no npz archive, has no such array, or counters do not fit.
+        SourceError: it is not an npz archive, has no such array, or counters do not fit.
     """
     files = read_files(path)
     if inner and inner not in files.arrays:
@@ -108,10 +108,10 @@ def _array_source(files: NpzFiles, key: str, *, is_alone: bool) -> Source:
     def extras() -> bytes:
         if is_told:
             return b""
-        return Layout(tuple(member if name == key else files.raw(name) for name in own)).to_bytes()
+        return NpzLayout(tuple(member if name == key else files.raw(name) for name in own)).to_bytes()
 
     refused = files.refused if is_alone else {}
-    return replace(source, unsupported={**refused, **large}, extras=extras, beside=kept)
+    return replace(source, unsupported={**refused, **large}, extras=extras, extra_bytes=kept)
 
 
 def _columns_source(files: NpzFiles, inner: str) -> Source:
@@ -154,7 +154,7 @@ def _columns_source(files: NpzFiles, inner: str) -> Source:
     def extras() -> bytes:
         if is_told:
             return b""
-        return Layout(tuple(table.members.get(name) or files.raw(name) for name in order)).to_bytes()
+        return NpzLayout(tuple(table.members.get(name) or files.raw(name) for name in order)).to_bytes()
 
     sizes = {name: files.arrays[key].nbytes / len(table.members[key].parts) for name, (key, _) in parts.items()}
     event_bytes = bytes_by_column(described, {name: size / max(1, n_events) for name, size in sizes.items()})
@@ -209,7 +209,7 @@ def _table_of(files: NpzFiles, inner: str) -> _Table:
 def _is_readable(array: NDArray[np.generic]) -> bool:
     """Whether something of an array can be columns."""
     if 0 in array.shape[1:]:
-        return False  # rows without anything in them are no columns
+        return False  # rows without anything in them are not columns
     if array.dtype.kind in "OUS":
         return is_text(array) and array.ndim <= 2
     return bool(parts_of("", array.dtype, array.shape[1:])[0])
@@ -289,7 +289,7 @@ def _check_sums(path: str, arrays: Arrays, jagged: Mapping[str, tuple[str, str]]
 
 
 def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: bytes = b"") -> None:
-    """Write an npz archive: with `extras` the arrays that the source had, and what lay beside them; or else the one
+    """Write an npz archive: with `extras` the arrays and extras that the source had; or else the one
     array that it had, with `names`; or one array a column, with the counters of jagged columns and a list of which
     counts which.
 
@@ -301,7 +301,7 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
     files: Files = []
     if extras:
         batch = concatenate(list(batches), schema)
-        files, left = Layout.from_bytes(extras).restored(schema, batch)
+        files, left = NpzLayout.from_bytes(extras).restored(schema, batch)
         refuse_nested(schema.only(left), "An npz archive")
         others = _members(batch, left) | (_counters(schema) if left else {})
         files += others.items()
@@ -322,7 +322,7 @@ def write_npz(path: Path, schema: Schema, batches: Iterable[Batch], *, extras: b
 
 
 def differences_npz(extras: bytes, others: bytes) -> list[str]:
-    """The names of what lies beside the columns of two archives and is not the same.
+    """The names of what is not a column of two archives and is not the same.
 
     Raises:
         CorruptArchive: the extras are not those of npz archives.

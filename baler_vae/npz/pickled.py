@@ -17,7 +17,7 @@ _OPCODES = {
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
     *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "LIST", "APPEND", "APPENDS"),
 }
-"""What a pickle of an array of strings and numbers is made of."""
+"""The names that a pickle of an array of strings and numbers may use."""
 _INNOCENT = (str, bytes, bool, int, float, type(None))
 
 
@@ -54,7 +54,7 @@ class _Reader(pickle.Unpickler):
             return _Scalar
         if (module, name) in {("numpy", "dtype"), ("numpy", "ndarray")}:
             return _Dtype
-        raise ValueError(f"objects of {module}.{name}, which are not read because that would run code from the file")
+        raise ValueError(f"objects of {module}.{name}, which are not loaded because that would run code from the file")
 
 
 def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bool) -> NDArray[np.generic]:
@@ -71,7 +71,7 @@ def read_objects(stream: IO[bytes], shape: tuple[int, ...], *, fortran_order: bo
     except (pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(f"a damaged pickle: {error}") from error
     except (MemoryError, OverflowError, RecursionError) as error:
-        raise ValueError("a pickle of more than fits into memory") from error
+        raise ValueError("a pickle that does not fit into memory") from error
     state = found.state if isinstance(found, _Array) else None
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[4], list):
         raise ValueError("a pickle of something other than an array of objects")
@@ -97,7 +97,7 @@ def _innocent(value: object) -> object:
     if isinstance(value, _Scalar):
         return _scalar(*value.arguments)
     if type(value) not in _INNOCENT:
-        raise ValueError(f"objects of the type {type(value).__name__}, which are not read")
+        raise ValueError(f"objects of the type {type(value).__name__}, which are not supported")
     return value
 
 
@@ -105,7 +105,7 @@ def _scalar(dtype: object = None, data: object = None, *_: object) -> object:
     """The Python value of a number or string of numpy."""
     kind = dtype.arguments[0] if isinstance(dtype, _Dtype) and dtype.arguments else None
     if not (isinstance(kind, str) and kind[:1] in set("USfiub") and isinstance(data, bytes)):
-        raise ValueError("NumPy objects other than numbers and strings, which are not read")
+        raise ValueError("NumPy objects other than numbers and strings, which are not supported")
     state = cast("_Dtype", dtype).state
     is_big = isinstance(state, tuple) and state[1:2] == (">",)
     order: Literal["<", ">"] = ">" if is_big else "<"

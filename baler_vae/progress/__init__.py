@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and who is told."""
+"""How long-running work reports progress, and to whom."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ _R = TypeVar("_R")
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
-    """Tells nobody."""
+    """Reports to nobody."""
 
 
 def within(progress: Progress, whole: str) -> Progress:
-    """A callback for a part of some work, which is told as `whole, part`."""
+    """A callback for a part of some work, reported as `whole, part`."""
     return lambda what, done, total: progress(f"{whole}, {what}", done, total)
 
 
@@ -45,7 +45,7 @@ def callback(progress: ShownProgress) -> Progress:
 
 @contextmanager
 def showing(progress: ShownProgress) -> Iterator[Progress]:
-    """A block with the callback to be told; where `progress` is True, a bar is drawn until the block ends.
+    """A context with the callback to report to; where `progress` is True, a bar is drawn until the block ends.
 
     Raises:
         UsageError: it is neither a callback nor True or False.
@@ -61,7 +61,7 @@ def showing(progress: ShownProgress) -> Iterator[Progress]:
         yield silent
     else:
         raise UsageError(
-            "progress is neither a function nor True or False",
+            "progress must be True, False or a function",
             found=repr(progress),
             way_out="Pass True for a bar, or a function of (what, done, total)",
         )

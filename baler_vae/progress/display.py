@@ -22,13 +22,13 @@ from baler_vae.progress import Progress
 _FRAMES_PER_SECOND = 4
 _NOTEBOOK_SECONDS = 0.5
 _LOG_SECONDS = 30.0
-"""Between two lines of a log, which nobody watches."""
+"""Seconds between two lines of a log, which nobody watches live."""
 _BAR_WIDTH = 30
 _CHANGING = re.compile(r"\d+(?=/\d)| \([^()]*\)$")
 
 
 class Work:
-    """What is being done, how far it is and since when. One thread tells, another one reads.
+    """What is being done, how far it is and since when. One thread writes, another reads.
 
     Counts such as 5/9, and what stands in round brackets at the end of a text, change within one step; the time left is
     that of the step.
@@ -64,7 +64,7 @@ class Work:
 
     @property
     def seconds_left(self) -> float | None:
-        """About how long this step will still take; None as long as nothing of it is done."""
+        """The estimated time left in this step; None until some of it is done."""
         n_done = self.done - self._first
         if n_done <= 0 or self.done >= self.total:
             return None
@@ -73,15 +73,15 @@ class Work:
 
     @property
     def times(self) -> str:
-        """The clock, and about how long this step will still take."""
+        """The clock, and the estimated time left in this step."""
         left = self.seconds_left
         return _clock_text(self.seconds) + ("" if left is None else f", about {_clock_text(left)} left in this step")
 
 
 @contextmanager
 def drawing() -> Iterator[Progress]:
-    """A callback whose work is drawn until the block ends, by a thread of its own: its clock goes on while nothing is
-    told.
+    """A callback whose work is drawn by a thread until the block ends: its clock keeps running while nothing is
+    reported.
     """
     shell = _notebook_shell()
     console = Console(stderr=True)
@@ -97,7 +97,7 @@ def drawing() -> Iterator[Progress]:
 
 @contextmanager
 def on_terminal(console: Console) -> Iterator[Progress]:
-    """Two lines below all else that is printed, which go away in the end."""
+    """Two lines below everything else that is printed, removed at the end."""
     work = Work()
     live = Live(
         console=console,

@@ -196,7 +196,7 @@ class Archive(Face):
         return settings_of(self.manifest)
 
     def extras(self) -> bytes:
-        """Read what the source held beside its columns.
+        """Read what the source held besides its columns.
 
         Returns
         -------
@@ -290,7 +290,7 @@ def reopened_from(place: object, path: str | Path) -> str | bytes:
 
 
 def replaced(place: str | bytes) -> SourceError:
-    """What is said where what was pickled is not there any more."""
+    """The error where what was pickled is no longer there."""
     return SourceError(
         "is not the archive that was pickled: another file has taken its place",
         path=place if isinstance(place, str) else None,

@@ -79,10 +79,10 @@ class ColumnInfo:
     def kept_as(self) -> str:
         """What the column is stored as, in a few words."""
         if self.grid is None:
-            return "values" if self.coding else "what the decoder gives"
+            return "values" if self.coding else "output of the decoder"
         text = self.grid
         if self.coding == "network-1":
-            text += ", given others"
+            text += ", from other columns"
         if self.formula is None:
             return text
         return f"{text}, {'less' if self.predicted else 'knowing'} {self.formula}"
@@ -185,7 +185,7 @@ class ArchiveInfo:
         sizes = (
             f"{self.original_bytes:,} bytes of values became {self.archive_bytes:,}, ratio {self.ratio:.2f} ({parts})"
         )
-        headings = ("column", "group", "type", "bound", "kept as", "original bytes", "bytes")
+        headings = ("column", "group", "type", "bound", "stored as", "original bytes", "bytes")
         rows = (
             (
                 column.name,

@@ -99,7 +99,7 @@ class ArchiveChain(Face):
             nested = nested_of(values) if len(values) else None
             if nested is not None and self._types.setdefault(name, nested.values.type) != nested.values.type:
                 raise UsageError(
-                    "a column has another type than in the archives before",
+                    "a column has a different type from the archives before",
                     path=archive.path,
                     column=name,
                     found=nested.values.type,
@@ -121,7 +121,7 @@ def check_same_columns(first: Archive, other: Archive) -> None:
             )
         if expected[name] != found[name]:
             raise UsageError(
-                f"is not the column that {first.path} has",
+                f"differs from the same column of {first.path}",
                 path=other.path,
                 column=name,
                 found=" ".join(filter(None, found[name])),

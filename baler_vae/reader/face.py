@@ -71,7 +71,7 @@ class Face(Names):
         ----------
         expressions : str or sequence of str, optional
             Names of columns, globs, aliases, or expressions such as ``"sqrt(px**2 + py**2)"``, in Python's grammar with
-            the functions of numpy; all columns by default. A text is a glob only where it is no expression of names
+            the functions of numpy; all columns by default. A text is a glob only where it is not an expression of names
             that are there.
         cut : str, optional
             An expression that selects: events where it has one value for each, or the objects of a collection.

@@ -52,7 +52,7 @@ def iterate(
     Raises
     ------
     SourceError
-        A file is not there, or cannot be fetched.
+        A file is missing, or cannot be fetched.
     ArchiveError
         A file is not an archive, or is damaged.
     UsageError
@@ -127,7 +127,7 @@ def concatenate(
     Raises
     ------
     SourceError
-        A file is not there, or cannot be fetched.
+        A file is missing, or cannot be fetched.
     ArchiveError
         A file is not an archive, or is damaged.
     UsageError

@@ -9,14 +9,14 @@ from baler_vae.reader.places import Places
 
 def dask(path: Places, *, columns: str | Sequence[str] = ()) -> Any:  # noqa: ANN401  a type of an extra
     """A dask-awkward array with a record for each event. Each row group is a partition, which a task of its own
-    decodes, and only those columns that are touched. Nothing is decoded before that: form and divisions stand in the
+    decodes, and only those columns that are touched. Nothing is decoded before that: form and divisions are in the
     manifest. Text is always an option type.
 
     Parameters
     ----------
     path : str, Path, bytes, sequence of these, or mapping
-        An archive, several of the same columns, or a glob; see `open`. Tasks open files anew, so file objects are not
-        taken.
+        An archive, several of the same columns, or a glob; see `open`. Tasks reopen files, so file objects are not
+        accepted.
     columns : str or sequence of str
         Names or globs of columns; all by default.
 

@@ -43,7 +43,9 @@ def _is_one(places: object) -> bool:
 
 def _checked(place: Any) -> Place:  # noqa: ANN401  whatever a user gives
     if not _is_one(place):
-        raise UsageError(f"{place!r} is no place of an archive", expected="a path, a URL, bytes or a file object")
+        raise UsageError(
+            f"{place!r} is not the location of an archive", expected="a path, a URL, bytes or a file object"
+        )
     checked: Place = place
     return checked
 

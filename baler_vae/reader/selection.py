@@ -96,7 +96,7 @@ def selected(
     every name is known, or else a glob. Columns must pass the `filters`, too.
 
     Raises:
-        UnknownName: a name is not there.
+        UnknownName: a name is missing.
         UsageError: an expression or a filter is invalid, or nothing passes the filters.
     """
     return _Selecting(face, filters or Filters(), aliases).selection(expressions, cut)
@@ -127,7 +127,7 @@ class _Selecting:
             self._need(branch)
         condition = None if cut is None else self._resolved(self._parsed(cut))
         if not self.needed:
-            raise UsageError("names no column", path=self.face.path, found=", ".join(outputs))
+            raise UsageError("is not a column", path=self.face.path, found=", ".join(outputs))
         return Selection(self.face.schema.only(self.needed), tuple(outputs.values()), condition, self.aliases)
 
     def _all(self) -> list[Output]:
@@ -159,7 +159,9 @@ class _Selecting:
             if name not in self.texts or name in self.branches:
                 self._need(self._branch(name))
             elif name in within:
-                raise UsageError(f"the alias {name!r} is defined by itself", found=" -> ".join((*within, name)))
+                raise UsageError(
+                    f"the alias {name!r} is defined in terms of itself", found=" -> ".join((*within, name))
+                )
             elif name not in self.aliases:
                 self.aliases[name] = self._resolved(self._parsed(self.texts[name]), (*within, name))
         return expression
@@ -191,7 +193,7 @@ def _texts(expressions: object) -> tuple[str, ...]:
 
 
 def element(schema: Schema, name: str) -> Branch:
-    """The branch of a column that is no branch of its own: an element of an array.
+    """The branch of a column that is not a branch of its own: an element of an array.
 
     Raises:
         UnknownName: there is no such column.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from baler_vae.reader.column import ArchiveColumn
     from baler_vae.reader.face import Face
 
-_HEADINGS = ("name", "typename", "bound, kept as")
+_HEADINGS = ("name", "typename", "bound, stored as")
 _LONG_NUMBER = re.compile(r"\d+\.\d{6,}(?:e[-+]?\d+)?")
 _LEAST_WIDTH = 3
 _MOST_ROWS = 100

@@ -42,7 +42,7 @@ def advice_table(advice: Advice) -> Listing:
 
 
 def advice_lines(advice: Advice) -> list[str]:
-    """What is to be said beside the table: sizes, the joint effect, what was not looked at."""
+    """The sentences below the table: sizes, the joint effect, what was not examined."""
     worst = advice.joint[0] if advice.joint else None
     lines = [
         f"all at once: {f'the {worst} moves most, by {in_percent(worst.in_errors)}' if worst else 'nothing moves'}",

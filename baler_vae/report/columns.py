@@ -21,7 +21,7 @@ MOST_DRAWN = 40
 
 
 @dataclass(frozen=True)
-class Heading:
+class PageHeading:
     """A column of the table: what it belongs to, its short name, and the same in full."""
 
     of: str
@@ -30,7 +30,7 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PageCell:
     """A text, and the number that it is sorted by; None where there is nothing."""
 
     text: str
@@ -44,7 +44,7 @@ class Line:
     column: ColumnResiduals
     unit: str
     words: str
-    cells: tuple[Cell, ...]
+    cells: tuple[PageCell, ...]
     is_bad: bool
 
 
@@ -52,7 +52,7 @@ class Line:
 class ColumnTable:
     """The table of columns: its headings, how many stand under each common one, and its lines."""
 
-    headings: tuple[Heading, ...]
+    headings: tuple[PageHeading, ...]
     spans: tuple[tuple[str, int], ...]
     lines: tuple[Line, ...]
 
@@ -74,38 +74,41 @@ class ColumnSection:
 
 _Value = Callable[[ColumnResiduals, Distances | None], float | None]
 
-_COUNTS: tuple[tuple[Heading, _Value], ...] = (
-    (Heading("values", "differ", "Values that differ"), lambda column, _: column.n_different),
-    (Heading("values", "lost", "Values that are NaN or infinite on one side only"), lambda column, _: column.n_lost),
-)
-_NUMBERS: tuple[tuple[Heading, _Value], ...] = (
-    (Heading("residual", "mean", "Mean of the residual"), lambda column, _: column.mean),
-    (Heading("residual", "rms", "Root mean square of the residual"), lambda column, _: column.rms),
+_COUNTS: tuple[tuple[PageHeading, _Value], ...] = (
+    (PageHeading("values", "differ", "Values that differ"), lambda column, _: column.n_different),
     (
-        Heading("residual", "± 68 %", "Half the width of the central 68.27 % of residuals"),
+        PageHeading("values", "lost", "Values that are NaN or infinite on one side only"),
+        lambda column, _: column.n_lost,
+    ),
+)
+_NUMBERS: tuple[tuple[PageHeading, _Value], ...] = (
+    (PageHeading("residual", "mean", "Mean of the residual"), lambda column, _: column.mean),
+    (PageHeading("residual", "rms", "Root mean square of the residual"), lambda column, _: column.rms),
+    (
+        PageHeading("residual", "± 68 %", "Half the width of the central 68.27 % of residuals"),
         lambda column, _: column.half_width_68,
     ),
     (
-        Heading("residual", "± 95 %", "Half the width of the central 95.45 % of residuals"),
+        PageHeading("residual", "± 95 %", "Half the width of the central 95.45 % of residuals"),
         lambda column, _: column.half_width_95,
     ),
-    (Heading("residual", "largest", "Largest residual"), lambda column, _: column.largest),
+    (PageHeading("residual", "largest", "Largest residual"), lambda column, _: column.largest),
     (
-        Heading("residual", "/ bound", "Largest residual in units of the bound"),
+        PageHeading("residual", "/ bound", "Largest residual in units of the bound"),
         lambda column, _: column.largest_in_bounds,
     ),
-    (Heading("response", "mean", "Mean of the response"), lambda column, _: _of_response(column, "mean")),
-    (Heading("response", "rms", "Root mean square of the response"), lambda column, _: _of_response(column, "rms")),
+    (PageHeading("response", "mean", "Mean of the response"), lambda column, _: _of_response(column, "mean")),
+    (PageHeading("response", "rms", "Root mean square of the response"), lambda column, _: _of_response(column, "rms")),
     (
-        Heading("response", "± 68 %", "Half the width of the central 68.27 % of responses"),
+        PageHeading("response", "± 68 %", "Half the width of the central 68.27 % of responses"),
         lambda column, _: _of_response(column, "half_width_68"),
     ),
     (
-        Heading("distance", "KS", "Kolmogorov-Smirnov distance of the values before and after"),
+        PageHeading("distance", "KS", "Kolmogorov-Smirnov distance of the values before and after"),
         lambda _, distances: None if distances is None else distances.kolmogorov_smirnov,
     ),
     (
-        Heading("distance", "W₁ / width", "Wasserstein-1 distance of the values in their standard deviations"),
+        PageHeading("distance", "W₁ / width", "Wasserstein-1 distance of the values in their standard deviations"),
         lambda _, distances: None if distances is None else distances.wasserstein_in_widths,
     ),
 )
@@ -120,8 +123,10 @@ def column_table(evaluation: EvaluationNumbers) -> ColumnTable:
     headings = tuple(heading for heading, _ in (*counts, *numbers))
     lines = []
     for column, distances in rows:
-        counted = [Cell(f"{value(column, distances):,}", value(column, distances)) for _, value in counts]
-        measured = [Cell(wording.number(found), found) for found in (value(column, distances) for _, value in numbers)]
+        counted = [PageCell(f"{value(column, distances):,}", value(column, distances)) for _, value in counts]
+        measured = [
+            PageCell(wording.number(found), found) for found in (value(column, distances) for _, value in numbers)
+        ]
         lines.append(
             Line(
                 column,

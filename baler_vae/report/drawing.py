@@ -1,4 +1,4 @@
-"""How figures are drawn: as SVG text that can stand inside a page, in its font and the colour of its text.
+"""How figures are drawn: as SVG text that can be embedded in a page, in its font and the colour of its text.
 
 The same numbers give the same bytes.
 """
@@ -33,7 +33,7 @@ from baler_vae.report.wording import MINUS, power_of_ten
 # and light ground.
 BEFORE, AFTER = "#5790fc", "#f89c20"
 DIVERGING = "RdBu_r"
-"""Red above and blue below: told apart in the common forms of colour blindness (ColorBrewer)."""
+"""Red above and blue below: distinguishable in the common forms of colour blindness (ColorBrewer)."""
 
 INK = "#010203"
 """Stands for the colour of the page's text, which a figure cannot know."""
@@ -136,7 +136,7 @@ def in_unit(unit_name: str) -> str:
 
 
 def short(name: str, limit: int = 40) -> str:
-    """A name as it may be shown, cut where it is too long for a figure."""
+    """A name that is safe to show, cut where it is too long for a figure."""
     name = shown(name)
     return name if len(name) <= limit else name[: limit - 1] + "…"
 

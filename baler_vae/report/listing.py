@@ -14,11 +14,11 @@ from baler_vae.errors import shown as escaped
 
 _GAP = "  "
 _NAME_SHARE = 0.45
-"""Of the width: longer names stand on a line of their own."""
+"""Of the width: longer names get a line of their own."""
 _LEAST_NAME_WIDTH = 24
 _NO_BREAK = "\ue000"  # of private use: in no text
 _UNIT = re.compile(r"(?<=\d) (?=\w|%)")
-"""What stands between a number and its unit: no line ends there."""
+"""The space between a number and its unit, where no line breaks."""
 _DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 

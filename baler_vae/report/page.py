@@ -45,7 +45,7 @@ FITS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchivePart:
     """A part of the archive: its size in bytes, and in per cent of all known parts."""
 
     name: str
@@ -55,7 +55,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """What one way to store takes, in bytes and in per cent of the most that any takes."""
+    """The size of one way to store the rows, in bytes and in per cent of the largest."""
 
     name: str
     n_bytes: int
@@ -75,7 +75,7 @@ class PeakSection:
 
 @dataclass(frozen=True)
 class GroupSection:
-    """How the columns of a group hang together: sentences and figures."""
+    """How the columns of a group are related: sentences and figures."""
 
     group: str
     sentences: tuple[str, ...]
@@ -150,11 +150,11 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _parts(sizes: ArchiveSizes | None) -> list[Part]:
+def _parts(sizes: ArchiveSizes | None) -> list[ArchivePart]:
     found = {name: getattr(sizes, key, None) for key, name in PARTS.items()}
     known = {name: n_bytes for name, n_bytes in found.items() if n_bytes is not None}
     total = sum(known.values())
-    return [Part(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
+    return [ArchivePart(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
 
 
 def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:

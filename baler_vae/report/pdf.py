@@ -73,5 +73,5 @@ def _run(command: list[str], seconds: float, pdf: Path) -> str:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     lines = errors.decode(errors="replace").strip().splitlines()
-    last = lines[-1] if lines else "nothing was said"
+    last = lines[-1] if lines else "no output"
     return f"{Path(command[0]).name} ended with status {process.returncode}: {last}"

@@ -1,4 +1,4 @@
-"""What rivals take for the same rows under the same bound, as a benchmark measured it."""
+"""The sizes of rivals for the same rows under the same bound, as a benchmark measured them."""
 
 import csv
 import json

@@ -14,7 +14,7 @@ from baler_vae.report.wording import count, failed_fits, few, number, peak_name,
 State = Literal["good", "bad", "plain"]
 
 _MOST_REASONS = 8
-"""Of a verdict that are shown on a terminal."""
+"""Number of reasons shown on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def judgement(evaluation: EvaluationNumbers, failures: Sequence[Failure] | None)
         sentences = tuple(failure.text for failure in failures)
         headline = f"FAIL: {count(len(failures), 'tolerance')} {'is' if len(failures) == 1 else 'are'} exceeded"
         return Finding("Verdict", "bad", headline, sentences)
-    # That an archive is larger than the original breaks no promise.
+    # An archive larger than the original breaks no promise.
     bad = [finding.topic for finding in findings(evaluation) if finding.state == "bad" and finding.topic != "Size"]
     broken = few([topic.lower() for topic in bad])
     if failures is None:

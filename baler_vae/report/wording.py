@@ -82,7 +82,7 @@ def count(n: int, noun: str) -> str:
 
 
 def setting(value: object) -> str:
-    """A setting as one line: text as it is, all else as JSON."""
+    """A setting as one line: text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

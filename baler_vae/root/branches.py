@@ -1,4 +1,4 @@
-"""What the branches of a TTree hold, as the file says, without reading them through."""
+"""The types of the branches of a TTree, from the file's metadata, without reading all values."""
 
 from collections import Counter
 from typing import Any
@@ -14,7 +14,7 @@ from baler_vae.table.schema import NESTED, TEXT, Column
 # On damaged bytes uproot raises whatever its parts run into.
 FAILURES = Exception
 
-UNREADABLE = "no type that uproot reads as arrays"
+UNREADABLE = "not a type that uproot can read as arrays"
 """Why a branch or a field is left out of whose type uproot or Arrow make no array."""
 
 _VECTOR_HEADER, _BY_MEMBER = 10, 0x40
@@ -64,7 +64,7 @@ def _obstacle(own: list[Any], tree: uproot.TTree) -> str:
     if n_entries == expected:
         return ""
     lost = f", {n_entries - expected:,} of which would be lost" if n_entries > expected else ""
-    return f"not as long as its tree: {n_entries:,} entries where that has {expected:,}{lost}"
+    return f"length differs from the tree's: {n_entries:,} entries instead of {expected:,}{lost}"
 
 
 def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  # noqa: ANN401  a TBranch

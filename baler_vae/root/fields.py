@@ -1,4 +1,4 @@
-"""What the fields of an RNTuple hold, as its header says, without reading them through."""
+"""The types of the fields of an RNTuple, from its header, without reading all values."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def bytes_by_field(ntuple: Any) -> dict[str, float]:  # noqa: ANN401  an RNTuple
 
 
 def _numbers(kind: Any) -> Numbers | None:  # noqa: ANN401  an awkward type
-    """The numbers of an awkward type; None where it is another."""
+    """The numbers of an awkward type; None if it is a different type."""
     shape: tuple[int, ...] = ()
     while isinstance(kind, ak.types.RegularType) and "__array__" not in kind.parameters:
         kind, shape = kind.content, (*shape, kind.size)

@@ -39,7 +39,7 @@ def open_root(path: str, inner: str) -> Source:
     long as the tree, or share their name, are unsupported.
 
     Raises:
-        SourceError: it is no ROOT file, or damaged, or there is no such tree.
+        SourceError: it is not a ROOT file, or damaged, or there is no such tree.
     """
     with reading(path, KIND, FAILURES), open_file(path) as file:
         _check_length(file, path)

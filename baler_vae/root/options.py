@@ -16,7 +16,7 @@ IN_LISTS, IN_UNIONS = "[]", "|"
 
 
 @dataclass
-class Options:
+class OptionalPlaces:
     """The `places` where values of the branch of this name may be missing."""
 
     name: str

@@ -17,7 +17,7 @@ def tables_root(path: str) -> Tables:
     other objects, and older cycles, are left out.
 
     Raises:
-        SourceError: it is no ROOT file, or damaged.
+        SourceError: it is not a ROOT file, or damaged.
     """
     with reading(path, "a ROOT file", FAILURES), open_file(path) as file:
         classes: dict[str, str] = file.classnames(recursive=True)

@@ -13,7 +13,7 @@ import uproot
 from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, listed
-from baler_vae.root.options import IN_LISTS, Options
+from baler_vae.root.options import IN_LISTS, OptionalPlaces
 from baler_vae.source.grouping import missing
 from baler_vae.source.source import writing
 from baler_vae.table.branches import Branch, branches_of
@@ -89,7 +89,7 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
 
 def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
     """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
-    jagged ones as vectors; an implied counter is not written beside them.
+    jagged ones as vectors; an implied counter is not written.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -176,9 +176,9 @@ def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype
     description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
 
 
-def _options(branch: Branch, first: Batch, schema: Schema) -> Options:
+def _options(branch: Branch, first: Batch, schema: Schema) -> OptionalPlaces:
     """Where the values of a branch may be missing: where its type says so, or some of the first batch are."""
-    options = Options(branch.name)
+    options = OptionalPlaces(branch.name)
     if branch.missing is not None:
         options.places.add((IN_LISTS,) if branch.is_jagged else ())
     if branch.typename.startswith("std::optional"):
@@ -187,7 +187,7 @@ def _options(branch: Branch, first: Batch, schema: Schema) -> Options:
     return options
 
 
-def _described(branch: Branch, batch: Batch, options: Options) -> ak.Array:
+def _described(branch: Branch, batch: Batch, options: OptionalPlaces) -> ak.Array:
     """The values of a branch, with its title as what uproot writes as the description of a field. A list of leaves, as
     `pt[nJet]/F`, describes nothing.
     """

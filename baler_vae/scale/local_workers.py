@@ -20,7 +20,7 @@ from baler_vae.paths import new_temporary_folder
 PATIENCE = 60.0
 """Seconds in which some worker must be there, at the start and whenever there is work."""
 _FAILURES = 3
-"""How often each worker may fail by itself, not by a kill, before the first one is there."""
+"""How often each worker may fail, without being killed, before the first one is ready."""
 _LEAST_LIFE = 1.0
 """Seconds from the start of a worker to that of the next in its place: one that dies at once costs no more."""
 _PAUSE = 0.1
@@ -56,7 +56,7 @@ class _Process:
 
     @property
     def failed(self) -> bool:
-        """Whether the process ended by itself."""
+        """Whether the process ended without being killed."""
         return self.process.returncode is not None and self.process.returncode >= 0
 
     def last_words(self) -> str:
@@ -69,7 +69,7 @@ class _Process:
 
 
 class LocalWorkers:
-    """So many worker processes for the scheduler at an address, as a context manager. None outlives this process."""
+    """Worker processes for the scheduler at an address, as a context manager. None outlives this process."""
 
     def __init__(self, address: str, n_workers: int) -> None:
         self._address = address
@@ -139,7 +139,7 @@ class LocalWorkers:
         from distributed.system import MEMORY_LIMIT  # noqa: PLC0415  an extra
 
         if self._folder is None:
-            raise ValueError("a worker outside of the block")
+            raise ValueError("a worker used outside its block")
         self._started += 1
         # Modules come from where they come from here, not from the folder that the user happens to be in (-P).
         command = [sys.executable, "-P", "-m", "baler_vae.scale.worker", self._address, f"local-{self._started}"]

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """A block in which row groups are taken one after the other: a worker among others has one core."""
+    """A context in which row groups are taken one after the other: a worker among others has one core."""
     token = _alone.set(True)
     try:
         yield
@@ -59,5 +59,5 @@ def _submitted(pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], i
         return pool.submit(function, item)
     except RuntimeError as error:  # of a thread that cannot be started
         raise BalerError(
-            f"the system allows no more threads ({error})", way_out="Allow this process more memory or threads"
+            f"the system allows no more threads ({error})", way_out="Raise the memory or thread limit of this process"
         ) from error

@@ -1,4 +1,4 @@
-"""One local worker: a process that works for a scheduler until that, or whoever started it, is gone."""
+"""One local worker: a process that works for a scheduler until that, or the process that started it, ends."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def _end_with_parent(folder: Path) -> None:
 
 
 def main() -> None:
-    """Works for the scheduler at an address, under a name, with so many bytes of memory, in a folder."""
+    """Works for the scheduler at an address, under a name, with this much memory in bytes, in a folder."""
     address, name, memory, folder = sys.argv[1:]
     own = Path(folder, name)
     threading.Thread(target=_end_with_parent, args=(own,), daemon=True).start()

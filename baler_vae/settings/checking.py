@@ -12,7 +12,7 @@ from baler_vae.paths import is_file_name
 
 
 def as_list(value: object) -> object:
-    """A value that stands alone where a list is meant, as a list of it."""
+    """A single value in place of a list, as a list."""
     return [value] if isinstance(value, str | int) else value
 
 
@@ -24,7 +24,7 @@ def in_lower_case(value: object) -> object:
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rows = Annotated[int, Field(ge=1, lt=2**53)]
+RowCount = Annotated[int, Field(ge=1, lt=2**53)]
 """A number of rows: more than there are anywhere, and a number that a float holds."""
 T = TypeVar("T", bound="Settings")
 
@@ -45,7 +45,7 @@ def file_name(name: str) -> str:
 
 
 def _moderate(number: float) -> float:
-    """The number, whose square and whose distance from another one must be numbers too."""
+    """The number, whose square and whose distance from another must be numbers too."""
     if not abs(number) <= _LARGEST:
         raise ValueError(f"Input should be a number between -{_LARGEST:g} and {_LARGEST:g}")
     return number
@@ -76,7 +76,7 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
             raise UsageError(
                 f"there is no setting {place!r}",
                 path=path,
-                way_out=did_you_mean(place, known) or f"There are {', '.join(known)}",
+                way_out=did_you_mean(place, known) or f"Known settings: {', '.join(known)}",
             ) from error
         found = None if first["type"] == "missing" else _shown(first["input"])
         choices = re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", ""))

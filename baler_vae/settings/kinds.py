@@ -1,6 +1,6 @@
 """The kinds of models: their names, and what is known of each without fitting one.
 
-Light, so that the command line can offer the names. How each kind is fitted stands in `baler_vae.fitting.kinds`, whose
+Light, so that the command line can offer the names. How each kind is fitted is in `baler_vae.fitting.kinds`, whose
 tuple of kinds is the same as this one, name by name.
 """
 
@@ -17,7 +17,7 @@ LatentKindName = Literal["ae", "vae"]
 
 @dataclass(frozen=True, kw_only=True)
 class KindTraits:
-    """What a model of a kind stores beside tables of frequencies: networks of codes, and latents with what encodes and
+    """What a model of a kind stores besides frequency tables: networks of codes, and latents with what encodes and
     decodes them; whether it gives columns under the bound `free`, which are what a decoder makes of latents; whether
     fitting one needs PyTorch.
     """

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from baler_vae.settings.checking import Globs, NotNegative, Positive, Rows, Seed, Settings, as_list, in_lower_case
+from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, Seed, Settings, as_list, in_lower_case
 from baler_vae.settings.kinds import WantedKind
 
 
@@ -67,11 +67,11 @@ class ModelSettings(Settings):
     kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"
     latent: Annotated[int, Field(ge=1, le=4096)] | None = None
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65536)], ...], BeforeValidator(as_list)] = (200, 100, 50)
-    epochs: Rows | None = None
-    batch_rows: Rows | None = None
+    epochs: RowCount | None = None
+    batch_rows: RowCount | None = None
     learning_rate: Positive = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
-    patience: Rows | None = 5
+    patience: RowCount | None = 5
     shuffle: bool = True
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     beta: NotNegative = 1e-3
@@ -87,7 +87,7 @@ class ModelSettings(Settings):
     seed: Seed = 0
     threads: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
-    sample_rows: Rows = 1 << 20
+    sample_rows: RowCount = 1 << 20
 
     def described(self) -> dict[str, Any]:
         """All settings as plain values, but for a `sample_rows` that is the default: archives of what is fitted whole

@@ -18,7 +18,7 @@ LARGEST_PROJECT = 1 << 24
 
 
 class CsvSettings(Settings):
-    """How files of delimited text are written, where that cannot be found out: `separator` is a character, its name or
+    """How files of delimited text are written, where that cannot be detected: `separator` is a character, its name or
     `whitespace`, `header` is `first` or `none`, `comment` what comment lines begin with or `none`, `decimal` a point or
     a comma, `encoding` one that Python knows.
     """
@@ -57,7 +57,7 @@ class ExperimentSettings(Settings):
 
 
 class Project(Settings):
-    """A whole project: what is read, how it is kept, what is judged, and where results go.
+    """A whole project: what is read, how it is compressed, what is judged, and where results go.
 
     Paths are relative to the folder of `project.toml`. What `derived` declares becomes part of the model's settings.
     """

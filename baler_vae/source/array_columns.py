@@ -73,7 +73,7 @@ def parts_of(name: str, dtype: np.dtype[Any], shape: tuple[int, ...] = ()) -> tu
     record each, complex numbers as two, times as integers.
 
     Raises:
-        ValueError: records in records are too deep.
+        ValueError: records are nested too deeply.
     """
     return _parts(name, dtype, shape, ())
 
@@ -134,7 +134,7 @@ def as_text(array: NDArray[Any]) -> NDArray[np.generic]:
     """Strings, object (rows,), of an array of strings, or of bytes that are mostly UTF-8.
 
     Raises:
-        ValueError: a character is none of Unicode.
+        ValueError: a character is not in Unicode.
     """
     try:
         words = [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in array.tolist()]
@@ -198,7 +198,7 @@ class Member:
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """What in the array is no column, by its name behind that of the array, with the reason."""
+        """The parts of the array that are not columns, by name, with the reason."""
         return self._parts[1]
 
     @cached_property
@@ -238,7 +238,7 @@ class Member:
         """What `document` was called on.
 
         Raises:
-            ValueError, TypeError, LookupError: it is not of such a member.
+            ValueError, TypeError, LookupError: it does not describe such a member.
         """
         dtype = npy.descr_to_dtype(_tuples(document["descr"]))
         shape = tuple(map(_size, document["shape"]))

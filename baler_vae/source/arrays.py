@@ -15,7 +15,7 @@ from baler_vae.table.table import Batch, concatenate
 def array_source(path: str, array: NDArray[np.generic], names: Sequence[str], origin: Origin) -> Source:
     """The source of one array (..., columns), or (rows,) for a single column.
 
-    Names that are not as many as the columns are replaced by `<key>_0`, `<key>_1`, and so on.
+    If the number of names differs from that of columns, they are replaced by `<key>_0`, `<key>_1`, and so on.
 
     Raises:
         SourceError: it does not hold numbers, has no axis, or names are empty or occur twice.

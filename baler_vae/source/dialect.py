@@ -1,4 +1,4 @@
-"""How a file of delimited text is written: what a user may say of it, and what was found out. It travels in archives as
+"""How a file of delimited text is written: what a user may specify, and what was detected. It is stored in archives as
 a small JSON document.
 """
 
@@ -42,7 +42,7 @@ _LARGEST_WIDTH = 1 << 12
 
 @dataclass(frozen=True, kw_only=True)
 class DialectOptions:
-    """What a user says of a file of delimited text; None is found out.
+    """What a user specifies of a file of delimited text; None is detected.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class DialectOptions:
 
     @property
     def comments(self) -> tuple[str, ...] | None:
-        """What comment lines begin with; None where that is to be found out."""
+        """What comment lines begin with; None where that is to be detected."""
         if self.comment is None:
             return None
         return () if self.comment == "none" else (self.comment,)
@@ -103,7 +103,7 @@ Options = DialectOptions | Mapping[str, str | None] | None
 
 
 def dialect_options(options: Options) -> DialectOptions | None:
-    """The options, also from a mapping with their names as keys; None where nothing is said.
+    """The options, also from a mapping with their names as keys; None where nothing is specified.
 
     Raises:
         UsageError: an option is unknown or has a wrong value.
@@ -205,7 +205,7 @@ class Dialect:
         if self.thousands:
             said.append(f"thousands separator {self.thousands!r}")
         if self.encoding != "utf-8":
-            encodings = {"utf-8-sig": "UTF-8 with a mark", "latin-1": "Latin-1", "cp1252": "Windows-1252"}
+            encodings = {"utf-8-sig": "UTF-8 with a byte order mark", "latin-1": "Latin-1", "cp1252": "Windows-1252"}
             said.append(encodings.get(self.encoding, self.encoding))
         if not self.header:
             said.append("no header")
@@ -238,7 +238,7 @@ def joined_dialects(contents: Sequence[bytes]) -> tuple[bytes, str]:
     joined = replace(first, missing=missing, booleans=booleans, encoding=encoding)
     others = [replace(own, missing=missing, booleans=booleans) for own in others]
     same = all(own.to_bytes() == joined.to_bytes() for own in others)
-    note = "several files become one: it is written like the first, without the comment lines of the others"
+    note = "several files become one, written like the first; comment lines of the others are dropped"
     return joined.to_bytes(), "" if same else note
 
 

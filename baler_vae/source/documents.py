@@ -1,25 +1,25 @@
-"""The JSON documents of extras, which come from archives that nobody vouches for."""
+"""The JSON documents of extras, which come from untrusted archives."""
 
 import json
 from collections.abc import Collection
 from typing import Any
 
 VERSION = 1
-"""The version of all of them."""
+"""The version of all these documents."""
 
 
 def read_document(data: bytes, keys: Collection[str]) -> dict[str, Any]:
     """A JSON object without its `version`; those of its keys that are there are among `keys`.
 
     Raises:
-        ValueError: it is no such object, or of another version, or has other keys.
+        ValueError: it is not such an object, or has another version or other keys.
     """
     try:
         document = json.loads(data)
     except RecursionError as error:
         raise ValueError("a document that is nested too deeply") from error
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise ValueError(f"no JSON object of version {VERSION}")
+        raise ValueError(f"not a JSON object of version {VERSION}")
     del document["version"]
     unknown = sorted(document.keys() - set(keys))
     if unknown:

@@ -48,7 +48,7 @@ def native(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
 
 @dataclass(frozen=True)
 class Jagged:
-    """A column of lists, before it is known which collection it belongs to.
+    """A column of lists whose collection is not known yet.
 
     `counter` is the event-level column that the source says counts it. Where there is none, `collection` and `hint` are
     names of the collection and of its counter that the source suggests.
@@ -348,7 +348,7 @@ def missing(values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def check_names(path: str, names: Iterable[str], what: str) -> None:
-    """Check that all names are there and differ.
+    """Check that no name is empty or occurs twice.
 
     Raises:
         SourceError: a name is empty or occurs twice.

@@ -1,4 +1,4 @@
-"""A file for libraries that cannot bear a full disk."""
+"""A file for libraries that cannot cope with a full disk."""
 
 import io
 from typing import Any

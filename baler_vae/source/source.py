@@ -1,4 +1,4 @@
-"""What every reader hands on, and how it and the writers speak of failures."""
+"""What every reader returns, and how readers and writers report failures."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ _BARE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError
 _IN_FILES = "Choose columns without them with --columns GLOB, or leave them out with --skip-unreadable"
 _IN_MEMORY = "Choose columns without them with columns=..., or leave them out with skip_unreadable=True"
 _MOST_NAMED = 8
-"""The most columns that a sentence names one by one."""
+"""The most columns that a sentence lists individually."""
 _EXAMPLES, _MOST_KINDS, _LONGEST = 3, 6, 60
 """Where there are more: the columns that it names for a kind of reason, the kinds, and the characters of a reason."""
 
@@ -54,13 +54,13 @@ class Source:
     """An open input: its schema, its number of events, and a way to read a selection of columns in batches.
 
     `batches(selection, step)` yields batches of at most `step` events; `selection` is what `select` returns. It can be
-    called again and starts anew each time. `unsupported` names the columns that cannot be read, each with the reason.
+    called again, and starts over each time. `unsupported` names the columns that cannot be read, each with the reason.
     `event_bytes` is about how many bytes an event takes by column, where that is not the size of one value.
-    `extras` gives what the file holds beside its columns, in a form of its format's own, or nothing; `beside` names
-    what of that takes bytes, with how many. `notes` are sentences on how the file was understood, for the user.
+    `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `extra_bytes`
+    gives the size of each thing there. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
     `dialect` is what the user said of how a text is written. Where a file has arrays that are a column now, and were
-    kept beside the columns by earlier versions, `earlier` gives the source as those would.
+    kept besides the columns by earlier versions, `earlier` gives the source as those would.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Source:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     event_bytes: Mapping[str, float] = field(default_factory=dict)
     extras: Callable[[], bytes] = bytes
-    beside: Mapping[str, int] = field(default_factory=dict)
+    extra_bytes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     empty: Callable[[Schema], Batch] = empty_batch
     dialect: DialectOptions | None = None
@@ -134,10 +134,10 @@ class Source:
             )
         if not self.schema.order:
             why = f" that can be read: {summary(refused)}" if refused else ""
-            why = why or (f", only what would be kept beside them: {', '.join(self.beside)}" if self.beside else "")
+            why = why or (f", only extras: {', '.join(self.extra_bytes)}" if self.extra_bytes else "")
             raise SourceError(f"holds no columns{why}", path=self.path)
         if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
-            raise SourceError(f"all of these columns are unsupported: {summary(refused)}", path=self.path)
+            raise SourceError(f"none of these columns is supported: {summary(refused)}", path=self.path)
         return self.schema.select(patterns)
 
     def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
@@ -226,7 +226,7 @@ class Content:
 
 
 def summary(reasons: Mapping[str, str]) -> str:
-    """The columns of which something is said, each with what that is. Where they are many, each kind of reason, which
+    """Columns, each with what is said of it. Where they are many, each kind of reason, which
     stands before the first `: `, with how many there are and a few of them.
     """
     if len(reasons) <= _MOST_NAMED:
@@ -242,7 +242,7 @@ def summary(reasons: Mapping[str, str]) -> str:
 
 
 def _examples(details: Mapping[str, str]) -> str:
-    """A few columns with what is said of each, no detail twice where there are others."""
+    """A few columns with what is said of each, preferably without repeating a detail."""
     firsts = {detail: name for name, detail in reversed(list(details.items()))}
     chosen = [name for name, detail in details.items() if firsts[detail] == name][:_EXAMPLES]
     chosen += [name for name in details if name not in chosen][: _EXAMPLES - len(chosen)]
@@ -280,7 +280,7 @@ def overlaps(first: int, n_events: int, ranges: Ranges | None) -> Iterator[tuple
 
 @contextmanager
 def reading(path: str, kind: str, *failures: type[Exception], column: str | None = None) -> Iterator[None]:
-    """A block in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
+    """A context in which the failures of a library become a `SourceError` for the file of that kind at `path`, and for
     the `column` of it that is read.
     """
     try:
@@ -296,7 +296,7 @@ def reading(path: str, kind: str, *failures: type[Exception], column: str | None
 
 @contextmanager
 def any_failure(path: str) -> Iterator[None]:
-    """A block in which whatever else is raised for a file becomes a `SourceError`: on damaged bytes libraries run into
+    """A context in which any other exception becomes a `SourceError`: on damaged bytes libraries may raise
     anything.
     """
     try:
@@ -328,7 +328,7 @@ def guarded(source: Source) -> Source:
 
 @contextmanager
 def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
-    """A block in which what a library cannot write becomes an `OutputError`; the file is named by `write_file`."""
+    """A context in which what a library cannot write becomes an `OutputError`; the file is named by `write_file`."""
     try:
         yield
     except BalerError:
@@ -338,7 +338,7 @@ def writing(kind: str, *failures: type[Exception]) -> Iterator[None]:
 
 
 def refuse_arrays(schema: Schema, kind: str) -> None:
-    """Nothing, where a file of a kind that holds no arrays in rows can be written.
+    """Check that there are no array columns, which files of this kind cannot hold.
 
     Raises:
         OutputError: there are columns of such arrays.
@@ -346,7 +346,7 @@ def refuse_arrays(schema: Schema, kind: str) -> None:
     arrays = [f"{column.name} ({column.kind})" for column in schema.columns if column.is_array]
     if arrays:
         raise OutputError(
-            f"{kind} holds no arrays in its rows, as there are: {listed(arrays)}",
+            f"{kind} cannot hold array columns: {listed(arrays)}",
             way_out="Write .parquet, .root, .h5 or .npz, or choose columns without them",
         )
 
@@ -366,8 +366,8 @@ def refuse_nested(schema: Schema, kind: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a library failed, in one line: what it says, without its wish for a report, which is not the user's to make.
-    Where the text means nothing by itself, the name of the error stands before it.
+    """Why a library failed, in one line: its message, without the request to report a bug, which is not the user's.
+    Where the message alone means nothing, the name of the error precedes it.
     """
     text = str(error).strip()
     line = _REPORT.split(text.splitlines()[0], maxsplit=1)[0].strip(" .;,:(") if text else ""

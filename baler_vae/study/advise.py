@@ -23,6 +23,7 @@ from baler_vae.verbs.fit import fit_source
 from baler_vae.verbs.request import AskedBound, FitRequest
 
 DEFAULT_PART = 0.01
+"""Of a statistical error: one per cent adds 0.005 % to it in quadrature."""
 SAMPLE_ROWS = 1 << 19
 """The most rows of the largest group on which effects are measured, unless more are asked for."""
 _FITTED_ROWS = 1 << 15
@@ -44,37 +45,39 @@ def advise(
     fitted: bool = True,
     progress: ShownProgress = silent,
 ) -> Advice:
-    """Advise on bounds: for each float column the coarsest at which what is measured moves by less than a part of its
-    statistical error. Measured are mean and width of the column, and the peaks, quantities and cuts of `settings`; for
-    each column alone, and for all of them at once.
+    """Find the coarsest bound of each float column at which the physics moves by less than part of its errors.
+
+    Examined are the mean and width of each column, and the peaks, quantities and cuts that the settings declare: first
+    with each column rounded separately, then with all of them at once. The fit of a peak to bins moves with each row
+    that changes bins, which takes more bits than an unbinned fit.
 
     Parameters
     ----------
-    source : str, Path, sequence of those, or Source
-        The files; see `compress`.
+    source : str, Path, sequence of these, or Source
+        A file, a glob, or several files of the same columns.
     columns : str or sequence of str
-        Names or globs of the columns; all by default.
+        Names or globs of the columns; all of them by default.
     bound : str or sequence of str
-        Bounds of columns that are not floats, and of arrays in rows, as for `compress`.
-    dialect : DialectOptions or dict, optional
-        How text is written, as for `compress`.
+        The bounds of columns that are not floats, as for `compress`.
+    dialect : DialectOptions or Mapping[str, str], optional
+        How the file is written, where it is text.
     settings : EvaluationSettings, optional
-        The peaks, quantities and cuts that must not move. By default peaks of well-known names.
+        The peaks, quantities and cuts to examine.
     model : ModelSettings or str, optional
-        The model of which the size is told, or its kind alone.
+        The model to estimate the size of the archive with, or only its kind.
     part : float
-        How much things may move, in units of their statistical errors, between 0 and 1.
+        The part of a statistical error by which anything may move, between 0 and 1.
     sample_rows : int
-        Effects are measured on all rows, or on a sample of about so many that stands for all of them.
+        Measure on a sample of about this many rows if there are more.
     fitted : bool
-        Fit a codec to a sample, which tells the size of the archive.
+        Whether to fit a codec to a sample, to estimate the size of the archive.
     progress : bool or callable
         True for a bar, or a function of (what, done, total).
 
     Returns
     -------
     Advice
-        The bound of each column, what moves under it, and sizes in bytes.
+        The advised bounds, with effects in statistical errors and sizes in bytes.
 
     Raises
     ------
@@ -84,10 +87,6 @@ def advise(
         A column or a setting is wrong, or there are no float columns.
     MissingExtra
         The packages for evaluation are not installed, or PyTorch is not and a fit needs it.
-
-    Notes
-    -----
-    The fit of a peak to bins moves with each row that changes bins, which takes more bits than an unbinned fit.
     """
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra

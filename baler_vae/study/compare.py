@@ -42,7 +42,7 @@ def compare(
     dialect: Options = None,
     progress: ShownProgress = silent,
 ) -> Comparison:
-    """Set archives of one file side by side, and what bounds and kinds of model would make of it.
+    """Compare archives of one file side by side, or those that given bounds and kinds of model would make.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def compare(
     columns : str or sequence of str
         Names or globs of the columns to compress; all of them by default.
     rivals : str or Path, optional
-        A file that tells what others take for the same rows under the same bounds (the table of the benchmarks, or for
-        one bound JSON of bytes by name).
+        A file with the sizes of other compressors for the same rows under the same bounds: the table of the benchmarks,
+        or, for a single bound, JSON of bytes by name.
     settings : EvaluationSettings, optional
         What is measured and judged.
     model : ModelSettings, optional
-        All of the models but their kinds.
+        The settings of the models, apart from their kinds.
     dialect : DialectOptions or Mapping[str, str], optional
         How the original is written, where it is text.
     progress : bool or callable
@@ -210,7 +210,7 @@ def compare_ways(
     judged = _judged(against, settings, dialect, progress)
     for number, (text, request) in enumerate(ways, 1):
         kind = request.settings.kind
-        told = within(progress, f"{number}/{len(ways)} ways: {kind}, {text}")
+        told = within(progress, f"{number}/{len(ways)} settings: {kind}, {text}")
         with temporary_folder() as folder:
             archive = folder / f"archive{ARCHIVE_SUFFIX}"
             compress_files(against, archive, Request(codec=request, dialect=judged.dialect), told)

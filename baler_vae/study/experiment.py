@@ -24,7 +24,7 @@ from baler_vae.verbs.restoring import RestoreRequest
 
 
 @dataclass(frozen=True)
-class Run:
+class ExperimentRun:
     """One model of an experiment. `n_rows` are those of the largest group; seconds are wall-clock; the two percentages
     are None where a fit failed.
     """
@@ -55,7 +55,7 @@ class Spread:
     n_failed: int
 
 
-def run_experiment(project: Project, source: str, *, progress: Progress = silent) -> Iterator[Run]:
+def run_experiment(project: Project, source: str, *, progress: Progress = silent) -> Iterator[ExperimentRun]:
     """The runs of a project's experiment, each as soon as it is done; archives go to a temporary folder.
 
     Raises:
@@ -86,7 +86,7 @@ def _run(
     dialect: DialectOptions | None,
     evaluation_settings: EvaluationSettings,
     progress: Progress,
-) -> Run:
+) -> ExperimentRun:
     with temporary_folder() as folder:
         archive = folder / "archive.bvae"
         restored, restored_spec = restored_beside(source, folder)
@@ -101,7 +101,7 @@ def _run(
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]
-    return Run(
+    return ExperimentRun(
         kind=request.settings.kind,
         recipe=recipe,
         seed=request.settings.seed,

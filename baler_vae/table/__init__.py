@@ -1,1 +1,1 @@
-"""Tables and their schema: what passes between the rooms that know files and those that know numbers."""
+"""Tables and their schema: what rooms that handle files and rooms that handle numbers exchange."""

@@ -39,7 +39,7 @@ def encode_array(values: "pa.Array") -> bytes:
 
 
 def decode_array(data: bytes, n_rows: int) -> "pa.Array":
-    """The array (n_rows,) that `encode_array` was given. What it takes in memory is no more than the bytes say.
+    """The array (n_rows,) that `encode_array` was given. It takes no more memory than the bytes justify.
 
     Raises:
         ValueError: the bytes are not those of such an array.
@@ -124,7 +124,7 @@ def _field(metadata: bytes, table: int, number: int) -> int:
 
 
 def _check_lengths(values: "pa.Array", most: int) -> None:
-    """Check that no array in an array has more values than that."""
+    """Check that no array in an array has more than `LARGEST` values."""
     if len(values) > most:
         raise ValueError(f"an Arrow array of {len(values)} values of {values.type}")
     for child in _children(values):
@@ -151,7 +151,7 @@ def _children(values: "pa.Array") -> "list[pa.Array]":
     if pa.types.is_map(kind):
         return [values.keys, values.items]
     if kind.num_fields or kind in {pa.string_view(), pa.binary_view()}:
-        raise ValueError(f"an Arrow array of {kind}, which is not read")
+        raise ValueError(f"an Arrow array of {kind}, which is not supported")
     return []
 
 

@@ -114,7 +114,7 @@ def parse_bound(text: str) -> BoundRule:
     The last `=` separates: a name may hold one.
 
     Raises:
-        UsageError: the text is not a bound, or a number in it is none that a bound can have.
+        UsageError: the text is not a bound, or a number in it is out of range.
     """
     pattern, separator, bound = text.rpartition("=")
     head, *options = bound.strip().split(",")
@@ -137,7 +137,7 @@ def bound_of_text(text: str) -> Bound:
     """The bound that `Bound.text` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a bound.
     """
     try:
         rule = parse_bound(text)
@@ -155,7 +155,7 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
     or boolean column becomes lossy only where its name, without wildcards, says so. Text is always exact.
 
     Raises:
-        UsageError: a glob matches no column, a name asks for what its column cannot have, or arrays would be free.
+        UsageError: a glob matches no column, a bound does not suit its column, or arrays would be free.
     """
     columns = {column.name: column for column in schema.columns}
     assigned: dict[str, BoundRule | None] = dict.fromkeys(columns)
@@ -179,7 +179,7 @@ def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) 
     """The bound of a column in explicit numbers.
 
     Without a rule, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of the finite non-zero
-    abs(x), unless all are whole numbers, which may count or identify something; all else is exact. `range` of a
+    abs(x), unless all are whole numbers, which may count or identify something; everything else is exact. `range` of a
     column without two different values is exact.
     """
     if rule is None:

@@ -1,4 +1,4 @@
-"""The branches of a file: what its columns are joined to when they are written or read back."""
+"""The branches of a file: what its columns are combined into when they are written or read back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of columns and bounds in one text, as one writes them on a command line."""
+"""Lists of columns and bounds in one text, as written on a command line."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ def listed_bounds(texts: Sequence[str], names: Sequence[str]) -> tuple[str, ...]
 
 
 def is_bound(text: str) -> bool:
-    """Whether a text reads as a bound, or as several."""
+    """Whether a text can be read as one or several bounds."""
     return all(_is_one_bound(part) for own in text.split(";") for part in _BETWEEN_BOUNDS.split(own.strip()))
 
 

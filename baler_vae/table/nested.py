@@ -1,4 +1,4 @@
-"""Columns that are no numbers and no strings, as Arrow arrays."""
+"""Columns that are neither numbers nor strings, as Arrow arrays."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NULLS = re.compile(r"( not null)?>\[\d+\]")
-"""What the name of an Arrow type says of the values of each fixed-size list in it, the innermost first."""
+"""How the name of an Arrow type describes each fixed-size list in it, the innermost first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +108,11 @@ class Nested:
         return cls(decode_array(data, n_rows))
 
     def same_as(self, other: "Nested") -> bool:
-        """Whether the values are the same, in every bit."""
+        """Whether the values are the same, bit by bit."""
         return same_values(self.values, other.values)
 
     def differs(self, other: "Nested | None") -> NDArray[np.bool_]:
-        """Whether each value is another one than that of `other`, in any bit, bool (rows,); without one all are."""
+        """Whether each value differs from that of `other`, in any bit, bool (rows,); without one all are."""
         if other is None or self.same_as(other):
             return np.full(len(self), other is None)
         return np.array([not self[row : row + 1].same_as(other[row : row + 1]) for row in range(len(self))], np.bool_)
@@ -191,7 +191,7 @@ def nested_arrays(values: NDArray[np.generic], column: Column, origin: Format) -
 
 
 def strings_of(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  of awkward
-    """Text (rows,), none of it missing, as an awkward array of strings; what was no UTF-8 gets its bytes back."""
+    """Text (rows,), none of it missing, as an awkward array of strings; what was not UTF-8 gets its bytes back."""
     import awkward as ak  # noqa: PLC0415
 
     encoded = [_bytes_of(text) for text in values.tolist()]

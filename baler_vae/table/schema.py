@@ -21,7 +21,7 @@ NESTED = np.dtype("V")
 
 
 MOST_AXES = 31
-"""The most axes of the array in each row of a column: with that of the rows, as many as any numpy has."""
+"""The most axes of the array in each row of a column: with that of the rows, numpy's maximum."""
 MOST_CELLS = 1 << 24
 """The most cells of the array in each row of a column."""
 
@@ -320,7 +320,7 @@ def element_names(name: str, shape: Sequence[int]) -> tuple[str, ...]:
 
 
 def mask_name(name: str) -> str:
-    """The column that says where values of another are missing."""
+    """The mask: the column that says where values of another are missing."""
     return f"{name}[missing]"
 
 
@@ -344,7 +344,7 @@ def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
     """The names that a glob matches; only that column, or the elements of that array, where it is a name.
 
     Raises:
-        UsageError: it matches none.
+        UsageError: nothing matches.
     """
     matched = [name for name in names if pattern in {name, array_of(name)}]
     matched = matched or [name for name in names if matches(name, pattern)]
@@ -354,7 +354,7 @@ def match_columns(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def as_tuple(texts: str | Sequence[str]) -> tuple[str, ...]:
-    """The texts; one alone need not stand in a list."""
+    """The texts; a single one need not be in a list."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 

@@ -16,7 +16,7 @@ ROW_GROUP_BYTES = 64 << 20
 """A row group is closed, too, when its values take this many bytes, as `bytes_until` counts them."""
 
 TEXT_BYTES = 64
-"""What a text takes in memory beside its characters."""
+"""The memory overhead of a text, in bytes."""
 
 CELL_BYTES = 8
 """What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code."""
@@ -63,7 +63,7 @@ class Table:
 
 
 Batch = tuple[Table, ...]
-"""One table per group of a schema, in its order, over the same range of events."""
+"""One table for each group of a schema, in its order, over the same range of events."""
 
 
 def empty_batch(schema: Schema) -> Batch:
@@ -144,7 +144,7 @@ def bytes_until(batch: Batch, groups: Sequence[Group], ends: Sequence[NDArray[np
 
 
 def without_numbers(schema: Schema) -> Schema:
-    """The schema of the counters and of the columns that are no numbers: they tell where row groups end."""
+    """The schema of the counters and of the columns that are not numbers: they tell where row groups end."""
     counters = {group.counter for group in schema.groups[1:]}
     wanted = {column.name for column in schema.columns if column.name in counters or not column.is_number}
     return schema.only(wanted or {schema.events.names[0]})
@@ -164,7 +164,7 @@ def groups_of(batch: Batch) -> list[Group]:
 
 
 def bytes_of(batch: Batch) -> int:
-    """About how many bytes the values of a batch take in memory."""
+    """The estimated bytes that the values of a batch take in memory."""
     groups = groups_of(batch)
     taken = bytes_until(batch, groups, row_ends(batch, groups))
     return int(taken[-1]) if len(taken) else 0

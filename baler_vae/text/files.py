@@ -1,5 +1,5 @@
 """Delimited text: comma-separated values and its kin, however a program wrote them. See `dialect` for what may differ,
-`sniffing` for how that is found out, `delimited_writing` for the way back.
+`sniffing` for how that is detected, and `writing` for the way back.
 """
 
 import csv
@@ -20,10 +20,10 @@ from baler_vae.source.grouping import Described, check_names, make_batch, schema
 from baler_vae.source.source import Ranges, Source, in_steps, overlaps, reading
 from baler_vae.table.schema import TEXT, Column, Origin, Schema
 from baler_vae.table.table import Batch
-from baler_vae.text.lines import FAILURES, MARK, Layout, is_utf8, rows_of
+from baler_vae.text.lines import FAILURES, MARK, LineLayout, is_utf8, rows_of
 from baler_vae.text.sniffing import (
-    Sample,
     Sniffed,
+    TextSample,
     check_comments,
     has_header,
     line_end_of,
@@ -47,12 +47,12 @@ _RAGGED = "the number of values in a row differs from the number of columns"
 
 
 def open_delimited(path: str, inner: str, options: DialectOptions | None = None) -> Source:
-    """The source of a file of delimited text. How it is written is found out as far as the `options` do not say;
+    """The source of a file of delimited text. How it is written is detected unless the `options` say so;
     columns get their dtypes from all rows: int64, uint64, float64, bool, or text where nothing else fits. A missing
     float is NaN, a missing text None; missing integers and booleans have a mask.
 
     Raises:
-        SourceError: it is no such file, names occur twice, rows have different lengths, or it is ambiguous.
+        SourceError: it is not text, names occur twice, rows have different lengths, or it is ambiguous.
     """
     if inner:
         raise SourceError("a CSV file holds no parts", path=path, found=f":{inner}", way_out=f"Open {path}")
@@ -103,7 +103,7 @@ class Field:
 class _Table:
     """The rows of a file under one way to read it."""
 
-    def __init__(self, path: str, sample: Sample, sniffed: Sniffed, options: DialectOptions) -> None:
+    def __init__(self, path: str, sample: TextSample, sniffed: Sniffed, options: DialectOptions) -> None:
         self.path, self.sample, self.options = path, sample, options
         layout = replace(sniffed.layout, header=has_header(sniffed, options, path))
         found = scan_lines(path, layout)
@@ -167,7 +167,7 @@ class _Table:
             yield block, {place: raw.column(str(place)) for place in mixed}
 
 
-def _cells(header: bytes, layout: Layout) -> list[str]:
+def _cells(header: bytes, layout: LineLayout) -> list[str]:
     text = io.StringIO(header.decode(), newline="")
     return next(csv.reader(text, delimiter=layout.delimiter, quotechar=layout.quote), [])
 
@@ -254,7 +254,7 @@ def _fields(
         is_text = dtype == TEXT
         mixed = is_text and len(spelled) > 1
         if "" in spelled and (is_text or not own.kinds):
-            # The plainest for text; where nothing but missing values is there, what is no bare separator.
+            # The plainest for text; where nothing but missing values is there, what is not a bare separator.
             spelled = sorted(spelled, key=lambda word: (word == "") != is_text)
         missing = next(iter(spelled), "")
         optional = own.any_missing and dtype.kind in "iub"

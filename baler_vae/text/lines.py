@@ -20,7 +20,7 @@ from baler_vae.source.dialect import WHITESPACE
 
 CHUNK_BYTES = 1 << 22
 FAILURES = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
-"""What reading such a file raises where it is damaged."""
+"""The exceptions that reading a damaged file raises."""
 
 MARK = codecs.BOM_UTF8
 _WIDE_MARKS = {
@@ -40,7 +40,7 @@ _MOST_LINES = 1 << 20
 
 
 def open_bytes(path: str) -> Any:  # noqa: ANN401  a file object of Python or Arrow
-    """The decompressed bytes of a file, whose first ones tell how it is compressed: gzip, bzip2, xz, Zstandard."""
+    """The decompressed bytes of a file, whose first bytes identify the compression: gzip, bzip2, xz, Zstandard."""
     with Path(path).open("rb") as stream:
         magic = stream.read(10)
     if magic.startswith(b"\x1f\x8b"):
@@ -55,7 +55,7 @@ def open_bytes(path: str) -> Any:  # noqa: ANN401  a file object of Python or Ar
 
 
 def raw_chunks(path: str) -> Iterator[bytes]:
-    """The decompressed bytes of a file, some at a time."""
+    """The decompressed bytes of a file, in chunks."""
     with open_bytes(path) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             yield chunk
@@ -66,7 +66,7 @@ def find_encoding(path: str) -> str:
     has letters that only that has, such as the euro sign, and else Latin-1; both give back each byte as it was.
 
     Raises:
-        ValueError: it holds bytes that no text has.
+        ValueError: it contains bytes that are not text.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     first, is_utf8, has_zeros = b"", True, False
@@ -121,8 +121,8 @@ def text_chunks(path: str, encoding: str) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What must be known of a file to cut it into rows. `skip` is the number of bytes before the first row where the
+class LineLayout:
+    """What is needed to cut a file into rows. `skip` is the number of bytes before the first row where the
     rest can be parsed as it is, None where lines must be looked at. Where `spaced`, blanks behind a separator belong to
     no value.
     """
@@ -141,7 +141,7 @@ class Layout:
         return "\t" if self.separator == WHITESPACE else self.separator
 
 
-def blanks_before_values(layout: Layout) -> re.Pattern[bytes]:
+def blanks_before_values(layout: LineLayout) -> re.Pattern[bytes]:
     """A pattern that matches where the values of lines begin: the separator before one, the blanks behind that, and
     what is in quotes, as far as it goes.
     """
@@ -156,7 +156,7 @@ class LineCutter:
     number, `rows` that of rows so far.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: LineLayout) -> None:
         self.rows = -1 if layout.header else 0
         self.header = self.header_as_written = b""
         self.lines: list[tuple[int, str]] = []
@@ -280,7 +280,7 @@ class ByteStream(io.RawIOBase):
         return n_bytes
 
 
-def rows_of(path: str, layout: Layout) -> Any:  # noqa: ANN401  a file object
+def rows_of(path: str, layout: LineLayout) -> Any:  # noqa: ANN401  a file object
     """A stream of the rows of a file."""
     if layout.skip is None:
         return ByteStream(cut_rows(text_chunks(path, layout.encoding), LineCutter(layout)))

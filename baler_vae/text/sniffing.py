@@ -1,4 +1,4 @@
-"""How a file of delimited text is laid out, told from its first rows: separator, quotes, comments, header."""
+"""The layout of a file of delimited text, detected from its first rows: separator, quotes, comments, header."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from baler_vae.errors import SourceError
 from baler_vae.source.dialect import NULLS, SCAN, WHITESPACE, DialectOptions
-from baler_vae.text.lines import Layout, LineCutter, cut_rows, find_encoding, is_utf8, raw_chunks, text_chunks
+from baler_vae.text.lines import LineCutter, LineLayout, cut_rows, find_encoding, is_utf8, raw_chunks, text_chunks
 from baler_vae.text.style import has_spaced_quotes, widths_of
 from baler_vae.text.values import FALSE, TRUE
 
@@ -33,14 +33,14 @@ class Sniffed:
     `short_header`, the header has one fewer.
     """
 
-    layout: Layout
+    layout: LineLayout
     rows: list[list[str]]
     n_fields: int
     short_header: bool = False
 
 
 @dataclass(frozen=True)
-class Sample:
+class TextSample:
     """The beginning of a file in UTF-8, whole lines of it."""
 
     path: str
@@ -48,7 +48,7 @@ class Sample:
     is_whole: bool
     encoding: str
 
-    def rows(self, layout: Layout, *, strict: bool = True) -> list[list[str]] | None:
+    def rows(self, layout: LineLayout, *, strict: bool = True) -> list[list[str]] | None:
         """The rows of the sample, the header among them, under a layout; None where they cannot be told apart, or
         `strict` and a quoted value goes on behind its quotes.
         """
@@ -69,11 +69,11 @@ class Sample:
         return rows if self.is_whole or len(rows) < 3 else rows[:-1]
 
 
-def take_sample(path: str, encoding: str | None) -> Sample:
+def take_sample(path: str, encoding: str | None) -> TextSample:
     """The first 256 kB of a file, or more where it has long lines.
 
     Raises:
-        ValueError: it is no text, or not encoded as the user says.
+        ValueError: it is not text, or not encoded as the user says.
     """
     if encoding is None:
         encoding = find_encoding(path)
@@ -90,17 +90,17 @@ def take_sample(path: str, encoding: str | None) -> Sample:
         begin = text[:SAMPLE_BYTES]
         text = begin if max(begin.count(b"\n"), begin.count(b"\r")) > _FEWEST_LINES else text
         text = text[: max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1] or text
-    return Sample(path, text, is_whole, encoding)
+    return TextSample(path, text, is_whole, encoding)
 
 
-def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
+def sniffed_layouts(sample: TextSample, options: DialectOptions) -> list[Sniffed]:
     """The ways to read a file, the likeliest first.
 
     Raises:
-        SourceError: it is empty, or there are two that are as likely.
+        SourceError: it is empty, or two ways are equally likely.
     """
     comments = _COMMENTS if options.comments is None else options.comments
-    base = Layout(",", sample.encoding, comments)
+    base = LineLayout(",", sample.encoding, comments)
     separators = (*_PUNCTUATION, " ", WHITESPACE) if options.separator is None else (options.separator,)
     if _RULE.search(sample.text) and options.separator in {None, SCAN}:
         base, separators = replace(base, comments=(*comments, *_AROUND_SCANS)), (SCAN,)
@@ -124,7 +124,7 @@ def sniffed_layouts(sample: Sample, options: DialectOptions) -> list[Sniffed]:
     return [sniffed for _, sniffed in found] or [_fallback(base, sample, separators)]
 
 
-def _shapes(base: Layout, sample: Sample, separators: Sequence[str]) -> list[Sniffed]:
+def _shapes(base: LineLayout, sample: TextSample, separators: Sequence[str]) -> list[Sniffed]:
     """The ways to read a sample in which rows have as many values, and more than one where there is a choice."""
     found = []
     for separator in separators:
@@ -137,7 +137,7 @@ def _shapes(base: Layout, sample: Sample, separators: Sequence[str]) -> list[Sni
     return found
 
 
-def _shape(layout: Layout, rows: list[list[str]]) -> Sniffed | None:
+def _shape(layout: LineLayout, rows: list[list[str]]) -> Sniffed | None:
     """A way to read rows, where all of them have as many values; the first one may have one fewer."""
     numbers = {len(row) for row in rows[1:]} or {len(row) for row in rows}
     if len(numbers) != 1:
@@ -149,7 +149,7 @@ def _shape(layout: Layout, rows: list[list[str]]) -> Sniffed | None:
     return Sniffed(layout, rows, n_fields, short_header=True) if is_short else None
 
 
-def _is_table(sniffed: Sniffed, sample: Sample, options: DialectOptions) -> bool:
+def _is_table(sniffed: Sniffed, sample: TextSample, options: DialectOptions) -> bool:
     """Whether rows of several values are likely to be meant, and not words of a text."""
     if options.separator is not None:
         return True
@@ -158,8 +158,8 @@ def _is_table(sniffed: Sniffed, sample: Sample, options: DialectOptions) -> bool
     return sniffed.layout.separator in (*_PUNCTUATION, SCAN) or has_quotes or not (is_text and _values(sniffed))
 
 
-def _other_space(sniffed: Sniffed, squeezed: Sniffed, sample: Sample) -> str:
-    """Which separator is not meant where rows are as long by single spaces as by runs of them; none if none is."""
+def _other_space(sniffed: Sniffed, squeezed: Sniffed, sample: TextSample) -> str:
+    """The separator that is not meant where rows are as long by single spaces as by runs of them; none if neither."""
     empty = [frozenset(place for place, value in enumerate(row) if not value) for row in sniffed.rows]
     if sniffed.rows == squeezed.rows or (not any(empty[1:]) and empty[0] <= {0}):
         return WHITESPACE
@@ -179,7 +179,7 @@ def _values(sniffed: Sniffed) -> list[str]:
     return [value.strip() for row in rows for value in row if value.strip() not in NULLS]
 
 
-def _fallback(base: Layout, sample: Sample, separators: Sequence[str]) -> Sniffed:
+def _fallback(base: LineLayout, sample: TextSample, separators: Sequence[str]) -> Sniffed:
     """The way to read a file whose rows differ in length, or have but one value: by the separator of the first row."""
     chosen = None
     for separator in separators:
@@ -245,7 +245,7 @@ def _is_value(word: str) -> bool:
     return (_NUMBER.fullmatch(word) is not None and word not in NULLS) or word in (*TRUE, *FALSE)
 
 
-def names_in_comment(lines: Sequence[tuple[int, str]], layout: Layout, n_fields: int) -> list[str]:
+def names_in_comment(lines: Sequence[tuple[int, str]], layout: LineLayout, n_fields: int) -> list[str]:
     """The names of the columns where the last comment before the first row has as many words; none where not."""
     leading = [text.strip() for row, text in lines if row <= 0 and text.strip()]
     if not leading:
@@ -262,22 +262,22 @@ def names_in_comment(lines: Sequence[tuple[int, str]], layout: Layout, n_fields:
     return []
 
 
-def scan_lines(path: str, layout: Layout) -> LineCutter:
-    """What is beside the rows of a file: its comments, blank lines and header."""
+def scan_lines(path: str, layout: LineLayout) -> LineCutter:
+    """What a file contains besides its rows: comments, blank lines and header."""
     cutter = LineCutter(layout)
     for _ in cut_rows(text_chunks(path, layout.encoding), cutter):
         pass
     return cutter
 
 
-def line_end_of(sample: Sample) -> str:
+def line_end_of(sample: TextSample) -> str:
     """What the first line of a file ends with."""
     found = re.search(rb"\r\n|\n|\r", sample.text)
     return "\n" if found is None else found[0].decode()
 
 
 def check_comments(
-    sniffed: Sniffed, layout: Layout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
+    sniffed: Sniffed, layout: LineLayout, lines: Sequence[tuple[int, str]], options: DialectOptions, path: str
 ) -> None:
     """Check that comments between rows can be nothing else.
 
@@ -303,7 +303,7 @@ def check_comments(
             )
 
 
-def numbered_rows(path: str, layout: Layout) -> Iterator[tuple[int, int]]:
+def numbered_rows(path: str, layout: LineLayout) -> Iterator[tuple[int, int]]:
     """The number of the last line of each row, the header among them, and the number of its values."""
     cutter = LineCutter(replace(layout, header=False))
     place = 0

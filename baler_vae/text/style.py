@@ -1,5 +1,5 @@
-"""What a table of delimited text looks like where that is no matter of its values: quotes, and columns that stand below
-each other; told from its first rows.
+"""How a table of delimited text is formatted, apart from its values: quotes, and columns that stand below
+each other; detected from its first rows.
 """
 
 import re
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from baler_vae.source.dialect import NULLS, SCAN, WHITESPACE
-from baler_vae.text.lines import Layout, LineCutter, blanks_before_values
+from baler_vae.text.lines import LineCutter, LineLayout, blanks_before_values
 
 _MOST_ROWS = 1000
 _LETTERS = ",;\t| #%'"
 """Letters that make some programs put a value in quotes."""
 
 
-def quoting_letters(sample: bytes, layout: Layout) -> str:
-    """The letters that each value has in quotes which has one of them, though they are no separators here."""
+def quoting_letters(sample: bytes, layout: LineLayout) -> str:
+    """The letters that each value has in quotes which has one of them, though they are not separators here."""
     tokens = [token for row in _tokens(sample, layout) for token in row]
     quoted = [token for token in tokens if token[:1] == layout.quote and _are_quoted([token], layout)]
     bare = [token for token in tokens if token[:1] != layout.quote]
@@ -23,7 +23,7 @@ def quoting_letters(sample: bytes, layout: Layout) -> str:
     return "".join(sorted(letter for letter in inside if not any(letter in token for token in bare)))
 
 
-def has_spaced_quotes(sample: bytes, layout: Layout) -> bool:
+def has_spaced_quotes(sample: bytes, layout: LineLayout) -> bool:
     """Whether blanks stand behind separators and before values in quotes."""
     if layout.separator not in {",", ";"}:
         return False
@@ -32,7 +32,7 @@ def has_spaced_quotes(sample: bytes, layout: Layout) -> bool:
     return any(start[2] and start[3] and sample[start.end() : start.end() + 1] in ends for start in starts)
 
 
-def quoted_columns(sample: bytes, layout: Layout) -> tuple[int, ...]:
+def quoted_columns(sample: bytes, layout: LineLayout) -> tuple[int, ...]:
     """The places of the columns in which each value is in quotes, though not each needs them."""
     places: dict[int, list[str]] = {}
     for number, row in enumerate(_tokens(sample, layout)):
@@ -43,18 +43,18 @@ def quoted_columns(sample: bytes, layout: Layout) -> tuple[int, ...]:
     return tuple(place for place, tokens in sorted(places.items()) if _are_quoted(tokens, layout))
 
 
-def quotes_header(sample: bytes, layout: Layout) -> bool:
+def quotes_header(sample: bytes, layout: LineLayout) -> bool:
     """Whether each name in the header is in quotes, though not each needs them."""
     return _are_quoted([token for token in next(_tokens(sample, layout), []) if token], layout)
 
 
-def _are_quoted(tokens: list[str], layout: Layout) -> bool:
+def _are_quoted(tokens: list[str], layout: LineLayout) -> bool:
     special = {layout.delimiter, layout.quote, "\r", "\n", *(" \t" if layout.separator == WHITESPACE else "")}
     is_needless = any(not special & set(token[1:-1]) for token in tokens)
     return is_needless and all(len(token) > 1 and token[0] == token[-1] == layout.quote for token in tokens)
 
 
-def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
+def _tokens(sample: bytes, layout: LineLayout) -> Iterator[list[str]]:
     """The values of the first rows, the header among them, as they are written."""
     cutter = LineCutter(layout)
     rows = cutter.feed(sample, last=True)
@@ -76,7 +76,7 @@ def _tokens(sample: bytes, layout: Layout) -> Iterator[list[str]]:
             return
 
 
-def padding_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
+def padding_of(sample: bytes, layout: LineLayout) -> tuple[int, ...]:
     """How wide the values at each place of the rows are, with the blanks before them but without one behind; 0 where
     they are not padded to one width.
     """
@@ -92,7 +92,7 @@ def _padding(tokens: list[str]) -> int:
     return len(tokens[0]) - 1 if is_padded else 0
 
 
-def widths_of(sample: bytes, layout: Layout) -> tuple[int, ...]:
+def widths_of(sample: bytes, layout: LineLayout) -> tuple[int, ...]:
     """How wide the columns of a table are that white space holds apart, without one space before each but the first;
     negative where values stand on the left; nothing where they do not stand below each other.
     """

@@ -1,4 +1,4 @@
-"""What the values of a column of delimited text are, told from all of them: integers, floats, booleans or text."""
+"""The type of a column of delimited text, inferred from all of its values: integers, floats, booleans or text."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Evidence:
     """What the values of a column have looked like so far, and the dtype that holds them all without loss.
 
     `missing` says that values are missing, `quoted_missing` that words in quotes may stand for such. `points` and
-    `commas` say that floats have decimal points, and that words which are no numbers have commas; `others` that there
+    `commas` say that floats have decimal points, and that words which are not numbers have commas; `others` that there
     are words that no mark between digits makes numbers.
     """
 
@@ -103,7 +103,7 @@ class Evidence:
 
     @property
     def any_missing(self) -> bool:
-        """Whether values are missing, if the column is none of text."""
+        """Whether values are missing, unless it is a column of text."""
         return self.missing or self.quoted_missing
 
     @property

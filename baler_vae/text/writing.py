@@ -1,4 +1,4 @@
-"""Writing delimited text: as the file was written that an archive came from, or comma-separated."""
+"""Writing delimited text: like the file that an archive was made from, or comma-separated."""
 
 import bz2
 import codecs
@@ -37,7 +37,7 @@ def write_delimited(
 
     Raises:
         OutputError: the schema is jagged, or the encoding lacks a character.
-        CorruptArchive: the extras are no dialect.
+        CorruptArchive: the extras are not a dialect.
     """
     if schema.is_jagged:
         collections = ", ".join(group.name for group in schema.groups[1:])
@@ -69,7 +69,7 @@ def differences_delimited(extras: bytes, others: bytes) -> list[str]:
     """The names of what differs between how two files are written.
 
     Raises:
-        CorruptArchive: extras are no dialect.
+        CorruptArchive: extras are not a dialect.
     """
     own, other = _read_dialect(extras), _read_dialect(others)
     names = [entry.name for entry in fields(Dialect) if entry.name != "told"]

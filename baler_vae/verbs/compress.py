@@ -224,7 +224,7 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
             raise UsageError(f"{output!r} is no output", expected="a path, a file object, or None")
         if request.run.resume:
             raise UsageError(
-                "cannot continue in a file object", path=name_of(output), way_out="Name a file, or start anew"
+                "cannot resume into a file object", path=name_of(output), way_out="Name a file, or start again"
             )
         check_writable_object(output, name_of(output))
         return output

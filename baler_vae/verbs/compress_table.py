@@ -25,7 +25,7 @@ from baler_vae.scale.cluster import cluster
 from baler_vae.source.source import Source, summary
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.fit import fit_source
-from baler_vae.verbs.remarks import beside_remark, left_out_remark, rounded_remark
+from baler_vae.verbs.remarks import extras_remark, left_out_remark, rounded_remark
 from baler_vae.verbs.request import FitRequest, Request
 from baler_vae.verbs.restorable import check_restorable
 from baler_vae.verbs.resuming import Unfinished, check_same, finished_before, unfinished
@@ -135,7 +135,7 @@ def compress_stream(
 
 
 def prepared(opened: Source, asked: Codec | FitRequest) -> tuple[bytes, str]:
-    """What a source holds beside the columns that a codec has, or is to have, and what a user is told where the file's
+    """What a source holds besides the columns that a codec has, or is to have, and what a user is told where the file's
     own format cannot take all of it back.
 
     Raises:
@@ -155,7 +155,7 @@ def remarks(
     if request.fit is None:
         yield from (text for found in fitness for text in found.warnings)
     raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
-    yield beside_remark(opened, raw, written.n_bytes)
+    yield extras_remark(opened, raw, written.n_bytes)
     yield rounded_remark(_rounded(codec))
 
 

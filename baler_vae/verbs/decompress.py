@@ -20,7 +20,7 @@ from baler_vae.table.lists import listed_columns
 from baler_vae.verbs.decompress_tables import decompress_tables
 from baler_vae.verbs.in_memory import Object, as_object, for_file
 from baler_vae.verbs.naming import SUFFIXES, check_table_name
-from baler_vae.verbs.restoring import RestoreRequest, extras_beside, n_rows, restored_batches
+from baler_vae.verbs.restoring import RestoreRequest, extras_of, n_rows, restored_batches
 
 
 @shows_progress
@@ -45,7 +45,7 @@ def decompress(
         A path, which may name one of several tables behind a colon (``all.bvae:Events``), a URL, the bytes of an
         archive, or a file object that can seek.
     output : str, Path or file object, optional
-        Where to: the suffix of a path tells its format, a file object needs `to`. Without it the columns are returned.
+        Where to: the suffix of a path gives its format, a file object needs `to`. Without it the columns are returned.
         Several tables go into one file.
     library : {"ak", "np", "pd", "pa"}, optional
         What is returned without an `output`: an awkward array, a dict of arrays, a data frame or an Arrow table. By
@@ -92,7 +92,7 @@ def decompress(
         )
     if isinstance(output, str | Path):
         if to is not None:
-            raise UsageError("the suffix of a file tells its format", path=output, way_out="Leave `to` out")
+            raise UsageError("the suffix of a file determines its format", path=output, way_out="Leave `to` out")
         restore(archive, output, request, told)
     else:
         _restore_to_stream(archive, output, to, request, told)
@@ -108,7 +108,7 @@ def restore(archive: Place, output: str | Path, request: RestoreRequest, progres
         return
     with Archive(archive) as opened, cluster(request.workers, request.scheduler) as client:
         selection = opened.schema.select(listed_columns(request.columns, opened.schema.order))
-        written, extras = for_file(selection, extras_beside(opened, selection), output)
+        written, extras = for_file(selection, extras_of(opened, selection), output)
         write_file(
             output,
             written,
@@ -144,7 +144,7 @@ def _restore_to_stream(
     """Restores to a file object, by way of a temporary file: most formats are not written from front to back."""
     if to is None or to not in SUFFIXES:
         raise UsageError(
-            "a file object has no suffix that tells its format",
+            "a file object has no suffix to determine its format",
             path=name_of(output),
             found=to,
             expected=f"one of {', '.join(SUFFIXES)} in `to`",

@@ -16,7 +16,7 @@ from baler_vae.source.source import Content
 from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.globs import Globs
-from baler_vae.verbs.restoring import RestoreRequest, extras_beside, n_rows, restored_batches
+from baler_vae.verbs.restoring import RestoreRequest, extras_of, n_rows, restored_batches
 
 
 def decompress_tables(archive: Place, output: str | Path, request: RestoreRequest, progress: Progress) -> None:
@@ -33,7 +33,7 @@ def decompress_tables(archive: Place, output: str | Path, request: RestoreReques
             Content(
                 _for_format(selection, name, wanted),
                 restored_batches(client, table, selection, within(progress, name)),
-                extras_beside(table, selection) if wanted == table.schema.origin.format else b"",
+                extras_of(table, selection) if wanted == table.schema.origin.format else b"",
                 n_rows(table),
             )
             for name, table, selection in selected

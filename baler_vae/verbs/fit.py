@@ -9,7 +9,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model
-from baler_vae.fitting.sampling import Sample, read_sample
+from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
@@ -163,7 +163,7 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
         )
 
 
-def _sampled(sample: Sample, name: str) -> dict[str, int]:
+def _sampled(sample: FitSample, name: str) -> dict[str, int]:
     """What `fits` says of the rows that a group was fitted on, where they are not all."""
     (table,) = (table for table in sample.batch if table.group.name == name)
     return {"sample_rows": table.n_rows, "sample_chunks": sample.n_chunks} if sample.n_chunks else {}

@@ -126,7 +126,7 @@ def dumps(data: Any, **options: Any) -> bytes:  # noqa: ANN401  any data
     Raises
     ------
     UsageError
-        `data` is none that can be compressed, or an option is wrong.
+        `data` cannot be compressed, or an option is wrong.
     SourceError
         Values cannot be read.
     BoundBroken

@@ -187,7 +187,7 @@ def _stem(spec: str) -> str:
 
 @contextmanager
 def _ready(folder: str | Path) -> Iterator[None]:
-    """A block with a folder that can be written to; where it is made for a block that fails, it goes again."""
+    """A context with a folder that can be written to; where it is made for a block that fails, it goes again."""
     with made_folder(Path(folder)):
         check_writable(Path(folder))
         yield

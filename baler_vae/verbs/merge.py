@@ -115,7 +115,7 @@ class _Merged:
 
     @staticmethod
     def _check_extras(archive: ArchiveFile) -> None:
-        """Raises UsageError where something beside the columns belongs to the rows, and is not merged with them."""
+        """Raises UsageError where something besides the columns belongs to the rows, and is not merged with them."""
         if EXTRAS not in archive.manifest.sections:
             return
         try:
@@ -124,7 +124,7 @@ class _Merged:
             raise CorruptArchive(str(error), path=archive.path, section=EXTRAS) from error
         if has_rows:
             raise UsageError(
-                "has fields of compounds beside its columns, which cannot be merged",
+                "has compound fields that are not columns, which cannot be merged",
                 path=archive.path,
                 way_out="Compress the files together instead: baler-vae compress FILE...",
             )

@@ -33,7 +33,7 @@ def shared_tables(specs: Sequence[str]) -> Tables:
     """The tables of several files, which all have the same ones, and whatever else is in one of them.
 
     Raises:
-        SourceError: a file cannot be read, or has other tables than the first.
+        SourceError: a file cannot be read, or has different tables from the first.
         UsageError: a suffix is unknown.
     """
     found = [tables_of(spec) for spec in specs]
@@ -42,7 +42,7 @@ def shared_tables(specs: Sequence[str]) -> Tables:
         different = sorted(set(names) ^ set(other.names))
         if different and len(names) > 1:
             raise SourceError(
-                f"has other tables than {specs[0]}: {listed(different)}",
+                f"has different tables from {specs[0]}: {listed(different)}",
                 path=spec,
                 way_out="Name a table that all files have, after a colon, or leave this file out",
             )

@@ -6,14 +6,14 @@ from baler_vae.errors import listed
 from baler_vae.source.source import Source
 
 
-def beside_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:
-    """What is kept as raw bytes beside the columns, in `kept_bytes` of an archive; nothing where that is nothing."""
-    if not source.beside or not kept_bytes:
+def extras_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:
+    """What is kept as raw bytes besides the columns, in `kept_bytes` of an archive; nothing where that is nothing."""
+    if not source.extra_bytes or not kept_bytes:
         return ""
-    largest = sorted(source.beside.items(), key=lambda item: (-item[1], item[0]))
+    largest = sorted(source.extra_bytes.items(), key=lambda item: (-item[1], item[0]))
     share = kept_bytes / archive_bytes
     return (
-        f"kept as raw bytes beside the columns, without a bound or a model ({share:.1%} of the archive): "
+        f"extras kept as raw bytes, without a bound or a model ({share:.1%} of the archive): "
         f"{listed([f'{name} ({n_bytes:,} bytes)' for name, n_bytes in largest])}"
     )
 

@@ -59,7 +59,7 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
     raise SourceError(
         f"no format can hold these columns together: {reason}",
         path=source.path,
-        way_out="Choose fewer columns with --columns, in several archives where need be",
+        way_out="Choose fewer columns with --columns, in several archives if necessary",
     )
 
 

@@ -48,13 +48,13 @@ def restored_batches(client: Client | None, archive: Archive, selection: Schema,
     progress("finishing the file", 0, 1)
 
 
-def extras_beside(table: Archive, selection: Schema) -> bytes:
+def extras_of(table: Archive, selection: Schema) -> bytes:
     """What goes beside some columns of a table, or all."""
     return table.extras() if selection == table.schema or not _with_whole_files(table) else b""
 
 
 def _with_whole_files(archive: Archive) -> bool:
-    """Whether what the archive has beside its columns goes with all of them only."""
+    """Whether what the archive has besides its columns goes with all of them only."""
     return archive.schema.origin.format in WITH_WHOLE_FILES and archive.manifest.version == FIRST_FORMAT
 
 

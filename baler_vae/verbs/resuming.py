@@ -32,7 +32,7 @@ class Unfinished:
     """The folder of an archive that is being written, which only one run at a time may touch (`owned`).
 
     `request.json` says what was asked for. `digests` tells what was read, a line each for what a codec was fitted on
-    (empty where it was given), for what lies beside the columns, and for the rows of each row group. `codec.bvmodel` is
+    (empty where it was given), for what is not a column, and for the rows of each row group. `codec.bvmodel` is
     the codec that was fitted, `archive` what is written so far. `finished.json` says what the archive is that is about
     to take its place.
     """

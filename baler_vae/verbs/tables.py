@@ -14,7 +14,7 @@ from baler_vae.reader.opening import open_archive
 
 @contextmanager
 def in_table(name: str, specs: Sequence[str]) -> Iterator[None]:
-    """A block in which errors that name one of several files name a table in it too."""
+    """A context in which errors that name one of several files name a table in it too."""
     files = {split_spec(spec)[0] for spec in specs}
     try:
         yield

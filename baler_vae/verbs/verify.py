@@ -26,8 +26,8 @@ from baler_vae.verbs.told import same_table, told_dialect
 from baler_vae.verbs.verification import ColumnCheck, Verification
 from baler_vae.verbs.verify_tables import verify_tables
 
-BESIDE = "beside the columns"
-"""The group, in checks, of what lies beside the columns."""
+EXTRAS = "extras"
+"""The group, in checks, of what is not a column."""
 
 
 @shows_progress
@@ -125,12 +125,12 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
         BoundBroken: it names the first such column and its worst value.
     """
     for column in columns:
-        if column.n_broken and column.group == BESIDE:
+        if column.n_broken and column.group == EXTRAS:
             raise BoundBroken(
-                "what lies beside the columns differs from the original",
+                "the extras (what is not a column) differ from the original",
                 path=path,
                 column=column.name,
-                way_out="Name the file that was compressed; if it is that, keep it, and report this together with it",
+                way_out="Name the file that was compressed; if you did, keep it, and report this together with it",
             )
         if column.n_broken:
             raise BoundBroken(
@@ -160,11 +160,11 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
         progress("comparing, events", done, archive.num_entries)
     if any(batch[0].n_rows for batch in restored):  # one without events tells types alone
         raise _other_rows(original, archive)
-    return tuple(checks[name] for name in archive.schema.order) + _beside(archive, original)
+    return tuple(checks[name] for name in archive.schema.order) + _extras(archive, original)
 
 
-def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
-    """A check for each thing beside the columns that differs, broken."""
+def _extras(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
+    """A check for each thing besides the columns that differs, broken."""
     kept, origin = archive.extras(), archive.schema.origin
     if not kept or original.schema.origin.format != origin.format:
         return ()
@@ -174,7 +174,7 @@ def _beside(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:
         differing = min(differing, earlier, key=len)
     exact = str(Bound("exact"))
     return tuple(
-        ColumnCheck(name, BESIDE, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing
+        ColumnCheck(name, EXTRAS, exact, 1, 1, math.inf, 0, "as in the original", "another") for name in differing
     )
 
 

@@ -42,7 +42,7 @@ def write_archive(
     progress: Progress = silent,
 ) -> tuple[Fitness, ...]:
     """How well a codec fits each group that has rows, after the archive of these rows was written whole: models, what
-    lies beside the columns, row groups as they come, the manifest. `schema` is that of the codec's columns in the
+    lies besides the columns, row groups as they come, the manifest. `schema` is that of the codec's columns in the
     source, which has `n_events` events. Sections of row groups that the writer has already are only taken note of.
     """
     progress("events", 0, n_events)
@@ -85,13 +85,13 @@ class _RowGroupWriter:
         self._original_bytes = dict.fromkeys(schema.order, 0)
         self._row_groups: list[tuple[int, ...]] = []
         self._bits = dict.fromkeys((group.name for group in schema.groups), 0)
-        self._alone: tuple[float | None, ...] = ()
+        self._independent_bits: tuple[float | None, ...] = ()
         self._has_extras = False
         for number, group in enumerate(schema.groups):
             write_model(archive, number, codec.models[group.name])
 
     def write_extras(self, extras: bytes) -> None:
-        """Writes what the file holds beside its columns."""
+        """Writes what the file holds besides its columns."""
         self._has_extras = bool(extras)
         if extras:
             self._archive.add(EXTRAS, plain.encode_bytes(extras))
@@ -113,7 +113,7 @@ class _RowGroupWriter:
             self._bits[group.name] += 8 * n_bytes
         for name, n_bytes in encoded.original_bytes.items():
             self._original_bytes[name] += n_bytes
-        self._alone = self._alone or encoded.alone
+        self._independent_bits = self._independent_bits or encoded.independent_bits
         self._row_groups.append(encoded.n_rows)
 
     def fitness(self) -> list[Fitness]:
@@ -122,10 +122,10 @@ class _RowGroupWriter:
             return []
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []
-        for group, alone, rows in zip(self._schema.groups, self._alone, n_rows, strict=True):
-            if alone is not None:
+        for group, independent_bits, rows in zip(self._schema.groups, self._independent_bits, n_rows, strict=True):
+            if independent_bits is not None:
                 fitted = number_of(self._codec.fits.get(group.name, {}), "bits_per_row")
-                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, alone))
+                found.append(Fitness(group.name, self._bits[group.name] / rows, fitted, independent_bits))
         return found
 
     def manifest(self) -> Manifest:

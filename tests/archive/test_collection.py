@@ -170,7 +170,7 @@ def test_a_table_without_a_section_and_one_that_is_none_are_refused(inner, tmp_p
     with pytest.raises(CorruptArchive, match="section archives/2: is missing"):
         read(write(tmp_path / "few.bvae", inner[:2]))
     (tmp_path / "text").write_text("no archive at all")
-    with pytest.raises(ArchiveError, match=r"is not an archive"):
+    with pytest.raises(ArchiveError, match=r"is not a baler-vae archive"):
         read(write(tmp_path / "text.bvae", [tmp_path / "text", *inner[1:]]))
 
 

@@ -62,7 +62,7 @@ def test_a_manifest_larger_than_the_tail_is_read_all_the_same(path, served, monk
 
 
 def test_failures_name_the_url(path, served, tmp_path):
-    with pytest.raises(SourceError, match=rf"{served.url}/none.bvae: there is no such file"):
+    with pytest.raises(SourceError, match=rf"{served.url}/none.bvae: does not exist"):
         ArchiveFile(f"{served.url}/none.bvae")
     with pytest.raises(SourceError, match=r"http://127.0.0.1:9/a.bvae: cannot be fetched"):
         ArchiveFile("http://127.0.0.1:9/a.bvae")
@@ -74,7 +74,7 @@ def test_failures_name_the_url(path, served, tmp_path):
     with pytest.raises(TruncatedArchive, match=rf"{served.url}/cut.bvae: the end of the archive is missing"):
         ArchiveFile(f"{served.url}/cut.bvae")
     (tmp_path / "empty.bvae").write_bytes(b"")
-    with pytest.raises(ArchiveError, match="not an archive of baler-vae"):
+    with pytest.raises(ArchiveError, match="not a baler-vae archive"):
         ArchiveFile(f"{served.url}/empty.bvae")
 
 

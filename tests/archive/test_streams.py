@@ -94,9 +94,9 @@ def test_errors_name_what_was_given(data, tmp_path):
             with pytest.raises(TruncatedArchive) as caught:
                 ArchiveFile(place)
             assert caught.value.path == name
-    with pytest.raises(ArchiveError, match=r"^<bytes>: is not an archive"):
+    with pytest.raises(ArchiveError, match=r"^<bytes>: is not a baler-vae archive"):
         ArchiveFile(b"nonsense")
-    with (tmp_path / "cut").open(encoding="latin-1") as text, pytest.raises(UsageError, match="open as text"):
+    with (tmp_path / "cut").open(encoding="latin-1") as text, pytest.raises(UsageError, match="opened in text mode"):
         ArchiveFile(text)
     with io.BytesIO(data) as inner, pytest.raises(UsageError, match="not seekable"):
         ArchiveFile(Piped(inner.getvalue()))

@@ -43,7 +43,7 @@ def test_there_and_back(call, made):
 
 def test_info_of_all_and_of_one(call, made):
     out, _ = call("info", "all.bvae")
-    for words in ("ana/Events", "left out: plots/h (TH1D)", "kept as", "met"):
+    for words in ("ana/Events", "left out: plots/h (TH1D)", "stored as", "met"):
         assert words in out
     info = json.loads(call("info", "all.bvae", "--json")[0])
     assert info["tables"]["Runs"]["path"] == "all.bvae:Runs"

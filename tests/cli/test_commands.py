@@ -91,7 +91,7 @@ def test_decompress_some_columns_to_another_format(call, folder):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["compress", "none.root", "-o", "a.bvae"], 3, "no such file"),
+        (["compress", "none.root", "-o", "a.bvae"], 3, "does not exist"),
         (["compress", f"{SAMPLE}:Event", "-o", "a.bvae"], 3, "'Events'"),
         (["compress", INPUT, "-o", "a.bvae", "--columns", "Jet_px"], 2, "'Jet_pt'"),
         (["compress", INPUT, "-o", "a.bvae", "--bound", "loose"], 2, "not a bound"),
@@ -104,10 +104,10 @@ def test_decompress_some_columns_to_another_format(call, folder):
         (["compress", INPUT, "-o", "a.bvae", "--codec", "c", "--model", "ae"], 2, "Leave out either --codec"),
         (["compress", INPUT, "-o", "a.bvae", "--device", "abacus", *QUICK], 2, "--device cpu"),
         (["compress", INPUT, "-o", "a.bvae", "--model", "gan"], 2, "gan"),
-        (["decompress", SAMPLE, "-o", "a.root"], 5, "not an archive"),
-        (["info", "none.bvae"], 3, "no such file"),
+        (["decompress", SAMPLE, "-o", "a.root"], 5, "not a baler-vae archive"),
+        (["info", "none.bvae"], 3, "does not exist"),
         (["run", "none.toml"], 3, "baler-vae new"),
-        (["evaluate", INPUT, "none.csv"], 3, "no such file"),
+        (["evaluate", INPUT, "none.csv"], 3, "does not exist"),
     ],
 )
 def test_wrong_requests_give_one_line_and_a_status(call, tmp_path, arguments, status, words):
@@ -215,4 +215,4 @@ def test_archives_behind_urls(call, tmp_path):
         call("decompress", url, "-o", "back.parquet")
         assert (tmp_path / "back.parquet").exists()
         _, err = call("info", f"{served.url}/none.bvae", status=3)
-        assert "there is no such file" in err
+        assert "does not exist" in err

@@ -55,7 +55,7 @@ def test_advice_is_written_into_the_project_and_passes_when_used(given, tmp_path
     changes = [line for line in out.splitlines() if line.startswith(("+", "-"))]
     assert changes[:3] == ["--- project.toml", "+++ project.toml, as advised", '-bound = ["n=exact"] # integers']
     assert changes[3:5] == ["+bound = [", '+    "n=exact",']
-    assert f"not changed; --write changes it: {path}" in out
+    assert f"not changed (--write updates it): {path}" in out
     out, err = given("advise", "in.root:Events", "--project", path, "--figure", "a.svg", "--no-fit", "--write")
     assert err == ""
     assert [line for line in out.splitlines() if line.startswith(("+", "-"))] == changes
@@ -79,10 +79,10 @@ def test_advice_is_written_into_the_project_and_passes_when_used(given, tmp_path
 
     out, _ = given("advise", "in.root:Events", "--project", path, "--no-fit", "--write")
     assert path.read_text("utf-8") == text
-    assert f"these are already the bounds of: {path}" in out
+    assert f"these bounds are already in: {path}" in out
     document, err = given("advise", "in.root:Events", "--project", path, "--no-fit", "--json", "--part", "0.1")
     assert json.loads(document)["part"] == 0.1
-    assert f"not changed; --write changes it: {path}" in err
+    assert f"not changed (--write updates it): {path}" in err
     assert path.read_text("utf-8") == text
 
 

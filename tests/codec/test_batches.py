@@ -66,7 +66,7 @@ def test_every_column_of_every_row_group_is_quantised_once(tmp_path, quantised, 
     for number, part in enumerate(cut):
         encoded = encoder.encode(RowGroup(number, part, {"events": 0, "jet": 0}))
         assert len(encoded.sections) == 2
-        assert len(encoded.alone) == (2 if number == 0 else 0)
+        assert len(encoded.independent_bits) == (2 if number == 0 else 0)
     assert set(quantised.values()) == {1}
     assert len(quantised) == on_grid * len(cut)
     assert on_grid >= 9

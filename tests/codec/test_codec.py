@@ -113,7 +113,7 @@ def test_archive_and_codec_are_told_apart(jets, tmp_path, quick):
         Codec.load(tmp_path / "a.bvae")
     with pytest.raises(UsageError, match="codec, not an archive"):
         baler_vae.open(tmp_path / "c.bvmodel")
-    with pytest.raises(ArchiveError, match="not an archive"):
+    with pytest.raises(ArchiveError, match="not a baler-vae archive"):
         Codec.load(jets)
 
 
@@ -138,7 +138,7 @@ def test_networks_and_columns_go_together():
     given = {"name": "x", "dtype": "float32", "bound": "abs:1", "grid": grid}
     network = conditional_of([Input(-1, 0, 0)])
     for coding, found in ((NETWORK, None), (TABLE, network)):
-        with pytest.raises(ValueError, match="do not go together"):
+        with pytest.raises(ValueError, match="do not match"):
             column_model(ColumnEntry(coding=coding, **given), iter([Coder()]), found)
     assert column_model(ColumnEntry(coding=NETWORK, **given), iter([]), network).conditional is network
     assert column_model(ColumnEntry(coding=TABLE, **given), iter([Coder()]), None).coder == Coder()

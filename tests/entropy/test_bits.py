@@ -1,4 +1,4 @@
-"""Whole numbers of few bits in one stream."""
+"""Integers of various widths in one bit stream."""
 
 import numpy as np
 from hypothesis import given

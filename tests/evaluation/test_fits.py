@@ -178,7 +178,7 @@ def test_a_z_peak_of_the_wrong_natural_width_has_another_resolution():
     ("settings", "message"),
     [
         ({"shape": "gaussian"}, "not a peak shape.*gauss"),
-        ({"fit": "likelihoods"}, "not a way to fit a peak.*likelihood"),
+        ({"fit": "likelihoods"}, "not a fit method.*likelihood"),
         ({"natural_width": 0.0}, "natural width must be positive"),
         ({"natural_width": np.nan}, "natural width must be positive"),
         ({"toys": -1}, "must not be negative"),

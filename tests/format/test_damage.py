@@ -22,8 +22,8 @@ from . import forged
 from .conftest import INPUTS, SMALL
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-BESIDE = ("nested", "extras")
-"""Golden archives of nested columns, text and arrays, and of what lies beside columns."""
+EXTRAS = ("nested", "extras")
+"""Golden archives of nested columns, text and arrays, and of what lies besides columns."""
 
 
 def decode(path):
@@ -36,7 +36,7 @@ def decode(path):
 @pytest.fixture
 def whole(small_archives):
     """The path of an archive by name."""
-    return {**small_archives, **{name: GOLDEN / f"{name}.bvae" for name in BESIDE}}
+    return {**small_archives, **{name: GOLDEN / f"{name}.bvae" for name in EXTRAS}}
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -54,7 +54,7 @@ def some(n_places, every):
 
 
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.full)])
-@pytest.mark.parametrize("kind", [*SMALL, *BESIDE])
+@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS])
 def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind, every):
     data = whole[kind].read_bytes()
     cut = tmp_path / "cut.bvae"
@@ -68,7 +68,7 @@ def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind, every):
 @pytest.mark.parametrize(
     ("mask", "every"), [(0x01, 7), *(pytest.param(mask, 1, marks=pytest.mark.full) for mask in (0x01, 0xFF))]
 )
-@pytest.mark.parametrize("kind", [*SMALL, *BESIDE])
+@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS])
 def test_an_archive_with_any_byte_changed_is_refused(whole, tmp_path, kind, mask, every):
     data = bytearray(whole[kind].read_bytes())
     changed = tmp_path / "changed.bvae"

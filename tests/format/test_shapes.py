@@ -23,7 +23,7 @@ PAGE = re.sub(r"\s+", " ", Path(container.__file__).with_name("FORMAT.md").read_
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """An archive of arrays under every coding that they can have, beside columns of values."""
+    """An archive of arrays under every coding that they can have, besides columns of values."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("arrays")
     image = np.round(rng.normal(size=(6, 20, 15)), 2)
@@ -110,10 +110,10 @@ def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
     [
         ({"version": 1}, "lacks required keys|masks"),
         ({"image": {"coding": None, "grid": None}}, "3 tables instead of 2"),
-        ({"image": {"formula": "x"}}, "coded by themselves"),
+        ({"image": {"formula": "x"}}, "coded independently"),
         ({"image": {"coding": "text-1", "grid": None, "dtype": "text"}}, "cannot have the shape"),
         ({"image": {"coding": "arrow-1", "grid": None, "dtype": "nested"}}, "cannot have the shape"),
-        ({"image": {"coding": "network-1"}}, "networks|coded by themselves|tables|parts"),
+        ({"image": {"coding": "network-1"}}, "networks|coded independently|tables|parts"),
         ({"x": {"formula": "image", "predicted": True}}, "depends on the cells"),
         ({"masks": [{"values": "image", "missing": "x"}]}, "missing"),
         ({"row_groups": [[7]]}, "does not hold"),

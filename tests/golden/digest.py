@@ -42,7 +42,7 @@ def branches(path: Path) -> dict[str, list[object]]:
 
 
 def extras(path: Path) -> dict[str, list[object]]:
-    """What lies beside the columns of an HDF5 file: by path the dtype, shape and values of a dataset, then the
+    """What there is besides the columns of an HDF5 file: by path the dtype, shape and values of a dataset, then the
     attributes; nothing where an archive has none. Not its bytes, which are those of a version of HDF5.
     """
     with baler_vae.open(path) as archive:

@@ -104,7 +104,7 @@ def test_what_is_too_large_to_be_kept_beside_the_columns_is_unsupported(hdf5, mo
     with pytest.raises(SourceError, match=r"long .*--skip-unreadable"):
         source.select()
     assert source.select(skip_unreadable=True).order == ("met", "muons/nmuons", "muons/px", "jets/njets", "jets/e")
-    assert source.beside == {"short": 16}
+    assert source.extra_bytes == {"short": 16}
     with hdf5_extras.open_extras(source.extras()) as extras:
         assert [e.path for e in extras.entries if e.is_dataset and e.path not in extras.templates] == ["/short"]
 
@@ -210,7 +210,7 @@ def test_references_lead_to_the_same_places(tmp_path):
         file["y"].attrs["unit"] = "GeV"
         file["pointers"] = np.array([file["x"].ref, file["y"].ref], h5py.ref_dtype)
     source = open_source(tmp_path / "in.h5")
-    assert source.unsupported == {"pointers": "references to places in the file"}
+    assert source.unsupported == {"pointers": "references into the file"}
     schema = source.select(skip_unreadable=True)
     write_file(tmp_path / "out.h5", schema, source.batches(schema, 10), extras=source.extras())
     with h5py.File(tmp_path / "out.h5") as file:

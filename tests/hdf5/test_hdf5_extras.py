@@ -1,4 +1,4 @@
-"""What an HDF5 file holds beside its columns, what lies in other files, and extras that want out of theirs."""
+"""What an HDF5 file holds besides its columns, what lies in other files, and extras that want out of theirs."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_everything_comes_back(path, tmp_path):
     source = open_source(path)
     assert not source.unsupported
     assert source.schema.order == ("again", "mixed/a", "mixed/wide", "mixed/n", "texts/n", "texts/s")
-    assert source.beside == {"lists": 8 * N + 4 * 18, "mixed/z": 8 * N, "single": 8, "word": 8}
+    assert source.extra_bytes == {"lists": 8 * N + 4 * 18, "mixed/z": 8 * N, "single": 8, "word": 8}
     restore(source, tmp_path / "out.h5", step=5)
     assert tree(tmp_path / "out.h5") == tree(path)
 
@@ -138,7 +138,7 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(
-        "it needs the HDF5 filter 32001 (blosc), which pip install 'baler-vae[hdf5]' may bring"
+        "it needs the HDF5 filter 32001 (blosc), which pip install 'baler-vae[hdf5]' may provide"
     )
     assert done.stdout.endswith("('x',)\n")
 
@@ -239,7 +239,7 @@ def test_fields_of_many_numbers_that_were_kept_beside_the_columns_come_back(path
         source = open_source(path)
         batches, extras = list(source.batches(source.schema, 5)), source.extras()
     assert source.schema.order == ("again", "mixed/a", "mixed/n", "texts/n", "texts/s")
-    assert source.beside["mixed/wide"] == 1200 * N
+    assert source.extra_bytes["mixed/wide"] == 1200 * N
     write_file(tmp_path / "out.h5", source.schema, batches, extras=extras)
     assert tree(tmp_path / "out.h5") == tree(path)
 

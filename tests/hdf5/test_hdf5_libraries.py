@@ -78,7 +78,7 @@ def test_labels_of_columns_are_no_events(tmp_path):
     source = open_source(path)
     assert source.n_events == N
     assert len(source.schema.order) == 15
-    assert set(source.beside) == {"df/axis0", "df/block0_items"}
+    assert set(source.extra_bytes) == {"df/axis0", "df/block0_items"}
 
 
 def test_a_lossy_frame_keeps_its_index_and_its_bounds(tmp_path):
@@ -169,8 +169,8 @@ def test_times_of_pytables_come_back(tmp_path):
         file.create_earray("/", "times", tables.Time64Atom(), (0,)).append(np.arange(N) / 7)
     source = open_source(path)
     assert not source.unsupported
-    assert set(source.beside) == {"readout/at", "readout/day", "times"}
-    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, no table"):
+    assert set(source.extra_bytes) == {"readout/at", "readout/day", "times"}
+    with pytest.raises(SourceError, match="it holds 1-d values without a numpy dtype, not a table"):
         open_source(f"{path}:times")
     restore(source, back, step=25)
     with tables.open_file(path) as before, tables.open_file(back) as after:

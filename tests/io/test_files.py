@@ -1,4 +1,4 @@
-"""The doors: suffixes, what is named inside a file, bad input, outputs that appear whole or not at all."""
+"""Opening and writing: suffixes, what is named inside a file, bad input, outputs that appear whole or not at all."""
 
 import resource
 import subprocess
@@ -72,7 +72,7 @@ def test_a_url_that_leads_nowhere_is_a_source_error(suffix):
 
 @pytest.mark.parametrize("suffix", MODULES)
 def test_no_such_file_and_a_directory_are_source_errors(suffix, tmp_path):
-    with pytest.raises(SourceError, match="no such file"):
+    with pytest.raises(SourceError, match="does not exist"):
         open_source(tmp_path / f"absent{suffix}")
     (tmp_path / f"folder{suffix}").mkdir()
     with pytest.raises(SourceError, match="is a directory"):

@@ -81,7 +81,7 @@ def test_files_of_nothing_and_of_another_format_are_refused(originals, tmp_path,
 @pytest.mark.parametrize("suffix", sorted(MODULES))
 def test_what_is_no_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    assert "there is no such file" in str(read(path))
+    assert "does not exist" in str(read(path))
     os.mkfifo(path)
     assert "is not a regular file" in str(read(path))
     path.unlink()

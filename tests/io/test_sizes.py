@@ -1,4 +1,4 @@
-"""What files take where they lie."""
+"""The sizes of files."""
 
 import pytest
 

@@ -52,7 +52,7 @@ def test_a_file_of_a_format_without_tables_has_one(tmp_path):
 
 def test_files_that_are_not_there_or_damaged_are_named(tmp_path):
     (tmp_path / "damaged.root").write_text("no ROOT file")
-    for name, why in (("none.root", "there is no such file"), ("damaged.root", "cannot be read as a ROOT file")):
+    for name, why in (("none.root", "does not exist"), ("damaged.root", "cannot be read as a ROOT file")):
         with pytest.raises(SourceError, match=f"{name}: {why}"):
             tables_of(tmp_path / name)
     (tmp_path / "folder.root").mkdir()

@@ -158,8 +158,8 @@ def test_a_stream_leaves_no_file(tmp_path, monkeypatch):
         (np.float64([]).reshape(0, 0), SourceError, "holds no columns"),
         (iter([]), SourceError, "holds no batches"),
         (iter([1]), UsageError, "cannot compress data of the type int"),
-        ([FRAME, FRAME[["s", "x"]]], UsageError, "batch 1 has other columns than the first, or in another order"),
-        ([FRAME, FRAME.astype({"x": "f4"})], UsageError, "column 'x': batch 1 has another type"),
+        ([FRAME, FRAME[["s", "x"]]], UsageError, "batch 1 has different columns from the first, or in another order"),
+        ([FRAME, FRAME.astype({"x": "f4"})], UsageError, "column 'x': batch 1 has a different type"),
         ([ak.Array([1.0]), ak.Array([None, 1.0])], UsageError, "found ?float64, expected float64"),
         ([FRAME, {"x": [1.0]}], UsageError, "batch 1 is a dict of arrays, the first one a data frame"),
     ],
@@ -177,7 +177,7 @@ def test_a_tree_must_be_in_a_file(tmp_path):
     with uproot.open(path) as file:
         source = open_data(file["tree"])
         assert (source.path, source.schema.origin.name) == (str(path), "tree")
-    with path.open("rb") as stream, uproot.open(stream) as file, pytest.raises(UsageError, match="opened anew"):
+    with path.open("rb") as stream, uproot.open(stream) as file, pytest.raises(UsageError, match="reopened"):
         open_data(file["tree"])
 
 

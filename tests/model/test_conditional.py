@@ -145,7 +145,7 @@ def test_layers_just_below_that_are_not(weights, bias, shift):
 )
 def test_inputs_that_cannot_be_are_refused(entry):
     conditional = conditional_of(SOME_INPUTS)
-    with pytest.raises(ValueError, match="sees what is not there"):
+    with pytest.raises(ValueError, match="has an input that does not exist"):
         replace(conditional, inputs=(entry, *SOME_INPUTS[1:]))
 
 

@@ -104,7 +104,7 @@ def test_events_are_seen_by_number():
     check_model(model, EVENTS, {})
     assert model.event_columns("a", EVENT_NAMES) == {"met"}
     assert model.first_event_source == 1
-    with pytest.raises(ValueError, match="sees what is not there"):
+    with pytest.raises(ValueError, match="has an input that does not exist"):
         group_of([4], a=seeing(Input(4))).event_columns("a", EVENT_NAMES)
 
 
@@ -116,8 +116,8 @@ TEXT = Plain(coding="text-1")
     ("model", "events", "words"),
     [
         (group_of([3], a=seeing(Input(3))), EVENTS, "no codes"),  # the text of the events
-        (group_of([4], a=seeing(Input(4))), EVENTS, "not there"),
-        (group_of([1], a=seeing(Input(1))), None, "not there"),
+        (group_of([4], a=seeing(Input(4))), EVENTS, "does not exist"),
+        (group_of([1], a=seeing(Input(1))), None, "does not exist"),
         (group_of(a=seeing(Input(1))), EVENTS, "no codes"),  # an event column without a view
         (group_of(a=seeing(Input(-1, 0, 0))), None, "no codes"),  # no place without events
         (group_of(a=seeing(Input(-2))), EVENTS, "no codes"),  # no formula
@@ -125,10 +125,10 @@ TEXT = Plain(coding="text-1")
         (group_of([1], a=seeing(Input(1)), b=PLAIN), EVENTS, "no codes"),
         (group_of(a=seeing(Input(1)), b=differing("met")), EVENTS, "no codes"),  # differences are no codes to see
         (group_of(a=differing("text")), EVENTS, "no codes"),
-        (group_of(a=differing("other")), EVENTS, "not there"),
-        (group_of(a=differing("met")), None, "not there"),
-        (group_of(a=differing("b"), b=TEXT), EVENTS, "reads what it cannot"),
-        (group_of(a=differing("1 + 2")), EVENTS, "reads what it cannot"),
+        (group_of(a=differing("other")), EVENTS, "is missing"),
+        (group_of(a=differing("met")), None, "is missing"),
+        (group_of(a=differing("b"), b=TEXT), EVENTS, "reads a column that it must not"),
+        (group_of(a=differing("1 + 2")), EVENTS, "reads a column that it must not"),
         (group_of(a=differing("a")), EVENTS, "depend|reads what"),
     ],
 )
@@ -138,7 +138,7 @@ def test_what_cannot_be_decoded_is_refused(model, events, words):
 
 
 def test_a_network_of_no_column_is_refused():
-    with pytest.raises(ValueError, match="go together"):
+    with pytest.raises(ValueError, match="do not match"):
         check_model(group_of(a=own()), EVENTS, {7: conditional_of([Input(0)])})
 
 

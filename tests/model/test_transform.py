@@ -111,9 +111,9 @@ def test_one_knot_is_a_constant():
     [
         ([], [], "0 values"),
         ([1.0], [1.0, 2.0], "1 values for 2 scores"),
-        ([1.0, 0.0], [0.0, 1.0], "do not rise"),
-        ([0.0, 1.0], [0.0, 0.0], "do not rise"),
-        ([0.0, 1.0], [1.0, 0.0], "do not rise"),
+        ([1.0, 0.0], [0.0, 1.0], "not increasing"),
+        ([0.0, 1.0], [0.0, 0.0], "not increasing"),
+        ([0.0, 1.0], [1.0, 0.0], "not increasing"),
         ([0.0, np.nan], [0.0, 1.0], "not finite"),
         ([0.0, 1.0], [0.0, np.inf], "not finite"),
         ([-1.7e308, 1.7e308], [0.0, 1.0], "slope"),

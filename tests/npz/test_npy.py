@@ -10,7 +10,7 @@ from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
 from baler_vae.npz import npy
-from baler_vae.npz.layout import Layout
+from baler_vae.npz.layout import NpzLayout
 from baler_vae.table.schema import TEXT, Origin
 
 NUMBERS = hnp.integer_dtypes(endianness="?") | hnp.unsigned_integer_dtypes(endianness="?")
@@ -173,7 +173,7 @@ def test_damaged_extras_are_a_corrupt_archive(old, new, tmp_path):
     extras = open_source(tmp_path / "in.npy").extras()
     assert old in extras
     with pytest.raises(CorruptArchive, match="arrays of the source"):
-        Layout.from_bytes(extras.replace(old, new, 1))
+        NpzLayout.from_bytes(extras.replace(old, new, 1))
 
 
 def test_a_file_holds_no_parts(tmp_path):

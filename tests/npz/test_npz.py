@@ -9,7 +9,7 @@ import pytest
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import open_source, write_file
-from baler_vae.npz.layout import Layout, Raw
+from baler_vae.npz.layout import NpzLayout, Raw
 from baler_vae.table.schema import TEXT, Origin
 
 COUNTS = np.array([1, 0, 2], "i4")
@@ -55,7 +55,7 @@ def test_arrays_of_as_many_rows_are_one_table(npz, read):
     source, schema, batch = read(path, step=2)
     assert schema.order == ("a", "b", "y")
     assert batch[0]["b"].tolist() == [1, 3, 5]
-    assert source.beside == {}
+    assert source.extra_bytes == {}
     twice = npz(X=np.zeros((3, 2)), Z=np.zeros((3, 2)), names=np.array(["a", "b"], object), y=np.zeros(3))
     assert read(twice)[1].order == ("X_a", "X_b", "Z_a", "Z_b", "y")
     events = npz(X=np.arange(24).reshape(3, 2, 4), y=np.arange(3))
@@ -71,17 +71,17 @@ def test_what_has_another_length_is_beside_the_largest(npz, read):
     source, schema, _ = read(path)
     assert schema.order == ("a", "b")
     assert source.n_events == 4
-    assert set(source.beside) == {"data", "flat", "one"}
+    assert set(source.extra_bytes) == {"data", "flat", "one"}
     with pytest.raises(SourceError, match="no array 'othe': the nearest names are 'other'"):
         open_source(f"{path}:othe")
     assert read(f"{path}:other")[2][0]["b"].tolist() == [1, 1, 1, 1]
     assert read(f"{path}:flat")[2][0]["flat"].tolist() == [0, 1, 2, 3, 4]
-    assert open_source(f"{path}:flat").beside == {}
+    assert open_source(f"{path}:flat").extra_bytes == {}
     large = npz(flow=np.zeros((3, 20, 20)), time=np.arange(3.0), x=np.arange(20.0))
     assert read(large)[1].order[:2] == ("flow", "time")
     alone = npz(flow=np.zeros((3, 20, 20)), x=np.arange(20.0))
     source, schema, _ = read(alone)
-    assert (source.n_events, schema.order[0], set(source.beside)) == (60, "flow_0", {"x"})
+    assert (source.n_events, schema.order[0], set(source.extra_bytes)) == (60, "flow_0", {"x"})
 
 
 def test_leading_axes_are_rows_and_are_restored(npz, tmp_path, read):
@@ -106,7 +106,7 @@ def test_an_array_without_numbers_is_refused(array, npz):
 
 
 def test_what_is_no_column_is_named_where_nothing_else_is_there(npz):
-    with pytest.raises(SourceError, match="no columns, only what would be kept beside them: data"):
+    with pytest.raises(SourceError, match="no columns, only extras: data"):
         open_source(npz(data=np.zeros(3, np.longdouble))).select()
 
 
@@ -141,7 +141,7 @@ def test_a_counter_makes_arrays_of_another_length_jagged(npz, read):
     source = open_source(
         npz(Jet_pt=np.arange(4.0, dtype="f4"), nJet=COUNTS, x=COUNTS, NMu=COUNTS * 2, Mu_q=np.arange(6))
     )
-    assert set(source.beside) == {"Jet_pt"}
+    assert set(source.extra_bytes) == {"Jet_pt"}
     path = npz(Jet_pt=np.arange(3.0), nJet=COUNTS, NMu=COUNTS * 2, Mu_q=np.arange(6), x=COUNTS)
     _, schema, batch = read(path, step=2)
     assert [(g.name, g.counter, g.names) for g in schema.groups[1:]] == [
@@ -212,23 +212,23 @@ def test_any_byte_but_zero_is_true(npz, read):
 
 def test_names_that_leave_the_folder_are_refused(npz, tmp_path, table):
     path = npz(**{"../x": np.zeros(3), "y": np.zeros(3)})
-    with pytest.raises(SourceError, match=r"\.\./x \(a name that would lead out of the folder"):
+    with pytest.raises(SourceError, match=r"\.\./x \(a name that would be unpacked outside its folder"):
         open_source(path).select()
     schema, batch = table({"../../x": np.zeros(3)})
-    with pytest.raises(OutputError, match="lead out of the folder"):
+    with pytest.raises(OutputError, match="unpacked outside its folder"):
         write_file(tmp_path / "out.npz", schema, [batch])
     document = {"version": 1, "members": [{"raw": "../evil", "bytes": 1}]}
-    with pytest.raises(CorruptArchive, match="lead out of the folder"):
-        Layout.from_bytes(json.dumps(document).encode() + b"\nx")
+    with pytest.raises(CorruptArchive, match="unpacked outside its folder"):
+        NpzLayout.from_bytes(json.dumps(document).encode() + b"\nx")
 
 
 def test_a_pickle_in_extras_is_not_written(npz):
-    """What lies beside is written as it is, but not to run anything where it is loaded."""
+    """What there is besides is written as it is, but not to run anything where it is loaded."""
     stream = io.BytesIO()
     np.save(stream, np.array([{}], object), allow_pickle=True)
-    extras = Layout((Raw("evil.npy", stream.getvalue()),)).to_bytes()
+    extras = NpzLayout((Raw("evil.npy", stream.getvalue()),)).to_bytes()
     with pytest.raises(CorruptArchive, match="Python objects"):
-        Layout.from_bytes(extras)
+        NpzLayout.from_bytes(extras)
 
 
 @pytest.mark.parametrize("counts", [[1, 1, 1], [0, 0, 0], [3, 0, 0]])
@@ -259,7 +259,7 @@ def test_no_rows(npz, read):
 
 
 def test_archives_of_one_kind_are_one_table(tmp_path):
-    """How arrays were is that of the first; what lies beside the columns must be the same."""
+    """How arrays were is that of the first; what is not a column must be the same."""
     for number, word in enumerate(["a", "long"]):
         members = {"x": np.arange(3, dtype=">f4"), "w": np.array([word] * 3, ">U"), "edges": np.arange(2)}
         np.savez(tmp_path / f"{number}.npz", **members)

@@ -49,7 +49,7 @@ def test_scalars_of_numpy_are_read():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (Evil(), "objects of .*which are not read|other than strings"),
+        (Evil(), "objects of .*which are not loaded|other than strings"),
         ({}, "EMPTY_DICT"),
         ({1}, "EMPTY_SET"),
         ([1], "type list"),

@@ -51,7 +51,7 @@ def test_a_verb_takes_a_function_true_or_false(capfd):
     assert capfd.readouterr() == ("", "")
     assert verb(progress=True) is not silent
     assert re.fullmatch(r"0:00:00 working 1/2\n", capfd.readouterr().err)
-    with pytest.raises(UsageError, match="neither a function nor True or False"):
+    with pytest.raises(UsageError, match="must be True, False or a function"):
         verb(progress="yes")
     with showing(None) as none:
         assert none is silent

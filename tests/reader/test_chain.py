@@ -71,7 +71,11 @@ def test_places_of_a_chain(folder):
             assert [Path(archive.path) for archive in chain.archives] == paths
     with baler_vae.open(f"{folder}/part*.bvae:Events") as chain:
         assert len(chain.archives) == 3
-    for wrong, text in [([], "no archives"), ([3], "no place of an archive"), ([paths[0], None], "no place")]:
+    for wrong, text in [
+        ([], "no archives"),
+        ([3], "not the location of an archive"),
+        ([paths[0], None], "not the location"),
+    ]:
         with pytest.raises(UsageError, match=text):
             baler_vae.open(wrong)
     with pytest.raises(SourceError, match="no file matches"):

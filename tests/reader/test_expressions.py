@@ -180,7 +180,7 @@ def test_what_no_expression_may_do(archive, wrong):
     ("call", "text"),
     [
         ({"expressions": "met", "cut": "Jet_pt > 3"}, "one value for each event"),
-        ({"expressions": "a", "aliases": {"a": "b + 1", "b": "a"}}, "defined by itself"),
+        ({"expressions": "a", "aliases": {"a": "b + 1", "b": "a"}}, "defined in terms of itself"),
         ({"expressions": [3]}, "invalid expression 3"),
         ({"expressions": "met", "cut": "met and trigger"}, "Use &"),
         ({"filter_name": 3}, "invalid filter_name 3"),

@@ -219,9 +219,9 @@ def test_damage_is_named(archive_path, jets, tmp_path):
     damaged.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
     with pytest.raises(CorruptArchive, match="section model/0"), baler_vae.open(damaged) as archive:
         archive.arrays()
-    with pytest.raises(ArchiveError, match="not an archive of baler-vae"):
+    with pytest.raises(ArchiveError, match="not a baler-vae archive"):
         baler_vae.open(jets)
-    with pytest.raises(SourceError, match="no such file"):
+    with pytest.raises(SourceError, match="does not exist"):
         baler_vae.open(tmp_path / "none.bvae")
 
 

@@ -130,9 +130,9 @@ def test_what_has_no_nested_columns_comes_back_as_the_tree_that_it_was(restored)
 def test_branches_of_another_length_are_refused_by_name():
     source = open_source(f"{ODD}/lengths.root:t")
     assert source.n_events == 10
-    with pytest.raises(SourceError, match=r"longer \(not as long as its tree: 12 entries where that has 10, 2 of "):
+    with pytest.raises(SourceError, match=r"longer \(length differs from the tree's: 12 entries instead of 10, 2 of "):
         source.select()
-    with pytest.raises(SourceError, match=r"shorter \(not as long as its tree: 7 entries where that has 10\)"):
+    with pytest.raises(SourceError, match=r"shorter \(length differs from the tree's: 7 entries instead of 10\)"):
         source.select(["shorter"])
     assert source.select(["x", "jag"]).order == ("x", "n", "jag")
     assert source.select(skip_unreadable=True).order == ("x", "n", "jag")

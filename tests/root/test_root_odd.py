@@ -15,7 +15,7 @@ import baler_vae
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.files import open_source, write_file
 from baler_vae.root import writing as root_writing
-from baler_vae.root.options import Options
+from baler_vae.root.options import OptionalPlaces
 from baler_vae.source.source import summary
 from baler_vae.table.schema import Origin
 
@@ -61,7 +61,7 @@ def test_a_name_that_two_branches_have_blocks_only_itself(twice, tmp_path):
         source.select()
     with pytest.raises(SourceError, match="2 branches have this name"):
         source.select(["s*"])
-    with pytest.raises(SourceError, match="all of these columns are unsupported: same"):
+    with pytest.raises(SourceError, match="none of these columns is supported: same"):
         source.select(["s*"], skip_unreadable=True)
     info = baler_vae.compress(twice, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
     assert info.warnings == ("left out: same (2 branches have this name)",)
@@ -85,10 +85,10 @@ def test_a_branch_shorter_than_its_tree_is_refused_by_name(data_dir, tmp_path):
     path = data_dir / "odd" / "short_branch.root"
     if not path.exists():
         pytest.skip("no odd files")
-    with pytest.raises(SourceError, match=r"b \(not as long as its tree: 0 entries where that has 61\)"):
+    with pytest.raises(SourceError, match=r"b \(length differs from the tree's: 0 entries instead of 61\)"):
         baler_vae.compress(path, tmp_path / "a.bvae", **QUICK)
     info = baler_vae.compress(path, tmp_path / "a.bvae", skip_unreadable=True, **QUICK)
-    assert info.warnings == ("left out: b (not as long as its tree: 0 entries where that has 61)",)
+    assert info.warnings == ("left out: b (length differs from the tree's: 0 entries instead of 61)",)
     baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.root")
     with uproot.open(f"{path}:t") as before, uproot.open(f"{tmp_path}/a.root:t") as after:
         assert after["x"].array().to_list() == before["x"].array().to_list()
@@ -101,7 +101,7 @@ def test_branches_longer_than_their_tree_are_refused(tmp_path):
         tree = file.mktree("T", {"x": np.dtype("f8")})
         tree.extend({"x": np.arange(61)})
     as_bytes(path, (b"?\x80\x00\x00" + (61).to_bytes(8), b"?\x80\x00\x00" + (50).to_bytes(8)))
-    with pytest.raises(SourceError, match=r"x \(not as long as its tree: 61 entries where that has 50, 11 of which"):
+    with pytest.raises(SourceError, match=r"x \(length differs from the tree's: 61 entries instead of 50, 11 of which"):
         open_source(path).select()
     with pytest.raises(SourceError, match="holds no columns that can be read: x"):
         open_source(path).select(skip_unreadable=True)
@@ -136,11 +136,13 @@ def test_a_summary_counts_every_column(reasons):
 
 
 def test_a_summary_of_hundreds_is_short():
-    kinds = {f"Aux{i}.links": f"no type that uproot reads as arrays: {'Very' * 30}Long<{i % 7}>" for i in range(483)}
-    text = summary(kinds | {"short": "not as long as its tree: 1 entries where that has 2"})
+    kinds = {
+        f"Aux{i}.links": f"not a type that uproot can read as arrays: {'Very' * 30}Long<{i % 7}>" for i in range(483)
+    }
+    text = summary(kinds | {"short": "length differs from the tree's: 1 entries instead of 2"})
     assert len(text) < 600
-    assert text.startswith("no type that uproot reads as arrays: 483 columns (Aux0.links: Very")
-    assert text.endswith("and 480 more); not as long as its tree: 1 column (short: 1 entries where that has 2)")
+    assert text.startswith("not a type that uproot can read as arrays: 483 columns (Aux0.links: Very")
+    assert text.endswith("and 480 more); length differs from the tree's: 1 column (short: 1 entries instead of 2)")
 
 
 @pytest.mark.parametrize("dtype", ["u4", "i8", "u2", "i2", "u8", "u1"])
@@ -182,7 +184,7 @@ values = st.lists(st.none() | st.lists(st.none() | st.integers(0, 9), max_size=3
 def test_options_are_where_values_are_missing(first, later):
     kind = ak.types.from_datashape("option[var * option[int64]]", highlevel=False)
     one, other = (ak.enforce_type(ak.Array([*part, [1]]), kind) for part in (first, later))
-    options = Options("x")
+    options = OptionalPlaces("x")
     options.learn(one, declared=False)
     applied = options.applied(one)
     assert applied.to_list() == one.to_list()
@@ -191,7 +193,7 @@ def test_options_are_where_values_are_missing(first, later):
     assert options.places == {(), ("[]",)} - ({()} if True not in lists else set()) - (
         {("[]",)} if True not in numbers else set()
     )
-    places = Options("x")
+    places = OptionalPlaces("x")
     places.learn(other, declared=False)
     if places.places <= options.places:
         again = options.applied(other)

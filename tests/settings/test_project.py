@@ -75,7 +75,7 @@ model = {{ hidden = [8] }}
     ("text", "words"),
     [
         ('name = "z"', "setting 'input': Field required$"),
-        (f"{NEEDED}extra = 1", r"there is no setting 'extra'. There are name, input, output, columns, bound, "),
+        (f"{NEEDED}extra = 1", r"there is no setting 'extra'. Known settings: name, input, output, columns, bound, "),
         (f"{NEEDED}bounds = ['free']", r"no setting 'bounds'. Did you mean 'bound'\?"),
         (f"{NEEDED}epochs = 3", r"no setting 'epochs'. Did you mean 'model.epochs'\?"),
         (f"{NEEDED}model.latents_ = 3", r"Did you mean 'model.latents'\?"),
@@ -243,10 +243,10 @@ def test_a_file_that_is_not_toml(tmp_path, content):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(SourceError, match=r"no such file.*baler-vae new"):
+    with pytest.raises(SourceError, match=r"does not exist.*baler-vae new"):
         read_project(tmp_path / "none.toml")
     (tmp_path / "project.toml").touch()
-    with pytest.raises(SourceError, match=r"no such file. Did you mean '.*project.toml'\?"):
+    with pytest.raises(SourceError, match=r"does not exist. Did you mean '.*project.toml'\?"):
         read_project(tmp_path / "project_.toml")
     with pytest.raises(SourceError, match="is a directory"):
         read_project(tmp_path)

@@ -16,7 +16,7 @@ def test_keys_come_back_without_the_version():
     [
         (b"", "Expecting value"),
         (b"\xff", "decode"),
-        (b"[1]", "no JSON object of version 1"),
+        (b"[1]", "not a JSON object of version 1"),
         (b"[" * 100_000, "nested too deeply"),
         (b"{}", "version 1"),
         (b'{"version": 2}', "version 1"),

@@ -90,7 +90,7 @@ FLOATS = {"x": "float64", "y": "float64"}
         (b'"x"; "word";\n1.5; "a; ""b""\n c; d";\n', "t.csv", "';' and a blank", {"x": "float64", "word": "text"}),
         (b'x,word\n1.5," ""a"""\n2.5,"b, ""c"""\n', "t.csv", "", {"x": "float64", "word": "text"}),
         (b"x y\n1, 2,\n3, 4,\n", "t.txt", "space", {"x": "text", "y": "text"}),
-        ("ä,y\nü,2.5\n".encode("utf-8-sig"), "t.csv", "with a mark", {"ä": "text", "y": "float64"}),
+        ("ä,y\nü,2.5\n".encode("utf-8-sig"), "t.csv", "with a byte order mark", {"ä": "text", "y": "float64"}),
         ("ä,y\nü,2.5\n".encode("utf-16"), "t.csv", "utf-16", {"ä": "text", "y": "float64"}),
         (b'"x","y"\n"1.5","2.5"\n', "t.csv", "", FLOATS),
         (b'"x","word"\n1.5,"a b"\n2.5,"c"\n', "t.csv", "", {"x": "float64", "word": "text"}),
@@ -249,7 +249,7 @@ def test_several_texts_become_one_in_the_dialect_of_the_first(tmp_path):
     (tmp_path / "1.csv").write_bytes(b"# first\nx;f\n1,5;true\n")
     (tmp_path / "2.csv").write_bytes(b"# second\nf;x\nTrue;\n;NA\n")
     source = open_sources([tmp_path / "1.csv", tmp_path / "2.csv"])
-    assert "without the comment lines of the others" in told(source)
+    assert "comment lines of the others are dropped" in told(source)
     write_file(tmp_path / "out.csv", source.select(), source.read(source.select()), extras=source.extras())
     assert (tmp_path / "out.csv").read_bytes() == b"# first\nx;f\n1,5;true\nNA;true\nNA;\n"
 

@@ -1,4 +1,4 @@
-"""What HDF5 files hold beside their columns, in archives."""
+"""What HDF5 files hold besides their columns, in archives."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import baler_vae
 from baler_vae.cli.app import app
 from baler_vae.errors import BoundBroken, UsageError
 from baler_vae.io.files import open_source
-from baler_vae.verbs.verify import BESIDE, check_broken, verify_bounds
+from baler_vae.verbs.verify import EXTRAS, check_broken, verify_bounds
 from tests.hdf5.hdf5_files import tree
 
 N = 40
@@ -73,8 +73,8 @@ def test_what_lies_beside_the_columns_is_verified_too(change, name, path, archiv
     with h5py.File(path, "a") as file:
         change(file)
     (broken,) = baler_vae.verify(archive, against=path).broken
-    assert (broken.name, broken.group) == (name, BESIDE)
-    with pytest.raises(BoundBroken, match=f"{name}.*beside the columns"):
+    assert (broken.name, broken.group) == (name, EXTRAS)
+    with pytest.raises(BoundBroken, match=f"{name}.*besides the columns"):
         check_broken([broken], str(archive))
 
 

@@ -203,7 +203,7 @@ def test_what_reads_them(file, tmp_path):
         assert isinstance(frame, pd.DataFrame)
         assert frame["image"][3].tobytes() == arrays["image"][3].tobytes()
         assert str(archive.arrays()["hits"].type) == "12 * 7 * 8 * 5 * uint16"
-    with pytest.raises(OutputError, match=r"CSV holds no arrays in its rows, as there are: .*uint16\[7, 8, 5\]"):
+    with pytest.raises(OutputError, match=r"CSV cannot hold array columns: .*uint16\[7, 8, 5\]"):
         baler_vae.decompress(tmp_path / "a.bvae", tmp_path / "a.csv")
 
 

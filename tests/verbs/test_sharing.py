@@ -145,7 +145,7 @@ def test_a_pickle_of_another_file_is_refused(path, tmp_path):
     with baler_vae.open(moved) as archive:
         data = pickle.dumps(archive)
     moved.unlink()
-    with pytest.raises(SourceError, match=r"a\.bvae: there is no such file"):
+    with pytest.raises(SourceError, match=r"a\.bvae: does not exist"):
         pickle.loads(data)
     write_archive(moved, seed=1)
     with pytest.raises(SourceError, match=r"a\.bvae: is not the archive that was pickled.* Open the new one"):

@@ -268,7 +268,7 @@ def test_several_files_are_one_after_the_other_in_every_table(made, tmp_path):
     assert info.n_rows == {"ana/deep/Events": 350, "ana/Lumi": 60, "ana/ntuple": 350, "Runs": 6}
     assert baler_vae.verify(tmp_path / "a.bvae", against=[made.source, other]).broken == ()
     fifth = write(tmp_path / "fifth.root", Fifth=np.arange(3))
-    with pytest.raises(SourceError, match=r"fifth\.root: has other tables than .*in\.root: Fifth"):
+    with pytest.raises(SourceError, match=r"fifth\.root: has different tables from .*in\.root: Fifth"):
         baler_vae.compress([made.source, fifth], tmp_path / "b.bvae", **REQUEST)
 
 

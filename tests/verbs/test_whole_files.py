@@ -114,7 +114,7 @@ def test_what_only_some_files_have_is_named(parquet, tmp_path):
         with h5py.File(tmp_path / f"{number}.h5", "w") as file:
             file["x"] = np.arange(3)
             file.attrs["run"] = number
-    with pytest.raises(SourceError, match="what lies beside the columns"):
+    with pytest.raises(SourceError, match="what is not a column"):
         archived([tmp_path / "0.h5", tmp_path / "1.h5"], tmp_path)
 
 

@@ -18,13 +18,16 @@ from baler_vae.model.conditional import ACTIVATION_BITS, LEVELS_PER_OCTAVE, Inte
 _UNIT = 64.0
 """The whole number that stands for an activation of 1."""
 _LIMIT = 2.0**ACTIVATION_BITS / _UNIT
+"""Activations are kept within what the integers of `model.conditional` hold."""
 _SLOPE = 0.125
+"""Of LeakyReLU: a power of two, which integers shift by."""
 _BIT = math.log(2)
 _HEAD_BITS = 2
 """A unit of activation is 64, an octave of the head's outputs 16 levels."""
 _FIRST_STEP = 2.0**-5
 """The step in which weights are counted before they are rounded."""
 _LEAST_STEP = 2.0**-16
+"""The finest step of weights, which keeps the logarithm finite."""
 _GAINS = (0.3, 1.0, 0.3)
 """Of the first random weights of each layer, over the root of its inputs. Chosen by hand."""
 
