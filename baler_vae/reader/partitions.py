@@ -27,7 +27,7 @@ _RowGroup = tuple[str | bytes, int, int]
 def partitioned(places: Places, columns: str | Sequence[str]) -> Any:  # noqa: ANN401  an `Array` of dask-awkward
     """The array that `baler_vae.dask` gives."""
     with open_archive(list(places_of(places))) as chain:
-        selection = selected(chain, as_tuple(columns))
+        selection = selected(chain, as_tuple(columns) or None)
         if selection.is_computed:
             raise UsageError("a lazy array holds columns as they are", way_out="Compute them from the array")
         row_groups: list[_RowGroup] = []

@@ -57,7 +57,7 @@ def decoded(monkeypatch):
 
 def whole(path, columns=()):
     with baler_vae.open(path) as archive:
-        return archive.arrays(columns)
+        return archive.arrays(columns or None)
 
 
 def test_a_partition_for_each_row_group_and_nothing_decoded_before(path, decoded):
