@@ -72,10 +72,10 @@ def test_a_declared_formula_is_taken():
     ("declared", "said"),
     [
         ({"e": "norm(px, py, pt)"}, "reads 'pt'"),
-        ({"e": "e * 2"}, "leads back"),
+        ({"e": "e * 2"}, "depends on itself"),
         ({"e": "1 + 1"}, "reads no column"),
         ({"e": "norm(px"}, "fails at character"),
-        ({"px": "e + py", "e": "px - py"}, "leads back"),
+        ({"px": "e + py", "e": "px - py"}, "depends on itself"),
     ],
 )
 def test_formulas_that_cannot_be(declared, said):
