@@ -26,6 +26,7 @@ KINDS = {
 STATUSES = {
     "BalerError": 1,
     "UsageError": 2,
+    "UnknownName": 2,
     "SourceError": 3,
     "BoundBroken": 4,
     "ArchiveError": 5,

@@ -43,8 +43,8 @@ def kind_of(thing: object) -> Kind | None:
 
 
 def is_file_object(thing: object) -> bool:
-    """Whether an object is a file that is open, or reads like one."""
-    return callable(getattr(type(thing), "read", None))
+    """Whether an object is a file that is open, or reads like one; trees of uproot, which do too, are data."""
+    return callable(getattr(type(thing), "read", None)) and package_of(thing) not in _PACKAGES
 
 
 def package_of(thing: object) -> str:

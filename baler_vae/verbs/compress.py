@@ -220,8 +220,6 @@ def _checked(output: str | Path | BinaryIO, request: Request) -> Path | BinaryIO
         UsageError: it is named like a table or a codec, or is a file object that is to be continued, or takes no bytes.
     """
     if not isinstance(output, str | Path):
-        if not hasattr(output, "write"):
-            raise UsageError(f"{output!r} is no output", expected="a path, a file object, or None")
         if request.run.resume:
             raise UsageError(
                 "cannot resume into a file object", path=name_of(output), way_out="Name a file, or start again"

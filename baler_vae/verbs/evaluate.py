@@ -192,12 +192,11 @@ def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:
 @contextmanager
 def _opened(given: Any, name: str, promised: Archive | None, dialect: Options) -> Iterator[Source]:  # noqa: ANN401
     """The source of a file, an archive, or data in memory, which errors call by a name."""
-    memory = source_of(given, name)
-    if memory is not None:
-        yield memory
-    elif _is_archive(given):
+    if _is_archive(given):
         with Archive(given) as archive:
             yield archive.as_source()
+    elif (memory := source_of(given, name)) is not None:
+        yield memory
     else:
         told = dialect_options(dialect) if is_text(given) else None
         yield open_source(same_table(promised, given), told or told_dialect(promised, given))

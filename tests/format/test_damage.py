@@ -346,7 +346,7 @@ def test_extras_that_are_no_frame_are_corrupt(tmp_path):
 @pytest.mark.parametrize(
     ("names", "shape", "why"),
     [
-        (("deep[0]", "deep[1]"), (2,), "no numbers"),
+        (("deep[0]", "deep[1]"), (2,), "not numbers"),
         (("event[0]", "event[1]"), (2,), "one group"),
         (("grid[0]", "grid[1]"), (3,), "one group"),
         (("x[0]",), (2**20,), "an array"),

@@ -34,7 +34,7 @@ from tests.memory.test_opening import EXACT, FRAME, JETS, restored_data
 @pytest.mark.parametrize("make", [list, iter])
 def test_batches_of_other_dtypes_are_refused(make, first, second):
     """Even where Arrow has one type for both."""
-    with pytest.raises(UsageError, match=r"column 'x.*: batch 1 has another type"):
+    with pytest.raises(UsageError, match=r"column 'x.*: batch 1 has a different type"):
         open_data(make([{"x": first}, {"x": second}]))
 
 
@@ -189,7 +189,7 @@ def test_what_only_looks_like_data_is_refused(tmp_path):
         file.mktree("tree", {"x": np.arange(3.0)})
     with uproot.open(path) as file:
         for thing in (file, file["tree"]["x"]):
-            with pytest.raises(UsageError, match="Give a TTree"):
+            with pytest.raises(UsageError, match="Pass a TTree"):
                 baler_vae.dumps(thing, **EXACT)
     with baler_vae.open(baler_vae.dumps(JETS, **EXACT)) as archive, pytest.raises(UsageError, match=r"archive\.arrays"):
         baler_vae.dumps(archive, **EXACT)

@@ -62,7 +62,7 @@ def test_a_table_of_the_columns(archive, capsys):
     assert stream.getvalue() == by_default
     lines = by_default.splitlines()
     assert [line.split("|")[0].strip() for line in lines[2:]] == archive.keys()
-    assert lines[0].split() == ["name", "|", "typename", "|", "bound,", "kept", "as"]
+    assert lines[0].split() == ["name", "|", "typename", "|", "bound,", "stored", "as"]
     assert set(lines[1]) == {"-", "+"}
     assert "exact" in lines[2]
     narrow = io.StringIO()

@@ -105,9 +105,9 @@ def test_titles_and_types_stand_in_the_archive(archive):
     with baler_vae.open(archive) as opened:
         columns = {column.name: column for column in opened.info().columns}
         arrays = {array.name: array for array in opened.schema.arrays}
-    assert columns["d32range"]["typename"] == "Double32_t"
-    assert columns["d32range"]["title"] == "d32range/d[0,10,16]"
-    assert columns["deep"]["typename"] == "std::vector<std::vector<float>>"
+    assert columns["d32range"].typename == "Double32_t"
+    assert columns["d32range"].title == "d32range/d[0,10,16]"
+    assert columns["deep"].typename == "std::vector<std::vector<float>>"
     assert arrays["grid"].title == "grid[2][3]/I"
 
 

@@ -71,7 +71,7 @@ def test_ways_are_compared_through_real_archives(masses):
     assert found[1].columns[0].largest <= 0.01
     assert found[1].columns[1].largest == 0
     assert found[0].n_values == 2 * found[0].n_rows == 8_000
-    assert any(what.startswith("1/2 ways: independent, bits:8, 1/3 fitting, ") for what in told)
+    assert any(what.startswith("1/2 settings: independent, bits:8, 1/3 fitting, ") for what in told)
     document = Comparison(against="masses", archives=tuple(found)).to_dict()
     assert json.loads(json.dumps(document))["archives"][0]["bits_per_value"] == found[0].bits_per_value
 

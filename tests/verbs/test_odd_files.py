@@ -106,8 +106,8 @@ def test_hdf5_files_come_back_to_the_type(odd, tmp_path, name):
     assert everything_in(restored) == everything_in(original)
     assert restored.stat().st_size < 2 * original.stat().st_size + 20_000
     if name == "wide_rows":
-        (warning,) = info.warnings
-        assert "showers (9,600 bytes)" in warning
+        assert info.warnings == ()
+        assert {column.name: column.dtype for column in info.columns}["showers"].endswith("]")
     if name.startswith("compound"):
         assert {"jets/pt", "jets/eta", "jets/label"} <= {column.name for column in info.columns}
 

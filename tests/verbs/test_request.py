@@ -23,7 +23,7 @@ def source(tmp_path):
 
 WRONG = {
     "syntax": ({"bound": "bits"}, "'bits' is not a bound"),
-    "syntax of the second": ({"bound": ["bits:8", "x=abs:0"]}, "is not a positive number"),
+    "syntax of the second": ({"bound": ["bits:8", "x=abs:0"]}, "must be a positive number"),
     "in a list": ({"bound": "x,y=bits:99"}, "mantissa bits in 'x=bits:99'"),
     "setting": ({"latent": 0}, "setting 'latent'"),
     "unknown setting": ({"latents_": 1}, "there is no setting 'latents_'"),

@@ -30,7 +30,7 @@ class Killed(BaseException):
 def _short_row_groups():
     """Row groups of few rows: they are what is resumed, however many values they have."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.verbs.row_groups.row_groups", partial(tables.row_groups, limit=ROW_GROUP_ROWS))
+        patch.setattr("baler_vae.codec.encoding.row_groups", partial(tables.row_groups, limit=ROW_GROUP_ROWS))
         yield
 
 

@@ -178,7 +178,7 @@ def test_a_file_object_is_no_source(root, tmp_path):
 
 def test_a_run_cannot_go_on_in_a_file_object(source):
     for output in (io.BytesIO(), None):
-        with pytest.raises(UsageError, match="cannot continue in a file object"):
+        with pytest.raises(UsageError, match="cannot resume into a file object"):
             baler_vae.compress(source, output, resume=True, **REQUEST)
 
 
