@@ -206,7 +206,7 @@ def test_places_and_outputs():
             baler_vae.loads(thing)
         with pytest.raises(BalerError):
             baler_vae.open(thing)
-    with pytest.raises(UsageError, match="5 is no output"):
+    with pytest.raises(UsageError, match="int is neither a path nor a file object"):
         baler_vae.compress(FRAME, 5, **EXACT)
     with pytest.raises(UsageError, match="no place of an archive"):
         baler_vae.dumps(FRAME, codec=5)
