@@ -75,9 +75,8 @@ class Codec:
         for group in self.schema.groups:
             fit = self.fits.get(group.name)
             kind = fit.get("kind") if isinstance(fit, dict) else None
-            groups.append(
-                f"{group.name}: {len(group.columns)} columns" + (f", {kind}" if isinstance(kind, str) else "")
-            )
+            columns = f"{len(group.columns)} column{'s' if len(group.columns) > 1 else ''}"
+            groups.append(f"{group.name}: {columns}" + (f", {kind}" if isinstance(kind, str) else ""))
         return f"<Codec of {'; '.join(groups)}>"
 
     @cached_property

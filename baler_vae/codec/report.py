@@ -150,7 +150,8 @@ class FitReport:
     def _repr_html_(self) -> str:
         rows = ([*self._record(group).values()] for group in self.groups)
         left_out = [f"left out: {name} ({why})" for name, why in self.skipped.items()]
-        return html_table("Fitted codec", _COLUMNS, rows, notes=[*map(str, self.trainings), *left_out])
+        headings = ("group", "kind", "rows", "rows of the sample", "model bytes", "fitted bytes", "pays from rows")
+        return html_table("Fitted codec", headings, rows, notes=[*map(str, self.trainings), *left_out])
 
     def _record(self, group: GroupInfo) -> dict[str, object]:
         return {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from baler_vae.codec.report import GroupInfo
+from baler_vae.reader.showing import short_numbers
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class ArchiveInfo:
                 column.name,
                 column.group,
                 column.typename or column.dtype,
-                column.bound,
+                short_numbers(column.bound),
                 column.kept_as,
                 column.original_bytes,
                 "in the latents" if column.bytes is None else column.bytes,

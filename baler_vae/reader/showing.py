@@ -55,14 +55,18 @@ def html_list(path: str, archives: "Sequence[Face]") -> str:
     return f"<p>{escape(shown(path))}</p><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
+def short_numbers(text: str) -> str:
+    """A text, such as that of a bound, with four digits of each number that has many."""
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text)
+
+
 def completions(names: Sequence[str]) -> list[str]:
     """The names that a notebook completes, as far as they can be typed."""
     return [name for name in names if name.isprintable()]
 
 
 def _cells(column: "ArchiveColumn") -> tuple[str, str, str]:
-    bound = _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", column.bound)
-    kept = ", ".join(text for text in (bound, column.kept_as) if text)
+    kept = ", ".join(text for text in (short_numbers(column.bound), column.kept_as) if text)
     return shown(column.name), shown(column.typename), shown(kept)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from baler_vae.reader.showing import short_numbers
 from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ class Verification:
         return data_frame(map(vars, self.columns), _COLUMNS)
 
     def _repr_html_(self) -> str:
-        rows = ([getattr(column, name) for name in _COLUMNS] for column in self.columns)
+        rows = (
+            [short_numbers(column.bound) if name == "bound" else getattr(column, name) for name in _COLUMNS]
+            for column in self.columns
+        )
         headings = ("column", "group", "bound", "values", "broken", "worst / bound", "in row", "original", "restored")
         counts = ", ".join(f"{count:,} {name}" for name, count in self.n_rows.items())
         intact = f"{self.n_sections} sections and {self.n_bytes:,} bytes intact, {counts} decoded"
