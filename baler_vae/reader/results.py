@@ -182,7 +182,7 @@ def _as_arrow(columns: "dict[str, ak.Array]", how: How) -> Any:  # noqa: ANN401 
     """A table of pyarrow, or a container of its columns."""
     import awkward as ak  # noqa: PLC0415
 
-    table = ak.to_arrow_table(as_records(columns), extensionarray=False)
+    table = ak.to_arrow_table(as_records(columns), extensionarray=False).replace_schema_metadata(None)
     return table if how is None else as_container(dict(zip(table.column_names, table.columns, strict=True)), how)
 
 
