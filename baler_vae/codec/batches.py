@@ -116,7 +116,7 @@ def decode_parts(
     events = decoded(0, Group(selection.events.name, _needed_events(models, schema, selection)))
     batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
     for group in selection.groups[1:]:
-        number = [own.name for own in schema.groups].index(group.name)
+        number = schema.group_number(group.name)
         counts = counts_of((events,), group)
         # Each by itself first: a sum of 64 bits could wrap.
         if np.any((counts < 0) | (counts > n_rows[number])) or counts.sum() != n_rows[number]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,14 +13,14 @@ from baler_vae.archive.block import IDENTITY_BYTES, Block, Description, LabelsEn
 from baler_vae.archive.document import write_json
 from baler_vae.codec.batches import check_types, decode_batch, encode_batch
 from baler_vae.codec.encoding import RowGroup, numbered_row_groups
-from baler_vae.codec.manifests import array_entries, group_entries, mask_entries, origin_entry, section_name
+from baler_vae.codec.manifests import array_entries, group_entries, mask_entries, origin_entry, origin_of, section_name
 from baler_vae.codec.opening import check_rows
 from baler_vae.codec.sections import write_model
 from baler_vae.entropy import plain
 from baler_vae.errors import ArchiveError, BalerError, CorruptArchive, located
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.source import Source, reason
-from baler_vae.table.schema import Column, Format, Group, Origin, Schema
+from baler_vae.table.schema import Column, Group, Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Digests:
 
 
 def encode_block(source: Source, codec: "Codec", *, with_extras: bool) -> bytes:
-    """The block of the codec's columns of a source, with or without what lies beside them.
+    """The block of the codec's columns of a source, with or without what it holds besides them.
 
     Raises:
         UsageError: the codec does not fit the source.
@@ -179,9 +179,7 @@ def _described(own: Schema, description: Description) -> Schema:
         own,
         groups=tuple(Group(group.name, tuple(map(described, group.columns)), group.counter) for group in own.groups),
         order=description.order or own.order,
-        origin=own.origin
-        if origin is None
-        else Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape, origin.rntuple),
+        origin=own.origin if origin is None else origin_of(origin),
     )
 
 

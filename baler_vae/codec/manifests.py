@@ -85,6 +85,11 @@ def origin_entry(origin: Origin) -> OriginEntry:
     )
 
 
+def origin_of(entry: OriginEntry) -> Origin:
+    """The origin that an entry tells."""
+    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple)
+
+
 def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
     """The entries of the arrays of a schema."""
     return tuple(
@@ -133,7 +138,7 @@ def schema_of(manifest: Manifest) -> Schema:
                 for group in manifest.groups
             ),
             manifest.order,
-            Origin(cast("Format", origin.format), origin.name, origin.title, origin.shape, origin.rntuple),
+            origin_of(origin),
             tuple(map(_array_of, manifest.arrays)),
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
         )

@@ -30,6 +30,11 @@ _SAMPLE: Final = 256
 """The rows that tell how long lists are."""
 
 
+def unreadable(why: object) -> CorruptArchive:
+    """The error of extras that are not those of data in memory."""
+    return CorruptArchive(f"the description of the original data cannot be read: {why}", section="extras")
+
+
 @dataclass(frozen=True, eq=False)
 class Extras:
     """What an archive of data in memory says of what they were: their `kind`; for those that are made of arrays the
@@ -78,9 +83,7 @@ class Extras:
             nan, frame = tuple(map(str, document.get("nan", ()))), document.get("frame", {})
             return cls(document["kind"], schema, entries, nan, frame)
         except DOCUMENT_FAILURES as error:
-            raise CorruptArchive(
-                f"the description of the original data cannot be read: {error}", section="extras"
-            ) from error
+            raise unreadable(error) from error
 
 
 @dataclass(frozen=True, eq=False)

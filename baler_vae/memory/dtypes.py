@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from baler_vae.errors import CorruptArchive, SourceError, UsageError
-from baler_vae.memory.columns import one_array
+from baler_vae.errors import SourceError, UsageError
+from baler_vae.memory.columns import one_array, unreadable
 from baler_vae.source.source import STEP_EVENTS
 
 _PANDAS: Final = b"pandas"
@@ -119,9 +119,7 @@ def dtypes_of(told: Mapping[str, Any]) -> dict[str, str]:
     """
     found = told.get("dtypes", {})
     if not isinstance(found, dict) or not all(isinstance(own, str) for own in found.values()):
-        raise CorruptArchive(
-            "the description of the original data cannot be read: dtypes that are not strings", section="extras"
-        )
+        raise unreadable("dtypes that are not strings")
     return found
 
 
@@ -154,9 +152,7 @@ def values_of(column: pa.ChunkedArray, told: str) -> Any:  # noqa: ANN401  of pa
         dtype: Any = pd.api.types.pandas_dtype(told)
         return dtype.__from_arrow__(column)
     except (TypeError, ValueError, AttributeError, NotImplementedError, pa.ArrowException) as error:
-        raise CorruptArchive(
-            f"the description of the original data cannot be read: {error}", section="extras"
-        ) from error
+        raise unreadable(error) from error
 
 
 def with_labels(frame: pd.DataFrame, told: Mapping[str, Any]) -> pd.DataFrame:

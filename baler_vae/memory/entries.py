@@ -10,9 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from baler_vae.arrow.schema import DOCUMENT_FAILURES
-from baler_vae.errors import BalerError, CorruptArchive, SourceError, UsageError
+from baler_vae.errors import BalerError, SourceError, UsageError
 from baler_vae.memory.arrays import ArrayEntry, member_of_array, whole_array
-from baler_vae.memory.columns import Columns, Extras, Kind, one_array
+from baler_vae.memory.columns import Columns, Extras, Kind, one_array, unreadable
 from baler_vae.memory.forms import FormEntry
 from baler_vae.memory.kinds import package_of, typename
 from baler_vae.source.array_columns import is_text
@@ -92,9 +92,7 @@ def restored_entries(table: pa.Table, extras: Extras) -> Any:  # noqa: ANN401  a
             found |= entry.restored(columns, table.num_rows)
             known |= set(entry.names)
     except DOCUMENT_FAILURES as error:
-        raise CorruptArchive(
-            f"the description of the original data cannot be read: {error}", section="extras"
-        ) from error
+        raise unreadable(error) from error
     found |= {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items() if name not in known}
     return found if extras.kind == "dict" or len(found) != 1 else next(iter(found.values()))
 
@@ -116,9 +114,7 @@ def schema_of_entries(extras: Extras) -> pa.Schema:
     try:
         return pa.schema([own for entry in entries_of(extras) for own in entry.fields()])
     except (*DOCUMENT_FAILURES, BalerError) as error:
-        raise CorruptArchive(
-            f"the description of the original data cannot be read: {error}", section="extras"
-        ) from error
+        raise unreadable(error) from error
 
 
 def _columns(kind: Kind, entries: Sequence[Entry], values: Sequence[Any]) -> Columns:

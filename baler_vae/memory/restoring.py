@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_vae.arrow.schema import DOCUMENT_FAILURES, ArrowExtras
 from baler_vae.arrow.writing import arrow_batches
-from baler_vae.errors import CorruptArchive
-from baler_vae.memory.columns import WHAT, Extras, Kind
+from baler_vae.memory.columns import WHAT, Extras, Kind, unreadable
 from baler_vae.memory.entries import restored_entries, schema_of_entries
 from baler_vae.memory.frames import restored_frame
 from baler_vae.memory.tables import restored_table
@@ -31,7 +30,7 @@ def restored(schema: Schema, batches: Iterable[Batch], extras: bytes) -> Any:  #
         try:
             return restored_frame(table, told.nan, told.frame)
         except DOCUMENT_FAILURES as error:
-            raise CorruptArchive(f"what the data were cannot be read: {error}", section="extras") from error
+            raise unreadable(error) from error
     if told.kind == "arrow":
         return restored_table(table)
     return restored_entries(table, told)

@@ -13,7 +13,7 @@ from baler_vae.codec.sections import check_entries, read_model
 from baler_vae.errors import located
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
-from baler_vae.table.schema import Group, Schema
+from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, slice_events
 
 
@@ -38,7 +38,7 @@ class Engine:
         n_events = [rows[0] for rows in self.manifest.row_groups]
         self.offsets = tuple(accumulate(n_events, initial=0))
         """Where each row group begins, in events, and the end of the last one."""
-        self._models: dict[int, GroupModel] = {}
+        self._models: dict[str, GroupModel] = {}
         self._types: dict[str, Any] = {}
 
     @property
@@ -56,7 +56,7 @@ class Engine:
         if not self.num_entries:  # a row group without events tells the types of nested columns
             wanted = list(range(len(self.offsets) - 1))
         for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
-            self._model(self._number(group))
+            self._model(group.name)
         batches = in_parallel(lambda number: self.row_group(number, selection), wanted)
         for number, batch in zip(wanted, batches, strict=True):
             first, end = self.offsets[number : number + 2]
@@ -68,7 +68,7 @@ class Engine:
         Raises:
             CorruptArchive: a section is damaged.
         """
-        models = {group.name: self._model(self._number(group)) for group in (self.schema.events, *selection.groups)}
+        models = {group.name: self._model(group.name) for group in (self.schema.events, *selection.groups)}
 
         def parts(number: int, wanted: Collection[int]) -> dict[int, bytes]:
             n_parts = models[self.schema.groups[number].name].n_parts
@@ -78,14 +78,11 @@ class Engine:
             n_rows = self.manifest.row_groups[row_group]
             batch = decode_parts(parts, models, self.schema, selection, n_rows, row_group=row_group)
             for table in batch:
-                check_types(table, self._types, section_name(self._number(table.group), row_group))
+                check_types(table, self._types, section_name(self.schema.group_number(table.group.name), row_group))
         return batch
 
-    def _number(self, group: Group) -> int:
-        """The number of the group that a group of a selection is taken from."""
-        return [own.name for own in self.schema.groups].index(group.name)
-
-    def _model(self, number: int) -> GroupModel:
-        if number not in self._models:
-            self._models[number] = read_model(self.file, number)
-        return self._models[number]
+    def _model(self, name: str) -> GroupModel:
+        """The model of a group."""
+        if name not in self._models:
+            self._models[name] = read_model(self.file, self.schema.group_number(name))
+        return self._models[name]

@@ -266,6 +266,10 @@ class Schema:
                 return group
         raise UsageError(f"there is no column {name!r}: {nearest(name, self.order)}", column=name)
 
+    def group_number(self, name: str) -> int:
+        """The place of the group of that name."""
+        return [group.name for group in self.groups].index(name)
+
     def select(self, patterns: Sequence[str]) -> "Schema":
         """The schema of the columns that match a glob, and of the counters that their groups need.
 

@@ -57,8 +57,8 @@ def compress(
 
     Without a `codec` one is fitted first, as `fit` does with the same arguments. With one, its columns and bounds hold,
     and the warnings say where it does not fit this file well: the archive is right all the same, only larger. They also
-    name columns that are left out because they cannot be read, or are not those of the codec, what lies beside the
-    columns of a whole HDF5 file and takes bytes, and, where the file's own format cannot take back what was compressed,
+    name columns that are left out because they cannot be read, or are not those of the codec, what a whole HDF5 file
+    holds besides its columns and takes bytes, and, where the file's own format cannot take back what was compressed,
     one that can.
 
     Parameters
@@ -127,7 +127,7 @@ def compress(
 
     Notes
     -----
-    How text was written is kept, and comes back. What a whole HDF5 file holds beside its columns is kept too.
+    How text was written is kept, and comes back. What a whole HDF5 file holds besides its columns is kept too.
 
     Until it is verified the archive grows in the folder ``<output>.part`` beside it. A run that is killed leaves that
     behind, for `resume`, which must read what was read before. One run at a time may write an output.

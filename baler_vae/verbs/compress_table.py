@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import BinaryIO, cast
 
 from baler_vae.archive.container import ArchiveWriter
-from baler_vae.archive.storage import name_of
+from baler_vae.archive.storage import Place, name_of
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.digests import Watch, digest_of_source
 from baler_vae.codec.fitness import Fitness
@@ -62,7 +62,7 @@ def compress_table(
         cluster(run.workers, run.scheduler) as client,
     ):
         kept = work.load_codec()
-        extras, hint = prepared(opened, request.codec if kept is None or request.fit is None else kept[0])
+        extras, hint = _prepared(opened, request.codec if kept is None or request.fit is None else kept[0])
         codec = request.codec
         if isinstance(codec, FitRequest):
             codec = _fitted(work, opened, codec, kept, steps[0])
@@ -87,10 +87,8 @@ def compress_table(
         elif run.verify:
             verify_on_cluster(client, work.archive, specs, opened, steps[2])
         work.check_own()
-        with Archive(work.archive) as written:  # before it takes its place: what cannot be read never does
-            info = replace(written.info(), path=str(output))
-            warnings = [*left_out_remark(left_out), hint, *remarks(written, opened, request, codec, fitness)]
-    return replace(info, source=_told(specs, opened, warnings))
+        info, warnings = _read_back(work.archive, output, opened, request, codec, fitness)
+    return replace(info, source=_told(specs, opened, [*left_out_remark(left_out), hint, *warnings]))
 
 
 def compress_stream(
@@ -107,7 +105,7 @@ def compress_stream(
     """
     run, request = request.run, request.listed_for(opened)
     steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
-    extras, hint = prepared(opened, request.codec)
+    extras, hint = _prepared(opened, request.codec)
     codec = request.codec
     codec = fit_source(opened, codec, steps[0]) if isinstance(codec, FitRequest) else codec
     schema = codec.match(opened)
@@ -126,15 +124,13 @@ def compress_stream(
             )
         if run.verify:
             verify_bounds(file, opened, progress=steps[2])
-        with Archive(file) as written:
-            info = replace(written.info(), path=str(name_of(output)))
-            warnings = [*left_out_remark(left_out), hint, *remarks(written, opened, request, codec, fitness)]
+        info, warnings = _read_back(file, name_of(output), opened, request, codec, fitness)
         spool.seek(0)
         copy_to_object(file, output, name_of(output))
-    return replace(info, source=_told(specs, opened, warnings))
+    return replace(info, source=_told(specs, opened, [*left_out_remark(left_out), hint, *warnings]))
 
 
-def prepared(opened: Source, asked: Codec | FitRequest) -> tuple[bytes, str]:
+def _prepared(opened: Source, asked: Codec | FitRequest) -> tuple[bytes, str]:
     """What a source holds besides the columns that a codec has, or is to have, and what a user is told where the file's
     own format cannot take all of it back.
 
@@ -146,7 +142,17 @@ def prepared(opened: Source, asked: Codec | FitRequest) -> tuple[bytes, str]:
     return extras, check_restorable(opened, wanted, extras)
 
 
-def remarks(
+def _read_back(
+    place: Place, path: str | Path, opened: Source, request: Request, codec: Codec, fitness: Sequence[Fitness]
+) -> tuple[ArchiveInfo, list[str]]:
+    """What `info` says of an archive before it takes its place at a path, since what cannot be read never does, and
+    what a user is told of it.
+    """
+    with Archive(place) as written:
+        return replace(written.info(), path=str(path)), list(_remarks(written, opened, request, codec, fitness))
+
+
+def _remarks(
     written: Archive, opened: Source, request: Request, codec: Codec, fitness: Sequence[Fitness]
 ) -> Iterator[str]:
     """What a user is told of an archive and its source; some of it may be nothing."""

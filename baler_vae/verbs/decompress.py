@@ -9,6 +9,7 @@ import numpy as np
 from baler_vae.archive.storage import Place, name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import split_spec, suffix_of, write_file
+from baler_vae.memory.libraries import Library
 from baler_vae.output import check_writable_object, copy_to_object
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent
@@ -18,7 +19,7 @@ from baler_vae.reader.opening import open_archive
 from baler_vae.scale.cluster import Client, cluster
 from baler_vae.table.lists import listed_columns
 from baler_vae.verbs.decompress_tables import decompress_tables
-from baler_vae.verbs.in_memory import Object, as_object, for_file
+from baler_vae.verbs.in_memory import as_object, for_file
 from baler_vae.verbs.naming import SUFFIXES, check_table_name
 from baler_vae.verbs.restoring import RestoreRequest, extras_of, n_rows, restored_batches
 
@@ -28,7 +29,7 @@ def decompress(
     archive: Place,
     output: str | Path | BinaryIO | None = None,
     *,
-    library: Object | None = None,
+    library: Library | None = None,
     to: str | None = None,
     columns: str | Sequence[str] = (),
     rntuple: bool = False,
@@ -122,7 +123,7 @@ def restore(archive: Place, output: str | Path, request: RestoreRequest, progres
 
 @np.errstate(all="ignore")
 def restored_object(
-    archive: Place, library: Object | None, request: RestoreRequest, progress: Progress = silent
+    archive: Place, library: Library | None, request: RestoreRequest, progress: Progress = silent
 ) -> Any:  # noqa: ANN401  it depends on the archive
     """What an archive holds as an object; of several tables a dict of one for each."""
     if is_collection(archive):
@@ -132,7 +133,7 @@ def restored_object(
         return _object_of(opened, library, request, progress)
 
 
-def _object_of(archive: Archive, library: Object | None, request: RestoreRequest, progress: Progress) -> Any:  # noqa: ANN401
+def _object_of(archive: Archive, library: Library | None, request: RestoreRequest, progress: Progress) -> Any:  # noqa: ANN401
     selection = archive.schema.select(listed_columns(request.columns, archive.schema.order))
     with cluster(request.workers, request.scheduler) as client:
         return as_object(archive, selection, restored_batches(client, archive, selection, progress), library)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from baler_vae.archive.storage import name_of
 from baler_vae.errors import UsageError
 from baler_vae.io.files import MODULES, suffix_of
 from baler_vae.memory.kinds import is_data, is_file_object, typename
+from baler_vae.memory.libraries import Library, check_library
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.face import Face
 from baler_vae.reader.selection import Output, Selection
@@ -18,9 +19,6 @@ from baler_vae.source.source import Source
 from baler_vae.table.branches import branches_of
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch, concatenate
-
-Object = Literal["ak", "np", "pd", "pa"]
-"""What the columns of an archive may become: awkward arrays, numpy, pandas or Arrow (as uproot's `library`)."""
 
 _OF_KINDS = {"dict": "np", "numpy": "np", "pandas": "pd", "awkward": "ak", "arrow": "pa"}
 
@@ -63,7 +61,7 @@ def _check_paths(places: Any) -> None:  # noqa: ANN401  whatever a user gives
         raise UsageError(what, path=found, expected="a path, several paths, or data in memory", way_out=way_out)
 
 
-def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], library: Object | None = None) -> Any:  # noqa: ANN401  it depends on the archive
+def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], library: Library | None = None) -> Any:  # noqa: ANN401  it depends on the archive
     """The columns of a selection as an object. Without a `library` that is what was compressed, where it was data in
     memory; of files an awkward array where they were of ROOT, a dict of arrays where they were of HDF5 or numpy, a data
     frame where pandas wrote them or they are text without lists, or else an Arrow table.
@@ -75,9 +73,10 @@ def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], lib
     from baler_vae.memory import files, objects, restoring  # noqa: PLC0415 - to write a file none of it is needed
     from baler_vae.reader.results import as_library  # noqa: PLC0415
 
-    if library not in {None, *get_args(Object)}:
-        raise UsageError(f"unknown library {library!r}", expected=" or ".join(get_args(Object)))
-    origin, extras = archive.schema.origin.format, archive.extras()
+    if library is not None:
+        check_library(library)
+    origin = archive.schema.origin.format
+    extras = archive.extras() if origin in objects.WITH_EXTRAS else b""
     if library is None:
         return objects.object_of(selection, batches, extras)
     if origin == "memory" and library == _OF_KINDS[restoring.kind_of_extras(extras)]:
@@ -140,7 +139,7 @@ def dumps(data: Any, **options: Any) -> bytes:  # noqa: ANN401  any data
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def loads(blob: bytes, *, columns: str | Sequence[str] = (), library: Object | None = None) -> Any:  # noqa: ANN401
+def loads(blob: bytes, *, columns: str | Sequence[str] = (), library: Library | None = None) -> Any:  # noqa: ANN401
     """What `dumps` was given, or what a file held, within the bounds.
 
     Parameters

@@ -45,7 +45,7 @@ def merge(
     Returns
     -------
     ArchiveInfo or CollectionInfo
-        What the merged archive holds. Titles, origin and settings, and what lies beside the columns, are those of the
+        What the merged archive holds. Titles, origin and settings, and what lies besides the columns, are those of the
         first.
 
     Raises

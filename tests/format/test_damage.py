@@ -96,7 +96,7 @@ def test_a_column_alone_is_right_or_refused(whole, tmp_path, monkeypatch, kind, 
         expected = alone(archive)
         n_groups = len(archive.schema.groups)
         members = [archive._file._members[f"groups/{number}/0"] for number in range(n_groups)]
-        end_of_sizes = members[0].data_offset + 4 + 8 * (archive.engine._model(0).n_parts + 1)
+        end_of_sizes = members[0].data_offset + 4 + 8 * (archive.engine._model(archive.schema.events.name).n_parts + 1)
     n_refused = dict.fromkeys(expected, 0)
     # The sizes of the parts byte by byte, the parts themselves at one in so many bytes.
     of_parts = range(end_of_sizes, members[-1].end, every)
