@@ -1,14 +1,18 @@
 """Small tables with a bit of everything."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+import baler_vae
+from baler_vae.io.files import write_file
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
-from baler_vae.table.table import Batch, Table
-
-Write = Callable[..., str]
+from baler_vae.table.table import Batch, Table, row_groups
 
 
 def jagged_batch(n_events: int = 40, seed: int = 1) -> tuple[Schema, Batch]:
@@ -47,3 +51,30 @@ def batch_of(arrays: dict[str, dict[str, Any]], counters: dict[str, str], origin
     )
     schema = Schema(groups, tuple(name for group in groups for name in group.names), origin)
     return schema, tuple(Table(group, arrays[group.name]) for group in groups)
+
+
+@contextmanager
+def short_row_groups(limit: int) -> Iterator[None]:
+    """A block in which row groups hold so many rows, not as many as they do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("baler_vae.codec.encoding.row_groups", partial(row_groups, limit=limit))
+        yield
+
+
+def archive_of_short_row_groups(folder: Path, n_events: int, limit: int) -> tuple[Path, Path]:
+    """A ROOT file of jets in a folder, and an archive of it that keeps every value exactly, in row groups of so many
+    rows.
+    """
+    schema, batch = jagged_batch(n_events)
+    write_file(folder / "in.root", schema, [batch])
+    with short_row_groups(limit):
+        baler_vae.compress(folder / "in.root", folder / "a.bvae", kind="independent", bound="exact", verify=False)
+    return folder / "in.root", folder / "a.bvae"
+
+
+def file_of_words(path: Path, n_events: int) -> Path:
+    """An npz file of a float, a small integer and a word for each event."""
+    rng = np.random.default_rng(8)
+    words = np.array(["a", "bb", "ccc"])[rng.integers(0, 3, n_events)]
+    np.savez(path, x=rng.normal(size=n_events).astype(np.float32), i=rng.integers(0, 9, n_events), word=words)
+    return path

@@ -2,7 +2,6 @@
 
 import hashlib
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,10 @@ from baler_vae.fitting import conditionals, policy
 from baler_vae.fitting.columns import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.columns import Networked
-from baler_vae.table import table as table_module
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table
+from tests.tables import short_row_groups
 
 KINDS = ("autoregressive", "vae", "ae")
 TINY = {"hidden": (8, 4), "latent": 1, "epochs": 1, "transform": "standard", "keep_network": True}
@@ -173,11 +172,10 @@ def test_a_codec_keeps_its_bounds_on_files_that_it_never_saw(made, tmp_path, n_e
     assert baler_vae.verify(tmp_path / "a.bvae", against=tmp_path / "other.parquet").broken == ()
 
 
-def test_row_groups_decode_alone(made, tmp_path, monkeypatch):
+def test_row_groups_decode_alone(made, tmp_path):
     """However events are divided, what is decoded is the same."""
-    divided = partial(table_module.row_groups, limit=40)
-    monkeypatch.setattr("baler_vae.codec.encoding.row_groups", divided)
-    baler_vae.compress(made / "in.parquet", tmp_path / "a.bvae", codec=made / "c.bvmodel", verify=False)
+    with short_row_groups(40):
+        baler_vae.compress(made / "in.parquet", tmp_path / "a.bvae", codec=made / "c.bvmodel", verify=False)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert len(archive.manifest.row_groups) > 3
     assert columns_of(tmp_path / "a.bvae") == columns_of(made / "a.bvae")

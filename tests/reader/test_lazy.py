@@ -4,7 +4,6 @@ import pickle
 import subprocess
 import sys
 import textwrap
-from functools import partial
 
 import awkward as ak
 import numpy as np
@@ -12,11 +11,9 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
-from baler_vae.io.files import write_file
 from baler_vae.reader.engine import Engine
-from baler_vae.table import table as table_module
 from benchmarks.server import serving
-from tests.tables import flat_batch, jagged_batch
+from tests.tables import archive_of_short_row_groups, flat_batch, jagged_batch
 
 # Older ones do not say which dask they need, and break with those of today.
 dak = pytest.importorskip("dask_awkward", minversion="2026.2")
@@ -27,13 +24,7 @@ N_EVENTS = 120
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lazy")
-    schema, batch = jagged_batch(N_EVENTS)
-    write_file(folder / "in.root", schema, [batch])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.codec.encoding.row_groups", partial(table_module.row_groups, limit=50))
-        baler_vae.compress(folder / "in.root", folder / "a.bvae", kind="independent", bound="exact", verify=False)
-    return folder / "a.bvae"
+    return archive_of_short_row_groups(tmp_path_factory.mktemp("lazy"), N_EVENTS, 50)[1]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """Archives behind URLs: only what is asked for is fetched and decoded."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,10 @@ import baler_vae
 from baler_vae.archive import container, parts, storage
 from baler_vae.codec import batches as reading
 from baler_vae.io.files import write_file
-from baler_vae.table import table as table_module
 from baler_vae.table.schema import Origin
 from baler_vae.table.table import slice_events
 from benchmarks.server import serving
-from tests.tables import batch_of
+from tests.tables import batch_of, short_row_groups
 
 pytest.importorskip("aiohttp")
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -39,9 +37,7 @@ def large(tmp_path_factory):
     write_file(source, schema, [batch])
     write_file(folder / "some.parquet", schema, [slice_events(batch, 0, N_EVENTS)])
     codec = baler_vae.fit(folder / "some.parquet", kind="independent", bound="exact")
-    with pytest.MonkeyPatch.context() as patch:
-        divided = partial(table_module.row_groups, limit=N_EVENTS * N_JETS)
-        patch.setattr("baler_vae.codec.encoding.row_groups", divided)
+    with short_row_groups(N_EVENTS * N_JETS):
         baler_vae.compress(source, folder / "large.bvae", codec=codec, verify=False)
     return folder / "large.bvae", values
 

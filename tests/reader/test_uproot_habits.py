@@ -1,7 +1,5 @@
 """Reading an archive as a tree is read: names, ranges, steps, one column."""
 
-from functools import partial
-
 import awkward as ak
 import numpy as np
 import pandas as pd
@@ -9,27 +7,18 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
-from baler_vae.io.files import write_file
 from baler_vae.reader.engine import Engine
 from baler_vae.reader.steps import bytes_of_text
 from baler_vae.scale import parallel
-from baler_vae.table import table as table_module
 from tests.tables import jagged_batch
 
 N_EVENTS = 200
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
+def path(pair_of_paths):
     """An archive of some ten row groups."""
-    folder = tmp_path_factory.mktemp("habits")
-    schema, batch = jagged_batch(N_EVENTS)
-    table_path = folder / "in.root"
-    write_file(table_path, schema, [batch])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.codec.encoding.row_groups", partial(table_module.row_groups, limit=40))
-        baler_vae.compress(table_path, folder / "a.bvae", kind="independent", bound="exact", verify=False)
-    return folder / "a.bvae"
+    return pair_of_paths[1]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 import baler_vae
 from baler_vae.errors import OutputError
 from tests.processes import Run, kill_all
+from tests.tables import file_of_words
 
 N_EVENTS = 200_000
 
@@ -21,11 +22,7 @@ def _no_run_is_left():
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Rows enough for four row groups."""
-    rng = np.random.default_rng(8)
-    path = tmp_path_factory.mktemp("source") / "input.npz"
-    words = np.array(["a", "bb", "ccc"])[rng.integers(0, 3, N_EVENTS)]
-    np.savez(path, x=rng.normal(size=N_EVENTS).astype(np.float32), i=rng.integers(0, 9, N_EVENTS), word=words)
-    return path
+    return file_of_words(tmp_path_factory.mktemp("source") / "input.npz", N_EVENTS)
 
 
 def test_kills_of_a_real_run(source, tmp_path):

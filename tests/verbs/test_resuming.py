@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from baler_vae.archive.continuing import whole_sections
 from baler_vae.codec import encoding
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import OutputError, UsageError
-from baler_vae.table import table as tables
 from baler_vae.verbs import compress_table, resuming, writing
+from tests.tables import file_of_words, short_row_groups
 
 REQUEST = {"kind": "independent", "bound": "bits:8"}
 ROW_GROUP_ROWS = 4_096
@@ -29,19 +28,14 @@ class Killed(BaseException):
 @pytest.fixture(scope="module", autouse=True)
 def _short_row_groups():
     """Row groups of few rows: they are what is resumed, however many values they have."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_vae.codec.encoding.row_groups", partial(tables.row_groups, limit=ROW_GROUP_ROWS))
+    with short_row_groups(ROW_GROUP_ROWS):
         yield
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Rows enough for four row groups."""
-    rng = np.random.default_rng(8)
-    path = tmp_path_factory.mktemp("source") / "input.npz"
-    words = np.array(["a", "bb", "ccc"])[rng.integers(0, 3, N_EVENTS)]
-    np.savez(path, x=rng.normal(size=N_EVENTS).astype(np.float32), i=rng.integers(0, 9, N_EVENTS), word=words)
-    return path
+    return file_of_words(tmp_path_factory.mktemp("source") / "input.npz", N_EVENTS)
 
 
 @pytest.fixture(scope="module")
