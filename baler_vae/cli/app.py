@@ -9,6 +9,7 @@ import typer
 from baler_vae.cli.console import note, progress_bar, say, say_json
 from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.examples import examples
+from baler_vae.cli.explore.app import app as explore
 from baler_vae.cli.failing import speak_plainly, system_failures
 from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.judging import advise, compare, evaluate, verify
@@ -280,6 +281,7 @@ app.command(epilog=examples("evaluate"))(with_dialect(evaluate))
 app.command(epilog=examples("advise"))(with_dialect(advise))
 app.command(epilog=examples("compare"))(with_dialect(compare))
 app.command(epilog=examples("verify"))(with_dialect(verify))
+app.add_typer(explore)
 
 
 @app.command(epilog=examples("info"))

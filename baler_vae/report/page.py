@@ -109,7 +109,7 @@ def render_page(
     ]
     sections, undrawn = column_sections(evaluation, MOST_FIGURE_BYTES - sum(len(figure.encode()) for figure in drawn))
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             title=title,
@@ -136,8 +136,9 @@ def render_page(
     )
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates of pages: everything that is not marked as HTML is escaped."""
+    made = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
@@ -146,8 +147,8 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
     names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
-    environment.globals = {name: getattr(wording, name) for name in names} | {"cut_text": cut_text}
-    return environment
+    made.globals = {name: getattr(wording, name) for name in names} | {"cut_text": cut_text}
+    return made
 
 
 def _parts(sizes: ArchiveSizes | None) -> list[ArchivePart]:

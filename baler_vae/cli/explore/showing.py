@@ -1,0 +1,67 @@
+"""What the verbs of the laboratory have in common: their options, and how a result is shown."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+import typer
+
+from baler_vae.cli.console import note, say, say_json
+from baler_vae.errors import MissingExtra
+from baler_vae.output import file_path
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from baler_vae.report.laboratory import Section
+
+CodecPath = Annotated[str, typer.Argument(metavar="CODEC", help="A codec (.bvmodel), or an archive (.bvae).")]
+PagePath = Annotated[
+    Path | None,
+    typer.Option(
+        "--page", parser=file_path, metavar="PAGE", help="Add a section on this to a page (.html) of the laboratory."
+    ),
+]
+
+
+class Shown(Protocol):
+    """What every result of the laboratory can give."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+Result = TypeVar("Result", bound=Shown)
+
+
+@contextmanager
+def needing_explore(purpose: str) -> Iterator[None]:
+    """A context that imports from the laboratory, whose packages may not be installed.
+
+    Raises:
+        MissingExtra: they are not; it says for what `purpose` they are needed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra(purpose, "explore", str(error.name)) from error
+
+
+def show(
+    result: Result,
+    listed: "Callable[[Result], Sequence[RenderableType]]",
+    section: "Callable[[Result], Section]",
+    *,
+    as_json: bool,
+    page: Path | None,
+) -> None:
+    """Prints a result, as tables and sentences or as one JSON document, and adds its section to a page."""
+    if as_json:
+        say_json(result.to_dict())
+    else:
+        say(*listed(result))
+    if page is not None:
+        from baler_vae.report.laboratory import write_section
+
+        write_section(page, section(result))
+        (note if as_json else say)(f"page: {page.absolute()}")

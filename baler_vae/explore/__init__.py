@@ -1,0 +1,21 @@
+"""The laboratory: what an autoencoder learnt, and the codec as a density.
+
+Each function does what the command `baler-vae explore NAME` does. What they need is imported when one is first used.
+"""
+
+from importlib import import_module
+
+_HOMES: dict[str, str] = {}
+
+__all__: list[str] = []
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'baler_vae.explore' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
