@@ -24,6 +24,7 @@ from baler_vae.codec.manifests import (
     origin_entry,
     schema_of,
 )
+from baler_vae.codec.opening import archive_schema
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import FitReport, fit_report
 from baler_vae.codec.sections import check_entries, read_model, write_model
@@ -223,18 +224,49 @@ class Codec:
                     path=name_of(place),
                     way_out="Give what `baler-vae fit` wrote (.bvmodel)",
                 )
-            check_entries(archive)
-            return cls(
-                schema_of(manifest),
-                bounds_of(manifest),
-                {
-                    group.name: read_model(archive, number, with_encoder=True)
-                    for number, group in enumerate(manifest.groups)
-                },
-                read_history(archive),
-                settings_of(manifest),
-                fits_of(manifest),
-            )
+            return cls._read(archive, read_history(archive), with_encoder=True)
+
+    @classmethod
+    def of_archive(cls, place: Place) -> "Codec":
+        """Read the codec that an archive was written with, as far as the archive holds it: without encoders, and
+        without the history where that was not kept.
+
+        Parameters
+        ----------
+        place : str, Path, bytes or file object
+            A path or a URL, the bytes of the archive, or a file object that can seek.
+
+        Returns
+        -------
+        Codec
+            The codec: it decodes, samples and scores like the one that wrote the archive, but gives no latents.
+
+        Raises
+        ------
+        SourceError
+            There is no such file.
+        ArchiveError
+            It is not an archive, or is damaged.
+        UsageError
+            It is a codec, or holds several tables.
+        """
+        with ArchiveFile(place) as archive, located(path=archive.path):
+            archive_schema(archive.manifest)
+            history = read_history(archive) if HISTORY in archive.manifest.sections else {}
+            return cls._read(archive, history, with_encoder=False)
+
+    @classmethod
+    def _read(
+        cls, archive: ArchiveFile, history: Mapping[str, tuple[Mapping[str, float], ...]], *, with_encoder: bool
+    ) -> "Codec":
+        """The codec of an open file."""
+        check_entries(archive)
+        manifest = archive.manifest
+        models = {
+            group.name: read_model(archive, number, with_encoder=with_encoder)
+            for number, group in enumerate(manifest.groups)
+        }
+        return cls(schema_of(manifest), bounds_of(manifest), models, history, settings_of(manifest), fits_of(manifest))
 
     def to_bytes(self) -> bytes:
         """The bytes of the file that `save` writes."""
