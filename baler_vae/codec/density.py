@@ -138,11 +138,11 @@ def drawable(codec: Codec, *, kept: Collection[str] = (), latents: Collection[st
 def _reason(column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool) -> str:
     """Why a column cannot be drawn; nothing where it can."""
     own = model.columns[column.name]
-    no_latents = not has_latents and any(coder.table is None for coder in model.latents)
+    no_latents = not has_latents and (not model.steps or any(coder.table is None for coder in model.latents))
     latents = range(len(model.columns), model.first_event_source)
     match own:
         case Free():
-            return _NO_LATENTS if model.decoder is not None and (no_latents or not model.steps) else ""
+            return _NO_LATENTS if model.decoder is not None and no_latents else ""
         case Plain():
             if column.is_nested:
                 return "it is nested"

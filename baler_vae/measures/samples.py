@@ -1,5 +1,6 @@
 """What is said of drawn rows, and mixtures of Gaussians that latents are drawn from."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ MIXTURE_ROWS = 20_000
 """Mixtures are fitted to so many rows at most: more move means and covariances by less than a per cent."""
 _PATIENCE = 3
 """Sizes without a better BIC after which no more are tried."""
-_HEADINGS = ("group", "rows", "latents from", "components", "drawn again")
+_HEADINGS = ("group", "rows", "latents_from", "components")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     Raises:
         ValueError: there are fewer than two points.
     """
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
     from sklearn.mixture import GaussianMixture  # noqa: PLC0415  it takes a second to import
 
     if len(points) < 2:
@@ -63,14 +65,18 @@ def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     scaled = (fitted - centre) / width
     found = GaussianMixture(1, random_state=seed).fit(scaled)
     bic, waited = {1: float(found.bic(scaled))}, 0
-    for size in (size for size in MIXTURE_SIZES if 2 * size <= len(points)):
-        tried = GaussianMixture(size, random_state=seed).fit(scaled)
-        bic[size] = float(tried.bic(scaled))
-        waited += 1
-        if bic[size] < bic[found.n_components]:
-            found, waited = tried, 0
-        if waited == _PATIENCE:
-            break
+    n_distinct = len(np.unique(scaled, axis=0))
+    with warnings.catch_warnings():
+        # A size at which the fit has not converged has a worse criterion, which is all that counts.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for size in (size for size in MIXTURE_SIZES if 2 * size <= n_distinct):
+            tried = GaussianMixture(size, random_state=seed).fit(scaled)
+            bic[size] = float(tried.bic(scaled))
+            waited += 1
+            if bic[size] < bic[found.n_components]:
+                found, waited = tried, 0
+            if waited == _PATIENCE:
+                break
     roots = np.linalg.cholesky(found.covariances_) * width[:, None]
     return Mixture(found.weights_ / found.weights_.sum(), found.means_ * width + centre, roots, bic)
 
@@ -159,6 +165,6 @@ class Samples:
 
     def _rows(self) -> list[tuple[object, ...]]:
         return [
-            (name, number, self.latents_from.get(name), self.components.get(name), None)
+            (name, number, self.latents_from.get(name), self.components.get(name))
             for name, number in self.n_rows.items()
         ]
