@@ -111,9 +111,9 @@ class Samples:
         By group with latents where these came from.
     components : mapping of str to int
         By group how many Gaussians make up the mixture that latents were drawn from.
-    escapes, valueless : mapping of str to int
-        By column how many symbols were drawn again, because any code outside of the codec's ranges was meant, or one
-        that has no value.
+    escapes, valueless, beyond : mapping of str to int
+        By column how many codes were drawn again, because any outside of the codec's ranges was meant, or one that has
+        no value, or a difference from a formula that leads beyond all values that were seen.
     from_training : sequence of str
         Columns whose values are those of training rows, which were drawn as a whole.
     predicted : sequence of str
@@ -136,6 +136,7 @@ class Samples:
     components: Mapping[str, int] = field(default_factory=dict)
     escapes: Mapping[str, int] = field(default_factory=dict)
     valueless: Mapping[str, int] = field(default_factory=dict)
+    beyond: Mapping[str, int] = field(default_factory=dict)
     from_training: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -145,8 +146,8 @@ class Samples:
 
     @property
     def redrawn(self) -> int:
-        """How many symbols were drawn again."""
-        return sum(self.escapes.values()) + sum(self.valueless.values())
+        """How many codes were drawn again."""
+        return sum(sum(found.values()) for found in (self.escapes, self.valueless, self.beyond))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data as plain values, for JSON."""

@@ -32,7 +32,12 @@ def samples_rows(samples: Samples) -> list[list[str]]:
 def samples_lines(samples: Samples) -> list[str]:
     """The sentences below the table: what was drawn again, what was not drawn."""
     lines = []
-    for found, what in ((samples.escapes, "codes outside of all ranges"), (samples.valueless, "codes without a value")):
+    redrawn = (
+        (samples.escapes, "codes outside of all ranges"),
+        (samples.valueless, "codes without a value"),
+        (samples.beyond, "differences that lead beyond all values seen"),
+    )
+    for found, what in redrawn:
         if found:
             of_columns = ", ".join(f"{number:,} of {name}" for name, number in found.items())
             lines.append(f"drawn again in place of {what}: {of_columns}")

@@ -7,6 +7,28 @@ from pydantic import BeforeValidator, Field
 from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, Seed, Settings, as_list, in_lower_case
 from baler_vae.settings.kinds import WantedKind
 
+_LATER = ("sample_rows", "networks")
+"""Settings that older archives do not name; where they are the default, newer ones do not either."""
+
+
+class NetworkSettings(Settings):
+    """How the networks of codes are built and trained, where that shall not follow from the number of rows.
+
+    Parameters
+    ----------
+    width : int, optional
+        Units of each of the two hidden layers.
+    steps : int, optional
+        Steps of training, of 1,024 rows each.
+    weight_cost : float
+        What a bit of the weights counts beside a bit of the rows: 1 makes the smallest archive, less makes a closer
+        density, since weights stay that do not pay for themselves.
+    """
+
+    width: Annotated[int, Field(ge=1, le=256)] | None = None
+    steps: RowCount | None = None
+    weight_cost: NotNegative = 1.0
+
 
 class ModelSettings(Settings):
     """How a model is built and trained.
@@ -62,6 +84,8 @@ class ModelSettings(Settings):
         Where networks are trained: ``auto``, ``cpu``, ``cuda`` and so on.
     sample_rows : int
         Rows of the largest group beyond which a model is fitted on a sample of about so many.
+    networks : NetworkSettings or mapping, optional
+        How the networks of codes are built and trained, where values keep a bound.
     """
 
     kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"
@@ -88,10 +112,11 @@ class ModelSettings(Settings):
     threads: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
     sample_rows: RowCount = 1 << 20
+    networks: NetworkSettings | None = None
 
     def described(self) -> dict[str, Any]:
-        """All settings as plain values, but for a `sample_rows` that is the default: archives of what is fitted whole
-        are what they were before there were samples.
+        """All settings as plain values, but for a `sample_rows` and `networks` that are the default: archives of what
+        is fitted whole are what they were before there were samples.
         """
-        is_default = self.sample_rows == type(self).model_fields["sample_rows"].default
-        return self.model_dump(mode="json", exclude={"sample_rows"} if is_default else None)
+        later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude=later)

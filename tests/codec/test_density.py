@@ -9,7 +9,7 @@ from scipy import stats
 import baler_vae
 from baler_vae.codec.batches import decode_batch, encode_batch
 from baler_vae.codec.density import drawable, kept_rows, sample_batches
-from baler_vae.codec.drawing import ConditionalDrawer, Tally, Target, drawn_from_table
+from baler_vae.codec.drawing import ConditionalDrawer, TableDrawer, Tally, Target
 from baler_vae.codec.rows import Rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import TOTAL, frequencies
@@ -49,7 +49,7 @@ def table(starts, shifts, levels):
 
 def test_codes_have_the_frequencies_of_their_table():
     own, tally = table([-4, 0, 8], [2, 0, 3], [16, 0, 8, 255]), Tally()
-    codes = drawn_from_table(own, Target("x", Integers(), INT), 40_000, np.random.default_rng(3), tally)
+    codes = TableDrawer(own, Target("x", Integers(), INT), np.random.default_rng(3), tally).read(0, 40_000)
     shares = frequencies(own.levels)[:3] / TOTAL
     expected = np.concatenate([np.full(4, shares[0] / 4), shares[1:2], np.full(8, shares[2] / 8)])
     values = [*range(-4, 0), 0, *range(8, 16)]
@@ -61,7 +61,7 @@ def test_codes_have_the_frequencies_of_their_table():
 
 def test_escapes_are_drawn_again_from_the_same_table_and_counted():
     own, tally = table([0, 1], [0, 0], [16, 0, 0]), Tally()  # the escape is the likeliest, with 1
-    codes = drawn_from_table(own, Target("x", Integers(), INT), 20_000, np.random.default_rng(0), tally)
+    codes = TableDrawer(own, Target("x", Integers(), INT), np.random.default_rng(0), tally).read(0, 20_000)
     assert set(codes.tolist()) == {0, 1}
     assert abs(np.mean(codes == 1) - 2 / 3) < 0.02
     assert abs(tally.escapes["x"] / len(codes) - 0.4) < 0.02
@@ -72,7 +72,7 @@ def test_escapes_are_drawn_again_from_the_same_table_and_counted():
 def test_codes_without_a_value_are_drawn_again(dtype, kept):
     """NaN is a value, what stands verbatim is none: it is not known."""
     own, tally = table([SPECIAL, 0], [1, 1], [0, 16, 255]), Tally()
-    codes = drawn_from_table(own, Target("x", Step(0.5), dtype), 3_000, np.random.default_rng(0), tally)
+    codes = TableDrawer(own, Target("x", Step(0.5), dtype), np.random.default_rng(0), tally).read(0, 3_000)
     assert set(codes.tolist()) == kept
     assert tally.valueless["x"] > 900
 
