@@ -1,6 +1,6 @@
 """Choosing how the columns of one group are coded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -184,7 +184,8 @@ def fit_conditional_group(
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
-    coded, hints = _under_formulas(rows, followed, columns, bits)
+    forced = () if settings.networks is None else settings.networks.differences
+    coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}
     context = _context(rows, latent_codes)
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
@@ -243,10 +244,15 @@ def information_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
 
 
 def _under_formulas(
-    rows: GroupRows, followed: Mapping[str, Formula], columns: dict[str, ColumnModel], bits: dict[str, float]
+    rows: GroupRows,
+    followed: Mapping[str, Formula],
+    columns: dict[str, ColumnModel],
+    bits: dict[str, float],
+    forced: Collection[str],
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
-    """Puts columns under their formulas where differences take much fewer bits. Gives back for every column with codes
-    what is coded of it, and for the other columns the codes that their formulas predict, (rows,) each, by name.
+    """Puts columns under their formulas where differences take much fewer bits, or are `forced`. Gives back for every
+    column with codes what is coded of it, and for the other columns the codes that their formulas predict, (rows,)
+    each, by name.
     """
     arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
     coded, hints = {name: column.codes for name, column in rows.numeric.items()}, {}
@@ -256,7 +262,7 @@ def _under_formulas(
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
-        if own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING):
+        if own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING) or name in forced:
             coded[name], bits[name] = differing, own_bits
             columns[name] = Coded(grid=column.grid, coder=coder, formula=formula, predicted=True)
         else:

@@ -16,7 +16,7 @@ from baler_vae.errors import MissingExtra
 from baler_vae.fitting import policy
 from baler_vae.fitting.parents import ContextColumn, Parents, view_of
 from baler_vae.grid.numbers import Integers64
-from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Context, Input
+from baler_vae.model.conditional import FORMULA, LEVELS_PER_OCTAVE, PLACE_INPUTS, Conditional, Context, Input
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
 from baler_vae.progress import Progress
@@ -104,7 +104,10 @@ def fit_conditionals(
     if networks is not None:
         steps = training.steps if networks.steps is None else max(1, round(min(1.0, part) * networks.steps))
         width = training.width if networks.width is None else networks.width
-        training = replace(training, steps=steps, width=width, weight_cost=networks.weight_cost)
+        rate = training.learning_rate if networks.learning_rate is None else networks.learning_rate
+        training = replace(
+            training, steps=steps, width=width, learning_rate=rate, weight_cost=networks.weight_cost, calibrated=True
+        )
     trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight)
     fitted: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
@@ -189,10 +192,12 @@ class NetworkTrainer:
             report.columns(len(targets), training.steps)
             return [], ()
         networks, history = train_conditionals([found for _, found in prepared], training, report.steps)
-        fitted = [
-            (target, self._fitted(target, network.pruned()))
-            for (target, _), network in zip(prepared, networks, strict=True)
-        ]
+        fitted = []
+        for (target, training_set), trained in zip(prepared, networks, strict=True):
+            network = trained.pruned()
+            if training.calibrated:
+                network = self._calibrated(target, network, training_set.symbols)
+            fitted.append((target, self._fitted(target, network)))
         report.columns(len(targets))
         return fitted, history
 
@@ -217,6 +222,23 @@ class NetworkTrainer:
             first, last = np.searchsorted(self._rows, (start, start + len(found)))
             inputs[first:last] = found[self._rows[first:last] - start]
         return TrainingSet(alphabet, tuple(entries), inputs, symbols)
+
+    def _calibrated(self, target: Target, network: Conditional, symbols: NDArray[np.int32]) -> Conditional:
+        """A network whose probabilities have, on average over the training rows, the frequencies of their symbols
+        (rows,): as near as levels in sixteenths of an octave allow.
+        """
+        counts = np.bincount(symbols, minlength=network.alphabet.n_symbols) + 0.5
+        wanted = counts / counts.sum()
+        for _ in range(policy.CALIBRATIONS):
+            found = np.zeros(network.alphabet.n_symbols)
+            for start, inputs in self._inputs(network.inputs, network.alphabet, target.hint):
+                first, last = np.searchsorted(self._rows, (start, start + len(inputs)))
+                weights = network.tables(inputs[self._rows[first:last] - start])
+                found += (weights / weights.sum(axis=1, keepdims=True)).sum(axis=0)
+            levels = np.rint(LEVELS_PER_OCTAVE * np.log2(wanted / (found / found.sum()))).astype(np.int32)
+            head = network.layers[-1]
+            network = replace(network, layers=(*network.layers[:-1], replace(head, bias=head.bias + levels)))
+        return network
 
     def _fitted(self, target: Target, network: Conditional) -> FittedNetwork:
         """A network and about how many bits it takes to code all rows of its column under it."""

@@ -146,6 +146,11 @@ TRAINING_THREADS = 2
 cores.
 """
 
+CALIBRATIONS = 4
+"""Rounds in which the biases of a network are set so that its symbols have their frequencies on average; the levels
+after the fourth are those after the third, or next to them.
+"""
+
 CHUNK_ROWS = 65_536
 """Rows whose inputs are made at once when bits are counted: about 4 MB for 16 inputs. Results depend on it only in how
 float64 sums of bits round.

@@ -35,8 +35,9 @@ _SYMBOLS, _WEIGHTS = "symbols", "weights"
 class Training:
     """How large networks are and how long they are trained: hidden units in each of two layers, steps of
     `batch_rows` rows, and in the last `rounded_part` of them with weights of `weight_bits` bits. The bits of `n_rows`
-    rows are minimised, of which training sets may hold some. `device` is one of PyTorch's, or `auto`: a GPU where there
-    is one. A bit of the weights counts as `weight_cost` bits of the rows.
+    rows are minimised, of which training sets may hold some; a bit of the weights counts as `weight_cost` of those.
+    `device` is one of PyTorch's, or `auto`: a GPU where there is one. Networks that are `calibrated` afterwards give
+    their symbols the right frequencies on average.
     """
 
     width: int
@@ -49,6 +50,7 @@ class Training:
     seed: int = 0
     device: str = "auto"
     weight_cost: float = 1.0
+    calibrated: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ _LATER = ("sample_rows", "networks")
 
 
 class NetworkSettings(Settings):
-    """How the networks of codes are built and trained, where that shall not follow from the number of rows.
+    """How the networks of codes are built and trained, where that shall not follow from the number of rows. Networks
+    that are trained so give each symbol, on average over the rows, the frequency that it has there.
 
     Parameters
     ----------
@@ -20,14 +21,21 @@ class NetworkSettings(Settings):
         Units of each of the two hidden layers.
     steps : int, optional
         Steps of training, of 1,024 rows each.
+    learning_rate : float, optional
+        That of the optimiser at the beginning.
     weight_cost : float
         What a bit of the weights counts beside a bit of the rows: 1 makes the smallest archive, less makes a closer
         density, since weights stay that do not pay for themselves.
+    differences : sequence of str
+        Columns that are coded as differences from the formulas that `formulas` gives them, whatever that saves: a part
+        of a whole, which is never more than that, is described best so.
     """
 
     width: Annotated[int, Field(ge=1, le=256)] | None = None
     steps: RowCount | None = None
+    learning_rate: Positive | None = None
     weight_cost: NotNegative = 1.0
+    differences: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
 
 
 class ModelSettings(Settings):
