@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MIXTURE_SIZES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32)
 """The numbers of Gaussians that are tried besides one."""
-MIXTURE_ROWS = 20_000
-"""Mixtures are fitted to so many rows at most: more move means and covariances by less than a per cent."""
+MIXTURE_ROWS = 10_000
+"""Mixtures are fitted to so many rows at most: more move means and widths by about a per cent."""
 _PATIENCE = 3
 """Sizes without a better BIC after which no more are tried."""
 _HEADINGS = ("group", "rows", "latents_from", "components")
