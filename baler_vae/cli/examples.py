@@ -49,6 +49,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae compare a.bvae b.bvae --against jets.root:Events",
         "baler-vae compare --against jets.root:Events --bounds bits:8 --bounds bits:10",
     ),
+    "explore sample": (
+        "baler-vae explore sample jets.bvmodel -n 100000 -o new.root",
+        "baler-vae explore sample jets.bvae -n 1000 -o new.parquet --from mixture --page page.html",
+    ),
 }
 
 

@@ -5,9 +5,11 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 
 from importlib import import_module
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "sample": "baler_vae.explore.sampling",
+}
 
-__all__: list[str] = []
+__all__: list[str] = ["sample"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,8 +2,13 @@
 
 import typer
 
+from baler_vae.cli.dialects import with_dialect
+from baler_vae.cli.examples import examples
+from baler_vae.cli.explore.sampling import sample
+
 app = typer.Typer(
     name="explore",
     help="Look at what a codec learnt: latents, samples, paths, scores, distances, sweeps.",
     no_args_is_help=True,
 )
+app.command(epilog=examples("explore sample"))(with_dialect(sample))
