@@ -6,10 +6,13 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 from importlib import import_module
 
 _HOMES: dict[str, str] = {
+    "interpolate": "baler_vae.explore.paths",
+    "latents": "baler_vae.explore.latent_space",
     "sample": "baler_vae.explore.sampling",
+    "traverse": "baler_vae.explore.paths",
 }
 
-__all__: list[str] = ["sample"]
+__all__: list[str] = ["interpolate", "latents", "sample", "traverse"]
 
 
 def __getattr__(name: str) -> object:
