@@ -5,9 +5,15 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 
 from importlib import import_module
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "distance": "baler_vae.explore.comparing",
+    "score": "baler_vae.explore.scoring",
+}
 
-__all__: list[str] = []
+__all__ = [
+    "distance",
+    "score",
+]
 
 
 def __getattr__(name: str) -> object:

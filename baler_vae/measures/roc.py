@@ -50,7 +50,8 @@ class Roc:
     auc : Auc
         The area under the curve, with its bootstrap error.
     rejections : dict of str to Measured
-        By efficiency for signal, in per cent, one over the efficiency for background.
+        By efficiency for signal, in per cent, one over the efficiency for background. Where no background passes, the
+        value is the least possible, the rows of background, without an error (NaN).
     significance : Measured
         The largest significance improvement: efficiency for signal over the root of that for background, of cuts that
         at least 10 rows of background pass.
@@ -147,6 +148,8 @@ def roc_of(
         if counts[is_signal].any() and counts[~is_signal].any():
             tried.append(_read(counts, is_signal, ends).numbers)
     errors = np.std(np.array(tried), axis=0, ddof=1) if len(tried) > 1 else np.full(len(found.numbers), np.nan)
+    # Where no background passes, all that is known is that the rejection is larger: that has no error.
+    errors[2:] = np.where(np.array(found.numbers[2:]) < len(background), errors[2:], np.nan)
     rejections = {
         f"{100 * efficiency:g}": Measured(value, float(error))
         for efficiency, value, error in zip(EFFICIENCIES, found.numbers[2:], errors[2:], strict=True)
