@@ -49,6 +49,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae compare a.bvae b.bvae --against jets.root:Events",
         "baler-vae compare --against jets.root:Events --bounds bits:8 --bounds bits:10",
     ),
+    "explore sweep": (
+        "baler-vae explore sweep project.toml --workers 2",
+        "baler-vae explore sweep mine -o sweep --resume --page laboratory.html",
+    ),
 }
 
 

@@ -5,9 +5,9 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 
 from importlib import import_module
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {"sweep": "baler_vae.explore.sweeping"}
 
-__all__: list[str] = []
+__all__ = ["sweep"]
 
 
 def __getattr__(name: str) -> object:
