@@ -73,6 +73,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae explore distance jets.root:Events sample.root --page lab.html",
         "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
     ),
+    "explore sweep": (
+        "baler-vae explore sweep project.toml --workers 2",
+        "baler-vae explore sweep mine -o sweep --resume --page laboratory.html",
+    ),
 }
 
 
