@@ -12,6 +12,9 @@ from baler_vae.report.wording import figure, number, unit
 _MOST_COLUMNS = 12
 """Columns that pictures and tables of decoded rows have room for: those that move most."""
 _MOST_LATENTS = 40
+"""Latents that tables and maps have room for."""
+_MOST_LINES = 8
+"""Paths whose lines can be told apart."""
 _HEADINGS = ("path", "length [widths]", "length / straight", "distance at the middle [widths]", "bits there")
 """The last two only where they are known."""
 
@@ -153,17 +156,25 @@ def _moved_listing(result: Paths) -> Listing:
     return table
 
 
+def _longest(result: Paths) -> list[Path]:
+    """The paths that a picture has room for: those along which columns move most, in their order."""
+    order = np.argsort([-path.length for path in result.paths], kind="stable")[:_MOST_LINES]
+    return [result.paths[place] for place in sorted(order.tolist())]
+
+
+def _which(result: Paths) -> str:
+    return f", {_MOST_LINES} latents that move most" if len(result.paths) > _MOST_LINES else ""
+
+
 def _columns_figure(result: Paths) -> str:
     """One SVG element: the decoded columns along all paths."""
-    columns, paths = _most_moved(result), result.paths[:_MOST_LATENTS]
+    columns, paths = _most_moved(result), _longest(result)
     what = "part of the way" if result.kind == "interpolation" else "standard deviations of the latent"
-    title = f"Decoded columns against the {what}"
+    title = f"Decoded columns against the {what}{_which(result)}"
     with multiples(len(columns), title) as (drawn, panels):
         for axes, name in zip(panels, columns, strict=True):
             for place, path in enumerate(paths):
-                colour = COLOURS[place % len(COLOURS)]
-                style = "-" if place < len(COLOURS) else "--"
-                axes.plot(path.positions, path.values[name], color=colour, ls=style, lw=1.1)
+                axes.plot(path.positions, path.values[name], color=COLOURS[place], lw=1.1)
             axes.set_title(short(name, 18) + in_unit(unit(name)), fontsize=7, loc="left", pad=3)
             plain_ticks(axes.xaxis)
             plain_ticks(axes.yaxis)
@@ -172,14 +183,12 @@ def _columns_figure(result: Paths) -> str:
 
 def _distances_figure(result: Paths) -> str:
     """One SVG element: the distances of decoded rows to the nearest real ones along all paths."""
-    title = "Distance of decoded rows to the nearest row [widths]"
+    title = f"Distance of decoded rows to the nearest row [widths]{_which(result)}"
     with new_figure((4.6, 3.6)) as drawn:
-        axes = drawn.add_axes((0.14, 0.13, 0.56, 0.75))
-        for place, path in enumerate(result.paths[:_MOST_LATENTS]):
+        axes = drawn.add_axes((0.11, 0.13, 0.6, 0.75))
+        for place, path in enumerate(_longest(result)):
             if path.distances is not None:
-                colour, style = COLOURS[place % len(COLOURS)], "-" if place < len(COLOURS) else "--"
-                label = path.name if place < _MOST_COLUMNS else None
-                axes.plot(path.positions, path.distances, color=colour, ls=style, label=label)
+                axes.plot(path.positions, path.distances, color=COLOURS[place], label=path.name)
         if result.real is not None:
             axes.axhline(result.real.decoded_distance, color=INK, lw=0.9, ls=":", label="decoded rows:\nmedian")
             axes.axhline(result.real.far, color=INK, lw=0.9, ls="--", label="and 95 %")
