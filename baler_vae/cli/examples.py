@@ -49,6 +49,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae compare a.bvae b.bvae --against jets.root:Events",
         "baler-vae compare --against jets.root:Events --bounds bits:8 --bounds bits:10",
     ),
+    "explore sample": (
+        "baler-vae explore sample jets.bvmodel -n 100000 -o new.root",
+        "baler-vae explore sample jets.bvae -n 1000 -o new.parquet --from mixture --page page.html",
+    ),
     "explore latents": (
         "baler-vae explore latents jets.bvmodel jets.root:Events --page jets.html",
         "baler-vae explore latents jets.bvmodel jets.root:Events -o latents.parquet --colour nJet --no-tsne",
@@ -60,6 +64,18 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "explore traverse": (
         "baler-vae explore traverse jets.bvmodel --page jets.html",
         "baler-vae explore traverse jets.bvmodel jets.root:Events --row 3 -o moved.csv",
+    ),
+    "explore score": (
+        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root --page lab.html",
+        "baler-vae explore score qcd.bvmodel qcd.root -o scores.parquet --against signal.root",
+    ),
+    "explore distance": (
+        "baler-vae explore distance jets.root:Events sample.root --page lab.html",
+        "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
+    ),
+    "explore sweep": (
+        "baler-vae explore sweep project.toml --workers 2",
+        "baler-vae explore sweep mine -o sweep --resume --page laboratory.html",
     ),
 }
 
