@@ -18,7 +18,7 @@ from baler_vae.explore.encoding import (
 )
 from baler_vae.explore.judging import Judge
 from baler_vae.explore.opening import opened_codec, opened_rows
-from baler_vae.explore.space import LatentSpace, one_hot
+from baler_vae.explore.space import LatentSpace
 from baler_vae.explore.tables import write_named_tables
 from baler_vae.measures.paths import Paths
 from baler_vae.measures.priors import Floats
@@ -149,6 +149,8 @@ def traverse(
 ) -> Paths:
     """Move each latent from -3 to 3 standard deviations and decode, the others at their mean or at those of a row.
 
+    A categorical latent takes each of its categories; the others stay at the most frequent ones.
+
     Parameters
     ----------
     codec : Codec, str or Path
@@ -212,6 +214,12 @@ def traverse(
             latents = np.tile(around, (steps, 1))
             latents[:, j] = space.centre[j] + positions * space.spread[j]
             paths.append(space.path(f"latent {j}", positions, latents))
+        start = space.n_continuous
+        for number, size in enumerate(space.categories):
+            latents = np.tile(around, (size, 1))
+            latents[:, start : start + size] = np.eye(size)
+            paths.append(space.path(f"categories {number}", np.arange(float(size)), latents))
+            start += size
         result = Paths(
             codec=codec_name(codec),
             group=name,
@@ -250,7 +258,7 @@ def _mean(rows: EncodedRows, cut: CutCounter, path: str) -> Floats:
         raise UsageError(f"the cut {cut.cut.cut!r} is on other rows than those of {rows.group.name}", path=path)
     if not chosen.any():
         raise UsageError(f"no row of {rows.group.name} passes {cut.cut.cut!r}", path=path)
-    mean: Floats = one_hot(rows.means.astype(np.float64), rows)[chosen].mean(axis=0)
+    mean: Floats = rows.means[chosen].mean(axis=0, dtype=np.float64)
     return mean
 
 

@@ -1,6 +1,6 @@
 """A latent space to walk through: its rows, its directions, and rows to judge by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class LatentSpace:
     centre: Floats
     spread: Floats
     n_continuous: int
+    categories: tuple[int, ...]
     arc_centre: Floats
     neighbours: Neighbours | None
     real: RealRows | None
@@ -56,7 +57,7 @@ class LatentSpace:
         Raises:
             UsageError: all decoded columns are constant.
         """
-        latents = one_hot(rows.means.astype(np.float64), rows)
+        latents = rows.means.astype(np.float64)
         columns = tuple(codec.models[name].decoder.columns)  # type: ignore[union-attr]  # it was checked
         values = {column: rows.values[column] for column in columns}
         widths = {column: width for column in columns if (width := _width(values[column])) > 0}
@@ -69,7 +70,7 @@ class LatentSpace:
         restored = neighbours.distances(in_widths(again, widths), few)
         real = {column: values[column][few] for column in columns}
         with_prior = rows.posterior.kind in {"gaussian", "joint"}
-        centre = latents.mean(axis=0)
+        centre = _typical(latents, rows.n_continuous, rows.posterior.categories)
         return cls(
             codec=codec,
             group=name,
@@ -79,6 +80,7 @@ class LatentSpace:
             centre=centre,
             spread=latents.std(axis=0),
             n_continuous=rows.n_continuous,
+            categories=rows.posterior.categories,
             arc_centre=np.zeros_like(centre) if with_prior else centre,
             neighbours=neighbours,
             real=RealRows(
@@ -100,9 +102,8 @@ class LatentSpace:
         Raises:
             UsageError: the latents have none.
         """
-        kind = (codec.settings.get("model") or {}).get("kind")
         said = posterior_of(codec, name)
-        if kind != "vae" and said.kind not in {"gaussian", "joint"}:
+        if said.kind not in {"gaussian", "joint"}:
             raise UsageError(
                 f"the latents of {name} have no prior that tells their standard deviations",
                 path=None if isinstance(given, Codec) else given,
@@ -110,7 +111,8 @@ class LatentSpace:
             )
         model = codec.models[name]
         columns = tuple(model.decoder.columns)  # type: ignore[union-attr]  # it was checked
-        centre = np.zeros(model.n_latents)
+        n_continuous = model.n_latents - sum(said.categories)
+        centre = _typical(np.zeros((1, model.n_latents)), n_continuous, said.categories)
         return cls(
             codec=codec,
             group=name,
@@ -119,8 +121,9 @@ class LatentSpace:
             latents=np.empty((0, model.n_latents)),
             centre=centre,
             spread=np.ones_like(centre),
-            n_continuous=model.n_latents - sum(said.categories),
-            arc_centre=centre,
+            n_continuous=n_continuous,
+            categories=said.categories,
+            arc_centre=np.zeros_like(centre),
             neighbours=None,
             real=None,
             judge=judge,
@@ -179,12 +182,12 @@ class LatentSpace:
         return tuple(found)
 
 
-def one_hot(latents: Floats, rows: EncodedRows) -> Floats:
-    """Latents (rows, k), those of categories 1 for the most probable one and 0 for the others."""
-    found, start = latents.copy(), rows.n_continuous
-    for size in rows.posterior.categories:
-        block = latents[:, start : start + size]
-        found[:, start : start + size] = np.eye(size)[np.argmax(block, axis=1)]
+def _typical(latents: Floats, n_continuous: int, categories: Sequence[int]) -> Floats:
+    """The mean (k,) of the continuous ones of latents (rows, k), and the most frequent categories."""
+    found: Floats = latents.mean(axis=0)
+    start = n_continuous
+    for size in categories:
+        found[start : start + size] = np.eye(size)[np.argmax(found[start : start + size])]
         start += size
     return found
 

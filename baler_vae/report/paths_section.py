@@ -157,9 +157,12 @@ def _moved_listing(result: Paths) -> Listing:
 
 
 def _longest(result: Paths) -> list[Path]:
-    """The paths that a picture has room for: those along which columns move most, in their order."""
-    order = np.argsort([-path.length for path in result.paths], kind="stable")[:_MOST_LINES]
-    return [result.paths[place] for place in sorted(order.tolist())]
+    """The paths that a picture has room for: those along which columns move most, in their order. Those of categories,
+    which are not on the same axis, only where there are no others.
+    """
+    lines = [path for path in result.paths if not path.name.startswith("categories")] or list(result.paths)
+    order = np.argsort([-path.length for path in lines], kind="stable")[:_MOST_LINES]
+    return [lines[place] for place in sorted(order.tolist())]
 
 
 def _which(result: Paths) -> str:

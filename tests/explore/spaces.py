@@ -14,8 +14,9 @@ N_EVENTS = 150
 
 
 def make_spaces(folder: Path) -> None:
-    """Fills a folder with `in.root`, of two jets in every event, a hit without a finite value among them, and of text;
-    `vae.bvmodel`, `ae.bvmodel` and `judge.bvmodel` of the jets' floats; `both.bvmodel` of jets and events.
+    """Fills a folder with `in.root`, of two jets and a muon in every event, and `holed.root`, where a jet has a value
+    that is not finite; `vae.bvmodel`, `ae.bvmodel`, `joint.bvmodel` and `judge.bvmodel` of the jets' floats;
+    `both.bvmodel` of jets and events; `other.bvmodel`, which knows a flag besides.
     """
     rng = np.random.default_rng(6)
     side = rng.integers(0, 2, 2 * N_EVENTS)
@@ -44,12 +45,14 @@ def make_spaces(folder: Path) -> None:
     write_file(folder / "holed.root", schema, [(batch[0], type(batch[1])(batch[1].group, holed), batch[2])])
     floats = ["Jet_x", "Jet_y", "Jet_z"]
     small = {"hidden": (8,), "epochs": 20, "seed": 1, "learning_rate": 0.02, "transform": "standard"}
-    for name, kind, columns in (
-        ("vae", "vae", floats),
-        ("ae", "ae", floats),
-        ("both", "vae", [*floats, "met", "mht"]),
+    joint = {"posterior": {"kind": "joint", "categories": [2]}, "kl": {"beta": 0.001}}
+    for name, kind, columns, objective in (
+        ("vae", "vae", floats, None),
+        ("ae", "ae", floats, None),
+        ("joint", "vae", floats, joint),
+        ("both", "vae", [*floats, "met", "mht"], None),
     ):
-        settings = ModelSettings(kind=kind, latent=2, **small)
+        settings = ModelSettings(kind=kind, latent=2, objective=objective, **small)
         codec = baler_vae.fit(folder / "in.root", columns=columns, bound="free", settings=settings)
         codec.save(folder / f"{name}.bvmodel")
         if name == "vae":

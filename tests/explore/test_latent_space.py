@@ -140,14 +140,15 @@ def test_noise_is_part_of_latents(spaces):
     assert "noise_variance" in found.rows.columns()
 
 
-def test_categories_are_counted(spaces):
-    codec = Codec.load(spaces / "vae.bvmodel")
-    posterior = {"kind": "joint", "categories": [1]}
-    joint = replace(codec, settings={"model": {"kind": "vae", "objective": {"posterior": posterior}}})
-    (found,) = latents(joint, spaces / "in.root", tsne=False, clusters=0).groups
-    assert len(found.latents) == 1
-    assert found.categories == ((1.0,),)
-    assert found.rows.columns()["category_0"].tolist() == [0] * N_JETS
+def test_categories_are_counted(spaces, jets):
+    (found,) = look(spaces, "joint", clusters=0).groups
+    encoder = Codec.load(spaces / "joint.bvmodel").models["Jet"].encoder
+    (chances,) = encoder.probabilities(encoder.scores(jets))
+    assert len(found.latents) == encoder.n_continuous
+    assert found.rows.columns()["category_0"].tolist() == chances.argmax(axis=1).tolist()
+    assert found.categories == ((np.mean(chances.argmax(axis=1) == 0), np.mean(chances.argmax(axis=1) == 1)),)
+    bits = 1 + np.mean(np.sum(chances * np.log2(chances), axis=1))
+    assert found.rates.points[0].rate == pytest.approx(sum(latent.rate for latent in found.latents) + bits)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,17 @@ def test_the_prior_of_an_archive_is_enough_for_a_traversal(spaces):
     assert traverse(spaces / "vae.bvmodel", steps=3).to_dict() == {**found.to_dict(), "codec": "vae.bvmodel"}
 
 
+def test_categories_are_tried_one_after_the_other(spaces):
+    for data in (None, spaces / "in.root"):
+        found = traverse(spaces / "joint.bvmodel", data, steps=3)
+        *continuous, categories = found.paths
+        assert categories.name == "categories 0"
+        np.testing.assert_array_equal(categories.latents[:, -2:], np.eye(2))
+        assert all(path.latents[:, -2:].tolist() == [path.latents[0, -2:].tolist()] * 3 for path in continuous)
+        assert sorted(continuous[0].latents[0, -2:]) == [0, 1]
+        assert len(found.table()["path"]) == 3 * len(continuous) + 2
+
+
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [

@@ -8,6 +8,7 @@ from scipy import stats
 
 from baler_vae.measures.information import (
     RatePoint,
+    categorical_rate,
     correlations,
     eigenvalues_of,
     entropy_of_codes,
@@ -50,6 +51,12 @@ def test_rounded_latents_have_the_entropy_of_their_codes_and_points_have_no_rate
     assert latent_information(means, np.empty((4, 0)))[0].rate is None
     assert entropy_of_codes(np.array([7, 7])) == 0
     assert entropy_of_codes(np.array([1, 2, 3, 4])) == 2
+
+
+def test_categories_that_are_certain_tell_all_of_their_bits():
+    assert categorical_rate(np.eye(4)) == 2
+    assert categorical_rate(np.full((3, 4), 0.25)) == 0
+    assert categorical_rate(np.array([[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])) == 1.5
 
 
 def test_inactive_is_what_varies_less_than_a_hundredth():
