@@ -50,12 +50,12 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae compare --against jets.root:Events --bounds bits:8 --bounds bits:10",
     ),
     "explore score": (
-        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root --page lab.html",
-        "baler-vae explore score qcd.bvmodel qcd.root -o scores.parquet --against signal.root",
+        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root",
+        "baler-vae explore score a.bvmodel qcd.root -o s.parquet --against new.root",
     ),
     "explore distance": (
         "baler-vae explore distance jets.root:Events sample.root --page lab.html",
-        "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
+        "baler-vae explore distance a.root:Events a.bvae --columns 'Jet_*'",
     ),
 }
 
