@@ -244,3 +244,29 @@ def test_archives_are_scored_and_score(tmp_path):
     bits = score(codec, data).levels["event"]["bits"]
     assert np.array_equal(score(tmp_path / "a.bvae", tmp_path / "a.bvae").levels["event"]["bits"], bits)
     assert isinstance(codec, Codec)
+
+
+def test_variances_that_an_objective_learnt_are_those_of_the_bound(flat):
+    data = {name: flat[2][name] for name in ("x", "y")}
+    objective = {"reconstruction": "gaussian", "kl": {"beta": 1.0}}
+    learnt = baler_vae.fit(data, kind="vae", bound="free", objective=objective, **TINY)
+    found = score(learnt, data, n_samples=200)
+    assert any("which the objective learnt" in note for note in found.notes)
+    # The objective's own bound, with one sample, is not better than that of many.
+    assert np.all(np.isfinite(found.levels["event"]["negative_elbo"]))
+    single = score(learnt, data, n_samples=1)
+    assert np.mean(found.levels["event"]["negative_elbo"]) < np.mean(single.levels["event"]["negative_elbo"])
+
+
+def test_decoders_of_cross_entropy_and_of_categories(flat):
+    data = {name: flat[2][name] for name in ("x", "y")}
+    options = TINY | {"transform": "min-max"}
+    objective = {"reconstruction": "cross_entropy", "kl": {}}
+    found = score(baler_vae.fit(data, kind="vae", bound="free", objective=objective, **options), data)
+    # Residuals are those of scores between 0 and 1, not of logits: each column has a density of its width.
+    assert np.mean(found.levels["event"]["negative_elbo"]) < 2
+    objective = {"kl": {}, "posterior": {"kind": "joint", "categories": [2]}}
+    joint = baler_vae.fit(data, kind="vae", bound="free", objective=objective, **TINY | {"latent": 3})
+    found = score(joint, data)
+    assert set(found.levels["event"]) == {"bits", "squared_error", "mahalanobis"}
+    assert any("no -ELBO of events" in note for note in found.notes)
