@@ -53,6 +53,18 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae explore sweep project.toml --workers 2",
         "baler-vae explore sweep mine -o sweep --resume --page laboratory.html",
     ),
+    "explore latents": (
+        "baler-vae explore latents jets.bvmodel jets.root:Events --page jets.html",
+        "baler-vae explore latents jets.bvmodel jets.root:Events -o latents.parquet --colour nJet --no-tsne",
+    ),
+    "explore interpolate": (
+        "baler-vae explore interpolate jets.bvmodel jets.root:Events --rows 0 7 --page jets.html",
+        "baler-vae explore interpolate jets.bvmodel jets.root:Events --means 'Jet_pt > 100' 'Jet_pt < 20'",
+    ),
+    "explore traverse": (
+        "baler-vae explore traverse jets.bvmodel --page jets.html",
+        "baler-vae explore traverse jets.bvmodel jets.root:Events --row 3 -o moved.csv",
+    ),
 }
 
 

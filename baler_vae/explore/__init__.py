@@ -5,9 +5,14 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 
 from importlib import import_module
 
-_HOMES: dict[str, str] = {"sweep": "baler_vae.explore.sweeping"}
+_HOMES: dict[str, str] = {
+    "interpolate": "baler_vae.explore.paths",
+    "latents": "baler_vae.explore.latent_space",
+    "sweep": "baler_vae.explore.sweeping",
+    "traverse": "baler_vae.explore.paths",
+}
 
-__all__ = ["sweep"]
+__all__ = ["interpolate", "latents", "sweep", "traverse"]
 
 
 def __getattr__(name: str) -> object:

@@ -4,6 +4,9 @@ import typer
 
 from baler_vae.cli.examples import examples
 from baler_vae.cli.explore.sweep import sweep
+from baler_vae.cli.dialects import with_dialect
+from baler_vae.cli.explore.latents import latents
+from baler_vae.cli.explore.paths import interpolate, traverse
 
 app = typer.Typer(
     name="explore",
@@ -11,3 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(epilog=examples("explore sweep"))(sweep)
+
+app.command(epilog=examples("explore latents"))(with_dialect(latents))
+app.command(epilog=examples("explore interpolate"))(with_dialect(interpolate))
+app.command(epilog=examples("explore traverse"))(with_dialect(traverse))
