@@ -65,6 +65,14 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae explore traverse jets.bvmodel --page jets.html",
         "baler-vae explore traverse jets.bvmodel jets.root:Events --row 3 -o moved.csv",
     ),
+    "explore score": (
+        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root --page lab.html",
+        "baler-vae explore score qcd.bvmodel qcd.root -o scores.parquet --against signal.root",
+    ),
+    "explore distance": (
+        "baler-vae explore distance jets.root:Events sample.root --page lab.html",
+        "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
+    ),
 }
 
 

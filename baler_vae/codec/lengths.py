@@ -5,7 +5,7 @@ latents without a code for each row have no length: those under `free`, text and
 pcodec or is stored as floats.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -49,14 +49,20 @@ def code_lengths(codec: Codec, batch: Batch, first_rows: Mapping[str, int] | Non
             too far from those of the fit.
     """
     check_finite(batch, codec.bounds, first_rows)
-    for table in batch:
-        model = codec.models[table.group.name]
-        if model.n_latents and model.encoder is None:
-            raise UsageError(
-                f"the encoder of {table.group.name} is not there, which its latents need: an archive holds none",
-                way_out="Name the codec itself (.bvmodel), which `baler-vae fit` wrote",
-            )
-    return {coded.group.name: dict(_lengths(coded)) for coded in coded_batch(batch, codec)}
+    found = {}
+    for coded in coded_batch(batch, codec):
+        check_has_encoder(coded.group.name, coded.model)
+        found[coded.group.name] = lengths_of(coded, known_rows(coded))
+    return found
+
+
+def check_has_encoder(group: str, model: GroupModel) -> None:
+    """Raise UsageError where the columns of a group depend on latents, and the encoder is not there."""
+    if model.n_latents and model.encoder is None:
+        raise UsageError(
+            f"the encoder of {group} is not there, which its latents need: an archive holds none",
+            way_out="Name the codec itself (.bvmodel), which `baler-vae fit` wrote",
+        )
 
 
 def without_lengths(model: GroupModel) -> tuple[str, ...]:
@@ -70,17 +76,19 @@ def _is_counted(column: object) -> bool:
     return isinstance(column, Networked) or (isinstance(column, Coded) and column.coder.table is not None)
 
 
-def _lengths(coded: CodedTable) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    rows, model = known_rows(coded), coded.model
+def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
+    """The same of one table and what is known of its rows."""
+    model, lengths = coded.model, {}
     for name, column in model.columns.items():
         if isinstance(column, OnGrid) and _is_counted(column):
-            yield name, coded.layout.restore(_column_bits(coded.codes[name], name, column, rows))
+            lengths[name] = coded.layout.restore(_column_bits(coded.codes[name], name, column, rows))
     if rows.latents is None:
-        return
+        return lengths
     latents = zip(model.latents, quantise_latents(rows.latents[0], model.steps), strict=True)
     found = [code_bits(codes, coder.table) for coder, codes in latents if coder.table is not None]
     if found:
-        yield LATENTS, coded.layout.restore(np.sum(found, axis=0))
+        lengths[LATENTS] = coded.layout.restore(np.sum(found, axis=0))
+    return lengths
 
 
 def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray[np.float64]:

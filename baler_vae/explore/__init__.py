@@ -6,13 +6,15 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 from importlib import import_module
 
 _HOMES: dict[str, str] = {
+    "distance": "baler_vae.explore.comparing",
     "interpolate": "baler_vae.explore.paths",
     "latents": "baler_vae.explore.latent_space",
+    "score": "baler_vae.explore.scoring",
     "sweep": "baler_vae.explore.sweeping",
     "traverse": "baler_vae.explore.paths",
 }
 
-__all__ = ["interpolate", "latents", "sweep", "traverse"]
+__all__ = ["distance", "interpolate", "latents", "score", "sweep", "traverse"]
 
 
 def __getattr__(name: str) -> object:

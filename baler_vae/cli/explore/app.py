@@ -7,6 +7,8 @@ from baler_vae.cli.explore.sweep import sweep
 from baler_vae.cli.dialects import with_dialect
 from baler_vae.cli.explore.latents import latents
 from baler_vae.cli.explore.paths import interpolate, traverse
+from baler_vae.cli.explore.distance import distance
+from baler_vae.cli.explore.score import score
 
 app = typer.Typer(
     name="explore",
@@ -18,3 +20,6 @@ app.command(epilog=examples("explore sweep"))(sweep)
 app.command(epilog=examples("explore latents"))(with_dialect(latents))
 app.command(epilog=examples("explore interpolate"))(with_dialect(interpolate))
 app.command(epilog=examples("explore traverse"))(with_dialect(traverse))
+
+app.command(epilog=examples("explore score"))(score)
+app.command(epilog=examples("explore distance"))(distance)
