@@ -73,6 +73,10 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "baler-vae explore distance jets.root:Events sample.root --page lab.html",
         "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
     ),
+    "explore sample": (
+        "baler-vae explore sample jets.bvmodel -n 100000 -o new.root",
+        "baler-vae explore sample jets.bvae -n 1000 -o new.parquet --from mixture --page page.html",
+    ),
 }
 
 

@@ -101,32 +101,43 @@ def decode_parts(
         CorruptArchive: the parts are not those of such rows.
     """
 
-    def decoded(number: int, wanted: Group, seen: Events | None = None) -> Table:
+    def decoded(number: int, wanted: Group, events: Events | None) -> Table:
         group = schema.groups[number]
         model = models[group.name]
-        found = parts(number, needed_parts(model, wanted.names))
-        try:
-            return Table(wanted, decode_group(found, model, group, wanted, n_rows[number], seen))
-        except ValueError as error:
-            raise CorruptArchive(
-                f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
-            ) from error
-
-    of_events = models[schema.events.name]
-    events = decoded(0, Group(selection.events.name, _needed_events(models, schema, selection)))
-    batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
-    for group in selection.groups[1:]:
-        number = schema.group_number(group.name)
-        counts = counts_of((events,), group)
         # Each by itself first: a sum of 64 bits could wrap.
-        if np.any((counts < 0) | (counts > n_rows[number])) or counts.sum() != n_rows[number]:
+        counts = np.empty(0, np.int64) if events is None else events.counts
+        if events is not None and (np.any((counts < 0) | (counts > n_rows[number])) or counts.sum() != n_rows[number]):
             raise CorruptArchive(
                 f"the counter {group.counter!r} does not add up to the rows of {group.name!r}",
                 section=section_name(0, row_group),
                 expected=n_rows[number],
             )
-        seen = Events(counts, schema.events.names, events.arrays, of_events.columns)
-        batch.append(decoded(number, group, seen))
+        found = parts(number, needed_parts(model, wanted.names))
+        try:
+            return Table(wanted, decode_group(found, model, group, wanted, n_rows[number], events))
+        except ValueError as error:
+            raise CorruptArchive(
+                f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
+            ) from error
+
+    return assembled_batch(decoded, models, schema, selection)
+
+
+def assembled_batch(
+    table_of: Callable[[int, Group, Events | None], Table],
+    models: Mapping[str, GroupModel],
+    schema: Schema,
+    selection: Schema,
+) -> Batch:
+    """The columns of a selection out of tables, events first: `table_of` gives that of a group of the schema, by its
+    number, with the columns that are wanted of it, and for a collection what its rows see of their events.
+    """
+    of_events = models[schema.events.name]
+    events = table_of(0, Group(selection.events.name, _needed_events(models, schema, selection)), None)
+    batch = [Table(selection.events, {name: events[name] for name in selection.events.names})]
+    for group in selection.groups[1:]:
+        seen = Events(counts_of((events,), group), schema.events.names, events.arrays, of_events.columns)
+        batch.append(table_of(schema.group_number(group.name), group, seen))
     return tuple(batch)
 
 

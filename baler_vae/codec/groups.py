@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.coded import CodedTable
-from baler_vae.codec.rows import Arrays, Events, Latents, Rows, layout_of
+from baler_vae.codec.filling import fill_group, needs_latents
+from baler_vae.codec.rows import Arrays, Events, Latents, Rows
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
-from baler_vae.grid.codes import SPECIAL, Codes, dequantise_column
+from baler_vae.grid.codes import Codes
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Coded, Free, Networked, OnGrid, Plain
-from baler_vae.model.group import Decoder, GroupModel
+from baler_vae.model.columns import Coded, Networked, OnGrid, Plain
+from baler_vae.model.group import GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.schema import TEXT, Column, Group
-from baler_vae.table.table import empty_column
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
@@ -86,7 +86,7 @@ def needed_parts(model: GroupModel, wanted: Iterable[str]) -> tuple[int, ...]:
     if wanted == model.columns.keys():
         return tuple(range(model.n_parts))
     needed = model.needed(wanted)
-    latents = range(model.n_latents if _needs_latents(model, needed) else 0)
+    latents = range(model.n_latents if needs_latents(model, needed) else 0)
     return (*latents, *sorted(model.parts[name] for name in needed if name in model.parts))
 
 
@@ -104,116 +104,91 @@ def decode_group(
     Raises:
         ValueError: the parts are not those of such rows.
     """
-    layout = layout_of(model, n_rows, events)
-    rows = Rows(model, group, layout, events)
-    needed = model.needed(wanted.names)
-    rows.show_events(model.event_columns(wanted.names, () if events is None else events.names))
-    if _needs_latents(model, needed):
-        _decode_latents([parts[number] for number in range(model.n_latents)], rows, needed)
-    own = [name for name in needed if name in model.parts]
-    formulas = [formula for name in needed if (formula := model.formula(name)) is not None]
-    read = {name for formula in formulas for name in formula.names}
-    # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
-    for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
-        readers = []
-        for name in names:
-            column, part = model.columns[name], parts[model.parts[name]]
-            if isinstance(column, OnGrid):
-                readers.append(_ColumnReader(part, name, column, rows, at_once=name not in read))
-            else:
-                rows.values[name] = decode_plain(part, group.column(name), n_rows)
-        for start, stop in layout.slices:
-            for reader in readers:
-                reader.read(start, stop)
-        for reader in readers:
-            reader.finish()
-    missing = [name for name in wanted.names if name not in rows.values]
-    if missing and n_rows:
-        raise ValueError(f"no model gives the {n_rows} values of column {missing[0]!r}")
-    rows.values |= {name: empty_column(group.column(name)) for name in missing}
-    return {name: layout.restore(rows.values[name]) for name in wanted.names}
+    return fill_group(_Stored(parts, model), model, group, wanted, n_rows, events)
 
 
-def _needs_latents(model: GroupModel, needed: Iterable[str]) -> bool:
-    """Whether a column needs the latents: those under `free` are what a decoder makes of them, networks see them."""
-    first, needed = len(model.columns), tuple(needed)
-    seen = {source for name in needed for source in model.sources_of(name)}
-    free = model.decoder is not None and any(isinstance(model.columns[name], Free) for name in needed)
-    return free or bool(seen & set(range(first, first + model.n_latents)))
+def stored_latents(parts: Mapping[int, bytes], model: GroupModel, n_rows: int) -> Latents:
+    """The latents of a group's rows from its first parts, by number, as many as hold latents and log-variances.
 
-
-def _decode_latents(parts: Sequence[bytes], rows: Rows, needed: Iterable[str]) -> None:
-    """Reads the latents from their parts: columns under `free` are known then, networks see the codes."""
-    model, n_rows = rows.model, rows.layout.n_rows
+    Raises:
+        ValueError: the parts are not those of such rows.
+    """
+    stored = _Stored(parts, model)
     if model.steps:
-        coded = zip(model.steps, model.latents, parts, strict=True)
-        codes = [(step, coder.decode(part, n_rows)) for step, coder, part in coded]
-        for number, (_, latent) in enumerate(codes):
-            rows.sources.show(len(model.columns) + number, latent)
-        latents = [UniformGrid(step).dequantise(latent) for step, latent in codes]
-    else:
-        latents = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in parts]
-    if model.decoder is not None and any(isinstance(model.columns[name], Free) for name in needed):
-        rows.values |= decode_free_columns(model.decoder, np.stack(latents, axis=1), rows.group)
+        codes = zip(model.steps, stored.latent_codes(n_rows), strict=True)
+        mean = np.stack([UniformGrid(step).dequantise(own) for step, own in codes], axis=1)
+        return mean, np.empty((n_rows, 0), np.float32)
+    more = [parts[number] for number in range(model.n_latents, model.n_latent_parts)]
+    log_variance = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in more]
+    return stored.latents(n_rows), np.array(log_variance, np.float32).reshape(-1, n_rows).T
 
 
-class _ColumnReader:
-    """Reads a column on a grid from its part, some rows at a time, into the values of its rows; `at_once` when all are
-    read, where nobody asks for them before.
+class _Stored:
+    """What the parts of a section hold, given by number: what `encode_group` made of a group's rows."""
+
+    def __init__(self, parts: Mapping[int, bytes], model: GroupModel) -> None:
+        self._parts, self._model = parts, model
+
+    def latent_codes(self, n_rows: int) -> list[NDArray[np.int64]]:
+        """The codes (rows,) of each latent."""
+        coded = zip(self._model.latents, self._latent_parts(), strict=True)
+        return [coder.decode(part, n_rows) for coder, part in coded]
+
+    def latents(self, n_rows: int) -> NDArray[np.float32]:
+        """The latents (rows, k)."""
+        latents = [plain.decode_raw(part, _LATENT, n_rows).astype(np.float32) for part in self._latent_parts()]
+        return np.stack(latents, axis=1)
+
+    def values(self, column: Column, n_rows: int) -> NDArray[np.generic]:
+        """The values (rows,) or (rows, *shape) of a column without codes."""
+        return decode_plain(self._parts[self._model.parts[column.name]], column, n_rows)
+
+    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> "_StoredCodes":
+        """The codes of a column."""
+        part, n_cells = self._parts[self._model.parts[name]], rows.group.column(name).n_cells
+        return _StoredCodes(part, column, rows, n_cells)
+
+    def _latent_parts(self) -> list[bytes]:
+        return [self._parts[number] for number in range(self._model.n_latents)]
+
+
+class _StoredCodes:
+    """Reads the codes of a column on a grid from its part; a row has `n_cells`.
 
     Raises:
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, name: str, column: Coded | Networked, rows: Rows, *, at_once: bool) -> None:
-        self._name, self._column, self._rows, self._at_once = name, column, rows, at_once
-        self._number = rows.model.names.index(name)
-        self._described = described = rows.group.column(name)
-        self._read: list[NDArray[np.int64]] = []
-        self._stream: ConditionalReader | None = None
-        n_cells = rows.layout.n_rows * described.n_cells
+    def __init__(self, data: bytes, column: Coded | Networked, rows: Rows, n_cells: int) -> None:
         verbatim, data = (b"", data) if column.grid.holds_everything else _split_verbatim(data)
-        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_cells), 0
+        n_codes = n_cells * rows.layout.n_rows
+        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_codes), 0
+        self._grid, self._n_cells = column.grid, n_cells
+        self._stream: ConditionalReader | None = None
         if isinstance(column, Networked):
             self._stream = ConditionalReader(data, column.conditional, rows.sources)
         else:
-            self._codes = column.coder.decode(data, n_cells)
+            self._codes = column.coder.decode(data, n_codes)
 
-    def read(self, start: int, stop: int) -> None:
-        """Reads the rows from `start` to `stop`."""
-        column, rows, n_cells = self._column, self._rows, self._described.n_cells
-        if self._described.is_array:
-            self._restore(self._codes[start * n_cells : stop * n_cells], start)
-            return
-        predicted = rows.predict(self._name, start, stop)
-        codes = self._codes[start:stop] if self._stream is None else self._stream.read(start, stop)
-        if column.predicted and predicted is not None:
-            codes = sums(codes, predicted, column.grid)
-        rows.sources.show(self._number, codes, start)
-        if not self._at_once:
-            self._restore(codes, start)
-        elif len(codes):
-            self._read.append(codes)
+    def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The codes of the rows from `start` to `stop`, or of their cells."""
+        if self._stream is None:
+            codes = self._codes[start * self._n_cells : stop * self._n_cells]
+        else:
+            codes = self._stream.read(start, stop)
+        return codes if predicted is None else sums(codes, predicted, self._grid)
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """The bit patterns (n_values,) of the next values without a code; fewer, where there are not so many."""
+        self._n_verbatim += n_values
+        return self._verbatim[self._n_verbatim - n_values : self._n_verbatim]
 
     def finish(self) -> None:
         """Check that the whole part was read."""
         if self._stream is not None:
             self._stream.finish()
-        if self._read:
-            self._restore(np.concatenate(self._read), 0)
         if self._n_verbatim != len(self._verbatim):
             raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
-
-    def _restore(self, codes: NDArray[np.int64], start: int) -> None:
-        """Gives the rows from `start` on the values of codes (rows,), or (rows * cells,) where they hold arrays."""
-        grid, values, shape = self._column.grid, self._rows.values, self._described.shape
-        n_verbatim = 0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
-        verbatim = self._verbatim[self._n_verbatim : self._n_verbatim + n_verbatim]
-        self._n_verbatim += n_verbatim
-        if self._name not in values:  # not before: a damaged column of many rows should take no memory
-            values[self._name] = np.empty((self._rows.layout.n_rows, *shape), self._described.dtype)
-        restored = dequantise_column(codes, verbatim, grid, self._described.dtype).reshape(-1, *shape)
-        values[self._name][start : start + len(restored)] = restored
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:
@@ -293,18 +268,6 @@ def decode_plain(data: bytes, column: Column, n_rows: int) -> NDArray[np.generic
     if column.is_text:
         return plain.decode_text(data, n_rows)
     return plain.decode_numbers(data, column.dtype, n_rows * column.n_cells).reshape(n_rows, *column.shape)
-
-
-def decode_free_columns(decoder: Decoder, latents: NDArray[np.float32], group: Group) -> Arrays:
-    """The columns (rows,) that are what a decoder gives, in their own dtypes; what a dtype cannot hold becomes its
-    limit.
-    """
-    restored: Arrays = {}
-    for name, values in decoder.decode(latents).items():
-        dtype = group.column(name).dtype
-        limits = np.finfo(dtype)
-        restored[name] = np.clip(values, float(limits.min), float(limits.max)).astype(dtype)
-    return restored
 
 
 def _encode_verbatim(values: NDArray[np.uint64]) -> bytes:

@@ -9,12 +9,13 @@ _HOMES: dict[str, str] = {
     "distance": "baler_vae.explore.comparing",
     "interpolate": "baler_vae.explore.paths",
     "latents": "baler_vae.explore.latent_space",
+    "sample": "baler_vae.explore.sampling",
     "score": "baler_vae.explore.scoring",
     "sweep": "baler_vae.explore.sweeping",
     "traverse": "baler_vae.explore.paths",
 }
 
-__all__ = ["distance", "interpolate", "latents", "score", "sweep", "traverse"]
+__all__ = ["distance", "interpolate", "latents", "sample", "score", "sweep", "traverse"]
 
 
 def __getattr__(name: str) -> object:

@@ -4,11 +4,16 @@ The coder is that of `entropy.stream`; called from Python, constriction would ho
 longer than everything else takes.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.model.conditional import Conditional, Context
+
+if TYPE_CHECKING:
+    from baler_vae.model.kernels import Seen
 
 
 def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: Context) -> bytes:
@@ -70,3 +75,19 @@ class ConditionalReader:
             ValueError: something is left over.
         """
         self._stream.finish(words_are_used=not self._coder.any())
+
+
+def draw_symbols(
+    seen: "Seen", network: Conditional, start: int, n_rows: int, generator: np.random.Generator
+) -> NDArray[np.int32]:
+    """Symbols int32 (n_rows,) by chance for the rows from `start` on, from the table that the network makes of what
+    each has `seen`: those that random bits decode to.
+    """
+    from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
+
+    # A symbol takes one word at most; the state of a coder lies between 2^32 and 2^64.
+    words = generator.integers(0, 1 << 32, n_rows, np.uint32)
+    coder = np.array([generator.integers(1 << 32, 1 << 64, dtype=np.uint64), n_rows], np.uint64)
+    symbols = np.empty(n_rows, np.int32)
+    decode_symbols(seen, network.packed, words, coder, start, symbols)
+    return symbols

@@ -9,6 +9,7 @@ from baler_vae.cli.explore.latents import latents
 from baler_vae.cli.explore.paths import interpolate, traverse
 from baler_vae.cli.explore.distance import distance
 from baler_vae.cli.explore.score import score
+from baler_vae.cli.explore.sampling import sample
 
 app = typer.Typer(
     name="explore",
@@ -23,3 +24,4 @@ app.command(epilog=examples("explore traverse"))(with_dialect(traverse))
 
 app.command(epilog=examples("explore score"))(score)
 app.command(epilog=examples("explore distance"))(distance)
+app.command(epilog=examples("explore sample"))(with_dialect(sample))

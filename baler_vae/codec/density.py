@@ -1,0 +1,355 @@
+"""A codec as a density: new rows of its columns, drawn by decoding random bits.
+
+A codec gives every row a probability: that of each column's code under its table, or under what its network makes of
+the columns before it, of the event, and of the objects before. A decoder that is fed with random bits draws from it:
+event columns first, then each collection, as many objects as its counter says, rank by rank. What a formula predicts
+is predicted from what was drawn, so that formulas hold.
+
+Columns that have no probabilities, since they are kept as text or as numbers in their order, are taken from the rows
+that a codec was trained on, where these are at hand: whole rows of all such columns of a group together. Otherwise
+they are left out, and with them what a formula makes of them. A network that looks at such a column, at a number of
+the event say, sees codes from anywhere in its ranges instead.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.batches import assembled_batch, coded_batch
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.drawing import ConditionalDrawer, Tally, Target, can_draw, drawn_from_ranges, drawn_from_table
+from baler_vae.codec.filling import fill_group
+from baler_vae.codec.groups import known_rows, quantise_latents
+from baler_vae.codec.provenance import number_of
+from baler_vae.codec.rows import Events, Rows
+from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.errors import UsageError
+from baler_vae.grid.codes import Codes
+from baler_vae.grid.grids import Integers
+from baler_vae.model.coders import differences, sums
+from baler_vae.model.columns import Coded, Free, Networked, Plain
+from baler_vae.model.group import GroupModel
+from baler_vae.scale.parallel import in_parallel
+from baler_vae.table.schema import Column, Group, Schema
+from baler_vae.table.table import ROW_GROUP_ROWS, Batch, Table, empty_column
+
+Latents = Callable[[int, np.random.Generator], NDArray[np.floating]]
+"""Gives the latents (rows, k) of as many rows of a group, by chance."""
+
+_NO_CHANCE: Final = "it is kept as values, which have no probabilities"
+_NO_LATENTS: Final = "its latents have no probabilities"
+_LATENT: Final = Target("latents", Integers(), np.dtype(np.int64))
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """What can be drawn from a codec: the `schema` of those columns; why others are `left_out`, by name; those that are
+    `predicted`: what their formulas give, without the differences from it, which have no probabilities; and those that
+    are taken `from_rows` that are at hand. Of columns that are left out but networks look at, `ranges` has those in
+    which they see codes.
+    """
+
+    schema: Schema
+    left_out: Mapping[str, str]
+    predicted: tuple[str, ...] = ()
+    from_rows: tuple[str, ...] = ()
+    ranges: Mapping[str, Alphabet] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Rows of one group, out of which the values are taken that have no probabilities: `values` (rows,) by column, and
+    what is `coded` of columns on a grid.
+    """
+
+    n_rows: int
+    values: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    coded: Mapping[str, Codes] = field(default_factory=dict)
+
+
+def kept_rows(codec: Codec, batch: Batch) -> dict[str, Kept]:
+    """The rows of a batch, by group, as those out of which values without probabilities are taken.
+
+    Raises:
+        SourceError: an event has too many rows.
+        UsageError: the codec has no model for a group.
+    """
+    found = {}
+    for coded in coded_batch(batch, codec):
+        chosen = {
+            name: column
+            for name, column in coded.model.columns.items()
+            if isinstance(column, Coded) and column.coder.table is None
+        }
+        own = {name: coded.codes[name] for name in chosen}
+        if any(column.predicted for column in chosen.values()):
+            rows = known_rows(coded)
+            for name, column in chosen.items():
+                predicted = rows.predict(name, 0, coded.n_rows) if column.predicted else None
+                if predicted is not None:
+                    less = differences(own[name].codes, predicted, column.grid)
+                    own[name] = Codes(less, own[name].restored, own[name].verbatim)
+        values = {n: array for n, array in coded.values.items() if isinstance(coded.model.columns[n], Plain)}
+        found[coded.group.name] = Kept(coded.n_rows, values, own)
+    return found
+
+
+def drawable(codec: Codec, *, kept: Collection[str] = (), latents: Collection[str] = ()) -> Drawable:
+    """What can be drawn from a codec, where rows are at hand of the groups `kept`, and latents of the groups `latents`.
+
+    Raises:
+        UsageError: nothing can.
+    """
+    schema, left_out, predicted, from_rows = codec.schema, dict[str, str](), [], []
+    ranges = _ranges(codec)
+    for group in schema.groups:
+        model = codec.models[group.name]
+        for column in group.columns:
+            own = model.columns[column.name]
+            reason = _reason(column, model, has_rows=group.name in kept, has_latents=group.name in latents)
+            if reason == _NO_CHANCE and isinstance(own, Coded) and own.predicted:
+                predicted.append(column.name)
+            elif reason:
+                left_out[column.name] = reason
+            elif isinstance(own, Plain) or (isinstance(own, Coded) and own.coder.table is None):
+                from_rows.append(column.name)
+        _leave_out_dependents(group, model, schema, left_out, ranges.keys())
+    wanted = [name for name in schema.order if name not in left_out]
+    if not wanted:
+        name, reason = next(iter(left_out.items()))
+        raise UsageError(
+            "no column of the codec can be drawn",
+            column=name,
+            found=reason,
+            way_out="Give rows from which such values are taken: --training FILE",
+        )
+    return Drawable(
+        schema.only(wanted),
+        left_out,
+        tuple(name for name in predicted if name not in left_out),
+        tuple(name for name in from_rows if name not in left_out),
+        {name: alphabet for name, alphabet in ranges.items() if name in left_out},
+    )
+
+
+def _reason(column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool) -> str:
+    """Why a column cannot be drawn; nothing where it can."""
+    own = model.columns[column.name]
+    no_latents = not has_latents and any(coder.table is None for coder in model.latents)
+    latents = range(len(model.columns), model.first_event_source)
+    match own:
+        case Free():
+            return _NO_LATENTS if model.decoder is not None and (no_latents or not model.steps) else ""
+        case Plain():
+            if column.is_nested:
+                return "it is nested"
+            return "" if has_rows else _NO_CHANCE
+        case Networked():
+            if no_latents and model.sources_of(column.name) & set(latents):
+                return _NO_LATENTS
+            alphabet = own.conditional.alphabet
+        case Coded():
+            if own.coder.table is None:
+                return "" if has_rows else _NO_CHANCE
+            alphabet = own.coder.table.alphabet
+    return "" if can_draw(alphabet, Target(column.name, own.grid, column.dtype)) else "no value of it has a code"
+
+
+def _ranges(codec: Codec) -> dict[str, Alphabet]:
+    """The ranges in which networks see the columns that have codes without probabilities, by name."""
+    found = dict[str, Alphabet]()
+    for group in codec.schema.groups:
+        model = codec.models[group.name]
+        sources = {source for name in group.names for source in model.sources_of(name)}
+        for source in sources & model.views.keys():
+            name = _name_of(source, model, codec.schema)
+            own = None if name is None else codec.models[codec.schema.group_of(name).name].columns[name]
+            if name is not None and isinstance(own, Coded) and own.coder.table is None and not own.predicted:
+                found[name] = model.views[source]
+    return found
+
+
+def _name_of(source: int, model: GroupModel, schema: Schema) -> str | None:
+    """The column that a source of a group's networks is; None of a latent."""
+    if source < len(model.columns):
+        return model.names[source]
+    first = model.first_event_source
+    return None if source < first else schema.events.names[source - first]
+
+
+def _leave_out_dependents(
+    group: Group, model: GroupModel, schema: Schema, left_out: dict[str, str], seen: Collection[str]
+) -> None:
+    """Leaves out the columns of a group that depend on those that are left out; networks can do without the values of
+    those that are `seen` in ranges.
+    """
+    if group.counter in left_out:
+        left_out |= dict.fromkeys(group.names, f"its counter {group.counter} is left out")
+    needed = {name: set(formula.names) if (formula := model.formula(name)) else set[str]() for name in group.names}
+    for name in group.names:
+        sources = {_name_of(source, model, schema) for source in model.sources_of(name)}
+        needed[name] |= {source for source in sources if source is not None and source not in seen}
+    for mask in schema.masks:
+        if mask.values in needed:
+            needed[mask.values].add(mask.missing)
+            needed[mask.missing].add(mask.values)
+    changed = True
+    while changed:
+        changed = False
+        for name in group.names:
+            missing = sorted(needed[name] & left_out.keys())
+            if missing and name not in left_out:
+                left_out[name] = f"it depends on {missing[0]}, which is left out"
+                changed = True
+
+
+def sample_batches(
+    codec: Codec,
+    n_events: int,
+    generator: np.random.Generator,
+    *,
+    latents: Mapping[str, Latents] | None = None,
+    kept: Mapping[str, Kept] | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Batch]:
+    """New events of the columns of `drawable`, in batches of about as many rows as a row group has, in a few threads;
+    the same generator gives the same values. `latents` are drawn by group where they do not come from their own tables;
+    `kept` has the rows, by group, out of which values without probabilities are taken; a `tally` counts what was drawn
+    again.
+
+    Raises:
+        UsageError: no column can be drawn.
+    """
+    rows_of = [name for name, rows in (kept or {}).items() if rows.n_rows]
+    found = drawable(codec, kept=rows_of, latents=(latents or {}).keys())
+
+    def draw(task: tuple[int, np.random.Generator]) -> tuple[Batch, Tally]:
+        n_rows, own = task
+        drawn = Tally()
+        return _drawn_batch(codec, found, n_rows, own, latents or {}, kept or {}, drawn), drawn
+
+    for batch, drawn in in_parallel(draw, _tasks(codec, n_events, generator)):
+        if tally is not None:
+            tally.add(drawn)
+        yield batch
+
+
+def _tasks(codec: Codec, n_events: int, generator: np.random.Generator) -> Iterator[tuple[int, np.random.Generator]]:
+    """The number of events of each batch, with a generator for it."""
+    n_events_fitted, *others = [number_of(codec.fits.get(g.name, {}), "rows") or 0.0 for g in codec.schema.groups]
+    rows_of_event = max(others, default=0.0) / max(1.0, n_events_fitted)
+    at_once = max(1, round(ROW_GROUP_ROWS / max(1.0, rows_of_event)))
+    for start in range(0, n_events, at_once):
+        yield min(at_once, n_events - start), generator.spawn(1)[0]
+
+
+def _drawn_batch(
+    codec: Codec,
+    found: Drawable,
+    n_events: int,
+    generator: np.random.Generator,
+    latents: Mapping[str, Latents],
+    kept: Mapping[str, Kept],
+    tally: Tally,
+) -> Batch:
+    counters = {group.counter for group in codec.schema.groups}
+
+    def drawn(number: int, wanted: Group, events: Events | None) -> Table:
+        group = codec.schema.groups[number]
+        model = codec.models[group.name]
+        n_rows = n_events if events is None else int(events.counts.sum())
+        own = kept.get(group.name)
+        rows = None if own is None or not own.n_rows else generator.integers(0, own.n_rows, n_rows)
+        supply = _Chance(model, counters, found.ranges, generator, latents.get(group.name), own, rows, tally)
+        return Table(wanted, fill_group(supply, model, group, wanted, n_rows, events))
+
+    return assembled_batch(drawn, codec.models, codec.schema, found.schema)
+
+
+class _Chance:
+    """What the rows of a group are made of when they are drawn: `kept` rows are those numbered by `chosen` (rows,)."""
+
+    def __init__(
+        self,
+        model: GroupModel,
+        counters: set[str | None],
+        ranges: Mapping[str, Alphabet],
+        generator: np.random.Generator,
+        latents: Latents | None,
+        kept: Kept | None,
+        chosen: NDArray[np.int64] | None,
+        tally: Tally,
+    ) -> None:
+        self._model, self._counters, self._generator, self._latents = model, counters, generator, latents
+        self._ranges, self._kept, self._chosen, self._tally = ranges, kept, chosen, tally
+
+    def latent_codes(self, n_rows: int) -> list[NDArray[np.int64]]:
+        """The codes (rows,) of each latent."""
+        if self._latents is not None:
+            return quantise_latents(self.latents(n_rows), self._model.steps)
+        return [
+            drawn_from_table(coder.table, _LATENT, n_rows, self._generator, self._tally)
+            for coder in self._model.latents
+            if coder.table is not None
+        ]
+
+    def latents(self, n_rows: int) -> NDArray[np.float32]:
+        """The latents (rows, k)."""
+        if self._latents is None:
+            raise ValueError("latents without tables are not drawn")
+        return self._latents(n_rows, self._generator).astype(np.float32)
+
+    def values(self, column: Column, n_rows: int) -> NDArray[np.generic]:
+        """The values (rows,) or (rows, *shape) of a column without codes."""
+        if not n_rows:
+            return empty_column(column)
+        if self._kept is None or self._chosen is None:
+            raise ValueError(f"there are no rows to take the {n_rows} values of {column.name!r} from")
+        return self._kept.values[column.name][self._chosen]
+
+    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> "_DrawnCodes":
+        """The codes of a column."""
+        described = rows.group.column(name)
+        target = Target(name, column.grid, described.dtype, counts=name in self._counters)
+        n_codes = rows.layout.n_rows * described.n_cells
+        verbatim = np.empty(0, np.uint64)
+        if isinstance(column, Networked):
+            drawer = ConditionalDrawer(column.conditional, target, rows, self._generator, self._tally)
+            return _DrawnCodes(drawer.read, target, verbatim)
+        if column.coder.table is not None:
+            codes = drawn_from_table(column.coder.table, target, n_codes, self._generator, self._tally)
+        elif self._kept is not None and self._chosen is not None:
+            cells = self._chosen[:, None] * described.n_cells + np.arange(described.n_cells)
+            taken = self._kept.coded[name].only(cells.reshape(-1))
+            codes, verbatim = taken.codes, taken.verbatim
+        elif name in self._ranges:
+            codes = drawn_from_ranges(self._ranges[name], n_codes, self._generator)
+        else:  # of a column that is drawn as it is predicted
+            codes = np.zeros(n_codes, np.int64)
+        n_cells = described.n_cells
+        return _DrawnCodes(lambda start, stop: codes[start * n_cells : stop * n_cells], target, verbatim)
+
+
+class _DrawnCodes:
+    """The codes of a column on a grid, as chance gives them."""
+
+    def __init__(
+        self, read: Callable[[int, int], NDArray[np.int64]], target: Target, verbatim: NDArray[np.uint64]
+    ) -> None:
+        self._read, self._target, self._verbatim, self._n_verbatim = read, target, verbatim, 0
+
+    def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The codes of the rows from `start` to `stop`, or of their cells."""
+        codes = self._read(start, stop)
+        return codes if predicted is None else self._target.sensible(sums(codes, predicted, self._target.grid))
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """The bit patterns (n_values,) of the next values without a code."""
+        self._n_verbatim += n_values
+        return self._verbatim[self._n_verbatim - n_values : self._n_verbatim]
+
+    def finish(self) -> None:
+        """Nothing is left: as much is drawn as is asked for."""

@@ -1,0 +1,164 @@
+"""What is said of drawn rows, and mixtures of Gaussians that latents are drawn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.results import as_plain, data_frame, html_table
+
+if TYPE_CHECKING:
+    from baler_vae.results import DataFrame
+
+MIXTURE_SIZES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32)
+"""The numbers of Gaussians that are tried besides one."""
+MIXTURE_ROWS = 20_000
+"""Mixtures are fitted to so many rows at most: more move means and covariances by less than a per cent."""
+_PATIENCE = 3
+"""Sizes without a better BIC after which no more are tried."""
+_HEADINGS = ("group", "rows", "latents from", "components", "drawn again")
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of Gaussians: `weights` (components,), `means` (components, k), and `roots` (components, k, k), lower
+    triangles whose products with their transposes are the covariances; its `bic` by number of components that was
+    tried.
+    """
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    roots: NDArray[np.float64]
+    bic: Mapping[int, float]
+
+    def draw(self, n_rows: int, generator: np.random.Generator) -> NDArray[np.float64]:
+        """Points (n_rows, k)."""
+        chosen = generator.choice(len(self.weights), n_rows, p=self.weights)
+        noise = generator.standard_normal((n_rows, self.means.shape[1]))
+        points = np.empty_like(noise)
+        for component in range(len(self.weights)):
+            rows = chosen == component
+            points[rows] = self.means[component] + noise[rows] @ self.roots[component].T
+        return points
+
+
+def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
+    """The mixture of Gaussians with full covariances whose Bayesian information criterion is the least, for points
+    (rows, k); the same seed gives the same mixture.
+
+    Raises:
+        ValueError: there are fewer than two points.
+    """
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415  it takes a second to import
+
+    if len(points) < 2:
+        raise ValueError(f"a mixture of Gaussians for {len(points)} points")
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.permutation(len(points))[:MIXTURE_ROWS])
+    fitted = points[chosen].astype(np.float64)
+    centre, width = fitted.mean(axis=0), fitted.std(axis=0)
+    width[width == 0] = 1.0
+    scaled = (fitted - centre) / width
+    found = GaussianMixture(1, random_state=seed).fit(scaled)
+    bic, waited = {1: float(found.bic(scaled))}, 0
+    for size in (size for size in MIXTURE_SIZES if 2 * size <= len(points)):
+        tried = GaussianMixture(size, random_state=seed).fit(scaled)
+        bic[size] = float(tried.bic(scaled))
+        waited += 1
+        if bic[size] < bic[found.n_components]:
+            found, waited = tried, 0
+        if waited == _PATIENCE:
+            break
+    roots = np.linalg.cholesky(found.covariances_) * width[:, None]
+    return Mixture(found.weights_ / found.weights_.sum(), found.means_ * width + centre, roots, bic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The histogram of a column: `edges` (bins + 1,), and how many values of the samples and of the training rows, if
+    there are any, lie in each bin, and outside of all.
+    """
+
+    column: str
+    edges: tuple[float, ...]
+    samples: tuple[int, ...]
+    training: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """What was drawn from a codec.
+
+    Attributes
+    ----------
+    codec : str
+        The codec's file, or what it is.
+    seed : int
+        The seed of all random numbers.
+    n_events : int
+        How many events, or rows of a flat table.
+    n_rows : mapping of str to int
+        How many rows of each group.
+    latents_from : mapping of str to str
+        By group with latents where these came from.
+    components : mapping of str to int
+        By group how many Gaussians make up the mixture that latents were drawn from.
+    escapes, valueless : mapping of str to int
+        By column how many symbols were drawn again, because any code outside of the codec's ranges was meant, or one
+        that has no value.
+    from_training : sequence of str
+        Columns whose values are those of training rows, which were drawn as a whole.
+    predicted : sequence of str
+        Columns that are what a formula gives, without the differences from it that the codec stores.
+    left_out : mapping of str to str
+        The columns that could not be drawn, and why.
+    output : str, optional
+        The file that holds them.
+    shapes : sequence of Shape
+        Histograms, where they were asked for.
+    data : object, optional
+        The samples, where there is no output.
+    """
+
+    codec: str
+    seed: int
+    n_events: int
+    n_rows: Mapping[str, int]
+    latents_from: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, int] = field(default_factory=dict)
+    escapes: Mapping[str, int] = field(default_factory=dict)
+    valueless: Mapping[str, int] = field(default_factory=dict)
+    from_training: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    output: str | None = None
+    shapes: tuple[Shape, ...] = ()
+    data: Any = field(default=None, repr=False)
+
+    @property
+    def redrawn(self) -> int:
+        """How many symbols were drawn again."""
+        return sum(self.escapes.values()) + sum(self.valueless.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the data as plain values, for JSON."""
+        names = [name for name in self.__dataclass_fields__ if name != "data"]
+        plain: dict[str, Any] = as_plain({name: getattr(self, name) for name in names}, finite=True)
+        return plain
+
+    def to_pandas(self) -> "DataFrame":
+        """One row for each group."""
+        records = [dict(zip(_HEADINGS, row, strict=True)) for row in self._rows()]
+        return data_frame(records, _HEADINGS)
+
+    def _repr_html_(self) -> str:
+        notes = [f"{name} is left out: {reason}" for name, reason in self.left_out.items()]
+        return html_table(f"{self.n_events:,} events drawn from {self.codec}", _HEADINGS, self._rows(), notes=notes)
+
+    def _rows(self) -> list[tuple[object, ...]]:
+        return [
+            (name, number, self.latents_from.get(name), self.components.get(name), None)
+            for name, number in self.n_rows.items()
+        ]

@@ -1,0 +1,34 @@
+"""What was drawn from a codec, for the terminal."""
+
+from baler_vae.measures.samples import Samples
+from baler_vae.report.listing import Heading, Listing, numbers
+from baler_vae.report.wording import count
+
+
+def samples_table(samples: Samples) -> Listing:
+    """One line for each group: its rows, and where its latents came from."""
+    table = Listing(
+        f"{count(samples.n_events, 'event')} drawn from {samples.codec}, seed {samples.seed}",
+        [Heading("group"), numbers("rows"), Heading("latents from", 1), numbers("Gaussians", 2)],
+    )
+    for name, n_rows in samples.n_rows.items():
+        components = samples.components.get(name)
+        table.add(
+            name, f"{n_rows:,}", samples.latents_from.get(name, ""), "" if components is None else str(components)
+        )
+    return table
+
+
+def samples_lines(samples: Samples) -> list[str]:
+    """The sentences below the table: what was drawn again, what was not drawn."""
+    lines = []
+    for found, what in ((samples.escapes, "codes outside of all ranges"), (samples.valueless, "codes without a value")):
+        if found:
+            of_columns = ", ".join(f"{number:,} of {name}" for name, number in found.items())
+            lines.append(f"drawn again in place of {what}: {of_columns}")
+    if samples.from_training:
+        lines.append(f"from rows of the training data, drawn as a whole: {', '.join(samples.from_training)}")
+    if samples.predicted:
+        lines.append(f"as their formulas give them, without differences: {', '.join(samples.predicted)}")
+    lines += [f"left out: {name}: {reason}" for name, reason in samples.left_out.items()]
+    return lines if samples.output is None else [*lines, f"written: {samples.output}"]
