@@ -2,14 +2,14 @@
 
 import typer
 
-from baler_vae.cli.examples import examples
-from baler_vae.cli.explore.sweep import sweep
 from baler_vae.cli.dialects import with_dialect
+from baler_vae.cli.examples import examples
+from baler_vae.cli.explore.distance import distance
 from baler_vae.cli.explore.latents import latents
 from baler_vae.cli.explore.paths import interpolate, traverse
-from baler_vae.cli.explore.distance import distance
-from baler_vae.cli.explore.score import score
 from baler_vae.cli.explore.sampling import sample
+from baler_vae.cli.explore.score import score
+from baler_vae.cli.explore.sweep import sweep
 
 app = typer.Typer(
     name="explore",
