@@ -302,7 +302,7 @@ def _prior(drawn: NDArray[np.float32], seed: int, sampled_of: list[str]) -> Prio
     few = sampled(drawn, KNN_ROWS, seed)
     _say(sampled_of, "KL by nearest neighbours", len(few), n)
     _say(sampled_of, "MMD", min(len(few), MMD_ROWS), n)
-    reach = max(_REACH, float(np.ceil(np.abs(few).max())))
+    reach = max(_REACH, float(np.ceil(np.percentile(np.abs(few), 99.9))))
     edges = np.linspace(-reach, reach, _N_BINS + 1)
     quantiles = [normal_quantiles(latent) for latent in few.T]
     return PriorDistance(

@@ -16,6 +16,7 @@ from baler_vae.explore.encoding import (
     encode_rows,
     only_group,
 )
+from baler_vae.explore.judging import Judge
 from baler_vae.explore.opening import opened_codec, opened_rows
 from baler_vae.explore.space import LatentSpace, one_hot
 from baler_vae.explore.tables import write_named_tables
@@ -40,6 +41,7 @@ def interpolate(
     means: tuple[str, str] | None = None,
     steps: int = STEPS,
     pairs: int = N_PAIRS,
+    judge: Codec | str | FilePath | None = None,
     output: str | FilePath | None = None,
     group: str | None = None,
     seed: int = 0,
@@ -63,6 +65,9 @@ def interpolate(
         Steps of the paths, with both ends: at least 3.
     pairs : int
         Random pairs of rows whose midpoints are judged; 0 for none.
+    judge : Codec, str or Path, optional
+        A codec under bounds of the decoded columns, whose bits say how likely decoded rows are; each row is an event by
+        itself to it.
     output : str or Path, optional
         A file for the decoded rows.
     group : str, optional
@@ -98,10 +103,10 @@ def interpolate(
     opened = opened_codec(codec)
     name = only_group(opened, codec, group)
     with _owning(output, force=force), opened_rows(data, dialect) as source:
-        _check_decodes(opened, name)
+        judged = _judge(opened, name, judge)
         cuts = [CutCounter(CutSettings(cut=text), source.schema) for text in means or ()]
         found = encode_rows(opened, source, name, selected=[column for cut in cuts for column in cut.names])
-        space = LatentSpace.of(opened, name, found, seed)
+        space = LatentSpace.of(opened, name, found, seed, judged)
         if rows is not None:
             ends = [space.latents[_place(found, row, source.path)] for row in rows]
             texts = tuple(f"row {row:,}" for row in rows)
@@ -135,6 +140,7 @@ def traverse(
     *,
     row: int | None = None,
     steps: int = STEPS,
+    judge: Codec | str | FilePath | None = None,
     output: str | FilePath | None = None,
     group: str | None = None,
     seed: int = 0,
@@ -153,6 +159,9 @@ def traverse(
         The row of the group at whose latents the others stay, counted from 0.
     steps : int
         Steps of each path: at least 3.
+    judge : Codec, str or Path, optional
+        A codec under bounds of the decoded columns, whose bits say how likely decoded rows are; each row is an event by
+        itself to it.
     output : str or Path, optional
         A file for the decoded rows.
     group : str, optional
@@ -187,14 +196,14 @@ def traverse(
     name = only_group(opened, codec, group, encoder=data is not None)
     positions = np.linspace(-REACH, REACH, steps)
     with _owning(output, force=force):
-        _check_decodes(opened, name)
+        judged = _judge(opened, name, judge)
         if data is None:
-            space = LatentSpace.of_prior(opened, name, codec)
+            space = LatentSpace.of_prior(opened, name, codec, judged)
             left_out, around = 0, space.centre
         else:
             with opened_rows(data, dialect) as source:
                 found = encode_rows(opened, source, name)
-                space = LatentSpace.of(opened, name, found, seed)
+                space = LatentSpace.of(opened, name, found, seed, judged)
                 left_out, around = found.n_left_out, space.centre
                 if row is not None:
                     around = space.latents[_place(found, row, source.path)]
@@ -245,9 +254,14 @@ def _mean(rows: EncodedRows, cut: CutCounter, path: str) -> Floats:
     return mean
 
 
-def _check_decodes(codec: Codec, name: str) -> None:
-    """Raise UsageError unless columns of a group are decoded from latents."""
-    decoded(codec, name, np.zeros((1, codec.models[name].n_latents)))
+def _judge(codec: Codec, name: str, judge: Codec | str | FilePath | None) -> Judge | None:
+    """The judge of what is decoded, where one is given.
+
+    Raises:
+        UsageError: no column is decoded from latents, or the judge has others.
+    """
+    columns = tuple(decoded(codec, name, np.zeros((1, codec.models[name].n_latents))))
+    return None if judge is None else Judge.of(judge, columns, name)
 
 
 def _owning(output: str | FilePath | None, *, force: bool) -> AbstractContextManager[object]:

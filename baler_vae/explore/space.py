@@ -11,6 +11,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.explore.encoding import EncodedRows, decoded, posterior_of
+from baler_vae.explore.judging import Judge
 from baler_vae.measures.paths import (
     REFERENCE_ROWS,
     Neighbours,
@@ -46,9 +47,10 @@ class LatentSpace:
     arc_centre: Floats
     neighbours: Neighbours | None
     real: RealRows | None
+    judge: Judge | None
 
     @classmethod
-    def of(cls, codec: Codec, name: str, rows: EncodedRows, seed: int) -> "LatentSpace":
+    def of(cls, codec: Codec, name: str, rows: EncodedRows, seed: int, judge: Judge | None) -> "LatentSpace":
         """That of the rows of a file.
 
         Raises:
@@ -63,7 +65,9 @@ class LatentSpace:
         points = in_widths(values, widths)
         neighbours = Neighbours.of(points, seed=seed)
         few = np.random.default_rng(seed).permutation(neighbours.numbers)[:REFERENCE_ROWS]
-        restored = neighbours.distances(in_widths(decoded(codec, name, latents[few]), widths), few)
+        again = decoded(codec, name, latents[few])
+        restored = neighbours.distances(in_widths(again, widths), few)
+        real = {column: values[column][few] for column in columns}
         with_prior = rows.posterior.kind in {"gaussian", "joint"}
         centre = latents.mean(axis=0)
         return cls(
@@ -83,11 +87,14 @@ class LatentSpace:
                 distance=float(np.median(neighbours.distances(points[few], few))),
                 decoded_distance=float(np.median(restored)),
                 far=float(np.percentile(restored, 95)),
+                bits=None if judge is None else float(np.median(judge.bits(real))),
+                decoded_bits=None if judge is None else float(np.median(judge.bits(again))),
             ),
+            judge=judge,
         )
 
     @classmethod
-    def of_prior(cls, codec: Codec, name: str, given: Any) -> "LatentSpace":  # noqa: ANN401
+    def of_prior(cls, codec: Codec, name: str, given: Any, judge: Judge | None) -> "LatentSpace":  # noqa: ANN401
         """That of the prior, which an archive knows too.
 
         Raises:
@@ -116,6 +123,7 @@ class LatentSpace:
             arc_centre=centre,
             neighbours=None,
             real=None,
+            judge=judge,
         )
 
     def lines(self) -> Lines:
@@ -136,7 +144,7 @@ class LatentSpace:
             latents=latents,
             values=values,
             distances=None if self.neighbours is None else self.neighbours.distances(points),
-            bits=None,
+            bits=None if self.judge is None else self.judge.bits(values),
             length=length,
             relative_length=relative,
         )
@@ -155,6 +163,7 @@ class LatentSpace:
             values = decoded(self.codec, self.group, walks.reshape(-1, walks.shape[2]))
             points = in_widths(values, self.widths).reshape(n, len(parts), -1)
             distances = self.neighbours.distances(points[:, len(parts) // 2])
+            middles = {column: own.reshape(n, len(parts))[:, len(parts) // 2] for column, own in values.items()}
             lengths = [path_length(own)[1] for own in points]
             found.append(
                 PairQuality(
@@ -164,7 +173,7 @@ class LatentSpace:
                     relative_distance=ratio(float(np.median(distances)), self.real.decoded_distance),
                     far=float(np.mean(distances > self.real.far)),
                     relative_length=median([own for own in lengths if np.isfinite(own)]) or float("nan"),
-                    bits=None,
+                    bits=None if self.judge is None else float(np.median(self.judge.bits(middles))),
                 )
             )
         return tuple(found)
