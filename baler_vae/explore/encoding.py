@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.groups import decode_free_columns, latents_of
+from baler_vae.codec.filling import decode_free_columns
+from baler_vae.codec.groups import latents_of
 from baler_vae.errors import UsageError, nearest
 from baler_vae.explore.opening import all_rows, check_encoder
 from baler_vae.model.group import GroupModel

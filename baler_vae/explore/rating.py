@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.batches import coded_batch
 from baler_vae.codec.codec import Codec
+from baler_vae.codec.filling import decode_free_columns
 from baler_vae.codec.finite import LARGEST
-from baler_vae.codec.groups import decode_free_columns, known_rows, quantise_latents
+from baler_vae.codec.groups import known_rows, quantise_latents
 from baler_vae.codec.lengths import check_has_encoder, lengths_of
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.grid.uniform import UniformGrid

@@ -11,8 +11,9 @@ import numpy as np
 from baler_vae.errors import MissingExtra, UsageError, located
 from baler_vae.explore.opening import all_rows
 from baler_vae.explore.sweep_folder import SweepFolder, run_and_keep, run_on_worker
+from baler_vae.explore.sweep_measures import float_columns
 from baler_vae.explore.sweep_plan import Setting, check_plan, choices_of, grid, request_of, variants_of
-from baler_vae.explore.sweep_run import RunTask, float_columns
+from baler_vae.explore.sweep_run import RunTask
 from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import split_spec
 from baler_vae.measures.sweep_statistics import (
@@ -148,6 +149,7 @@ class _Work:
             measures=self.settings.measured(has_peak=bool(self.project.evaluation.peaks)),
             evaluation=self.project.evaluation,
             n_samples=self.settings.samples,
+            samples_from=self.settings.samples_from,
         )
 
     def result(self, runs: Sequence[SweepRun]) -> SweepResult:

@@ -114,7 +114,9 @@ class SweepSettings(Settings):
     sampler_seed : int
         The seed of the search.
     samples : int
-        Rows that are sampled for `sample_auc`, at most as many as the data have.
+        Events that are sampled for `sample_auc`, at most as many as the data have.
+    samples_from : {"prior", "posterior", "mixture", "density"}, optional
+        Where the latents of samples come from, as `explore sample` has it.
     """
 
     method: Literal["grid", "optuna"] = "grid"
@@ -132,6 +134,7 @@ class SweepSettings(Settings):
     batch: Annotated[int, Field(ge=1, le=10_000)] = 4
     sampler_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     samples: Annotated[int, Field(ge=100, lt=2**31)] = 10_000
+    samples_from: Literal["prior", "posterior", "mixture", "density"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "SweepSettings":
