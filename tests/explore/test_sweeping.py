@@ -270,6 +270,8 @@ def test_the_peak_is_followed(tmp_path):
         ("[sweep.settings]\nbound = ['aa=bits:4']\n", UsageError, "aa"),
         ("[sweep.settings]\nlatent = {low = 1, high = 3}\n", UsageError, 'method = "optuna"'),
         ("[sweep]\nmethod = 'optuna'\nsettings.latent = {low = 0, high = 3}\n", UsageError, "setting 'latent'"),
+        ("[sweep.settings]\nlatent = [3, 4]\n", UsageError, "4 latents are more than the float columns (found 3"),
+        ("[sweep]\nmethod = 'optuna'\nsettings.latent = {low = 1, high = 9}\n", UsageError, "9 latents are more"),
         ("[sweep]\nmeasures = ['peak']\n", UsageError, "declares none"),
     ],
 )
