@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 FIRST_FORMAT = 1
 """The version that is written wherever it suffices; it is frozen."""
@@ -53,11 +53,23 @@ class ColumnEntry(_Entry):
 
 
 class LatentsEntry(_Entry):
-    """How the latents of a group are stored: a coding for each, and a step for each that is rounded."""
+    """How the latents of a group are stored: a coding for each, and a step for each that is rounded.
+
+    `categories` is how many of the last latents belong to each categorical one, which the encoder of a codec needs;
+    where there are none, and in archives, the key is lacking.
+    """
 
     codings: tuple[str, ...]
     steps: tuple[float, ...] = ()
     keeps_log_variance: bool = False
+    categories: tuple[Annotated[int, Field(ge=2)], ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_no_categories(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.categories:
+            del document["categories"]
+        return document
 
 
 class GroupEntry(_Entry):
@@ -132,4 +144,7 @@ class Manifest(_Entry):
         for column in (column for group in document["groups"] for column in group["columns"]):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]
+        if self.version == FIRST_FORMAT:
+            for latents in (group["latents"] for group in document["groups"] if group["latents"] is not None):
+                latents.pop("categories", None)
         return document

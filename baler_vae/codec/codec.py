@@ -49,7 +49,8 @@ class Codec:
         The model of each group.
     history : mapping of str to sequence of dict
         By group with an autoencoder one dict for each epoch, with `number`, `training_loss`, `validation_error` (mean
-        squared errors in units of the squared widths of the columns), `learning_rate` and `beta`; and by ``GROUP,
+        squared errors in units of the squared widths of the columns), `learning_rate` and `beta`, and under an
+        objective `steps`, each term before its weight, and by ``weight of TERM`` the weights; and by ``GROUP,
         networks`` for the networks of its columns a dict for some of the steps, with `number`, `training_bits` (of a
         row in all of them) and `learning_rate`.
     settings : mapping
@@ -79,6 +80,10 @@ class Codec:
             columns = f"{len(group.columns)} column{'s' if len(group.columns) > 1 else ''}"
             groups.append(f"{group.name}: {columns}" + (f", {kind}" if isinstance(kind, str) else ""))
         return f"<Codec of {'; '.join(groups)}>"
+
+    @property
+    def _has_categories(self) -> bool:
+        return any(model.encoder is not None and model.encoder.categories for model in self.models.values())
 
     @cached_property
     def _digest(self) -> bytes:
@@ -181,10 +186,10 @@ class Codec:
             archive.finish(
                 Manifest(
                     kind="codec",
-                    version=format_version(self.schema),
+                    version=format_version(self.schema, has_categories=self._has_categories),
                     writer=WRITER,
                     origin=origin_entry(self.schema.origin),
-                    groups=group_entries(self.schema, self.models, self.bounds, {}),
+                    groups=group_entries(self.schema, self.models, self.bounds, {}, with_encoder=True),
                     order=self.schema.order,
                     arrays=array_entries(self.schema),
                     masks=mask_entries(self.schema),

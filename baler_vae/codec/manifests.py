@@ -57,8 +57,12 @@ def group_entries(
     models: Mapping[str, GroupModel],
     bounds: Mapping[str, Bound],
     original_bytes: Mapping[str, int],
+    *,
+    with_encoder: bool = False,
 ) -> tuple[GroupEntry, ...]:
-    """The entries of a schema's groups, from the model of each group and what is known of each column by name."""
+    """The entries of a schema's groups, from the model of each group and what is known of each column by name; those of
+    a codec say what its encoders need.
+    """
     return tuple(
         GroupEntry(
             name=group.name,
@@ -72,7 +76,7 @@ def group_entries(
                 )
                 for column in group.columns
             ),
-            latents=latents_entry(models[group.name]),
+            latents=latents_entry(models[group.name], with_encoder=with_encoder),
         )
         for group in schema.groups
     )
@@ -103,9 +107,11 @@ def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
     return tuple(MaskEntry(values=mask.values, missing=mask.missing) for mask in schema.masks)
 
 
-def format_version(schema: Schema, *, has_extras: bool = False) -> int:
-    """The version of the format that can say what a schema is, and what is not a column."""
-    known = schema.origin.format in _FIRST_ORIGINS and not has_extras
+def format_version(schema: Schema, *, has_extras: bool = False, has_categories: bool = False) -> int:
+    """The version of the format that can say what a schema is, what is not a column, and that latents are
+    categorical.
+    """
+    known = schema.origin.format in _FIRST_ORIGINS and not has_extras and not has_categories
     has_more = schema.masks or any(column.is_array for column in schema.columns)
     return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
 

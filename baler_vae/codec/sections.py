@@ -102,12 +102,17 @@ def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes:
     )
 
 
-def latents_entry(model: GroupModel) -> LatentsEntry | None:
-    """What a manifest says of the latents of a group."""
+def latents_entry(model: GroupModel, *, with_encoder: bool = False) -> LatentsEntry | None:
+    """What a manifest says of the latents of a group, and of what its encoder needs."""
     if not model.n_latents:
         return None
     codings = tuple(coder.coding for coder in model.latents) if model.steps else (plain.RAW,) * model.n_latents
-    return LatentsEntry(codings=codings, steps=model.steps, keeps_log_variance=model.keeps_log_variance)
+    return LatentsEntry(
+        codings=codings,
+        steps=model.steps,
+        keeps_log_variance=model.keeps_log_variance,
+        categories=model.encoder.categories if with_encoder and model.encoder is not None else (),
+    )
 
 
 def check_entries(archive: ArchiveFile) -> None:
@@ -142,7 +147,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         encoder = None
         if entry.latents is not None and with_encoder:
             section = encoder_section(number)
-            encoder = decode_encoder(archive.parts(section))
+            encoder = decode_encoder(archive.parts(section), entry.latents.categories)
         _check_encoder(entry, encoder)
         _check_latents(entry, decoder.n_latents if decoder else None, encoder.n_latents if encoder else None)
         section = tables_section(number)

@@ -49,6 +49,12 @@ def fit_table(codes: NDArray[np.int64]) -> FrequencyTable:
     return FrequencyTable(alphabet, levels_of(counts + _PRIOR_ROWS * overall / overall.sum()))
 
 
+def code_bits(codes: NDArray[np.int64], table: FrequencyTable) -> NDArray[np.float64]:
+    """The bits, float64 (rows,), that each of codes (rows,) takes: symbol and offset."""
+    symbol_bits: NDArray[np.float64] = TOTAL_BITS - np.log2(frequencies(table.levels))
+    return (symbol_bits + table.alphabet.widths.astype(np.float64))[table.alphabet.split(codes)[0]]
+
+
 def table_bits(codes: NDArray[np.int64], table: FrequencyTable) -> float:
     """The estimated number of bits that `encode_codes` takes."""
     symbol_bits = TOTAL_BITS - np.log2(frequencies(table.levels))

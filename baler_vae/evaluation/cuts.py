@@ -13,7 +13,7 @@ from baler_vae.errors import UsageError
 from baler_vae.kinematics.grammar import Name
 from baler_vae.kinematics.physics import row_formula
 from baler_vae.settings.evaluation import CutSettings
-from baler_vae.table.schema import Column, Schema
+from baler_vae.table.schema import Column, Group, Schema
 from baler_vae.table.table import Batch, counts_of
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -96,9 +96,14 @@ class CutCounter:
         """The columns that the cut reads."""
         return self._formula.formula.names
 
+    @property
+    def group(self) -> Group:
+        """The group whose rows, or events, pass or do not."""
+        return self._formula.group
+
     def add(self, before: Batch, after: Batch) -> None:
         """Counts the rows or events of two batches over the same events."""
-        old, new = self._passed(before), self._passed(after)
+        old, new = self.passed(before), self.passed(after)
         passed = (np.ones_like(old), old, new, old & ~new, new & ~old)
         self._counts += np.count_nonzero(passed, axis=1)
 
@@ -106,8 +111,8 @@ class CutCounter:
         """The counts so far."""
         return Migration(self.cut.cut, self.cut.at_least, self._of, *map(int, self._counts))
 
-    def _passed(self, batch: Batch) -> NDArray[np.bool_]:
-        """Whether each row of the group, or each event, passes, bool (rows,) or (events,)."""
+    def passed(self, batch: Batch) -> NDArray[np.bool_]:
+        """Whether each row of the group, or each event, of a batch passes, bool (rows,) or (events,)."""
         rows = np.asarray(self._passes(self._values(batch), self._limit), np.bool_)
         if self.cut.at_least is None:
             return rows

@@ -6,10 +6,16 @@ Each function does what the command `baler-vae explore NAME` does. What they nee
 from importlib import import_module
 
 _HOMES: dict[str, str] = {
+    "distance": "baler_vae.explore.comparing",
+    "interpolate": "baler_vae.explore.paths",
+    "latents": "baler_vae.explore.latent_space",
     "sample": "baler_vae.explore.sampling",
+    "score": "baler_vae.explore.scoring",
+    "sweep": "baler_vae.explore.sweeping",
+    "traverse": "baler_vae.explore.paths",
 }
 
-__all__: list[str] = ["sample"]
+__all__: list[str] = ["distance", "interpolate", "latents", "sample", "score", "sweep", "traverse"]
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from baler_vae.codec.groups import latents_of, quantise_latents
+from baler_vae.codec.observations import VARIANCES
 from baler_vae.codec.rows import Events
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import (
@@ -53,6 +54,7 @@ class ChosenFit:
             "candidate_bytes": dict(self.candidates),
             "order_bytes": dict(self.orders),
             "formulas_saved_bytes": {name: round(bits / 8) for name, bits in self.fit.saved_bits.items()},
+            **({VARIANCES: dict(self.fit.variances)} if self.fit.variances else {}),
         }
 
 
@@ -195,4 +197,5 @@ def _fit_free(
     )
     means = latents_of(table.arrays, model)[0]
     latents = tuple(fit_coder(codes)[0] for codes in quantise_latents(means, model.steps))
-    return replace(independent, model=replace(model, latents=latents), history=history)
+    model = replace(model, latents=latents)
+    return replace(independent, model=model, history=history, variances=fitted.variances)

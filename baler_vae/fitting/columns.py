@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class GroupFit:
     """The model of a group, about how many bits its rows take together with the model, the networks' share of that, by
-    how many bits formulas alone made columns smaller, by name, and the histories of the training of an autoencoder and
-    of the networks of its columns.
+    how many bits formulas alone made columns smaller, by name, the histories of the training of an autoencoder and of
+    the networks of its columns, and the variances that were learnt of columns under `free`, by name, in squared scores.
     """
 
     model: GroupModel
@@ -47,6 +47,7 @@ class GroupFit:
     saved_bits: Mapping[str, float] = field(default_factory=dict)
     history: "tuple[Epoch, ...]" = ()
     network_history: tuple[Point, ...] = ()
+    variances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_bytes(self) -> int:

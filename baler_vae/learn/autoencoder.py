@@ -1,21 +1,31 @@
-"""Training of autoencoders on the squared error of scores."""
+"""Training of autoencoders on scores: on their squared error, or on an objective."""
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from baler_vae.learn.divergences import KL_DIVERGENCE, kl_term
 from baler_vae.learn.epochs import Epoch, epochs_plan, learning_rate
 from baler_vae.learn.loop import Optimisation, Point, threads, train
 from baler_vae.learn.networks.dense import Autoencoder
 from baler_vae.learn.networks.outputs import Outputs
+from baler_vae.learn.networks.posterior import NORMAL
 from baler_vae.learn.objective import Objective
-from baler_vae.learn.schedules import LinearWarmup
-from baler_vae.learn.terms import absolute_latents, kl_term, squared_error, weighted_squared_error
+from baler_vae.learn.objectives import epochs_scheduled, objective_of
+from baler_vae.learn.penalties import absolute_latents
+from baler_vae.learn.plans import Epochs
+from baler_vae.learn.reconstruction import squared_error, weighted_squared_error
+from baler_vae.learn.schedules import END, LinearWarmup
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
 
 _EVALUATION_ROWS = 16_384
 """Rows of the validation set evaluated at a time; results do not depend on it."""
+_OBJECTIVE_ROWS = 1_024
+"""The same under an objective, whose terms compare the rows of a batch with each other."""
 
 
 def train_autoencoder(
@@ -30,10 +40,12 @@ def train_autoencoder(
     """The history of a training; the network is left with the weights of the epoch of least validation error.
 
     `training` and `validation` are scores float32 (rows, columns), `column_weights` float32 (columns,) of mean 1. The
-    validation error is the weighted squared error of latents without noise; the training stops early when it has not
-    fallen for `patience` epochs.
+    validation error is the weighted squared error of latents without noise; under an objective it is the value of the
+    objective as it is when its weights have risen, with the same noise after every epoch. The training stops early when
+    it has not fallen for `patience` epochs, not counting those in which weights still rise.
     """
     plan = epochs_plan(settings, len(training))
+    objective, judge, patient_from = _judged_objective(network, validation, column_weights, settings, plan)
 
     def after_interval(point: Point) -> None:
         progress(f"epochs (validation error {point.error:.3g})", point.number, plan.n_epochs)
@@ -41,17 +53,38 @@ def train_autoencoder(
     with threads(settings.threads):
         return train(
             network,
-            squared_error_objective(column_weights, settings, is_variational=network.architecture.is_variational),
+            objective,
             training.__getitem__,
             plan,
             Optimisation(learning_rate(settings)),
             generator=torch.Generator(training.device).manual_seed(settings.seed),
             device=training.device,
-            judge=lambda: validation_error(network, validation, column_weights),
+            judge=judge,
             patience=settings.patience,
+            patient_from=patient_from,
             after_interval=after_interval,
             sums=np.float32,  # as histories have always been summed
         )
+
+
+def _judged_objective(
+    network: Autoencoder, validation: Tensor, column_weights: Tensor, settings: ModelSettings, plan: Epochs
+) -> tuple[Objective[Tensor, Outputs], Callable[[], float], int]:
+    """What settings say is minimised, what judges the network, and the epoch from which on no weight rises."""
+    if settings.objective is None:
+        is_variational = network.architecture.latents == NORMAL
+        objective = squared_error_objective(column_weights, settings, is_variational=is_variational)
+        return objective, lambda: validation_error(network, validation, column_weights), 0
+    n_categorical = len(network.architecture.latents.categories)
+    objective = objective_of(settings.objective, column_weights, n_epochs=plan.n_epochs, n_categorical=n_categorical)
+    steps_per_epoch = math.ceil(plan.n_rows / plan.batch_rows)
+    patient_from = epochs_scheduled(settings.objective, n_epochs=plan.n_epochs, steps_per_epoch=steps_per_epoch)
+
+    def judge() -> float:
+        noise = torch.Generator(validation.device).manual_seed(settings.seed)
+        return objective_value(network, objective, validation, noise)
+
+    return objective, judge, patient_from
 
 
 def squared_error_objective(
@@ -75,6 +108,19 @@ def validation_error(network: Autoencoder, scores: Tensor, column_weights: Tenso
     return total / len(scores)
 
 
-def epochs_of(history: tuple[Point, ...]) -> tuple[Epoch, ...]:
-    """The epochs of such a history."""
-    return tuple(Epoch.of(point, beta=point.term_weights.get("KL divergence", 0.0)) for point in history)
+@torch.no_grad()
+def objective_value(
+    network: Autoencoder, objective: Objective[Tensor, Outputs], scores: Tensor, noise: torch.Generator
+) -> float:
+    """The value of an objective whose weights have risen, for scores (rows, columns)."""
+    total = 0.0
+    for batch in torch.split(scores, _OBJECTIVE_ROWS):
+        total += float(objective.loss(batch, network.outputs(batch, noise), END).total) * len(batch)
+    return total / len(scores)
+
+
+def epochs_of(history: tuple[Point, ...], *, tells_terms: bool = False) -> tuple[Epoch, ...]:
+    """The epochs of such a history; what is stored of them tells each term where that is asked for."""
+    return tuple(
+        Epoch.of(point, beta=point.term_weights.get(KL_DIVERGENCE, 0.0), tells_terms=tells_terms) for point in history
+    )

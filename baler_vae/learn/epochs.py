@@ -21,8 +21,10 @@ _EPOCH_LIMITS = (15, 100)
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of a training: mean training loss and validation error (squared scores, or bits of a row), the learning
-    rate of its first step, the weight of the KL divergence, and the mean of each term of the loss without its weight.
+    """One epoch of a training: mean training loss and validation error (squared scores, bits of a row, or what an
+    objective says), the learning rate of its first step, the weight of the KL divergence, the mean of each term of the
+    loss without its weight, the weights in its last step, and the steps made until its end. What is stored of it tells
+    the last three where it `tells_terms`.
     """
 
     number: int
@@ -31,21 +33,38 @@ class Epoch:
     learning_rate: float
     beta: float
     terms: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    n_steps: int = 0
+    tells_terms: bool = False
 
     @classmethod
-    def of(cls, point: Point, *, beta: float) -> "Epoch":
+    def of(cls, point: Point, *, beta: float, tells_terms: bool = False) -> "Epoch":
         """The epoch of a point of a history."""
-        return cls(point.number, point.loss, point.error, point.learning_rates[0], beta, point.terms)
+        return cls(
+            number=point.number,
+            training_loss=point.loss,
+            validation_error=point.error,
+            learning_rate=point.learning_rates[0],
+            beta=beta,
+            terms=point.terms,
+            weights=point.term_weights,
+            n_steps=point.n_steps,
+            tells_terms=tells_terms,
+        )
 
     def stored(self) -> dict[str, float]:
-        """What the history of a codec says of it: format 1 keeps the loss as a whole."""
-        return {
+        """What the history of a codec says of it: without an objective, the loss as a whole."""
+        found = {
             "number": self.number,
             "training_loss": self.training_loss,
             "validation_error": self.validation_error,
             "learning_rate": self.learning_rate,
             "beta": self.beta,
         }
+        if not self.tells_terms:
+            return found
+        weights = {f"weight of {name}": weight for name, weight in self.weights.items()}
+        return {**found, "steps": self.n_steps, **self.terms, **weights}
 
 
 def epochs_plan(settings: ModelSettings, n_rows: int) -> Epochs:

@@ -1,7 +1,7 @@
 """From the columns of a group to its model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from baler_vae.learn.autoencoder import epochs_of, train_autoencoder
 from baler_vae.learn.epochs import Epoch
-from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
+from baler_vae.learn.export import decoding_transform, latent_steps, reconstruction_error, round_decoder
 from baler_vae.learn.latents import train_bits
 from baler_vae.learn.loop import Point, check_converged, device_of
 from baler_vae.learn.networks.dense import Autoencoder, DenseArchitecture, export_network
+from baler_vae.learn.networks.posterior import NORMAL, POINT
+from baler_vae.learn.objectives import latents_of
+from baler_vae.learn.reconstruction import bounded
 from baler_vae.learn.transforms import fit_transform
 from baler_vae.model.group import Decoder, Encoder, scores_of
 from baler_vae.model.network import LARGEST_ACTIVATION
@@ -32,7 +35,7 @@ _JUDGED_ROWS = 16_384
 """Rows of the validation set on which steps of latents are chosen, so that this takes little time."""
 _TRIAL_ROWS = 20_000
 """Rows of the brief training that chooses transforms. Chosen by hand; not measured."""
-_TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0}
+_TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0, "objective": None}
 """What that training changes in the settings. Chosen by hand; not measured."""
 _CANDIDATES: tuple[TransformKind, ...] = ("standard", "asinh", "quantile")
 """What `auto` tries; `min-max` differs from `standard` only by a scale, which is a column weight."""
@@ -42,11 +45,14 @@ Columns = Mapping[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network as it is stored: no steps where latents are kept as they are."""
+    """A trained network as it is stored: no steps where latents are kept as they are. `variances` are those of the
+    scores of each column around what is restored, where they were learnt.
+    """
 
     encoder: Encoder
     decoder: Decoder
     steps: tuple[float, ...]
+    variances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,13 +92,15 @@ def fit_squared_error_encoder(
     columns: Columns, settings: ModelSettings, progress: Progress
 ) -> tuple[Encoder, tuple[float, ...], tuple[Epoch, ...]]:
     """The encoder of a plain autoencoder that is trained on the squared error of the values (rows,) of columns which
-    keep a bound; the steps its latents are rounded to, such that the error doubles; the history of its training.
+    keep a bound, whatever objective there is; the steps its latents are rounded to, such that the error doubles; the
+    history of its training.
 
     Raises
     ------
     UsageError
         The device is not available, or the training diverged.
     """
+    settings = settings.model_copy(update={"objective": None})
     scored = _bounded_scores(columns, settings, progress, is_variational=False)
     network, history = train_network(scored, settings, progress, is_variational=False)
     encoder = _export_encoder(network, scored.names, scored.transforms)
@@ -115,7 +123,7 @@ def fit_bits_encoder(
         The device is not available, or the training diverged.
     """
     scored = _bounded_scores(columns, settings, progress, is_variational=True)
-    n_latents = _n_latents(len(scored.names), settings)
+    n_latents = _n_latents(len(scored.names), settings.model_copy(update={"objective": None}))
     layers, history = train_bits(
         scored.training, scored.validation, n_latents, settings, device_of(settings.device), progress
     )
@@ -165,8 +173,9 @@ def train_network(
     architecture = _architecture(scored.training.shape[1], settings, is_variational=is_variational)
     arrays = scored.training, scored.validation, scored.weights
     network, history = _train(architecture, arrays, settings, device_of(settings.device), progress)
-    check_converged(history, settings.learning_rate)
-    return network, epochs_of(history)
+    has_objective = settings.objective is not None
+    check_converged(history, settings.learning_rate, to_its_end=has_objective)
+    return network, epochs_of(history, tells_terms=has_objective)
 
 
 def _split(n_rows: int, settings: ModelSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -208,8 +217,11 @@ def _choose_transforms(
     fixed: dict[str, TransformKind] = {
         name: kind for pattern, kind in settings.transforms.items() for name in columns if matches(name, pattern)
     }
-    if settings.transform != "auto":
-        fixed = {name: fixed.get(name, settings.transform) for name in columns}
+    chosen = settings.transform
+    if settings.objective is not None and settings.objective.reconstruction == "cross_entropy":
+        chosen = "min-max"
+    if chosen != "auto":
+        fixed = {name: fixed.get(name, chosen) for name in columns}
     if len(fixed) < len(columns):
         fixed |= _try_transforms(columns, fixed, weights, settings, progress, is_variational=is_variational)
     return tuple(fit_transform(fixed[name], array) for name, array in columns.items())
@@ -271,11 +283,24 @@ def _train(
 
 
 def _architecture(n_columns: int, settings: ModelSettings, *, is_variational: bool) -> DenseArchitecture:
-    return DenseArchitecture(n_columns, _n_latents(n_columns, settings), settings.hidden, is_variational)
+    n_latents, objective = _n_latents(n_columns, settings), settings.objective
+    if objective is None:
+        return DenseArchitecture(n_columns, n_latents, settings.hidden, NORMAL if is_variational else POINT)
+    latents = latents_of(objective.posterior_of(settings.kind))
+    return DenseArchitecture(
+        n_columns,
+        n_latents + sum(latents.categories),
+        settings.hidden,
+        latents,
+        learns_variances=objective.reconstruction == "gaussian",
+        draws_priors=objective.mmd is not None,
+    )
 
 
 def _n_latents(n_columns: int, settings: ModelSettings) -> int:
-    return min(settings.latent or (n_columns + 1) // 2, n_columns)
+    """The latents that are not categorical: more than there are columns only under an objective."""
+    wanted = settings.latent or (n_columns + 1) // 2
+    return wanted if settings.objective is not None else min(wanted, n_columns)
 
 
 def _export(
@@ -288,13 +313,25 @@ def _export(
 ) -> Fitted:
     encoder = _export_encoder(network, names, transforms)
     decoder = export_network(network.decoder)
+    reconstruction = "squared_error" if settings.objective is None else settings.objective.reconstruction
+    decoding = tuple(decoding_transform(transform, reconstruction) for transform in transforms)
+    variances = _learnt_variances(network, names)
     if settings.latents == "float64":
-        return Fitted(encoder, Decoder(names, transforms, round_weights(decoder, _FINEST_BITS)), ())
-    error = reconstruction_error(scores, weights)
+        return Fitted(encoder, Decoder(names, decoding, round_weights(decoder, _FINEST_BITS)), (), variances)
+    error = reconstruction_error(scores, weights, reconstruction)
     rounded = round_decoder(decoder, encoder.encode(scores)[0], error)
-    return Fitted(encoder, Decoder(names, transforms, rounded), latent_steps(encoder, rounded, scores, error))
+    steps = latent_steps(encoder, rounded, scores, error)
+    return Fitted(encoder, Decoder(names, decoding, rounded), steps, variances)
+
+
+def _learnt_variances(network: Autoencoder, names: tuple[str, ...]) -> dict[str, float]:
+    """The variance of each column's scores that a network has learnt; none where it learns none."""
+    if network.log_variances is None:
+        return {}
+    variances = bounded(network.log_variances.detach()).double().exp().cpu()
+    return dict(zip(names, variances.tolist(), strict=True))
 
 
 def _export_encoder(network: Autoencoder, names: tuple[str, ...], transforms: tuple[Transform, ...]) -> Encoder:
     layers = round_weights(export_network(network.encoder), _ENCODER_BITS)
-    return Encoder(names, transforms, network.n_latents, layers)
+    return Encoder(names, transforms, network.n_latents, layers, network.architecture.latents.categories)

@@ -55,7 +55,7 @@ class Point:
     It has its `number` from 1 on, the number of steps made until its end, sums over its steps of the `loss` and of each
     of its terms, by name and without their weights, and of the `weight` of the steps; the weights of terms in its last
     step; the learning rates of its first and its last step; and the `error` that a judge found at its end, NaN without
-    one. `diverged` names a term that is not finite, where there is one.
+    one. `diverged` names the term with a weight that is the first not to be finite, where there is one.
     """
 
     number: int
@@ -98,6 +98,7 @@ def train(
     device: torch.device,
     judge: Callable[[], float] | None = None,
     patience: int | None = None,
+    patient_from: int = 0,
     before_step: Callable[[Moment], None] = _no_step,
     after_interval: Callable[[Point], None] = _no_point,
     sums: type[np.floating[Any]] = np.float64,
@@ -120,8 +121,8 @@ def train(
         Where the network and the data are.
     judge
         Gives the error of the network as it is, after each interval.
-    patience
-        The training stops when the error has not fallen for so many intervals.
+    patience, patient_from
+        The training stops when the error has not fallen for so many intervals, which are counted from an interval on.
     before_step, after_interval
         Are told the moment of each step before it, and each point of the history.
     sums
@@ -149,7 +150,7 @@ def train(
         after_interval(history[-1])
         if error < best_error:
             best_error, best = error, copy.deepcopy(network.state_dict())
-        elif patience and number - _best(history).number >= patience:
+        elif patience and number - max(patient_from, _best(history).number) >= patience:
             break
         if history[-1].diverged is not None:
             break
@@ -158,9 +159,9 @@ def train(
     return tuple(history)
 
 
-def check_converged(history: Sequence[Point], learning_rate: float) -> None:
-    """Raise UsageError unless a training has a network to give: one of finite error, or with finite terms to its end
-    where nothing judged it.
+def check_converged(history: Sequence[Point], learning_rate: float, *, to_its_end: bool = False) -> None:
+    """Raise UsageError unless a training has a network to give: one of finite error, or with finite terms `to_its_end`,
+    which they must have where nothing judged it.
 
     Raises
     ------
@@ -169,7 +170,10 @@ def check_converged(history: Sequence[Point], learning_rate: float) -> None:
     """
     last = history[-1]
     is_judged = any(not math.isnan(point.error) for point in history)
-    if any(math.isfinite(point.error) for point in history) or (last.diverged is None and not is_judged):
+    is_finite = any(math.isfinite(point.error) for point in history)
+    if last.diverged is None and (is_finite or not is_judged):
+        return
+    if is_finite and not to_its_end:
         return
     what = "no epoch has a finite validation error"
     if last.diverged is not None:
@@ -228,10 +232,16 @@ class _Tally:
         names = dict.fromkeys(name for loss in self.losses for name in loss.terms)
         sums = {name: self._sum([loss.terms.get(name) for loss in self.losses], dtype) for name in names}
         total = self._sum([loss.total for loss in self.losses], dtype)
-        diverged = next((name for name, found in sums.items() if not math.isfinite(found)), None)
         rates = self.rates[0], self.rates[-1]
         weights = self.losses[-1].weights
+        suspects = [name for name, found in sums.items() if not math.isfinite(found) and weights[name]]
+        diverged = min(suspects, key=self._first_without_number, default=None)
         return Point(number, n_steps, total, sums, sum(self.weights), weights, rates, error, diverged)
+
+    def _first_without_number(self, name: str) -> int:
+        """The step in which a term, whose sum is not finite, is not finite itself; the first one where none is."""
+        values = [loss.terms.get(name) for loss in self.losses]
+        return next((step for step, value in enumerate(values) if value is not None and not value.isfinite()), 0)
 
     def _sum(self, values: Sequence[Tensor | None], dtype: type[np.floating[Any]]) -> float:
         """The weighted sum of values () of all steps, added one after the other; none counts as zero."""

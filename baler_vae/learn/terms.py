@@ -1,4 +1,4 @@
-"""The terms that objectives are made of: pure functions of a batch and of what a network made of it."""
+"""The terms of archives' sizes: pure functions of a batch and of what a network made of it."""
 
 import math
 
@@ -6,59 +6,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from baler_vae.learn.networks.conditional import CodeBatch, CodeOutputs
-from baler_vae.learn.networks.outputs import Outputs
-from baler_vae.learn.networks.posterior import NormalPosterior
 from baler_vae.learn.networks.rounded import RoundedOutputs
-from baler_vae.learn.objective import Term
-from baler_vae.learn.schedules import Constant, Schedule
 
 BIT = math.log(2)
 """In nats."""
-
-
-def squared_error(column_weights: Tensor) -> Term[Tensor, Outputs]:
-    """The mean squared error over rows and columns, columns weighted by `column_weights` (columns,) of mean 1."""
-
-    def function(batch: Tensor, outputs: Outputs) -> Tensor:
-        return weighted_squared_error(outputs.reconstruction, batch, column_weights)
-
-    return Term("squared error", function)
-
-
-def weighted_squared_error(reconstruction: Tensor, batch: Tensor, column_weights: Tensor) -> Tensor:
-    """The mean of squared differences of scores (rows, columns), weighted by (columns,): one number ()."""
-    return ((reconstruction - batch).square() * column_weights).mean()  # (rows, columns) -> ()
-
-
-def kl_term(beta: Schedule) -> Term[Tensor, Outputs]:
-    """The KL divergence of a normal posterior from the standard normal distribution, in nats (Higgins et al. 2017).
-
-    Its function raises TypeError where the posterior is of another type.
-    """
-
-    def function(_batch: Tensor, outputs: Outputs) -> Tensor:
-        if not isinstance(outputs.posterior, NormalPosterior):
-            raise TypeError(f"a {type(outputs.posterior).__name__} has no KL divergence in closed form here")
-        return kl_divergence(outputs.posterior.mean, outputs.posterior.log_variance)
-
-    return Term("KL divergence", function, beta)
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance), N(0, 1)) in nats, summed over latents, averaged over rows, of (rows, k) arrays: one number
-    () (Kingma and Welling 2013, appendix B).
-    """
-    per_latent = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)  # (rows, k)
-    return per_latent.sum(dim=1).mean()  # (rows, k) -> (rows,) -> ()
-
-
-def absolute_latents(weight: float) -> Term[Tensor, Outputs]:
-    """The mean absolute value of latents without noise (L1)."""
-
-    def function(_batch: Tensor, outputs: Outputs) -> Tensor:
-        return outputs.posterior.mean.abs().mean()  # (rows, k) -> ()
-
-    return Term("absolute latents", function, Constant(weight))
 
 
 def bits_of_scores(batch: Tensor, outputs: RoundedOutputs) -> Tensor:

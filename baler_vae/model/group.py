@@ -47,23 +47,57 @@ class Decoder:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The network from the columns of a group to latents; its outputs are k means, then perhaps k log-variances."""
+    """The network from the columns of a group to latents; its outputs are k means, then perhaps k log-variances.
+
+    The last latents are categorical where there are `categories`: so many for each, of which one is 1 in every row and
+    the others are 0. The outputs in their places are logits, and log-variances are those of the `n_continuous` others.
+    """
 
     columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     n_latents: int
     network: Network
+    categories: tuple[int, ...] = ()
+
+    @property
+    def n_continuous(self) -> int:
+        """How many latents are not categorical."""
+        return self.n_latents - sum(self.categories)
 
     def scores(self, arrays: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
         """The scores float32 (rows, columns) of the values (rows,) of each column."""
         return scores_of(self.columns, self.transforms, arrays)
 
     def encode(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The posterior's mean and log-variance, float32 (rows, k) and (rows, k) or (rows, 0), of scores float32
-        (rows, columns).
+        """The posterior's mean and log-variance, float32 (rows, k) and (rows, continuous latents) or (rows, 0), of
+        scores float32 (rows, columns); categorical latents are 1 for the most probable category.
         """
         outputs = apply_network(self.network, scores)
-        return outputs[:, : self.n_latents], outputs[:, self.n_latents :]
+        mean, log_variance = outputs[:, : self.n_latents], outputs[:, self.n_latents :]
+        if self.categories:
+            mean = np.hstack([mean[:, : self.n_continuous], *map(_one_hot, self._logits(outputs))])
+        return mean, log_variance
+
+    def probabilities(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
+        """The probability of each category of each categorical latent, float64 (rows, categories) each, of scores
+        float32 (rows, columns).
+        """
+        found = []
+        for logits in self._logits(apply_network(self.network, scores)):
+            weights = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+            found.append(weights / weights.sum(axis=1, keepdims=True))
+        return tuple(found)
+
+    def _logits(self, outputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The logits float32 (rows, categories) of each categorical latent."""
+        ends = np.cumsum([self.n_continuous, *self.categories])
+        return np.split(outputs, ends, axis=1)[1:-1]
+
+
+def _one_hot(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 for the largest of logits (rows, categories) in each row, the first of equal ones, and 0 for the others."""
+    chosen: NDArray[np.bool_] = np.arange(logits.shape[1]) == logits.argmax(axis=1)[:, np.newaxis]
+    return chosen.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

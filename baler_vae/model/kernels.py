@@ -211,3 +211,31 @@ def encode_symbols(
                 state >>= _WORD_BITS
             state = (state // size) << _TOTAL_BITS | (np.uint64(begin) + state % size)
     coder[0], coder[1] = state, n_words
+
+
+@compiled(numba.void(_SEEN, _PACKED, _i4[::1], numba.float64[::1]))
+def symbol_bits(seen: Seen, network: PackedNetwork, symbols: Ints, bits: NDArray[np.float64]) -> None:
+    """Fills `bits` (rows,) with what the symbols (rows,) of all rows take: -log2 of the probabilities with which
+    `encode_symbols` codes them.
+    """
+    widths, masses = network[4], network[6]
+    widest = _widest(widths)
+    x, y = np.zeros((widest, _BLOCK), np.float32), np.zeros((widest, _BLOCK), np.float32)
+    n_symbols = widths[-1]
+    levels = np.empty((n_symbols, _BLOCK), np.uint8)
+    for first in range(0, len(symbols), _BLOCK):
+        n = min(_BLOCK, len(symbols) - first)
+        see(seen, first, n, x)
+        _levels(network, x, y, levels)
+        for r in range(n):
+            total, below, symbol = np.uint32(0), np.uint32(0), symbols[first + r]
+            for k in range(n_symbols):
+                if k == symbol:
+                    below = total
+                total += masses[levels[k, r]]
+            scale = (_TOTAL - n_symbols) / total
+            begin = symbol + np.int64(below * scale)
+            end = np.int64(_TOTAL)
+            if symbol + 1 < n_symbols:
+                end = symbol + 1 + np.int64((below + masses[levels[symbol, r]]) * scale)
+            bits[first + r] = np.log2(_TOTAL / (end - begin))

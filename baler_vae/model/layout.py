@@ -1,6 +1,7 @@
 """The rows of a jagged collection in their events: which object comes before which."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ MOST_RANKS = 1_024
 """Objects of an event beyond this rank are coded together, and no network looks back from them."""
 LARGEST_LAG = 2
 """How many objects back a network may look."""
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 RowNumbers = NDArray[np.int64]
 
@@ -62,7 +65,7 @@ class Layout:
         places[self.order] = np.arange(self.n_rows)
         return places[:n_rows]
 
-    def restore(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def restore(self, values: NDArray[_Scalar]) -> NDArray[_Scalar]:
         """Values (rows,) in the order of the table."""
         if self.is_own_order:
             return values

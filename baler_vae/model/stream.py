@@ -32,6 +32,16 @@ def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: 
     return join_stream(words[: n_words + len(last)], offsets, network.alphabet.widths[symbols])
 
 
+def conditional_bits(codes: NDArray[np.int64], network: Conditional, sources: Context) -> NDArray[np.float64]:
+    """The bits, float64 (rows,), that each of the codes (rows,) of all rows takes: symbol and offset."""
+    from baler_vae.model.kernels import symbol_bits  # noqa: PLC0415 - numba takes half a second to import
+
+    symbols, _ = network.alphabet.split(codes)
+    bits = np.empty(len(codes), np.float64)
+    symbol_bits(sources.seen(network), network.packed, symbols, bits)
+    return bits + network.alphabet.widths[symbols]
+
+
 class ConditionalReader:
     """Gives back the codes that `encode_conditional` was given in the order of their rows, some rows at a time.
 

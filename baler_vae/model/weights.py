@@ -139,8 +139,8 @@ def encode_encoder(encoder: Encoder) -> list[bytes]:
     return [struct.pack("<I", encoder.n_latents), *serving]
 
 
-def decode_encoder(parts: list[bytes]) -> Encoder:
-    """The encoder of the parts that `encode_encoder` made.
+def decode_encoder(parts: list[bytes], categories: tuple[int, ...] = ()) -> Encoder:
+    """The encoder of the parts that `encode_encoder` made, and of what is known of its categorical latents.
 
     Raises:
         ValueError: the parts are not those of an encoder.
@@ -150,9 +150,12 @@ def decode_encoder(parts: list[bytes]) -> Encoder:
     except (IndexError, struct.error) as error:
         raise ValueError(f"the number of latents is damaged: {error}") from error
     columns, transforms, network = _decode_serving(parts[1:])
-    if len(network[-1].bias) not in (n_latents, 2 * n_latents) or network[0].weights.shape[1] != len(columns):
-        raise ValueError(f"a network of {len(network[-1].bias)} outputs for {n_latents} latents")
-    return Encoder(columns, transforms, n_latents, network)
+    n_outputs, n_continuous = len(network[-1].bias), n_latents - sum(categories)
+    if n_outputs not in (n_latents, n_latents + n_continuous) or network[0].weights.shape[1] != len(columns):
+        raise ValueError(f"a network of {n_outputs} outputs for {n_latents} latents")
+    if n_continuous < 0:
+        raise ValueError(f"{n_latents} latents are too few for categories {list(categories)}")
+    return Encoder(columns, transforms, n_latents, network, categories)
 
 
 def _read_header(part: bytes) -> tuple[tuple[str, ...], list[tuple[TransformKind, int]]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from baler_vae.errors import UsageError, did_you_mean
+from baler_vae.errors import UsageError, did_you_mean, located
 from baler_vae.paths import is_file_name
 
 
@@ -67,7 +67,8 @@ def check_settings(kind: type[T], content: dict[str, Any], *, path: Path | None 
         UsageError: a setting is unknown or has a wrong value; the text names the first one.
     """
     try:
-        return kind.model_validate(content)
+        with located(path=path):
+            return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

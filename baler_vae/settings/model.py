@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from baler_vae.errors import UsageError
 from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, Seed, Settings, as_list, in_lower_case
 from baler_vae.settings.kinds import WantedKind
+from baler_vae.settings.objective import ObjectiveSettings
 
 _LATER = ("sample_rows", "networks")
 """Settings that older archives do not name; where they are the default, newer ones do not either."""
@@ -47,7 +49,8 @@ class ModelSettings(Settings):
         The kind of model; ``auto`` takes what makes the smallest archive. ``model`` means the same where keywords are
         taken.
     latent : int, optional
-        Latents per group: half of the group's float columns by default, never more than those.
+        Latents per group: half of the group's float columns by default, and without an `objective` never more than
+        those.
     hidden : sequence of int
         Units of the hidden layers.
     epochs, batch_rows : int, optional
@@ -92,6 +95,9 @@ class ModelSettings(Settings):
         Where networks are trained: ``auto``, ``cpu``, ``cuda`` and so on.
     sample_rows : int
         Rows of the largest group beyond which a model is fitted on a sample of about so many.
+    objective : ObjectiveSettings or mapping, optional
+        What the autoencoder of columns under the bound ``free`` minimises, in place of `beta`, `warmup_epochs` and
+        `l1`.
     networks : NetworkSettings or mapping, optional
         How the networks of codes are built and trained, where values keep a bound.
     """
@@ -120,11 +126,43 @@ class ModelSettings(Settings):
     threads: Annotated[int, Field(ge=1, le=4096)] = 1
     device: str = "auto"
     sample_rows: RowCount = 1 << 20
+    objective: ObjectiveSettings | None = None
     networks: NetworkSettings | None = None
 
+    @model_validator(mode="after")
+    def _with_an_objective_that_makes_sense(self) -> "ModelSettings":
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raise UsageError unless an objective makes sense for the model, and is not described twice."""
+        if self.objective is None:
+            return
+        self.objective.check(self.kind)
+        replaced = {"beta": "objective.kl.beta", "warmup_epochs": "objective.kl.over", "l1": "objective.l1_latents"}
+        for name, instead in replaced.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise UsageError(
+                    f"{name} and an objective are both given, which would describe what is minimised twice",
+                    way_out=f"Leave out {name}, and set {instead} instead",
+                )
+        transforms = {self.transform, *self.transforms.values()} - {"auto", "min-max"}
+        if self.objective.reconstruction == "cross_entropy" and transforms:
+            raise UsageError(
+                "cross entropy is for values between 0 and 1, which only the transform min-max gives",
+                found=f"transform {min(transforms)!r}",
+                way_out='Leave out transform and transforms, or choose another reconstruction, such as "gaussian"',
+            )
+        if self.keep_log_variance and self.objective.posterior_of(self.kind).kind == "joint":
+            raise UsageError(
+                'latents of a "joint" posterior cannot be stored with log-variances: categories have none',
+                way_out="Leave out keep_log_variance",
+            )
+
     def described(self) -> dict[str, Any]:
-        """All settings as plain values, but for a `sample_rows` and `networks` that are the default: archives of what
-        is fitted whole are what they were before there were samples.
+        """All settings as plain values, but for later ones that are the default: archives of what is fitted whole,
+        without an objective, are what they were before there were any.
         """
         later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
-        return self.model_dump(mode="json", exclude=later)
+        found = self.model_dump(mode="json", exclude=later | {"objective"})
+        return found if self.objective is None else found | {"objective": self.objective.described()}

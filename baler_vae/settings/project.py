@@ -12,6 +12,7 @@ from baler_vae.settings.checking import Seed, Settings, Texts, as_list, check_se
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.kinds import LatentKindName
 from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.sweep import SweepSettings
 
 LARGEST_PROJECT = 1 << 24
 """The most bytes of a project.toml."""
@@ -72,6 +73,7 @@ class Project(Settings):
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     experiment: ExperimentSettings | None = None
+    sweep: SweepSettings | None = None
 
     @model_validator(mode="after")
     def _with_formulas(self) -> "Project":

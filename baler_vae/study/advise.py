@@ -152,9 +152,12 @@ def advise(
 
 
 def _smaller(settings: ModelSettings) -> ModelSettings:
-    """The settings of a fit that only tells a size; what `auto` may find is smaller still."""
+    """The settings of a fit that only tells a size; what `auto` may find is smaller still. All columns keep a bound in
+    it, which no objective is about.
+    """
     kind = "autoregressive" if settings.kind == "auto" else settings.kind
-    return settings.model_copy(update={"kind": kind, "sample_rows": min(settings.sample_rows, _FITTED_ROWS)})
+    rows = min(settings.sample_rows, _FITTED_ROWS)
+    return settings.model_copy(update={"kind": kind, "sample_rows": rows, "objective": None})
 
 
 def _is_advised(column: Column) -> bool:

@@ -149,17 +149,23 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
-    """Check that the model has an autoencoder where columns are `free`.
+    """Check that the model has an autoencoder where columns are `free`, and that columns are where it has an objective.
 
     Raises:
-        UsageError: they are.
+        UsageError: it has none, or there are none.
     """
+    settings.check()  # whoever changed them
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
     if free and not can_give_free(settings.kind):
         raise UsageError(
             f"under the bound `free` values come from an autoencoder, which the model {settings.kind!r} lacks",
             column=free[0],
             way_out="Choose the model vae or ae, or a bound such as bits:10",
+        )
+    if settings.objective is not None and not free:
+        raise UsageError(
+            "an objective is about columns under the bound `free`, and there are none",
+            way_out='Set bound = ["free"], or leave out [model.objective]',
         )
 
 

@@ -117,6 +117,19 @@ def test_archive_and_codec_are_told_apart(jets, tmp_path, quick):
         Codec.load(jets)
 
 
+@pytest.mark.parametrize("bound", ["free", "bits:8"])
+def test_an_archive_holds_its_codec_but_for_encoders(jets, tmp_path, quick, bound):
+    codec = baler_vae.fit(jets, bound=bound, settings=quick)
+    baler_vae.compress(jets, tmp_path / "a.bvae", codec=codec)
+    found = Codec.of_archive(tmp_path / "a.bvae")
+    assert found.identity == codec.identity
+    assert all(model.encoder is None for model in found.models.values())
+    assert not found.history
+    codec.save(tmp_path / "c.bvmodel")
+    with pytest.raises(UsageError, match="codec, not an archive"):
+        Codec.of_archive(tmp_path / "c.bvmodel")
+
+
 def test_a_codec_has_its_own_settings(jets, tmp_path, quick):
     codec = baler_vae.fit(jets, settings=quick)
     with pytest.raises(UsageError, match="own columns"):

@@ -11,14 +11,14 @@ from torch.distributions import kl_divergence as torch_kl
 
 from baler_vae.errors import UsageError
 from baler_vae.learn.autoencoder import epochs_of, squared_error_objective, train_autoencoder, validation_error
+from baler_vae.learn.divergences import kl_divergence
 from baler_vae.learn.epochs import training_length
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
 from baler_vae.learn.fit import _split, fit_group
 from baler_vae.learn.networks.dense import Autoencoder, DenseArchitecture, export_network
 from baler_vae.learn.networks.outputs import Outputs
-from baler_vae.learn.networks.posterior import NormalPosterior, PointPosterior
+from baler_vae.learn.networks.posterior import NORMAL, POINT, NormalPosterior, PointPosterior
 from baler_vae.learn.schedules import Moment
-from baler_vae.learn.terms import kl_divergence
 from baler_vae.model.group import Encoder
 from baler_vae.model.network import Dense, apply_network
 from baler_vae.progress import silent
@@ -39,7 +39,7 @@ def scores(n_rows=600, n_columns=3, seed=0):
 
 
 def autoencoder(kind, *sizes):
-    return Autoencoder(DenseArchitecture(*sizes, is_variational=kind == "vae"))
+    return Autoencoder(DenseArchitecture(*sizes, NORMAL if kind == "vae" else POINT))
 
 
 def fitted(data, settings, progress=silent):

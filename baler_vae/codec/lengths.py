@@ -1,0 +1,107 @@
+"""What each row takes under a codec: a codec is a density, and the length of a code is minus its logarithm.
+
+The length of a row depends on that row, and what networks see of it, alone, not on the rows beside it. Columns and
+latents without a code for each row have no length: those under `free`, text and nested columns, and what goes through
+pcodec or is stored as floats.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.batches import coded_batch
+from baler_vae.codec.codec import Codec
+from baler_vae.codec.coded import CodedTable
+from baler_vae.codec.finite import check_finite
+from baler_vae.codec.groups import known_rows, quantise_latents
+from baler_vae.codec.rows import Rows
+from baler_vae.entropy.tables import code_bits
+from baler_vae.errors import UsageError
+from baler_vae.grid.codes import SPECIAL, Codes
+from baler_vae.model.coders import differences
+from baler_vae.model.columns import Coded, Networked, OnGrid
+from baler_vae.model.group import GroupModel
+from baler_vae.model.stream import conditional_bits
+from baler_vae.table.table import Batch
+
+LATENTS: Final = "(latents)"
+"""The key of what the latents of a group take, beside the names of its columns."""
+
+Lengths = dict[str, dict[str, NDArray[np.float64]]]
+"""By group and column, or `LATENTS`: bits, float64 (rows,)."""
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def code_lengths(codec: Codec, batch: Batch, first_rows: Mapping[str, int] | None = None) -> Lengths:
+    """The exact lengths of the codes of a batch, which has the groups of the codec's schema: by group and column the
+    bits of every row, float64 (rows,), in the order of the table, and under `LATENTS` those of its latents.
+
+    A code takes -log2 of its probability under the table or network of its column, and the bits of its offset, which
+    are 64 for an escape; a value that stands verbatim takes the bits of its dtype besides. Arrays take the sum over
+    their cells. Columns without a code for each row, which `without_lengths` names, are not there. `first_rows` is the
+    number of the first row by group, for errors.
+
+    Raises:
+        SourceError: a value would be lost, or an event has too many rows.
+        UsageError: the codec has no model for a group, its latents need an encoder which is not there, or values are
+            too far from those of the fit.
+    """
+    check_finite(batch, codec.bounds, first_rows)
+    found = {}
+    for coded in coded_batch(batch, codec):
+        check_has_encoder(coded.group.name, coded.model)
+        found[coded.group.name] = lengths_of(coded, known_rows(coded))
+    return found
+
+
+def check_has_encoder(group: str, model: GroupModel) -> None:
+    """Raise UsageError where the columns of a group depend on latents, and the encoder is not there."""
+    if model.n_latents and model.encoder is None:
+        raise UsageError(
+            f"the encoder of {group} is not there, which its latents need: an archive holds none",
+            way_out="Name the codec itself (.bvmodel), which `baler-vae fit` wrote",
+        )
+
+
+def without_lengths(model: GroupModel) -> tuple[str, ...]:
+    """The columns of a group, and `LATENTS`, of which `code_lengths` does not count all that is stored."""
+    names = [name for name, column in model.columns.items() if not _is_counted(column)]
+    coded = sum(coder.table is not None for coder in model.latents)
+    return (*names, LATENTS) if coded < model.n_latent_parts else tuple(names)
+
+
+def _is_counted(column: object) -> bool:
+    return isinstance(column, Networked) or (isinstance(column, Coded) and column.coder.table is not None)
+
+
+def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
+    """The same of one table and what is known of its rows."""
+    model, lengths = coded.model, {}
+    for name, column in model.columns.items():
+        if isinstance(column, OnGrid) and _is_counted(column):
+            lengths[name] = coded.layout.restore(_column_bits(coded.codes[name], name, column, rows))
+    if rows.latents is None:
+        return lengths
+    latents = zip(model.latents, quantise_latents(rows.latents[0], model.steps), strict=True)
+    found = [code_bits(codes, coder.table) for coder, codes in latents if coder.table is not None]
+    if found:
+        lengths[LATENTS] = coded.layout.restore(np.sum(found, axis=0))
+    return lengths
+
+
+def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray[np.float64]:
+    """The bits (rows,) of a column, in the order of the layout."""
+    predicted = rows.predict(name, 0, rows.layout.n_rows)
+    codes = coded.codes
+    if column.predicted and predicted is not None:
+        codes = differences(codes, predicted, column.grid)
+    if isinstance(column, Networked):
+        bits = conditional_bits(codes, column.conditional, rows.sources)
+    elif isinstance(column, Coded) and column.coder.table is not None:
+        bits = code_bits(codes, column.coder.table)
+    if not column.grid.holds_everything:
+        bits = bits + np.where(codes == SPECIAL, 8.0 * coded.restored.dtype.itemsize, 0.0)
+    n_cells = rows.group.column(name).n_cells
+    return bits if n_cells == 1 else bits.reshape(rows.layout.n_rows, n_cells).sum(axis=1)

@@ -1,0 +1,47 @@
+"""Results as files of any format that is written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.errors import UsageError
+from baler_vae.io.files import holds_tables, write_file, write_tables
+from baler_vae.source.source import Content
+from baler_vae.table.schema import Column, Group, Origin, Schema
+from baler_vae.table.table import Batch, Table
+
+
+def write_named_tables(
+    path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.generic]]], name: str, *, force: bool
+) -> None:
+    """Write tables of columns (rows,) into a file, its format given by its suffix. A single one gets a `name`, several
+    are named as they are.
+
+    Raises:
+        OutputError: the file exists and `force` is false, or cannot be written.
+        UsageError: the suffix is unknown, or its format holds one table.
+    """
+    if len(tables) > 1:
+        if not holds_tables(path):
+            raise UsageError(
+                f"several groups are to be written, and such a file holds one table: {', '.join(tables)}",
+                path=path,
+                way_out="Choose one with --group, or write .root or .h5",
+            )
+        contents = []
+        for own, columns in tables.items():
+            schema, batch = _table(columns, own)
+            contents.append(Content(schema, [batch], n_rows={"events": batch[0].n_rows}))
+        write_tables(path, contents, force=force)
+        return
+    for columns in tables.values():
+        schema, batch = _table(columns, name)
+        write_file(path, schema, [batch], force=force, n_rows={"events": batch[0].n_rows})
+
+
+def _table(columns: Mapping[str, NDArray[np.generic]], name: str) -> tuple[Schema, Batch]:
+    group = Group("events", tuple(Column(key, values.dtype) for key, values in columns.items()))
+    schema = Schema((group,), group.names, Origin("root", name))
+    return schema, (Table(group, dict(columns)),)
