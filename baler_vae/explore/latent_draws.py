@@ -1,8 +1,7 @@
 """Where the latents of new rows come from: the prior, those of the training rows, or a mixture fitted to these."""
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +9,11 @@ from numpy.typing import NDArray
 from baler_vae.codec.chance import Latents
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.filling import needs_latents
+from baler_vae.codec.observations import objective_of_codec, posterior_of_codec
 from baler_vae.errors import MissingExtra, UsageError
 from baler_vae.measures.samples import Mixture, fit_mixture
 
 LatentSource = Literal["prior", "posterior", "mixture", "density"]
-
-
-_REGULARISERS = ("kl", "mmd", "moments")
-"""Terms of an objective that draw latents towards a prior."""
 
 
 def groups_with_latents(codec: Codec) -> list[str]:
@@ -38,15 +34,16 @@ def prior_draws(codec: Codec, group: str) -> Latents:
     Raises:
         UsageError: nothing drew the latents to a prior when the codec was fitted.
     """
-    model, objective = codec.models[group], _objective(codec)
-    posterior = objective.get("posterior") or {}
-    kind = codec.fits.get(group, {}).get("kind")
-    if kind == "ae" and posterior.get("kind") != "noisy" and not any(objective.get(one) for one in _REGULARISERS):
+    model, posterior, objective = codec.models[group], posterior_of_codec(codec, group), objective_of_codec(codec)
+    drawn_to_one = objective is not None and (objective.mmd is not None or objective.moments is not None)
+    # Where values keep a bound, latents are inputs of networks only, and have no objective.
+    kind = codec.fits.get(group, {}).get("kind") if posterior is None else posterior.kind
+    if kind in {"ae", "point"} and not drawn_to_one:
         raise UsageError(
             f"the latents of {group} have no prior: a plain autoencoder puts them anywhere",
             way_out="Draw them from a mixture fitted to those of the training rows: --from mixture --training FILE",
         )
-    categories = _categories(codec)
+    categories = _categories(codec, group)
     n_continuous = model.n_latents - sum(categories)
 
     def draw(n_rows: int, generator: np.random.Generator) -> NDArray[np.floating]:
@@ -75,7 +72,7 @@ def posterior_draws(mean: NDArray[np.float32], log_variance: NDArray[np.float32]
     return draw
 
 
-def mixture_draws(codec: Codec, mean: NDArray[np.float32], seed: int) -> tuple[Latents, Mixture]:
+def mixture_draws(codec: Codec, group: str, mean: NDArray[np.float32], seed: int) -> tuple[Latents, Mixture]:
     """Draws from a mixture of Gaussians that is fitted to the latents (rows, k) of training rows, and the mixture; of
     categories the most probable one is drawn.
 
@@ -86,7 +83,7 @@ def mixture_draws(codec: Codec, mean: NDArray[np.float32], seed: int) -> tuple[L
         mixture = fit_mixture(mean, seed=seed)
     except ModuleNotFoundError as error:
         raise MissingExtra("fitting a mixture", "explore", str(error.name)) from error
-    categories = _categories(codec)
+    categories = _categories(codec, group)
     ends = np.cumsum([mean.shape[1] - sum(categories), *categories])
 
     def draw(n_rows: int, generator: np.random.Generator) -> NDArray[np.floating]:
@@ -99,14 +96,7 @@ def mixture_draws(codec: Codec, mean: NDArray[np.float32], seed: int) -> tuple[L
     return draw, mixture
 
 
-def _objective(codec: Codec) -> Mapping[str, Any]:
-    """The objective that a codec was fitted under, as far as its settings tell."""
-    model = codec.settings.get("model")
-    found = model.get("objective") if isinstance(model, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _categories(codec: Codec) -> tuple[int, ...]:
+def _categories(codec: Codec, group: str) -> tuple[int, ...]:
     """The number of categories of each categorical latent; these are the last latents."""
-    posterior = _objective(codec).get("posterior") or {}
-    return tuple(posterior.get("categories") or ()) if posterior.get("kind") == "joint" else ()
+    posterior = posterior_of_codec(codec, group)
+    return posterior.categories if posterior is not None and posterior.kind == "joint" else ()

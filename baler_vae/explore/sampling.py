@@ -195,7 +195,7 @@ def _draw(
             return posterior_draws(*rows.latents[group], noisy=codec.models[group].decoder is not None), 0
         case "mixture":
             told(f"fitting a mixture to the latents of {group}", 0, 1)
-            draw, mixture = mixture_draws(codec, rows.latents[group][0], seed)
+            draw, mixture = mixture_draws(codec, group, rows.latents[group][0], seed)
             return draw, len(mixture.weights)
         case "density":
             return None, 0

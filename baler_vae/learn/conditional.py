@@ -56,7 +56,7 @@ class Training:
 @dataclass(frozen=True)
 class Progression:
     """How far several networks were after a `number` of steps: the mean bits of a row in all of them since the point
-    before, the bits of their weights, and the learning rate.
+    before, the bits of their weights (0 where these cost nothing), and the learning rate.
     """
 
     number: int
@@ -171,4 +171,4 @@ class _Rows:
 
 def _progression(point: Point) -> Progression:
     bits = point.term_sums[_SYMBOLS] / BIT / point.weight
-    return Progression(point.n_steps, bits, point.terms[_WEIGHTS], point.learning_rates[-1])
+    return Progression(point.n_steps, bits, point.terms.get(_WEIGHTS, 0.0), point.learning_rates[-1])
