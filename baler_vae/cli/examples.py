@@ -55,11 +55,11 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "explore latents": (
         "baler-vae explore latents jets.bvmodel jets.root:Events --page jets.html",
-        "baler-vae explore latents jets.bvmodel jets.root:Events -o latents.parquet --colour nJet --no-tsne",
+        "baler-vae explore latents jets.bvmodel jets.root:Events -o z.parquet --no-tsne",
     ),
     "explore interpolate": (
-        "baler-vae explore interpolate jets.bvmodel jets.root:Events --rows 0 7 --page jets.html",
-        "baler-vae explore interpolate jets.bvmodel jets.root:Events --means 'Jet_pt > 100' 'Jet_pt < 20'",
+        "baler-vae explore interpolate jets.bvmodel jets.root:Events --rows 0 7",
+        "baler-vae explore interpolate a.bvmodel a.root:Events --means 'pt>99' 'pt<20'",
     ),
     "explore traverse": (
         "baler-vae explore traverse jets.bvmodel --page jets.html",
