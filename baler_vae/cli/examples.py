@@ -51,27 +51,27 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "explore sample": (
         "baler-vae explore sample jets.bvmodel -n 100000 -o new.root",
-        "baler-vae explore sample jets.bvae -n 1000 -o new.parquet --from mixture --page page.html",
+        "baler-vae explore sample jets.bvae -n 1000 -o new.parquet --from mixture",
     ),
     "explore latents": (
         "baler-vae explore latents jets.bvmodel jets.root:Events --page jets.html",
-        "baler-vae explore latents jets.bvmodel jets.root:Events -o z.parquet --no-tsne",
+        "baler-vae explore latents jets.bvmodel jets.root -o out.parquet --colour nJet",
     ),
     "explore interpolate": (
-        "baler-vae explore interpolate jets.bvmodel jets.root:Events --rows 0 7",
-        "baler-vae explore interpolate a.bvmodel a.root:Events --means 'pt>99' 'pt<20'",
+        "baler-vae explore interpolate jets.bvmodel jets.root --rows 0 7 --page a.html",
+        "baler-vae explore interpolate a.bvmodel a.root --means 'pt > 100' 'pt < 20'",
     ),
     "explore traverse": (
         "baler-vae explore traverse jets.bvmodel --page jets.html",
         "baler-vae explore traverse jets.bvmodel jets.root:Events --row 3 -o moved.csv",
     ),
     "explore score": (
-        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root --page lab.html",
-        "baler-vae explore score qcd.bvmodel qcd.root -o scores.parquet --against signal.root",
+        "baler-vae explore score jets.bvmodel jets.root:Events -o scores.root",
+        "baler-vae explore score a.bvmodel qcd.root -o s.parquet --against new.root",
     ),
     "explore distance": (
         "baler-vae explore distance jets.root:Events sample.root --page lab.html",
-        "baler-vae explore distance jets.root:Events jets.bvae --columns 'Jet_*' --objects 4",
+        "baler-vae explore distance a.root:Events a.bvae --columns 'Jet_*'",
     ),
     "explore sweep": (
         "baler-vae explore sweep project.toml --workers 2",

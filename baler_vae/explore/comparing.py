@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.explore.opening import all_rows, opened_rows
-from baler_vae.measures.classifier import LEAST_ROWS, MOST_ROWS, classifier_auc
+from baler_vae.measures.classifier import LEAST_ROWS, MOST_ROWS, check_classifier, classifier_auc
 from baler_vae.measures.distances import (
     ColumnDistance,
     Distance,
@@ -30,6 +30,8 @@ from baler_vae.table.table import Batch, counts_of
 
 N_OBJECTS: Final = 3
 """Objects of a collection by which an event is judged, unless others are asked for."""
+_FAR: Final = 4.0
+"""Errors below one half from which on an AUC is no chance."""
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -83,8 +85,11 @@ def distance(
         A file cannot be read, or has no rows.
     UsageError
         The inputs have no columns of numbers in common, or one of those that were asked for is missing.
+    MissingExtra
+        scikit-learn is not installed.
     """
     progress = callback(progress)
+    check_classifier()
     if n_objects < 1 or most_rows < LEAST_ROWS:
         raise UsageError(f"{n_objects} objects and {most_rows} rows", expected=f"at least 1 and at least {LEAST_ROWS}")
     with opened_rows(a, dialect, "a") as first, opened_rows(b, dialect, "b") as second:
@@ -277,4 +282,7 @@ def _auc(name: str, own: Sequence[Floats], events: tuple[Numbers, Numbers], seed
     if least < LEAST_ROWS or not own[0].shape[1]:
         notes.append(f"no classifier for {name}: {least:,} events are too few, at least {LEAST_ROWS} are needed")
         return None
-    return classifier_auc(own[0], own[1], groups=events, seed=seed)
+    found = classifier_auc(own[0], own[1], groups=events, seed=seed)
+    if found.value < 0.5 - _FAR * max(found.error, 1 / np.sqrt(6 * least)):
+        notes.append(f"AUC of {name} below 0.5: B holds copies of rows of A under other event numbers, learnt by heart")
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,18 @@ from baler_vae.codec.filling import decode_free_columns
 from baler_vae.codec.finite import LARGEST
 from baler_vae.codec.groups import known_rows, quantise_latents
 from baler_vae.codec.lengths import check_has_encoder, lengths_of
+from baler_vae.codec.observations import observation_variances
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.measures.likelihood import Cloud, negative_elbo
 from baler_vae.measures.scores import EVENT
 from baler_vae.model.group import GroupModel, scores_of
 from baler_vae.model.network import LARGEST_ACTIVATION, apply_network
+from baler_vae.model.transform import Transform
 from baler_vae.table.table import Batch, Table, counts_of
+
+_LEAST_VARIANCE: Final = 1e-12
+"""Of scores, whose variance is about 1: constants that a decoder gives exactly would be infinitely sharp."""
 
 Floats = NDArray[np.float64]
 Levels = dict[str, dict[str, Floats]]
@@ -113,7 +119,7 @@ def _seen(codec: Codec, batch: Batch) -> dict[str, Seen]:
                 found[name],
                 values=np.stack([own[column].astype(np.float64) for column in names], axis=1),
                 restored=np.stack([restored[column].astype(np.float64) for column in names], axis=1),
-                scores=scores_of(names, model.decoder.transforms, own.arrays),
+                scores=scores_of(names, _transforms(model, names), own.arrays),
             )
     return found
 
@@ -124,7 +130,8 @@ def _cleaned(table: Table, model: GroupModel) -> tuple[Table, NDArray[np.bool_]]
     if model.decoder is None:
         return table, wrong
     arrays, centres = dict(table.arrays), {}
-    for name, transform in zip(model.decoder.columns, model.decoder.transforms, strict=True):
+    names = model.decoder.columns
+    for name, transform in zip(names, _transforms(model, names), strict=True):
         values = arrays[name].astype(np.float64)
         finite = np.abs(values) <= LARGEST
         scores = transform.forward(np.where(finite, values, 0.0))
@@ -133,6 +140,27 @@ def _cleaned(table: Table, model: GroupModel) -> tuple[Table, NDArray[np.bool_]]
     for name, centre in centres.items():
         arrays[name] = np.where(wrong, np.asarray(centre, arrays[name].dtype), arrays[name])
     return Table(table.group, arrays), wrong
+
+
+def _transforms(model: GroupModel, names: tuple[str, ...]) -> tuple[Transform, ...]:
+    """How columns become the scores that an encoder sees."""
+    if model.encoder is None:
+        raise ValueError("a group without an encoder sees no scores")
+    found = dict(zip(model.encoder.columns, model.encoder.transforms, strict=True))
+    return tuple(found[name] for name in names)
+
+
+def decoded_scores(model: GroupModel, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The scores float32 (rows, columns), as an encoder would see them, of what is decoded from latents (rows, k)."""
+    if model.decoder is None:
+        raise ValueError("a group without a decoder has no scores")
+    decoder = model.decoder
+    outputs: NDArray[np.float32] = apply_network(decoder.network, latents)
+    for j, (inner, outer) in enumerate(zip(_transforms(model, decoder.columns), decoder.transforms, strict=True)):
+        # Outputs of networks that were trained on cross entropy are logits of the scores.
+        if not (np.array_equal(inner.values, outer.values) and np.array_equal(inner.scores, outer.scores)):
+            outputs[:, j] = inner.forward(outer.inverse(outputs[:, j]))
+    return outputs
 
 
 def _rounded(latents: NDArray[np.float32], model: GroupModel) -> NDArray[np.float32]:
@@ -168,16 +196,20 @@ def reference_of(seen: Seen) -> Reference:
     return Reference(cloud, widths, np.empty(0))
 
 
-def with_variances(reference: Reference, seen: Seen, model: GroupModel) -> Reference:
-    """The same with the mean squares of what the network, from the means of the latents, leaves of the scores of these
-    rows.
+def with_variances(reference: Reference, seen: Seen, codec: Codec, group: str) -> Reference:
+    """The same with the variances that the objective learnt; where it learnt none, with the mean squares of what the
+    decoder, from the means of the latents, leaves of the scores of these rows.
     """
+    model = codec.models[group]
     if seen.scores is None or seen.latents is None or model.decoder is None:
         return reference
+    learnt = observation_variances(codec, group)
+    if learnt is not None:
+        return replace(reference, variances=np.array([learnt[name] for name in model.decoder.columns]))
     used = ~seen.wrong
-    residuals = (seen.scores - apply_network(model.decoder.network, seen.latents))[used].astype(np.float64)
+    residuals = (seen.scores - decoded_scores(model, seen.latents))[used].astype(np.float64)
     variances = np.mean(residuals**2, axis=0) if used.any() else np.ones(seen.scores.shape[1])
-    return replace(reference, variances=np.maximum(variances, np.finfo(np.float32).tiny))
+    return replace(reference, variances=np.maximum(variances, _LEAST_VARIANCE))
 
 
 def has_elbo(seen: Seen) -> bool:
@@ -206,12 +238,11 @@ def row_scores(
         moved = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
         found["squared_error"] = np.sum(moved**2, axis=1)
     if model.decoder is not None and has_elbo(seen):
-        network = model.decoder.network
         found["negative_elbo"] = negative_elbo(
             seen.scores,  # type: ignore[arg-type]  # they are there
             seen.latents,  # type: ignore[arg-type]
             seen.log_variances,  # type: ignore[arg-type]
-            lambda latents: apply_network(network, latents),
+            lambda latents: decoded_scores(model, latents),
             reference.variances,
             n_samples=n_samples,
             generator=generator,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.lengths import without_lengths
+from baler_vae.codec.observations import observation_variances
 from baler_vae.errors import SourceError, UsageError, located
 from baler_vae.explore.opening import all_rows, opened_codec, opened_rows
 from baler_vae.explore.rating import (
@@ -215,7 +216,7 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
 
 def _reference(rows: SeenRows, name: str, codec: Codec) -> Reference:
     seen = rows.seen[name]
-    return with_variances(reference_of(seen), seen, codec.models[name])
+    return with_variances(reference_of(seen), seen, codec, name)
 
 
 def _scored(
@@ -364,14 +365,20 @@ def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_sampl
         if free:
             notes.append(f"{', '.join(free)}: under `free` nothing but latents is stored, which bits do not tell")
         if model.decoder is not None and has_elbo(seen):
+            learnt = observation_variances(codec, name) is not None
+            whose = "which the objective learnt" if learnt else "which are their mean squares"
             notes.append(
-                f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees, whose "
-                "residuals are normal"
+                f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees; "
+                f"residuals are normal with variances {whose}"
             )
+        elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
+            notes.append(f"no -ELBO of {name}: some of its latents are categories")
         n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
         if n_wrong:
             notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
     if any(seen.latents is not None for seen in inputs[0].rows.seen.values()):
         rows = "the training rows given" if is_training else "the rows scored themselves"
-        notes.append(f"means, covariances, widths and variances of residuals are those of {rows}")
+        notes.append(
+            f"means and covariances of latents, widths of columns and mean squares of residuals are those of {rows}"
+        )
     return tuple(notes)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import MissingExtra, UsageError
 from baler_vae.measures.roc import Auc, auc_of
 
 N_FOLDS: Final = 5
@@ -39,7 +39,9 @@ def classifier_auc(
 
     Raises:
         UsageError: the samples have other columns, or too few rows.
+        MissingExtra: scikit-learn is not installed.
     """
+    check_classifier()
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not a.shape[1]:
         raise UsageError(f"samples of the shapes {a.shape} and {b.shape}", expected="rows of the same columns")
     numbers_a, numbers_b = groups if groups is not None else (np.arange(len(a)), np.arange(len(b)))
@@ -60,6 +62,14 @@ def classifier_auc(
     return _cross_validated(
         np.concatenate([a[kept_a], b[kept_b]]).astype(np.float64), ranks_a, ranks_b, seed=seed, n_folds=n_folds
     )
+
+
+def check_classifier() -> None:
+    """Raise MissingExtra unless scikit-learn is installed."""
+    try:
+        import sklearn  # noqa: F401, PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise MissingExtra("a classifier", "explore", str(error.name)) from error
 
 
 def _first_groups(ranks: Groups, most_rows: int) -> NDArray[np.bool_]:

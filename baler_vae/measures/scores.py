@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.measures.roc import Roc
-from baler_vae.results import as_plain, html_table
+from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
@@ -123,10 +123,11 @@ class Scores:
 
     def to_pandas(self, level: str = EVENT) -> "DataFrame":
         """The scores of the rows of a level as a data frame, with `label` where signal is known."""
-        import pandas as pd  # noqa: PLC0415  results are made without it
-
-        labels = {"label": self.labels[level]} if level in self.labels else {}
-        return pd.DataFrame({**self.levels[level], **labels})
+        columns: dict[str, NDArray[Any]] = dict(self.levels[level])
+        if level in self.labels:
+            columns["label"] = self.labels[level]
+        records = zip(*(array.tolist() for array in columns.values()), strict=True)
+        return data_frame((dict(zip(columns, record, strict=True)) for record in records), tuple(columns))
 
     def _repr_html_(self) -> str:
         rows = [(one.level, one.score, one.n_rows - one.n_without, one.mean, one.deviation) for one in self.summaries]

@@ -72,7 +72,10 @@ def distance_section(distance: Distance) -> Section:
         "Distance of two inputs",
         sentences=distance_lines(distance),
         tables=[groups, columns],
-        figures=[auc_figure(distance), columns_figure(distance)],
+        figures=[
+            *([auc_figure(distance)] if any(group.auc is not None for group in distance.groups) else []),
+            *([columns_figure(distance)] if any(np.isfinite(one.ks.value) for one in distance.columns) else []),
+        ],
     )
 
 
@@ -104,7 +107,7 @@ def _column_cells(column: ColumnDistance) -> tuple[str, ...]:
 def auc_figure(distance: Distance) -> str:
     """One SVG element: the AUC of the classifier, with its error, for the rows of each group and for events."""
     judged = [(group, group.auc) for group in distance.groups if group.auc is not None]
-    height = 0.75 + 0.34 * max(1, len(judged))
+    height = 0.75 + 0.34 * len(judged)
     with new_figure((4.2, height)) as drawn:
         axes = drawn.add_axes((0.3, 0.5 / height, 0.65, 1 - 0.65 / height))
         axes.axvline(0.5, color=INK, lw=0.8, ls=":")

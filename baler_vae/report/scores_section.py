@@ -1,5 +1,6 @@
 """Scores of rows and events as tables and pictures."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -106,7 +107,7 @@ def scores_section(scores: Scores) -> Section:
         for group, own in scores.column_bits.items()
         if own
     ]
-    figures = [histogram_figure(scores, level) for level in scores.levels]
+    figures = [histogram_figure(scores, level) for level, own in scores.levels.items() if _main(own)]
     figures += [roc_figure(level, rocs) for level, rocs in scores.rocs.items() if rocs]
     if scores.profiles:
         figures.append(profile_figure(scores.profiles))
@@ -129,9 +130,12 @@ def _summary_cells(one: Summary) -> tuple[str, ...]:
 
 
 def _roc_cells(name: str, roc: Roc) -> tuple[str, ...]:
-    found = (*roc.rejections.values(), roc.significance)
-    auc = measured(roc.auc.value, roc.auc.error)
-    return title_of(name), auc, *(measured(one.value, one.error) for one in found)
+    auc, significance = (measured(one.value, one.error) for one in (roc.auc, roc.significance))
+    rejections = (
+        measured(one.value, one.error) if math.isfinite(one.error) else f"> {one.value:,.0f}"
+        for one in roc.rejections.values()
+    )
+    return title_of(name), auc, *rejections, significance
 
 
 def _profile_line(profile: Profile) -> str:

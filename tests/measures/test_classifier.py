@@ -1,10 +1,12 @@
 """The classifier that tells two samples apart, or cannot."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from baler_vae.errors import UsageError
+from baler_vae.errors import MissingExtra, UsageError
 from baler_vae.measures.classifier import classifier_auc
 
 
@@ -65,3 +67,9 @@ def test_what_cannot_be_told_apart_is_refused():
     for wrong in (a[:, :1], a[:, 0], a[:, :0]):
         with pytest.raises(UsageError, match=r"shapes.*same columns"):
             classifier_auc(a, wrong)
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingExtra, match="explore"):
+        classifier_auc(np.ones((100, 1)), np.ones((100, 1)))

@@ -32,8 +32,6 @@ def distance(
 ) -> None:
     """Tell two inputs apart: distances of columns, MMD, and the AUC of a classifier that tries to."""
     with needing_explore("a classifier"):
-        import sklearn  # noqa: F401
-
         from baler_vae.explore.comparing import N_OBJECTS
         from baler_vae.explore.comparing import distance as distance_of
         from baler_vae.measures.classifier import MOST_ROWS
