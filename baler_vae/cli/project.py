@@ -44,6 +44,7 @@ bound = []
 kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these
 # latent = 4 # latents of "vae" and "ae" per row; half of the float columns by default
 # seed = 0
+# objective.kl.beta = 1e-3 # what "vae" and "ae" minimise under "free": see docs/objectives.md
 
 # How much the squared error of a column counts, by glob.
 [model.weights]

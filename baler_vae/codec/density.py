@@ -11,37 +11,36 @@ they are left out, and with them what a formula makes of them. A network that lo
 the event say, sees codes from anywhere in its ranges instead.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baler_vae.codec.batches import assembled_batch, coded_batch
+from baler_vae.codec.chance import Chance, Kept, Latents
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.drawing import ConditionalDrawer, Tally, Target, can_draw, drawn_from_ranges, drawn_from_table
+from baler_vae.codec.drawing import (
+    Tally,
+    Target,
+    can_draw,
+)
 from baler_vae.codec.filling import fill_group
-from baler_vae.codec.groups import known_rows, quantise_latents
+from baler_vae.codec.groups import known_rows
 from baler_vae.codec.provenance import number_of
-from baler_vae.codec.rows import Events, Rows
+from baler_vae.codec.rows import Events
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import Codes
-from baler_vae.grid.grids import Integers
-from baler_vae.model.coders import differences, sums
+from baler_vae.model.coders import differences
 from baler_vae.model.columns import Coded, Free, Networked, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.table.schema import Column, Group, Schema
-from baler_vae.table.table import ROW_GROUP_ROWS, Batch, Table, empty_column
-
-Latents = Callable[[int, np.random.Generator], NDArray[np.floating]]
-"""Gives the latents (rows, k) of as many rows of a group, by chance."""
+from baler_vae.table.table import ROW_GROUP_ROWS, Batch, Table
 
 _NO_CHANCE: Final = "it is kept as values, which have no probabilities"
 _NO_LATENTS: Final = "its latents have no probabilities"
-_LATENT: Final = Target("latents", Integers(), np.dtype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -57,17 +56,6 @@ class Drawable:
     predicted: tuple[str, ...] = ()
     from_rows: tuple[str, ...] = ()
     ranges: Mapping[str, Alphabet] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """Rows of one group, out of which the values are taken that have no probabilities: `values` (rows,) by column, and
-    what is `coded` of columns on a grid.
-    """
-
-    n_rows: int
-    values: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    coded: Mapping[str, Codes] = field(default_factory=dict)
 
 
 def kept_rows(codec: Codec, batch: Batch) -> dict[str, Kept]:
@@ -138,11 +126,11 @@ def drawable(codec: Codec, *, kept: Collection[str] = (), latents: Collection[st
 def _reason(column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool) -> str:
     """Why a column cannot be drawn; nothing where it can."""
     own = model.columns[column.name]
-    no_latents = not has_latents and any(coder.table is None for coder in model.latents)
+    no_latents = not has_latents and (not model.steps or any(coder.table is None for coder in model.latents))
     latents = range(len(model.columns), model.first_event_source)
     match own:
         case Free():
-            return _NO_LATENTS if model.decoder is not None and (no_latents or not model.steps) else ""
+            return _NO_LATENTS if model.decoder is not None and no_latents else ""
         case Plain():
             if column.is_nested:
                 return "it is nested"
@@ -263,93 +251,7 @@ def _drawn_batch(
         n_rows = n_events if events is None else int(events.counts.sum())
         own = kept.get(group.name)
         rows = None if own is None or not own.n_rows else generator.integers(0, own.n_rows, n_rows)
-        supply = _Chance(model, counters, found.ranges, generator, latents.get(group.name), own, rows, tally)
+        supply = Chance(model, counters, found.ranges, generator, latents.get(group.name), own, rows, tally)
         return Table(wanted, fill_group(supply, model, group, wanted, n_rows, events))
 
     return assembled_batch(drawn, codec.models, codec.schema, found.schema)
-
-
-class _Chance:
-    """What the rows of a group are made of when they are drawn: `kept` rows are those numbered by `chosen` (rows,)."""
-
-    def __init__(
-        self,
-        model: GroupModel,
-        counters: set[str | None],
-        ranges: Mapping[str, Alphabet],
-        generator: np.random.Generator,
-        latents: Latents | None,
-        kept: Kept | None,
-        chosen: NDArray[np.int64] | None,
-        tally: Tally,
-    ) -> None:
-        self._model, self._counters, self._generator, self._latents = model, counters, generator, latents
-        self._ranges, self._kept, self._chosen, self._tally = ranges, kept, chosen, tally
-
-    def latent_codes(self, n_rows: int) -> list[NDArray[np.int64]]:
-        """The codes (rows,) of each latent."""
-        if self._latents is not None:
-            return quantise_latents(self.latents(n_rows), self._model.steps)
-        return [
-            drawn_from_table(coder.table, _LATENT, n_rows, self._generator, self._tally)
-            for coder in self._model.latents
-            if coder.table is not None
-        ]
-
-    def latents(self, n_rows: int) -> NDArray[np.float32]:
-        """The latents (rows, k)."""
-        if self._latents is None:
-            raise ValueError("latents without tables are not drawn")
-        return self._latents(n_rows, self._generator).astype(np.float32)
-
-    def values(self, column: Column, n_rows: int) -> NDArray[np.generic]:
-        """The values (rows,) or (rows, *shape) of a column without codes."""
-        if not n_rows:
-            return empty_column(column)
-        if self._kept is None or self._chosen is None:
-            raise ValueError(f"there are no rows to take the {n_rows} values of {column.name!r} from")
-        return self._kept.values[column.name][self._chosen]
-
-    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> "_DrawnCodes":
-        """The codes of a column."""
-        described = rows.group.column(name)
-        target = Target(name, column.grid, described.dtype, counts=name in self._counters)
-        n_codes = rows.layout.n_rows * described.n_cells
-        verbatim = np.empty(0, np.uint64)
-        if isinstance(column, Networked):
-            drawer = ConditionalDrawer(column.conditional, target, rows, self._generator, self._tally)
-            return _DrawnCodes(drawer.read, target, verbatim)
-        if column.coder.table is not None:
-            codes = drawn_from_table(column.coder.table, target, n_codes, self._generator, self._tally)
-        elif self._kept is not None and self._chosen is not None:
-            cells = self._chosen[:, None] * described.n_cells + np.arange(described.n_cells)
-            taken = self._kept.coded[name].only(cells.reshape(-1))
-            codes, verbatim = taken.codes, taken.verbatim
-        elif name in self._ranges:
-            codes = drawn_from_ranges(self._ranges[name], n_codes, self._generator)
-        else:  # of a column that is drawn as it is predicted
-            codes = np.zeros(n_codes, np.int64)
-        n_cells = described.n_cells
-        return _DrawnCodes(lambda start, stop: codes[start * n_cells : stop * n_cells], target, verbatim)
-
-
-class _DrawnCodes:
-    """The codes of a column on a grid, as chance gives them."""
-
-    def __init__(
-        self, read: Callable[[int, int], NDArray[np.int64]], target: Target, verbatim: NDArray[np.uint64]
-    ) -> None:
-        self._read, self._target, self._verbatim, self._n_verbatim = read, target, verbatim, 0
-
-    def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """The codes of the rows from `start` to `stop`, or of their cells."""
-        codes = self._read(start, stop)
-        return codes if predicted is None else self._target.sensible(sums(codes, predicted, self._target.grid))
-
-    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
-        """The bit patterns (n_values,) of the next values without a code."""
-        self._n_verbatim += n_values
-        return self._verbatim[self._n_verbatim - n_values : self._n_verbatim]
-
-    def finish(self) -> None:
-        """Nothing is left: as much is drawn as is asked for."""

@@ -11,6 +11,7 @@ again, from the same table without what came up before.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,34 +29,39 @@ from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
 Symbols = NDArray[np.int32]
-Again = Callable[[NDArray[np.intp], NDArray[np.bool_]], Symbols]
-"""Draws the symbols of some rows, by number, again, but none of those that are barred, bool (symbols,)."""
+Again = Callable[[NDArray[np.intp]], Codes]
+"""Draws other codes for some of the rows that it was made for, by their places among these."""
 
 
 @dataclass
 class Tally:
-    """How many symbols had to be drawn again, by column: because an escape came up, or a code without a value."""
+    """How many codes had to be drawn again, by column: because an escape came up, or a code without a value, or a
+    difference that leads to a value `beyond` all that were seen.
+    """
 
     escapes: dict[str, int] = field(default_factory=dict)
     valueless: dict[str, int] = field(default_factory=dict)
+    beyond: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         """Counts those of another too."""
-        for own, more in ((self.escapes, other.escapes), (self.valueless, other.valueless)):
+        pairs = ((self.escapes, other.escapes), (self.valueless, other.valueless), (self.beyond, other.beyond))
+        for own, more in pairs:
             for name, number in more.items():
                 own[name] = own.get(name, 0) + number
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The column whose codes are drawn: its name, its grid, the dtype of its values, and whether these are numbers of
-    rows, of which there are never fewer than none.
+    """The column whose codes are drawn: its name, its grid, the dtype of its values, whether these are numbers of rows,
+    of which there are never fewer than none, and the ranges in which its codes were `seen`, where these are known.
     """
 
     name: str
     grid: Grid
     dtype: np.dtype[Any]
     counts: bool = False
+    seen: Alphabet | None = None
 
     def lacks_value(self, codes: Codes) -> NDArray[np.bool_]:
         """Which codes (rows,) stand for no value that is known: those of verbatim values, and those that a grid does
@@ -70,18 +76,41 @@ class Target:
 
     def sensible(self, codes: Codes) -> Codes:
         """Codes (rows,) that add up from a prediction and a difference, those beyond the dtype moved to its limits."""
-        if self.dtype.kind == "f":
-            limits = np.finfo(self.dtype)
-            lowest, highest = self.grid.quantise(np.array([limits.min, limits.max], self.dtype)).tolist()
-        else:
+        lowest, highest = self._limits
+        if highest < lowest:  # of 64 bits without a sign, whose codes are modulo 2^64
+            return codes
+        return np.where(self._special(codes), codes, np.clip(codes, lowest, highest))
+
+    def is_strange(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which codes (rows,) that add up lie outside of what was `seen`; none, where that is not known."""
+        if self.seen is None:
+            return np.zeros(len(codes), np.bool_)
+        strange: NDArray[np.bool_] = self.seen.split(codes)[0] == len(self.seen.starts)
+        return strange & ~self._special(codes)
+
+    def nearest_seen(self, codes: Codes) -> Codes:
+        """Codes (rows,) moved to between the first and the last that were `seen`."""
+        if self.seen is None:
+            return codes
+        return np.clip(codes, self.seen.starts[0], _lasts(self.seen)[-1])
+
+    @cached_property
+    def _limits(self) -> tuple[int, int]:
+        """The lowest and the highest code of a finite value."""
+        if self.dtype.kind != "f":
             numbers = to_dtype(np.array([0.0 if self.counts else -np.inf, np.inf]), self.dtype)
             lowest, highest = self.grid.quantise(numbers).tolist()
-            if highest < lowest:  # of uint64, whose codes are modulo 2^64
-                return codes
+        else:
+            limits = np.finfo(self.dtype)
+            lowest, highest = self.grid.quantise(np.array([limits.min, limits.max], self.dtype)).tolist()
+            at_limits = np.isfinite(self.grid.dequantise(np.array([lowest, highest]), self.dtype))
+            lowest, highest = lowest + int(not at_limits[0]), highest - int(not at_limits[1])
         if not self.grid.holds_everything:
             lowest, highest = max(lowest, 1 - CODE_LIMIT), min(highest, CODE_LIMIT - 1)
-            return np.where(is_special(codes), codes, np.clip(codes, lowest, highest))
-        return np.clip(codes, lowest, highest)
+        return lowest, highest
+
+    def _special(self, codes: Codes) -> NDArray[np.bool_]:
+        return np.zeros(len(codes), np.bool_) if self.grid.holds_everything else is_special(codes)
 
 
 def can_draw(alphabet: Alphabet, target: Target) -> bool:
@@ -89,18 +118,21 @@ def can_draw(alphabet: Alphabet, target: Target) -> bool:
     return not target.lacks_value(_lasts(alphabet)).all()
 
 
-def drawn_from_table(
-    table: FrequencyTable, target: Target, n_rows: int, generator: np.random.Generator, tally: Tally
-) -> Codes:
-    """Codes int64 (n_rows,) with the frequencies of a table."""
-    weights = frequencies(table.levels)[None, :]
+class TableDrawer:
+    """Draws codes with the frequencies of a table."""
 
-    def again(rows: NDArray[np.intp], barred: NDArray[np.bool_]) -> Symbols:
-        return _weighted(np.where(barred, 0, weights), len(rows), generator)
+    def __init__(self, table: FrequencyTable, target: Target, generator: np.random.Generator, tally: Tally) -> None:
+        self._alphabet, self._target, self._generator, self._tally = table.alphabet, target, generator, tally
+        self._weights = frequencies(table.levels)[None, :]
 
-    symbols = _weighted(weights, n_rows, generator)
+    def read(self, start: int, stop: int) -> Codes:
+        """Codes int64 (stop - start,)."""
+        symbols = _weighted(self._weights, stop - start, self._generator)
+        return _codes_of(symbols, self._alphabet, self._target, self._generator, self._tally, self.again)
 
-    return _codes_of(symbols, table.alphabet, target, generator, tally, again)
+    def again(self, rows: NDArray[np.intp]) -> Again:  # noqa: ARG002  all have the same table
+        """Draws other codes for some rows, by number."""
+        return _redrawing(self._weights, self._alphabet, self._target, self._generator)
 
 
 def drawn_from_ranges(alphabet: Alphabet, n_rows: int, generator: np.random.Generator) -> Codes:
@@ -122,33 +154,57 @@ class ConditionalDrawer:
 
     def read(self, start: int, stop: int) -> Codes:
         """Codes int64 (stop - start,) of the rows from `start` on."""
-        network, generator = self._network, self._generator
-        symbols = draw_symbols(self._seen, network, start, stop - start, generator)
+        symbols = draw_symbols(self._seen, self._network, start, stop - start, self._generator)
 
-        def again(rows: NDArray[np.intp], barred: NDArray[np.bool_]) -> Symbols:
-            own = [self._rows.sources.inputs(network.inputs, network.alphabet, start + r, start + r + 1) for r in rows]
-            weights = network.tables(np.concatenate(own))
-            return _weighted(np.where(barred, 0.0, weights), len(rows), generator)
+        def again(rows: NDArray[np.intp]) -> Again:
+            return self.again(start + rows)
 
-        return _codes_of(symbols, network.alphabet, self._target, generator, self._tally, again)
+        return _codes_of(symbols, self._network.alphabet, self._target, self._generator, self._tally, again)
+
+    def again(self, rows: NDArray[np.intp]) -> Again:
+        """Draws other codes for some rows, by number in rising order."""
+        network, first = self._network, int(rows[0])
+        inputs = self._rows.sources.inputs(network.inputs, network.alphabet, first, int(rows[-1]) + 1)
+        weights = network.tables(inputs[rows - first])
+        return _redrawing(weights, network.alphabet, self._target, self._generator)
+
+
+def _redrawing(
+    weights: NDArray[np.generic], alphabet: Alphabet, target: Target, generator: np.random.Generator
+) -> Again:
+    """Draws codes of the rows whose weights (rows or 1, symbols) are given, none that has no value."""
+    barred = np.append(target.lacks_value(alphabet.starts) & target.lacks_value(_lasts(alphabet)), True)
+    allowed = np.where(barred, 0, weights)
+
+    def again(chosen: NDArray[np.intp]) -> Codes:
+        codes = np.empty(len(chosen), np.int64)
+        left = np.arange(len(chosen))
+        while len(left):
+            own = allowed if len(allowed) == 1 else allowed[chosen[left]]
+            codes[left] = _within_ranges(_weighted(own, len(left), generator), alphabet, generator)
+            left = left[target.lacks_value(codes[left])]
+        return codes
+
+    return again
 
 
 def _codes_of(
-    symbols: Symbols, alphabet: Alphabet, target: Target, generator: np.random.Generator, tally: Tally, again: Again
+    symbols: Symbols,
+    alphabet: Alphabet,
+    target: Target,
+    generator: np.random.Generator,
+    tally: Tally,
+    again: Callable[[NDArray[np.intp]], Again],
 ) -> Codes:
     """The codes (rows,) of symbols (rows,), each somewhere in its range; what cannot be drawn is drawn `again`."""
-    n_ranges = len(alphabet.starts)
-    bad = np.flatnonzero(symbols == n_ranges)
-    _count(tally.escapes, target.name, len(bad))
-    never = np.append(target.lacks_value(alphabet.starts) & target.lacks_value(_lasts(alphabet)), True)
-    if len(bad):
-        symbols[bad] = again(bad, never)
-    codes = _within_ranges(symbols, alphabet, generator)
-    bad = np.flatnonzero(target.lacks_value(codes))
-    _count(tally.valueless, target.name, len(bad))
-    while len(bad):
-        codes[bad] = _within_ranges(again(bad, never), alphabet, generator)
-        bad = bad[target.lacks_value(codes[bad])]
+    escaped = symbols == len(alphabet.starts)
+    codes = _within_ranges(np.where(escaped, 0, symbols), alphabet, generator)
+    valueless = target.lacks_value(codes) & ~escaped
+    count_redrawn(tally.escapes, target.name, int(escaped.sum()))
+    count_redrawn(tally.valueless, target.name, int(valueless.sum()))
+    rows = np.flatnonzero(escaped | valueless)
+    if len(rows):
+        codes[rows] = again(rows)(np.arange(len(rows)))
     return codes
 
 
@@ -177,6 +233,7 @@ def _lasts(alphabet: Alphabet) -> Codes:
     return lasts
 
 
-def _count(numbers: dict[str, int], name: str, n_more: int) -> None:
+def count_redrawn(numbers: dict[str, int], name: str, n_more: int) -> None:
+    """Counts so many more for a column, if any."""
     if n_more:
         numbers[name] = numbers.get(name, 0) + n_more

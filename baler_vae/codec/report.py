@@ -90,7 +90,7 @@ class GroupInfo:
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderTraining:
     """The training of a group's autoencoder: its epochs, and the smallest mean squared error, in units of the squared
-    widths of the columns, on rows that it was not trained on.
+    widths of the columns, or value of its objective, on rows that it was not trained on.
     """
 
     name: str

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.filling import decode_free_columns
 from baler_vae.codec.groups import latents_of
+from baler_vae.codec.observations import posterior_of_codec
 from baler_vae.errors import UsageError, nearest
 from baler_vae.explore.opening import all_rows, check_encoder
 from baler_vae.model.group import GroupModel
@@ -38,8 +39,9 @@ class EncodedRows:
 
     `values` are the columns (rows,) that the encoder sees and those that were asked for besides; `event` and `row`
     int64 (rows,) number events and the rows of the group; `means` float32 (rows, k) and `log_variances` float32
-    (rows, k) or (rows, 0) are those of the posterior, `n_left_out` other rows have a value that is not finite. `batch`
-    is what was read, with all rows.
+    (rows, continuous latents) or (rows, 0) are those of the posterior, `probabilities` float64 (rows, categories) those
+    of each categorical latent; `n_left_out` other rows have a value that is not finite. `batch` is what was read, with
+    all rows.
     """
 
     group: Group
@@ -50,6 +52,7 @@ class EncodedRows:
     row: NDArray[np.int64]
     means: NDArray[np.float32]
     log_variances: NDArray[np.float32]
+    probabilities: tuple[NDArray[np.float64], ...]
     n_left_out: int
     batch: Batch
 
@@ -105,19 +108,13 @@ def only_group(codec: Codec, given: Any, wanted: str | None, *, encoder: bool = 
 
 
 def posterior_of(codec: Codec, group: str) -> Posterior:
-    """What the settings of a fit say of the latents of a group."""
-    settings: Any = codec.settings.get("model", {})
-    for name in ("objective", "posterior"):
-        settings = settings.get(name) if isinstance(settings, Mapping) else None
-    said = settings if isinstance(settings, Mapping) else {}
-    model = codec.models[group]
+    """What a codec says of the latents of a group."""
+    model, said = codec.models[group], posterior_of_codec(codec, group)
+    if said is not None:
+        is_noisy = said.kind == "noisy"
+        return Posterior(said.kind, said.ratio if is_noisy else None, said.categories if said.kind == "joint" else ())
     is_plain = model.encoder is None or len(model.encoder.network[-1].bias) == model.n_latents
-    kind = said.get("kind") or ("point" if is_plain else "gaussian")
-    snr, decibels = said.get("snr"), said.get("snr_db")
-    if kind == "noisy" and snr is None and decibels is not None:
-        snr = 10 ** (decibels / 10)
-    categories = tuple(said.get("categories") or ()) if kind == "joint" else ()
-    return Posterior(str(kind), snr if kind == "noisy" else None, categories)
+    return Posterior("point" if is_plain else "gaussian")
 
 
 def encode_rows(
@@ -158,9 +155,9 @@ def encode_rows(
         raise UsageError(
             f"holds no rows of {name} whose values are all finite", path=source.path, rows=f"{len(finite):,} rows"
         )
-    means, log_variances = latents_of(
-        {column: values[column] for column in columns}, model, bounded=model.decoder is None, group=name
-    )
+    seen = {column: values[column] for column in columns}
+    means, log_variances = latents_of(seen, model, bounded=model.decoder is None, group=name)
+    encoder = model.encoder
     return EncodedRows(
         group=group,
         model=model,
@@ -170,6 +167,7 @@ def encode_rows(
         row=np.flatnonzero(finite).astype(np.int64),
         means=means,
         log_variances=log_variances,
+        probabilities=encoder.probabilities(encoder.scores(seen)) if encoder is not None else (),
         n_left_out=int(np.count_nonzero(~finite)),
         batch=batch,
     )

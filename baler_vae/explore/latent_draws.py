@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.chance import Latents
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.density import Latents
 from baler_vae.codec.filling import needs_latents
 from baler_vae.errors import MissingExtra, UsageError
 from baler_vae.measures.samples import Mixture, fit_mixture

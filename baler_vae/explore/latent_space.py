@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ from baler_vae.explore.tables import write_named_tables
 from baler_vae.measures.clusters import CLUSTER_ROWS, SILHOUETTE_ROWS, Clusters, find_clusters, nearest_centre
 from baler_vae.measures.information import (
     RatePoint,
+    categorical_rate,
     correlations,
-    entropy_of_codes,
     latent_information,
     noise_variance_of,
     rate_distortion,
@@ -166,7 +165,7 @@ def _of_group(
     few = np.sort(generator.permutation(n)[:_RANK_ROWS])
     pearson, spearman = correlations(means[few], {column: values[few] for column, values in rows.values.items()})
     _say(sampled_of, "correlations", len(few), n)
-    rates = _rates(codec, rows, drawn, information, chosen, steps)
+    rates = _rates(codec, rows, drawn, information, steps)
     told(f"principal components of {name}", 1, 4)
     of_latents = principal(means)
     of_columns = principal(scaled(list(rows.encoded.values())))
@@ -243,9 +242,8 @@ def _drawn(
 
 def _chosen(rows: EncodedRows) -> NDArray[np.int32]:
     """The most probable category of each categorical latent, int32 (rows, categorical latents)."""
-    starts = rows.n_continuous + np.cumsum([0, *rows.posterior.categories])
-    found = [np.argmax(rows.means[:, a:b], axis=1) for a, b in pairwise(starts)]
-    return np.stack(found, axis=1).astype(np.int32) if found else np.empty((len(rows.row), 0), np.int32)
+    found = [np.argmax(own, axis=1).astype(np.int32) for own in rows.probabilities]
+    return np.stack(found, axis=1) if found else np.empty((len(rows.row), 0), np.int32)
 
 
 def _frequencies(chosen: NDArray[np.int32], sizes: Sequence[int]) -> tuple[tuple[float, ...], ...]:
@@ -260,7 +258,6 @@ def _rates(
     rows: EncodedRows,
     drawn: NDArray[np.float32],
     information: Sequence[Any],
-    chosen: NDArray[np.int32],
     steps: Sequence[float],
 ) -> Any:  # noqa: ANN401
     """The rate and distortion of the codec on these rows, and the bound."""
@@ -268,20 +265,16 @@ def _rates(
         return rate_distortion((), rows.encoded)
     columns: Mapping[str, NDArray[np.generic]] = {name: rows.values[name] for name in rows.model.decoder.columns}
     name = rows.group.name
-    categories = [
-        np.eye(size, dtype=np.float32)[own] for own, size in zip(chosen.T, rows.posterior.categories, strict=True)
-    ]
     if len(steps):
         widths = np.asarray(steps, np.float32)
         drawn = np.rint(drawn / widths) * widths
-    of_means = squared_error(
-        columns, decoded(codec, name, np.hstack([rows.means[:, : rows.n_continuous], *categories]))
-    )
+    categories = rows.means[:, rows.n_continuous :]
+    of_means = squared_error(columns, decoded(codec, name, rows.means))
     known = [latent.rate for latent in information if latent.rate is not None]
     points = []
     if len(known) == len(information) and information:
-        rate = sum(known) + sum(entropy_of_codes(own) for own in chosen.T)
-        error = squared_error(columns, decoded(codec, name, np.hstack([drawn, *categories])))
+        rate = sum(known) + sum(map(categorical_rate, rows.probabilities))
+        error = squared_error(columns, decoded(codec, name, np.hstack([drawn, categories])))
         points.append(RatePoint(f"{name}, {rows.posterior.kind}", rate, error))
     return rate_distortion(points, columns, distortion_of_means=of_means)
 
@@ -302,7 +295,7 @@ def _prior(drawn: NDArray[np.float32], seed: int, sampled_of: list[str]) -> Prio
     few = sampled(drawn, KNN_ROWS, seed)
     _say(sampled_of, "KL by nearest neighbours", len(few), n)
     _say(sampled_of, "MMD", min(len(few), MMD_ROWS), n)
-    reach = max(_REACH, float(np.ceil(np.abs(few).max())))
+    reach = max(_REACH, float(np.ceil(np.percentile(np.abs(few), 99.9))))
     edges = np.linspace(-reach, reach, _N_BINS + 1)
     quantiles = [normal_quantiles(latent) for latent in few.T]
     return PriorDistance(

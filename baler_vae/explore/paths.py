@@ -16,8 +16,9 @@ from baler_vae.explore.encoding import (
     encode_rows,
     only_group,
 )
+from baler_vae.explore.judging import Judge
 from baler_vae.explore.opening import opened_codec, opened_rows
-from baler_vae.explore.space import LatentSpace, one_hot
+from baler_vae.explore.space import LatentSpace
 from baler_vae.explore.tables import write_named_tables
 from baler_vae.measures.paths import Paths
 from baler_vae.measures.priors import Floats
@@ -40,6 +41,7 @@ def interpolate(
     means: tuple[str, str] | None = None,
     steps: int = STEPS,
     pairs: int = N_PAIRS,
+    judge: Codec | str | FilePath | None = None,
     output: str | FilePath | None = None,
     group: str | None = None,
     seed: int = 0,
@@ -63,6 +65,9 @@ def interpolate(
         Steps of the paths, with both ends: at least 3.
     pairs : int
         Random pairs of rows whose midpoints are judged; 0 for none.
+    judge : Codec, str or Path, optional
+        A codec under bounds of the decoded columns, whose bits say how likely decoded rows are; each row is an event by
+        itself to it.
     output : str or Path, optional
         A file for the decoded rows.
     group : str, optional
@@ -98,10 +103,10 @@ def interpolate(
     opened = opened_codec(codec)
     name = only_group(opened, codec, group)
     with _owning(output, force=force), opened_rows(data, dialect) as source:
-        _check_decodes(opened, name)
+        judged = _judge(opened, name, judge)
         cuts = [CutCounter(CutSettings(cut=text), source.schema) for text in means or ()]
         found = encode_rows(opened, source, name, selected=[column for cut in cuts for column in cut.names])
-        space = LatentSpace.of(opened, name, found, seed)
+        space = LatentSpace.of(opened, name, found, seed, judged)
         if rows is not None:
             ends = [space.latents[_place(found, row, source.path)] for row in rows]
             texts = tuple(f"row {row:,}" for row in rows)
@@ -135,6 +140,7 @@ def traverse(
     *,
     row: int | None = None,
     steps: int = STEPS,
+    judge: Codec | str | FilePath | None = None,
     output: str | FilePath | None = None,
     group: str | None = None,
     seed: int = 0,
@@ -142,6 +148,8 @@ def traverse(
     dialect: Options = None,
 ) -> Paths:
     """Move each latent from -3 to 3 standard deviations and decode, the others at their mean or at those of a row.
+
+    A categorical latent takes each of its categories; the others stay at the most frequent ones.
 
     Parameters
     ----------
@@ -153,6 +161,9 @@ def traverse(
         The row of the group at whose latents the others stay, counted from 0.
     steps : int
         Steps of each path: at least 3.
+    judge : Codec, str or Path, optional
+        A codec under bounds of the decoded columns, whose bits say how likely decoded rows are; each row is an event by
+        itself to it.
     output : str or Path, optional
         A file for the decoded rows.
     group : str, optional
@@ -187,14 +198,14 @@ def traverse(
     name = only_group(opened, codec, group, encoder=data is not None)
     positions = np.linspace(-REACH, REACH, steps)
     with _owning(output, force=force):
-        _check_decodes(opened, name)
+        judged = _judge(opened, name, judge)
         if data is None:
-            space = LatentSpace.of_prior(opened, name, codec)
+            space = LatentSpace.of_prior(opened, name, codec, judged)
             left_out, around = 0, space.centre
         else:
             with opened_rows(data, dialect) as source:
                 found = encode_rows(opened, source, name)
-                space = LatentSpace.of(opened, name, found, seed)
+                space = LatentSpace.of(opened, name, found, seed, judged)
                 left_out, around = found.n_left_out, space.centre
                 if row is not None:
                     around = space.latents[_place(found, row, source.path)]
@@ -203,6 +214,12 @@ def traverse(
             latents = np.tile(around, (steps, 1))
             latents[:, j] = space.centre[j] + positions * space.spread[j]
             paths.append(space.path(f"latent {j}", positions, latents))
+        start = space.n_continuous
+        for number, size in enumerate(space.categories):
+            latents = np.tile(around, (size, 1))
+            latents[:, start : start + size] = np.eye(size)
+            paths.append(space.path(f"categories {number}", np.arange(float(size)), latents))
+            start += size
         result = Paths(
             codec=codec_name(codec),
             group=name,
@@ -241,13 +258,18 @@ def _mean(rows: EncodedRows, cut: CutCounter, path: str) -> Floats:
         raise UsageError(f"the cut {cut.cut.cut!r} is on other rows than those of {rows.group.name}", path=path)
     if not chosen.any():
         raise UsageError(f"no row of {rows.group.name} passes {cut.cut.cut!r}", path=path)
-    mean: Floats = one_hot(rows.means.astype(np.float64), rows)[chosen].mean(axis=0)
+    mean: Floats = rows.means[chosen].mean(axis=0, dtype=np.float64)
     return mean
 
 
-def _check_decodes(codec: Codec, name: str) -> None:
-    """Raise UsageError unless columns of a group are decoded from latents."""
-    decoded(codec, name, np.zeros((1, codec.models[name].n_latents)))
+def _judge(codec: Codec, name: str, judge: Codec | str | FilePath | None) -> Judge | None:
+    """The judge of what is decoded, where one is given.
+
+    Raises:
+        UsageError: no column is decoded from latents, or the judge has others.
+    """
+    columns = tuple(decoded(codec, name, np.zeros((1, codec.models[name].n_latents))))
+    return None if judge is None else Judge.of(judge, columns, name)
 
 
 def _owning(output: str | FilePath | None, *, force: bool) -> AbstractContextManager[object]:

@@ -8,8 +8,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.chance import Latents
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.density import Latents, drawable, sample_batches
+from baler_vae.codec.density import drawable, sample_batches
 from baler_vae.codec.drawing import Tally
 from baler_vae.errors import UsageError
 from baler_vae.explore.latent_draws import (
@@ -149,6 +150,7 @@ def sample(
         components={name: number for name, (_, number) in draws.items() if number},
         escapes=dict(sorted(tally.escapes.items())),
         valueless=dict(sorted(tally.valueless.items())),
+        beyond=dict(sorted(tally.beyond.items())),
         from_training=found.from_rows,
         predicted=found.predicted,
         left_out=found.left_out,

@@ -1,6 +1,6 @@
 """A latent space to walk through: its rows, its directions, and rows to judge by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.explore.encoding import EncodedRows, decoded, posterior_of
+from baler_vae.explore.judging import Judge
 from baler_vae.measures.paths import (
     REFERENCE_ROWS,
     Neighbours,
@@ -43,18 +44,20 @@ class LatentSpace:
     centre: Floats
     spread: Floats
     n_continuous: int
+    categories: tuple[int, ...]
     arc_centre: Floats
     neighbours: Neighbours | None
     real: RealRows | None
+    judge: Judge | None
 
     @classmethod
-    def of(cls, codec: Codec, name: str, rows: EncodedRows, seed: int) -> "LatentSpace":
+    def of(cls, codec: Codec, name: str, rows: EncodedRows, seed: int, judge: Judge | None) -> "LatentSpace":
         """That of the rows of a file.
 
         Raises:
             UsageError: all decoded columns are constant.
         """
-        latents = one_hot(rows.means.astype(np.float64), rows)
+        latents = rows.means.astype(np.float64)
         columns = tuple(codec.models[name].decoder.columns)  # type: ignore[union-attr]  # it was checked
         values = {column: rows.values[column] for column in columns}
         widths = {column: width for column in columns if (width := _width(values[column])) > 0}
@@ -63,9 +66,11 @@ class LatentSpace:
         points = in_widths(values, widths)
         neighbours = Neighbours.of(points, seed=seed)
         few = np.random.default_rng(seed).permutation(neighbours.numbers)[:REFERENCE_ROWS]
-        restored = neighbours.distances(in_widths(decoded(codec, name, latents[few]), widths), few)
+        again = decoded(codec, name, latents[few])
+        restored = neighbours.distances(in_widths(again, widths), few)
+        real = {column: values[column][few] for column in columns}
         with_prior = rows.posterior.kind in {"gaussian", "joint"}
-        centre = latents.mean(axis=0)
+        centre = _typical(latents, rows.n_continuous, rows.posterior.categories)
         return cls(
             codec=codec,
             group=name,
@@ -75,6 +80,7 @@ class LatentSpace:
             centre=centre,
             spread=latents.std(axis=0),
             n_continuous=rows.n_continuous,
+            categories=rows.posterior.categories,
             arc_centre=np.zeros_like(centre) if with_prior else centre,
             neighbours=neighbours,
             real=RealRows(
@@ -83,19 +89,21 @@ class LatentSpace:
                 distance=float(np.median(neighbours.distances(points[few], few))),
                 decoded_distance=float(np.median(restored)),
                 far=float(np.percentile(restored, 95)),
+                bits=None if judge is None else float(np.median(judge.bits(real))),
+                decoded_bits=None if judge is None else float(np.median(judge.bits(again))),
             ),
+            judge=judge,
         )
 
     @classmethod
-    def of_prior(cls, codec: Codec, name: str, given: Any) -> "LatentSpace":  # noqa: ANN401
+    def of_prior(cls, codec: Codec, name: str, given: Any, judge: Judge | None) -> "LatentSpace":  # noqa: ANN401
         """That of the prior, which an archive knows too.
 
         Raises:
             UsageError: the latents have none.
         """
-        kind = (codec.settings.get("model") or {}).get("kind")
         said = posterior_of(codec, name)
-        if kind != "vae" and said.kind not in {"gaussian", "joint"}:
+        if said.kind not in {"gaussian", "joint"}:
             raise UsageError(
                 f"the latents of {name} have no prior that tells their standard deviations",
                 path=None if isinstance(given, Codec) else given,
@@ -103,7 +111,8 @@ class LatentSpace:
             )
         model = codec.models[name]
         columns = tuple(model.decoder.columns)  # type: ignore[union-attr]  # it was checked
-        centre = np.zeros(model.n_latents)
+        n_continuous = model.n_latents - sum(said.categories)
+        centre = _typical(np.zeros((1, model.n_latents)), n_continuous, said.categories)
         return cls(
             codec=codec,
             group=name,
@@ -112,10 +121,12 @@ class LatentSpace:
             latents=np.empty((0, model.n_latents)),
             centre=centre,
             spread=np.ones_like(centre),
-            n_continuous=model.n_latents - sum(said.categories),
-            arc_centre=centre,
+            n_continuous=n_continuous,
+            categories=said.categories,
+            arc_centre=np.zeros_like(centre),
             neighbours=None,
             real=None,
+            judge=judge,
         )
 
     def lines(self) -> Lines:
@@ -136,7 +147,7 @@ class LatentSpace:
             latents=latents,
             values=values,
             distances=None if self.neighbours is None else self.neighbours.distances(points),
-            bits=None,
+            bits=None if self.judge is None else self.judge.bits(values),
             length=length,
             relative_length=relative,
         )
@@ -155,6 +166,7 @@ class LatentSpace:
             values = decoded(self.codec, self.group, walks.reshape(-1, walks.shape[2]))
             points = in_widths(values, self.widths).reshape(n, len(parts), -1)
             distances = self.neighbours.distances(points[:, len(parts) // 2])
+            middles = {column: own.reshape(n, len(parts))[:, len(parts) // 2] for column, own in values.items()}
             lengths = [path_length(own)[1] for own in points]
             found.append(
                 PairQuality(
@@ -164,18 +176,18 @@ class LatentSpace:
                     relative_distance=ratio(float(np.median(distances)), self.real.decoded_distance),
                     far=float(np.mean(distances > self.real.far)),
                     relative_length=median([own for own in lengths if np.isfinite(own)]) or float("nan"),
-                    bits=None,
+                    bits=None if self.judge is None else float(np.median(self.judge.bits(middles))),
                 )
             )
         return tuple(found)
 
 
-def one_hot(latents: Floats, rows: EncodedRows) -> Floats:
-    """Latents (rows, k), those of categories 1 for the most probable one and 0 for the others."""
-    found, start = latents.copy(), rows.n_continuous
-    for size in rows.posterior.categories:
-        block = latents[:, start : start + size]
-        found[:, start : start + size] = np.eye(size)[np.argmax(block, axis=1)]
+def _typical(latents: Floats, n_continuous: int, categories: Sequence[int]) -> Floats:
+    """The mean (k,) of the continuous ones of latents (rows, k), and the most frequent categories."""
+    found: Floats = latents.mean(axis=0)
+    start = n_continuous
+    for size in categories:
+        found[start : start + size] = np.eye(size)[np.argmax(found[start : start + size])]
         start += size
     return found
 

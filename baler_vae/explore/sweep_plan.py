@@ -90,18 +90,17 @@ def request_of(project: Project, setting: Setting, seed: int) -> FitRequest:
     return replace(request, settings=checked)
 
 
-def check_plan(project: Project, settings: SweepSettings) -> None:
-    """Check that what a sweep varies can be asked for, at the ends of ranges too, before the first fit, which may take
-    hours.
+def check_plan(project: Project, settings: SweepSettings) -> list[FitRequest]:
+    """What a sweep asks of fits, of a search at the ends of ranges; checked before the first fit, which may take hours.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it cannot be asked for.
     """
-    for variant in variants_of(settings):
-        ends = [_ends(choice) for choice in choices_of(settings, variant).values()]
-        for values in itertools.product(*ends) if settings.method == "grid" else _one_by_one(ends):
-            named = dict(zip(choices_of(settings, variant), values, strict=True))
-            request_of(project, Setting(name_of(variant), named), settings.seeds[0])
+    if settings.method == "grid":
+        asked = list(grid(settings))
+    else:
+        asked = [setting for variant in variants_of(settings) for setting in _one_by_one(settings, variant)]
+    return [request_of(project, setting, settings.seeds[0]) for setting in asked]
 
 
 def changes_of(project: Project, setting: Setting, seed: int) -> tuple[dict[tuple[str, ...], Any], tuple[str, ...]]:
@@ -135,10 +134,11 @@ def _ends(choice: Choice) -> tuple[Any, ...]:
     return (choice.low, choice.high) if isinstance(choice, RangeSettings) else choice
 
 
-def _one_by_one(choices: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Combinations in which every value occurs, without those of all with all."""
-    first = tuple(values[0] for values in choices)
-    yield first
-    for place, values in enumerate(choices):
+def _one_by_one(settings: SweepSettings, variant: VariantSettings) -> Iterator[Setting]:
+    """Settings of a variant in which every value occurs, without all combinations."""
+    choices = {name: _ends(choice) for name, choice in choices_of(settings, variant).items()}
+    first = {name: values[0] for name, values in choices.items()}
+    yield Setting(name_of(variant), first)
+    for name, values in choices.items():
         for value in values[1:]:
-            yield (*first[:place], value, *first[place + 1 :])
+            yield Setting(name_of(variant), {**first, name: value})

@@ -1,27 +1,24 @@
 """One fit of a sweep and what is measured of it: the same for the same settings and seed, in whichever process."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.explore.latent_draws import LatentSource
 from baler_vae.explore.opening import all_rows
+from baler_vae.explore.sweep_measures import distortions, mean_of, rate_of, sample_auc
 from baler_vae.io.chain import open_sources
 from baler_vae.measures.sweeps import SweepRun
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, silent
 from baler_vae.reader.archive import Archive
-from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.sweep import MeasureName
 from baler_vae.source.dialect import DialectOptions
-from baler_vae.table.table import Batch, Table
 from baler_vae.verbs.compress import compress_files
 from baler_vae.verbs.evaluate import evaluate
 from baler_vae.verbs.fit import fit_source
@@ -46,6 +43,7 @@ class RunTask:
     measures: tuple[MeasureName, ...]
     evaluation: EvaluationSettings
     n_samples: int
+    samples_from: LatentSource | None
 
 
 def measured_run(task: RunTask, progress: Progress = silent) -> SweepRun:
@@ -104,17 +102,19 @@ def _of_archive(codec: Codec, task: RunTask, progress: Progress) -> dict[str, An
             found |= {"bytes": info.archive_bytes, "ratio": info.original_bytes / info.archive_bytes}
         if "peak" in measures:
             found |= _of_peak(task, archive)
-        if measures & {"rate", "distortion", "sample_auc"}:
-            source = open_sources(task.source, task.dialect)
+        source = open_sources(task.source, task.dialect)
+        if "rate" in measures:
+            found["rate"] = rate_of(codec, source, info)
+        if measures & {"distortion", "sample_auc"}:
             rows = all_rows(source, codec.match(source))
-            if "rate" in measures:
-                found["rate"] = _rate(codec, info, rows)
-            if "distortion" in measures:
-                with Archive(archive) as opened:
-                    restored = opened.as_source()
-                    back = all_rows(restored, codec.match(restored))
-                by_column = distortions(rows, back)
-                found |= {"distortions": by_column, "distortion": _mean(by_column.values())}
+        if "distortion" in measures:
+            with Archive(archive) as opened:
+                restored = opened.as_source()
+                by_column = distortions(rows, all_rows(restored, codec.match(restored)))
+            found |= {"distortions": by_column, "distortion": mean_of(by_column.values())}
+        if "sample_auc" in measures:
+            progress("sampling", 0, 1)
+            found["sample_auc"] = sample_auc(codec, rows, source, task.n_samples, task.samples_from, task.run.seed)
     return found
 
 
@@ -124,63 +124,3 @@ def _of_peak(task: RunTask, archive: Path) -> dict[str, Any]:
     settings = task.evaluation.model_copy(update={"peaks": peaks[:1], "cuts": (), "profile": None})
     (peak,) = evaluate(task.source, archive, settings=settings, dialect=task.dialect).peaks
     return {"peak_shift_percent": peak.mean_change_percent, "peak_width_percent": peak.width_change_percent}
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = [value for value in values if math.isfinite(value)]
-    return math.fsum(known) / len(known) if known else math.nan
-
-
-def distortions(rows: Batch, back: Batch) -> dict[str, float]:
-    """The mean squared error of each float column of rows that came back, in units of the variance of the column; NaN
-    for one that is constant. Values that are not finite before or after do not count.
-    """
-    found = {}
-    for table, other in zip(rows, back, strict=True):
-        for name, values in float_columns(table).items():
-            restored = np.asarray(other[name], np.float64)
-            known = np.isfinite(values) & np.isfinite(restored)
-            variance = float(values[known].var()) if known.any() else 0.0
-            error = float(np.square(restored[known] - values[known]).mean()) if known.any() else math.nan
-            found[name] = error / variance if variance else math.nan
-    return found
-
-
-def float_columns(table: Table) -> dict[str, NDArray[np.float64]]:
-    """The columns of floats of a table, one number a row, float64 (rows,)."""
-    return {
-        column.name: np.asarray(table[column.name], np.float64)
-        for column in table.group.columns
-        if column.is_float and column.is_scalar
-    }
-
-
-def _rate(codec: Codec, info: ArchiveInfo, rows: Batch) -> float | None:
-    """Bits per row of the latents of all groups that have any: the information of a posterior with noise, and what
-    rounded latents take in the archive where there is none.
-    """
-    with_latents = [table for table in rows if codec.models[table.group.name].n_latents and table.n_rows]
-    if not with_latents:
-        return None
-    information = [_information(codec, table) for table in with_latents]
-    n_rows = sum(table.n_rows for table in with_latents)
-    if all(found is not None for found in information):
-        return math.fsum(found for found in information if found is not None) / n_rows
-    return 8 * info.bytes.latents / n_rows
-
-
-def _information(codec: Codec, table: Table) -> float | None:
-    """The KL divergence of the posterior from the standard normal in bits, summed over rows; None where the encoder
-    gives no variance.
-
-    KL(N(m, s^2), N(0, 1)) = (m^2 + s^2 - 1 - log s^2) / 2 for each latent (Kingma and Welling 2014, appendix B).
-    """
-    encoder = codec.models[table.group.name].encoder
-    if encoder is None:
-        return None
-    means, log_variances = encoder.encode(encoder.scores(table.arrays))
-    if log_variances.shape != means.shape:
-        return None
-    means, log_variances = means.astype(np.float64), log_variances.astype(np.float64)
-    nats = (np.square(means) + np.exp(log_variances) - 1 - log_variances) / 2  # (rows, k)
-    return float(nats.sum() / math.log(2))

@@ -11,8 +11,9 @@ import numpy as np
 from baler_vae.errors import MissingExtra, UsageError, located
 from baler_vae.explore.opening import all_rows
 from baler_vae.explore.sweep_folder import SweepFolder, run_and_keep, run_on_worker
+from baler_vae.explore.sweep_measures import float_columns
 from baler_vae.explore.sweep_plan import Setting, check_plan, choices_of, grid, request_of, variants_of
-from baler_vae.explore.sweep_run import RunTask, float_columns
+from baler_vae.explore.sweep_run import RunTask
 from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import split_spec
 from baler_vae.measures.sweep_statistics import (
@@ -26,10 +27,12 @@ from baler_vae.measures.sweeps import LATENT, SweepResult, SweepRun
 from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.scale.cluster import Client, cluster, on_cluster
+from baler_vae.settings.model import ModelSettings
 from baler_vae.settings.project import Project, read_project
 from baler_vae.settings.sweep import SweepSettings
 from baler_vae.source.dialect import DialectOptions, dialect_options
 from baler_vae.table.bounds import assign_rules
+from baler_vae.table.schema import Schema
 from baler_vae.verbs.planning import check_one_table
 from baler_vae.verbs.request import FitRequest, Request, RunRequest
 
@@ -93,8 +96,7 @@ def sweep(
     work = _work_of(read, _absolute(source if source is not None else _beside(read.input, beside)))
     with _folder_of(folder) as kept:
         kept.check(force=force, resume=resume)
-        check_plan(read, work.settings)
-        work.check_columns()
+        work.check_columns(check_plan(read, work.settings))
         with kept.opened(work.described(), force=force, resume=resume), cluster(workers, scheduler) as client:
             result = work.result(_Runner(work, kept, client, callback(progress)).all_runs())
             kept.finish(result)
@@ -116,27 +118,26 @@ class _Work:
         request = Request(codec=asked, dialect=self.dialect, run=RunRequest())
         found = request.described(file_specs(self.source))
         model = found.pop("model")
-        swept = self.settings.model_dump(mode="json", exclude={"axes"})
+        swept = self.settings.model_dump(mode="json")
         found |= {f"model.{name}": value for name, value in model.items()}
         found |= {f"sweep.{name}": value for name, value in swept.items()}
         return found | {"evaluation.peaks": self.project.evaluation.model_dump(mode="json")["peaks"]}
 
-    def check_columns(self) -> None:
-        """Check the columns and the bounds of all settings of a grid against the source.
+    def check_columns(self, requests: Sequence[FitRequest]) -> None:
+        """Check what is asked of fits against the source.
 
         Raises:
             SourceError: the source cannot be read.
-            UsageError: a column or a bound is wrong.
+            UsageError: a column or a bound is wrong, or there are more latents than columns.
         """
         check_one_table(self.source)
         source = open_sources(self.source, self.dialect)
-        settings = list(grid(self.settings)) if self.settings.method == "grid" else []
-        requests = [request_of(self.project, setting, self.settings.seeds[0]) for setting in settings]
-        bare = FitRequest.of(columns=self.project.columns, bound=self.project.bound)
-        for request in {one.texts: one for one in (bare, *requests)}.values():
+        for request in {(one.texts, one.settings.latent): one for one in requests}.values():
             own = request.listed_for(source)
             with located(path=source.path):
-                assign_rules(source.select(own.columns), own.rules)
+                schema = source.select(own.columns)
+                assign_rules(schema, own.rules)
+                _check_latents(schema, request.settings)
 
     def task(self, number: int, setting: Setting, seed: int) -> RunTask:
         """The task of a run."""
@@ -148,6 +149,7 @@ class _Work:
             measures=self.settings.measured(has_peak=bool(self.project.evaluation.peaks)),
             evaluation=self.project.evaluation,
             n_samples=self.settings.samples,
+            samples_from=self.settings.samples_from,
         )
 
     def result(self, runs: Sequence[SweepRun]) -> SweepResult:
@@ -156,14 +158,15 @@ class _Work:
         settings = summarised(ordered, len(self.settings.seeds))
         varied = {name for own in variants_of(self.settings) for name in choices_of(self.settings, own)}
         ratio, n_columns = self._participation() if LATENT in varied else (None, 0)
+        axes = self.settings.axes or ("rate" if any("rate" in run.values for run in ordered) else "bytes", "distortion")
         loss = self.settings.minimise if self.settings.minimise in _LOSSES else _LOSSES[0]
         return SweepResult(
             runs=ordered,
             settings=settings,
             minimise=self.settings.minimise,
-            axes=self.settings.axes,
+            axes=axes,
             best=best_of(settings, self.settings.minimise),
-            front=front_of(settings, self.settings.axes),
+            front=front_of(settings, axes),
             latents=latent_answers(settings, loss),
             participation_ratio=ratio,
             n_columns=n_columns,
@@ -237,6 +240,19 @@ def _work_of(project: Project, source: str) -> _Work:
             way_out='Declare [[evaluation.peaks]] in project.toml, or leave "peak" out of `measures`',
         )
     return _Work(project, project.sweep, source, dialect_options(project.csv.given()))
+
+
+def _check_latents(schema: Schema, settings: ModelSettings) -> None:
+    """Raise UsageError where there would be fewer latents than settings say: without an objective a group has no more
+    than float columns.
+    """
+    most = max(sum(column.n_cells for column in group.columns if column.is_float) for group in schema.groups)
+    if settings.objective is None and settings.latent is not None and settings.latent > most:
+        raise UsageError(
+            f"{settings.latent} latents are more than the float columns",
+            found=f"{most} in the largest group",
+            way_out="Leave such numbers out of the sweep",
+        )
 
 
 def _beside(spec: str, folder: Path) -> str:

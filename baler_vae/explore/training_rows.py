@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from baler_vae.codec.batches import coded_batch
+from baler_vae.codec.chance import Kept
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.density import Kept, kept_rows
+from baler_vae.codec.density import kept_rows
 from baler_vae.codec.finite import check_finite
 from baler_vae.codec.groups import known_rows, stored_latents
 from baler_vae.codec.manifests import section_name

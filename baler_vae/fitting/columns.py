@@ -206,6 +206,7 @@ def fit_conditional_group(
             epochs=settings.epochs,
             device=settings.device,
             keep=settings.keep_network,
+            networks=settings.networks,
             progress=progress,
         )
     for number, found in fitted.items():

@@ -20,6 +20,7 @@ from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Conditional, Cont
 from baler_vae.model.layout import Layout
 from baler_vae.model.networks import LARGEST_DESCRIBED, LARGEST_NUMBERS, encode_networks
 from baler_vae.progress import Progress
+from baler_vae.settings.model import NetworkSettings
 
 if TYPE_CHECKING:
     from baler_vae.learn.conditional import Progression, Training, TrainingSet
@@ -77,11 +78,12 @@ def fit_conditionals(
     epochs: int | None,
     device: str,
     keep: bool,
+    networks: NetworkSettings | None = None,
     progress: Progress,
 ) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
     """The networks that save more than they take, or with `keep` all of them, by number of column, and the history of
-    all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take. Each row
-    stands for `weight` rows that a network has to save on.
+    all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take, or as
+    the settings of `networks` say. Each row stands for `weight` rows that a network has to save on.
 
     The result does not depend on how many cores there are.
 
@@ -99,6 +101,10 @@ def fit_conditionals(
     part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets)))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
+    if networks is not None:
+        steps = training.steps if networks.steps is None else max(1, round(min(1.0, part) * networks.steps))
+        width = training.width if networks.width is None else networks.width
+        training = replace(training, steps=steps, width=width, weight_cost=networks.weight_cost)
     trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight)
     fitted: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []

@@ -36,7 +36,7 @@ class Training:
     """How large networks are and how long they are trained: hidden units in each of two layers, steps of
     `batch_rows` rows, and in the last `rounded_part` of them with weights of `weight_bits` bits. The bits of `n_rows`
     rows are minimised, of which training sets may hold some. `device` is one of PyTorch's, or `auto`: a GPU where there
-    is one.
+    is one. A bit of the weights counts as `weight_cost` bits of the rows.
     """
 
     width: int
@@ -48,6 +48,7 @@ class Training:
     rounded_part: float = 0.3
     seed: int = 0
     device: str = "auto"
+    weight_cost: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def train_conditionals(
     interval = math.ceil(training.steps / _POINTS)
     history = train(
         networks,
-        archive_objective(training.n_rows),
+        archive_objective(training.n_rows, training.weight_cost),
         _Rows(training_sets, device),
         RandomBatches(n_rows, training.batch_rows, training.steps, interval),
         Optimisation(Cosine(training.learning_rate, _WARMUP_STEPS), _BETAS),
@@ -132,9 +133,10 @@ def train_conditionals(
     return fitted, tuple(map(_progression, history))
 
 
-def archive_objective(n_rows: int) -> Objective[CodeBatch, CodeOutputs]:
-    """The size of an archive of `n_rows` rows, in nats a row: symbols and weights."""
-    return Objective((Term(_SYMBOLS, nats_of_symbols), Term(_WEIGHTS, bits_of_weights, Constant(BIT / n_rows))))
+def archive_objective(n_rows: int, weight_cost: float = 1.0) -> Objective[CodeBatch, CodeOutputs]:
+    """The size of an archive of `n_rows` rows, in nats a row: symbols, and weights at their cost."""
+    cost = Constant(weight_cost * BIT / n_rows)
+    return Objective((Term(_SYMBOLS, nats_of_symbols), Term(_WEIGHTS, bits_of_weights, cost)))
 
 
 def architecture_of(training_sets: Sequence[TrainingSet], width: int) -> ConditionalArchitecture:

@@ -173,8 +173,9 @@ def train_network(
     architecture = _architecture(scored.training.shape[1], settings, is_variational=is_variational)
     arrays = scored.training, scored.validation, scored.weights
     network, history = _train(architecture, arrays, settings, device_of(settings.device), progress)
-    check_converged(history, settings.learning_rate)
-    return network, epochs_of(history, tells_terms=settings.objective is not None)
+    has_objective = settings.objective is not None
+    check_converged(history, settings.learning_rate, to_its_end=has_objective)
+    return network, epochs_of(history, tells_terms=has_objective)
 
 
 def _split(n_rows: int, settings: ModelSettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

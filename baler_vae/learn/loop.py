@@ -159,9 +159,9 @@ def train(
     return tuple(history)
 
 
-def check_converged(history: Sequence[Point], learning_rate: float) -> None:
-    """Raise UsageError unless a training has a network to give: one of finite error, or with finite terms to its end
-    where nothing judged it.
+def check_converged(history: Sequence[Point], learning_rate: float, *, to_its_end: bool = False) -> None:
+    """Raise UsageError unless a training has a network to give: one of finite error, or with finite terms `to_its_end`,
+    which they must have where nothing judged it.
 
     Raises
     ------
@@ -170,7 +170,10 @@ def check_converged(history: Sequence[Point], learning_rate: float) -> None:
     """
     last = history[-1]
     is_judged = any(not math.isnan(point.error) for point in history)
-    if any(math.isfinite(point.error) for point in history) or (last.diverged is None and not is_judged):
+    is_finite = any(math.isfinite(point.error) for point in history)
+    if last.diverged is None and (is_finite or not is_judged):
+        return
+    if is_finite and not to_its_end:
         return
     what = "no epoch has a finite validation error"
     if last.diverged is not None:

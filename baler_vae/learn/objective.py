@@ -1,7 +1,7 @@
 """What a training minimises: a list of terms, as values.
 
-Nothing here is to be subclassed: another objective is another tuple of `Term`s, another term another pure function (see
-`terms.py`, `divergences.py`, `discrepancy.py`, `penalties.py`), another course of a weight another schedule.
+Nothing here is to be subclassed: another objective is another tuple of `Term`s, another term another pure function,
+another course of a weight another schedule.
 """
 
 from collections.abc import Callable, Mapping

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from baler_vae.learn.networks.outputs import Outputs
+from baler_vae.learn.networks.posterior import JointPosterior
 from baler_vae.learn.objective import Term
 from baler_vae.learn.schedules import Constant, Schedule
 
@@ -25,10 +26,12 @@ def moments(latents: Tensor) -> Tensor:
 
 
 def absolute_latents(weight: float | Schedule) -> Term[Tensor, Outputs]:
-    """The mean absolute value of latents without noise (L1)."""
+    """The mean absolute value of latents without noise (L1), categorical ones apart."""
 
     def function(_batch: Tensor, outputs: Outputs) -> Tensor:
-        return outputs.posterior.mean.abs().mean()  # (rows, k) -> ()
+        posterior = outputs.posterior
+        mean = posterior.continuous.mean if isinstance(posterior, JointPosterior) else posterior.mean
+        return mean.abs().mean()  # (rows, k) -> ()
 
     return Term("absolute latents", function, weight if callable(weight) else Constant(weight))
 

@@ -142,6 +142,13 @@ def entropy_of_codes(codes: NDArray[np.generic]) -> float:
     return float(-np.sum(frequencies * np.log2(frequencies))) + 0.0
 
 
+def categorical_rate(probabilities: NDArray[np.generic]) -> float:
+    """The KL divergence of categories (rows, categories) from equal probabilities in bits, averaged over the rows."""
+    given = np.asarray(probabilities, np.float64)
+    logarithms = np.log2(given, where=given > 0, out=np.zeros_like(given))
+    return math.log2(given.shape[1]) + float(np.mean(np.sum(given * logarithms, axis=1)))
+
+
 def correlations(latents: NDArray[np.generic], columns: Mapping[str, NDArray[np.generic]]) -> tuple[Floats, Floats]:
     """Pearson's correlations of values and Spearman's of ranks, float64 (k, columns) each, of latents (rows, k) with
     columns (rows,), over the rows where a column is finite; NaN where either is constant.

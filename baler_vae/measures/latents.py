@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from baler_vae.measures.clusters import Clusters
 from baler_vae.measures.information import LatentInformation, RateDistortion
+from baler_vae.measures.paths import records_of
 from baler_vae.measures.projections import Principal
 from baler_vae.results import as_plain, data_frame, html_table
 
@@ -67,9 +68,8 @@ class LatentRows:
             Columns ``event``, ``row``, ``latent_0`` and so on, and what else there is: ``log_variance_0``,
             ``noise_variance``, ``category_0``, ``cluster``.
         """
-        import pandas as pd  # noqa: PLC0415  results are made without it
-
-        return pd.DataFrame(self.columns())
+        columns = self.columns()
+        return data_frame(records_of(columns), list(columns))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

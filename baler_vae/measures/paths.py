@@ -1,6 +1,6 @@
 """Paths through a latent space, and how good the rows are that are decoded along them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from baler_vae.errors import UsageError
 from baler_vae.measures.priors import Floats, sampled
-from baler_vae.results import as_plain, html_table
+from baler_vae.results import as_plain, data_frame, html_table
 
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
@@ -205,11 +205,9 @@ class Paths:
         DataFrame
             Columns ``path`` (its name), ``step``, ``position``, the latents, and the decoded columns.
         """
-        import pandas as pd  # noqa: PLC0415  results are made without it
-
         table = self.table()
-        names = np.array([path.name for path in self.paths], object)
-        return pd.DataFrame(table | {"path": names[table["path"].astype(np.int64)]})
+        named = {**table, "path": np.repeat([path.name for path in self.paths], [len(p.positions) for p in self.paths])}
+        return data_frame(records_of(named), list(named))
 
     def _repr_html_(self) -> str:
         rows = [
@@ -225,6 +223,12 @@ class Paths:
         ]
         headings = ("path", "steps", "length [widths]", "length / straight", "distance at the middle", "bits there")
         return html_table(f"{self.kind} of {self.group}", headings, rows)
+
+
+def records_of(columns: Mapping[str, NDArray[np.generic]]) -> Iterator[dict[str, object]]:
+    """The rows of a table of columns (rows,)."""
+    for values in zip(*(array.tolist() for array in columns.values()), strict=True):
+        yield dict(zip(columns, values, strict=True))
 
 
 def middle(values: Floats | None) -> float | None:

@@ -1,5 +1,6 @@
 """What is said of drawn rows, and mixtures of Gaussians that latents are drawn from."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ MIXTURE_ROWS = 20_000
 """Mixtures are fitted to so many rows at most: more move means and covariances by less than a per cent."""
 _PATIENCE = 3
 """Sizes without a better BIC after which no more are tried."""
-_HEADINGS = ("group", "rows", "latents from", "components", "drawn again")
+_HEADINGS = ("group", "rows", "latents_from", "components")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     Raises:
         ValueError: there are fewer than two points.
     """
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
     from sklearn.mixture import GaussianMixture  # noqa: PLC0415  it takes a second to import
 
     if len(points) < 2:
@@ -63,14 +65,18 @@ def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     scaled = (fitted - centre) / width
     found = GaussianMixture(1, random_state=seed).fit(scaled)
     bic, waited = {1: float(found.bic(scaled))}, 0
-    for size in (size for size in MIXTURE_SIZES if 2 * size <= len(points)):
-        tried = GaussianMixture(size, random_state=seed).fit(scaled)
-        bic[size] = float(tried.bic(scaled))
-        waited += 1
-        if bic[size] < bic[found.n_components]:
-            found, waited = tried, 0
-        if waited == _PATIENCE:
-            break
+    n_distinct = len(np.unique(scaled, axis=0))
+    with warnings.catch_warnings():
+        # A size at which the fit has not converged has a worse criterion, which is all that counts.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for size in (size for size in MIXTURE_SIZES if 2 * size <= n_distinct):
+            tried = GaussianMixture(size, random_state=seed).fit(scaled)
+            bic[size] = float(tried.bic(scaled))
+            waited += 1
+            if bic[size] < bic[found.n_components]:
+                found, waited = tried, 0
+            if waited == _PATIENCE:
+                break
     roots = np.linalg.cholesky(found.covariances_) * width[:, None]
     return Mixture(found.weights_ / found.weights_.sum(), found.means_ * width + centre, roots, bic)
 
@@ -105,9 +111,9 @@ class Samples:
         By group with latents where these came from.
     components : mapping of str to int
         By group how many Gaussians make up the mixture that latents were drawn from.
-    escapes, valueless : mapping of str to int
-        By column how many symbols were drawn again, because any code outside of the codec's ranges was meant, or one
-        that has no value.
+    escapes, valueless, beyond : mapping of str to int
+        By column how many codes were drawn again, because any outside of the codec's ranges was meant, or one that has
+        no value, or a difference from a formula that leads beyond all values that were seen.
     from_training : sequence of str
         Columns whose values are those of training rows, which were drawn as a whole.
     predicted : sequence of str
@@ -130,6 +136,7 @@ class Samples:
     components: Mapping[str, int] = field(default_factory=dict)
     escapes: Mapping[str, int] = field(default_factory=dict)
     valueless: Mapping[str, int] = field(default_factory=dict)
+    beyond: Mapping[str, int] = field(default_factory=dict)
     from_training: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -139,8 +146,8 @@ class Samples:
 
     @property
     def redrawn(self) -> int:
-        """How many symbols were drawn again."""
-        return sum(self.escapes.values()) + sum(self.valueless.values())
+        """How many codes were drawn again."""
+        return sum(sum(found.values()) for found in (self.escapes, self.valueless, self.beyond))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data as plain values, for JSON."""
@@ -159,6 +166,6 @@ class Samples:
 
     def _rows(self) -> list[tuple[object, ...]]:
         return [
-            (name, number, self.latents_from.get(name), self.components.get(name), None)
+            (name, number, self.latents_from.get(name), self.components.get(name))
             for name, number in self.n_rows.items()
         ]

@@ -43,10 +43,10 @@ class SweepRun:
         The seed of the fit.
     values : Mapping[str, float]
         What was measured. `validation_error` is the least of the epochs and `training_loss` that of the last one, both
-        in units of squared widths of columns; `rate` is in bits per row, `distortion` a mean squared error in units of
-        the variances of the columns, `bytes` the size of the archive and `ratio` how much smaller than the original
-        that is; `sample_auc` is that of a classifier of samples against data, 0.5 at best; the peak's shift and change
-        of width are in per cent.
+        in units of squared widths of columns, or what the objective says; `rate` is in bits per row, `distortion` the
+        mean squared error of all rows in units of the variances of the columns, `bytes` the size of the archive and
+        `ratio` how much smaller than the original that is; `sample_auc` is that of a classifier of samples against
+        data, 0.5 at best; the peak's shift and change of width are in per cent.
     terms : Mapping[str, float]
         The terms of the training loss in the last epoch, without their weights, where they are known.
     distortions : Mapping[str, float]

@@ -78,7 +78,8 @@ def latents_section(result: Latents) -> Section:
     """The section of a page on the latents of a codec."""
     sentences, tables, figures = [f"The latents of {result.codec} on the rows of {result.source}."], [], []
     for found in result.groups:
-        sentences += [f"{line}." for line in latents_lines(found, plain=False)]
+        first, *others = latents_lines(found, plain=False)
+        sentences += [f"{first}.", *(f"{line[0].upper()}{line[1:]}." for line in others)]
         tables.append(Table(f"Latents of {found.group}", _HEADINGS, _rows(found, plain=False)))
         figures += latent_figures(found)
     return section_of("latents", "Latents", sentences=sentences, tables=tables, figures=figures)

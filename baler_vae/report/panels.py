@@ -41,7 +41,7 @@ def table_map(
     """One SVG element: entries (rows, columns) as coloured cells, with their numbers where these fit; around zero up
     to `reach`, or from zero up where that is None.
     """
-    height = min(12.0, 1.75 + 0.2 * max(4, len(rows)))
+    height = 1.75 + min(4.8, 0.2 * max(4, len(rows)))
     with new_figure((4.6, height)) as figure:
         axes = figure.add_axes((0.17, 1.25 / height, 0.68, 1 - 1.65 / height))
         norm = (

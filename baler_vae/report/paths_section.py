@@ -1,7 +1,5 @@
 """Paths through a latent space as tables, pictures and a section of a page."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from baler_vae.measures.paths import Path, Paths, middle
@@ -9,18 +7,23 @@ from baler_vae.report.drawing import INK, in_unit, new_figure, plain_ticks, shor
 from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.listing import Heading, Listing, numbers
 from baler_vae.report.panels import COLOURS, multiples, table_map
-from baler_vae.report.wording import NOTHING, figure, number, unit
+from baler_vae.report.wording import figure, number, unit
 
 _MOST_COLUMNS = 12
 """Columns that pictures and tables of decoded rows have room for: those that move most."""
 _MOST_LATENTS = 40
+"""Latents that tables and maps have room for."""
+_MOST_LINES = 8
+"""Paths whose lines can be told apart."""
 _HEADINGS = ("path", "length [widths]", "length / straight", "distance at the middle [widths]", "bits there")
+"""The last two only where they are known."""
 
 
 def paths_listed(result: Paths) -> list[Listing | str]:
     """Tables of the paths and of what they decode to, and the sentences, for the terminal."""
-    table = Listing(_title(result), [Heading(_HEADINGS[0]), *(numbers(text, 1) for text in _HEADINGS[1:])])
-    for row in _rows(result.paths, plain=True):
+    names, rows = _rows(result, plain=True)
+    table = Listing(_title(result), [Heading(names[0]), *(numbers(text, 1) for text in names[1:])])
+    for row in rows:
         table.add(*row)
     listed: list[Listing | str] = [table]
     if result.kind == "interpolation":
@@ -42,10 +45,13 @@ def paths_lines(result: Paths, *, plain: bool = True) -> list[str]:
             f"real rows: {told(real.distance)} widths from the nearest other one, {told(real.decoded_distance)} where "
             f"they are encoded and decoded again (medians of {real.n_reference:,} among {real.n_rows:,} rows)"
         )
+        if real.bits is not None:
+            lines.append(f"real rows take {told(real.bits)} bits, decoded ones {told(real.decoded_bits)} (medians)")
     lines += [
         f"half-way between {pair.n_pairs:,} random pairs, {pair.name}: {told(pair.distance)} widths from the "
         f"nearest row, {told(pair.relative_distance)} times what decoded real rows have; {told(100 * pair.far)} % "
         f"lie farther than 95 % of those; paths are {told(pair.relative_length)} times as long as straight lines"
+        + ("" if pair.bits is None else f"; {told(pair.bits)} bits in the median")
         for pair in result.pairs
     ]
     return lines
@@ -53,11 +59,14 @@ def paths_lines(result: Paths, *, plain: bool = True) -> list[str]:
 
 def paths_section(result: Paths) -> Section:
     """The section of a page on paths."""
-    sentences = [f"{_title(result)}: {result.codec}.", *(f"{line}." for line in paths_lines(result, plain=False))]
+    sentences = [
+        f"{_title(result)}: {result.codec}.",
+        *(f"{line[0].upper()}{line[1:]}." for line in paths_lines(result, plain=False)),
+    ]
     sentences.append(
         "A width of a column is half of the range of its central 68 %; a distance is the root mean square over columns."
     )
-    tables = [Table("Paths", _HEADINGS, _rows(result.paths, plain=False))]
+    tables = [Table("Paths", *_rows(result, plain=False))]
     figures = []
     if result.kind == "interpolation":
         tables += [_decoded_table(result, path) for path in result.paths]
@@ -89,22 +98,22 @@ def _title(result: Paths) -> str:
     return f"Each latent of {result.group} moved, the others at the {result.ends[0]}".replace("the row", "row")
 
 
-def _rows(paths: Sequence[Path], *, plain: bool) -> list[tuple[str, ...]]:
+def _rows(result: Paths, *, plain: bool) -> tuple[list[str], list[list[str]]]:
+    """The headings and rows of a table of the paths."""
     told = figure if plain else number
-    return [
-        (
-            path.name,
-            told(path.length),
-            told(path.relative_length),
-            _or_nothing(middle(path.distances), told),
-            _or_nothing(middle(path.bits), told),
-        )
-        for path in paths
+    columns: list[list[str]] = [
+        [path.name for path in result.paths],
+        [told(path.length) for path in result.paths],
+        [told(path.relative_length) for path in result.paths],
     ]
-
-
-def _or_nothing(value: float | None, told: Callable[[float | None], str]) -> str:
-    return NOTHING if value is None else told(value)
+    headings = list(_HEADINGS[:3])
+    for heading, values in zip(
+        _HEADINGS[3:], ([p.distances for p in result.paths], [p.bits for p in result.paths]), strict=True
+    ):
+        if any(own is not None for own in values):
+            headings.append(heading)
+            columns.append([told(middle(own)) for own in values])
+    return headings, [list(row) for row in zip(*columns, strict=True)]
 
 
 def _most_moved(result: Paths) -> list[str]:
@@ -147,17 +156,28 @@ def _moved_listing(result: Paths) -> Listing:
     return table
 
 
+def _longest(result: Paths) -> list[Path]:
+    """The paths that a picture has room for: those along which columns move most, in their order. Those of categories,
+    which are not on the same axis, only where there are no others.
+    """
+    lines = [path for path in result.paths if not path.name.startswith("categories")] or list(result.paths)
+    order = np.argsort([-path.length for path in lines], kind="stable")[:_MOST_LINES]
+    return [lines[place] for place in sorted(order.tolist())]
+
+
+def _which(result: Paths) -> str:
+    return f", {_MOST_LINES} latents that move most" if len(result.paths) > _MOST_LINES else ""
+
+
 def _columns_figure(result: Paths) -> str:
     """One SVG element: the decoded columns along all paths."""
-    columns, paths = _most_moved(result), result.paths[:_MOST_LATENTS]
+    columns, paths = _most_moved(result), _longest(result)
     what = "part of the way" if result.kind == "interpolation" else "standard deviations of the latent"
-    title = f"Decoded columns against the {what}"
+    title = f"Decoded columns against the {what}{_which(result)}"
     with multiples(len(columns), title) as (drawn, panels):
         for axes, name in zip(panels, columns, strict=True):
             for place, path in enumerate(paths):
-                colour = COLOURS[place % len(COLOURS)]
-                style = "-" if place < len(COLOURS) else "--"
-                axes.plot(path.positions, path.values[name], color=colour, ls=style, lw=1.1)
+                axes.plot(path.positions, path.values[name], color=COLOURS[place], lw=1.1)
             axes.set_title(short(name, 18) + in_unit(unit(name)), fontsize=7, loc="left", pad=3)
             plain_ticks(axes.xaxis)
             plain_ticks(axes.yaxis)
@@ -166,14 +186,12 @@ def _columns_figure(result: Paths) -> str:
 
 def _distances_figure(result: Paths) -> str:
     """One SVG element: the distances of decoded rows to the nearest real ones along all paths."""
-    title = "Distance of decoded rows to the nearest row [widths]"
+    title = f"Distance of decoded rows to the nearest row [widths]{_which(result)}"
     with new_figure((4.6, 3.6)) as drawn:
-        axes = drawn.add_axes((0.14, 0.13, 0.56, 0.75))
-        for place, path in enumerate(result.paths[:_MOST_LATENTS]):
+        axes = drawn.add_axes((0.11, 0.13, 0.6, 0.75))
+        for place, path in enumerate(_longest(result)):
             if path.distances is not None:
-                colour, style = COLOURS[place % len(COLOURS)], "-" if place < len(COLOURS) else "--"
-                label = path.name if place < _MOST_COLUMNS else None
-                axes.plot(path.positions, path.distances, color=colour, ls=style, label=label)
+                axes.plot(path.positions, path.distances, color=COLOURS[place], label=path.name)
         if result.real is not None:
             axes.axhline(result.real.decoded_distance, color=INK, lw=0.9, ls=":", label="decoded rows:\nmedian")
             axes.axhline(result.real.far, color=INK, lw=0.9, ls="--", label="and 95 %")

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from baler_vae.measures.samples import Samples, Shape
 from baler_vae.report.drawing import AFTER, BEFORE, new_figure, plain_ticks, short, svg_text
 from baler_vae.report.laboratory import Section, Table, section_of
-from baler_vae.report.samples_listing import samples_lines
+from baler_vae.report.samples_listing import samples_lines, samples_rows
 
 _PANELS_IN_A_ROW = 3
 _MOST_PANELS = 60
@@ -17,11 +17,10 @@ _MOST_PANELS = 60
 
 def samples_section(samples: Samples) -> Section:
     """The section: how many rows were drawn and how, and histograms of columns."""
-    rows = [
-        (name, f"{n_rows:,}", samples.latents_from.get(name, ""), str(samples.components.get(name, "")))
-        for name, n_rows in samples.n_rows.items()
-    ]
-    table = Table(f"Drawn with seed {samples.seed}", ("group", "rows", "latents from", "Gaussians"), rows)
+    headings = ["group", "rows"]
+    headings += ["latents from"] if samples.latents_from else []
+    headings += ["Gaussians"] if samples.components else []
+    table = Table(f"Drawn with seed {samples.seed}", headings, samples_rows(samples))
     sentences = [f"{samples.n_events:,} events were drawn from {samples.codec}.", *samples_lines(samples)]
     if len(samples.shapes) > _MOST_PANELS:
         sentences.append(f"The first {_MOST_PANELS} of {len(samples.shapes)} columns are drawn.")

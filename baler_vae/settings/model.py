@@ -9,6 +9,28 @@ from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, 
 from baler_vae.settings.kinds import WantedKind
 from baler_vae.settings.objective import ObjectiveSettings
 
+_LATER = ("sample_rows", "networks")
+"""Settings that older archives do not name; where they are the default, newer ones do not either."""
+
+
+class NetworkSettings(Settings):
+    """How the networks of codes are built and trained, where that shall not follow from the number of rows.
+
+    Parameters
+    ----------
+    width : int, optional
+        Units of each of the two hidden layers.
+    steps : int, optional
+        Steps of training, of 1,024 rows each.
+    weight_cost : float
+        What a bit of the weights counts beside a bit of the rows: 1 makes the smallest archive, less makes a closer
+        density, since weights stay that do not pay for themselves.
+    """
+
+    width: Annotated[int, Field(ge=1, le=256)] | None = None
+    steps: RowCount | None = None
+    weight_cost: NotNegative = 1.0
+
 
 class ModelSettings(Settings):
     """How a model is built and trained.
@@ -68,6 +90,8 @@ class ModelSettings(Settings):
     objective : ObjectiveSettings or mapping, optional
         What the autoencoder of columns under the bound ``free`` minimises, in place of `beta`, `warmup_epochs` and
         `l1`.
+    networks : NetworkSettings or mapping, optional
+        How the networks of codes are built and trained, where values keep a bound.
     """
 
     kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"
@@ -95,6 +119,7 @@ class ModelSettings(Settings):
     device: str = "auto"
     sample_rows: RowCount = 1 << 20
     objective: ObjectiveSettings | None = None
+    networks: NetworkSettings | None = None
 
     @model_validator(mode="after")
     def _with_an_objective_that_makes_sense(self) -> "ModelSettings":
@@ -127,9 +152,9 @@ class ModelSettings(Settings):
             )
 
     def described(self) -> dict[str, Any]:
-        """All settings as plain values, but for a `sample_rows` that is the default and an `objective` that there is
-        not: archives of what is fitted whole, without one, are what they were before there were any.
+        """All settings as plain values, but for later ones that are the default: archives of what is fitted whole,
+        without an objective, are what they were before there were any.
         """
-        is_default = self.sample_rows == type(self).model_fields["sample_rows"].default
-        found = self.model_dump(mode="json", exclude={"objective", *(("sample_rows",) if is_default else ())})
+        later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        found = self.model_dump(mode="json", exclude=later | {"objective"})
         return found if self.objective is None else found | {"objective": self.objective.described()}

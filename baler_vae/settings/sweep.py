@@ -103,8 +103,9 @@ class SweepSettings(Settings):
         What is measured of each fit; the cheap ones by default, and the peak where the project declares one.
     minimise : str
         The measure whose mean over seeds decides which settings are best.
-    axes : pair of str
-        The two measures of the Pareto picture.
+    axes : pair of str, optional
+        The two measures of the Pareto picture; by default rate and distortion, or bytes and distortion where nothing
+        has a rate.
     trials : int
         The settings that a search tries, of each variant.
     prune : {"median", "hyperband", "none"}
@@ -114,7 +115,9 @@ class SweepSettings(Settings):
     sampler_seed : int
         The seed of the search.
     samples : int
-        Rows that are sampled for `sample_auc`, at most as many as the data have.
+        Events that are sampled for `sample_auc`, at most as many as the data have.
+    samples_from : {"prior", "posterior", "mixture", "density"}, optional
+        Where the latents of samples come from, as `explore sample` has it.
     """
 
     method: Literal["grid", "optuna"] = "grid"
@@ -126,12 +129,13 @@ class SweepSettings(Settings):
         | None
     ) = None
     minimise: Minimised = "validation_error"
-    axes: Annotated[tuple[Minimised, Minimised], AfterValidator(_unlike)] = ("rate", "distortion")
+    axes: Annotated[tuple[Minimised, Minimised], AfterValidator(_unlike)] | None = None
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 30
     prune: Literal["median", "hyperband", "none"] = "median"
     batch: Annotated[int, Field(ge=1, le=10_000)] = 4
     sampler_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     samples: Annotated[int, Field(ge=100, lt=2**31)] = 10_000
+    samples_from: Literal["prior", "posterior", "mixture", "density"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "SweepSettings":
@@ -147,7 +151,7 @@ class SweepSettings(Settings):
         return self
 
     def measured(self, *, has_peak: bool) -> tuple[MeasureName, ...]:
-        """What is measured of each fit: what is asked for, and what decides."""
+        """What is measured of each fit: what is asked for, what decides, and what is drawn."""
         asked = self.measures or (*CHEAP, *(("peak",) if has_peak else ()))
-        needed: set[str] = {*asked, self.minimise}
+        needed: set[str] = {*asked, self.minimise, *(self.axes or ())}
         return tuple(name for name in MEASURES if name in needed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baler_vae.cli.editing import with_list
+from baler_vae.cli.editing import with_list, with_values
 from baler_vae.errors import UsageError
 
 PROJECTS = Path(__file__).parents[2] / "projects"
@@ -70,3 +70,34 @@ def test_all_of_a_project_but_its_bounds_stays(path):
     kept, expected = (list(filter(None, the_list.sub("", own).splitlines())) for own in (changed, text))
     assert kept == expected
     assert tomllib.loads(changed) == {**tomllib.loads(text), "bound": NEW}
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "changed"),
+    [
+        ("a = 1 # x\n\n[m] # y\nk = 1 # z\n", {("m", "k"): 2}, "a = 1 # x\n\n[m] # y\nk = 2 # z\n"),
+        ("[m]\nk = 1\n[m.w]\nx = 1\n", {("m", "n"): [1]}, "[m]\nk = 1\nn = [1]\n\n[m.w]\nx = 1\n"),
+        ("[m]\nw = {x = 1}\n", {("m", "w", "y"): 0.5}, None),
+        ("a = 1\n", {("m", "o", "k"): "v"}, None),
+        ("m.k = 1\nm.o.k = 2 # x\n", {("m", "o", "k"): 3}, "m.k = 1\nm.o.k = 3 # x\n"),
+        ("", {("a",): (1, 2)}, "a = [1, 2]\n"),
+        ("[m]\nw = {x = 1}\n", {("m", "w"): {"y": 2}}, None),
+    ],
+)
+def test_values_change_and_all_else_stays(text, changes, changed):
+    found = with_values(text, changes)
+    if changed is not None:
+        assert found == changed
+    wanted = tomllib.loads(text)
+    for path, value in changes.items():
+        table = wanted
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+        table[path[-1]] = list(value) if isinstance(value, tuple) else value
+    assert tomllib.loads(found) == wanted
+
+
+def test_the_values_of_a_file_that_is_no_toml():
+    with pytest.raises(UsageError) as caught:
+        with_values("a = = 1\n", {("m", "k"): "v"})
+    assert 'm.k = "v"' in str(caught.value)

@@ -7,8 +7,8 @@ import pytest
 
 import baler_vae
 from baler_vae.errors import OutputError, SourceError, UsageError
-from baler_vae.explore import sweep
-from baler_vae.explore.sweep_run import distortions
+from baler_vae.explore import latents, sweep
+from baler_vae.explore.sweep_measures import distortions
 from baler_vae.scale.cluster import cluster
 
 PROJECT = """
@@ -77,7 +77,8 @@ def test_a_run_is_what_the_verbs_give(done, tmp_path):
     found, history = result.runs[3].values, codec.history["events"]
     assert found["bytes"] == info.archive_bytes
     assert found["ratio"] == info.original_bytes / info.archive_bytes
-    assert found["rate"] == 8 * info.bytes.latents / 300
+    (told,) = latents(codec, source, tsne=False, clusters=0).groups
+    assert found["rate"] == pytest.approx(sum(latent.rate for latent in told.latents), rel=1e-12)
     assert found["validation_error"] == min(epoch["validation_error"] for epoch in history)
     assert found["training_loss"] == history[-1]["training_loss"]
     back = baler_vae.open(tmp_path / "a.bvae").arrays()
@@ -184,6 +185,49 @@ def test_the_rate_of_a_variational_posterior_is_its_divergence(tmp_path):
     assert run.values["rate"] == pytest.approx(nats.mean() / np.log(2), rel=1e-9)
 
 
+def test_dotted_names_reach_into_the_objective(tmp_path):
+    text = """
+[model.objective]
+posterior = {kind = "noisy", snr = 1.0}
+moments = {weight = 0.1}
+[sweep]
+seeds = [1]
+settings = {"objective.posterior.snr" = [3.0, 255.0], "objective.l1_latents.weight" = [0.25]}
+"""
+    result = sweep(write_project(tmp_path, text))
+    assert not any(run.failure for run in result.runs)
+    low, high = (run.values["rate"] for run in result.runs)
+    # White noise: at most 0.5 log2(1 + SNR) bits for each of the two latents, if both have the same variance.
+    assert 0 < low <= 2 * 0.5 * np.log2(1 + 3)
+    assert low < high <= 2 * 0.5 * np.log2(1 + 255)
+    assert {"moments", "squared error"} <= set(result.runs[0].terms)
+    assert not any(name.startswith("weight of") or name == "steps" for name in result.runs[0].terms)
+
+
+def test_samples_of_a_codec_that_misses_a_correlation_are_told_apart(tmp_path):
+    text = '[sweep]\nseeds = [1]\nmeasures = ["sample_auc"]\nminimise = "sample_auc"\nsettings.bound = ["bits:8"]\n'
+    project = PROJECT.replace('"ae"', '"independent"')
+    folder = write_project(tmp_path / "line", text, project=project, n_rows=600)
+    (run,) = sweep(folder).runs
+    assert run.values["sample_auc"] > 0.9
+    rng = np.random.default_rng(6)
+    np.savez(folder / "rows.npz", **{name: rng.normal(size=600) for name in "abc"})
+    (run,) = sweep(folder).runs
+    assert 0.4 < run.values["sample_auc"] < 0.6
+
+
+def test_latents_of_samples_come_from_where_they_should(tmp_path):
+    text = '[sweep]\nseeds = [1]\nmeasures = ["sample_auc"]\nminimise = "sample_auc"\nsamples_from = "{}"\n'
+    variational, found = PROJECT.replace('"ae"', '"vae"'), []
+    for place in ("prior", "posterior"):
+        (run,) = sweep(write_project(tmp_path / place, text.format(place), project=variational)).runs
+        found.append(run.values["sample_auc"])
+    assert len(set(found)) == 2
+    few = write_project(tmp_path / "few", text.format("prior"), project=variational, n_rows=40)
+    (run,) = sweep(few).runs
+    assert "too few for a classifier" in run.failure
+
+
 def test_a_search_is_the_same_with_workers(client, tmp_path):
     text = """
 [sweep]
@@ -226,6 +270,8 @@ def test_the_peak_is_followed(tmp_path):
         ("[sweep.settings]\nbound = ['aa=bits:4']\n", UsageError, "aa"),
         ("[sweep.settings]\nlatent = {low = 1, high = 3}\n", UsageError, 'method = "optuna"'),
         ("[sweep]\nmethod = 'optuna'\nsettings.latent = {low = 0, high = 3}\n", UsageError, "setting 'latent'"),
+        ("[sweep.settings]\nlatent = [3, 4]\n", UsageError, "4 latents are more than the float columns (found 3"),
+        ("[sweep]\nmethod = 'optuna'\nsettings.latent = {low = 1, high = 9}\n", UsageError, "9 latents are more"),
         ("[sweep]\nmeasures = ['peak']\n", UsageError, "declares none"),
     ],
 )

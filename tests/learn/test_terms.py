@@ -14,7 +14,7 @@ from baler_vae.learn.divergences import categorical_kl, categorical_kl_term, fre
 from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import JointPosterior, NormalPosterior, PointPosterior
 from baler_vae.learn.objective import Objective, Term
-from baler_vae.learn.penalties import absolute_weights, moments, moments_term, squared_weights
+from baler_vae.learn.penalties import absolute_latents, absolute_weights, moments, moments_term, squared_weights
 from baler_vae.learn.reconstruction import (
     LEAST_LOG_VARIANCE,
     absolute_error,
@@ -209,6 +209,14 @@ def test_priors_are_compared_with_what_is_drawn_and_noise_of_a_channel_apart():
     joint = JointPosterior(normal, (draws(4, 3),), 0.5)
     both = torch.cat([drawn, draws(4, 3)], dim=1)
     assert value(moments_term(ONE), posterior=joint, latents=both) == moments(drawn)
+
+
+def test_absolute_latents_are_those_without_noise_and_without_categories():
+    normal = NormalPosterior(torch.tensor([[1.0, -3.0]]), torch.zeros(1, 2))
+    assert value(absolute_latents(ONE), posterior=normal, latents=draws(1, 2)).item() == 2.0
+    joint = JointPosterior(normal, (draws(1, 8),), 0.5)
+    assert value(absolute_latents(0.3), posterior=joint, latents=draws(1, 10)).item() == 2.0
+    assert absolute_latents(0.3).weight(START) == 0.3
 
 
 def test_weights_are_summed_without_biases():

@@ -56,6 +56,9 @@ def test_what_decides_is_measured():
     found = sweep_of('[sweep]\nmeasures = ["bytes"]\nminimise = "rate"')
     assert found is not None
     assert found.measured(has_peak=True) == ("rate", "bytes")
+    drawn = sweep_of('[sweep]\nmeasures = ["bytes"]\naxes = ["sample_auc", "distortion"]')
+    assert drawn is not None
+    assert drawn.measured(has_peak=False) == ("validation_error", "distortion", "bytes", "sample_auc")
     cheap = sweep_of("[sweep]")
     assert cheap is not None
     assert "peak" not in cheap.measured(has_peak=False)

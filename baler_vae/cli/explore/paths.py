@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from baler_vae.measures.paths import Paths
 
 Steps = Annotated[int, typer.Option("--steps", metavar="N", min=3, help="Steps of each path, with both ends.")]
+JudgeCodec = Annotated[
+    str | None,
+    typer.Option(
+        "--judge", metavar="CODEC", help="A codec under bounds of the same columns: how many bits decoded rows take."
+    ),
+]
 DecodedRows = Annotated[Path | None, output_option("File for the decoded rows: .parquet, .root, .csv and the like.")]
 
 
@@ -35,6 +41,7 @@ def interpolate(
     pairs: Annotated[
         int, typer.Option("--pairs", metavar="N", min=0, help="Random pairs whose midpoints are judged; 0 for none.")
     ] = 200,
+    judge: JudgeCodec = None,
     output: DecodedRows = None,
     group: GroupName = None,
     seed: Seed = None,
@@ -57,6 +64,7 @@ def interpolate(
         means=means,
         steps=steps,
         pairs=pairs,
+        judge=judge,
         output=output,
         group=group,
         seed=seed or 0,
@@ -75,6 +83,7 @@ def traverse(
         int | None, typer.Option("--row", metavar="I", help="Keep the other latents at those of this row of the group.")
     ] = None,
     steps: Steps = 11,
+    judge: JudgeCodec = None,
     output: DecodedRows = None,
     group: GroupName = None,
     seed: Seed = None,
@@ -95,6 +104,7 @@ def traverse(
         inputs[0] if inputs and len(inputs) == 1 else inputs or None,
         row=row,
         steps=steps,
+        judge=judge,
         output=output,
         group=group,
         seed=seed or 0,

@@ -10,6 +10,11 @@ from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import POINT, LatentKind, Posterior
 from baler_vae.model.network import LEAKY_SLOPE, Dense, Network
 
+_VARIANCE_SPEED = 10.0
+"""How much faster log-variances of columns move than weights: Adam moves each parameter by about the learning rate in a
+step, and 5,000 steps of 0.001 that fall to zero would not let a variance fall below 0.08.
+"""
+
 
 @dataclass(frozen=True)
 class DenseArchitecture:
@@ -49,11 +54,16 @@ class Autoencoder(nn.Module):
         n_columns, n_latents, hidden = architecture.n_columns, architecture.n_latents, architecture.hidden
         self.encoder = dense_layers((n_columns, *hidden, architecture.latents.n_outputs(n_latents)))
         self.decoder = dense_layers((n_latents, *reversed(hidden), n_columns))
-        self.log_variances = nn.Parameter(torch.zeros(n_columns)) if architecture.learns_variances else None
+        self._variances = nn.Parameter(torch.zeros(n_columns)) if architecture.learns_variances else None
 
     @property
     def n_latents(self) -> int:
         return self.architecture.n_latents
+
+    @property
+    def log_variances(self) -> Tensor | None:
+        """The log-variance of each column (columns,), where they are learnt."""
+        return None if self._variances is None else _VARIANCE_SPEED * self._variances
 
     def encode(self, scores: Tensor) -> Posterior:
         """The posterior of scores float32 (rows, columns)."""
