@@ -20,7 +20,7 @@ from baler_vae.explore.encoding import (
     groups_with_latents,
 )
 from baler_vae.explore.opening import opened_codec, opened_rows
-from baler_vae.explore.tables import write_named_tables
+from baler_vae.explore.tables import check_tables, write_named_tables
 from baler_vae.measures.clusters import CLUSTER_ROWS, SILHOUETTE_ROWS, Clusters, find_clusters, nearest_centre
 from baler_vae.measures.information import (
     RatePoint,
@@ -125,6 +125,7 @@ def latents(
     names = groups_with_latents(opened, codec, group)
     with ExitStack() as stack:
         if output is not None:
+            check_tables(output, names)
             stack.enter_context(owned(output, force=force))
         source = stack.enter_context(opened_rows(data, dialect))
         found = []

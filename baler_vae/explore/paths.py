@@ -19,7 +19,7 @@ from baler_vae.explore.encoding import (
 from baler_vae.explore.judging import Judge
 from baler_vae.explore.opening import opened_codec, opened_rows
 from baler_vae.explore.space import LatentSpace
-from baler_vae.explore.tables import write_named_tables
+from baler_vae.explore.tables import check_tables, write_named_tables
 from baler_vae.measures.paths import Paths
 from baler_vae.measures.priors import Floats
 from baler_vae.output import owned
@@ -273,7 +273,10 @@ def _judge(codec: Codec, name: str, judge: Codec | str | FilePath | None) -> Jud
 
 
 def _owning(output: str | FilePath | None, *, force: bool) -> AbstractContextManager[object]:
-    return nullcontext() if output is None else owned(output, force=force)
+    if output is None:
+        return nullcontext()
+    check_tables(output, ["paths"])
+    return owned(output, force=force)
 
 
 def _write(result: Paths, output: str | FilePath | None, *, force: bool) -> None:

@@ -201,6 +201,9 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
         if not source.n_events:
             raise SourceError("holds no events to score", path=source.path)
         n_events = source.n_events
+        values = () if selected is None else all_rows(source, selected)
+        if beside.label is not None:  # what is wrong with it is told before the work
+            _as_label(beside.label, _values(values, beside.label))
 
         def told() -> Iterator[Batch]:
             done = 0
@@ -211,7 +214,7 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
 
         with located(path=source.path):
             rows = seen_rows(codec, told())
-        return _Input(rows, selected, () if selected is None else all_rows(source, selected))
+        return _Input(rows, selected, values)
 
 
 def _reference(rows: SeenRows, name: str, codec: Codec) -> Reference:
@@ -262,8 +265,8 @@ def _level_of(own: _Input, column: str) -> str:
     return group
 
 
-def _values(own: _Input, column: str) -> NDArray[np.generic]:
-    return next(table[column] for table in own.values if column in table.group.names)
+def _values(batch: Batch, column: str) -> NDArray[np.generic]:
+    return next(table[column] for table in batch if column in table.group.names)
 
 
 def _labels(codec: Codec, inputs: Sequence[_Input], label: str | None) -> dict[str, NDArray[np.bool_]]:
@@ -277,7 +280,7 @@ def _labels(codec: Codec, inputs: Sequence[_Input], label: str | None) -> dict[s
         is_second = [np.full(own.rows.n_events, number > 0) for number, own in enumerate(inputs)]
     elif label is not None:
         (own,) = inputs
-        level, values = _level_of(own, label), _values(own, label)
+        level, values = _level_of(own, label), _values(own.values, label)
         found = _as_label(label, values)
         if level != EVENT:
             return {level: found}
@@ -346,7 +349,7 @@ def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats
     Raises:
         UsageError: it holds no numbers.
     """
-    along = np.concatenate([_values(own, by) for own in inputs])
+    along = np.concatenate([_values(own.values, by) for own in inputs])
     if along.dtype.kind not in "biuf" or along.ndim != 1:
         raise UsageError("holds no numbers along which a score could be told", column=by)
     own = levels[_level_of(inputs[0], by)]
@@ -366,10 +369,10 @@ def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_sampl
             notes.append(f"{', '.join(free)}: under `free` nothing but latents is stored, which bits do not tell")
         if model.decoder is not None and has_elbo(seen):
             learnt = observation_variances(codec, name) is not None
-            whose = "which the objective learnt" if learnt else "which are their mean squares"
+            whose = "with variances that the objective learnt" if learnt else "with their mean squares as variances"
             notes.append(
                 f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees; "
-                f"residuals are normal with variances {whose}"
+                f"residuals are normal, {whose}"
             )
         elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
             notes.append(f"no -ELBO of {name}: some of its latents are categories")

@@ -1,6 +1,6 @@
 """Results as files of any format that is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,20 @@ from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Batch, Table
 
 
+def check_tables(path: str | Path, names: Sequence[str]) -> None:
+    """Check before the work is done that a file of that name can hold a table of each name.
+
+    Raises:
+        UsageError: the suffix is unknown, or its format holds one table.
+    """
+    if not holds_tables(path) and len(names) > 1:
+        raise UsageError(
+            f"several groups are to be written, and such a file holds one table: {', '.join(names)}",
+            path=path,
+            way_out="Choose one with --group, or write .root or .h5",
+        )
+
+
 def write_named_tables(
     path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.generic]]], name: str, *, force: bool
 ) -> None:
@@ -20,16 +34,10 @@ def write_named_tables(
     are named as they are.
 
     Raises:
-        OutputError: the file exists and `force` is false, or cannot be written.
-        UsageError: the suffix is unknown, or its format holds one table.
+        OutputError: the file exists and `force` is false, or cannot be written, or its format holds one table.
+        UsageError: the suffix is unknown.
     """
     if len(tables) > 1:
-        if not holds_tables(path):
-            raise UsageError(
-                f"several groups are to be written, and such a file holds one table: {', '.join(tables)}",
-                path=path,
-                way_out="Choose one with --group, or write .root or .h5",
-            )
         contents = []
         for own, columns in tables.items():
             schema, batch = _table(columns, own)

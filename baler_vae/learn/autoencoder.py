@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baler_vae.learn.divergences import KL_DIVERGENCE, kl_term
+from baler_vae.learn.divergences import KL_DIVERGENCE, WITH_FREE_BITS, kl_term
 from baler_vae.learn.epochs import Epoch, epochs_plan, learning_rate
 from baler_vae.learn.loop import Optimisation, Point, threads, train
 from baler_vae.learn.networks.dense import Autoencoder
@@ -121,6 +121,10 @@ def objective_value(
 
 def epochs_of(history: tuple[Point, ...], *, tells_terms: bool = False) -> tuple[Epoch, ...]:
     """The epochs of such a history; what is stored of them tells each term where that is asked for."""
-    return tuple(
-        Epoch.of(point, beta=point.term_weights.get(KL_DIVERGENCE, 0.0), tells_terms=tells_terms) for point in history
-    )
+    return tuple(Epoch.of(point, beta=_beta(point), tells_terms=tells_terms) for point in history)
+
+
+def _beta(point: Point) -> float:
+    """The weight of the KL divergence, or of what takes its place."""
+    weights = point.term_weights
+    return weights.get(WITH_FREE_BITS, weights.get(KL_DIVERGENCE, 0.0))

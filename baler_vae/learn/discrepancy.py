@@ -15,7 +15,7 @@ Width = Literal["median"] | Sequence[float]
 
 MMD_ROWS = 2_048
 """The most rows of a batch that are compared, the first ones: time and memory grow with their square."""
-_MEDIAN_ROWS = 256
+_MEDIAN_ROWS = 128
 """The most rows of each set whose distances have a part in the median."""
 _JITTER = 1e-5
 """What is added to the variances of a fitted prior, in units of their mean, so that batches of few rows have one."""

@@ -13,6 +13,8 @@ from baler_vae.learn.schedules import Constant, Schedule
 
 KL_DIVERGENCE = "KL divergence"
 """What histories call that of latents that are normally distributed."""
+WITH_FREE_BITS = "KL divergence with free bits"
+"""What they call what is minimised in its place where bits are free."""
 
 
 def kl_term(beta: Schedule, capacity: Schedule | None = None) -> Term[Tensor, Outputs]:
@@ -39,7 +41,7 @@ def free_bits_terms(beta: Schedule, free_nats: float) -> tuple[Term[Tensor, Outp
         of_latents = kl_of_latents(normal.mean, normal.log_variance).mean(dim=0)  # (rows, k) -> (k,)
         return of_latents.clamp(min=free_nats).sum()
 
-    return kl_term(Constant(0.0)), Term("KL divergence with free bits", function, beta)
+    return kl_term(Constant(0.0)), Term(WITH_FREE_BITS, function, beta)
 
 
 def categorical_kl_term(beta: Schedule, capacity: Schedule | None = None) -> Term[Tensor, Outputs]:

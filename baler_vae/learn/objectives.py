@@ -62,7 +62,7 @@ def schedule_of(settings: ScheduledSettings, value: float, n_epochs: int) -> Sch
     if settings.schedule == "cosine":
         return CosineRise(value, span)
     if settings.schedule == "cyclical":
-        return CyclicalRise(value, span, settings.cycles)
+        return CyclicalRise(value, span, max(1, min(settings.cycles, span.length // 2)))
     return Constant(value)
 
 

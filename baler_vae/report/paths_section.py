@@ -3,6 +3,7 @@
 import numpy as np
 
 from baler_vae.measures.paths import Path, Paths, middle
+from baler_vae.measures.priors import Floats
 from baler_vae.report.drawing import INK, in_unit, new_figure, plain_ticks, short, svg_text
 from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.listing import Heading, Listing, numbers
@@ -15,8 +16,12 @@ _MOST_LATENTS = 40
 """Latents that tables and maps have room for."""
 _MOST_LINES = 8
 """Paths whose lines can be told apart."""
-_HEADINGS = ("path", "length [widths]", "length / straight", "distance at the middle [widths]", "bits there")
-"""The last two only where they are known."""
+_HEADINGS = ("path", "length [widths]", "length / straight")
+_JUDGED = {
+    "interpolation": ("distance at the middle [widths]", "bits there"),
+    "traversal": ("largest distance [widths]", "most bits"),
+}
+"""Headings of how paths are judged, where that is known: paths of a traversal have their middle in common."""
 
 
 def paths_listed(result: Paths) -> list[Listing | str]:
@@ -106,14 +111,19 @@ def _rows(result: Paths, *, plain: bool) -> tuple[list[str], list[list[str]]]:
         [told(path.length) for path in result.paths],
         [told(path.relative_length) for path in result.paths],
     ]
-    headings = list(_HEADINGS[:3])
+    headings = list(_HEADINGS)
+    judged = middle if result.kind == "interpolation" else _largest
     for heading, values in zip(
-        _HEADINGS[3:], ([p.distances for p in result.paths], [p.bits for p in result.paths]), strict=True
+        _JUDGED[result.kind], ([p.distances for p in result.paths], [p.bits for p in result.paths]), strict=True
     ):
         if any(own is not None for own in values):
             headings.append(heading)
-            columns.append([told(middle(own)) for own in values])
+            columns.append([told(judged(own)) for own in values])
     return headings, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _largest(values: Floats | None) -> float | None:
+    return None if values is None else float(np.max(values))
 
 
 def _most_moved(result: Paths) -> list[str]:

@@ -32,6 +32,8 @@ _WIDE = 50
 """Of the largest to the smallest value: more is drawn on a logarithmic axis."""
 _LABELLED = 30
 """The most points of a front that are labelled."""
+_LONGEST_LABEL, _LABEL_OF_TWO = 44, 16
+"""The most characters of a label in a legend, and of one that leaves room for another beside it."""
 
 
 def listed_sweep(result: SweepResult) -> list[Listing | Paragraph]:
@@ -208,8 +210,12 @@ def latents_figure(result: SweepResult) -> str | None:
     if not result.latents:
         return None
     measure = result.latents[0].measure
-    with new_figure((4.8, 3.9)) as figure:
-        axes = figure.add_axes((0.17, 0.14, 0.78, 0.7))
+    labels = [short(answer.others or "all", _LONGEST_LABEL) for answer in result.latents]
+    columns = 2 if max(map(len, labels)) <= _LABEL_OF_TWO else 1
+    above = 0.2 * math.ceil((1 + len(labels)) / columns) + 0.1  # inches of the legend
+    height = 3.5 + above
+    with new_figure((4.8, height)) as figure:
+        axes = figure.add_axes((0.17, 0.55 / height, 0.78, (height - 0.6 - above) / height))
         shown: list[int] = []
         for place, answer in enumerate(result.latents):
             line = _line(result.settings, answer.others, measure)
@@ -217,7 +223,7 @@ def latents_figure(result: SweepResult) -> str | None:
             colour = _COLOURS[place % len(_COLOURS)]
             means = [line[k].mean for k in line]
             errors = [line[k].error or 0.0 for k in line]
-            label = short(answer.others or "all", 28)
+            label = labels[place]
             axes.errorbar(list(line), means, yerr=errors, color=colour, marker="o", markersize=3, lw=1.2, label=label)
             if answer.chosen is not None:
                 axes.plot(answer.chosen, line[answer.chosen].mean, "o", color=colour, markersize=9, fillstyle="none")
@@ -233,7 +239,7 @@ def latents_figure(result: SweepResult) -> str | None:
         plain_ticks(axes.yaxis)
         axes.set_xlabel("latents (circled: the fewest within one standard error of the best)")
         axes.set_ylabel(WORDS[measure])
-        legend(axes, columns=2)
+        legend(axes, columns=columns)
         return svg_text(figure, f"{WORDS[measure]} against the number of latents, mean and error over seeds")
 
 

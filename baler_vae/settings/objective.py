@@ -39,7 +39,7 @@ class ScheduledSettings(Settings):
     unit : {"epochs", "steps"}
         What is counted. In the first epoch, or step, the weight of ``linear`` is 1 / `over` of the whole.
     cycles : int
-        Of ``cyclical``.
+        Of ``cyclical``; fewer where a training has not two epochs for each.
     """
 
     schedule: Literal["constant", "linear", "cyclical", "cosine"] = "constant"
@@ -277,8 +277,8 @@ def _check_schedules(terms: Mapping[str, ScheduledSettings]) -> None:
                 f"objective.{name}.over tells how long a weight rises, but its schedule is constant",
                 way_out=f'Set schedule = "linear", "cosine" or "cyclical" in [model.objective.{name}]',
             )
-        if term.schedule == "cyclical" and term.over is not None and term.over < term.cycles:
+        if term.schedule == "cyclical" and term.over is not None and term.over < 2 * term.cycles:
             raise UsageError(
-                f"{term.cycles} cycles do not fit into {term.over} {term.unit}",
+                f"{term.cycles} cycles do not fit into {term.over} {term.unit}: each needs two",
                 way_out=f"Set more for over, or fewer cycles in [model.objective.{name}]",
             )

@@ -161,6 +161,7 @@ def test_categories_are_counted(spaces, jets):
         ("vae", {"clusters": N_JETS + 1}, "too few for 301 clusters"),
         ("vae", {"clusters": -1}, "0 or more"),
         ("vae", {"tsne_rows": 20_001}, "1 to 20,000"),
+        ("vae", {"output": "z.unknown"}, "unknown file format"),
         ("vae", {"group": "Jets"}, "there is no group 'Jets'"),
         ("vae", {"group": "events"}, "model of events has no latents"),
     ],

@@ -251,7 +251,7 @@ def test_variances_that_an_objective_learnt_are_those_of_the_bound(flat):
     objective = {"reconstruction": "gaussian", "kl": {"beta": 1.0}}
     learnt = baler_vae.fit(data, kind="vae", bound="free", objective=objective, **TINY)
     found = score(learnt, data, n_samples=200)
-    assert any("which the objective learnt" in note for note in found.notes)
+    assert any("that the objective learnt" in note for note in found.notes)
     # The objective's own bound, with one sample, is not better than that of many.
     assert np.all(np.isfinite(found.levels["event"]["negative_elbo"]))
     single = score(learnt, data, n_samples=1)

@@ -9,6 +9,8 @@ import baler_vae
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import latents, sweep
 from baler_vae.explore.sweep_measures import distortions
+from baler_vae.locks import acquire
+from baler_vae.output import beside
 from baler_vae.scale.cluster import cluster
 
 PROJECT = """
@@ -132,6 +134,16 @@ def test_a_sweep_that_is_there_stays(tmp_path):
     second = sweep(folder, folder / "sweep", force=True)
     assert [run.seed for run in first.runs + second.runs] == [1, 3]
     assert len(list((folder / "sweep" / "runs").iterdir())) == 1
+
+
+def test_a_folder_that_another_sweep_is_writing_to(done):
+    folder, _ = done
+    lock = acquire(beside(folder / "sweep" / "sweep.json", ".lock"))
+    try:
+        with pytest.raises(OutputError, match="is being written by another run"):
+            sweep(folder, folder / "sweep", resume=True)
+    finally:
+        lock.release()
 
 
 def test_a_run_that_diverges_is_a_row_with_the_reason(tmp_path):

@@ -103,6 +103,25 @@ def test_a_cyclical_weight_of_zero_leaves_its_term_in_the_history():
     assert history[0].stored()["KL divergence"] > 0
 
 
+def test_free_bits_are_told_beside_the_divergence():
+    _, history = fitted({"kl": {"beta": 0.4, "free_bits": 2.0}}, kind="vae", epochs=1)
+    found = history[0].stored()
+    assert found["beta"] == found["weight of KL divergence with free bits"] == 0.4
+    assert found["weight of KL divergence"] == 0
+    assert (
+        found["KL divergence"] < found["KL divergence with free bits"] == pytest.approx(2 * 2 * math.log(2), rel=0.01)
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_objectives_train_on_a_gpu():
+    for posterior in POSTERIORS.values():
+        kind, described = posterior
+        objective = {"reconstruction": "gaussian", "posterior": described, **REGULARISERS["MMD of a fitted prior"]}
+        _, history = fitted(objective, kind=kind, device="cuda")
+        assert all(math.isfinite(number) for number in history[-1].stored().values())
+
+
 def test_same_seed_same_network():
     def parameters(seed):
         fit, _ = fitted({"kl": {}, "mmd": {}, "posterior": POSTERIORS["joint"][1]}, kind="vae", seed=seed)

@@ -48,6 +48,10 @@ def test_every_schedule_ends_at_its_weight(schedule, unit):
 def test_a_schedule_without_a_length_takes_all_of_the_training():
     assert schedule_of(KlSettings(schedule="linear"), 1.0, 20) == LinearRise(1.0, Span(20))
     assert schedule_of(KlSettings(), 0.3, 20) == Constant(0.3)
+    cyclical = KlSettings(schedule="cyclical")
+    assert schedule_of(cyclical, 1.0, 20) == CyclicalRise(1.0, Span(20), 4)
+    assert schedule_of(cyclical, 1.0, 5) == CyclicalRise(1.0, Span(5), 2)  # a cycle needs two epochs
+    assert schedule_of(cyclical, 1.0, 1) == CyclicalRise(1.0, Span(1), 1)
 
 
 def test_patience_waits_for_the_last_schedule():

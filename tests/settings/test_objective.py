@@ -87,8 +87,8 @@ WRONG = {
     ),
     "a length of no schedule": ({"objective": {"kl": {"over": 3}}}, r"Set schedule = .linear.*objective.kl"),
     "more cycles than epochs": (
-        {"objective": {"kl": {"schedule": "cyclical", "over": 3}}},
-        "4 cycles do not fit into 3 epochs",
+        {"objective": {"kl": {"schedule": "cyclical", "over": 7}}},
+        "4 cycles do not fit into 7 epochs: each needs two",
     ),
     "an unknown schedule": ({"objective": {"kl": {"schedule": "linar"}}}, "Did you mean 'linear'"),
     "a width of no kernel": ({"objective": {"mmd": {"width": -1.0}}}, "objective.mmd.width"),

@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baler_vae.cli.editing import with_values
+from baler_vae.explore.sweep_plan import changes_of, grid, request_of
+from baler_vae.settings.checking import check_settings
+from baler_vae.settings.project import Project, read_project
 from tests.processes import Run, kill_all, wait_for
 
 PROJECT = """# of three columns
@@ -133,3 +137,21 @@ def test_an_interrupt_tells_how_to_go_on(call, project, monkeypatch):
     monkeypatch.setattr("baler_vae.explore.sweeping.run_and_keep", interrupted)
     _, said = call("explore", "sweep", project, "-o", "sweep", "--no-progress", status=130)
     assert "run the same command with --resume" in said
+
+
+PROJECTS = sorted((Path(__file__).parents[3] / "projects").glob("*/project.toml"))
+WITH_GRIDS = [path for path in PROJECTS if (own := read_project(path).sweep) is not None and own.method == "grid"]
+
+
+@pytest.mark.parametrize("path", WITH_GRIDS, ids=lambda path: path.parent.name)
+def test_what_is_written_into_a_project_asks_for_the_same_fit(path):
+    """Of every setting of the sweeps in projects/."""
+    read, text = read_project(path), path.read_text()
+    assert read.sweep is not None
+    for setting in grid(read.sweep):
+        changes, bound = changes_of(read, setting, 7)
+        written = with_values(text, {("model", *names): value for names, value in changes.items()})
+        found = check_settings(Project, tomllib.loads(written))
+        asked = request_of(read, setting, 7)
+        assert found.model == asked.settings
+        assert bound == asked.texts
