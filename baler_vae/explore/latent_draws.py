@@ -77,8 +77,13 @@ def mixture_draws(codec: Codec, group: str, mean: NDArray[np.float32], seed: int
     categories the most probable one is drawn.
 
     Raises:
+        UsageError: there are fewer than two rows.
         MissingExtra: scikit-learn is not installed.
     """
+    if len(mean) < 2:
+        raise UsageError(
+            "too few training rows for a mixture of Gaussians", found=f"{len(mean)}", expected="at least 2"
+        )
     try:
         mixture = fit_mixture(mean, seed=seed)
     except ModuleNotFoundError as error:

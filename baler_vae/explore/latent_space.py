@@ -134,7 +134,10 @@ def latents(
             rows = encode_rows(opened, source, name, colours)
             if len(rows.row) < _LEAST_ROWS:
                 raise UsageError(
-                    f"{len(rows.row)} rows of {name}", path=source.path, expected=f"at least {_LEAST_ROWS}"
+                    f"too few rows of {name}",
+                    path=source.path,
+                    found=f"{len(rows.row)}",
+                    expected=f"at least {_LEAST_ROWS}",
                 )
             found.append(_of_group(opened, rows, colours, clusters, tsne_rows if tsne else 0, seed, told))
         result = Latents(codec=codec_name(codec), source=Path(source.path).name, groups=tuple(found))

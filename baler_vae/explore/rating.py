@@ -74,6 +74,11 @@ class Reference:
     widths: Floats
     variances: Floats
 
+    @property
+    def has_directions(self) -> bool:
+        """Whether latents vary, so that a distance has a unit."""
+        return self.cloud is not None and self.cloud.whitening.shape[1] > 0
+
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def seen_rows(codec: Codec, batches: Iterable[Batch]) -> SeenRows:
@@ -227,16 +232,18 @@ def row_scores(
 ) -> dict[str, Floats]:
     """The scores of rows by name, float64 (rows,), NaN where a network cannot take a row.
 
-    `squared_error` is the sum over columns in units of their widths, those without a width left out; the square of
-    `mahalanobis` adds up over rows as the others do.
+    `squared_error` is the sum over columns in units of their widths, those without a width left out; there is none
+    where no column has one, and no `mahalanobis` where latents do not vary. The square of the latter adds up over rows
+    as the others do.
     """
     found: dict[str, Floats] = {}
     if seen.bits:
         found["bits"] = np.sum(list(seen.bits.values()), axis=0)
     if seen.values is not None and seen.restored is not None:
         kept = reference.widths > 0
-        moved = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
-        found["squared_error"] = np.sum(moved**2, axis=1)
+        if kept.any():
+            moved = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
+            found["squared_error"] = np.sum(moved**2, axis=1)
     if model.decoder is not None and has_elbo(seen):
         found["negative_elbo"] = negative_elbo(
             seen.scores,  # type: ignore[arg-type]  # they are there
@@ -247,7 +254,7 @@ def row_scores(
             n_samples=n_samples,
             generator=generator,
         )
-    if reference.cloud is not None and seen.latents is not None:
+    if reference.cloud is not None and reference.has_directions and seen.latents is not None:
         found["mahalanobis"] = np.sqrt(reference.cloud.squared_distances(seen.latents))
     return {name: np.where(seen.wrong, np.nan, values) for name, values in found.items()}
 

@@ -13,7 +13,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.lengths import without_lengths
 from baler_vae.codec.observations import observation_variances
 from baler_vae.errors import SourceError, UsageError, located
-from baler_vae.explore.opening import all_rows, opened_codec, opened_rows
+from baler_vae.explore.opening import all_rows, opened_codec, opened_rows, with_nan_for_missing
 from baler_vae.explore.rating import (
     Floats,
     Reference,
@@ -149,7 +149,7 @@ def score(
             rocs=_rocs(inputs, levels, labels, n_bootstraps, seed, progress),
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
-            notes=_notes(opened, inputs, is_training=training is not None, n_samples=n_samples),
+            notes=_notes(opened, inputs, measured, is_training=training is not None, n_samples=n_samples),
         )
         if path is not None:
             write_scores(path, opened.schema, scored, force=force)
@@ -201,9 +201,12 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
         if not source.n_events:
             raise SourceError("holds no events to score", path=source.path)
         n_events = source.n_events
-        values = () if selected is None else all_rows(source, selected)
-        if beside.label is not None:  # what is wrong with it is told before the work
-            _as_label(beside.label, _values(values, beside.label))
+        values = () if selected is None else with_nan_for_missing(all_rows(source, selected), selected)
+        with located(path=source.path):  # what is wrong with these columns is told before the work
+            if beside.label is not None:
+                _as_label(beside.label, _values(values, beside.label))
+            if beside.by is not None:
+                _along(beside.by, _values(values, beside.by))
 
         def told() -> Iterator[Batch]:
             done = 0
@@ -241,9 +244,12 @@ def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
 
 
 def _column_bits(rows: SeenRows) -> dict[str, dict[str, float]]:
-    """The mean bits of a row, by group and column."""
+    """The mean bits of a row that has scores, by group and column."""
     return {
-        group: {name: float(bits.mean()) if len(bits) else np.nan for name, bits in seen.bits.items()}
+        group: {
+            name: float(bits[~seen.wrong].mean()) if not seen.wrong.all() else np.nan
+            for name, bits in seen.bits.items()
+        }
         for group, seen in rows.seen.items()
     }
 
@@ -280,8 +286,7 @@ def _labels(codec: Codec, inputs: Sequence[_Input], label: str | None) -> dict[s
         is_second = [np.full(own.rows.n_events, number > 0) for number, own in enumerate(inputs)]
     elif label is not None:
         (own,) = inputs
-        level, values = _level_of(own, label), _values(own.values, label)
-        found = _as_label(label, values)
+        level, found = _level_of(own, label), _as_label(label, _values(own.values, label))
         if level != EVENT:
             return {level: found}
         is_second = [found]
@@ -302,6 +307,7 @@ def _as_label(label: str, values: NDArray[np.generic]) -> NDArray[np.bool_]:
     numbers = values.astype(np.float64) if values.dtype.kind in "biuf" and values.ndim == 1 else None
     if numbers is None or not np.isin(numbers, (0.0, 1.0)).all():
         wrong = "no numbers" if numbers is None else f"{numbers[~np.isin(numbers, (0.0, 1.0))][0]:g}"
+        wrong = "NaN, or no value" if wrong == "nan" else wrong
         raise UsageError("is no label", column=label, found=wrong, expected="booleans, or 0 and 1")
     found: NDArray[np.bool_] = numbers == 1
     if found.all() or not found.any():
@@ -343,20 +349,22 @@ def _rocs(
     return found
 
 
-def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
-    """The mean of each score along a column.
-
-    Raises:
-        UsageError: it holds no numbers.
-    """
-    along = np.concatenate([_values(own.values, by) for own in inputs])
-    if along.dtype.kind not in "biuf" or along.ndim != 1:
+def _along(by: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    if values.dtype.kind not in "biuf" or values.ndim != 1:
         raise UsageError("holds no numbers along which a score could be told", column=by)
+    return values
+
+
+def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
+    """The mean of each score along a column."""
+    along = np.concatenate([_along(by, _values(own.values, by)) for own in inputs])
     own = levels[_level_of(inputs[0], by)]
     return tuple(profile_of(name, own[name], by, along) for name in TITLES if name in own)
 
 
-def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_samples: int) -> tuple[str, ...]:
+def _notes(
+    codec: Codec, inputs: Sequence[_Input], measured: Mapping[str, Reference], *, is_training: bool, n_samples: int
+) -> tuple[str, ...]:
     """What a reader has to know."""
     notes = []
     for name, model in codec.models.items():
@@ -376,6 +384,11 @@ def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_sampl
             )
         elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
             notes.append(f"no -ELBO of {name}: some of its latents are categories")
+        constant = [column for column, width in zip(free, measured[name].widths, strict=True) if not width > 0]
+        if constant:
+            notes.append(f"squared errors of {name} are without {', '.join(constant)}: no width, so no unit")
+        if seen.latents is not None and not measured[name].has_directions:
+            notes.append(f"no Mahalanobis distance of {name}: its latents do not vary")
         n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
         if n_wrong:
             notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")

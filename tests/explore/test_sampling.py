@@ -106,6 +106,8 @@ def test_what_cannot_be_drawn_from_is_said(files, tmp_path):
         sample(files / "vae.bvae", 5, source="mixture", training=rows)
     with pytest.raises(SourceError, match="NaN, infinite"):
         sample(vae, 5, training={name: np.append(own, np.float32(np.nan)) for name, own in points(20).items()})
+    with pytest.raises(UsageError, match=r"too few training rows for a mixture.*found 1"):
+        sample(vae, 5, training={name: own[:1] for name, own in points(20).items()})
     with pytest.raises(SourceError, match="no training rows"):
         sample(vae, 5, training={name: own[:0] for name, own in points(20).items()})
     for wrong in ({"n": 0}, {"n": True}, {"n": 2.5}, {"n": 5, "seed": -1}):
