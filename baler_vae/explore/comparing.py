@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.explore.opening import all_rows, opened_rows, with_nan_for_missing
+from baler_vae.explore.opening import all_rows, check_seed, opened_rows, with_nan_for_missing
 from baler_vae.measures.classifier import LEAST_ROWS, MOST_ROWS, check_classifier, classifier_auc
 from baler_vae.measures.distances import (
     ColumnDistance,
@@ -91,6 +91,7 @@ def distance(
     """
     progress = callback(progress)
     check_classifier()
+    check_seed(seed)
     if n_objects < 1 or most_rows < LEAST_ROWS:
         raise UsageError(f"{n_objects} objects and {most_rows} rows", expected=f"at least 1 and at least {LEAST_ROWS}")
     with opened_rows(a, dialect, "a") as first, opened_rows(b, dialect, "b") as second:

@@ -77,6 +77,12 @@ def with_nan_for_missing(batch: Batch, schema: Schema) -> Batch:
     return tuple(found)
 
 
+def check_seed(seed: object) -> None:
+    """Raise UsageError unless a seed is a whole number that is not negative."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UsageError(f"invalid seed {seed!r}", expected="a whole number, not negative")
+
+
 def check_encoder(codec: Codec, group: str, given: Any) -> None:  # noqa: ANN401
     """Raise UsageError unless a group of a codec has an encoder, which latents of rows need."""
     model = codec.models[group]

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.lengths import without_lengths
-from baler_vae.codec.observations import observation_variances
 from baler_vae.errors import SourceError, UsageError, located
-from baler_vae.explore.opening import all_rows, opened_codec, opened_rows, with_nan_for_missing
+from baler_vae.explore.opening import all_rows, check_seed, opened_codec, opened_rows, with_nan_for_missing
 from baler_vae.explore.rating import (
     Floats,
     Reference,
     SeenRows,
-    has_elbo,
     levels_of,
     reference_of,
     row_scores,
@@ -26,6 +23,7 @@ from baler_vae.explore.rating import (
     with_variances,
 )
 from baler_vae.explore.score_file import Scored, check_score_file, write_scores
+from baler_vae.explore.score_notes import notes_of
 from baler_vae.measures.roc import N_BOOTSTRAPS, Roc, roc_of
 from baler_vae.measures.scores import EVENT, TITLES, Profile, Scores, profile_of, summary_of
 from baler_vae.output import owning
@@ -115,6 +113,7 @@ def score(
         The output exists and `force` is false, or cannot be written.
     """
     progress = callback(progress)
+    check_seed(seed)
     if against is not None and label is not None:
         raise UsageError("--label and --against are mutually exclusive", way_out="Leave out one of the two")
     if n_samples < 1 or n_bootstraps < 2:
@@ -149,7 +148,9 @@ def score(
             rocs=_rocs(inputs, levels, labels, n_bootstraps, seed, progress),
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
-            notes=_notes(opened, inputs, measured, is_training=training is not None, n_samples=n_samples),
+            notes=notes_of(
+                opened, [own.rows for own in inputs], measured, is_training=training is not None, n_samples=n_samples
+            ),
         )
         if path is not None:
             write_scores(path, opened.schema, scored, force=force)
@@ -360,41 +361,3 @@ def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats
     along = np.concatenate([_along(by, _values(own.values, by)) for own in inputs])
     own = levels[_level_of(inputs[0], by)]
     return tuple(profile_of(name, own[name], by, along) for name in TITLES if name in own)
-
-
-def _notes(
-    codec: Codec, inputs: Sequence[_Input], measured: Mapping[str, Reference], *, is_training: bool, n_samples: int
-) -> tuple[str, ...]:
-    """What a reader has to know."""
-    notes = []
-    for name, model in codec.models.items():
-        seen = inputs[0].rows.seen[name]
-        free = () if model.decoder is None else model.decoder.columns
-        without = [column for column in without_lengths(model) if column not in free]
-        if without:
-            notes.append(f"bits of {name} are without {', '.join(without)}: no code of their own in each row")
-        if free:
-            notes.append(f"{', '.join(free)}: under `free` nothing but latents is stored, which bits do not tell")
-        if model.decoder is not None and has_elbo(seen):
-            learnt = observation_variances(codec, name) is not None
-            whose = "with variances that the objective learnt" if learnt else "with their mean squares as variances"
-            notes.append(
-                f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees; "
-                f"residuals are normal, {whose}"
-            )
-        elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
-            notes.append(f"no -ELBO of {name}: some of its latents are categories")
-        constant = [column for column, width in zip(free, measured[name].widths, strict=True) if not width > 0]
-        if constant:
-            notes.append(f"squared errors of {name} are without {', '.join(constant)}: no width, so no unit")
-        if seen.latents is not None and not measured[name].has_directions:
-            notes.append(f"no Mahalanobis distance of {name}: its latents do not vary")
-        n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
-        if n_wrong:
-            notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
-    if any(seen.latents is not None for seen in inputs[0].rows.seen.values()):
-        rows = "the training rows given" if is_training else "the rows scored themselves"
-        notes.append(
-            f"means and covariances of latents, widths of columns and mean squares of residuals are those of {rows}"
-        )
-    return tuple(notes)

@@ -142,6 +142,8 @@ def test_wrong_inputs_are_refused(tmp_path):
         distance(a, {"x": a["x"]}, columns=["x", "i"])
     with pytest.raises(SourceError, match="no events to compare"):
         distance(a, {name: array[:0] for name, array in a.items()})
+    with pytest.raises(UsageError, match="invalid seed -1"):
+        distance(a, a, seed=-1)
     with pytest.raises(UsageError, match="0 objects"):
         distance(a, a, n_objects=0)
     schema, batch = jagged_batch(60)

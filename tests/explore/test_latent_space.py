@@ -159,6 +159,7 @@ def test_categories_are_counted(spaces, jets):
     ("name", "options", "said"),
     [
         ("judge", {}, "has no latents"),
+        ("vae", {"seed": -1}, "invalid seed -1"),
         ("vae", {"colour": "Jet_sid"}, "there is no column 'Jet_sid'.*Jet_side"),
         ("vae", {"colour": "word"}, "not a number"),
         ("vae", {"colour": "Muon_pt"}, "other rows than Jet"),

@@ -271,6 +271,8 @@ def test_wrong_requests_are_refused(flat, tmp_path):
         score(codec, data, label="signal", against=data)
     with pytest.raises(UsageError, match=r"column 'y'.*this file lacks"):
         score(codec, {name: data[name] for name in ("x", "i")})
+    with pytest.raises(UsageError, match="invalid seed -1"):
+        score(codec, data, seed=-1)
     with pytest.raises(UsageError, match="0 importance samples"):
         score(codec, data, n_samples=0)
     with pytest.raises(SourceError, match="no events to score"):
