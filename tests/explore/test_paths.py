@@ -171,5 +171,5 @@ def test_a_traversal_needs_spreads_and_rows(spaces):
         traverse(spaces / "vae.bvmodel", row=2)
     with pytest.raises(UsageError, match="at least 3"):
         traverse(spaces / "vae.bvmodel", steps=1)
-    with pytest.raises(UsageError, match="invalid seed 1.5"):
+    with pytest.raises(UsageError, match=r"invalid seed 1\.5"):
         traverse(spaces / "vae.bvmodel", seed=1.5)
