@@ -1,11 +1,14 @@
 """New rows from a codec, as a user asks for them: where latents come from, what is written, returned and said."""
 
+from dataclasses import replace
+
 import awkward as ak
 import numpy as np
 import pandas as pd
 import pytest
 
 import baler_vae
+from baler_vae.codec.codec import Codec
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import sample
 from baler_vae.io.files import open_source
@@ -116,6 +119,25 @@ def test_what_cannot_be_drawn_from_is_said(files, tmp_path):
     (tmp_path / "there.csv").touch()
     with pytest.raises(OutputError, match="exists already"):
         sample(vae, 5, tmp_path / "there.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "why"),
+    [
+        ("ae", {"moments": {"weight": 0.0}}, "a plain autoencoder puts them anywhere"),
+        ("ae", {"mmd": {"weight": 1.0, "prior": "fitted"}}, "not for the standard one"),
+        ("vae", {"mmd": {"weight": 1.0, "prior": "fitted"}}, "not for the standard one"),
+        ("ae", {"mmd": {"weight": 1.0}}, None),
+        ("vae", {"mmd": {"weight": 1.0, "prior": "fitted"}, "moments": {"weight": 1.0}}, None),
+    ],
+)
+def test_the_standard_normal_is_no_prior_unless_latents_were_drawn_to_it(files, kind, objective, why):
+    codec = replace(Codec.load(files / f"{kind}.bvmodel"), settings={"model": {"kind": kind, "objective": objective}})
+    if why is None:
+        assert len(sample(codec, 5, source="prior").data) == 5
+    else:
+        with pytest.raises(UsageError, match=f"have no prior: .*{why}.*--from mixture"):
+            sample(codec, 5, source="prior")
 
 
 @pytest.mark.parametrize(
