@@ -206,3 +206,21 @@ def test_a_mixture_finds_the_components_that_there_are():
         assert np.allclose(own.std(axis=0)[:2], spread[:2], rtol=0.1)
     with pytest.raises(ValueError, match="for 1 points"):
         fit_mixture(np.zeros((1, 2)), seed=0)
+
+
+def test_a_mixture_goes_on_to_many_components_while_the_criterion_falls():
+    rng = np.random.default_rng(1)
+    centres = np.stack(np.meshgrid(np.arange(7.0), np.arange(6.0)), axis=-1).reshape(-1, 2)
+    points = centres[rng.integers(0, len(centres), 2_000)] + 0.05 * rng.standard_normal((2_000, 2))
+    mixture = fit_mixture(points, seed=0)
+    assert 0.8 * len(centres) <= len(mixture.weights) <= 1.2 * len(centres)
+    assert len(mixture.weights) == min(mixture.bic, key=mixture.bic.get)
+    assert list(mixture.bic) == sorted(mixture.bic)
+    drawn = mixture.draw(2_000, np.random.default_rng(2))
+    distances = np.linalg.norm(drawn[:, None] - centres, axis=2)
+    assert np.mean(distances.min(axis=1) < 0.25) > 0.9
+
+
+def test_a_mixture_of_few_different_points_has_no_more_components_than_half_of_them():
+    assert max(fit_mixture(np.repeat(np.arange(5.0), 20)[:, None], seed=0).bic) == 2
+    assert len(fit_mixture(np.zeros((7, 2)), seed=0).weights) == 1
