@@ -50,6 +50,7 @@ def score(
     by: str | None = None,
     training: Any = None,  # noqa: ANN401
     keep: str | Sequence[str] = (),
+    n_objects: int | None = None,
     n_samples: int = N_SAMPLES,
     n_bootstraps: int = N_BOOTSTRAPS,
     seed: int = 0,
@@ -59,8 +60,9 @@ def score(
 ) -> Scores:
     """Score rows and events under a codec, and tell how well the scores find a signal.
 
-    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; and where the codec has
-    columns under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
+    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; ``standard_bits``, the
+    sum over columns of their bits less the mean of these, in units of their deviation; and where the codec has columns
+    under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
     miss in units of the columns' widths, summed over columns; ``negative_elbo``, minus the bound on the log-likelihood
     of the row in nats, of a VAE; and wherever there are latents ``mahalanobis``, their distance from the mean in units
     of their covariance. Each is higher for stranger rows. The score of an event is the sum over its own columns and
@@ -82,10 +84,12 @@ def score(
     by : str, optional
         A column of numbers of `data`, such as the run, along which mean scores are told.
     training : str, Path, sequence of these, data in memory, or Source, optional
-        The rows whose latents have the mean and covariance, and whose residuals the widths and variances, that scores
-        are measured by; those of `data` by default.
+        The rows whose latents have the mean and covariance, whose residuals the widths and variances, and whose bits
+        the means and deviations that scores are measured by; those of `data` by default.
     keep : str or sequence of str
         Names or globs of columns of the input to write beside the scores.
+    n_objects : int, optional
+        The objects of each collection, from the first, that count in the scores of an event; all by default.
     n_samples : int
         Importance samples for each row of the bound; with one it is the ELBO.
     n_bootstraps : int
@@ -121,6 +125,8 @@ def score(
         raise UsageError(
             f"{n_samples} importance samples and {n_bootstraps} bootstraps", expected="at least 1 and at least 2"
         )
+    if n_objects is not None and n_objects < 1:
+        raise UsageError(f"{n_objects} objects of an event", expected="at least 1")
     path = None if output is None else check_score_file(output, force=force)
     with nullcontext() if path is None else owning(path, force=force):
         opened = opened_codec(codec)
@@ -134,7 +140,7 @@ def score(
         progress("scoring", 0, 1)
         measured = {name: _reference(references, name, opened) for name in opened.models}
         generator = np.random.default_rng(seed)
-        scored = [_scored(opened, own, measured, n_samples, generator) for own in inputs]
+        scored = [_scored(opened, own, measured, n_objects, n_samples, generator) for own in inputs]
         levels = {level: _joined([one.levels[level] for one in scored]) for level in scored[0].levels}
         labels = _labels(opened, inputs, label)
         result = Scores(
@@ -149,7 +155,7 @@ def score(
             rocs=_rocs(inputs, levels, labels, n_bootstraps, seed, progress),
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
-            notes=_notes(opened, inputs, is_training=training is not None, n_samples=n_samples),
+            notes=_notes(opened, inputs, is_training=training is not None, n_objects=n_objects, n_samples=n_samples),
         )
         if path is not None:
             write_scores(path, opened.schema, scored, force=force)
@@ -226,6 +232,7 @@ def _scored(
     codec: Codec,
     own: _Input,
     references: Mapping[str, Reference],
+    n_objects: int | None,
     n_samples: int,
     generator: np.random.Generator,
 ) -> Scored:
@@ -233,7 +240,7 @@ def _scored(
         name: row_scores(seen, references[name], codec.models[name], n_samples=n_samples, generator=generator)
         for name, seen in own.rows.seen.items()
     }
-    return Scored(own.rows, levels_of(own.rows, scores), own.values)
+    return Scored(own.rows, levels_of(own.rows, scores, n_objects), own.values)
 
 
 def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
@@ -356,7 +363,9 @@ def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats
     return tuple(profile_of(name, own[name], by, along) for name in TITLES if name in own)
 
 
-def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_samples: int) -> tuple[str, ...]:
+def _notes(
+    codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_objects: int | None, n_samples: int
+) -> tuple[str, ...]:
     """What a reader has to know."""
     notes = []
     for name, model in codec.models.items():
@@ -379,9 +388,10 @@ def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_sampl
         n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
         if n_wrong:
             notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
-    if any(seen.latents is not None for seen in inputs[0].rows.seen.values()):
-        rows = "the training rows given" if is_training else "the rows scored themselves"
-        notes.append(
-            f"means and covariances of latents, widths of columns and mean squares of residuals are those of {rows}"
-        )
+    if n_objects is not None and len(codec.schema.groups) > 1:
+        notes.append(f"scores of events count the first {n_objects:,} rows of each collection")
+    rows = "the training rows given" if is_training else "the rows scored themselves"
+    of_latents = ", means and covariances of latents, widths of columns and mean squares of residuals"
+    has_latents = any(seen.latents is not None for seen in inputs[0].rows.seen.values())
+    notes.append(f"means and deviations of bits{of_latents if has_latents else ''} are those of {rows}")
     return tuple(notes)
