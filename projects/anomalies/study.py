@@ -1,4 +1,4 @@
-"""Which score finds strange events: those that `baler-vae explore score` wrote, and two rivals of scikit-learn.
+"""Which score finds strange events: those that `baler-vae explore score` wrote, and rivals that see a few features.
 
     python projects/anomalies/study.py background.root test.root scores/*.parquet --picture roc.png
 
@@ -30,8 +30,9 @@ Processes = NDArray[np.int64]
 
 SIGNALS: Final = {"Z'": 1, "W'": 2}
 """The numbers of their processes; that of the background is 0."""
-SCORES: Final = ("bits", "squared_error", "negative_elbo", "mahalanobis")
-"""How the names of the scores of events begin."""
+SCORES: Final = ("bits", "standard_bits", "squared_error", "negative_elbo", "mahalanobis")
+SHOWN: Final = (*SCORES, *(f"{name}_Jet_mean" for name in SCORES))
+"""The columns of a file of scores that are looked at: over everything in an event, and the mean over its jets."""
 ON_LOGARITHMS: Final = ("pt", "mass", "emEnergy", "hadEnergy", "invisibleEnergy", "auxiliaryEnergy", "nConstituents")
 N_JETS: Final = 3
 """Jets of an event that the rivals look at."""
@@ -90,12 +91,21 @@ def pca_scores(background: Floats, tested: Floats) -> Floats:
     return np.sum((scaled - pca.inverse_transform(pca.transform(scaled))) ** 2, axis=1)
 
 
+def distances(background: Floats, tested: Floats) -> Floats:
+    """The squared Mahalanobis distance of events from the background's mean, by the covariance of its features."""
+    moved = tested - background.mean(axis=0)
+    return np.sum(moved @ np.linalg.pinv(np.cov(background.T)) * moved, axis=1)
+
+
 def rivals(background: str, tested: str) -> dict[str, Scored]:
-    """The scores of scikit-learn's models of the same background."""
+    """The scores that follow from features of the same background."""
     (ordinary, _), (events, process) = features(background), features(tested)
     forests = np.stack([forest_scores(ordinary, events, seed) for seed in SEEDS])
-    pca = pca_scores(ordinary, events)[None]
-    return {"isolation forest": Scored(forests, process), "PCA": Scored(pca, process)}
+    linear = {"PCA": pca_scores(ordinary, events), "Mahalanobis": distances(ordinary, events)}
+    return {
+        "isolation forest": Scored(forests, process),
+        **{name: Scored(values[None], process) for name, values in linear.items()},
+    }
 
 
 def read_scores(paths: Sequence[Path]) -> dict[str, Scored]:
@@ -107,10 +117,10 @@ def read_scores(paths: Sequence[Path]) -> dict[str, Scored]:
     for kind, own in kinds.items():
         tables = [pq.read_table(path) for path in own]
         process = tables[0]["process"].to_numpy().astype(np.int64)
-        for field in tables[0].schema:
-            if field.name.startswith(SCORES) and "list" not in str(field.type):
-                values = np.stack([table[field.name].to_numpy() for table in tables]).astype(np.float64)
-                found[f"{kind}: {field.name}"] = Scored(values, process)
+        for name in SHOWN:
+            if name in tables[0].column_names:
+                values = np.stack([table[name].to_numpy() for table in tables]).astype(np.float64)
+                found[f"{kind}: {name}"] = Scored(values, process)
     return found
 
 

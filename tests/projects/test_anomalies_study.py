@@ -64,7 +64,7 @@ def test_features_are_those_of_the_leading_jets(study, events):
 def test_rivals_find_what_is_strange(study, events):
     background, (path, *_), _ = events
     found = study.rivals(str(background), str(path))
-    assert {name: len(own.values) for name, own in found.items()} == {"isolation forest": 5, "PCA": 1}
+    assert {name: len(own.values) for name, own in found.items()} == {"isolation forest": 5, "PCA": 1, "Mahalanobis": 1}
     for own in found.values():
         assert min(roc.auc.value for number in (1, 2) for roc in own.rocs(number)) > 0.95
 
@@ -92,7 +92,7 @@ def test_it_runs_and_draws(study, events, tmp_path):
     pq.write_table(pa.table({"process": process, "bits": process * 1.0}), scores)
     finished = run_python(SCRIPT, background, path, scores, "--picture", tmp_path / "roc.png", "--drawn", "PCA")
     assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("\n| ") == 3
+    assert finished.stdout.count("\n| ") == 4
     assert (tmp_path / "roc.png").read_bytes().startswith(b"\x89PNG")
     finished = run_python(SCRIPT, background, path, "--drawn", "no such")
     assert finished.returncode == 1
