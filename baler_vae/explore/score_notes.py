@@ -9,7 +9,13 @@ from baler_vae.explore.rating import Reference, SeenRows, has_elbo
 
 
 def notes_of(
-    codec: Codec, inputs: Sequence[SeenRows], measured: Mapping[str, Reference], *, is_training: bool, n_samples: int
+    codec: Codec,
+    inputs: Sequence[SeenRows],
+    measured: Mapping[str, Reference],
+    *,
+    is_training: bool,
+    n_objects: int | None,
+    n_samples: int,
 ) -> tuple[str, ...]:
     """What a reader of the scores of inputs has to know."""
     notes = []
@@ -38,9 +44,10 @@ def notes_of(
         n_wrong = sum(int(own.seen[name].wrong.sum()) for own in inputs)
         if n_wrong:
             notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
-    if any(seen.latents is not None for seen in inputs[0].seen.values()):
-        rows = "the training rows given" if is_training else "the rows scored themselves"
-        notes.append(
-            f"means and covariances of latents, widths of columns and mean squares of residuals are those of {rows}"
-        )
+    if n_objects is not None and len(codec.schema.groups) > 1:
+        notes.append(f"scores of events count the first {n_objects:,} rows of each collection")
+    rows = "the training rows given" if is_training else "the rows scored themselves"
+    of_latents = ", means and covariances of latents, widths of columns and mean squares of residuals"
+    has_latents = any(seen.latents is not None for seen in inputs[0].seen.values())
+    notes.append(f"means and deviations of bits{of_latents if has_latents else ''} are those of {rows}")
     return tuple(notes)

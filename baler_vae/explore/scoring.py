@@ -48,6 +48,7 @@ def score(
     by: str | None = None,
     training: Any = None,  # noqa: ANN401
     keep: str | Sequence[str] = (),
+    n_objects: int | None = None,
     n_samples: int = N_SAMPLES,
     n_bootstraps: int = N_BOOTSTRAPS,
     seed: int = 0,
@@ -57,8 +58,9 @@ def score(
 ) -> Scores:
     """Score rows and events under a codec, and tell how well the scores find a signal.
 
-    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; and where the codec has
-    columns under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
+    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; ``standard_bits``, the
+    sum over columns of their bits less the mean of these, in units of their deviation; and where the codec has columns
+    under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
     miss in units of the columns' widths, summed over columns; ``negative_elbo``, minus the bound on the log-likelihood
     of the row in nats, of a VAE; and wherever there are latents ``mahalanobis``, their distance from the mean in units
     of their covariance. Each is higher for stranger rows. The score of an event is the sum over its own columns and
@@ -80,10 +82,12 @@ def score(
     by : str, optional
         A column of numbers of `data`, such as the run, along which mean scores are told.
     training : str, Path, sequence of these, data in memory, or Source, optional
-        The rows whose latents have the mean and covariance, and whose residuals the widths and variances, that scores
-        are measured by; those of `data` by default.
+        The rows whose latents have the mean and covariance, whose residuals the widths and variances, and whose bits
+        the means and deviations that scores are measured by; those of `data` by default.
     keep : str or sequence of str
         Names or globs of columns of the input to write beside the scores.
+    n_objects : int, optional
+        The objects of each collection, from the first, that count in the scores of an event; all by default.
     n_samples : int
         Importance samples for each row of the bound; with one it is the ELBO.
     n_bootstraps : int
@@ -120,6 +124,8 @@ def score(
         raise UsageError(
             f"{n_samples} importance samples and {n_bootstraps} bootstraps", expected="at least 1 and at least 2"
         )
+    if n_objects is not None and n_objects < 1:
+        raise UsageError(f"{n_objects} objects of an event", expected="at least 1")
     path = None if output is None else check_score_file(output, force=force)
     with nullcontext() if path is None else owning(path, force=force):
         opened = opened_codec(codec)
@@ -133,7 +139,7 @@ def score(
         progress("scoring", 0, 1)
         measured = {name: _reference(references, name, opened) for name in opened.models}
         generator = np.random.default_rng(seed)
-        scored = [_scored(opened, own, measured, n_samples, generator) for own in inputs]
+        scored = [_scored(opened, own, measured, n_objects, n_samples, generator) for own in inputs]
         levels = {level: _joined([one.levels[level] for one in scored]) for level in scored[0].levels}
         labels = _labels(opened, inputs, label)
         result = Scores(
@@ -149,7 +155,12 @@ def score(
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
             notes=notes_of(
-                opened, [own.rows for own in inputs], measured, is_training=training is not None, n_samples=n_samples
+                opened,
+                [own.rows for own in inputs],
+                measured,
+                is_training=training is not None,
+                n_objects=n_objects,
+                n_samples=n_samples,
             ),
         )
         if path is not None:
@@ -230,6 +241,7 @@ def _scored(
     codec: Codec,
     own: _Input,
     references: Mapping[str, Reference],
+    n_objects: int | None,
     n_samples: int,
     generator: np.random.Generator,
 ) -> Scored:
@@ -237,7 +249,7 @@ def _scored(
         name: row_scores(seen, references[name], codec.models[name], n_samples=n_samples, generator=generator)
         for name, seen in own.rows.seen.items()
     }
-    return Scored(own.rows, levels_of(own.rows, scores), own.values)
+    return Scored(own.rows, levels_of(own.rows, scores, n_objects), own.values)
 
 
 def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:

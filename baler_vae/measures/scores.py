@@ -22,6 +22,7 @@ MOST_VALUES: Final = 50
 QUANTILES: Final = (0.01, 0.5, 0.99)
 TITLES: Final = {
     "bits": "bits",
+    "standard_bits": "standardised bits",
     "squared_error": "squared error",
     "negative_elbo": "-ELBO (nats)",
     "mahalanobis": "Mahalanobis distance",

@@ -25,7 +25,7 @@ from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.listing import Heading, Listing, numbers
 from baler_vae.report.wording import NOTHING, count, figure, measured, number, plain
 
-COLOURS = (BEFORE, AFTER, "#e42536", "#964a8b")
+COLOURS = (BEFORE, AFTER, "#e42536", "#964a8b", "#9c9ca1")
 """Of M. A. Petroff's palette, like the first two."""
 _N_BINS = 60
 _SHOWN = (0.001, 0.999)

@@ -11,7 +11,9 @@ from baler_vae.codec.lengths import code_lengths
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import score
 from baler_vae.io.files import open_source, write_file
+from baler_vae.measures.scores import TITLES
 from baler_vae.table.table import concatenate
+from baler_vae.verbs.in_memory import source_of
 from tests.tables import jagged_batch
 
 EVENTS = 300
@@ -57,10 +59,15 @@ def columns_of(path):
     return {table.group.name: table.arrays for table in concatenate(list(source.read(schema)), schema)}
 
 
+def batch_of(codec, given):
+    source = source_of(given) or open_source(given)
+    return concatenate(list(source.read(codec.match(source))), codec.schema)
+
+
 def test_the_bits_of_an_event_are_those_of_its_columns_and_objects(jagged):
     codec, path = jagged
     found = score(codec, path)
-    batch = concatenate(list(open_source(path).read(codec.schema)), codec.schema)
+    batch = batch_of(codec, path)
     lengths = code_lengths(codec, batch)
     counts = batch[0]["nJet"].astype(int)
     jets = np.sum(list(lengths["Jet"].values()), axis=0)
@@ -78,6 +85,34 @@ def test_the_bits_of_an_event_are_those_of_its_columns_and_objects(jagged):
     assert found.column_bits["Jet"]["Jet_id"] == pytest.approx(lengths["Jet"]["Jet_id"].mean())
 
 
+def test_standardised_bits_weigh_columns_by_the_spread_of_their_bits(flat):
+    _, codec, data = flat
+    other = flat_data(seed=7)
+    found = score(codec, data, training=other).levels["event"]["standard_bits"]
+    typical = score(codec, other).levels["event"]["standard_bits"]
+    columns, reference = (code_lengths(codec, batch_of(codec, given))["events"] for given in (data, other))
+    expected = sum((columns[name] - bits.mean()) / bits.std() for name, bits in reference.items() if np.ptp(bits))
+    assert found == pytest.approx(expected)
+    assert np.mean(typical) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_first_objects_of_an_event_may_count_alone(jagged):
+    codec, path = jagged
+    found = score(codec, path, n_objects=2)
+    counts = batch_of(codec, path)[0]["nJet"].astype(int)
+    assert counts.max() > 2
+    few = np.minimum(counts, 2)
+    for name, power in (("bits", 1), ("mahalanobis", 2)):
+        parts = np.split(found.levels["Jet"][name] ** power, np.cumsum(counts)[:-1])
+        expected = np.array([part[:2].sum() for part in parts])
+        assert found.levels["event"][f"{name}_Jet"] ** power == pytest.approx(expected)
+        means = found.levels["event"][f"{name}_Jet_mean"] ** power
+        assert means[few > 0] == pytest.approx((expected / np.maximum(few, 1))[few > 0])
+    assert any("first 2 rows" in note for note in found.notes)
+    with pytest.raises(UsageError, match="0 objects of an event"):
+        score(codec, path, n_objects=0)
+
+
 def test_squared_errors_are_those_of_a_restored_archive(flat, tmp_path):
     codec, _, data = flat
     seen = {name: data[name] for name in ("x", "y", "i")}
@@ -88,18 +123,24 @@ def test_squared_errors_are_those_of_a_restored_archive(flat, tmp_path):
         expected = expected + ((restored[name] - data[name]) / ((high - low) / 2)) ** 2
     found = score(codec, data)
     assert found.levels["event"]["squared_error"] == pytest.approx(expected, rel=1e-3)
-    assert set(found.levels["event"]) == {"bits", "squared_error", "negative_elbo", "mahalanobis"}
+    assert set(found.levels["event"]) == {
+        "bits",
+        "standard_bits",
+        "squared_error",
+        "negative_elbo",
+        "mahalanobis",
+    }
     assert any("x, y: under `free`" in note for note in found.notes)
 
 
 def test_a_bounded_codec_has_latents_and_no_squared_error(flat):
     _, codec, data = flat
     found = score(codec, data)
-    assert set(found.levels["event"]) == {"bits", "mahalanobis"}
+    assert set(found.levels["event"]) == {"bits", "standard_bits", "mahalanobis"}
     distances = found.levels["event"]["mahalanobis"]
     assert np.mean(distances**2) == pytest.approx(1.0, rel=0.01)  # of one latent, whose variance is the unit
     independent = baler_vae.fit({"i": data["i"]}, kind="independent")
-    assert set(score(independent, data).levels["event"]) == {"bits"}
+    assert set(score(independent, data).levels["event"]) == {"bits", "standard_bits"}
 
 
 def test_strange_rows_score_higher(flat):
@@ -141,7 +182,7 @@ def test_labels_of_objects_and_of_events(jagged, tmp_path):
 def test_means_along_a_column(flat):
     codec, _, data = flat
     found = score(codec, data, by="run")
-    assert [profile.score for profile in found.profiles] == ["bits", "squared_error", "negative_elbo", "mahalanobis"]
+    assert [profile.score for profile in found.profiles] == list(TITLES)
     bits = found.levels["event"]["bits"]
     assert found.profiles[0].means == pytest.approx([bits[data["run"] == run].mean() for run in range(100, 104)])
     with pytest.raises(UsageError, match="no numbers along which"):
@@ -313,5 +354,5 @@ def test_decoders_of_cross_entropy_and_of_categories(flat):
     objective = {"kl": {}, "posterior": {"kind": "joint", "categories": [2]}}
     joint = baler_vae.fit(data, kind="vae", bound="free", objective=objective, **TINY | {"latent": 3})
     found = score(joint, data)
-    assert set(found.levels["event"]) == {"bits", "squared_error", "mahalanobis"}
+    assert set(found.levels["event"]) == {"bits", "standard_bits", "squared_error", "mahalanobis"}
     assert any("no -ELBO of events" in note for note in found.notes)
