@@ -25,6 +25,7 @@ from baler_vae.measures.scores import EVENT
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Group, Schema, as_tuple
 from baler_vae.table.table import Batch, Table, counts_of
 
@@ -150,6 +151,7 @@ def _common(first: Source, second: Source, patterns: Sequence[str]) -> tuple[tup
         UsageError: there are none, one that a pattern names is missing in the second, or is in another collection
             there.
     """
+    patterns = listed_columns(patterns, first.schema.order)
     wanted, others = first.select(patterns), {column.name: column for column in second.schema.columns}
     apart = {group.counter for schema in (wanted, second.schema) for group in schema.groups}
     masks = {mask.missing for schema in (first.schema, second.schema) for mask in schema.masks}

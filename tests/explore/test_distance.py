@@ -134,6 +134,11 @@ def test_only_common_columns_are_compared():
     assert found.notes == ("not compared, in one input only: i, word, other",)
 
 
+def test_one_text_lists_several_columns():
+    a = flat_data()
+    assert [column.name for column in distance(a, a, columns="x, i").columns] == ["x", "i"]
+
+
 def test_wrong_inputs_are_refused(tmp_path):
     a = flat_data()
     with pytest.raises(UsageError, match=r"no column of numbers in common"):
