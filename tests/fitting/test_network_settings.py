@@ -59,6 +59,19 @@ def test_symbols_have_their_frequencies_on_average(fitted):
         assert np.allclose(found[often] * coded.n_rows, counts[often], rtol=0.04)
 
 
+@pytest.mark.parametrize("wanted", [{"most_in_range": 0.05}, {"range_bits": 2.0}])
+def test_ranges_are_as_fine_as_settings_say(fitted, wanted):
+    """Those of what is coded, and those in which other networks see it."""
+    codec, data = fitted
+    options = {"kind": "autoregressive", "keep_network": True, "formulas": {"part": "whole"}}
+    settings = ModelSettings(**options, networks=WANTED | {"steps": 2} | wanted)
+    finer = baler_vae.fit(data, bound="bits:8", settings=settings).models["events"]
+    before = codec.models["events"]
+    assert finer.columns["n"].conditional.alphabet.n_symbols > before.columns["n"].conditional.alphabet.n_symbols
+    number = before.names.index("whole")
+    assert len(finer.view(number).starts) > len(before.view(number).starts)
+
+
 def test_a_part_is_not_more_than_the_whole(fitted):
     codec, _ = fitted
     drawn = sample(codec, 3_000, seed=1).data
