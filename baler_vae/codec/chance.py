@@ -21,7 +21,7 @@ from baler_vae.codec.rows import Rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Integers
-from baler_vae.model.coders import sums
+from baler_vae.model.coders import differences, sums
 from baler_vae.model.columns import Coded, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.schema import Column
@@ -125,6 +125,10 @@ class _Taken:
         """The same: there are no others."""
         return lambda chosen: self._codes[rows[chosen]]
 
+    @property
+    def alphabet(self) -> None:
+        """They come from no ranges."""
+
 
 class _DrawnCodes:
     """The codes of a column on a grid, as chance gives them; a row has `n_cells`."""
@@ -147,21 +151,39 @@ class _DrawnCodes:
         codes = self._drawer.read(start * self._n_cells, stop * self._n_cells)
         if predicted is None:
             return codes
-        target = self._target
-        codes = target.sensible(sums(codes, predicted, target.grid))
-        rows = np.flatnonzero(target.is_strange(codes))
-        count_redrawn(self._tally.beyond, target.name, len(rows))
+        codes, is_strange = self._summed(codes, predicted)
+        rows = np.flatnonzero(is_strange)
+        count_redrawn(self._tally.beyond, self._target.name, len(rows))
         if not len(rows):
             return codes
         again, left = self._drawer.again(start + rows), np.arange(len(rows))
         for _ in range(_TRIES):
-            found = target.sensible(sums(again(left), predicted[rows[left]], target.grid))
-            codes[rows[left]] = found
-            left = left[target.is_strange(found)]
+            codes[rows[left]], is_strange = self._summed(again(left), predicted[rows[left]])
+            left = left[is_strange]
             if not len(left):
                 break
-        codes[rows[left]] = target.nearest_seen(codes[rows[left]])
+        codes[rows[left]] = self._target.nearest_seen(codes[rows[left]])
         return codes
+
+    def _summed(
+        self, drawn: NDArray[np.int64], predicted: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The codes (rows,) that predictions and differences give, and which of them were never seen. The nearest that
+        was is taken instead where it is a value that stands alone, such as zero, whose differences are others for each
+        prediction and share ranges, or where the same range of differences leads to it.
+        """
+        target, alphabet = self._target, self._drawer.alphabet
+        codes = target.sensible(sums(drawn, predicted, target.grid))
+        is_strange = target.is_strange(codes)
+        rows = np.flatnonzero(is_strange)
+        if alphabet is None or not len(rows):
+            return codes, is_strange
+        nearest = target.nearest_seen(codes[rows])
+        symbols = alphabet.split(differences(nearest, predicted[rows], target.grid))[0]
+        is_near = (symbols == alphabet.split(drawn[rows])[0]) | target.stands_alone(nearest)
+        codes[rows[is_near]] = nearest[is_near]
+        is_strange[rows[is_near]] = False
+        return codes, is_strange
 
     def verbatim(self, n_values: int) -> NDArray[np.uint64]:
         """The bit patterns (n_values,) of the next values without a code."""
