@@ -33,6 +33,8 @@ Latents = Callable[[int, np.random.Generator], NDArray[np.floating]]
 _NO_VERBATIM: Final = np.empty(0, np.uint64)
 _TRIES: Final = 16
 """How often a difference is drawn again before the nearest value that was seen is taken."""
+_RANGES_AWAY: Final = 16
+"""How many times as far as its range is wide a difference may lead beside a value that stands alone, to mean this."""
 _LATENT: Final = Target("latents", Integers(), np.dtype(np.int64))
 
 
@@ -169,8 +171,8 @@ class _DrawnCodes:
         self, drawn: NDArray[np.int64], predicted: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The codes (rows,) that predictions and differences give, and which of them were never seen. The nearest that
-        was is taken instead where it is a value that stands alone, such as zero, whose differences are others for each
-        prediction and share ranges, or where the same range of differences leads to it.
+        was is taken instead where the same range of differences leads to it, or where it is a value that stands alone,
+        such as zero, and a few ranges away: its differences are others for each prediction.
         """
         target, alphabet = self._target, self._drawer.alphabet
         codes = target.sensible(sums(drawn, predicted, target.grid))
@@ -180,7 +182,10 @@ class _DrawnCodes:
             return codes, is_strange
         nearest = target.nearest_seen(codes[rows])
         symbols = alphabet.split(differences(nearest, predicted[rows], target.grid))[0]
-        is_near = (symbols == alphabet.split(drawn[rows])[0]) | target.stands_alone(nearest)
+        drawn_symbols = alphabet.split(drawn[rows])[0]
+        reach = _RANGES_AWAY * np.exp2(alphabet.widths[drawn_symbols].astype(np.float64))
+        is_near = np.abs(codes[rows].astype(np.float64) - nearest) <= reach
+        is_near = (symbols == drawn_symbols) | (is_near & target.stands_alone(nearest))
         codes[rows[is_near]] = nearest[is_near]
         is_strange[rows[is_near]] = False
         return codes, is_strange
