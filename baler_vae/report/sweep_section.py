@@ -241,6 +241,7 @@ def latents_figure(result: SweepResult) -> str | None:
             axes.axvline(result.participation_ratio, color=INK, lw=0.8, ls=":", label="participation ratio")
         if max(shown) > _WIDE / 2 * min(shown):
             axes.set_xscale("log")
+            axes.set_xlim(0.9 * min(shown), 1.1 * max(*shown, result.participation_ratio or 0.0))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
         else:
