@@ -21,7 +21,7 @@ from baler_vae.codec.rows import Rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Integers
-from baler_vae.model.coders import sums
+from baler_vae.model.coders import differences, sums
 from baler_vae.model.columns import Coded, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.schema import Column
@@ -33,6 +33,8 @@ Latents = Callable[[int, np.random.Generator], NDArray[np.floating]]
 _NO_VERBATIM: Final = np.empty(0, np.uint64)
 _TRIES: Final = 16
 """How often a difference is drawn again before the nearest value that was seen is taken."""
+_RANGES_AWAY: Final = 16
+"""How many times as far as its range is wide a difference may lead beside a value that stands alone, to mean this."""
 _LATENT: Final = Target("latents", Integers(), np.dtype(np.int64))
 
 
@@ -125,6 +127,10 @@ class _Taken:
         """The same: there are no others."""
         return lambda chosen: self._codes[rows[chosen]]
 
+    @property
+    def alphabet(self) -> None:
+        """They come from no ranges."""
+
 
 class _DrawnCodes:
     """The codes of a column on a grid, as chance gives them; a row has `n_cells`."""
@@ -147,21 +153,42 @@ class _DrawnCodes:
         codes = self._drawer.read(start * self._n_cells, stop * self._n_cells)
         if predicted is None:
             return codes
-        target = self._target
-        codes = target.sensible(sums(codes, predicted, target.grid))
-        rows = np.flatnonzero(target.is_strange(codes))
-        count_redrawn(self._tally.beyond, target.name, len(rows))
+        codes, is_strange = self._summed(codes, predicted)
+        rows = np.flatnonzero(is_strange)
+        count_redrawn(self._tally.beyond, self._target.name, len(rows))
         if not len(rows):
             return codes
         again, left = self._drawer.again(start + rows), np.arange(len(rows))
         for _ in range(_TRIES):
-            found = target.sensible(sums(again(left), predicted[rows[left]], target.grid))
-            codes[rows[left]] = found
-            left = left[target.is_strange(found)]
+            codes[rows[left]], is_strange = self._summed(again(left), predicted[rows[left]])
+            left = left[is_strange]
             if not len(left):
                 break
-        codes[rows[left]] = target.nearest_seen(codes[rows[left]])
+        codes[rows[left]] = self._target.nearest_seen(codes[rows[left]])
         return codes
+
+    def _summed(
+        self, drawn: NDArray[np.int64], predicted: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The codes (rows,) that predictions and differences give, and which of them were never seen. The nearest that
+        was is taken instead where the same range of differences leads to it, or where it is a value that stands alone,
+        such as zero, and a few ranges away: its differences are others for each prediction.
+        """
+        target, alphabet = self._target, self._drawer.alphabet
+        codes = target.sensible(sums(drawn, predicted, target.grid))
+        is_strange = target.is_strange(codes)
+        rows = np.flatnonzero(is_strange)
+        if alphabet is None or not len(rows):
+            return codes, is_strange
+        nearest = target.nearest_seen(codes[rows])
+        symbols = alphabet.split(differences(nearest, predicted[rows], target.grid))[0]
+        drawn_symbols = alphabet.split(drawn[rows])[0]
+        reach = _RANGES_AWAY * np.exp2(alphabet.widths[drawn_symbols].astype(np.float64))
+        is_near = np.abs(codes[rows].astype(np.float64) - nearest) <= reach
+        is_near = (symbols == drawn_symbols) | (is_near & target.stands_alone(nearest))
+        codes[rows[is_near]] = nearest[is_near]
+        is_strange[rows[is_near]] = False
+        return codes, is_strange
 
     def verbatim(self, n_values: int) -> NDArray[np.uint64]:
         """The bit patterns (n_values,) of the next values without a code."""

@@ -89,10 +89,24 @@ class Target:
         return strange & ~self._special(codes)
 
     def nearest_seen(self, codes: Codes) -> Codes:
-        """Codes (rows,) moved to between the first and the last that were `seen`."""
+        """The nearest codes (rows,) in the ranges that were `seen`."""
         if self.seen is None:
             return codes
-        return np.clip(codes, self.seen.starts[0], _lasts(self.seen)[-1])
+        starts, lasts = self.seen.starts, _lasts(self.seen)
+        above = np.searchsorted(starts, codes, "right")  # the first range that starts above a code
+        below = np.maximum(above - 1, 0)
+        low = np.clip(codes, starts[below], lasts[below])
+        high = starts[np.minimum(above, len(starts) - 1)]
+        # Of two codes without a sign in common the distance may need 64 bits.
+        is_nearer = (high > codes) & (_distance(codes, high) < _distance(low, codes))
+        return np.where(is_nearer, high, low)
+
+    def stands_alone(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which codes (rows,) that were `seen` have a range of their own."""
+        if self.seen is None:
+            return np.zeros(len(codes), np.bool_)
+        alone: NDArray[np.bool_] = np.append(self.seen.shifts == 0, False)[self.seen.split(codes)[0]]
+        return alone
 
     @cached_property
     def _limits(self) -> tuple[int, int]:
@@ -130,6 +144,11 @@ class TableDrawer:
         symbols = _weighted(self._weights, stop - start, self._generator)
         return _codes_of(symbols, self._alphabet, self._target, self._generator, self._tally, self.again)
 
+    @property
+    def alphabet(self) -> Alphabet:
+        """The ranges from which codes are drawn."""
+        return self._alphabet
+
     def again(self, rows: NDArray[np.intp]) -> Again:  # noqa: ARG002  all have the same table
         """Draws other codes for some rows, by number."""
         return _redrawing(self._weights, self._alphabet, self._target, self._generator)
@@ -160,6 +179,11 @@ class ConditionalDrawer:
             return self.again(start + rows)
 
         return _codes_of(symbols, self._network.alphabet, self._target, self._generator, self._tally, again)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The ranges from which codes are drawn."""
+        return self._network.alphabet
 
     def again(self, rows: NDArray[np.intp]) -> Again:
         """Draws other codes for some rows, by number in rising order."""
@@ -231,6 +255,12 @@ def _lasts(alphabet: Alphabet) -> Codes:
     """The last code of each range, int64 (ranges,)."""
     lasts: Codes = alphabet.starts + ((np.int64(1) << alphabet.shifts.astype(np.int64)) - 1)
     return lasts
+
+
+def _distance(low: Codes, high: Codes) -> NDArray[np.uint64]:
+    """How far codes (rows,) are below others, where they are."""
+    distance: NDArray[np.uint64] = high.view(np.uint64) - low.view(np.uint64)
+    return distance
 
 
 def count_redrawn(numbers: dict[str, int], name: str, n_more: int) -> None:

@@ -14,6 +14,9 @@ _SIGN = np.uint64(1 << 63)
 _ESCAPE_BITS = 64
 _BISECTIONS = 4
 """Rounds of the search for the price of a range that gives at most `largest` ranges."""
+_HIGHEST_PRICE = 2.0**20
+"""How much dearer ranges become before they may hold more rows than asked for, by the factor `_MORE_IN_RANGE`."""
+_MORE_IN_RANGE = 1.25
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,12 @@ class Alphabet:
         return places
 
 
-def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = LARGEST_ALPHABET) -> Alphabet:
+def fit_alphabet(
+    codes: NDArray[np.int64], *, range_bits: float, largest: int = LARGEST_ALPHABET, most_in_range: float = 1.0
+) -> Alphabet:
     """The alphabet that describes codes (rows,) with the fewest bits, when each range costs `range_bits` itself and
-    there are no more than `largest`.
+    there are no more than `largest`. A range of several codes holds at most the part `most_in_range` of the rows, or
+    more where there would be too many ranges otherwise.
 
     Ranges are leaves of the binary tree over all codes. From the bottom up, a node becomes a leaf where that takes no
     more bits than its two branches (the optimal pruning of Breiman et al. 1984); regions without codes are left to
@@ -85,13 +91,16 @@ def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = 
         # Taken from the sorted codes: at every k-th row a column with a period could lose one of its parts.
         distinct, masses = np.unique(np.sort(codes)[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
     high, low = range_bits, range_bits
-    alphabet = _prune(distinct, masses, high)
+    most = most_in_range
+    alphabet = _prune(distinct, masses, high, most)
     while len(alphabet[0]) > largest:
+        if high > _HIGHEST_PRICE * range_bits:
+            high, most = range_bits, _MORE_IN_RANGE * most
         low, high = high, 2 * high
-        alphabet = _prune(distinct, masses, high)
+        alphabet = _prune(distinct, masses, high, most)
     for _ in range(_BISECTIONS if high > low else 0):
         middle = (low * high) ** 0.5
-        trial = _prune(distinct, masses, middle)
+        trial = _prune(distinct, masses, middle, most)
         if len(trial[0]) > largest:
             low = middle
         else:
@@ -100,7 +109,7 @@ def fit_alphabet(codes: NDArray[np.int64], *, range_bits: float, largest: int = 
 
 
 def _prune(
-    distinct: NDArray[np.int64], masses: NDArray[np.int64], range_bits: float
+    distinct: NDArray[np.int64], masses: NDArray[np.int64], range_bits: float, most: float
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Starts and shifts of the leaves for distinct codes (codes,) in rising order and their masses (codes,)."""
     total = masses.sum()
@@ -115,13 +124,14 @@ def _prune(
         together = mass[left] + mass[left + 1]
         as_leaf = together * (np.log2(total / together) + shift) + range_bits
         branches = bits[left] + bits[left + 1]
-        merged = left[as_leaf <= branches]
+        merged = left[(as_leaf <= branches) & (together <= most * total)]
         ends = np.append(first, len(keys))
         marks = np.zeros(len(keys) + 1, np.int8)  # 1 where a new leaf begins, -1 where one ends
         marks[first[merged]] += 1
         marks[ends[merged + 2]] -= 1
         shifts[np.cumsum(marks[:-1], dtype=np.int8) > 0] = shift
-        mass[left], bits[left] = together, np.minimum(as_leaf, branches)
+        mass[left] = together
+        bits[left] = np.where(together <= most * total, np.minimum(as_leaf, branches), branches)
         kept = np.ones(len(mass), bool)
         kept[left + 1] = False
         first, mass, bits = first[kept], mass[kept], bits[kept]

@@ -81,6 +81,11 @@ class Reference:
     variances: Floats
     bits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def has_directions(self) -> bool:
+        """Whether latents vary, so that a distance has a unit."""
+        return self.cloud is not None and self.cloud.whitening.shape[1] > 0
+
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def seen_rows(codec: Codec, batches: Iterable[Batch]) -> SeenRows:
@@ -237,8 +242,9 @@ def row_scores(
     """The scores of rows by name, float64 (rows,), NaN where a network cannot take a row.
 
     `standard_bits` is the sum over columns of their bits less the mean of these, in units of their standard deviation;
-    `squared_error` that in units of their widths; columns without a deviation or width are left out. The square of
-    `mahalanobis` adds up over rows as the others do.
+    `squared_error` that in units of their widths; columns without a deviation or width are left out. There is no
+    `squared_error` where no column has a width, and no `mahalanobis` where latents do not vary. The square of the
+    latter adds up over rows as the others do.
     """
     found: dict[str, Floats] = {}
     if seen.bits:
@@ -248,8 +254,9 @@ def row_scores(
         found["standard_bits"] = np.sum(moved, axis=0)
     if seen.values is not None and seen.restored is not None:
         kept = reference.widths > 0
-        missed = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
-        found["squared_error"] = np.sum(missed**2, axis=1)
+        if kept.any():
+            missed = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
+            found["squared_error"] = np.sum(missed**2, axis=1)
     if model.decoder is not None and has_elbo(seen):
         found["negative_elbo"] = negative_elbo(
             seen.scores,  # type: ignore[arg-type]  # they are there
@@ -260,7 +267,7 @@ def row_scores(
             n_samples=n_samples,
             generator=generator,
         )
-    if reference.cloud is not None and seen.latents is not None:
+    if reference.cloud is not None and reference.has_directions and seen.latents is not None:
         found["mahalanobis"] = np.sqrt(reference.cloud.squared_distances(seen.latents))
     return {name: np.where(seen.wrong, np.nan, values) for name, values in found.items()}
 

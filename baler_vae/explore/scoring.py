@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.lengths import without_lengths
-from baler_vae.codec.observations import observation_variances
 from baler_vae.errors import SourceError, UsageError, located
-from baler_vae.explore.opening import all_rows, opened_codec, opened_rows
+from baler_vae.explore.opening import all_rows, check_seed, opened_codec, opened_rows, with_nan_for_missing
 from baler_vae.explore.rating import (
     Floats,
     Reference,
     SeenRows,
-    has_elbo,
     levels_of,
     reference_of,
     row_scores,
@@ -26,6 +23,7 @@ from baler_vae.explore.rating import (
     with_variances,
 )
 from baler_vae.explore.score_file import Scored, check_score_file, write_scores
+from baler_vae.explore.score_notes import notes_of
 from baler_vae.measures.roc import N_BOOTSTRAPS, Roc, roc_of
 from baler_vae.measures.scores import EVENT, TITLES, Profile, Scores, profile_of, summary_of
 from baler_vae.output import owning
@@ -119,6 +117,7 @@ def score(
         The output exists and `force` is false, or cannot be written.
     """
     progress = callback(progress)
+    check_seed(seed)
     if against is not None and label is not None:
         raise UsageError("--label and --against are mutually exclusive", way_out="Leave out one of the two")
     if n_samples < 1 or n_bootstraps < 2:
@@ -155,7 +154,14 @@ def score(
             rocs=_rocs(inputs, levels, labels, n_bootstraps, seed, progress),
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
-            notes=_notes(opened, inputs, is_training=training is not None, n_objects=n_objects, n_samples=n_samples),
+            notes=notes_of(
+                opened,
+                [own.rows for own in inputs],
+                measured,
+                is_training=training is not None,
+                n_objects=n_objects,
+                n_samples=n_samples,
+            ),
         )
         if path is not None:
             write_scores(path, opened.schema, scored, force=force)
@@ -207,9 +213,12 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
         if not source.n_events:
             raise SourceError("holds no events to score", path=source.path)
         n_events = source.n_events
-        values = () if selected is None else all_rows(source, selected)
-        if beside.label is not None:  # what is wrong with it is told before the work
-            _as_label(beside.label, _values(values, beside.label))
+        values = () if selected is None else with_nan_for_missing(all_rows(source, selected), selected)
+        with located(path=source.path):  # what is wrong with these columns is told before the work
+            if beside.label is not None:
+                _as_label(beside.label, _values(values, beside.label))
+            if beside.by is not None:
+                _along(beside.by, _values(values, beside.by))
 
         def told() -> Iterator[Batch]:
             done = 0
@@ -248,9 +257,12 @@ def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
 
 
 def _column_bits(rows: SeenRows) -> dict[str, dict[str, float]]:
-    """The mean bits of a row, by group and column."""
+    """The mean bits of a row that has scores, by group and column."""
     return {
-        group: {name: float(bits.mean()) if len(bits) else np.nan for name, bits in seen.bits.items()}
+        group: {
+            name: float(bits[~seen.wrong].mean()) if not seen.wrong.all() else np.nan
+            for name, bits in seen.bits.items()
+        }
         for group, seen in rows.seen.items()
     }
 
@@ -287,8 +299,7 @@ def _labels(codec: Codec, inputs: Sequence[_Input], label: str | None) -> dict[s
         is_second = [np.full(own.rows.n_events, number > 0) for number, own in enumerate(inputs)]
     elif label is not None:
         (own,) = inputs
-        level, values = _level_of(own, label), _values(own.values, label)
-        found = _as_label(label, values)
+        level, found = _level_of(own, label), _as_label(label, _values(own.values, label))
         if level != EVENT:
             return {level: found}
         is_second = [found]
@@ -309,6 +320,7 @@ def _as_label(label: str, values: NDArray[np.generic]) -> NDArray[np.bool_]:
     numbers = values.astype(np.float64) if values.dtype.kind in "biuf" and values.ndim == 1 else None
     if numbers is None or not np.isin(numbers, (0.0, 1.0)).all():
         wrong = "no numbers" if numbers is None else f"{numbers[~np.isin(numbers, (0.0, 1.0))][0]:g}"
+        wrong = "NaN, or no value" if wrong == "nan" else wrong
         raise UsageError("is no label", column=label, found=wrong, expected="booleans, or 0 and 1")
     found: NDArray[np.bool_] = numbers == 1
     if found.all() or not found.any():
@@ -350,48 +362,14 @@ def _rocs(
     return found
 
 
-def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
-    """The mean of each score along a column.
-
-    Raises:
-        UsageError: it holds no numbers.
-    """
-    along = np.concatenate([_values(own.values, by) for own in inputs])
-    if along.dtype.kind not in "biuf" or along.ndim != 1:
+def _along(by: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    if values.dtype.kind not in "biuf" or values.ndim != 1:
         raise UsageError("holds no numbers along which a score could be told", column=by)
+    return values
+
+
+def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
+    """The mean of each score along a column."""
+    along = np.concatenate([_along(by, _values(own.values, by)) for own in inputs])
     own = levels[_level_of(inputs[0], by)]
     return tuple(profile_of(name, own[name], by, along) for name in TITLES if name in own)
-
-
-def _notes(
-    codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_objects: int | None, n_samples: int
-) -> tuple[str, ...]:
-    """What a reader has to know."""
-    notes = []
-    for name, model in codec.models.items():
-        seen = inputs[0].rows.seen[name]
-        free = () if model.decoder is None else model.decoder.columns
-        without = [column for column in without_lengths(model) if column not in free]
-        if without:
-            notes.append(f"bits of {name} are without {', '.join(without)}: no code of their own in each row")
-        if free:
-            notes.append(f"{', '.join(free)}: under `free` nothing but latents is stored, which bits do not tell")
-        if model.decoder is not None and has_elbo(seen):
-            learnt = observation_variances(codec, name) is not None
-            whose = "with variances that the objective learnt" if learnt else "with their mean squares as variances"
-            notes.append(
-                f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees; "
-                f"residuals are normal, {whose}"
-            )
-        elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
-            notes.append(f"no -ELBO of {name}: some of its latents are categories")
-        n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
-        if n_wrong:
-            notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
-    if n_objects is not None and len(codec.schema.groups) > 1:
-        notes.append(f"scores of events count the first {n_objects:,} rows of each collection")
-    rows = "the training rows given" if is_training else "the rows scored themselves"
-    of_latents = ", means and covariances of latents, widths of columns and mean squares of residuals"
-    has_latents = any(seen.latents is not None for seen in inputs[0].rows.seen.values())
-    notes.append(f"means and deviations of bits{of_latents if has_latents else ''} are those of {rows}")
-    return tuple(notes)

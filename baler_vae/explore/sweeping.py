@@ -1,5 +1,6 @@
 """A sweep: many fits of one project, with other settings and seeds, and what they say together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ class _Work:
         varied = {name for own in variants_of(self.settings) for name in choices_of(self.settings, own)}
         is_drawn = {name for run in ordered for name in run.values} >= RATE_AND_DISTORTION
         columns = self._float_columns() if LATENT in varied or is_drawn else {}
-        has_ratio = LATENT in varied and bool(columns)
+        ratio = participation_ratio(np.stack([*columns.values()], axis=1)) if LATENT in varied and columns else math.nan
         axes = self.settings.axes or ("rate" if any("rate" in run.values for run in ordered) else "bytes", "distortion")
         loss = self.settings.minimise if self.settings.minimise in _LOSSES else _LOSSES[0]
         return SweepResult(
@@ -172,8 +173,8 @@ class _Work:
             best=best_of(settings, self.settings.minimise),
             front=front_of(settings, axes),
             latents=latent_answers(settings, loss),
-            participation_ratio=participation_ratio(np.stack([*columns.values()], axis=1)) if has_ratio else None,
-            n_columns=len(columns) if has_ratio else 0,
+            participation_ratio=None if math.isnan(ratio) else ratio,
+            n_columns=0 if math.isnan(ratio) else len(columns),
             eigenvalues=tuple(eigenvalues_of(columns).tolist()) if is_drawn else (),
         )
 

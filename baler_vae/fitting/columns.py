@@ -25,7 +25,7 @@ from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.progress import Progress, silent
-from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.model import ModelSettings, NetworkSettings
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column
 from baler_vae.table.table import Table
@@ -188,7 +188,7 @@ def fit_conditional_group(
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}
-    context = _context(rows, latent_codes)
+    context = _context(rows, latent_codes, settings.networks)
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
     targets = [t for t in _targets(rows, order, coded, hints, bits, context) if t.bits > least]
@@ -271,7 +271,9 @@ def _under_formulas(
     return coded, hints
 
 
-def _context(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> dict[int, ContextColumn]:
+def _context(
+    rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...], networks: NetworkSettings | None = None
+) -> dict[int, ContextColumn]:
     """What networks can see of a group's rows, by number of source: not the columns that take much more on a grid than
     they take without one, because being seen would keep them there.
     """
@@ -280,15 +282,15 @@ def _context(rows: GroupRows, latent_codes: tuple[NDArray[np.int64], ...]) -> di
         kept = rows.independent[name]
         if name in rows.numeric and kept.on_grid_bits <= kept.bits * (1 + policy.MOST_EXTRA_ON_GRID):
             codes = rows.numeric[name].codes
-            context[number] = ContextColumn(codes, view_of(codes))
+            context[number] = ContextColumn(codes, view_of(codes, networks))
     for number, codes in enumerate(latent_codes, len(rows.names)):
-        context[number] = ContextColumn(codes, view_of(codes))
+        context[number] = ContextColumn(codes, view_of(codes, networks))
     if rows.events is not None:
         first = len(rows.names) + len(latent_codes)
         for number, name in enumerate(rows.events.names, first):
             if name in rows.others:
                 codes = rows.events.codes(name)[rows.layout.events]
-                context[number] = ContextColumn(codes, view_of(codes))
+                context[number] = ContextColumn(codes, view_of(codes, networks))
     return {number: entry for number, entry in context.items() if entry.view.n_symbols > 2}
 
 

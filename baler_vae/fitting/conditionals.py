@@ -108,7 +108,7 @@ def fit_conditionals(
         training = replace(
             training, steps=steps, width=width, learning_rate=rate, weight_cost=networks.weight_cost, calibrated=True
         )
-    trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight)
+    trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight, networks=networks)
     fitted: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
     at_once = policy.TRAINED_AT_ONCE
@@ -170,9 +170,16 @@ class NetworkTrainer:
     """Trains networks for columns; `context` is what they can see of a group's rows, by number of source."""
 
     def __init__(
-        self, context: Mapping[int, ContextColumn], layout: Layout, *, jagged: bool, seed: int, weight: float
+        self,
+        context: Mapping[int, ContextColumn],
+        layout: Layout,
+        *,
+        jagged: bool,
+        seed: int,
+        weight: float,
+        networks: NetworkSettings | None = None,
     ) -> None:
-        self._columns, self._jagged, self._weight = context, jagged, weight
+        self._columns, self._jagged, self._weight, self._settings = context, jagged, weight, networks
         self._parents = Parents(context, layout, jagged=jagged, seed=seed)
         self._rows = random_rows(layout.n_rows, policy.LARGEST_TRAINING_SET, seed)
         self._context = Context(layout, {source: entry.view for source, entry in context.items()})
@@ -206,7 +213,8 @@ class NetworkTrainer:
         from baler_vae.learn.conditional import TrainingSet  # noqa: PLC0415
 
         own = self._columns.get(target.number)
-        alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
+        is_seen = own is not None and target.coded is own.codes
+        alphabet = own.view if own is not None and is_seen else view_of(target.coded, self._settings)
         if alphabet.n_symbols < 3:
             return None
         symbols = alphabet.split(target.coded[self._rows])[0]

@@ -15,6 +15,7 @@ from baler_vae.fitting import policy
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.conditional import LARGEST_RANGES, Input
 from baler_vae.model.layout import LARGEST_LAG, Layout
+from baler_vae.settings.model import NetworkSettings
 
 Bins = NDArray[np.uint8]
 
@@ -27,9 +28,15 @@ class ContextColumn:
     view: Alphabet
 
 
-def view_of(codes: Integers64) -> Alphabet:
-    """The alphabet in which networks see codes (rows,)."""
-    return fit_alphabet(codes, range_bits=policy.CONTEXT_RANGE_BITS, largest=LARGEST_RANGES)
+def view_of(codes: Integers64, networks: NetworkSettings | None = None) -> Alphabet:
+    """The alphabet in which networks see codes (rows,): finer than usual where their settings say so."""
+    wanted = NetworkSettings() if networks is None else networks
+    return fit_alphabet(
+        codes,
+        range_bits=policy.CONTEXT_RANGE_BITS if wanted.range_bits is None else wanted.range_bits,
+        largest=LARGEST_RANGES,
+        most_in_range=wanted.most_in_range,
+    )
 
 
 class Parents:

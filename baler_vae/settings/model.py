@@ -28,6 +28,13 @@ class NetworkSettings(Settings):
     weight_cost : float
         What a bit of the weights counts beside a bit of the rows: 1 makes the smallest archive, less makes a closer
         density, since weights stay that do not pay for themselves.
+    range_bits : float, optional
+        What a further range of codes counts. A network gives probabilities to ranges of codes, at most 63, and all
+        codes of a range are alike to it; less makes more and finer ranges. 24 by default.
+    most_in_range : float
+        The largest part of the rows in a range of several codes, where 63 ranges suffice for that. By default ranges
+        are those that describe a column alone with the fewest bits, which may be wide where its codes are evenly
+        spread, and hide how they depend on others; 0.03 makes a closer density.
     differences : sequence of str
         Columns that are coded as differences from the formulas that `formulas` gives them, whatever that saves: a part
         of a whole, which is never more than that, is described best so.
@@ -37,6 +44,8 @@ class NetworkSettings(Settings):
     steps: RowCount | None = None
     learning_rate: Positive | None = None
     weight_cost: NotNegative = 1.0
+    range_bits: Positive | None = None
+    most_in_range: Annotated[float, Field(gt=0, le=1)] = 1.0
     differences: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
 
 

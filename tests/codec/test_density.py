@@ -88,6 +88,17 @@ def test_sums_stay_within_the_dtype():
     assert abs(Target("x", Step(1.0), FLOAT).sensible(far)[1]) < 1 << 61
 
 
+def test_the_nearest_code_that_was_seen():
+    lowest, highest = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    seen = Target("x", Integers(), INT, seen=Alphabet(np.array([0, 100, 128]), np.array([0, 2, 3], np.uint8)))
+    codes = np.array([lowest, -1, 0, 49, 51, 100, 103, 104, 116, 130, highest])
+    assert seen.nearest_seen(codes).tolist() == [0, 0, 0, 0, 100, 100, 103, 103, 128, 130, 135]
+    assert seen.stands_alone(np.array([0, 1, 100, 130])).tolist() == [True, False, False, False]
+    unknown = Target("x", Integers(), INT)
+    assert unknown.nearest_seen(codes).tolist() == codes.tolist()
+    assert not unknown.stands_alone(codes).any()
+
+
 def test_symbols_have_the_probabilities_that_their_network_gives(made):
     """Given what a network sees of a row, its symbols come as often as it says, whatever row that is."""
     codec, _ = made

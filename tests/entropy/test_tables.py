@@ -216,6 +216,31 @@ def test_columns_with_a_period_and_many_codes_are_covered(first):
     assert np.mean(alphabet.split(codes)[0] == alphabet.n_symbols - 1) < 0.001
 
 
+def largest_part(alphabet, codes):
+    """The largest part of codes (rows,) in a range of several codes."""
+    counts = np.bincount(alphabet.split(codes)[0], minlength=alphabet.n_symbols)[:-1]
+    return counts[alphabet.shifts > 0].max() / len(codes)
+
+
+def test_ranges_hold_at_most_a_part_of_the_rows():
+    """Codes that are evenly spread are one range for a table alone; a network that is to tell them apart needs more."""
+    codes = np.random.default_rng(4).integers(0, 1 << 12, 20_000)
+    assert largest_part(fit_alphabet(codes, range_bits=24), codes) > 0.4
+    finer = fit_alphabet(codes, range_bits=24, largest=63, most_in_range=0.04)
+    assert largest_part(finer, codes) <= 0.04
+    assert 25 <= len(finer.starts) <= 63
+    assert (finer.split(codes)[0] < len(finer.starts)).all()
+    assert largest_part(fit_alphabet(np.append(codes, [7] * 20_000), range_bits=24, most_in_range=0.04), codes) < 0.09
+
+
+@pytest.mark.parametrize("largest", [1, 2, 9])
+def test_ranges_hold_more_where_there_would_be_too_many(largest):
+    codes = np.random.default_rng(4).integers(0, 1 << 40, 5_000)
+    found = fit_alphabet(codes, range_bits=24, largest=largest, most_in_range=1e-6)
+    assert len(found.starts) <= largest
+    assert (found.split(codes)[0] < len(found.starts)).all()
+
+
 @pytest.mark.parametrize("n_tables", [(1 << 16) + 1, 2**32 - 1])
 def test_more_tables_than_any_ntuple_has_are_refused(n_tables):
     """A hundred bytes can claim millions of tables."""

@@ -1,6 +1,7 @@
 """Scores of rows and events: sums that add up, known answers, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -261,6 +262,48 @@ def test_labels_that_are_none_are_refused(flat, change, message):
         score(flat[0], flat[2] | change, label="signal")
 
 
+def test_rows_without_scores_are_in_no_mean(flat, tmp_path):
+    codec, _, data = flat
+    holed = {name: data[name].copy() for name in ("x", "y", "i")}
+    holed["x"][::3] = np.nan
+    rest = {name: np.delete(values, np.s_[::3]) for name, values in holed.items()}
+    found, whole = score(codec, holed, tmp_path / "s.parquet"), score(codec, rest)
+    assert found.column_bits["events"] == pytest.approx(whole.column_bits["events"])
+    frame = pd.read_parquet(tmp_path / "s.parquet")
+    assert frame.filter(like="bits").isna().all(axis=1).tolist() == [number % 3 == 0 for number in range(600)]
+
+
+def test_what_has_no_unit_has_no_score(flat):
+    codec, _, data = flat
+    one = {name: data[name][:1] for name in ("x", "y", "i")}
+    found = score(codec, data, training=one)
+    assert {"squared_error", "mahalanobis"}.isdisjoint(found.levels["event"])
+    assert {"bits", "negative_elbo"} <= set(found.levels["event"])
+    assert any("without x, y: no width" in note for note in found.notes)
+    assert any("no Mahalanobis distance of events" in note for note in found.notes)
+
+
+def test_missing_values_are_no_values(flat):
+    codec, _, data = flat
+    missing = np.arange(600) % 5 == 0
+    frame = pd.DataFrame({name: data[name] for name in ("x", "y", "i")})
+    frame["run"] = pd.array(np.where(missing, pd.NA, data["run"]), "Int64")
+    frame["signal"] = pd.array(np.where(missing, pd.NA, data["signal"]), "boolean")
+    found = score(codec, frame, by="run").profiles[0]
+    assert found.low.tolist() == [100, 101, 102, 103]
+    assert found.counts.sum() == np.count_nonzero(~missing)
+    with pytest.raises(UsageError, match=r"is no label.*NaN, or no value"):
+        score(codec, frame, label="signal")
+
+
+def test_what_is_no_axis_is_told_before_the_work(flat):
+    heard = []
+    data = flat[2] | {"word": np.array(["a"] * 600, object)}
+    with pytest.raises(UsageError, match=r"'word'.*holds no numbers along which"):
+        score(flat[0], data, by="word", progress=lambda *told: heard.append(told))
+    assert not heard
+
+
 def test_wrong_requests_are_refused(flat, tmp_path):
     codec, _, data = flat
     with pytest.raises(UsageError, match=r"no column 'sgnal'.*signal"):
@@ -269,6 +312,8 @@ def test_wrong_requests_are_refused(flat, tmp_path):
         score(codec, data, label="signal", against=data)
     with pytest.raises(UsageError, match=r"column 'y'.*this file lacks"):
         score(codec, {name: data[name] for name in ("x", "i")})
+    with pytest.raises(UsageError, match="invalid seed -1"):
+        score(codec, data, seed=-1)
     with pytest.raises(UsageError, match="0 importance samples"):
         score(codec, data, n_samples=0)
     with pytest.raises(SourceError, match="no events to score"):

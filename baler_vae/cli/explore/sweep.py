@@ -11,6 +11,7 @@ from baler_vae.cli.explore.showing import PagePath, needing_explore, show
 from baler_vae.cli.extras import needing_reports
 from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.options import AsJson, Force, Quiet, Scheduler, Workers
+from baler_vae.errors import UsageError
 
 if TYPE_CHECKING:
     from baler_vae.explore.sweep_folder import SweepFolder
@@ -73,6 +74,9 @@ def sweep(
     if result.best is not None:
         _write_best(path, read, input_spec, kept, result)
         tell(f"project with the best settings: {kept.best}")
+    failures = [run.failure for run in result.runs if run.failure]
+    if len(failures) == len(result.runs):
+        raise UsageError("no run of the sweep succeeded", path=path, found=f"{failures[0]} (the first of all runs)")
 
 
 def _write_best(

@@ -50,6 +50,17 @@ def tables_of(folder):
     return [(folder / name).read_bytes() for name in ("runs.jsonl", "summary.json", "best.toml")]
 
 
+def test_a_sweep_without_a_run_that_succeeds_fails(call, project):
+    """Its table is there, with the reasons; scripts see the exit status."""
+    text = (project / "project.toml").read_text().replace("latent = [1, 2]", "learning_rate = [1e30]")
+    (project / "project.toml").write_text(text)
+    out, err = call("explore", "sweep", project, "--no-progress", status=2)
+    assert "3 runs of 3 failed" in out
+    assert "no run of the sweep succeeded" in err
+    assert "diverged" in err
+    assert not (project / "output" / "sweep" / "best.toml").exists()
+
+
 def test_killed_half_way_and_resumed_it_gives_the_same_tables(call, project, tmp_path):
     out, _ = call("explore", "sweep", project, "-o", "whole", "--no-progress")
     assert f"table: {tmp_path / 'whole' / 'runs.jsonl'} (6 runs" in out
