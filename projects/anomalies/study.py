@@ -16,13 +16,13 @@ import awkward as ak
 import numpy as np
 import pyarrow.parquet as pq
 import uproot
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.preprocessing import StandardScaler
 
 from baler_vae.measures.roc import Roc, roc_of
-from baler_vae.report.drawing import INK, legend, new_figure, powers_of_ten
 from baler_vae.report.wording import measured
 
 Floats = NDArray[np.float64]
@@ -39,6 +39,8 @@ N_JETS: Final = 3
 COMPONENTS: Final = 12
 """Of the 26 features, that PCA keeps."""
 TREES: Final = 300
+LEAST: Final = 1e-3
+"""The least efficiency that is drawn: three events of background."""
 SEEDS: Final = (1, 2, 3, 4, 5)
 COLOURS: Final = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 """Of M. A. Petroff's palette (arXiv:2107.02270)."""
@@ -147,21 +149,20 @@ def lines(scored: Mapping[str, Scored]) -> list[str]:
 
 
 def draw(path: Path, scored: Mapping[str, Scored]) -> None:
-    """Writes a picture with the ROC curves of some scores, means over seeds."""
-    with new_figure((8.4, 4.2)) as drawn:
-        for panel, (signal, number) in zip(drawn.subplots(1, 2, sharey=True), SIGNALS.items(), strict=True):
-            for (name, own), colour in zip(scored.items(), COLOURS, strict=False):
-                rocs = own.rocs(number)
-                background = np.mean([roc.background for roc in rocs], axis=0)
-                label = name if number == 1 else None
-                panel.plot(rocs[0].signal, np.maximum(background, 1e-4), color=colour, label=label)
-            panel.plot([1e-3, 1], [1e-3, 1], color=INK, lw=0.8, ls=":")
-            panel.set(yscale="log", ylim=(1e-3, 1), xlim=(0, 1), xlabel=f"efficiency for the {signal}")
-            powers_of_ten(panel.yaxis)
-        drawn.axes[0].set_ylabel("efficiency for QCD")
-        drawn.subplots_adjust(left=0.08, right=0.98, bottom=0.13, top=0.8, wspace=0.08)
-        legend(drawn.axes[0], columns=3)
-        drawn.savefig(path, dpi=110, facecolor="white")
+    """Writes a picture with the ROC curves of at most six scores, means over seeds."""
+    drawn = Figure(figsize=(8.4, 4.2))
+    steps = np.linspace(LEAST, 1, 200)
+    for panel, (signal, number) in zip(drawn.subplots(1, 2, sharey=True), SIGNALS.items(), strict=True):
+        for (name, own), colour in zip(scored.items(), COLOURS, strict=False):
+            rocs = own.rocs(number)
+            background = np.mean([roc.background for roc in rocs], axis=0)
+            panel.plot(rocs[0].signal, np.maximum(background, LEAST), color=colour, lw=1.4, label=name)
+        panel.plot(steps, steps, color="black", lw=0.8, ls=":", label="chance")
+        panel.set(yscale="log", ylim=(LEAST, 1), xlim=(0, 1), xlabel=f"efficiency for the {signal}")
+    drawn.axes[0].set_ylabel("efficiency for QCD")
+    drawn.subplots_adjust(left=0.08, right=0.98, bottom=0.12, top=0.84, wspace=0.1)
+    drawn.legend(*drawn.axes[0].get_legend_handles_labels(), loc="upper center", ncols=4, frameon=False, fontsize=9)
+    drawn.savefig(path, dpi=90)
 
 
 def main() -> None:
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("tested", help="events that were scored")
     parser.add_argument("scores", type=Path, nargs="*", help="files of scores, KIND_SEED.parquet")
     parser.add_argument("--picture", type=Path, help="ROC curves to draw")
-    parser.add_argument("--drawn", nargs="*", default=(), help="the scores to draw; all by default")
+    parser.add_argument("--drawn", nargs="*", default=(), help="the scores to draw (default: the first six)")
     arguments = parser.parse_args()
     scored = {**read_scores(arguments.scores), **rivals(arguments.background, arguments.tested)}
     unknown = sorted(set(arguments.drawn) - scored.keys())
