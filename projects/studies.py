@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 import baler_vae
 from baler_vae.codec.codec import Codec
+from baler_vae.errors import UsageError
+from baler_vae.explore import sample
+from baler_vae.explore.latent_draws import LatentSource
 from baler_vae.explore.sweep_plan import Setting, grid, request_of
 from baler_vae.settings.project import Project
 
@@ -43,9 +46,25 @@ def stacked(data: Columns) -> NDArray[np.float64]:
     return np.stack([np.asarray(data[name], np.float64) for name in "xyz"], axis=1)
 
 
-def shown(drawn: NDArray[np.float64], seed: int) -> Record:
-    """Some of points float64 (rows, 3) to be drawn later, of the first seed alone."""
-    return {"points": drawn[:N_SHOWN].round(3).tolist()} if seed == 1 else {}
+def samples_of(
+    codec: Codec, n: int, training: Columns, seed: int, sources: Sequence[LatentSource]
+) -> Iterator[tuple[LatentSource, NDArray[np.float64]]]:
+    """Samples float64 (n, 3) from each source of latents that the codec has; a plain autoencoder has no prior."""
+    if codec.models["events"].decoder is None:
+        sources = ("density",)
+    for source in sources:
+        try:
+            drawn = sample(codec, n, source=source, training=dict(training), seed=seed, library="np")
+        except UsageError:
+            if source != "prior":
+                raise
+            continue
+        yield source, stacked(drawn.data)
+
+
+def shown(drawn: NDArray[np.float64]) -> Record:
+    """Some of points float64 (rows, 3), to be drawn later."""
+    return {"points": drawn[:N_SHOWN].round(3).tolist()}
 
 
 def draw(path: Path, panels: Mapping[str, NDArray[np.float64]], reach: float) -> None:

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.errors import UsageError
-from baler_vae.explore import latents, sample
+from baler_vae.explore import latents
 from baler_vae.explore.encoding import encode_rows
 from baler_vae.explore.sweep_plan import Setting
 from baler_vae.measures.classifier import classifier_auc
@@ -34,6 +33,7 @@ from studies import (
     listed,
     points_of,
     repeated,
+    samples_of,
     settings_of,
     shown,
     stacked,
@@ -123,18 +123,12 @@ def measured(
     record = of_latents(codec, held_out, training, seed) if has_latents else {}
     n_few = MIXTURE_ROWS.get(setting.variant, FEW_ROWS)
     few = {name: values[:n_few] for name, values in training.items()}
-    for source in ("prior", "mixture") if has_latents else ("density",):
-        if source == "mixture" and n_few == FEW_ROWS and seed > 1:
-            continue
-        try:
-            data = sample(codec, n_samples, source=source, training=few, seed=seed, library="np").data
-        except UsageError:  # a plain autoencoder has no prior
-            continue
-        drawn = stacked(data)
+    sources = ("prior", "mixture") if n_few > FEW_ROWS or seed == 1 else ("prior",)
+    for source, drawn in samples_of(codec, n_samples, few, seed, sources):
         far = distance_of(drawn)
         auc = classifier_auc(*(np.rint(rows / GRID) for rows in (stacked(held_out), drawn)), seed=seed)
         on = {"on 0.02": float(np.mean(far <= NEARER)), "on 0.05": float(np.mean(far <= NEAR))}
-        yield {"from": source, **record, **on, "AUC": auc.value, "error of AUC": auc.error, **shown(drawn, seed)}
+        yield {"from": source, **record, **on, "AUC": auc.value, "error of AUC": auc.error, **shown(drawn)}
 
 
 def main() -> None:

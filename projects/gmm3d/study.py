@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.explore import sample
-from baler_vae.explore.latent_draws import LatentSource
 from baler_vae.explore.sweep_plan import Setting
 from baler_vae.measures.classifier import classifier_auc
 from baler_vae.settings.project import Project, read_project
@@ -32,6 +30,7 @@ from studies import (
     listed,
     points_of,
     repeated,
+    samples_of,
     settings_of,
     shown,
     stacked,
@@ -83,11 +82,6 @@ def losses_of(codec: Codec, data: Columns) -> Record:
     return {"loss at start": float(np.mean(scaled**2)), "loss at end": epochs[-1]["training_loss"]}
 
 
-def sources_of(codec: Codec) -> tuple[LatentSource, ...]:
-    """Where the latents of samples come from; rows of a density have none."""
-    return ("prior", "mixture") if codec.models["events"].decoder is not None else ("density",)
-
-
 def measured(
     project: Project, setting: Setting, seed: int, *, n_rows: int | None = None, n_samples: int = HELD_OUT_ROWS
 ) -> Iterator[Record]:
@@ -99,12 +93,11 @@ def measured(
     codec = fitted(project, setting, seed, training)
     if codec.models["events"].decoder is None:  # samples lie on the grid of the bound, so the rows have to
         held_out = codec.decode(codec.encode(dict(held_out)))
-    for source in sources_of(codec):
-        drawn = stacked(sample(codec, n_samples, source=source, training=dict(training), seed=seed, library="np").data)
+    for source, drawn in samples_of(codec, n_samples, training, seed, ("prior", "mixture")):
         found = {"modes": modes_of(drawn[:MODE_SAMPLES])[0], "near": modes_of(drawn)[1]}
         auc = classifier_auc(stacked(held_out), drawn, seed=seed)
         losses = losses_of(codec, training) if setting.variant == "two latents" else {}
-        yield {"from": source, **losses, **found, "AUC": auc.value, "error of AUC": auc.error, **shown(drawn, seed)}
+        yield {"from": source, **losses, **found, "AUC": auc.value, "error of AUC": auc.error, **shown(drawn)}
 
 
 def main() -> None:

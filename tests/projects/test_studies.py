@@ -96,6 +96,7 @@ def test_settings_are_chosen_by_variant_or_by_name(studies):
     ("name", "variant", "sources"),
     [
         ("gmm3d", "two latents, beta 0.001", ["prior", "mixture"]),
+        ("gmm3d", "three latents, 10,000 rows", ["mixture"]),
         ("gmm3d", "density", ["density"]),
         ("cube_surface", "f2, snr 15", ["prior", "mixture"]),
         ("cube_surface", "three latents", ["mixture"]),
