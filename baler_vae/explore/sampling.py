@@ -34,7 +34,6 @@ from baler_vae.source.dialect import Options
 from baler_vae.table.branches import branches_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate
-from baler_vae.verbs.in_memory import for_file
 
 SOURCES: tuple[LatentSource, ...] = get_args(LatentSource)
 _OF_TRAINING = {"posterior", "mixture"}
@@ -139,8 +138,7 @@ def sample(
     if output is None:
         data = _as_object(found.schema, drawing.told(drawn, told), library)
     else:
-        written, _ = for_file(found.schema, b"", output)
-        write_file(output, written, drawing.told(drawn, told), force=force, rntuple=rntuple)
+        write_file(output, found.schema, drawing.told(drawn, told), force=force, rntuple=rntuple)
     return Samples(
         codec="a codec" if isinstance(codec, Codec) else Path(codec).name,
         seed=int(seed),

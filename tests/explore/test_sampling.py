@@ -131,6 +131,13 @@ def test_files_have_the_schema_of_the_codec(files, tmp_path, suffix, codec):
     assert found.from_training == (("name",) if codec == "jets" else ())
 
 
+@pytest.mark.parametrize("suffix", ["root", "csv", "parquet", "npz"])
+def test_a_codec_of_data_in_memory_gives_files(tmp_path, suffix):
+    codec = baler_vae.fit(points(100), kind="independent", bound="abs:0.01")
+    sample(codec, 20, tmp_path / f"new.{suffix}")
+    assert open_source(tmp_path / f"new.{suffix}").n_events == 20
+
+
 def test_what_is_returned(files):
     found = sample(files / "jets.bvmodel", 80, library="ak")
     assert isinstance(found.data, ak.Array)
