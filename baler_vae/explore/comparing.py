@@ -1,14 +1,14 @@
 """Whether two inputs have the same distribution."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.explore.opening import all_rows, opened_rows
+from baler_vae.explore.opening import all_rows, check_seed, opened_rows, with_nan_for_missing
 from baler_vae.measures.classifier import LEAST_ROWS, MOST_ROWS, check_classifier, classifier_auc
 from baler_vae.measures.distances import (
     ColumnDistance,
@@ -25,8 +25,9 @@ from baler_vae.measures.scores import EVENT
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
+from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Group, Schema, as_tuple
-from baler_vae.table.table import Batch, counts_of
+from baler_vae.table.table import Batch, Table, counts_of
 
 N_OBJECTS: Final = 3
 """Objects of a collection by which an event is judged, unless others are asked for."""
@@ -38,6 +39,7 @@ Numbers = NDArray[np.int64]
 
 
 @shows_progress
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def distance(
     a: Any,  # noqa: ANN401  paths, a source or data
     b: Any,  # noqa: ANN401
@@ -90,12 +92,13 @@ def distance(
     """
     progress = callback(progress)
     check_classifier()
+    check_seed(seed)
     if n_objects < 1 or most_rows < LEAST_ROWS:
         raise UsageError(f"{n_objects} objects and {most_rows} rows", expected=f"at least 1 and at least {LEAST_ROWS}")
     with opened_rows(a, dialect, "a") as first, opened_rows(b, dialect, "b") as second:
         progress("reading", 0, 2)
         schemas, notes = _common(first, second, as_tuple(columns))
-        read = [all_rows(source, schema) for source, schema in zip((first, second), schemas, strict=True)]
+        read = [_numbers_of(source, schema) for source, schema in zip((first, second), schemas, strict=True)]
         names = first.path, second.path
     for name, batch in zip(names, read, strict=True):
         if not batch[0].n_rows:
@@ -142,23 +145,25 @@ def distance(
 
 def _common(first: Source, second: Source, patterns: Sequence[str]) -> tuple[tuple[Schema, Schema], list[str]]:
     """The schemas of the columns of numbers that both sources have, groups and columns in the order of the first, and
-    what was left out.
+    what was left out. What says where values are missing is no column of its own.
 
     Raises:
         UsageError: there are none, one that a pattern names is missing in the second, or is in another collection
             there.
     """
+    patterns = listed_columns(patterns, first.schema.order)
     wanted, others = first.select(patterns), {column.name: column for column in second.schema.columns}
-    counters = {group.counter for schema in (wanted, second.schema) for group in schema.groups}
+    apart = {group.counter for schema in (wanted, second.schema) for group in schema.groups}
+    masks = {mask.missing for schema in (first.schema, second.schema) for mask in schema.masks}
     missing = [column.name for column in wanted.columns if column.name not in others]
-    missing = [name for name in missing if name not in counters]
+    missing = [name for name in missing if name not in apart | masks]
     if patterns and missing:
         raise UsageError(
             "lacks a column that is to be compared", path=second.path, column=missing[0], way_out="Name other columns"
         )
-    common = [column.name for column in wanted.columns if column.name in others]
+    common = [column.name for column in wanted.columns if column.name in others and column.name not in masks]
     numbers = [name for name in common if wanted.group_of(name).column(name).is_scalar and others[name].is_scalar]
-    if not set(numbers) - counters:
+    if not set(numbers) - apart:
         raise UsageError(
             f"has no column of numbers in common with {first.path}",
             path=second.path,
@@ -175,7 +180,7 @@ def _common(first: Source, second: Source, patterns: Sequence[str]) -> tuple[tup
                 way_out="Name other columns with --columns",
             )
     notes = []
-    only = [name for name in others if name not in wanted.order and name not in counters]
+    only = [name for name in others if name not in wanted.order and name not in apart | masks]
     if not patterns and (missing or only):
         notes.append(f"not compared, in one input only: {', '.join([*missing, *only])}")
     without = [name for name in common if name not in numbers]
@@ -185,17 +190,31 @@ def _common(first: Source, second: Source, patterns: Sequence[str]) -> tuple[tup
 
 
 def _ordered(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema with columns and collections in the order of names."""
+    """The schema with columns and collections in the order of names, without what says where values are missing."""
+    masks = {mask.missing for mask in schema.masks}
 
     def place(name: str) -> int:
         return names.index(name) if name in names else len(names)
 
     def sorted_columns(group: Group) -> Group:
-        return Group(group.name, tuple(sorted(group.columns, key=lambda c: place(c.name))), group.counter)
+        columns = sorted((one for one in group.columns if one.name not in masks), key=lambda c: place(c.name))
+        return Group(group.name, tuple(columns), group.counter)
 
     events, *others = map(sorted_columns, schema.groups)
     others.sort(key=lambda group: place(group.names[0]))
-    return Schema((events, *others), schema.order, schema.origin)
+    return Schema((events, *others), tuple(name for name in schema.order if name not in masks), schema.origin)
+
+
+def _numbers_of(source: Source, schema: Schema) -> Batch:
+    """All rows of the columns of a schema, in its order; float64 and NaN where values can be missing."""
+    wanted = source.schema.only(schema.order)
+    read = {table.group.name: table for table in with_nan_for_missing(all_rows(source, wanted), wanted)}
+    found = []
+    for group in schema.groups:
+        table = read[group.name]
+        columns = tuple(table.group.column(name) for name in group.names)
+        found.append(Table(replace(group, columns=columns), {name: table[name] for name in group.names}))
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

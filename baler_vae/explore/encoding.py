@@ -12,8 +12,8 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.filling import decode_free_columns
 from baler_vae.codec.groups import latents_of
 from baler_vae.codec.observations import posterior_of_codec
-from baler_vae.errors import UsageError, nearest
-from baler_vae.explore.opening import all_rows, check_encoder
+from baler_vae.errors import UsageError, located, nearest
+from baler_vae.explore.opening import all_rows, check_encoder, with_nan_for_missing
 from baler_vae.model.group import GroupModel
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Group, Schema
@@ -41,7 +41,7 @@ class EncodedRows:
     int64 (rows,) number events and the rows of the group; `means` float32 (rows, k) and `log_variances` float32
     (rows, continuous latents) or (rows, 0) are those of the posterior, `probabilities` float64 (rows, categories) those
     of each categorical latent; `n_left_out` other rows have a value that is not finite. `batch` is what was read, with
-    all rows.
+    all rows. What is missing is NaN, in float64.
     """
 
     group: Group
@@ -134,7 +134,7 @@ def encode_rows(
     for column in extra:
         _check_extra(source.schema, group, column, source.path)
     schema = source.schema.only({*columns, *extra, *selected})
-    batch = all_rows(source, schema)
+    batch = with_nan_for_missing(all_rows(source, schema), schema)
     table = next(table for table in batch if table.group.name == group.name)
     event = np.arange(batch[0].n_rows)
     if group.counter is not None:
@@ -142,9 +142,6 @@ def encode_rows(
     finite = np.ones(table.n_rows, np.bool_)
     for column in columns:
         finite &= np.isfinite(table[column].astype(np.float64))
-    for mask in schema.masks:
-        if mask.values in columns:
-            finite &= ~table[mask.missing].astype(np.bool_)
     values = {column: table[column][finite] for column in columns}
     for column in extra:
         if column in table.arrays:
@@ -156,7 +153,8 @@ def encode_rows(
             f"holds no rows of {name} whose values are all finite", path=source.path, rows=f"{len(finite):,} rows"
         )
     seen = {column: values[column] for column in columns}
-    means, log_variances = latents_of(seen, model, bounded=model.decoder is None, group=name)
+    with located(path=source.path):
+        means, log_variances = latents_of(seen, model, bounded=model.decoder is None, group=name)
     encoder = model.encoder
     return EncodedRows(
         group=group,
@@ -225,7 +223,7 @@ def _check_extra(schema: Schema, group: Group, name: str, path: str) -> None:
             f"is a column of {home.name}, which has other rows than {group.name}",
             path=path,
             column=name,
-            way_out=f"Name one of {group.name} or of the events",
+            way_out="Name one of the events" if group.counter is None else f"Name one of {group.name} or of the events",
         )
     if not home.column(name).is_scalar:
         raise UsageError(

@@ -12,6 +12,7 @@ from baler_vae.codec.filling import needs_latents
 from baler_vae.codec.observations import objective_of_codec, posterior_of_codec
 from baler_vae.errors import MissingExtra, UsageError
 from baler_vae.measures.samples import Mixture, fit_mixture
+from baler_vae.settings.objective import ObjectiveSettings
 
 LatentSource = Literal["prior", "posterior", "mixture", "density"]
 
@@ -35,12 +36,15 @@ def prior_draws(codec: Codec, group: str) -> Latents:
         UsageError: nothing drew the latents to a prior when the codec was fitted.
     """
     model, posterior, objective = codec.models[group], posterior_of_codec(codec, group), objective_of_codec(codec)
-    drawn_to_one = objective is not None and (objective.mmd is not None or objective.moments is not None)
+    drawn = objective is not None and _draws_to_the_normal(objective)
     # Where values keep a bound, latents are inputs of networks only, and have no objective.
     kind = codec.fits.get(group, {}).get("kind") if posterior is None else posterior.kind
-    if kind in {"ae", "point"} and not drawn_to_one:
+    why = "a plain autoencoder puts them anywhere" if kind in {"ae", "point"} else ""
+    if objective is not None and objective.mmd is not None and objective.mmd.prior == "fitted":
+        why = "their objective asked for a normal distribution, not for the standard one"
+    if why and not drawn:
         raise UsageError(
-            f"the latents of {group} have no prior: a plain autoencoder puts them anywhere",
+            f"the latents of {group} have no prior: {why}",
             way_out="Draw them from a mixture fitted to those of the training rows: --from mixture --training FILE",
         )
     categories = _categories(codec, group)
@@ -54,6 +58,16 @@ def prior_draws(codec: Codec, group: str) -> Latents:
         return np.hstack(parts)
 
     return draw
+
+
+def _draws_to_the_normal(objective: ObjectiveSettings) -> bool:
+    """Whether a term of an objective draws latents to the standard normal distribution."""
+    kl, mmd, moments = objective.kl, objective.mmd, objective.moments
+    return (
+        (kl is not None and kl.beta != 0)
+        or (mmd is not None and mmd.weight > 0 and mmd.prior == "normal")
+        or (moments is not None and moments.weight > 0)
+    )
 
 
 def posterior_draws(mean: NDArray[np.float32], log_variance: NDArray[np.float32], *, noisy: bool) -> Latents:
@@ -77,8 +91,13 @@ def mixture_draws(codec: Codec, group: str, mean: NDArray[np.float32], seed: int
     categories the most probable one is drawn.
 
     Raises:
+        UsageError: there are fewer than two rows.
         MissingExtra: scikit-learn is not installed.
     """
+    if len(mean) < 2:
+        raise UsageError(
+            "too few training rows for a mixture of Gaussians", found=f"{len(mean)}", expected="at least 2"
+        )
     try:
         mixture = fit_mixture(mean, seed=seed)
     except ModuleNotFoundError as error:

@@ -19,7 +19,7 @@ from baler_vae.explore.encoding import (
     encode_rows,
     groups_with_latents,
 )
-from baler_vae.explore.opening import opened_codec, opened_rows
+from baler_vae.explore.opening import check_seed, opened_codec, opened_rows
 from baler_vae.explore.tables import check_tables, write_named_tables
 from baler_vae.measures.clusters import CLUSTER_ROWS, SILHOUETTE_ROWS, Clusters, find_clusters, nearest_centre
 from baler_vae.measures.information import (
@@ -119,6 +119,7 @@ def latents(
     colours = (colour,) if isinstance(colour, str) else tuple(colour)
     if clusters < 0:
         raise UsageError(f"{clusters} clusters", expected="0 or more")
+    check_seed(seed)
     if not 0 < tsne_rows <= TSNE_ROWS:
         raise UsageError(f"t-SNE of {tsne_rows:,} rows", expected=f"1 to {TSNE_ROWS:,}")
     opened = opened_codec(codec)
@@ -134,7 +135,10 @@ def latents(
             rows = encode_rows(opened, source, name, colours)
             if len(rows.row) < _LEAST_ROWS:
                 raise UsageError(
-                    f"{len(rows.row)} rows of {name}", path=source.path, expected=f"at least {_LEAST_ROWS}"
+                    f"too few rows of {name}",
+                    path=source.path,
+                    found=f"{len(rows.row)}",
+                    expected=f"at least {_LEAST_ROWS}",
                 )
             found.append(_of_group(opened, rows, colours, clusters, tsne_rows if tsne else 0, seed, told))
         result = Latents(codec=codec_name(codec), source=Path(source.path).name, groups=tuple(found))

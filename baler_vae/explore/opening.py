@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
@@ -13,7 +16,7 @@ from baler_vae.reader.archive import Archive
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import Batch, concatenate
+from baler_vae.table.table import Batch, Table, concatenate
 from baler_vae.verbs.in_memory import source_of
 
 CODEC_SUFFIX = ".bvmodel"
@@ -56,6 +59,28 @@ def all_rows(source: Source, schema: Schema) -> Batch:
         SourceError: they cannot be read.
     """
     return concatenate(list(source.read(schema)), schema)
+
+
+def with_nan_for_missing(batch: Batch, schema: Schema) -> Batch:
+    """The rows of a batch, whose columns of numbers that can lack values are float64 and NaN where they do: what stands
+    there otherwise is 0, and no value. What says where is left out.
+    """
+    masks = {mask.values: mask.missing for mask in schema.masks}
+    found = []
+    for table in batch:
+        own = {name: masks[name] for name in table.group.names if name in masks and table.group.column(name).is_scalar}
+        arrays = {name: array for name, array in table.arrays.items() if name not in own.values()}
+        for name, missing in own.items():
+            arrays[name] = np.where(table[missing].astype(np.bool_), np.nan, table[name].astype(np.float64))
+        columns = tuple(replace(table.group.column(name), dtype=array.dtype) for name, array in arrays.items())
+        found.append(Table(replace(table.group, columns=columns), arrays))
+    return tuple(found)
+
+
+def check_seed(seed: object) -> None:
+    """Raise UsageError unless a seed is a whole number that is not negative."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UsageError(f"invalid seed {seed!r}", expected="a whole number, not negative")
 
 
 def check_encoder(codec: Codec, group: str, given: Any) -> None:  # noqa: ANN401

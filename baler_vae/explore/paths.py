@@ -17,7 +17,7 @@ from baler_vae.explore.encoding import (
     only_group,
 )
 from baler_vae.explore.judging import Judge
-from baler_vae.explore.opening import opened_codec, opened_rows
+from baler_vae.explore.opening import check_seed, opened_codec, opened_rows
 from baler_vae.explore.space import LatentSpace
 from baler_vae.explore.tables import check_tables, write_named_tables
 from baler_vae.measures.paths import Paths
@@ -96,6 +96,10 @@ def interpolate(
     """
     if (rows is None) == (means is None):
         raise UsageError("the ends of the path are two rows or two means", way_out="Give either --rows or --means")
+    given = means if rows is None else rows
+    if given is None or isinstance(given, str) or len(given) != 2:
+        raise UsageError("the ends of the path are two rows or two means", found=repr(given), expected="two")
+    check_seed(seed)
     if steps < 3:
         raise UsageError(f"a path of {steps} steps", expected="at least 3")
     if pairs < 0:
@@ -192,6 +196,7 @@ def traverse(
     """
     if steps < 3:
         raise UsageError(f"a path of {steps} steps", expected="at least 3")
+    check_seed(seed)
     if row is not None and data is None:
         raise UsageError(f"there is no file to take row {row:,} from", way_out="Name one")
     opened = opened_codec(codec)
@@ -239,7 +244,7 @@ def traverse(
 def _place(rows: EncodedRows, row: int, path: str) -> int:
     """The place of a row of the group among those that were encoded."""
     n = len(rows.row) + rows.n_left_out
-    if not 0 <= row < n:
+    if not isinstance(row, int | np.integer) or not 0 <= row < n:
         raise UsageError(f"there is no row {row:,}", path=path, expected=f"0 to {n - 1:,}")
     place = int(np.searchsorted(rows.row, row))
     if place == len(rows.row) or rows.row[place] != row:

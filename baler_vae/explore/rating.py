@@ -1,7 +1,7 @@
 """The rows of an input as a codec sees them, and the scores that follow."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -62,17 +62,29 @@ class SeenRows:
         """The event of each row of a collection, int64 (rows,)."""
         return np.repeat(np.arange(self.n_events), self.counts[group])
 
+    def leading(self, group: str, n: int | None) -> NDArray[np.bool_]:
+        """Which rows of a collection are among the first n of their event, bool (rows,); all where n is None."""
+        counts = self.counts[group]
+        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return place < n if n is not None else np.ones(len(place), np.bool_)
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What the scores of a group are measured by: the `cloud` of its latents; for the columns of a decoder half the
     `widths` of their central 68.27 %, in their units, and the `variances` of the residuals as the network has them,
-    float64 (columns,) each.
+    float64 (columns,) each; and by column the mean and the standard deviation of its `bits`, where these vary.
     """
 
     cloud: Cloud | None
     widths: Floats
     variances: Floats
+    bits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def has_directions(self) -> bool:
+        """Whether latents vary, so that a distance has a unit."""
+        return self.cloud is not None and self.cloud.whitening.shape[1] > 0
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
@@ -190,10 +202,12 @@ def reference_of(seen: Seen) -> Reference:
     """What scores are measured by, as these rows tell."""
     used = ~seen.wrong
     cloud = None if seen.latents is None else Cloud.of(seen.latents[used])
-    if seen.values is None:
-        return Reference(cloud, np.empty(0), np.empty(0))
-    widths = np.array([half_widths(column)[0] or 0.0 for column in seen.values[used].T])
-    return Reference(cloud, widths, np.empty(0))
+    widths = np.empty(0)
+    if seen.values is not None:
+        widths = np.array([half_widths(column)[0] or 0.0 for column in seen.values[used].T])
+    varying = {name: own[used] for name, own in seen.bits.items() if used.any() and np.ptp(own[used])}
+    bits = {name: (float(own.mean()), float(own.std())) for name, own in varying.items()}
+    return Reference(cloud, widths, np.empty(0), bits)
 
 
 def with_variances(reference: Reference, seen: Seen, codec: Codec, group: str) -> Reference:
@@ -227,16 +241,22 @@ def row_scores(
 ) -> dict[str, Floats]:
     """The scores of rows by name, float64 (rows,), NaN where a network cannot take a row.
 
-    `squared_error` is the sum over columns in units of their widths, those without a width left out; the square of
-    `mahalanobis` adds up over rows as the others do.
+    `standard_bits` is the sum over columns of their bits less the mean of these, in units of their standard deviation;
+    `squared_error` that in units of their widths; columns without a deviation or width are left out. There is no
+    `squared_error` where no column has a width, and no `mahalanobis` where latents do not vary. The square of the
+    latter adds up over rows as the others do.
     """
     found: dict[str, Floats] = {}
     if seen.bits:
         found["bits"] = np.sum(list(seen.bits.values()), axis=0)
+    if reference.bits:
+        moved = [(seen.bits[name] - mean) / deviation for name, (mean, deviation) in reference.bits.items()]
+        found["standard_bits"] = np.sum(moved, axis=0)
     if seen.values is not None and seen.restored is not None:
         kept = reference.widths > 0
-        moved = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
-        found["squared_error"] = np.sum(moved**2, axis=1)
+        if kept.any():
+            missed = (seen.values - seen.restored)[:, kept] / reference.widths[kept]
+            found["squared_error"] = np.sum(missed**2, axis=1)
     if model.decoder is not None and has_elbo(seen):
         found["negative_elbo"] = negative_elbo(
             seen.scores,  # type: ignore[arg-type]  # they are there
@@ -247,30 +267,33 @@ def row_scores(
             n_samples=n_samples,
             generator=generator,
         )
-    if reference.cloud is not None and seen.latents is not None:
+    if reference.cloud is not None and reference.has_directions and seen.latents is not None:
         found["mahalanobis"] = np.sqrt(reference.cloud.squared_distances(seen.latents))
     return {name: np.where(seen.wrong, np.nan, values) for name, values in found.items()}
 
 
-def levels_of(rows: SeenRows, scores: Mapping[str, Mapping[str, Floats]]) -> Levels:
+def levels_of(rows: SeenRows, scores: Mapping[str, Mapping[str, Floats]], n_objects: int | None = None) -> Levels:
     """The scores of whole events, from those of the rows of each group, and those of the rows of collections.
 
     The score of an event is the sum over all groups that have it (of the Mahalanobis distance the root of the sum of
     squares); beside it stand the part of each group, where several have it, and the mean over the rows of a collection.
+    Of a collection the first `n_objects` rows of an event count, or all.
     """
     (first, *others) = rows.seen
     events: dict[str, Floats] = {}
     names = list(dict.fromkeys(name for own in scores.values() for name in own))
+    counted = {group: rows.leading(group, n_objects) for group in others}
     for name in names:
         power = 2.0 if name == "mahalanobis" else 1.0
         parts = {first: scores[first][name] ** power} if name in scores[first] else {}
         means = {}
         for group in others:
             if name in scores[group]:
-                summed = np.bincount(rows.events_of(group), scores[group][name] ** power, rows.n_events)
-                parts[group] = summed.astype(np.float64)
+                own = counted[group]
+                events_of, values = rows.events_of(group)[own], scores[group][name][own]
+                parts[group] = np.bincount(events_of, values**power, rows.n_events).astype(np.float64)
                 with np.errstate(invalid="ignore"):
-                    means[group] = parts[group] / rows.counts[group]
+                    means[group] = parts[group] / np.bincount(events_of, minlength=rows.n_events)
         events[name] = np.sum(list(parts.values()), axis=0) ** (1 / power)
         shown = parts if len(parts) > 1 else {}
         events |= {f"{name}_{group}": own ** (1 / power) for group, own in shown.items()}

@@ -21,7 +21,7 @@ from baler_vae.explore.latent_draws import (
     posterior_draws,
     prior_draws,
 )
-from baler_vae.explore.opening import opened_codec
+from baler_vae.explore.opening import check_seed, opened_codec
 from baler_vae.explore.training_rows import TrainingRows, latents_of_archive, read_training_rows
 from baler_vae.io.files import is_archive, write_file
 from baler_vae.measures.samples import Samples, Shape
@@ -204,8 +204,7 @@ def _check_request(n: int, source: str | None, seed: int) -> None:
         raise UsageError(f"{n!r} new rows", expected="a whole number, at least 1")
     if source is not None and source not in SOURCES:
         raise UsageError(f"unknown source of latents {source!r}", expected=f"one of {', '.join(SOURCES)}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise UsageError(f"invalid seed {seed!r}", expected="a whole number, not negative")
+    check_seed(seed)
 
 
 def _chosen_sources(codec: Codec, source: LatentSource | None, *, has_training: bool) -> dict[str, LatentSource]:

@@ -99,6 +99,8 @@ def _arrays(schema: Schema, scored: Scored, sample: int | None) -> dict[str, Arr
 def _own(scored: Scored, group: str, level: str, prefix: str) -> Arrays:
     scores: Mapping[str, NDArray[np.float64]] = scored.levels[level]
     names = {LATENTS: "latents"}
-    bits = scored.rows.seen[group].bits
-    columns = {f"{prefix}bits_{names.get(name, name)}": own for name, own in bits.items()}
+    seen = scored.rows.seen[group]
+    columns = {
+        f"{prefix}bits_{names.get(name, name)}": np.where(seen.wrong, np.nan, own) for name, own in seen.bits.items()
+    }
     return columns | {f"{prefix}{name}": values for name, values in scores.items()}

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.lengths import without_lengths
-from baler_vae.codec.observations import observation_variances
 from baler_vae.errors import SourceError, UsageError, located
-from baler_vae.explore.opening import all_rows, opened_codec, opened_rows
+from baler_vae.explore.opening import all_rows, check_seed, opened_codec, opened_rows, with_nan_for_missing
 from baler_vae.explore.rating import (
     Floats,
     Reference,
     SeenRows,
-    has_elbo,
     levels_of,
     reference_of,
     row_scores,
@@ -26,6 +23,7 @@ from baler_vae.explore.rating import (
     with_variances,
 )
 from baler_vae.explore.score_file import Scored, check_score_file, write_scores
+from baler_vae.explore.score_notes import notes_of
 from baler_vae.measures.roc import N_BOOTSTRAPS, Roc, roc_of
 from baler_vae.measures.scores import EVENT, TITLES, Profile, Scores, profile_of, summary_of
 from baler_vae.output import owning
@@ -50,6 +48,7 @@ def score(
     by: str | None = None,
     training: Any = None,  # noqa: ANN401
     keep: str | Sequence[str] = (),
+    n_objects: int | None = None,
     n_samples: int = N_SAMPLES,
     n_bootstraps: int = N_BOOTSTRAPS,
     seed: int = 0,
@@ -59,8 +58,9 @@ def score(
 ) -> Scores:
     """Score rows and events under a codec, and tell how well the scores find a signal.
 
-    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; and where the codec has
-    columns under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
+    Scores are ``bits``, the exact length of the code of a row, minus log2 of its probability; ``standard_bits``, the
+    sum over columns of their bits less the mean of these, in units of their deviation; and where the codec has columns
+    under ``free``, and so an encoder and a decoder, ``squared_error``, the squares of what the restored values
     miss in units of the columns' widths, summed over columns; ``negative_elbo``, minus the bound on the log-likelihood
     of the row in nats, of a VAE; and wherever there are latents ``mahalanobis``, their distance from the mean in units
     of their covariance. Each is higher for stranger rows. The score of an event is the sum over its own columns and
@@ -82,10 +82,12 @@ def score(
     by : str, optional
         A column of numbers of `data`, such as the run, along which mean scores are told.
     training : str, Path, sequence of these, data in memory, or Source, optional
-        The rows whose latents have the mean and covariance, and whose residuals the widths and variances, that scores
-        are measured by; those of `data` by default.
+        The rows whose latents have the mean and covariance, whose residuals the widths and variances, and whose bits
+        the means and deviations that scores are measured by; those of `data` by default.
     keep : str or sequence of str
         Names or globs of columns of the input to write beside the scores.
+    n_objects : int, optional
+        The objects of each collection, from the first, that count in the scores of an event; all by default.
     n_samples : int
         Importance samples for each row of the bound; with one it is the ELBO.
     n_bootstraps : int
@@ -115,12 +117,15 @@ def score(
         The output exists and `force` is false, or cannot be written.
     """
     progress = callback(progress)
+    check_seed(seed)
     if against is not None and label is not None:
         raise UsageError("--label and --against are mutually exclusive", way_out="Leave out one of the two")
     if n_samples < 1 or n_bootstraps < 2:
         raise UsageError(
             f"{n_samples} importance samples and {n_bootstraps} bootstraps", expected="at least 1 and at least 2"
         )
+    if n_objects is not None and n_objects < 1:
+        raise UsageError(f"{n_objects} objects of an event", expected="at least 1")
     path = None if output is None else check_score_file(output, force=force)
     with nullcontext() if path is None else owning(path, force=force):
         opened = opened_codec(codec)
@@ -134,7 +139,7 @@ def score(
         progress("scoring", 0, 1)
         measured = {name: _reference(references, name, opened) for name in opened.models}
         generator = np.random.default_rng(seed)
-        scored = [_scored(opened, own, measured, n_samples, generator) for own in inputs]
+        scored = [_scored(opened, own, measured, n_objects, n_samples, generator) for own in inputs]
         levels = {level: _joined([one.levels[level] for one in scored]) for level in scored[0].levels}
         labels = _labels(opened, inputs, label)
         result = Scores(
@@ -149,7 +154,14 @@ def score(
             rocs=_rocs(inputs, levels, labels, n_bootstraps, seed, progress),
             profiles=() if by is None else _profiles(inputs, levels, by),
             seed=seed,
-            notes=_notes(opened, inputs, is_training=training is not None, n_samples=n_samples),
+            notes=notes_of(
+                opened,
+                [own.rows for own in inputs],
+                measured,
+                is_training=training is not None,
+                n_objects=n_objects,
+                n_samples=n_samples,
+            ),
         )
         if path is not None:
             write_scores(path, opened.schema, scored, force=force)
@@ -201,9 +213,12 @@ def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str
         if not source.n_events:
             raise SourceError("holds no events to score", path=source.path)
         n_events = source.n_events
-        values = () if selected is None else all_rows(source, selected)
-        if beside.label is not None:  # what is wrong with it is told before the work
-            _as_label(beside.label, _values(values, beside.label))
+        values = () if selected is None else with_nan_for_missing(all_rows(source, selected), selected)
+        with located(path=source.path):  # what is wrong with these columns is told before the work
+            if beside.label is not None:
+                _as_label(beside.label, _values(values, beside.label))
+            if beside.by is not None:
+                _along(beside.by, _values(values, beside.by))
 
         def told() -> Iterator[Batch]:
             done = 0
@@ -226,6 +241,7 @@ def _scored(
     codec: Codec,
     own: _Input,
     references: Mapping[str, Reference],
+    n_objects: int | None,
     n_samples: int,
     generator: np.random.Generator,
 ) -> Scored:
@@ -233,7 +249,7 @@ def _scored(
         name: row_scores(seen, references[name], codec.models[name], n_samples=n_samples, generator=generator)
         for name, seen in own.rows.seen.items()
     }
-    return Scored(own.rows, levels_of(own.rows, scores), own.values)
+    return Scored(own.rows, levels_of(own.rows, scores, n_objects), own.values)
 
 
 def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
@@ -241,9 +257,12 @@ def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
 
 
 def _column_bits(rows: SeenRows) -> dict[str, dict[str, float]]:
-    """The mean bits of a row, by group and column."""
+    """The mean bits of a row that has scores, by group and column."""
     return {
-        group: {name: float(bits.mean()) if len(bits) else np.nan for name, bits in seen.bits.items()}
+        group: {
+            name: float(bits[~seen.wrong].mean()) if not seen.wrong.all() else np.nan
+            for name, bits in seen.bits.items()
+        }
         for group, seen in rows.seen.items()
     }
 
@@ -280,8 +299,7 @@ def _labels(codec: Codec, inputs: Sequence[_Input], label: str | None) -> dict[s
         is_second = [np.full(own.rows.n_events, number > 0) for number, own in enumerate(inputs)]
     elif label is not None:
         (own,) = inputs
-        level, values = _level_of(own, label), _values(own.values, label)
-        found = _as_label(label, values)
+        level, found = _level_of(own, label), _as_label(label, _values(own.values, label))
         if level != EVENT:
             return {level: found}
         is_second = [found]
@@ -302,6 +320,7 @@ def _as_label(label: str, values: NDArray[np.generic]) -> NDArray[np.bool_]:
     numbers = values.astype(np.float64) if values.dtype.kind in "biuf" and values.ndim == 1 else None
     if numbers is None or not np.isin(numbers, (0.0, 1.0)).all():
         wrong = "no numbers" if numbers is None else f"{numbers[~np.isin(numbers, (0.0, 1.0))][0]:g}"
+        wrong = "NaN, or no value" if wrong == "nan" else wrong
         raise UsageError("is no label", column=label, found=wrong, expected="booleans, or 0 and 1")
     found: NDArray[np.bool_] = numbers == 1
     if found.all() or not found.any():
@@ -343,45 +362,14 @@ def _rocs(
     return found
 
 
-def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
-    """The mean of each score along a column.
-
-    Raises:
-        UsageError: it holds no numbers.
-    """
-    along = np.concatenate([_values(own.values, by) for own in inputs])
-    if along.dtype.kind not in "biuf" or along.ndim != 1:
+def _along(by: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    if values.dtype.kind not in "biuf" or values.ndim != 1:
         raise UsageError("holds no numbers along which a score could be told", column=by)
+    return values
+
+
+def _profiles(inputs: Sequence[_Input], levels: Mapping[str, Mapping[str, Floats]], by: str) -> tuple[Profile, ...]:
+    """The mean of each score along a column."""
+    along = np.concatenate([_along(by, _values(own.values, by)) for own in inputs])
     own = levels[_level_of(inputs[0], by)]
     return tuple(profile_of(name, own[name], by, along) for name in TITLES if name in own)
-
-
-def _notes(codec: Codec, inputs: Sequence[_Input], *, is_training: bool, n_samples: int) -> tuple[str, ...]:
-    """What a reader has to know."""
-    notes = []
-    for name, model in codec.models.items():
-        seen = inputs[0].rows.seen[name]
-        free = () if model.decoder is None else model.decoder.columns
-        without = [column for column in without_lengths(model) if column not in free]
-        if without:
-            notes.append(f"bits of {name} are without {', '.join(without)}: no code of their own in each row")
-        if free:
-            notes.append(f"{', '.join(free)}: under `free` nothing but latents is stored, which bits do not tell")
-        if model.decoder is not None and has_elbo(seen):
-            learnt = observation_variances(codec, name) is not None
-            whose = "with variances that the objective learnt" if learnt else "with their mean squares as variances"
-            notes.append(
-                f"-ELBO of {name}: {n_samples} importance samples, in nats of the scores that the network sees; "
-                f"residuals are normal, {whose}"
-            )
-        elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
-            notes.append(f"no -ELBO of {name}: some of its latents are categories")
-        n_wrong = sum(int(own.rows.seen[name].wrong.sum()) for own in inputs)
-        if n_wrong:
-            notes.append(f"{n_wrong:,} rows of {name} have no scores: values are not finite or beyond the network")
-    if any(seen.latents is not None for seen in inputs[0].rows.seen.values()):
-        rows = "the training rows given" if is_training else "the rows scored themselves"
-        notes.append(
-            f"means and covariances of latents, widths of columns and mean squares of residuals are those of {rows}"
-        )
-    return tuple(notes)

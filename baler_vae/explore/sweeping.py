@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.errors import MissingExtra, UsageError, located
 from baler_vae.explore.opening import all_rows
@@ -16,6 +17,7 @@ from baler_vae.explore.sweep_plan import Setting, check_plan, choices_of, grid, 
 from baler_vae.explore.sweep_run import RunTask
 from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import split_spec
+from baler_vae.measures.information import eigenvalues_of
 from baler_vae.measures.sweep_statistics import (
     best_of,
     front_of,
@@ -23,7 +25,7 @@ from baler_vae.measures.sweep_statistics import (
     participation_ratio,
     summarised,
 )
-from baler_vae.measures.sweeps import LATENT, SweepResult, SweepRun
+from baler_vae.measures.sweeps import LATENT, RATE_AND_DISTORTION, SweepResult, SweepRun
 from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
 from baler_vae.scale.cluster import Client, cluster, on_cluster
@@ -157,7 +159,9 @@ class _Work:
         ordered = tuple(sorted(runs, key=lambda run: run.number))
         settings = summarised(ordered, len(self.settings.seeds))
         varied = {name for own in variants_of(self.settings) for name in choices_of(self.settings, own)}
-        ratio, n_columns = self._participation() if LATENT in varied else (None, 0)
+        is_drawn = {name for run in ordered for name in run.values} >= RATE_AND_DISTORTION
+        columns = self._float_columns() if LATENT in varied or is_drawn else {}
+        has_ratio = LATENT in varied and bool(columns)
         axes = self.settings.axes or ("rate" if any("rate" in run.values for run in ordered) else "bytes", "distortion")
         loss = self.settings.minimise if self.settings.minimise in _LOSSES else _LOSSES[0]
         return SweepResult(
@@ -168,17 +172,19 @@ class _Work:
             best=best_of(settings, self.settings.minimise),
             front=front_of(settings, axes),
             latents=latent_answers(settings, loss),
-            participation_ratio=ratio,
-            n_columns=n_columns,
+            participation_ratio=participation_ratio(np.stack([*columns.values()], axis=1)) if has_ratio else None,
+            n_columns=len(columns) if has_ratio else 0,
+            eigenvalues=tuple(eigenvalues_of(columns).tolist()) if is_drawn else (),
         )
 
-    def _participation(self) -> tuple[float | None, int]:
-        """The participation ratio of the group with the most float columns, and how many these are."""
+    def _float_columns(self) -> dict[str, NDArray[np.float64]]:
+        """Those of the group that has the most, float64 (rows,), over the rows where all of them are finite."""
         source = open_sources(self.source, self.dialect)
         schema = source.select(FitRequest.of(columns=self.project.columns).listed_for(source).columns)
         batch = all_rows(source, schema)
-        columns = max((list(float_columns(table).values()) for table in batch), key=len)
-        return (participation_ratio(np.stack(columns, axis=1)), len(columns)) if columns else (None, 0)
+        columns = max((float_columns(table) for table in batch), key=len)
+        finite = np.all([np.isfinite(values) for values in columns.values()], axis=0)
+        return {name: values[finite] for name, values in columns.items()}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import UsageError
-from baler_vae.io.files import holds_tables, write_file, write_tables
+from baler_vae.io.files import holds_tables, suffix_of, write_file, write_tables
 from baler_vae.source.source import Content
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Batch, Table
@@ -31,7 +31,7 @@ def write_named_tables(
     path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.generic]]], name: str, *, force: bool
 ) -> None:
     """Write tables of columns (rows,) into a file, its format given by its suffix. A single one gets a `name`, several
-    are named as they are.
+    are named as they are; in HDF5, groups are.
 
     Raises:
         OutputError: the file exists and `force` is false, or cannot be written, or its format holds one table.
@@ -40,16 +40,16 @@ def write_named_tables(
     if len(tables) > 1:
         contents = []
         for own, columns in tables.items():
-            schema, batch = _table(columns, own)
+            schema, batch = _table(columns, Origin("root" if suffix_of(str(path)) == ".root" else "hdf5", own))
             contents.append(Content(schema, [batch], n_rows={"events": batch[0].n_rows}))
         write_tables(path, contents, force=force)
         return
     for columns in tables.values():
-        schema, batch = _table(columns, name)
+        schema, batch = _table(columns, Origin("root", name))
         write_file(path, schema, [batch], force=force, n_rows={"events": batch[0].n_rows})
 
 
-def _table(columns: Mapping[str, NDArray[np.generic]], name: str) -> tuple[Schema, Batch]:
+def _table(columns: Mapping[str, NDArray[np.generic]], origin: Origin) -> tuple[Schema, Batch]:
     group = Group("events", tuple(Column(key, values.dtype) for key, values in columns.items()))
-    schema = Schema((group,), group.names, Origin("root", name))
+    schema = Schema((group,), group.names, origin)
     return schema, (Table(group, dict(columns)),)

@@ -97,9 +97,13 @@ def _cross_validated(rows: NDArray[np.float64], ranks_a: Groups, ranks_b: Groups
         judged = folds == fold
         if not (is_b & judged).any() or not (~is_b & judged).any():
             continue
-        trees = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
-        trees.fit(rows[~judged], is_b[~judged])
-        scores = trees.decision_function(rows[judged])
+        # A third photon that no event has: trees cannot take a column of NaN alone.
+        known = ~np.isnan(rows[~judged]).all(axis=0)
+        scores = np.zeros(np.count_nonzero(judged))
+        if known.any():
+            trees = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+            trees.fit(rows[~judged][:, known], is_b[~judged])
+            scores = trees.decision_function(rows[judged][:, known])
         own = is_b[judged]
         found.append(auc_of(scores[~own], scores[own], (ranks[judged][~own], ranks[judged][own])))
     error = np.sqrt(sum(one.error**2 for one in found)) / len(found)

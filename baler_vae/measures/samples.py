@@ -13,12 +13,18 @@ from baler_vae.results import as_plain, data_frame, html_table
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
-MIXTURE_SIZES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32)
-"""The numbers of Gaussians that are tried besides one."""
-MIXTURE_ROWS = 10_000
-"""Mixtures are fitted to so many rows at most: more move means and widths by about a per cent."""
-_PATIENCE = 3
-"""Sizes without a better BIC after which no more are tried."""
+MOST_COMPONENTS = 128
+"""The most Gaussians that are tried: a fit of as many to 20,000 rows takes seconds."""
+MIXTURE_ROWS = 20_000
+"""Mixtures are fitted to so many rows at most: more move means and covariances by less than a per cent."""
+_PATIENCE = 2
+"""Doublings without a better BIC after which no more are tried."""
+_FINEST = 8
+"""Sizes are told apart to an eighth of the size."""
+_STARTS, _STARTED = 5, 64
+"""The most starts of the fit of a size, and the most Gaussians that are started in all of them: a single start misses
+modes, and with many Gaussians this matters less.
+"""
 _HEADINGS = ("group", "rows", "latents_from", "components")
 
 
@@ -47,14 +53,12 @@ class Mixture:
 
 def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     """The mixture of Gaussians with full covariances whose Bayesian information criterion is the least, for points
-    (rows, k); the same seed gives the same mixture.
+    (rows, k), as far as a search finds it: sizes are doubled while the criterion falls, and those around the best one
+    tried to an eighth. The same seed gives the same mixture.
 
     Raises:
         ValueError: there are fewer than two points.
     """
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
-    from sklearn.mixture import GaussianMixture  # noqa: PLC0415  it takes a second to import
-
     if len(points) < 2:
         raise ValueError(f"a mixture of Gaussians for {len(points)} points")
     generator = np.random.default_rng(seed)
@@ -62,23 +66,52 @@ def fit_mixture(points: NDArray[np.floating], *, seed: int) -> Mixture:
     fitted = points[chosen].astype(np.float64)
     centre, width = fitted.mean(axis=0), fitted.std(axis=0)
     width[width == 0] = 1.0
-    scaled = (fitted - centre) / width
-    found = GaussianMixture(1, random_state=seed).fit(scaled)
-    bic, waited = {1: float(found.bic(scaled))}, 0
-    n_distinct = len(np.unique(scaled, axis=0))
-    with warnings.catch_warnings():
-        # A size at which the fit has not converged has a worse criterion, which is all that counts.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for size in (size for size in MIXTURE_SIZES if 2 * size <= n_distinct):
-            tried = GaussianMixture(size, random_state=seed).fit(scaled)
-            bic[size] = float(tried.bic(scaled))
-            waited += 1
-            if bic[size] < bic[found.n_components]:
-                found, waited = tried, 0
-            if waited == _PATIENCE:
-                break
+    search = _Search((fitted - centre) / width, seed)
+    size, waited = 1, 0
+    while size <= search.most and waited < _PATIENCE:
+        waited = 0 if search.is_best(size) else waited + 1
+        size *= 2
+    while wanted := search.between():
+        for size in wanted:
+            search.is_best(size)
+    found, bic = search.best, dict(sorted(search.bic.items()))
     roots = np.linalg.cholesky(found.covariances_) * width[:, None]
     return Mixture(found.weights_ / found.weights_.sum(), found.means_ * width + centre, roots, bic)
+
+
+class _Search:
+    """Mixtures of several sizes for points (rows, k), and the `best` of them."""
+
+    def __init__(self, points: NDArray[np.float64], seed: int) -> None:
+        self.points, self.seed = points, seed
+        self.most = min(MOST_COMPONENTS, max(1, len(np.unique(points, axis=0)) // 2))
+        self.bic: dict[int, float] = {}
+        self.best: Any = None
+
+    def is_best(self, size: int) -> bool:
+        """Fit a mixture of a size, and say whether it is better than all before."""
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+        from sklearn.mixture import GaussianMixture  # noqa: PLC0415  it takes a second to import
+
+        starts = max(1, min(_STARTS, _STARTED // size))
+        with warnings.catch_warnings():
+            # A size at which the fit has not converged has a worse criterion, which is all that counts.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            tried = GaussianMixture(size, n_init=starts, random_state=self.seed).fit(self.points)
+        self.bic[size] = float(tried.bic(self.points))
+        if self.best is not None and self.bic[size] >= self.bic[self.best.n_components]:
+            return False
+        self.best = tried
+        return True
+
+    def between(self) -> list[int]:
+        """Sizes half-way between the best one and those next to it, as long as these are far enough away."""
+        best: int = self.best.n_components
+        least = max(1, best // _FINEST)
+        below = max((size for size in self.bic if size < best), default=best)
+        above = min((size for size in self.bic if size > best), default=best)
+        ends = [end for end in (below, above) if abs(end - best) > least]
+        return sorted((best + end) // 2 for end in ends)
 
 
 @dataclass(frozen=True, kw_only=True)

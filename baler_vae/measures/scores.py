@@ -22,6 +22,7 @@ MOST_VALUES: Final = 50
 QUANTILES: Final = (0.01, 0.5, 0.99)
 TITLES: Final = {
     "bits": "bits",
+    "standard_bits": "standardised bits",
     "squared_error": "squared error",
     "negative_elbo": "-ELBO (nats)",
     "mahalanobis": "Mahalanobis distance",
@@ -122,7 +123,18 @@ class Scores:
         return {name: as_plain(getattr(self, name), finite=True) for name in names}
 
     def to_pandas(self, level: str = EVENT) -> "DataFrame":
-        """The scores of the rows of a level as a data frame, with `label` where signal is known."""
+        """The scores of the rows of a level as a data frame, with `label` where signal is known.
+
+        Parameters
+        ----------
+        level : str
+            ``event``, or the name of a group.
+
+        Returns
+        -------
+        DataFrame
+            A row for each event or row of the group.
+        """
         columns: dict[str, NDArray[Any]] = dict(self.levels[level])
         if level in self.labels:
             columns["label"] = self.labels[level]

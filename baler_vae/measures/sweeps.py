@@ -25,6 +25,8 @@ VALUES = (
 )
 """What may be known of a run, in the order of tables."""
 LATENT = "latent"
+RATE_AND_DISTORTION = frozenset({"rate", "distortion"})
+"""The two measures that a Gaussian with the correlations of the data bounds."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,9 @@ class SweepResult:
         directions the data fill; where the number of latents was varied.
     n_columns : int
         How many columns that is of.
+    eigenvalues : tuple of float
+        Those eigenvalues, falling, where rates and distortions were measured: no Gaussian with these correlations has a
+        smaller distortion at a rate than `baler_vae.measures.information.gaussian_bound` says.
     """
 
     runs: tuple[SweepRun, ...]
@@ -250,6 +255,7 @@ class SweepResult:
     latents: tuple[LatentAnswer, ...] = ()
     participation_ratio: float | None = None
     n_columns: int = 0
+    eigenvalues: tuple[float, ...] = ()
 
     @property
     def best_run(self) -> SweepRun | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from baler_vae.errors import OutputError
-from baler_vae.output import replacing
+from baler_vae.output import check_output, replacing
 from baler_vae.paths import exists
 from baler_vae.report.page import environment
 
@@ -82,9 +82,10 @@ def check_page(path: str | Path) -> None:
     """Check that a page can be written to before the work is done.
 
     Raises:
-        OutputError: the file exists and is no page of the laboratory.
+        OutputError: the file exists and is no page of the laboratory, or cannot be written.
     """
     _sections(Path(path))
+    check_output(path, force=True)
 
 
 def _sections(path: Path) -> list[Section]:

@@ -8,7 +8,7 @@ from baler_vae.measures.latents import GroupLatents, Latents
 from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.latents_figures import latent_figures
 from baler_vae.report.listing import Heading, Listing, numbers
-from baler_vae.report.wording import NOTHING, figure, number
+from baler_vae.report.wording import NOTHING, count, figure, number
 
 _HEADINGS = ("latent", "active", "KL [nats]", "rate [bits]", "mean", "variance", "variance of means", "correlates with")
 
@@ -65,7 +65,7 @@ def latents_lines(found: GroupLatents, *, plain: bool = True) -> list[str]:
         best = clusters.counts[clusters.by_silhouette - 1].silhouette
         lines.append(
             f"clusters: {clusters.elbow} by the elbow, {clusters.by_silhouette} by silhouette ({told(best)}), "
-            f"{clusters.by_bic} Gaussians by BIC"
+            f"{count(clusters.by_bic, 'Gaussian')} by BIC"
         )
     for place, own in enumerate(found.categories):
         lines.append(f"categorical latent {place}: {', '.join(f'{100 * part:.1f}' for part in own)} %")

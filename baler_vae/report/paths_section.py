@@ -8,7 +8,7 @@ from baler_vae.report.drawing import INK, in_unit, new_figure, plain_ticks, shor
 from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.listing import Heading, Listing, numbers
 from baler_vae.report.panels import COLOURS, multiples, table_map
-from baler_vae.report.wording import figure, number, unit
+from baler_vae.report.wording import count, figure, number, unit
 
 _MOST_COLUMNS = 12
 """Columns that pictures and tables of decoded rows have room for: those that move most."""
@@ -152,7 +152,7 @@ def _decoded_table(result: Paths, path: Path) -> Table:
 
 def _caption(result: Paths, path: Path) -> str:
     n_more = len(result.columns) - len(_most_moved(result))
-    return f"Decoded rows, {path.name}" + (f", without {n_more} columns that move least" if n_more > 0 else "")
+    return f"Decoded rows, {path.name}" + (f", without {count(n_more, 'column')} that move least" if n_more > 0 else "")
 
 
 def _moved_listing(result: Paths) -> Listing:

@@ -23,9 +23,9 @@ from baler_vae.report.drawing import (
 )
 from baler_vae.report.laboratory import Section, Table, section_of
 from baler_vae.report.listing import Heading, Listing, numbers
-from baler_vae.report.wording import NOTHING, figure, measured, number, plain
+from baler_vae.report.wording import NOTHING, count, figure, measured, number, plain
 
-COLOURS = (BEFORE, AFTER, "#e42536", "#964a8b")
+COLOURS = (BEFORE, AFTER, "#e42536", "#964a8b", "#9c9ca1")
 """Of M. A. Petroff's palette, like the first two."""
 _N_BINS = 60
 _SHOWN = (0.001, 0.999)
@@ -42,7 +42,8 @@ def scores_table(scores: Scores) -> Listing:
     """One line for each level and score: rows, mean, spread and quantiles."""
     headings = [Heading("score"), numbers("rows"), numbers("without", 4), numbers("mean"), numbers("deviation", 2)]
     table = Listing(
-        f"Scores of {scores.n_events:,} events", [*headings, numbers("1 %", 3), numbers("50 %", 1), numbers("99 %", 3)]
+        f"Scores of {count(scores.n_events, 'event')}",
+        [*headings, numbers("1 %", 3), numbers("50 %", 1), numbers("99 %", 3)],
     )
     level = ""
     for one in scores.summaries:
@@ -83,7 +84,7 @@ def scores_section(scores: Scores) -> Section:
     """The section of a page: tables, ROC curves, histograms, and the mean scores along a column."""
     tables = [
         Table(
-            f"Scores of {scores.n_events:,} events",
+            f"Scores of {count(scores.n_events, 'event')}",
             ("score", "rows", "without", "mean", "deviation", "1 %", "50 %", "99 %"),
             [_at_level(one.level, _summary_cells(one)) for one in scores.summaries],
         )

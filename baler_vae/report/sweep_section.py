@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from baler_vae.measures.information import gaussian_bound
 from baler_vae.measures.sweeps import LATENT, Estimate, SettingSummary, SweepResult
 from baler_vae.report.drawing import AFTER, BEFORE, INK, legend, new_figure, plain_ticks, powers_of_ten, short, svg_text
 from baler_vae.report.laboratory import Section, Table, section_of
@@ -171,10 +172,11 @@ def pareto_figure(result: SweepResult) -> str | None:
         for place in front[:_LABELLED]:
             at = points[place][0].mean, points[place][1].mean
             axes.annotate(str(place + 1), at, xytext=(4, 4), textcoords="offset points", color=INK, fontsize=8)
+        _draw_bound(axes, result, max(pair[0].mean for pair in points.values()))
         axes.set_xlabel(_heading(result.axes[0]))
         axes.set_ylabel(_heading(result.axes[1]))
         _scale(axes, [[float(pair[axis].mean) for pair in points.values()] for axis in (0, 1)])
-        legend(axes, columns=2)
+        legend(axes, columns=3)
         names = " and ".join(WORDS[axis] for axis in result.axes)
         return svg_text(figure, f"Settings of the sweep by {names}; the Pareto front is joined")
 
@@ -191,6 +193,14 @@ def _draw_points(axes: Axes, pairs: Sequence[tuple[Estimate, Estimate]], colour:
         errors = np.array([[one.error or 0.0 for one in pair] for pair in pairs])
         x, y = means.T
         axes.errorbar(x, y, xerr=errors[:, 0], yerr=errors[:, 1], fmt="o", markersize=4, color=colour, label=label)
+
+
+def _draw_bound(axes: Axes, result: SweepResult, most_bits: float) -> None:
+    """Draws what no Gaussian with the correlations of the data can be below, where rate and distortion are shown."""
+    if result.axes == ("rate", "distortion") and result.eigenvalues:
+        rates, distortions = gaussian_bound(np.array(result.eigenvalues), most_bits)
+        shown = rates <= 1.05 * most_bits
+        axes.plot(rates[shown], distortions[shown], color=INK, lw=1.0, ls=":", label="Gaussian bound")
 
 
 def _scale(axes: Axes, values: Sequence[Sequence[float]]) -> None:
@@ -231,6 +241,7 @@ def latents_figure(result: SweepResult) -> str | None:
             axes.axvline(result.participation_ratio, color=INK, lw=0.8, ls=":", label="participation ratio")
         if max(shown) > _WIDE / 2 * min(shown):
             axes.set_xscale("log")
+            axes.set_xlim(0.9 * min(shown), 1.1 * max(*shown, result.participation_ratio or 0.0))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
         else:

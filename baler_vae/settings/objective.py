@@ -25,6 +25,15 @@ def _as_numbers(value: object) -> object:
     return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _as_widths(value: object) -> object:
+    """Widths as a list, or "median"."""
+    found = _as_numbers(value)
+    given = found if isinstance(found, list | tuple) else ()
+    if found != "median" and not (given and all(_as_numbers(one) == [one] and 0 < one < math.inf for one in given)):
+        raise ValueError('Input should be "median", a number above 0, or a list of such numbers')
+    return found
+
+
 class ScheduledSettings(Settings):
     """A weight that may follow a schedule: it rises `over` so many epochs or steps, over all of the training by
     default.
@@ -97,7 +106,7 @@ class MmdSettings(WeightSettings):
 
     kernel: Literal["rbf", "imq"] = "rbf"
     width: Annotated[
-        Literal["median"] | Annotated[tuple[Positive, ...], Field(min_length=1)], BeforeValidator(_as_numbers)
+        Literal["median"] | Annotated[tuple[Positive, ...], Field(min_length=1)], BeforeValidator(_as_widths)
     ] = "median"
     prior: Literal["normal", "fitted"] = "normal"
 

@@ -3,12 +3,23 @@
 import dataclasses
 import inspect
 import re
+import typing
 
 import pytest
 
 import baler_vae
+import baler_vae.explore
 
-OWN = [getattr(baler_vae, name) for name in baler_vae.__all__ if not name.startswith("__")]
+VERBS = [getattr(baler_vae.explore, name) for name in baler_vae.explore.__all__]
+OWN = [
+    *(getattr(baler_vae, name) for name in baler_vae.__all__ if not name.startswith("__")),
+    *VERBS,
+    *(
+        typing.get_type_hints(inspect.unwrap(verb))["return"]
+        for verb in VERBS
+        if verb is not baler_vae.explore.traverse
+    ),
+]
 FUNCTIONS = [thing for thing in OWN if inspect.isfunction(thing)]
 CLASSES = [thing for thing in OWN if inspect.isclass(thing)]
 ERRORS = [thing for thing in CLASSES if issubclass(thing, Exception)]

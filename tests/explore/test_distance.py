@@ -1,6 +1,7 @@
 """Distances of two inputs: what is compared, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
@@ -8,8 +9,9 @@ import baler_vae
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.explore import distance
 from baler_vae.io.files import write_file
+from baler_vae.table.schema import Origin
 from baler_vae.table.table import Table
-from tests.tables import jagged_batch
+from tests.tables import batch_of, jagged_batch
 
 
 def flat_data(n=400, seed=1, shift=0.0):
@@ -84,6 +86,32 @@ def test_nan_is_counted():
     assert any("7 of 400 rows of events in A hold NaN" in note for note in found.notes)
 
 
+def test_missing_values_are_no_values():
+    a = flat_data()
+    full = {"x": a["x"], "k": a["i"]}
+    holed = pd.DataFrame({"x": a["x"], "k": pd.array(np.where(np.arange(400) < 50, pd.NA, a["i"]), "Int64")})
+    for first, second, n_without in ((full, holed, (0, 50)), (holed, full, (50, 0)), (holed, holed, (50, 50))):
+        found = distance(first, second)
+        x, k = found.columns
+        assert (x.name, k.name) == ("x", "k")
+        assert (k.n_without_a, k.n_without_b) == n_without
+        assert found.groups[0].auc.value >= 0.5
+    assert ks_2samp(a["i"], a["i"][50:]).statistic == pytest.approx(distance(full, holed).columns[1].ks.value)
+
+
+def test_events_without_objects_are_compared_by_what_they_have(tmp_path):
+    rng = np.random.default_rng(5)
+    schema, batch = batch_of(
+        {"events": {"met": rng.normal(size=80), "nJet": np.zeros(80, np.int32)}, "Jet": {"Jet_pt": np.zeros(0)}},
+        {"Jet": "nJet"},
+        Origin("root", "Events"),
+    )
+    write_file(tmp_path / "a.root", schema, [batch])
+    found = distance(tmp_path / "a.root", tmp_path / "a.root")
+    assert found.groups[2].auc.value == 0.5
+    assert any("no classifier for Jet: 0 events are too few" in note for note in found.notes)
+
+
 def test_copies_in_other_events_are_told():
     a = flat_data()
     found = distance(a, {"x": a["x"][::-1], "i": a["i"][::-1]}, columns=["x", "i"])
@@ -106,6 +134,11 @@ def test_only_common_columns_are_compared():
     assert found.notes == ("not compared, in one input only: i, word, other",)
 
 
+def test_one_text_lists_several_columns():
+    a = flat_data()
+    assert [column.name for column in distance(a, a, columns="x, i").columns] == ["x", "i"]
+
+
 def test_wrong_inputs_are_refused(tmp_path):
     a = flat_data()
     with pytest.raises(UsageError, match=r"no column of numbers in common"):
@@ -114,6 +147,8 @@ def test_wrong_inputs_are_refused(tmp_path):
         distance(a, {"x": a["x"]}, columns=["x", "i"])
     with pytest.raises(SourceError, match="no events to compare"):
         distance(a, {name: array[:0] for name, array in a.items()})
+    with pytest.raises(UsageError, match="invalid seed -1"):
+        distance(a, a, seed=-1)
     with pytest.raises(UsageError, match="0 objects"):
         distance(a, a, n_objects=0)
     schema, batch = jagged_batch(60)

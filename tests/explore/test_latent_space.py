@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import awkward as ak
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +115,9 @@ def test_each_group_has_latents_of_its_own(spaces, tmp_path):
     with uproot.open(tmp_path / "z.root") as file:
         assert file["events"].num_entries == N_EVENTS
         assert file["Jet"].num_entries == N_JETS
+    look(spaces, "both", output=tmp_path / "z.h5")
+    with h5py.File(tmp_path / "z.h5") as file:
+        assert [len(file[name]) for name in ("events/latent_0", "Jet/latent_0")] == [N_EVENTS, N_JETS]
     with pytest.raises(UsageError, match="holds one table"):
         look(spaces, "both", output=tmp_path / "z.csv")
     assert not (tmp_path / "z.csv").exists()
@@ -155,6 +159,7 @@ def test_categories_are_counted(spaces, jets):
     ("name", "options", "said"),
     [
         ("judge", {}, "has no latents"),
+        ("vae", {"seed": -1}, "invalid seed -1"),
         ("vae", {"colour": "Jet_sid"}, "there is no column 'Jet_sid'.*Jet_side"),
         ("vae", {"colour": "word"}, "not a number"),
         ("vae", {"colour": "Muon_pt"}, "other rows than Jet"),

@@ -1,11 +1,12 @@
 """What the laboratory opens: codecs, archives, rows of any source."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import baler_vae
 from baler_vae.errors import UsageError
-from baler_vae.explore.opening import all_rows, check_encoder, opened_codec, opened_rows
+from baler_vae.explore.opening import all_rows, check_encoder, opened_codec, opened_rows, with_nan_for_missing
 from tests.tables import flat_batch
 
 
@@ -50,3 +51,12 @@ def test_missing_encoders_are_told_apart(fitted):
     plain = baler_vae.fit(source, bound="bits:8", model="independent")
     with pytest.raises(UsageError, match=r"has no latents.*--model vae"):
         check_encoder(plain, "events", plain)
+
+
+def test_what_is_missing_is_no_number():
+    frame = pd.DataFrame({"k": pd.array([3, None, 5], "Int64"), "i": [1, 2, 3]})
+    with opened_rows(frame) as opened:
+        (table,) = with_nan_for_missing(all_rows(opened, opened.schema), opened.schema)
+    assert table.group.names == ("k", "i")
+    np.testing.assert_array_equal(table["k"], [3, np.nan, 5])
+    assert table["i"].dtype == np.int64

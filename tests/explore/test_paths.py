@@ -140,6 +140,10 @@ def test_categories_are_tried_one_after_the_other(spaces):
         ("vae", {"rows": (0, 1), "means": ("run > 1", "run < 1")}, "Give either"),
         ("vae", {"rows": (0, N_JETS)}, "there is no row 300.*0 to 299"),
         ("vae", {"rows": (-1, 0)}, "there is no row -1"),
+        ("vae", {"rows": (0, 1.5)}, "there is no row 1.5"),
+        ("vae", {"rows": (0,)}, r"two rows or two means \(found \(0,\), expected two"),
+        ("vae", {"means": "run > 1"}, "two rows or two means.*found 'run > 1'"),
+        ("vae", {"rows": (0, 1), "seed": -1}, "invalid seed -1"),
         ("vae", {"rows": (0, 1), "steps": 2}, "at least 3"),
         ("vae", {"rows": (0, 1), "pairs": -1}, "0 or more"),
         ("vae", {"rows": (0, 4), "source": "holed.root"}, "row 4: has a value that is not finite"),
@@ -167,3 +171,5 @@ def test_a_traversal_needs_spreads_and_rows(spaces):
         traverse(spaces / "vae.bvmodel", row=2)
     with pytest.raises(UsageError, match="at least 3"):
         traverse(spaces / "vae.bvmodel", steps=1)
+    with pytest.raises(UsageError, match=r"invalid seed 1\.5"):
+        traverse(spaces / "vae.bvmodel", seed=1.5)

@@ -1,11 +1,14 @@
 """New rows from a codec, as a user asks for them: where latents come from, what is written, returned and said."""
 
+from dataclasses import replace
+
 import awkward as ak
 import numpy as np
 import pandas as pd
 import pytest
 
 import baler_vae
+from baler_vae.codec.codec import Codec
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import sample
 from baler_vae.io.files import open_source
@@ -106,6 +109,8 @@ def test_what_cannot_be_drawn_from_is_said(files, tmp_path):
         sample(files / "vae.bvae", 5, source="mixture", training=rows)
     with pytest.raises(SourceError, match="NaN, infinite"):
         sample(vae, 5, training={name: np.append(own, np.float32(np.nan)) for name, own in points(20).items()})
+    with pytest.raises(UsageError, match=r"too few training rows for a mixture.*found 1"):
+        sample(vae, 5, training={name: own[:1] for name, own in points(20).items()})
     with pytest.raises(SourceError, match="no training rows"):
         sample(vae, 5, training={name: own[:0] for name, own in points(20).items()})
     for wrong in ({"n": 0}, {"n": True}, {"n": 2.5}, {"n": 5, "seed": -1}):
@@ -114,6 +119,25 @@ def test_what_cannot_be_drawn_from_is_said(files, tmp_path):
     (tmp_path / "there.csv").touch()
     with pytest.raises(OutputError, match="exists already"):
         sample(vae, 5, tmp_path / "there.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "objective", "why"),
+    [
+        ("ae", {"moments": {"weight": 0.0}}, "a plain autoencoder puts them anywhere"),
+        ("ae", {"mmd": {"weight": 1.0, "prior": "fitted"}}, "not for the standard one"),
+        ("vae", {"mmd": {"weight": 1.0, "prior": "fitted"}}, "not for the standard one"),
+        ("ae", {"mmd": {"weight": 1.0}}, None),
+        ("vae", {"mmd": {"weight": 1.0, "prior": "fitted"}, "moments": {"weight": 1.0}}, None),
+    ],
+)
+def test_the_standard_normal_is_no_prior_unless_latents_were_drawn_to_it(files, kind, objective, why):
+    codec = replace(Codec.load(files / f"{kind}.bvmodel"), settings={"model": {"kind": kind, "objective": objective}})
+    if why is None:
+        assert len(sample(codec, 5, source="prior").data) == 5
+    else:
+        with pytest.raises(UsageError, match=f"have no prior: .*{why}.*--from mixture"):
+            sample(codec, 5, source="prior")
 
 
 @pytest.mark.parametrize(
@@ -189,3 +213,21 @@ def test_a_mixture_finds_the_components_that_there_are():
         assert np.allclose(own.std(axis=0)[:2], spread[:2], rtol=0.1)
     with pytest.raises(ValueError, match="for 1 points"):
         fit_mixture(np.zeros((1, 2)), seed=0)
+
+
+def test_a_mixture_goes_on_to_many_components_while_the_criterion_falls():
+    rng = np.random.default_rng(1)
+    centres = np.stack(np.meshgrid(np.arange(7.0), np.arange(6.0)), axis=-1).reshape(-1, 2)
+    points = centres[rng.integers(0, len(centres), 2_000)] + 0.05 * rng.standard_normal((2_000, 2))
+    mixture = fit_mixture(points, seed=0)
+    assert 0.8 * len(centres) <= len(mixture.weights) <= 1.2 * len(centres)
+    assert len(mixture.weights) == min(mixture.bic, key=mixture.bic.get)
+    assert list(mixture.bic) == sorted(mixture.bic)
+    drawn = mixture.draw(2_000, np.random.default_rng(2))
+    distances = np.linalg.norm(drawn[:, None] - centres, axis=2)
+    assert np.mean(distances.min(axis=1) < 0.25) > 0.9
+
+
+def test_a_mixture_of_few_different_points_has_no_more_components_than_half_of_them():
+    assert max(fit_mixture(np.repeat(np.arange(5.0), 20)[:, None], seed=0).bic) == 2
+    assert len(fit_mixture(np.zeros((7, 2)), seed=0).weights) == 1

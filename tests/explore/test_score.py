@@ -1,6 +1,7 @@
 """Scores of rows and events: sums that add up, known answers, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -10,7 +11,9 @@ from baler_vae.codec.lengths import code_lengths
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import score
 from baler_vae.io.files import open_source, write_file
+from baler_vae.measures.scores import TITLES
 from baler_vae.table.table import concatenate
+from baler_vae.verbs.in_memory import source_of
 from tests.tables import jagged_batch
 
 EVENTS = 300
@@ -56,10 +59,15 @@ def columns_of(path):
     return {table.group.name: table.arrays for table in concatenate(list(source.read(schema)), schema)}
 
 
+def batch_of(codec, given):
+    source = source_of(given) or open_source(given)
+    return concatenate(list(source.read(codec.match(source))), codec.schema)
+
+
 def test_the_bits_of_an_event_are_those_of_its_columns_and_objects(jagged):
     codec, path = jagged
     found = score(codec, path)
-    batch = concatenate(list(open_source(path).read(codec.schema)), codec.schema)
+    batch = batch_of(codec, path)
     lengths = code_lengths(codec, batch)
     counts = batch[0]["nJet"].astype(int)
     jets = np.sum(list(lengths["Jet"].values()), axis=0)
@@ -77,6 +85,34 @@ def test_the_bits_of_an_event_are_those_of_its_columns_and_objects(jagged):
     assert found.column_bits["Jet"]["Jet_id"] == pytest.approx(lengths["Jet"]["Jet_id"].mean())
 
 
+def test_standardised_bits_weigh_columns_by_the_spread_of_their_bits(flat):
+    _, codec, data = flat
+    other = flat_data(seed=7)
+    found = score(codec, data, training=other).levels["event"]["standard_bits"]
+    typical = score(codec, other).levels["event"]["standard_bits"]
+    columns, reference = (code_lengths(codec, batch_of(codec, given))["events"] for given in (data, other))
+    expected = sum((columns[name] - bits.mean()) / bits.std() for name, bits in reference.items() if np.ptp(bits))
+    assert found == pytest.approx(expected)
+    assert np.mean(typical) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_first_objects_of_an_event_may_count_alone(jagged):
+    codec, path = jagged
+    found = score(codec, path, n_objects=2)
+    counts = batch_of(codec, path)[0]["nJet"].astype(int)
+    assert counts.max() > 2
+    few = np.minimum(counts, 2)
+    for name, power in (("bits", 1), ("mahalanobis", 2)):
+        parts = np.split(found.levels["Jet"][name] ** power, np.cumsum(counts)[:-1])
+        expected = np.array([part[:2].sum() for part in parts])
+        assert found.levels["event"][f"{name}_Jet"] ** power == pytest.approx(expected)
+        means = found.levels["event"][f"{name}_Jet_mean"] ** power
+        assert means[few > 0] == pytest.approx((expected / np.maximum(few, 1))[few > 0])
+    assert any("first 2 rows" in note for note in found.notes)
+    with pytest.raises(UsageError, match="0 objects of an event"):
+        score(codec, path, n_objects=0)
+
+
 def test_squared_errors_are_those_of_a_restored_archive(flat, tmp_path):
     codec, _, data = flat
     seen = {name: data[name] for name in ("x", "y", "i")}
@@ -87,18 +123,24 @@ def test_squared_errors_are_those_of_a_restored_archive(flat, tmp_path):
         expected = expected + ((restored[name] - data[name]) / ((high - low) / 2)) ** 2
     found = score(codec, data)
     assert found.levels["event"]["squared_error"] == pytest.approx(expected, rel=1e-3)
-    assert set(found.levels["event"]) == {"bits", "squared_error", "negative_elbo", "mahalanobis"}
+    assert set(found.levels["event"]) == {
+        "bits",
+        "standard_bits",
+        "squared_error",
+        "negative_elbo",
+        "mahalanobis",
+    }
     assert any("x, y: under `free`" in note for note in found.notes)
 
 
 def test_a_bounded_codec_has_latents_and_no_squared_error(flat):
     _, codec, data = flat
     found = score(codec, data)
-    assert set(found.levels["event"]) == {"bits", "mahalanobis"}
+    assert set(found.levels["event"]) == {"bits", "standard_bits", "mahalanobis"}
     distances = found.levels["event"]["mahalanobis"]
     assert np.mean(distances**2) == pytest.approx(1.0, rel=0.01)  # of one latent, whose variance is the unit
     independent = baler_vae.fit({"i": data["i"]}, kind="independent")
-    assert set(score(independent, data).levels["event"]) == {"bits"}
+    assert set(score(independent, data).levels["event"]) == {"bits", "standard_bits"}
 
 
 def test_strange_rows_score_higher(flat):
@@ -140,7 +182,7 @@ def test_labels_of_objects_and_of_events(jagged, tmp_path):
 def test_means_along_a_column(flat):
     codec, _, data = flat
     found = score(codec, data, by="run")
-    assert [profile.score for profile in found.profiles] == ["bits", "squared_error", "negative_elbo", "mahalanobis"]
+    assert [profile.score for profile in found.profiles] == list(TITLES)
     bits = found.levels["event"]["bits"]
     assert found.profiles[0].means == pytest.approx([bits[data["run"] == run].mean() for run in range(100, 104)])
     with pytest.raises(UsageError, match="no numbers along which"):
@@ -220,6 +262,48 @@ def test_labels_that_are_none_are_refused(flat, change, message):
         score(flat[0], flat[2] | change, label="signal")
 
 
+def test_rows_without_scores_are_in_no_mean(flat, tmp_path):
+    codec, _, data = flat
+    holed = {name: data[name].copy() for name in ("x", "y", "i")}
+    holed["x"][::3] = np.nan
+    rest = {name: np.delete(values, np.s_[::3]) for name, values in holed.items()}
+    found, whole = score(codec, holed, tmp_path / "s.parquet"), score(codec, rest)
+    assert found.column_bits["events"] == pytest.approx(whole.column_bits["events"])
+    frame = pd.read_parquet(tmp_path / "s.parquet")
+    assert frame.filter(like="bits").isna().all(axis=1).tolist() == [number % 3 == 0 for number in range(600)]
+
+
+def test_what_has_no_unit_has_no_score(flat):
+    codec, _, data = flat
+    one = {name: data[name][:1] for name in ("x", "y", "i")}
+    found = score(codec, data, training=one)
+    assert {"squared_error", "mahalanobis"}.isdisjoint(found.levels["event"])
+    assert {"bits", "negative_elbo"} <= set(found.levels["event"])
+    assert any("without x, y: no width" in note for note in found.notes)
+    assert any("no Mahalanobis distance of events" in note for note in found.notes)
+
+
+def test_missing_values_are_no_values(flat):
+    codec, _, data = flat
+    missing = np.arange(600) % 5 == 0
+    frame = pd.DataFrame({name: data[name] for name in ("x", "y", "i")})
+    frame["run"] = pd.array(np.where(missing, pd.NA, data["run"]), "Int64")
+    frame["signal"] = pd.array(np.where(missing, pd.NA, data["signal"]), "boolean")
+    found = score(codec, frame, by="run").profiles[0]
+    assert found.low.tolist() == [100, 101, 102, 103]
+    assert found.counts.sum() == np.count_nonzero(~missing)
+    with pytest.raises(UsageError, match=r"is no label.*NaN, or no value"):
+        score(codec, frame, label="signal")
+
+
+def test_what_is_no_axis_is_told_before_the_work(flat):
+    heard = []
+    data = flat[2] | {"word": np.array(["a"] * 600, object)}
+    with pytest.raises(UsageError, match=r"'word'.*holds no numbers along which"):
+        score(flat[0], data, by="word", progress=lambda *told: heard.append(told))
+    assert not heard
+
+
 def test_wrong_requests_are_refused(flat, tmp_path):
     codec, _, data = flat
     with pytest.raises(UsageError, match=r"no column 'sgnal'.*signal"):
@@ -228,6 +312,8 @@ def test_wrong_requests_are_refused(flat, tmp_path):
         score(codec, data, label="signal", against=data)
     with pytest.raises(UsageError, match=r"column 'y'.*this file lacks"):
         score(codec, {name: data[name] for name in ("x", "i")})
+    with pytest.raises(UsageError, match="invalid seed -1"):
+        score(codec, data, seed=-1)
     with pytest.raises(UsageError, match="0 importance samples"):
         score(codec, data, n_samples=0)
     with pytest.raises(SourceError, match="no events to score"):
@@ -268,5 +354,5 @@ def test_decoders_of_cross_entropy_and_of_categories(flat):
     objective = {"kl": {}, "posterior": {"kind": "joint", "categories": [2]}}
     joint = baler_vae.fit(data, kind="vae", bound="free", objective=objective, **TINY | {"latent": 3})
     found = score(joint, data)
-    assert set(found.levels["event"]) == {"bits", "squared_error", "mahalanobis"}
+    assert set(found.levels["event"]) == {"bits", "standard_bits", "squared_error", "mahalanobis"}
     assert any("no -ELBO of events" in note for note in found.notes)

@@ -209,6 +209,8 @@ settings = {"objective.posterior.snr" = [3.0, 255.0], "objective.l1_latents.weig
     result = sweep(write_project(tmp_path, text))
     assert not any(run.failure for run in result.runs)
     low, high = (run.values["rate"] for run in result.runs)
+    assert sum(result.eigenvalues) == pytest.approx(len(result.runs[0].distortions))
+    assert result.participation_ratio is None
     # White noise: at most 0.5 log2(1 + SNR) bits for each of the two latents, if both have the same variance.
     assert 0 < low <= 2 * 0.5 * np.log2(1 + 3)
     assert low < high <= 2 * 0.5 * np.log2(1 + 255)

@@ -73,3 +73,10 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingExtra, match="explore"):
         classifier_auc(np.ones((100, 1)), np.ones((100, 1)))
+
+
+def test_columns_without_a_value_tell_nothing():
+    rng, nothing = np.random.default_rng(4), np.full((200, 1), np.nan)
+    a, b = rng.normal(size=(2, 200, 1))
+    assert classifier_auc(np.hstack([a, nothing]), np.hstack([b, nothing])) == classifier_auc(a, b)
+    assert classifier_auc(nothing, nothing).value == 0.5

@@ -50,3 +50,8 @@ def test_other_files_are_never_written_to(tmp_path, content):
         with pytest.raises(OutputError, match="no page of `baler-vae explore`"):
             attempt()
     assert page.read_bytes() == content
+
+
+def test_a_page_without_a_folder_is_told_before_the_work(tmp_path):
+    with pytest.raises(OutputError, match="its directory does not exist"):
+        check_page(tmp_path / "nowhere" / "lab.html")

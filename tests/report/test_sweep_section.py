@@ -1,6 +1,7 @@
 """A sweep on a page and on a terminal."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_pictures_hold_no_mathematics(result):
         assert drawn is not None
         assert "mathdefault" not in drawn
         assert re.search(r"aria-label=\"[^\"]+\"", drawn)
+
+
+def test_the_bound_of_a_gaussian_is_drawn_beside_rates(result):
+    """Its line is there with the eigenvalues of the data, and only where rate and distortion are the axes."""
+    bounded = replace(result, eigenvalues=(1.5, 0.5))
+    assert "Gaussian bound" not in pareto_figure(result)
+    assert "Gaussian bound" in pareto_figure(bounded)
+    assert "Gaussian bound" not in pareto_figure(replace(bounded, axes=("bytes", "distortion")))
 
 
 def test_what_is_not_there_is_not_drawn():

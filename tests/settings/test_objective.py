@@ -91,7 +91,11 @@ WRONG = {
         "4 cycles do not fit into 7 epochs: each needs two",
     ),
     "an unknown schedule": ({"objective": {"kl": {"schedule": "linar"}}}, "Did you mean 'linear'"),
-    "a width of no kernel": ({"objective": {"mmd": {"width": -1.0}}}, "objective.mmd.width"),
+    "a width of no kernel": (
+        {"objective": {"mmd": {"width": -1.0}}},
+        r"setting 'objective.mmd.width': .*\"median\", a number above 0, or a list.*found -1.0",
+    ),
+    "no width": ({"objective": {"mmd": {"width": []}}}, r"objective.mmd.width'.*found \[\]"),
     "an unknown term": ({"objective": {"kll": {}}}, "Did you mean 'objective.kl'"),
     "logits of standard scores": (
         {"objective": {"reconstruction": "cross_entropy", **KL}, "transform": "standard"},

@@ -33,8 +33,12 @@ def score(
     ] = None,
     training: Annotated[
         str | None,
+        typer.Option("--training", metavar="FILE", help="Rows that tell what is typical (default: IN)."),
+    ] = None,
+    objects: Annotated[
+        int | None,
         typer.Option(
-            "--training", metavar="FILE", help="Rows whose means, covariances and widths measure scores (default: IN)."
+            "--objects", metavar="N", min=1, help="Objects of each collection that count in events (default: all)."
         ),
     ] = None,
     keep: Annotated[
@@ -72,6 +76,7 @@ def score(
             by=by,
             training=training,
             keep=keep or (),
+            n_objects=objects,
             n_samples=N_SAMPLES if samples is None else samples,
             seed=seed or 0,
             dialect=dialect,

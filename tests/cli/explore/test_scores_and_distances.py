@@ -29,9 +29,10 @@ def test_scores_are_listed_written_and_added_to_a_page(call, folder, tmp_path):
 def test_scores_as_json(call, folder, tmp_path):
     source = open_source(INPUT)
     run = np.arange(source.n_events) % 3
-    out, _ = call("explore", "score", folder / "jets.bvmodel", INPUT, "-o", "s.parquet", "--json")
+    out, _ = call("explore", "score", folder / "jets.bvmodel", INPUT, "-o", "s.parquet", "--json", "--objects", "2")
     found = json.loads(out)
     assert found["n_events"] == len(run)
+    assert "scores of events count the first 2 rows of each collection" in found["notes"]
     assert {one["level"] for one in found["summaries"]} == {"event", "Jet"}
     call("explore", "score", folder / "jets.bvae", INPUT, "-o", "t.csv", status=2)
 
