@@ -302,12 +302,13 @@ class _Histograms:
 
 
 def _edges(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """The edges (bins + 1,) of the bins of a column: of one whole number each, where there are few."""
+    """The edges (bins + 1,) of the bins of a column: each of as many whole numbers as another."""
     numbers = values.astype(np.float64)
     numbers = numbers[np.isfinite(numbers)]
     low, high = np.quantile(numbers, _CORE) if len(numbers) else (0.0, 1.0)
-    if values.dtype.kind in "iub" and high - low < _N_BINS:
-        return np.arange(low - 0.5, high + 1.0)
+    if values.dtype.kind in "iub":
+        width = np.ceil((high - low + 1) / _N_BINS)
+        return np.arange(np.floor(low) - 0.5, high + width, width)
     return np.linspace(low, high if high > low else low + 1.0, _N_BINS + 1)
 
 

@@ -196,6 +196,17 @@ def test_histograms_stand_beside_those_of_training_rows(files):
     assert sample(files / "vae.bvmodel", 300, shapes=True).shapes[0].training is None
 
 
+def test_bins_of_whole_numbers_hold_as_many_each():
+    """A bin of two numbers between bins of one would be a tooth of a comb."""
+    data = {"n": np.random.default_rng(0).poisson(200, 2_000)}
+    codec = baler_vae.fit(data, kind="independent", bound="exact")
+    (shape,) = sample(codec, 2_000, training=data, shapes=True).shapes
+    edges = np.array(shape.edges)
+    assert 30 < len(edges) <= 62
+    assert set(np.diff(edges)) == {2}
+    assert (edges % 1 == 0.5).all()
+
+
 def test_a_mixture_finds_the_components_that_there_are():
     rng = np.random.default_rng(0)
     centres = np.array([[0.0, 0.0, 3.0], [100.0, 0.0, 3.0], [0.0, 0.01, 3.0], [50.0, 0.005, 3.0]])
