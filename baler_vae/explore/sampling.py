@@ -34,7 +34,6 @@ from baler_vae.source.dialect import Options
 from baler_vae.table.branches import branches_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate
-from baler_vae.verbs.in_memory import for_file
 
 SOURCES: tuple[LatentSource, ...] = get_args(LatentSource)
 _OF_TRAINING = {"posterior", "mixture"}
@@ -139,8 +138,7 @@ def sample(
     if output is None:
         data = _as_object(found.schema, drawing.told(drawn, told), library)
     else:
-        written, _ = for_file(found.schema, b"", output)
-        write_file(output, written, drawing.told(drawn, told), force=force, rntuple=rntuple)
+        write_file(output, found.schema, drawing.told(drawn, told), force=force, rntuple=rntuple)
     return Samples(
         codec="a codec" if isinstance(codec, Codec) else Path(codec).name,
         seed=int(seed),
@@ -304,12 +302,13 @@ class _Histograms:
 
 
 def _edges(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """The edges (bins + 1,) of the bins of a column: of one whole number each, where there are few."""
+    """The edges (bins + 1,) of the bins of a column: each of as many whole numbers as another."""
     numbers = values.astype(np.float64)
     numbers = numbers[np.isfinite(numbers)]
     low, high = np.quantile(numbers, _CORE) if len(numbers) else (0.0, 1.0)
-    if values.dtype.kind in "iub" and high - low < _N_BINS:
-        return np.arange(low - 0.5, high + 1.0)
+    if values.dtype.kind in "iub":
+        width = np.ceil((high - low + 1) / _N_BINS)
+        return np.arange(np.floor(low) - 0.5, high + width, width)
     return np.linspace(low, high if high > low else low + 1.0, _N_BINS + 1)
 
 

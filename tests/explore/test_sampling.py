@@ -155,6 +155,13 @@ def test_files_have_the_schema_of_the_codec(files, tmp_path, suffix, codec):
     assert found.from_training == (("name",) if codec == "jets" else ())
 
 
+@pytest.mark.parametrize("suffix", ["root", "csv", "parquet", "npz"])
+def test_a_codec_of_data_in_memory_gives_files(tmp_path, suffix):
+    codec = baler_vae.fit(points(100), kind="independent", bound="abs:0.01")
+    sample(codec, 20, tmp_path / f"new.{suffix}")
+    assert open_source(tmp_path / f"new.{suffix}").n_events == 20
+
+
 def test_what_is_returned(files):
     found = sample(files / "jets.bvmodel", 80, library="ak")
     assert isinstance(found.data, ak.Array)
@@ -187,6 +194,17 @@ def test_histograms_stand_beside_those_of_training_rows(files):
     assert len(shape.edges) == len(shape.samples) + 1 == len(shape.training) + 1
     assert 0.95 * 900 < sum(shape.training) <= 900
     assert sample(files / "vae.bvmodel", 300, shapes=True).shapes[0].training is None
+
+
+def test_bins_of_whole_numbers_hold_as_many_each():
+    """A bin of two numbers between bins of one would be a tooth of a comb."""
+    data = {"n": np.random.default_rng(0).poisson(200, 2_000)}
+    codec = baler_vae.fit(data, kind="independent", bound="exact")
+    (shape,) = sample(codec, 2_000, training=data, shapes=True).shapes
+    edges = np.array(shape.edges)
+    assert 30 < len(edges) <= 62
+    assert set(np.diff(edges)) == {2}
+    assert (edges % 1 == 0.5).all()
 
 
 def test_a_mixture_finds_the_components_that_there_are():
