@@ -1,5 +1,7 @@
 """Samples beside training rows, on the page of the laboratory."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -36,7 +38,7 @@ def samples_figures(samples: Samples) -> list[str]:
             _draw(axes, shape)
             axes.text(1, 1.05, "samples", color=AFTER, weight="bold", size=8, ha="right", transform=axes.transAxes)
             if shape.training is not None:
-                at = {"ha": "right", "transform": axes.transAxes}
+                at: dict[str, Any] = {"ha": "right", "transform": axes.transAxes}
                 axes.text(0.83, 1.05, "training rows", color=BEFORE, weight="bold", size=8, **at)
             figures.append(svg_text(figure, f"Histogram of {shape.column} in samples drawn from {samples.codec}"))
     return figures
