@@ -94,7 +94,7 @@ def fit_alphabet(
     most = most_in_range
     alphabet = _prune(distinct, masses, high, most)
     while len(alphabet[0]) > largest:
-        if high > _HIGHEST_PRICE * range_bits:
+        if most < 1 and high > _HIGHEST_PRICE * range_bits:
             high, most = range_bits, _MORE_IN_RANGE * most
         low, high = high, 2 * high
         alphabet = _prune(distinct, masses, high, most)

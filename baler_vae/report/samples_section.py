@@ -1,7 +1,5 @@
 """Samples beside training rows, on the page of the laboratory."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -36,12 +34,16 @@ def samples_figures(samples: Samples) -> list[str]:
             axes = figure.subplots()
             figure.subplots_adjust(left=0.03, right=0.97, bottom=0.16, top=0.84)
             _draw(axes, shape)
-            axes.text(1, 1.05, "samples", color=AFTER, weight="bold", size=8, ha="right", transform=axes.transAxes)
+            _name(axes, 1.0, "samples", AFTER)
             if shape.training is not None:
-                at: dict[str, Any] = {"ha": "right", "transform": axes.transAxes}
-                axes.text(0.83, 1.05, "training rows", color=BEFORE, weight="bold", size=8, **at)
+                _name(axes, 0.83, "training rows", BEFORE)
             figures.append(svg_text(figure, f"Histogram of {shape.column} in samples drawn from {samples.codec}"))
     return figures
+
+
+def _name(axes: Axes, right: float, text: str, colour: str) -> None:
+    """What a colour stands for, above a panel."""
+    axes.text(right, 1.05, text, color=colour, weight="bold", size=8, ha="right", transform=axes.transAxes)
 
 
 def _draw(axes: Axes, shape: Shape) -> None:
