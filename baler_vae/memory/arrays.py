@@ -175,8 +175,11 @@ def fill_of(array: NDArray[Any]) -> str:
     """The fill value of a masked array of numbers or times, as `ArrayEntry` has it."""
     if not isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in _FILLED:
         return ""
-    own, usual = (np.asarray(fill, array.dtype) for fill in (array.fill_value, np.ma.default_fill_value(array.dtype)))
-    return "" if own.tobytes() == usual.tobytes() else own.tobytes().hex()
+    own, usual = np.asarray(array.fill_value), np.asarray(np.ma.default_fill_value(array.dtype))
+    # The usual one of integers is 999,999, also of those that cannot hold it.
+    compared = usual.dtype if array.dtype.kind in "iu" else array.dtype
+    is_usual = own.astype(compared).tobytes() == usual.astype(compared).tobytes()
+    return "" if is_usual else own.astype(array.dtype).tobytes().hex()
 
 
 def is_binary(array: NDArray[Any]) -> bool:
