@@ -176,9 +176,10 @@ def fill_of(array: NDArray[Any]) -> str:
     if not isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in _FILLED:
         return ""
     own, usual = np.asarray(array.fill_value), np.asarray(np.ma.default_fill_value(array.dtype))
-    # The usual one of integers is 999,999, also of those that cannot hold it.
+    # The usual ones are 999,999 and 1e20, also of integers and floats that cannot hold them.
     compared = usual.dtype if array.dtype.kind in "iu" else array.dtype
-    is_usual = own.astype(compared).tobytes() == usual.astype(compared).tobytes()
+    with np.errstate(over="ignore"):
+        is_usual = own.astype(compared).tobytes() == usual.astype(compared).tobytes()
     return "" if is_usual else own.astype(array.dtype).tobytes().hex()
 
 

@@ -145,9 +145,9 @@ def test_values_that_arrow_cannot_hold_name_their_column():
         list(source.read(source.select()))
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int64", "float32"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int64", "float16", "float32"])
 def test_the_usual_fill_value_is_none_of_its_own(dtype):
-    """It is 999,999, which small integers cannot hold."""
+    """It is 999,999 or 1e20, which small numbers cannot hold."""
     array = np.ma.MaskedArray(np.array([0, 1]).astype(dtype), [True, False])
     found = baler_vae.loads(baler_vae.dumps({"x": array}))["x"]
     assert found.fill_value == array.fill_value
