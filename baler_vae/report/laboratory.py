@@ -56,9 +56,19 @@ def section_of(
     body = (
         environment()
         .get_template("section.html.j2")
-        .render(sentences=sentences, tables=tables, figures=[Markup(figure) for figure in figures])  # noqa: S704
+        .render(
+            sentences=[_sentence(text) for text in sentences],
+            tables=tables,
+            figures=[Markup(figure) for figure in figures],
+        )
     )
     return Section(key, title, Markup(body.strip()))  # noqa: S704 - made here
+
+
+def _sentence(text: str) -> str:
+    """A line of a terminal as a sentence: with a capital where it begins with a word, and a full stop."""
+    begun = text[:1].upper() + text[1:] if re.match(r"[a-z]+[ ,:]", text) else text
+    return begun if begun.endswith((".", "?", ":")) else f"{begun}."
 
 
 def write_section(path: str | Path, section: Section) -> None:

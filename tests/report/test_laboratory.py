@@ -26,6 +26,12 @@ def test_a_section_is_escaped_but_for_its_figures(tmp_path):
     assert "https:" not in text
 
 
+def test_lines_of_a_terminal_become_sentences():
+    said = section_of("x", "X", sentences=["drawn again: 3", "nJet is left out", "x_1 is", "How many? 2.", "Done"]).body
+    for text in ("Drawn again: 3.", "nJet is left out.", "x_1 is.", "How many? 2.", "Done."):
+        assert f"<p>{text}</p>" in said
+
+
 def test_sections_are_added_and_replaced(tmp_path):
     page = tmp_path / "lab.html"
     write_section(page, LATENTS)
