@@ -59,7 +59,7 @@ def section_of(
         .render(
             sentences=[_sentence(text) for text in sentences],
             tables=tables,
-            figures=[Markup(figure) for figure in figures],
+            figures=[Markup(figure) for figure in figures],  # noqa: S704 - made here
         )
     )
     return Section(key, title, Markup(body.strip()))  # noqa: S704 - made here
