@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import baler_vae
-from baler_vae.codec import groups
+from baler_vae.codec import filling
 from baler_vae.errors import BoundBroken, CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.verbs.verify import check_broken
 from tests.tables import flat_batch
@@ -89,13 +89,13 @@ def test_free_columns_promise_nothing(jets, tmp_path, quick):
 def test_an_archive_that_would_break_a_bound_never_appears(archive, tmp_path, monkeypatch):
     """The decoder is made to fail, as a broken machine would."""
     _, original = archive
-    before = groups.dequantise_column
+    before = filling.dequantise_column
 
     def broken(*given):
         values = before(*given)
         return values + np.float32(0.1) if values.dtype.kind == "f" else values
 
-    monkeypatch.setattr(groups, "dequantise_column", broken)
+    monkeypatch.setattr(filling, "dequantise_column", broken)
     with pytest.raises(BoundBroken, match=r"column 'x'.*70,000 of 70,000 values miss the bound abs:0.01"):
         baler_vae.compress(original, tmp_path / "a.bvae", bound="abs:0.01", kind="independent")
     assert list(tmp_path.iterdir()) == []
