@@ -6,8 +6,8 @@ import typer
 
 from baler_vae.cli.console import progress_bar
 from baler_vae.cli.dialects import with_dialect
-from baler_vae.cli.explore.showing import PagePath, needing_explore, show
-from baler_vae.cli.extras import needing_reports
+from baler_vae.cli.explore.showing import PagePath, show
+from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.options import AsJson, Columns, Dialect, Quiet, Seed
 
 

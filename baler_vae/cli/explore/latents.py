@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from baler_vae.cli.console import note, progress_bar, say
-from baler_vae.cli.explore.showing import CodecPath, PagePath, needing_explore, show
+from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.extras import needing_explore
 from baler_vae.cli.options import AsJson, Dialect, Force, Inputs, Quiet, Seed, output_option
 
 GroupName = Annotated[

@@ -7,7 +7,8 @@ import typer
 
 from baler_vae.cli.console import note, say
 from baler_vae.cli.explore.latents import GroupName
-from baler_vae.cli.explore.showing import CodecPath, PagePath, needing_explore, show
+from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.extras import needing_explore
 from baler_vae.cli.options import AsJson, Dialect, Force, Inputs, Seed, output_option
 
 if TYPE_CHECKING:

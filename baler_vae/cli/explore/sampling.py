@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from baler_vae.cli.console import progress_bar
-from baler_vae.cli.explore.showing import CodecPath, PagePath, needing_explore, show
-from baler_vae.cli.extras import needing_reports
+from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.options import AsJson, Dialect, Force, Quiet, Seed, output_option
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import typer
 
 from baler_vae.cli.console import note, progress_bar, say
 from baler_vae.cli.dialects import with_dialect
-from baler_vae.cli.explore.showing import CodecPath, PagePath, needing_explore, show
-from baler_vae.cli.extras import needing_reports
+from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.options import AsJson, Dialect, Force, Quiet, Seed, output_option
 
 Input = Annotated[str, typer.Argument(metavar="IN", help="File or archive whose rows to score.")]

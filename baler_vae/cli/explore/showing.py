@@ -1,14 +1,12 @@
 """What the verbs of the laboratory have in common: their options, and how a result is shown."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from baler_vae.cli.console import note, say, say_json
-from baler_vae.errors import MissingExtra
 from baler_vae.output import file_path
 
 if TYPE_CHECKING:
@@ -32,19 +30,6 @@ class Shown(Protocol):
 
 
 Result = TypeVar("Result", bound=Shown)
-
-
-@contextmanager
-def needing_explore(purpose: str) -> Iterator[None]:
-    """A context that imports from the laboratory, whose packages may not be installed.
-
-    Raises:
-        MissingExtra: they are not; it says for what `purpose` they are needed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtra(purpose, "explore", str(error.name)) from error
 
 
 def show(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_vae.cli.console import note, progress_bar, say
-from baler_vae.cli.explore.showing import PagePath, needing_explore, show
-from baler_vae.cli.extras import needing_reports
+from baler_vae.cli.explore.showing import PagePath, show
+from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.options import AsJson, Force, Quiet, Scheduler, Workers
 from baler_vae.errors import UsageError
