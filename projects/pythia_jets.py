@@ -2,7 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import awkward as ak
 import numpy as np
@@ -48,6 +50,8 @@ MUONS = (13,)
 ENERGIES = ("emEnergy", "hadEnergy", "invisibleEnergy", "auxiliaryEnergy")
 JET = dict.fromkeys(("pt", "eta", "phi", "mass", *ENERGIES), "float32") | {"nConstituents": "int32"}
 
+Made = TypeVar("Made")
+
 BATCH_EVENTS = 250  # all particles of a batch, about 0.2 MB an event, are in memory at once
 
 
@@ -82,6 +86,23 @@ def stable_particles(process: str, seed: int, n_events: int) -> Iterator[ak.Arra
             np.bincount(event[kept], minlength=len(counts)),
         )
         done += len(particles)
+
+
+def of_batches(
+    made: Callable[[ak.Array], Made], process: str, seed: int, n_events: int, *, name: str = ""
+) -> list[Made]:
+    """What is made of the stable particles of each batch of events; how far it is stands on standard error, behind the
+    `name` of the process.
+    """
+    found: list[Made] = []
+    done, start = 0, time.monotonic()
+    for particles in stable_particles(process, seed, n_events):
+        found.append(made(particles))
+        done += len(particles)
+        rate = done / (time.monotonic() - start)
+        print(f"\r{name}{done:,} of {n_events:,} events, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
 
 
 def anti_kt(particles: ak.Array, radius: float = RADIUS) -> fastjet.ClusterSequence:

@@ -7,7 +7,6 @@ The README beside this file describes the physics and the branches.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import awkward as ak
@@ -19,7 +18,7 @@ from baler_vae.output import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from pythia_jets import Z_PRIME, check_numbers, cluster, stable_particles
+from pythia_jets import Z_PRIME, check_numbers, cluster, of_batches
 
 QCD = """
     HardQCD:all = on
@@ -46,15 +45,7 @@ PROCESSES = {"qcd": QCD, "zprime": Z_PRIME, "wprime": W_PRIME}
 
 def jets_of(process: str, *, n_events: int, seed: int) -> ak.Array:
     """The jets of events of one process, a list for each event."""
-    batches: list[ak.Array] = []
-    done, start = 0, time.monotonic()
-    for particles in stable_particles(PROCESSES[process], seed, n_events):
-        batches.append(cluster(particles))
-        done += len(particles)
-        rate = done / (time.monotonic() - start)
-        print(f"\r{process}: {done:,} of {n_events:,} events, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return ak.concatenate(batches)
+    return ak.concatenate(of_batches(cluster, PROCESSES[process], seed, n_events, name=f"{process}: "))
 
 
 def generate(path: Path, *, n_events: dict[str, int], seed: int, force: bool) -> None:

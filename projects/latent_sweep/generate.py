@@ -7,7 +7,6 @@ The README beside this file describes the physics and the columns.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import awkward as ak
@@ -21,7 +20,7 @@ from baler_vae.output import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from pythia_jets import anti_kt, check_numbers, kinematics, stable_particles
+from pythia_jets import anti_kt, check_numbers, kinematics, of_batches
 
 QCD = """
     HardQCD:all = on
@@ -96,14 +95,7 @@ def generate(path: Path, *, n_events: int, seed: int, force: bool) -> None:
         OutputError: `path` exists and `force` is false, or it cannot be written.
     """
     with replacing(path, force=force) as part:
-        batches: list[dict[str, Floats]] = []
-        done, start = 0, time.monotonic()
-        for particles in stable_particles(QCD, seed, n_events):
-            batches.append(leading_jets(particles))
-            done += len(particles)
-            rate = done / (time.monotonic() - start)
-            print(f"\r{done:,} of {n_events:,} events, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
+        batches = of_batches(leading_jets, QCD, seed, n_events)
         jets = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         pq.write_table(pa.table(table_of(jets)), part)
     print(f"{path}: {len(jets['pt']):,} jets, {path.stat().st_size:,} bytes")

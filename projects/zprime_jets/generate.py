@@ -7,7 +7,6 @@ The README beside this file describes the physics and the branches.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import awkward as ak
@@ -19,7 +18,7 @@ from baler_vae.output import replacing
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from pythia_jets import MAX_SEED, Z_PRIME, cluster, stable_particles
+from pythia_jets import MAX_SEED, Z_PRIME, cluster, of_batches
 
 
 def write(path: Path, jets: ak.Array) -> None:
@@ -36,15 +35,7 @@ def generate(path: Path, *, n_events: int, seed: int, force: bool) -> None:
         OutputError: `path` exists and `force` is false, or it cannot be written.
     """
     with replacing(path, force=force) as part:
-        batches: list[ak.Array] = []
-        done, start = 0, time.monotonic()
-        for particles in stable_particles(Z_PRIME, seed, n_events):
-            batches.append(cluster(particles))
-            done += len(particles)
-            rate = done / (time.monotonic() - start)
-            print(f"\r{done:,} of {n_events:,} events, {rate:.0f} a second", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-        jets = ak.concatenate(batches)
+        jets = ak.concatenate(of_batches(cluster, Z_PRIME, seed, n_events))
         write(part, jets)
     print(f"{path}: {n_events:,} events, {ak.count(jets.pt):,} jets, {path.stat().st_size:,} bytes")
 
