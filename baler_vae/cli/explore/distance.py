@@ -6,7 +6,7 @@ import typer
 
 from baler_vae.cli.console import progress_bar
 from baler_vae.cli.dialects import with_dialect
-from baler_vae.cli.explore.showing import PagePath, show
+from baler_vae.cli.explore.showing import PagePath, check_page, show
 from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.options import AsJson, Columns, Dialect, Quiet, Seed
 
@@ -37,10 +37,7 @@ def distance(
         from baler_vae.measures.classifier import MOST_ROWS
     with needing_reports("the tables"):
         from baler_vae.report.distance_section import distance_section, listed_distance
-    if page is not None:
-        from baler_vae.report.laboratory import check_page
-
-        check_page(page)
+    check_page(page)
     with progress_bar(shown=not no_progress) as progress:
         found = distance_of(
             a,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from baler_vae.cli.console import note, progress_bar, say
-from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.explore.showing import CodecPath, PagePath, check_page, show
 from baler_vae.cli.extras import needing_explore
 from baler_vae.cli.options import AsJson, Dialect, Force, Inputs, Quiet, Seed, output_option
 
@@ -43,11 +43,9 @@ def latents(
     """Encode rows, and show what their latents tell: rates, components, clusters, distance from the prior."""
     with needing_explore("looking at latents"):
         from baler_vae.explore.latent_space import latents as look
-        from baler_vae.report.laboratory import check_page
         from baler_vae.report.latents_section import latents_listed, latents_section
 
-    if page is not None:
-        check_page(page)
+    check_page(page)
     with progress_bar(shown=not no_progress) as progress:
         result = look(
             codec,

@@ -7,7 +7,7 @@ import typer
 
 from baler_vae.cli.console import note, say
 from baler_vae.cli.explore.latents import GroupName
-from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.explore.showing import CodecPath, PagePath, check_page, show
 from baler_vae.cli.extras import needing_explore
 from baler_vae.cli.options import AsJson, Dialect, Force, Inputs, Seed, output_option
 
@@ -54,10 +54,8 @@ def interpolate(
     """Walk from one row to another through the latent space, straight and on an arc, and judge what is decoded."""
     with needing_explore("walking through a latent space"):
         from baler_vae.explore.paths import interpolate as walk
-        from baler_vae.report.laboratory import check_page
 
-    if page is not None:
-        check_page(page)
+    check_page(page)
     result = walk(
         codec,
         inputs[0] if len(inputs) == 1 else inputs,
@@ -96,10 +94,8 @@ def traverse(
     """Move each latent from -3 to 3 standard deviations, and show what is decoded."""
     with needing_explore("walking through a latent space"):
         from baler_vae.explore.paths import traverse as walk
-        from baler_vae.report.laboratory import check_page
 
-    if page is not None:
-        check_page(page)
+    check_page(page)
     result = walk(
         codec,
         inputs[0] if inputs and len(inputs) == 1 else inputs or None,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from baler_vae.cli.console import progress_bar
-from baler_vae.cli.explore.showing import CodecPath, PagePath, show
-from baler_vae.cli.extras import needing_explore, needing_reports
+from baler_vae.cli.explore.showing import CodecPath, PagePath, check_page, show
+from baler_vae.cli.extras import needing_explore
 from baler_vae.cli.options import AsJson, Dialect, Force, Quiet, Seed, output_option
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ def sample(
     dialect: Dialect = None,
 ) -> None:
     """Draw new rows, or whole events, from a codec."""
-    if page is not None:
-        with needing_reports("the page"):
-            from baler_vae.report.laboratory import check_page
-        check_page(page)
+    check_page(page)
     with needing_explore("drawing rows"):
         from baler_vae.explore.sampling import sample as draw
     from baler_vae.report.samples_listing import samples_lines, samples_table

@@ -7,7 +7,7 @@ import typer
 
 from baler_vae.cli.console import note, progress_bar, say
 from baler_vae.cli.dialects import with_dialect
-from baler_vae.cli.explore.showing import CodecPath, PagePath, show
+from baler_vae.cli.explore.showing import CodecPath, PagePath, check_page, show
 from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.options import AsJson, Dialect, Force, Quiet, Seed, output_option
 
@@ -62,10 +62,7 @@ def score(
         from baler_vae.explore.scoring import score as score_rows
     with needing_reports("the tables"):
         from baler_vae.report.scores_section import listed_scores, scores_section
-    if page is not None:
-        from baler_vae.report.laboratory import check_page
-
-        check_page(page)
+    check_page(page)
     with progress_bar(shown=not no_progress) as progress:
         found = score_rows(
             codec,

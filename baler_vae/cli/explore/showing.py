@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import typer
 
 from baler_vae.cli.console import note, say, say_json
+from baler_vae.cli.extras import needing_reports
 from baler_vae.output import file_path
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ class Shown(Protocol):
 
 
 Result = TypeVar("Result", bound=Shown)
+
+
+def check_page(page: Path | None) -> None:
+    """Check before the work is done that a page, where one is asked for, can be written to.
+
+    Raises:
+        OutputError: the file exists and is no page of the laboratory, or has no folder.
+    """
+    if page is not None:
+        with needing_reports("the page"):
+            from baler_vae.report.laboratory import check_page as check
+        check(page)
 
 
 def show(

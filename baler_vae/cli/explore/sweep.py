@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_vae.cli.console import note, progress_bar, say
-from baler_vae.cli.explore.showing import PagePath, show
+from baler_vae.cli.explore.showing import PagePath, check_page, show
 from baler_vae.cli.extras import needing_explore, needing_reports
 from baler_vae.cli.interrupts import telling_how_to_resume
 from baler_vae.cli.options import AsJson, Force, Quiet, Scheduler, Workers
@@ -51,10 +51,7 @@ def sweep(
         from baler_vae.explore.sweeping import sweep as sweep_project
     with needing_reports("the table"):
         from baler_vae.report.sweep_section import listed_sweep, sweep_section
-    if page is not None:
-        from baler_vae.report.laboratory import check_page
-
-        check_page(page)
+    check_page(page)
     kept = SweepFolder((output or path.parent / read.output / "sweep").absolute())
     with telling_how_to_resume(str(kept.path)), progress_bar(shown=not no_progress) as progress:
         result = sweep_project(
