@@ -17,7 +17,7 @@ from baler_vae.settings.objective import ObjectiveSettings
 LatentSource = Literal["prior", "posterior", "mixture", "density"]
 
 
-def groups_with_latents(codec: Codec) -> list[str]:
+def groups_from_latents(codec: Codec) -> list[str]:
     """The groups of which columns are made from latents, or seen with them."""
     models = codec.models
     return [group.name for group in codec.schema.groups if needs_latents(models[group.name], group.names)]

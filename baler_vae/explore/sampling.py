@@ -15,7 +15,7 @@ from baler_vae.codec.drawing import Tally
 from baler_vae.errors import UsageError
 from baler_vae.explore.latent_draws import (
     LatentSource,
-    groups_with_latents,
+    groups_from_latents,
     has_own_tables,
     mixture_draws,
     posterior_draws,
@@ -213,7 +213,7 @@ def _chosen_sources(codec: Codec, source: LatentSource | None, *, has_training: 
     Raises:
         UsageError: they cannot come from there, or there is nothing that they could come from.
     """
-    groups = groups_with_latents(codec)
+    groups = groups_from_latents(codec)
     if source not in (None, "density") and not groups:
         raise UsageError(
             f"the codec has no latents to draw from a {source}",
