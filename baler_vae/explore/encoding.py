@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from baler_vae.codec.groups import latents_of
 from baler_vae.codec.observations import posterior_of_codec
 from baler_vae.errors import UsageError, located, nearest
 from baler_vae.explore.opening import all_rows, check_encoder, with_nan_for_missing
+from baler_vae.measures.information import LatentInformation, latent_information, noise_variance_of
 from baler_vae.model.group import GroupModel
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Group, Schema
@@ -60,6 +62,21 @@ class EncodedRows:
     def n_continuous(self) -> int:
         """The latents before those of categories."""
         return int(self.means.shape[1]) - sum(self.posterior.categories)
+
+    @cached_property
+    def noise_variance(self) -> float | None:
+        """The variance of the noise that the posterior adds to each latent; None where it adds none of that kind."""
+        snr = self.posterior.snr
+        return None if snr is None else noise_variance_of(self.means[:, : self.n_continuous], snr)
+
+    @cached_property
+    def information(self) -> tuple[LatentInformation, ...]:
+        """What each latent before those of categories tells of a row."""
+        n = self.n_continuous
+        steps = self.model.steps if self.posterior.kind == "point" else ()
+        return latent_information(
+            self.means[:, :n], self.log_variances[:, :n], noise_variance=self.noise_variance, steps=steps
+        )
 
     @property
     def encoded(self) -> Values:

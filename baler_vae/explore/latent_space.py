@@ -26,8 +26,6 @@ from baler_vae.measures.information import (
     RatePoint,
     categorical_rate,
     correlations,
-    latent_information,
-    noise_variance_of,
     rate_distortion,
     squared_error,
 )
@@ -159,18 +157,16 @@ def _of_group(
     name, n = rows.group.name, len(rows.row)
     means = rows.means[:, : rows.n_continuous]
     log_variances = rows.log_variances[:, : rows.n_continuous]
-    noise = None if rows.posterior.snr is None else noise_variance_of(means, rows.posterior.snr)
+    noise, information = rows.noise_variance, rows.information
     generator = np.random.default_rng(seed)
     drawn = _drawn(means, log_variances, noise, generator)
     chosen = _chosen(rows)
-    steps = rows.model.steps if rows.posterior.kind == "point" else ()
-    information = latent_information(means, log_variances, noise_variance=noise, steps=steps)
     sampled_of: list[str] = []
 
     few = np.sort(generator.permutation(n)[:_RANK_ROWS])
     pearson, spearman = correlations(means[few], {column: values[few] for column, values in rows.values.items()})
     _say(sampled_of, "correlations", len(few), n)
-    rates = _rates(codec, rows, drawn, information, steps)
+    rates = _rates(codec, rows, drawn)
     told(f"principal components of {name}", 1, 4)
     of_latents = principal(means)
     of_columns = principal(scaled(list(rows.encoded.values())))
@@ -262,22 +258,20 @@ def _rates(
     codec: Codec,
     rows: EncodedRows,
     drawn: NDArray[np.float32],
-    information: Sequence[Any],
-    steps: Sequence[float],
 ) -> Any:  # noqa: ANN401
     """The rate and distortion of the codec on these rows, and the bound."""
     if rows.model.decoder is None:
         return rate_distortion((), rows.encoded)
     columns: Mapping[str, NDArray[np.generic]] = {name: rows.values[name] for name in rows.model.decoder.columns}
     name = rows.group.name
-    if len(steps):
-        widths = np.asarray(steps, np.float32)
+    if rows.posterior.kind == "point" and rows.model.steps:
+        widths = np.asarray(rows.model.steps, np.float32)
         drawn = np.rint(drawn / widths) * widths
     categories = rows.means[:, rows.n_continuous :]
     of_means = squared_error(columns, decoded(codec, name, rows.means))
-    known = [latent.rate for latent in information if latent.rate is not None]
+    known = [latent.rate for latent in rows.information if latent.rate is not None]
     points = []
-    if len(known) == len(information) and information:
+    if len(known) == len(rows.information) and known:
         rate = sum(known) + sum(map(categorical_rate, rows.probabilities))
         error = squared_error(columns, decoded(codec, name, np.hstack([drawn, categories])))
         points.append(RatePoint(f"{name}, {rows.posterior.kind}", rate, error))

@@ -15,7 +15,7 @@ from baler_vae.explore.latent_draws import LatentSource
 from baler_vae.explore.opening import all_rows
 from baler_vae.explore.sampling import sample
 from baler_vae.measures.classifier import classifier_auc
-from baler_vae.measures.information import entropy_of_codes, latent_information, noise_variance_of
+from baler_vae.measures.information import entropy_of_codes
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Group
@@ -43,12 +43,8 @@ def rate_of(codec: Codec, source: Source, info: ArchiveInfo) -> float | None:
 
 def _information(rows: EncodedRows) -> float | None:
     """The bits that the latents of some rows tell of one, as `explore latents` has them."""
-    n, posterior = rows.n_continuous, rows.posterior
-    noise = None if posterior.snr is None else noise_variance_of(rows.means[:, :n], posterior.snr)
-    steps = rows.model.steps if posterior.kind == "point" else ()
-    found = latent_information(rows.means[:, :n], rows.log_variances[:, :n], noise_variance=noise, steps=steps)
-    rates = [latent.rate for latent in found]
-    for start, stop in pairwise(n + np.cumsum([0, *posterior.categories])):
+    rates = [latent.rate for latent in rows.information]
+    for start, stop in pairwise(rows.n_continuous + np.cumsum([0, *rows.posterior.categories])):
         rates.append(entropy_of_codes(rows.means[:, start:stop].argmax(axis=1)))
     known = [rate for rate in rates if rate is not None]
     return math.fsum(known) if len(known) == len(rates) else None

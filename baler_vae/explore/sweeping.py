@@ -18,12 +18,11 @@ from baler_vae.explore.sweep_plan import Setting, check_plan, choices_of, grid, 
 from baler_vae.explore.sweep_run import RunTask
 from baler_vae.io.chain import file_specs, open_sources
 from baler_vae.io.files import split_spec
-from baler_vae.measures.information import eigenvalues_of
+from baler_vae.measures.information import eigenvalues_of, participation_ratio
 from baler_vae.measures.sweep_statistics import (
     best_of,
     front_of,
     latent_answers,
-    participation_ratio,
     summarised,
 )
 from baler_vae.measures.sweeps import LATENT, RATE_AND_DISTORTION, SweepResult, SweepRun
@@ -162,7 +161,8 @@ class _Work:
         varied = {name for own in variants_of(self.settings) for name in choices_of(self.settings, own)}
         is_drawn = {name for run in ordered for name in run.values} >= RATE_AND_DISTORTION
         columns = self._float_columns() if LATENT in varied or is_drawn else {}
-        ratio = participation_ratio(np.stack([*columns.values()], axis=1)) if LATENT in varied and columns else math.nan
+        eigenvalues = eigenvalues_of(columns)
+        ratio = participation_ratio(eigenvalues) if LATENT in varied else math.nan
         axes = self.settings.axes or ("rate" if any("rate" in run.values for run in ordered) else "bytes", "distortion")
         loss = self.settings.minimise if self.settings.minimise in _LOSSES else _LOSSES[0]
         return SweepResult(
@@ -175,17 +175,15 @@ class _Work:
             latents=latent_answers(settings, loss),
             participation_ratio=None if math.isnan(ratio) else ratio,
             n_columns=0 if math.isnan(ratio) else len(columns),
-            eigenvalues=tuple(eigenvalues_of(columns).tolist()) if is_drawn else (),
+            eigenvalues=tuple(eigenvalues.tolist()) if is_drawn else (),
         )
 
     def _float_columns(self) -> dict[str, NDArray[np.float64]]:
-        """Those of the group that has the most, float64 (rows,), over the rows where all of them are finite."""
+        """Those of the group that has the most, float64 (rows,)."""
         source = open_sources(self.source, self.dialect)
         schema = source.select(FitRequest.of(columns=self.project.columns).listed_for(source).columns)
         batch = all_rows(source, schema)
-        columns = max((float_columns(table) for table in batch), key=len)
-        finite = np.all([np.isfinite(values) for values in columns.values()], axis=0)
-        return {name: values[finite] for name, values in columns.items()}
+        return max((float_columns(table) for table in batch), key=len)
 
 
 @dataclass(frozen=True)

@@ -179,15 +179,27 @@ def squared_error(columns: Mapping[str, NDArray[np.generic]], restored: Mapping[
 
 
 def eigenvalues_of(columns: Mapping[str, NDArray[np.generic]]) -> Floats:
-    """The eigenvalues of the correlation matrix of columns (rows,), float64, falling; constant columns are left out."""
+    """The eigenvalues of the correlation matrix of columns (rows,), float64, falling, over the rows where all of them
+    are finite; constant columns are left out.
+    """
     points = (
         np.stack([values.astype(np.float64) for values in columns.values()], axis=1) if columns else np.empty((0, 0))
     )
-    widths = np.std(points, axis=0) if len(points) else np.zeros(points.shape[1])
-    scaled = (points[:, widths > 0] - np.mean(points[:, widths > 0], axis=0)) / widths[widths > 0]
-    if not scaled.shape[1]:
+    points = points[np.isfinite(points).all(axis=1)]
+    varying = points[:, np.ptp(points, axis=0) > 0] if len(points) else points[:, :0]
+    if not varying.shape[1]:
         return np.empty(0)
+    scaled = (varying - np.mean(varying, axis=0)) / np.std(varying, axis=0)
     return np.sort(np.maximum(np.linalg.eigvalsh(scaled.T @ scaled / len(scaled)), 0.0))[::-1]
+
+
+def participation_ratio(eigenvalues: NDArray[np.generic]) -> float:
+    """(sum l)^2 / sum l^2 of the eigenvalues l of a covariance or correlation matrix: about how many directions matter,
+    between 1, where all columns are proportional, and the number of those that vary, where none is correlated with
+    another and all have the same variance; NaN without one that is not zero.
+    """
+    squares = float(np.sum(np.square(eigenvalues)))
+    return float(np.sum(eigenvalues)) ** 2 / squares if squares else math.nan
 
 
 def water_filling(eigenvalues: NDArray[np.generic], level: float) -> tuple[float, float]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.measures.information import participation_ratio
+
 Floats = NDArray[np.float64]
 
 TSNE_ROWS = 20_000
@@ -39,11 +41,10 @@ def principal(points: NDArray[np.generic]) -> Principal:
     variances, axes = np.maximum(variances[::-1], 0.0), vectors.T[::-1]
     signs = np.sign(axes[np.arange(len(axes)), np.argmax(np.abs(axes), axis=1)])
     total = float(variances.sum())
-    squares = float(np.sum(variances**2))
     return Principal(
         explained=variances / total if total else np.zeros_like(variances),
         axes=axes * signs[:, None],
-        participation=total**2 / squares if squares else 0.0,
+        participation=participation_ratio(variances) if total else 0.0,
     )
 
 

@@ -63,22 +63,6 @@ def _mean(one: SettingSummary, measure: str) -> float:
     return math.nan if found is None or not one.is_whole else found.mean
 
 
-def participation_ratio(rows: NDArray[np.float64]) -> float:
-    """(sum l)^2 / sum l^2 of the eigenvalues l of the correlation matrix of rows float64 (rows, columns): between 1,
-    where all columns are proportional, and the number of columns that vary, where none is correlated with another. Rows
-    with a value that is not finite are left out; NaN without two rows or a column that varies.
-
-    The trace of the matrix is the number n of columns, and sum l^2 its squared Frobenius norm: n^2 / sum C_ij^2.
-    """
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    varying = rows[:, np.ptp(rows, axis=0) > 0] if len(rows) > 1 else rows[:, :0]
-    if not varying.shape[1]:
-        return math.nan
-    scores = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    correlations = scores.T @ scores / len(scores)
-    return float(varying.shape[1] ** 2 / np.square(correlations).sum())
-
-
 def latent_answers(settings: Sequence[SettingSummary], measure: str) -> tuple[LatentAnswer, ...]:
     """How many latents are enough, for each combination of the other settings; none where the number of latents was not
     varied. Settings that lack a seed do not take part.
