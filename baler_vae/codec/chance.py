@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.drawing import (
     Again,
+    CellDrawer,
     ConditionalDrawer,
     TableDrawer,
     Tally,
@@ -22,7 +23,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Integers
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Coded, Networked
+from baler_vae.model.columns import Celled, Coded, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.schema import Column
 from baler_vae.table.table import empty_column
@@ -111,6 +112,12 @@ class Chance:
         else:  # of a column that is drawn as it is predicted
             codes = np.zeros(n_codes, np.int64)
         return _DrawnCodes(target, _Taken(codes), self._tally, n_cells)
+
+
+    def cells(self, name: str, column: Celled, rows: Rows) -> CellDrawer:
+        """The codes of the cells of a column of arrays."""
+        target = Target(name, column.grid, rows.group.column(name).dtype, seen=column.cells.view)
+        return CellDrawer(column.cells, target, self._generator, self._tally)
 
 
 class _Taken:

@@ -33,7 +33,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import Codes
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Coded, Free, Networked, Plain
+from baler_vae.model.columns import Celled, Coded, Free, Networked, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.table.schema import Column, Group, Schema
@@ -139,6 +139,10 @@ def _reason(column: Column, model: GroupModel, *, has_rows: bool, has_latents: b
             if no_latents and model.sources_of(column.name) & set(latents):
                 return _NO_LATENTS
             alphabet = own.conditional.alphabet
+        case Celled():
+            if no_latents and own.cells.sources & set(latents):
+                return _NO_LATENTS
+            alphabet = own.cells.network.alphabet
         case Coded():
             if own.coder.table is None:
                 return "" if has_rows else _NO_CHANCE

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import PCODEC_CODES, TABLE
-from baler_vae.model.columns import Networked, OnGrid
+from baler_vae.model.coders import CELLS, PCODEC_CODES, TABLE
+from baler_vae.model.columns import Celled, Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Conditional, Input
 from baler_vae.model.group import GroupModel, own_view
 
-_OF_ARRAYS = (TABLE, PCODEC_CODES, plain.PCODEC)
+_OF_ARRAYS = (TABLE, PCODEC_CODES, CELLS, plain.PCODEC)
 """The codings that the cells of arrays can have."""
 
 
@@ -34,10 +34,12 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
                     raise ValueError(f"the network of column {name!r} has an input that has no codes")
+        if isinstance(column, Celled):
+            _check_cells(name, column, model)
 
 
 def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:
-    """Nothing, when columns of arrays have a coding of their own and no other column depends on their cells.
+    """Nothing, when columns of arrays have a coding of their own, and only such columns depend on their cells.
 
     Raises:
         ValueError: one has another coding or a formula, or a column depends on it.
@@ -46,9 +48,15 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
     for name in arrays:
         column = model.columns[name]
         if column.coding not in _OF_ARRAYS or (isinstance(column, OnGrid) and column.formula is not None):
-            raise ValueError(f"column {name!r} holds arrays, which are coded independently")
+            raise ValueError(f"column {name!r} holds arrays, which have codings of their own")
+    celled = {name for name in arrays if isinstance(model.columns[name], Celled)}
+    if any(isinstance(column, Celled) for name, column in model.columns.items() if name not in celled):
+        raise ValueError("a column without a shape is coded as cells")
+    for name in celled:
+        if {model.names[source] for source in model.sources_of(name) if source < len(model.columns)} & arrays:
+            raise ValueError(f"column {name!r} depends on the cells of arrays")
     names = tuple(column.name for column in events.columns)
-    for name in model.columns:
+    for name in model.columns.keys() - celled:
         seen = model.parents(name) | (model.event_columns([name], names) if entry is not events else set())
         if seen & (arrays | {column.name for column in events.columns if column.shape}):
             raise ValueError(f"column {name!r} depends on the cells of arrays")
@@ -65,6 +73,19 @@ def _check_formula(name: str, formula: Formula, model: GroupModel) -> None:
     kept = [model.columns[other].coding for other in read if other in model.columns]
     if not read or {plain.TEXT, plain.ARROW} & set(kept) or None in kept or name in read:
         raise ValueError(f"the formula of column {name!r} reads a column that it must not")
+
+
+def _check_cells(name: str, column: Celled, model: GroupModel) -> None:
+    """Check that what the network of cells of a column sees is there: arrays of the same shape, and numbers."""
+    for source in column.cells.sources:
+        seen = source in model.views or own_view(model, source) is not None
+        of_cells = source < len(model.columns) and isinstance(model.columns[model.names[source]], Celled)
+        if not 0 <= source < model.first_event_source or not seen or of_cells:
+            raise ValueError(f"the network of column {name!r} has an input that has no codes")
+    for number in column.cells.others:
+        other = model.columns[model.names[number]] if 0 <= number < len(model.columns) else None
+        if not isinstance(other, Celled) or other.cells.shape != column.cells.shape:
+            raise ValueError(f"the network of column {name!r} sees cells that do not exist")
 
 
 def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEntry | None) -> bool:

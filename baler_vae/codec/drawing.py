@@ -10,7 +10,7 @@ again, from the same table without what came up before.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,9 +22,13 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import frequencies
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.codes import SPECIAL, is_special
-from baler_vae.grid.grids import Grid
+from baler_vae.grid.grids import Grid, Integers
 from baler_vae.grid.numbers import CODE_LIMIT, to_dtype
+from baler_vae.model.cell_fields import Look
+from baler_vae.model.cells import Cells
+from baler_vae.model.coders import differences, sums
 from baler_vae.model.conditional import Conditional
+from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
@@ -191,6 +195,37 @@ class ConditionalDrawer:
         inputs = self._rows.sources.inputs(network.inputs, network.alphabet, first, int(rows[-1]) + 1)
         weights = network.tables(inputs[rows - first])
         return _redrawing(weights, network.alphabet, self._target, self._generator)
+
+
+class CellDrawer:
+    """Draws the codes of the cells of arrays under their network, in the order in which they are coded."""
+
+    def __init__(self, cells: Cells, target: Target, generator: np.random.Generator, tally: Tally) -> None:
+        self._network, self._target, self._generator, self._tally = cells.network, target, generator, tally
+
+    def read(self, look: Look) -> Codes:
+        """What is coded, int64 (n,), of the next cells; what leads beyond the values of the column is moved to them."""
+        symbols = draw_seen(look, self._network, self._generator)
+        plain = replace(self._target, grid=Integers(), dtype=np.dtype(np.int64)) if look.base is not None else self._target
+
+        def again(items: NDArray[np.intp]) -> Again:
+            weights = self._network.tables(look.inputs[:, items].T)
+            return _redrawing(weights, self._network.alphabet, plain, self._generator)
+
+        coded = _codes_of(symbols, self._network.alphabet, plain, self._generator, self._tally, again)
+        if look.base is None:
+            return coded
+        codes = self._target.sensible(sums(coded, look.base, self._target.grid))
+        lacking = self._target.lacks_value(codes)
+        count_redrawn(self._tally.beyond, self._target.name, int(lacking.sum()))
+        return differences(np.where(lacking, look.base, codes), look.base, self._target.grid)
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """None: no code is drawn that stands for one."""
+        return np.empty(n_values * 0, np.uint64)
+
+    def finish(self) -> None:
+        """Nothing is left: as much is drawn as is asked for."""
 
 
 def _redrawing(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import Arrays, Events, Rows, layout_of
 from baler_vae.grid.codes import SPECIAL, dequantise_column
 from baler_vae.grid.uniform import UniformGrid
-from baler_vae.model.columns import Coded, Free, Networked, OnGrid
+from baler_vae.model.cell_stream import CellCodes, decode_cells
+from baler_vae.model.cell_fields import rows_of_flat
+from baler_vae.model.columns import Celled, Coded, Free, Networked, OnGrid
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column
@@ -28,6 +30,20 @@ class CodeStream(Protocol):
         """The codes int64 of the rows from `start` to `stop`, or of their cells where rows hold arrays; `predicted`
         (rows,) are those from which a column of differences differs.
         """
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """The bit patterns uint64 (n_values,) of the next values that have no code."""
+
+    def finish(self) -> None:
+        """Checks that there is nothing left."""
+
+
+class CellStream(CellCodes, Protocol):
+    """Gives the codes of the cells of arrays in the order of `CellField.order`.
+
+    Raises:
+        ValueError: there are no such codes.
+    """
 
     def verbatim(self, n_values: int) -> NDArray[np.uint64]:
         """The bit patterns uint64 (n_values,) of the next values that have no code."""
@@ -55,6 +71,9 @@ class Supply(Protocol):
     def codes(self, name: str, column: Coded | Networked, rows: Rows) -> CodeStream:
         """The codes of a column; networks see what is known of the rows by then."""
 
+    def cells(self, name: str, column: Celled, rows: Rows) -> CellStream:
+        """The codes of the cells of a column of arrays, whose network sees what is known of the rows by then."""
+
 
 def fill_group(
     supply: Supply, model: GroupModel, group: Group, wanted: Group, n_rows: int, events: Events | None = None
@@ -78,7 +97,9 @@ def fill_group(
         fillers = []
         for name in names:
             column = model.columns[name]
-            if isinstance(column, OnGrid):
+            if isinstance(column, Celled):
+                _fill_cells(supply, name, column, rows)
+            elif isinstance(column, Coded | Networked):
                 fillers.append(_ColumnFiller(supply, name, column, rows, at_once=name not in read))
             else:
                 rows.values[name] = supply.values(group.column(name), n_rows)
@@ -128,6 +149,23 @@ def _fill_latents(supply: Supply, rows: Rows, needed: Iterable[str]) -> None:
     else:
         latents = supply.latents(n_rows)
     rows.values |= decode_free_columns(model.decoder, latents, rows.group)
+
+
+def _fill_cells(supply: Supply, name: str, column: Celled, rows: Rows) -> None:
+    """Takes the cells of a column of arrays, all rows of it, neighbours first."""
+    described, n_rows = rows.group.column(name), rows.layout.n_rows
+    stream, field = supply.cells(name, column, rows), rows.field(name, column)
+    restored = np.empty(len(field.codes), described.dtype)
+
+    def values_of(items: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.generic]:
+        n_verbatim = 0 if column.grid.holds_everything else int(np.count_nonzero(codes == SPECIAL))
+        restored[items] = dequantise_column(codes, stream.verbatim(n_verbatim), column.grid, described.dtype)
+        return restored[items]
+
+    decode_cells(field, stream, values_of)
+    stream.finish()
+    rows.fields[name] = field
+    rows.values[name] = rows_of_flat(restored, n_rows).reshape(n_rows, *described.shape)
 
 
 class _ColumnFiller:

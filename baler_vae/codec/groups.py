@@ -12,10 +12,12 @@ from baler_vae.codec.filling import fill_group, needs_latents
 from baler_vae.codec.rows import Arrays, Events, Latents, Rows
 from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
-from baler_vae.grid.codes import Codes
+from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Coded, Networked, OnGrid, Plain
+from baler_vae.model.cell_fields import CellField, Look
+from baler_vae.model.cell_stream import CellReader, encode_cells
+from baler_vae.model.columns import Celled, Coded, Networked, OnGrid, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
@@ -35,7 +37,9 @@ def encode_group(coded: CodedTable) -> list[bytes]:
     rows, model = known_rows(coded), coded.model
     parts = encode_latents(rows.latents, model) if rows.latents is not None else []
     for name, column in model.columns.items():
-        if isinstance(column, OnGrid):
+        if isinstance(column, Celled):
+            parts.append(_encode_cells(coded.codes[name], rows.fields[name]))
+        elif isinstance(column, Coded | Networked):
             parts.append(_encode_codes(coded.codes[name], name, column, rows))
         elif isinstance(column, Plain):
             parts.append(encode_plain(rows.values[name]))
@@ -59,6 +63,11 @@ def known_rows(coded: CodedTable) -> Rows:
     for name, codes in coded.codes.items():
         if not coded.group.column(name).is_array:
             rows.sources.show(model.names.index(name), codes.codes)
+    for name in model.needed(coded.codes):
+        column = model.columns[name]
+        if isinstance(column, Celled):
+            rows.fields[name] = field = rows.field(name, column)
+            field.fill(coded.codes[name].codes, coded.values[name])
     return rows
 
 
@@ -74,9 +83,25 @@ def _encode_codes(coded: Codes, name: str, column: Coded | Networked, rows: Rows
         data = encode_conditional(codes, column.conditional, rows.sources)
     else:
         data = column.coder.encode(codes)
-    if column.grid.holds_everything:
+    return data if column.grid.holds_everything else _join_verbatim(coded.verbatim, data)
+
+
+def _encode_cells(coded: Codes, field: CellField) -> bytes:
+    """The codes of the cells of a column of arrays; before them what stands verbatim, in the order of the codes."""
+    data, verbatim = encode_cells(field), coded.verbatim
+    if field.grid.holds_everything:
         return data
-    verbatim = _encode_verbatim(coded.verbatim)
+    if len(verbatim):
+        order = np.concatenate([*field.order()])
+        special = order[field.codes[order] == SPECIAL]
+        numbers = np.cumsum(coded.codes == SPECIAL) - 1
+        verbatim = verbatim[numbers[special % field.n_rows * field.n_cells + special // field.n_rows]]
+    return _join_verbatim(verbatim, data)
+
+
+def _join_verbatim(values: NDArray[np.uint64], data: bytes) -> bytes:
+    """The verbatim values, led by their size in bytes (uint32), and then the codes."""
+    verbatim = _encode_verbatim(values)
     return _SIZE.pack(len(verbatim)) + verbatim + data
 
 
@@ -148,11 +173,56 @@ class _Stored:
         part, n_cells = self._parts[self._model.parts[name]], rows.group.column(name).n_cells
         return _StoredCodes(part, column, rows, n_cells)
 
+    def cells(self, name: str, column: Celled, rows: Rows) -> "_StoredCells":
+        """The codes of the cells of a column of arrays."""
+        n_codes = rows.group.column(name).n_cells * rows.layout.n_rows
+        return _StoredCells(self._parts[self._model.parts[name]], column, n_codes)
+
     def _latent_parts(self) -> list[bytes]:
         return [self._parts[number] for number in range(self._model.n_latents)]
 
 
-class _StoredCodes:
+class _StoredVerbatim:
+    """Reads the verbatim values of a part, of which a column of `n_codes` codes on a grid has some; `rest` is what is
+    behind them.
+
+    Raises:
+        ValueError: the part is not that of such a column.
+    """
+
+    def __init__(self, data: bytes, column: OnGrid, n_codes: int) -> None:
+        verbatim, self.rest = (b"", data) if column.grid.holds_everything else _split_verbatim(data)
+        self._values, self._n_read = _decode_verbatim(verbatim, n_codes), 0
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """The bit patterns (n_values,) of the next values without a code; fewer, where there are not so many."""
+        self._n_read += n_values
+        return self._values[self._n_read - n_values : self._n_read]
+
+    def finish(self) -> None:
+        """Check that all were read."""
+        if self._n_read != len(self._values):
+            raise ValueError(f"{len(self._values)} verbatim values for {self._n_read} codes that stand for them")
+
+
+class _StoredCells(_StoredVerbatim):
+    """Reads the codes of the cells of a column of arrays from its part."""
+
+    def __init__(self, data: bytes, column: Celled, n_codes: int) -> None:
+        super().__init__(data, column, n_codes)
+        self._reader = CellReader(self.rest, column.cells.network)
+
+    def read(self, look: Look) -> NDArray[np.int64]:
+        """What is coded of the next cells."""
+        return self._reader.read(look)
+
+    def finish(self) -> None:
+        """Check that the whole part was read."""
+        self._reader.finish()
+        super().finish()
+
+
+class _StoredCodes(_StoredVerbatim):
     """Reads the codes of a column on a grid from its part; a row has `n_cells`.
 
     Raises:
@@ -160,15 +230,14 @@ class _StoredCodes:
     """
 
     def __init__(self, data: bytes, column: Coded | Networked, rows: Rows, n_cells: int) -> None:
-        verbatim, data = (b"", data) if column.grid.holds_everything else _split_verbatim(data)
         n_codes = n_cells * rows.layout.n_rows
-        self._verbatim, self._n_verbatim = _decode_verbatim(verbatim, n_codes), 0
+        super().__init__(data, column, n_codes)
         self._grid, self._n_cells = column.grid, n_cells
         self._stream: ConditionalReader | None = None
         if isinstance(column, Networked):
-            self._stream = ConditionalReader(data, column.conditional, rows.sources)
+            self._stream = ConditionalReader(self.rest, column.conditional, rows.sources)
         else:
-            self._codes = column.coder.decode(data, n_codes)
+            self._codes = column.coder.decode(self.rest, n_codes)
 
     def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """The codes of the rows from `start` to `stop`, or of their cells."""
@@ -178,17 +247,11 @@ class _StoredCodes:
             codes = self._stream.read(start, stop)
         return codes if predicted is None else sums(codes, predicted, self._grid)
 
-    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
-        """The bit patterns (n_values,) of the next values without a code; fewer, where there are not so many."""
-        self._n_verbatim += n_values
-        return self._verbatim[self._n_verbatim - n_values : self._n_verbatim]
-
     def finish(self) -> None:
         """Check that the whole part was read."""
         if self._stream is not None:
             self._stream.finish()
-        if self._n_verbatim != len(self._verbatim):
-            raise ValueError(f"{len(self._verbatim)} verbatim values for {self._n_verbatim} codes that stand for them")
+        super().finish()
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:

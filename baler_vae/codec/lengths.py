@@ -21,7 +21,8 @@ from baler_vae.entropy.tables import code_bits
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Coded, Networked, OnGrid
+from baler_vae.model.cell_stream import cell_bits
+from baler_vae.model.columns import Celled, Coded, Networked, OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.model.stream import conditional_bits
 from baler_vae.table.table import Batch
@@ -73,7 +74,7 @@ def without_lengths(model: GroupModel) -> tuple[str, ...]:
 
 
 def _is_counted(column: object) -> bool:
-    return isinstance(column, Networked) or (isinstance(column, Coded) and column.coder.table is not None)
+    return isinstance(column, Networked | Celled) or (isinstance(column, Coded) and column.coder.table is not None)
 
 
 def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
@@ -93,6 +94,8 @@ def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
 
 def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray[np.float64]:
     """The bits (rows,) of a column, in the order of the layout."""
+    if isinstance(column, Celled):
+        return _cell_bits(coded, name, column, rows)
     predicted = rows.predict(name, 0, rows.layout.n_rows)
     codes = coded.codes
     if column.predicted and predicted is not None:
@@ -101,7 +104,19 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
         bits = conditional_bits(codes, column.conditional, rows.sources)
     elif isinstance(column, Coded) and column.coder.table is not None:
         bits = code_bits(codes, column.coder.table)
-    if not column.grid.holds_everything:
-        bits = bits + np.where(codes == SPECIAL, 8.0 * coded.restored.dtype.itemsize, 0.0)
+    bits = bits + _verbatim_bits(coded, column)
     n_cells = rows.group.column(name).n_cells
     return bits if n_cells == 1 else bits.reshape(rows.layout.n_rows, n_cells).sum(axis=1)
+
+
+def _cell_bits(coded: Codes, name: str, column: Celled, rows: Rows) -> NDArray[np.float64]:
+    """The bits (rows,) of the cells of a column of arrays."""
+    verbatim = _verbatim_bits(coded, column).reshape(rows.layout.n_rows, -1).sum(axis=1)
+    return cell_bits(rows.fields[name]) + verbatim
+
+
+def _verbatim_bits(coded: Codes, column: OnGrid) -> NDArray[np.float64]:
+    """The bits (rows,) of what stands verbatim beside codes."""
+    if column.grid.holds_everything:
+        return np.zeros(len(coded.codes))
+    return np.where(coded.codes == SPECIAL, 8.0 * coded.restored.dtype.itemsize, 0.0)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from baler_vae.grid.codes import predicted_codes
 from baler_vae.grid.grids import Grid
-from baler_vae.model.columns import ColumnModel, Networked, OnGrid
+from baler_vae.model.cell_fields import CellField, Known
+from baler_vae.model.columns import Celled, ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import Context
 from baler_vae.model.group import GroupModel
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
@@ -84,8 +85,25 @@ class Rows:
         self.latents: Latents | None = None
         seen = {source for name in model.columns for source in model.sources_of(name)}
         self.sources = Context(layout, {source: model.view(source) for source in seen})
+        self.fields: dict[str, CellField] = {}
         self._of_events: Arrays = {}
         self._events = events
+
+    def field(self, name: str, column: Celled) -> CellField:
+        """The cells of a column of arrays, of which nothing is known but what else its network sees."""
+        found = self.model.columns
+        others = {number: self.model.names[number] for number in column.cells.others}
+        known = Known(
+            sources={source: self.sources.places(source) for source in sorted(column.cells.sources)},
+            source_ranges={source: len(self.model.view(source).starts) for source in column.cells.sources},
+            others={number: self.fields[other].places for number, other in others.items()},
+            other_ranges={
+                number: len(own.cells.view.starts)
+                for number, other in others.items()
+                if isinstance(own := found[other], Celled)
+            },
+        )
+        return CellField(column.cells, column.grid, self.group.column(name).dtype, self.layout.n_rows, known)
 
     def show_events(self, names: Iterable[str]) -> None:
         """Lets networks and formulas see columns of the events."""

@@ -14,8 +14,10 @@ from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
-from baler_vae.model.coders import NETWORK, PCODEC_CODES, TABLE, Coder
-from baler_vae.model.columns import Coded, ColumnModel, Free, Networked, OnGrid, Plain
+from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
+from baler_vae.model.cells import Cells
+from baler_vae.model.coders import CELLS, NETWORK, PCODEC_CODES, TABLE, Coder
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
 from baler_vae.model.group import Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
@@ -30,7 +32,7 @@ from baler_vae.model.weights import (
 from baler_vae.table.schema import Column
 
 _OWN_CODES = (TABLE, PCODEC_CODES)
-_CODES = (*_OWN_CODES, NETWORK)
+_CODES = (*_OWN_CODES, NETWORK, CELLS)
 _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
 """The only coding of what is not a number."""
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
@@ -57,6 +59,11 @@ def networks_section(group: int) -> str:
     return f"networks/{group}"
 
 
+def cells_section(group: int) -> str:
+    """The section of the networks of the cells of a group's arrays."""
+    return f"cells/{group}"
+
+
 def encoder_section(group: int) -> str:
     """The section of a group's encoder, in a codec."""
     return f"encoder/{group}"
@@ -70,8 +77,11 @@ def write_model(archive: Sections, number: int, model: GroupModel, *, with_encod
     if tables:
         archive.add(tables_section(number), pack_parts(tables))
     networks = networks_of(model)
-    if networks:
+    if networks or model.views:
         archive.add(networks_section(number), pack_parts(encode_networks(networks, model.views)))
+    cells = cells_of(model)
+    if cells:
+        archive.add(cells_section(number), pack_parts(encode_cells_models(cells)))
     if with_encoder and model.encoder is not None:
         archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))
 
@@ -80,6 +90,12 @@ def networks_of(model: GroupModel) -> dict[int, Conditional]:
     """The networks of columns, by the number of the column in its group."""
     columns = enumerate(model.columns.values())
     return {number: column.conditional for number, column in columns if isinstance(column, Networked)}
+
+
+def cells_of(model: GroupModel) -> dict[int, Cells]:
+    """The networks of the cells of columns of arrays, by the number of the column in its group."""
+    columns = enumerate(model.columns.values())
+    return {number: column.cells for number, column in columns if isinstance(column, Celled)}
 
 
 def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
@@ -155,13 +171,18 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         coders = decode_coders(archive.parts(section) if any(have_tables) else [], have_tables)
         section = networks_section(number)
         has_networks = any(column.coding == NETWORK for column in entry.columns)
+        has_networks = has_networks or networks_section(number) in archive.manifest.sections
         networks, views = decode_networks(archive.parts(section)) if has_networks else ({}, {})
+        section = cells_section(number)
+        shapes = {place: column.shape for place, column in enumerate(entry.columns) if column.coding == CELLS}
+        cells = decode_cells_models(archive.parts(section), shapes) if shapes else {}
         section = "manifest.json"
         n_latents = 0 if entry.latents is None else len(entry.latents.steps)
         own_coders = iter(coders[n_latents:])
         columns = {}
         for place, column in enumerate(entry.columns):
-            columns[column.name] = column_model(column, own_coders, networks.pop(place, None))
+            own = networks.pop(place, None), cells.pop(place, None)
+            columns[column.name] = column_model(column, own_coders, *own)
         model = GroupModel(
             columns=columns,
             decoder=decoder,
@@ -178,7 +199,9 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
     return model
 
 
-def column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None) -> ColumnModel:
+def column_model(
+    entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None, cells: Cells | None = None
+) -> ColumnModel:
     """The model of a column of a manifest, whose coder is the next one where it has codes of its own.
 
     Raises:
@@ -187,10 +210,14 @@ def column_model(entry: ColumnEntry, coders: Iterator[Coder], network: Condition
     grid, formula = _grid(entry), _formula(entry)
     if (network is not None) is not (entry.coding == NETWORK):
         raise ValueError("networks and columns do not match")
+    if (cells is not None) is not (entry.coding == CELLS):
+        raise ValueError("networks of cells and columns do not match")
     if grid is None:
         return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
     if network is not None:
         return Networked(grid=grid, conditional=network, formula=formula, predicted=entry.predicted)
+    if cells is not None:
+        return Celled(grid=grid, cells=cells, formula=formula, predicted=entry.predicted)
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
 
 

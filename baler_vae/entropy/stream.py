@@ -40,6 +40,12 @@ class StreamReader:
         self._offsets = np.frombuffer(padded, "<u8").astype(np.uint64)
         self._place = 0
 
+    def coder(self) -> NDArray[np.uint64]:
+        """The state of a coder that has read nothing, and the number of words behind it, uint64 (2,)."""
+        last = self.words[-2:].tolist()[::-1]
+        state = sum(word << 32 * place for place, word in enumerate(reversed(last)))
+        return np.array([state, len(self.words) - len(last)], np.uint64)
+
     def codes(self, symbols: NDArray[np.int32]) -> NDArray[np.int64]:
         """The codes int64 (rows,) of the next symbols.
 

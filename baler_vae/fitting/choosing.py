@@ -88,7 +88,8 @@ def fit_group_model(
     found = {INDEPENDENT.name: independent.n_bytes}
     wanted = None if settings.kind == AUTO else kind_named(settings.kind)
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
-    if wanted is INDEPENDENT or not rows.numeric or not table.n_rows or (wanted is None and few):
+    few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
+    if wanted is INDEPENDENT or not (rows.numeric or rows.cells) or not table.n_rows or (wanted is None and few):
         return ChosenFit(independent, independent, candidates=found)
     trials = _Trials(rows, settings, progress)
     names = trials.choose_order()
@@ -112,7 +113,9 @@ class _Trials:
     def __init__(self, rows: GroupRows, settings: ModelSettings, progress: Progress) -> None:
         self._rows, self._settings, self._progress = rows, settings, progress
         self._is_wide = is_wide(rows)
-        self._sample = rows if self._is_wide else sample_of(rows, policy.TRIAL_ROWS, settings.seed)
+        sample = rows if self._is_wide else sample_of(rows, policy.TRIAL_ROWS, settings.seed)
+        self._is_whole = sample is rows and not rows.cells
+        self._sample = replace(sample, cells={})  # their networks are compared with each other
         self._done: dict[tuple[str, tuple[str, ...], float], GroupFit] = {}
         self.kinds: dict[str, int] = {}
         self.orders: dict[str, int] = {}
@@ -150,7 +153,7 @@ class _Trials:
     def fit_all(self, kind: Kind, names: tuple[str, ...]) -> GroupFit:
         """The fit of all rows."""
         # A trial takes a transform of its own for the scores that an encoder sees.
-        same = self._sample is self._rows and not kind.traits.stores_latents
+        same = self._is_whole and not kind.traits.stores_latents
         whole = self._done.get((kind.name, names, 1.0)) if same else None
         progress = within(self._progress, kind.name)
         return whole or kind.fit(self._rows, self._settings, names=names, part=1.0, progress=progress)

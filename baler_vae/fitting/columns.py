@@ -13,14 +13,16 @@ from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.fitting import policy
-from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, fit_conditionals
+from baler_vae.fitting.cells import CellColumn, CellTrainer, RowSource, cell_column, chosen_rows
+from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, predicted_codes, quantise_column
+from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder, pcodec_bits
-from baler_vae.model.columns import Coded, ColumnModel, Free, Networked, OnGrid, Plain
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import GroupModel, in_order, own_view
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
@@ -71,8 +73,8 @@ class IndependentColumn:
 class GroupRows:
     """The rows of a group in the order of their layout, and what is known of them.
 
-    `independent` is how each column would be kept without others, `numeric` the columns with codes, `events` what the
-    rows see of their events. Bits are counted for `weight` rows for each of these: more than one where they stand for a
+    `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows of
+    the columns of arrays with codes, `events` what the rows see of their events. Bits are counted for `weight` rows for each of these: more than one where they stand for a
     larger file. `part` is the same for each row that `independent` was made of.
     """
 
@@ -84,6 +86,7 @@ class GroupRows:
     others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     weight: float = 1.0
     part: float = 1.0
+    cells: Mapping[str, CellColumn] = field(default_factory=dict)
 
     @property
     def n_all(self) -> float:
@@ -128,7 +131,12 @@ def rows_of_group(
         on_grid = (name for name in events.names if isinstance(events.models[name], OnGrid))
         seen = (name for name in on_grid if events.arrays[name].ndim == 1)  # no cells of arrays
         others = {name: events.arrays[name][layout.events] for name in seen}
-    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight)
+    cells = {
+        column.name: _some_cells(table[column.name], column, kept.grid, bounds[column.name], weight)
+        for column in table.group.columns
+        if column.is_array and isinstance(kept := independent[column.name].on_grid, Coded)
+    }
+    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells)
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
@@ -227,8 +235,39 @@ def fit_conditional_group(
             columns[rows.names[number]] = on_grid
             bits[rows.names[number]] = rows.independent[rows.names[number]].on_grid_bits
     model_bits = sum(found.weight_bits for found in fitted.values())
+    model_bits += _put_under_cells(rows, columns, bits, context, settings, part, progress)
+    model = replace(model, columns=columns)
     model = replace(model, views=_views(model, context))
     return GroupFit(model, sum(bits.values()), model_bits, saved, network_history=history)
+
+
+def _put_under_cells(
+    rows: GroupRows,
+    columns: dict[str, ColumnModel],
+    bits: dict[str, float],
+    context: Mapping[int, ContextColumn],
+    settings: ModelSettings,
+    part: float,
+    progress: Progress,
+) -> float:
+    """Puts columns of arrays under networks of cells where that takes fewer bits, and gives back the bits of these."""
+    wanted = {name: cells for name, cells in rows.cells.items() if cells.n_cells >= policy.LEAST_ROWS_FOR_AUTO}
+    if not wanted:
+        return 0.0
+    check_training()
+    seen = {n: entry for n, entry in context.items() if n >= len(rows.names) or isinstance(columns[rows.names[n]], OnGrid)}
+    trainer = CellTrainer({n: RowSource(entry.codes, entry.view) for n, entry in seen.items()}, settings)
+    model_bits = 0.0
+    for done, (name, cells) in enumerate(wanted.items()):
+        progress(f"arrays: {name}", done, len(wanted))
+        found = trainer.fit(cells, part)
+        if found is None or (found.bits + found.weight_bits >= bits[name] and not settings.keep_network):
+            continue
+        trainer.keep(rows.names.index(name), found.cells, cells)
+        columns[name] = Celled(grid=cells.grid, cells=found.cells)
+        bits[name] = found.bits + found.weight_bits
+        model_bits += found.weight_bits
+    return model_bits
 
 
 def information_order(rows: GroupRows, seed: int) -> tuple[str, ...]:
@@ -386,7 +425,15 @@ def _fit_cells(arrays: NDArray[np.generic], column: Column, bound: Bound) -> Ind
     cells = arrays[:: max(1, -(-len(arrays) // n_chosen))].reshape(-1)
     cells = cells[:: max(1, -(-cells.size // policy.MOST_CELLS))]
     kept = fit_independent_column(cells, replace(column, shape=()), bound)
-    return IndependentColumn(kept.model, kept.bits * (arrays.size / max(1, cells.size)))
+    more = arrays.size / max(1, cells.size)
+    return IndependentColumn(kept.model, kept.bits * more, kept.on_grid, kept.on_grid_bits * more)
+
+
+def _some_cells(arrays: NDArray[np.generic], column: Column, grid: Grid, bound: Bound, weight: float) -> CellColumn:
+    """The codes of some of the arrays (rows, *shape) of a column."""
+    rows = chosen_rows(len(arrays), column.n_cells)
+    codes = quantise_column(arrays[rows], grid, bound)
+    return cell_column(codes, column.shape, rows, grid, weight * len(arrays) / max(1, len(rows)))
 
 
 def code_bits(codes: Codes) -> float:

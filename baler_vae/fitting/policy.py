@@ -165,3 +165,40 @@ MOST_CELLS = 1 << 22
 """Cells of arrays in rows beyond which the grid and the table of a column are chosen by evenly spaced ones: 32 MB of
 codes. Chosen by hand; not measured.
 """
+
+# The cells of arrays.
+
+CELLS_OF_SAMPLE = 1 << 21
+"""Cells of arrays, about, on which the networks of a column of arrays are fitted: their codes take 16 MB, and a training
+sees some of them. Chosen by hand; not measured.
+"""
+
+CELLS_OF_TRAINING = 1 << 18
+"""The most cells that a network of cells learns from. A training of 5,000 steps of 1,024 sees each about 20 times."""
+
+CELLS_OF_TRIAL = 1 << 16
+"""Cells on which ways to predict cells are compared by a brief training. Chosen by hand; not measured."""
+
+STEPS_OF_TRIAL = 400
+"""Steps of that training. Chosen by hand; not measured."""
+
+CELLS_OF_TAPS = 1 << 14
+"""Cells on which the weights of predictors are found: forty times as many as there are weights, or more."""
+
+MOST_TAPS = 192
+"""The most neighbours of which a predictor is a mean. On a flow of 60 x 50 x 50 values 220 left 0.3 bits a value less
+than 62, which 0.5 kB of weights paid for.
+"""
+
+REWEIGHTINGS = 5
+"""Rounds in which least squares become least absolute errors: those behind change a weight by less than its unit, mostly.
+"""
+
+LEAST_RESIDUAL = 0.02
+"""The part of the median error below which an error counts as so large: an error of zero would count without limit."""
+
+MOST_NEAR_CELLS = 16
+"""The most neighbours of a cell that its network sees individually. Chosen by hand; not measured."""
+
+LEAST_ROWS_FOR_LAGS = 4
+"""Rows below which no row before is looked at. Chosen by hand; not measured."""

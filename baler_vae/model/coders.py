@@ -18,6 +18,7 @@ CodesCoding = Literal["table-1", "pcodec-codes-1"]
 TABLE: Final[CodesCoding] = "table-1"
 PCODEC_CODES: Final[CodesCoding] = "pcodec-codes-1"
 NETWORK: Final = "network-1"
+CELLS: Final = "cells-1"
 
 _SLICES = 4
 """Slices of neighbouring rows on which pcodec is tried. Chosen by hand; not measured."""

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 from baler_vae.entropy.plain import Coding
 from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import NETWORK, Coder, CodesCoding
+from baler_vae.model.cells import Cells
+from baler_vae.model.coders import CELLS, NETWORK, Coder, CodesCoding
 from baler_vae.model.conditional import Conditional
 
 
@@ -26,7 +27,7 @@ class Plain:
 
 @dataclass(frozen=True, kw_only=True)
 class OnGrid:
-    """As codes on a grid: `Coded` or `Networked`.
+    """As codes on a grid: `Coded`, `Networked` or `Celled`.
 
     A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
     otherwise they are an input of the network.
@@ -57,4 +58,13 @@ class Networked(OnGrid):
     coding: ClassVar[Literal["network-1"]] = NETWORK
 
 
-ColumnModel = Free | Plain | Coded | Networked
+@dataclass(frozen=True, kw_only=True)
+class Celled(OnGrid):
+    """Arrays as codes on a grid, under a network that sees neighbours of a cell and other columns."""
+
+    cells: Cells
+
+    coding: ClassVar[Literal["cells-1"]] = CELLS
+
+
+ColumnModel = Free | Plain | Coded | Networked | Celled

@@ -173,6 +173,10 @@ class Context:
             places = self._places[self._numbers[source]]
             places[start : start + len(codes)] = self._views[source].positions(codes)
 
+    def places(self, source: int) -> Places:
+        """The places int32 (rows,) of the codes of a source."""
+        return self._places[self._numbers[source]]
+
     def show_formula(self, view: Alphabet, codes: Integers64, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
         self._hints()[start : start + len(codes)] = view.positions(codes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
-from baler_vae.model.columns import Coded, ColumnModel, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
 from baler_vae.model.network import Network, apply_network
 from baler_vae.model.transform import Transform
 
@@ -174,6 +174,8 @@ class GroupModel:
     def sources_of(self, name: str) -> set[int]:
         """The sources that are inputs of a column's network."""
         column = self.columns[name]
+        if isinstance(column, Celled):
+            return column.cells.sources
         if not isinstance(column, Networked):
             return set()
         return {entry.source for entry in column.conditional.inputs if entry.source >= 0}
@@ -190,6 +192,9 @@ class GroupModel:
         column, formula, found = self.columns[name], self.formula(name), set()
         if formula is not None:
             found |= {read for read in formula.names if read in self.columns}
+        if isinstance(column, Celled):
+            seen = column.cells.sources | {*column.cells.others}
+            found |= {self.names[source] for source in seen if source < len(self.columns)}
         if isinstance(column, Networked):
             found |= {
                 self.names[entry.source]
@@ -239,6 +244,8 @@ def own_view(model: GroupModel, source: int) -> Alphabet | None:
             return None
         if isinstance(column, Networked):
             return column.conditional.alphabet
+        if isinstance(column, Celled):
+            return None
         return None if column.coder.table is None else column.coder.table.alphabet
     latent = source - len(model.columns)
     if latent >= len(model.latents):

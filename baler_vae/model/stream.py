@@ -25,11 +25,18 @@ def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: 
     symbols, offsets = network.alphabet.split(codes)
     words, coder = np.empty(len(codes) + 2, np.uint32), np.zeros(2, np.uint64)
     encode_symbols(sources.seen(network), network.packed, words, coder, symbols)
+    return join_stream(words[: last_words(words, coder)], offsets, network.alphabet.widths[symbols])
+
+
+def last_words(words: NDArray[np.uint32], coder: NDArray[np.uint64]) -> int:
+    """Puts the state of a coder (2,), which is followed by the number of its words, behind these, and gives the number
+    of all words.
+    """
     state, n_words = coder.tolist()
     last = [state & 0xFFFFFFFF, state >> 32]
     last = last if last[1] else last[:1] if last[0] else []
     words[n_words : n_words + len(last)] = last
-    return join_stream(words[: n_words + len(last)], offsets, network.alphabet.widths[symbols])
+    return int(n_words + len(last))
 
 
 def conditional_bits(codes: NDArray[np.int64], network: Conditional, sources: Context) -> NDArray[np.float64]:
@@ -52,9 +59,7 @@ class ConditionalReader:
     def __init__(self, data: bytes, network: Conditional, sources: Context) -> None:
         self._stream = StreamReader(data, network.alphabet)
         self._network, self._seen = network, sources.seen(network)
-        last = self._stream.words[-2:].tolist()[::-1]
-        state = sum(word << 32 * place for place, word in enumerate(reversed(last)))
-        self._coder = np.array([state, len(self._stream.words) - len(last)], np.uint64)
+        self._coder = self._stream.coder()
 
     def read(self, start: int, stop: int) -> NDArray[np.int64]:
         """The codes int64 (stop - start,) of the next rows, which have the numbers from `start` on.
@@ -85,9 +90,13 @@ def draw_symbols(
     """
     from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
 
-    # A symbol takes one word at most; the state of a coder lies between 2^32 and 2^64.
-    words = generator.integers(0, 1 << 32, n_rows, np.uint32)
-    coder = np.array([generator.integers(1 << 32, 1 << 64, dtype=np.uint64), n_rows], np.uint64)
-    symbols = np.empty(n_rows, np.int32)
+    symbols, (words, coder) = np.empty(n_rows, np.int32), random_coder(n_rows, generator)
     decode_symbols(seen, network.packed, words, coder, start, symbols)
     return symbols
+
+
+def random_coder(n_symbols: int, generator: np.random.Generator) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Random words for so many symbols, and the state of a coder with their number, uint64 (2,)."""
+    # A symbol takes one word at most; the state of a coder lies between 2^32 and 2^64.
+    words = generator.integers(0, 1 << 32, n_symbols, np.uint32)
+    return words, np.array([generator.integers(1 << 32, 1 << 64, dtype=np.uint64), n_symbols], np.uint64)

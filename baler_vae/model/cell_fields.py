@@ -1,0 +1,226 @@
+"""The cells of a column of arrays while they are encoded or decoded: which come when, and what networks see of them."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.grids import Grid
+from baler_vae.grid.numbers import Integers64
+from baler_vae.model.cells import WEIGHT_UNIT, Cells, Seen
+from baler_vae.model.coders import differences, sums
+from baler_vae.model.distances import PointsOfRows
+
+if TYPE_CHECKING:
+    from baler_vae.model.cell_kernels import Neighbours
+
+_AT_ONCE: Final = 8_192
+"""The most cells whose inputs are made at once: 40 of them take 1.3 MB. Results do not depend on it."""
+_OF_PREDICTORS: Final = (Seen.PREDICTED, Seen.DIFFERENCE)
+
+Places = NDArray[np.int16]
+
+
+def flat(arrays: NDArray[np.generic]) -> NDArray[Any]:
+    """Arrays (rows, *shape) as one (cells * rows,), cell by cell."""
+    n_rows = len(arrays)
+    return np.ascontiguousarray(arrays.reshape(n_rows, -1).T).reshape(-1)
+
+
+def rows_of_flat(cells: NDArray[np.generic], n_rows: int) -> NDArray[Any]:
+    """The cells (rows, cells) of what `flat` gave."""
+    return np.ascontiguousarray(cells.reshape(-1, n_rows).T)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What networks of cells see besides these: `sources` int32 (n, rows), the places of the codes of columns of
+    numbers and latents in their views, and how many ranges those have, by number; `others` the same of the cells of
+    other columns, int16 (n, cells * rows).
+    """
+
+    sources: Mapping[int, NDArray[np.int32]] = field(default_factory=dict)
+    source_ranges: Mapping[int, int] = field(default_factory=dict)
+    others: Mapping[int, Places] = field(default_factory=dict)
+    other_ranges: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What the network sees of some cells: their numbers `items` int64 (n,) in the flat array, `inputs` float32
+    (inputs, n), and the codes `base` int64 (n,) from which differences are coded; None where codes are.
+    """
+
+    items: Integers64
+    inputs: NDArray[np.float32]
+    base: Integers64 | None
+
+
+class CellField:
+    """The cells of a column in some rows: `codes` and restored `values`, int64 and float64 (cells * rows,), all of them
+    when they are encoded, and those that are known so far when they are decoded.
+    """
+
+    def __init__(self, cells: Cells, grid: Grid, dtype: np.dtype[Any], n_rows: int, known: Known) -> None:
+        self.cells, self.grid, self.n_rows = cells, grid, n_rows
+        self._dtype = dtype
+        self.n_cells = math.prod(cells.shape)
+        self.codes: Integers64 = np.zeros(self.n_cells * n_rows, np.int64)
+        self.values: NDArray[np.float64] = np.zeros(self.n_cells * n_rows)
+        self.places: Places = np.zeros(self.n_cells * n_rows, np.int16)
+        self._residuals: Places = np.zeros(self.n_cells * n_rows, np.int16)
+        self._coordinates = np.indices(cells.shape, np.int32).reshape(len(cells.shape), -1).T.copy()
+        self._neighbours = self._where_neighbours_are()
+        self._inputs = self._described(known)
+        empty = np.zeros((1, max(1, self.n_cells * n_rows if known.others else 1)), np.int16)
+        self._sources = np.array([*known.sources.values()] or [np.zeros(max(1, n_rows))], np.int32)
+        self._others = np.array([*known.others.values()], np.int16) if known.others else empty[:, :1]
+        self._weights = [own.weights * WEIGHT_UNIT for own in cells.predictors]
+        geometric = any(own.is_geometric for own in cells.predictors)
+        self._points = PointsOfRows(n_rows, cells.shape[0]) if geometric else None
+        self._mirrors = self._mirror_images() if cells.mirrored else None
+
+    def order(self) -> Iterator[Integers64]:
+        """The numbers of the cells that are coded next, int64 (n,), none of which depend on each other."""
+        for wave in waves_of(self.cells, self._coordinates, self.n_rows):
+            for start in range(0, len(wave), _AT_ONCE):
+                yield wave[start : start + _AT_ONCE]
+
+    def look(self, items: Integers64) -> Look:
+        """What the network sees of cells whose neighbours are known."""
+        from baler_vae.model.cell_kernels import see_cells  # noqa: PLC0415 - numba takes half a second to import
+
+        predicted = self._predictions(items)
+        base, mirrored = self._base(items, predicted)
+        own, view = self.cells.network.alphabet, self.cells.view
+        inputs = np.empty((len(self.cells.inputs), len(items)), np.float32)
+        see_cells(
+            self._neighbours,
+            items,
+            self._inputs,
+            self.codes,
+            self._residuals,
+            self.places,
+            predicted,
+            np.zeros(len(items), np.int64) if base is None else base,
+            mirrored,
+            (own.starts, own.shifts),
+            (view.starts, view.shifts),
+            self.grid.holds_everything,
+            self._sources,
+            self._others,
+            inputs,
+        )
+        return Look(items, inputs, base)
+
+    def fill(self, codes: Integers64, values: NDArray[np.generic]) -> None:
+        """Sets the codes (rows * cells,) and restored values (rows, *shape) of all cells, which are known."""
+        self.codes = flat(codes.reshape(self.n_rows, self.n_cells))
+        self.values = flat(values).astype(np.float64)
+        self.places = self.cells.view.positions(self.codes).astype(np.int16)
+
+    def restore(self, items: Integers64, codes: Integers64, coded: Integers64, values: NDArray[np.generic]) -> None:
+        """Sets the codes (n,) of cells, of which `coded` (n,) was coded, and their restored `values` (n,)."""
+        self.codes[items], self.values[items] = codes, values
+        self.places[items] = self.cells.view.positions(codes)
+        self.show_coded(items, coded)
+
+    def show_coded(self, items: Integers64, coded: Integers64) -> None:
+        """Lets cells behind see what was coded (n,) of cells."""
+        if self.sees_residuals:
+            self._residuals[items] = self.cells.network.alphabet.positions(coded)
+
+    def base_of(self, items: Integers64) -> Integers64 | None:
+        """The codes (n,) from which differences of cells are coded, whose neighbours are known; None where codes are."""
+        return self._base(items, self._predictions(items, 1 if self.cells.predicted else 0))[0]
+
+    def coded(self, base: Integers64 | None, codes: Integers64) -> Integers64:
+        """What is coded of codes (n,)."""
+        return codes if base is None else differences(codes, base, self.grid)
+
+    def decoded(self, base: Integers64 | None, coded: Integers64) -> Integers64:
+        """The codes (n,) of which `coded` (n,) is coded."""
+        return coded if base is None else sums(coded, base, self.grid)
+
+    @cached_property
+    def sees_residuals(self) -> bool:
+        return any(entry.kind == Seen.RESIDUAL for entry in self.cells.inputs)
+
+    def _where_neighbours_are(self) -> "Neighbours":
+        cells, shape = self.cells, np.array(self.cells.shape, np.int64)
+        offsets = np.array(cells.offsets, np.int32).reshape(-1, 1 + len(shape))
+        strides = np.append(np.cumprod(shape[:0:-1])[::-1], 1)
+        deltas = (offsets[:, 1:] @ strides) * self.n_rows - offsets[:, 0]
+        low = offsets[:, 1:].min(axis=0, initial=0)
+        high = offsets[:, 1:].max(axis=0, initial=0)
+        inner = np.all((self._coordinates + low >= 0) & (self._coordinates + high < shape), axis=1)
+        return offsets, deltas, self._coordinates, shape.astype(np.int32), inner.astype(np.uint8), self.n_rows
+
+    def _described(self, known: Known) -> NDArray[np.int32]:
+        """The inputs as the kernels take them."""
+        own, view = len(self.cells.network.alphabet.starts), len(self.cells.view.starts)
+        sources, others = [*known.sources], [*known.others]
+        fields = np.zeros((len(self.cells.inputs), 4), np.int32)
+        for row, entry in zip(fields, self.cells.inputs, strict=True):
+            number, n_ranges = entry.number, own
+            if entry.kind in (Seen.VALUE, Seen.PREDICTED):
+                n_ranges = view
+            elif entry.kind == Seen.SOURCE:
+                number, n_ranges = sources.index(entry.number), known.source_ranges[entry.number]
+            elif entry.kind == Seen.SAME_CELL:
+                number, n_ranges = others.index(entry.number), known.other_ranges[entry.number]
+            row[:] = entry.kind, number, entry.symbol, n_ranges
+        return fields
+
+    def _mirror_images(self) -> Integers64:
+        """The number of the cell (cells,) across the diagonal, of those below it, -1 of all others."""
+        i, j = self._coordinates.astype(np.int64).T
+        return np.where(j < i, j * self.cells.shape[0] + i, -1)
+
+    def _predictions(self, items: Integers64, first: int | None = None) -> NDArray[np.int64]:
+        """The codes (predictors, n) that predictors say; those of the `first` only."""
+        from baler_vae.model.cell_kernels import predict  # noqa: PLC0415
+
+        predictors = self.cells.predictors[:first]
+        found = np.empty((len(predictors), len(items)), np.int64)
+        for place, own in enumerate(predictors):
+            values = np.empty(len(items), np.float64)
+            if self._points is not None and own.is_geometric:
+                self._points.predict(items, self.values, own.fill, values)
+            else:
+                predict(self._neighbours, items, self.values, own.taps, self._weights[place], own.fill, values)
+            found[place] = predicted_codes(values, self.grid, self._dtype)
+        return found
+
+    def _base(self, items: Integers64, predicted: NDArray[np.int64]) -> tuple[Integers64 | None, NDArray[np.uint8]]:
+        """The codes (n,) from which differences are coded, if any are, and where that is the mirror image."""
+        base = predicted[0] if self.cells.predicted else None
+        mirrored = np.zeros(len(items), np.uint8)
+        if self._mirrors is not None:
+            images = self._mirrors[items // self.n_rows]
+            mirrored = (images >= 0).astype(np.uint8)
+            base = np.zeros(len(items), np.int64) if base is None else base.copy()
+            found = np.flatnonzero(mirrored)
+            base[found] = self.codes[images[found] * self.n_rows + items[found] % self.n_rows]
+        return base, mirrored
+
+
+def waves_of(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> Iterator[Integers64]:
+    """The numbers of the cells of rows, wave by wave in the order in which they are coded: those of a wave do not depend
+    on each other.
+    """
+    times = coordinates.astype(np.int64) @ np.array(cells.paces[1:], np.int64)
+    rows = np.arange(n_rows)
+    if cells.paces[0]:
+        times = (times[:, None] + cells.paces[0] * rows).reshape(-1)
+    order = np.argsort(times, kind="stable")
+    ends = np.cumsum(np.bincount(np.unique(times, return_inverse=True)[1].reshape(-1)))
+    for start, end in pairwise([0, *ends.tolist()]):
+        wave = order[start:end]
+        yield wave if cells.paces[0] else (wave[:, None] * n_rows + rows).reshape(-1)
