@@ -113,7 +113,6 @@ class Chance:
             codes = np.zeros(n_codes, np.int64)
         return _DrawnCodes(target, _Taken(codes), self._tally, n_cells)
 
-
     def cells(self, name: str, column: Celled, rows: Rows) -> CellDrawer:
         """The codes of the cells of a column of arrays."""
         target = Target(name, column.grid, rows.group.column(name).dtype, seen=column.cells.view)

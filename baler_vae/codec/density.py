@@ -123,7 +123,9 @@ def drawable(codec: Codec, *, kept: Collection[str] = (), latents: Collection[st
     )
 
 
-def _reason(column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool) -> str:
+def _reason(  # noqa: PLR0911  one for each kind of column
+    column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool
+) -> str:
     """Why a column cannot be drawn; nothing where it can."""
     own = model.columns[column.name]
     no_latents = not has_latents and (not model.steps or any(coder.table is None for coder in model.latents))

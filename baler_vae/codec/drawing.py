@@ -25,10 +25,10 @@ from baler_vae.grid.codes import SPECIAL, is_special
 from baler_vae.grid.grids import Grid, Integers
 from baler_vae.grid.numbers import CODE_LIMIT, to_dtype
 from baler_vae.model.cell_fields import Look
+from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.cells import Cells
 from baler_vae.model.coders import differences, sums
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
@@ -205,8 +205,9 @@ class CellDrawer:
 
     def read(self, look: Look) -> Codes:
         """What is coded, int64 (n,), of the next cells; what leads beyond the values of the column is moved to them."""
-        symbols = draw_seen(look, self._network, self._generator)
-        plain = replace(self._target, grid=Integers(), dtype=np.dtype(np.int64)) if look.base is not None else self._target
+        symbols, plain = draw_seen(look, self._network, self._generator), self._target
+        if look.base is not None:  # any difference may be drawn
+            plain = replace(plain, grid=Integers(), dtype=np.dtype(np.int64))
 
         def again(items: NDArray[np.intp]) -> Again:
             weights = self._network.tables(look.inputs[:, items].T)

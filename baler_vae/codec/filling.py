@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import Arrays, Events, Rows, layout_of
 from baler_vae.grid.codes import SPECIAL, dequantise_column
 from baler_vae.grid.uniform import UniformGrid
-from baler_vae.model.cell_stream import CellCodes, decode_cells
 from baler_vae.model.cell_fields import rows_of_flat
-from baler_vae.model.columns import Celled, Coded, Free, Networked, OnGrid
+from baler_vae.model.cell_stream import CellCodes, decode_cells
+from baler_vae.model.columns import Celled, Coded, Free, Networked
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column

@@ -14,9 +14,9 @@ from baler_vae.entropy import plain
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.grid.uniform import UniformGrid
-from baler_vae.model.coders import differences, sums
 from baler_vae.model.cell_fields import CellField, Look
 from baler_vae.model.cell_stream import CellReader, encode_cells
+from baler_vae.model.coders import differences, sums
 from baler_vae.model.columns import Celled, Coded, Networked, OnGrid, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION

@@ -20,8 +20,8 @@ from baler_vae.codec.rows import Rows
 from baler_vae.entropy.tables import code_bits
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
-from baler_vae.model.coders import differences
 from baler_vae.model.cell_stream import cell_bits
+from baler_vae.model.coders import differences
 from baler_vae.model.columns import Celled, Coded, Networked, OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.model.stream import conditional_bits
@@ -111,8 +111,9 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
 
 def _cell_bits(coded: Codes, name: str, column: Celled, rows: Rows) -> NDArray[np.float64]:
     """The bits (rows,) of the cells of a column of arrays."""
-    verbatim = _verbatim_bits(coded, column).reshape(rows.layout.n_rows, -1).sum(axis=1)
-    return cell_bits(rows.fields[name]) + verbatim
+    verbatim = _verbatim_bits(coded, column).reshape(rows.layout.n_rows, -1)
+    bits: NDArray[np.float64] = cell_bits(rows.fields[name]) + verbatim.sum(axis=1)
+    return bits
 
 
 def _verbatim_bits(coded: Codes, column: OnGrid) -> NDArray[np.float64]:

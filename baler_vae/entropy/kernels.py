@@ -45,23 +45,19 @@ def split_codes(
                 symbols[row], offsets[row] = number, offset
 
 
-@compiled(numba.int64(_i8, _u1, numba.int64))
-def place_of(starts: Integers64, shifts: NDArray[np.uint8], code: int) -> int:
-    """The place of a code among ranges, as `Alphabet.positions` tells."""
-    number = _range_of(starts, code)
-    if number < 0:
-        return 0
-    shift = np.uint64(shifts[number])
-    offset = min(np.uint64(code - starts[number]), (np.uint64(1) << shift) - np.uint64(1))
-    inside = offset >> (shift - _PLACE_BITS) if shift >= _PLACE_BITS else offset << (_PLACE_BITS - shift)
-    return number << 6 | np.int64(inside & np.uint64(63))
-
-
 @compiled(numba.void(_i8, _u1, _i8, _i4))
 def place_codes(starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, places: NDArray[np.int32]) -> None:
-    """Fills the places (rows,) of codes (rows,) among ranges."""
+    """Fills the places (rows,) of codes (rows,) among ranges, as `Alphabet.positions` tells."""
     for row in range(len(codes)):
-        places[row] = place_of(starts, shifts, codes[row])
+        code = codes[row]
+        number = _range_of(starts, code)
+        if number < 0:
+            places[row] = 0
+            continue
+        shift = np.uint64(shifts[number])
+        offset = min(np.uint64(code - starts[number]), (np.uint64(1) << shift) - np.uint64(1))
+        inside = offset >> (shift - _PLACE_BITS) if shift >= _PLACE_BITS else offset << (_PLACE_BITS - shift)
+        places[row] = number << 6 | np.int64(inside & np.uint64(63))
 
 
 @compiled(numba.int64(_i8, _u1, _i4, _u8, numba.int64, _i8))

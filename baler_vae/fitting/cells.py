@@ -135,7 +135,9 @@ class CellTrainer:
             predictors, offsets = self._predictors(column, lag, absolute=False)
             found.append(self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=False))
         if mirrored and len(column.shape) == 2 and _may_be_distances(column):
-            points = Predictor(np.empty(0, np.int64), np.empty(0, np.int16), float(np.median(column.restored)))
+            points = Predictor(
+                np.empty(0, np.int64), np.empty(0, np.int16), float(np.median(column.restored.astype(np.float64)))
+            )
             found.append(self._plan(column, view, [], [points], 0, mirrored=mirrored, predicted=True))
         return found
 
@@ -319,7 +321,7 @@ def _is_symmetric(column: CellColumn) -> bool:
 
 def _may_be_distances(column: CellColumn) -> bool:
     """Whether symmetric matrices have a diagonal of zeros and no number below zero."""
-    values = column.restored
+    values = column.restored.astype(np.float64)
     return bool(np.all(np.diagonal(values, axis1=1, axis2=2) == 0) and np.all(values >= 0))
 
 

@@ -73,8 +73,9 @@ class IndependentColumn:
 class GroupRows:
     """The rows of a group in the order of their layout, and what is known of them.
 
-    `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows of
-    the columns of arrays with codes, `events` what the rows see of their events. Bits are counted for `weight` rows for each of these: more than one where they stand for a
+    `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows
+    of the columns of arrays with codes, `events` what the rows see of their events. Bits are counted for `weight` rows
+    for each of these: more than one where they stand for a
     larger file. `part` is the same for each row that `independent` was made of.
     """
 
@@ -132,9 +133,9 @@ def rows_of_group(
         seen = (name for name in on_grid if events.arrays[name].ndim == 1)  # no cells of arrays
         others = {name: events.arrays[name][layout.events] for name in seen}
     cells = {
-        column.name: _some_cells(table[column.name], column, kept.grid, bounds[column.name], weight)
+        column.name: _some_cells(table[column.name], column, coded.grid, bounds[column.name], weight)
         for column in table.group.columns
-        if column.is_array and isinstance(kept := independent[column.name].on_grid, Coded)
+        if column.is_array and (coded := independent[column.name].on_grid) is not None
     }
     return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells)
 
@@ -255,8 +256,10 @@ def _put_under_cells(
     if not wanted:
         return 0.0
     check_training()
-    seen = {n: entry for n, entry in context.items() if n >= len(rows.names) or isinstance(columns[rows.names[n]], OnGrid)}
-    trainer = CellTrainer({n: RowSource(entry.codes, entry.view) for n, entry in seen.items()}, settings)
+    of_latents = [number for number in context if number >= len(rows.names)]
+    on_grid = [n for n in context if n < len(rows.names) and isinstance(columns[rows.names[n]], OnGrid)]
+    sources = {number: RowSource(context[number].codes, context[number].view) for number in (*on_grid, *of_latents)}
+    trainer = CellTrainer(sources, settings)
     model_bits = 0.0
     for done, (name, cells) in enumerate(wanted.items()):
         progress(f"arrays: {name}", done, len(wanted))

@@ -169,8 +169,8 @@ codes. Chosen by hand; not measured.
 # The cells of arrays.
 
 CELLS_OF_SAMPLE = 1 << 21
-"""Cells of arrays, about, on which the networks of a column of arrays are fitted: their codes take 16 MB, and a training
-sees some of them. Chosen by hand; not measured.
+"""Cells of arrays, about, on which the networks of a column of arrays are fitted: their codes take 16 MB, and a
+training sees some of them. Chosen by hand; not measured.
 """
 
 CELLS_OF_TRAINING = 1 << 18
@@ -191,8 +191,7 @@ than 62, which 0.5 kB of weights paid for.
 """
 
 REWEIGHTINGS = 5
-"""Rounds in which least squares become least absolute errors: those behind change a weight by less than its unit, mostly.
-"""
+"""Rounds in which least squares become least absolute errors. Chosen by hand; not measured."""
 
 LEAST_RESIDUAL = 0.02
 """The part of the median error below which an error counts as so large: an error of zero would count without limit."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,8 @@ def causal_offsets(shape: Sequence[int], reach: Sequence[int], *, lags: int = 0)
     `lags` rows before.
     """
     steps = [range(-min(far, size - 1), min(far, size - 1) + 1) for far, size in zip(reach, shape, strict=True)]
-    found: list[Offset] = []
-    for lag in range(lags + 1):
-        for own in product(*steps):
-            if lag or next((step for step in own if step), 0) < 0:
-                found.append((lag, *own))
+    every = product(range(lags + 1), *steps)
+    found = [(lag, *own) for lag, *own in every if lag or next((step for step in own if step), 0) < 0]
     return sorted(found, key=lambda offset: (sum(step * step for step in offset), [abs(step) for step in offset]))
 
 
@@ -110,8 +108,8 @@ def _weights(around: Neighbourhood, targets: Floats64, fill: float, *, absolute:
     wanted = targets - first
     scale = float(np.sqrt(np.mean(relative * relative))) or 1.0
     relative, wanted = relative / scale, wanted / scale
-    ones = np.ones(len(targets))
-    found = np.zeros(len(relative))
+    ones: NDArray[np.floating[Any]] = np.ones(len(targets))
+    found: Floats64 = np.zeros(len(relative))
     for _ in range(policy.REWEIGHTINGS if absolute else 1):
         weighted = relative * ones
         gram = weighted @ relative.T

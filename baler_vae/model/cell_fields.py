@@ -79,9 +79,9 @@ class CellField:
         self._neighbours = self._where_neighbours_are()
         self._inputs = self._described(known)
         empty = np.zeros((1, max(1, self.n_cells * n_rows if known.others else 1)), np.int16)
-        self._sources = np.array([*known.sources.values()] or [np.zeros(max(1, n_rows))], np.int32)
+        self._sources = np.array([*known.sources.values()] or np.zeros((1, 1)), np.int32)
         self._others = np.array([*known.others.values()], np.int16) if known.others else empty[:, :1]
-        self._weights = [own.weights * WEIGHT_UNIT for own in cells.predictors]
+        self._weights = [own.weights.astype(np.float64) * WEIGHT_UNIT for own in cells.predictors]
         geometric = any(own.is_geometric for own in cells.predictors)
         self._points = PointsOfRows(n_rows, cells.shape[0]) if geometric else None
         self._mirrors = self._mirror_images() if cells.mirrored else None
@@ -137,7 +137,7 @@ class CellField:
             self._residuals[items] = self.cells.network.alphabet.positions(coded)
 
     def base_of(self, items: Integers64) -> Integers64 | None:
-        """The codes (n,) from which differences of cells are coded, whose neighbours are known; None where codes are."""
+        """The codes (n,) from which differences of cells with known neighbours are coded; None where codes are."""
         return self._base(items, self._predictions(items, 1 if self.cells.predicted else 0))[0]
 
     def coded(self, base: Integers64 | None, codes: Integers64) -> Integers64:
@@ -188,15 +188,13 @@ class CellField:
         from baler_vae.model.cell_kernels import predict  # noqa: PLC0415
 
         predictors = self.cells.predictors[:first]
-        found = np.empty((len(predictors), len(items)), np.int64)
-        for place, own in enumerate(predictors):
-            values = np.empty(len(items), np.float64)
+        found = np.empty((len(predictors), len(items)))
+        for values, own, weights in zip(found, predictors, self._weights, strict=False):
             if self._points is not None and own.is_geometric:
                 self._points.predict(items, self.values, own.fill, values)
             else:
-                predict(self._neighbours, items, self.values, own.taps, self._weights[place], own.fill, values)
-            found[place] = predicted_codes(values, self.grid, self._dtype)
-        return found
+                predict(self._neighbours, items, self.values, own.taps, weights, own.fill, values)
+        return predicted_codes(found.reshape(-1), self.grid, self._dtype).reshape(found.shape)
 
     def _base(self, items: Integers64, predicted: NDArray[np.int64]) -> tuple[Integers64 | None, NDArray[np.uint8]]:
         """The codes (n,) from which differences are coded, if any are, and where that is the mirror image."""
@@ -212,8 +210,8 @@ class CellField:
 
 
 def waves_of(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> Iterator[Integers64]:
-    """The numbers of the cells of rows, wave by wave in the order in which they are coded: those of a wave do not depend
-    on each other.
+    """The numbers of the cells of rows, wave by wave in the order in which they are coded: those of a wave do not
+    depend on each other.
     """
     times = coordinates.astype(np.int64) @ np.array(cells.paces[1:], np.int64)
     rows = np.arange(n_rows)

@@ -11,8 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled
-from baler_vae.entropy.kernels import place_of
-from baler_vae.model.kernels import BLOCK, LEVELS, PACKED, Floats, Ints, PackedNetwork, bounds_of, levels_of, pop, push, widest
+from baler_vae.entropy.kernels import place_codes
+from baler_vae.model.kernels import (
+    BLOCK,
+    PACKED,
+    Floats,
+    Ints,
+    PackedNetwork,
+    bounds_of,
+    levels_of,
+    pop,
+    push,
+    widest,
+)
 
 Neighbours = tuple[Ints, NDArray[np.int64], Ints, Ints, NDArray[np.uint8], int]
 """Where neighbours are: `offsets` int32 (offsets, 1 + axes), how far each is in a flat array int64 (offsets,),
@@ -32,19 +43,21 @@ _SPECIAL = -(1 << 63) + 4
 """The last special code."""
 
 
-@compiled(numba.boolean(_NEIGHBOURS, _i8, _i8, _i8))
-def _is_there(neighbours: Neighbours, number: int, cell: int, row: int) -> bool:
-    """Whether the neighbour of a cell at an offset is in the array, and in a row that is there."""
-    offsets, _, coordinates, shape, inner, _ = neighbours
-    if row < offsets[number, 0]:
-        return False
-    if inner[cell]:
-        return True
-    for axis in range(len(shape)):
-        place = coordinates[cell, axis] + offsets[number, 1 + axis]
-        if place < 0 or place >= shape[axis]:
-            return False
-    return True
+@compiled(numba.void(_NEIGHBOURS, _i8, _i8[::1], _u1[::1]))
+def are_there(neighbours: Neighbours, number: int, items: NDArray[np.int64], found: NDArray[np.uint8]) -> None:
+    """Fills `found` (items,) with whether the neighbours of cells at an offset are in the array, and in a row that is
+    there.
+    """
+    offsets, _, coordinates, shape, inner, n_rows = neighbours
+    lag = offsets[number, 0]
+    for i in range(len(items)):
+        cell, row = items[i] // n_rows, items[i] % n_rows
+        there = row >= lag
+        if there and not inner[cell]:
+            for axis in range(len(shape)):
+                place = coordinates[cell, axis] + offsets[number, 1 + axis]
+                there = there and 0 <= place < shape[axis]
+        found[i] = there
 
 
 @compiled(numba.void(_NEIGHBOURS, _i8[::1], _f8[::1], _i8[::1], _f8[::1], _f8, _f8[::1]))
@@ -58,21 +71,25 @@ def predict(
     found: NDArray[np.float64],
 ) -> None:
     """Fills `found` (items,) with weighted means of the neighbours of the cells `items`, in the order of `taps`."""
-    deltas, n_rows = neighbours[1], neighbours[5]
-    for i in range(len(items)):
-        item = items[i]
-        cell, row = item // n_rows, item % n_rows
-        first, total, has_first = fill, 0.0, False
-        for t in range(len(taps)):
-            if _is_there(neighbours, taps[t], cell, row):
-                value = values[item + deltas[taps[t]]]
-                if not np.isfinite(value):
-                    continue
-                if has_first:
-                    total += weights[t] * (value - first)
-                else:
-                    first, has_first = value, True
-        found[i] = first + total
+    deltas, n = neighbours[1], len(items)
+    total, has_first, there = np.zeros(n), np.zeros(n, np.uint8), np.empty(n, np.uint8)
+    for i in range(n):
+        found[i] = fill
+    for t in range(len(taps)):
+        are_there(neighbours, taps[t], items, there)
+        delta, weight = deltas[taps[t]], weights[t]
+        for i in range(n):
+            if not there[i]:
+                continue
+            value = values[items[i] + delta]
+            if not np.isfinite(value):
+                continue
+            if has_first[i]:
+                total[i] += weight * (value - found[i])
+            else:
+                found[i], has_first[i] = value, 1
+    for i in range(n):
+        found[i] = found[i] + total[i]
 
 
 @compiled(
@@ -81,7 +98,7 @@ def predict(
         _RANGES, numba.boolean, _i4[:, ::1], _i2[:, ::1], _f4[:, ::1]
     )
 )  # fmt: skip
-def see_cells(
+def see_cells(  # noqa: C901, PLR0912  one loop for each kind of input
     neighbours: Neighbours,
     items: NDArray[np.int64],
     inputs: Ints,
@@ -98,7 +115,7 @@ def see_cells(
     others: NDArray[np.int16],
     x: Floats,
 ) -> None:
-    """Fills `x` (inputs, items or more) with what the network sees of the cells `items`.
+    """Fills `x` (inputs, items) with what the network sees of the cells `items`.
 
     `inputs` int32 (inputs, 4) are kind, number, symbol, and number of ranges; `codes`, `residuals` (places of what was
     coded) and `places` (of codes) are those of all cells; `predicted` (predictors, items) what predictors say, `base`
@@ -106,39 +123,52 @@ def see_cells(
     rows) and `others` (columns, cells) are places of other codes.
     """
     _, deltas, coordinates, shape, _, n_rows = neighbours
+    n = len(items)
+    there, wanted, found = np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int32)
     for k in range(len(inputs)):
         kind, number, symbol, n_ranges = inputs[k, 0], inputs[k, 1], inputs[k, 2], inputs[k, 3]
-        for i in range(len(items)):
-            item = items[i]
-            cell, row = item // n_rows, item % n_rows
-            if kind == 5:
-                x[k, i] = ((coordinates[cell, number] << 10) // shape[number]) - 512
-                continue
-            if kind == 8:
+        if kind == 5:
+            for i in range(n):
+                x[k, i] = ((coordinates[items[i] // n_rows, number] << 10) // shape[number]) - 512
+            continue
+        if kind == 8:
+            for i in range(n):
                 x[k, i] = 256 if mirrored[i] else 0
-                continue
-            place = -1
-            if kind <= 2:
-                if _is_there(neighbours, number, cell, row):
-                    other = item + deltas[number]
-                    if kind == 1:
-                        place = residuals[other]
-                    elif kind == 2:
-                        place = places[other]
-                    else:
-                        code = codes[other]
-                        if holds_everything or code > _SPECIAL:
-                            code -= base[i]
-                        place = place_of(alphabet[0], alphabet[1], code)
-            elif kind == 3:
-                place = place_of(view[0], view[1], predicted[number, i])
-            elif kind == 4:
-                place = place_of(alphabet[0], alphabet[1], predicted[number, i] - base[i])
-            elif kind == 6:
-                place = sources[number, row]
-            else:
-                place = others[number, item]
-            if place < 0:
+            continue
+        if kind <= 2:
+            are_there(neighbours, number, items, there)
+            delta = deltas[number]
+        else:
+            there[:] = 1
+            delta = 0
+        if kind == 0:
+            for i in range(n):
+                code = np.int64(0)
+                if there[i]:
+                    code = codes[items[i] + delta]
+                    if holds_everything or code > _SPECIAL:
+                        code -= base[i]
+                wanted[i] = code
+            place_codes(alphabet[0], alphabet[1], wanted, found)
+        elif kind < 3:
+            own = residuals if kind == 1 else places
+            for i in range(n):
+                found[i] = own[items[i] + delta] if there[i] else 0
+        elif kind == 3:
+            place_codes(view[0], view[1], predicted[number], found)
+        elif kind == 4:
+            for i in range(n):
+                wanted[i] = predicted[number, i] - base[i]
+            place_codes(alphabet[0], alphabet[1], wanted, found)
+        elif kind == 6:
+            for i in range(n):
+                found[i] = sources[number, items[i] % n_rows]
+        else:
+            for i in range(n):
+                found[i] = others[number, items[i]]
+        for i in range(n):
+            place = found[i]
+            if not there[i]:
                 x[k, i] = 0
             elif symbol >= 0:
                 x[k, i] = 256 if place >> 6 == symbol else 0

@@ -45,9 +45,12 @@ def encode_cells(field: CellField) -> bytes:
 def cell_bits(field: CellField) -> NDArray[np.float64]:
     """The bits, float64 (rows,), that the codes of all cells of each row take: symbols and offsets."""
     symbols, _, begins, ends = _weighed(field)
-    bits = _TOTAL_BITS - np.log2(ends - begins) + field.cells.network.alphabet.widths[symbols]
+    sizes = (ends - begins).astype(np.float64)
+    bits = _TOTAL_BITS - np.log2(sizes) + field.cells.network.alphabet.widths[symbols]
     items = np.concatenate([np.empty(0, np.int64), *field.order()])
-    return np.bincount(items % max(1, field.n_rows), bits, minlength=field.n_rows)
+    found = np.zeros(field.n_rows)
+    np.add.at(found, items % max(1, field.n_rows), bits)
+    return found
 
 
 def decode_cells(

@@ -155,4 +155,3 @@ def _decoded(data: bytes, n_numbers: int) -> Numbers:
     if n_numbers > _MOST_DESCRIBED:
         raise ValueError(f"networks of cells are described by {n_numbers} numbers")
     return decode_numbers(data, _INT64, n_numbers).astype(np.int64, copy=False)
-

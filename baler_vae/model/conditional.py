@@ -175,7 +175,8 @@ class Context:
 
     def places(self, source: int) -> Places:
         """The places int32 (rows,) of the codes of a source."""
-        return self._places[self._numbers[source]]
+        places: Places = self._places[self._numbers[source]]
+        return places
 
     def show_formula(self, view: Alphabet, codes: Integers64, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""

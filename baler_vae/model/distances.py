@@ -21,7 +21,9 @@ Floats64: Any = NDArray[np.float64]
 
 
 @compiled(numba.void(_f8[::1], _i8, _i8, _i8, _f8[:, :, ::1]))
-def place_points(distances: NDArray[np.float64], n_points: int, n_rows: int, known: int, points: Floats64) -> None:
+def place_points(  # noqa: C901, PLR0912  the first points are others than those behind
+    distances: NDArray[np.float64], n_points: int, n_rows: int, known: int, points: Floats64
+) -> None:
     """Moves `points` (rows, points, 2) to where the first `known` rows of the matrices of `distances` (cells * rows,)
     say that they are; those of fewer rows are there already.
     """

@@ -5,7 +5,7 @@ Floats of networks are whole numbers that no sum can round, so that neither the 
 fused operations change a bit.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numba
 import numpy as np
@@ -37,6 +37,9 @@ not zero, and which input of its layer each belongs to; `counts` (units,) how ma
 `biases` (units,); `widths` (layers + 1,) and `shifts` (layers,) those of the layers; `masses` (256,) the weight of a
 symbol by how far below the largest level it lies.
 """
+
+_Word: TypeAlias = Any
+"""A number of 64 bits without a sign."""
 
 _i4, _i8, _f4 = numba.int32, numba.int64, numba.float32
 _tuple_of: Any = numba.types.Tuple
@@ -115,7 +118,7 @@ _MASSES, _STATE = numba.uint32[::1], numba.uint64
 
 
 @compiled(_tuple_of((_i8, _i8))(LEVELS, _i8, _MASSES, _i8))
-def bounds_of(levels: NDArray[np.uint8], r: int, masses: NDArray[np.uint32], symbol: int) -> tuple[int, int]:
+def bounds_of(levels: NDArray[np.uint8], r: int, masses: NDArray[np.uint32], symbol: int) -> tuple[Any, Any]:
     """Where the quantiles of a symbol of row `r` begin and end, out of 2^24."""
     n_symbols = len(levels)
     total, below = np.uint32(0), np.uint32(0)
@@ -132,7 +135,7 @@ def bounds_of(levels: NDArray[np.uint8], r: int, masses: NDArray[np.uint32], sym
 
 
 @compiled(_tuple_of((_STATE, _STATE))(_i8, _i8, numba.uint32[::1], _STATE, _STATE))
-def push(begin: int, end: int, words: NDArray[np.uint32], state: int, n_words: int) -> tuple[int, int]:
+def push(begin: int, end: int, words: NDArray[np.uint32], state: _Word, n_words: _Word) -> tuple[_Word, _Word]:
     """The state of a coder and the number of its words with one more symbol, whose quantiles begin and end there."""
     size = np.uint64(end - begin)
     if state >> np.uint64(40) >= size:
@@ -148,9 +151,9 @@ def pop(
     r: int,
     masses: NDArray[np.uint32],
     words: NDArray[np.uint32],
-    state: int,
-    left: int,
-) -> tuple[int, int, int]:
+    state: _Word,
+    left: _Word,
+) -> tuple[int, Any, Any]:
     """The symbol of row `r`, the state of a coder without it, and the number of words that are left."""
     n_symbols = len(levels)
     total = np.uint32(0)
@@ -174,10 +177,11 @@ def pop(
 
 @compiled(_i4(_i4[::1]))
 def widest(widths: Ints) -> int:
-    widest = 0
+    """The largest of the widths of layers."""
+    largest = 0
     for width in widths:
-        widest = max(widest, width)
-    return widest
+        largest = max(largest, width)
+    return largest
 
 
 @compiled(numba.void(PACKED, _f4[:, ::1], numba.float64[:, ::1]))
