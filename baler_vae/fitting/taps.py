@@ -109,7 +109,7 @@ def _weights(around: Neighbourhood, targets: Floats64, fill: float, *, absolute:
     scale = float(np.sqrt(np.mean(relative * relative))) or 1.0
     relative, wanted = relative / scale, wanted / scale
     ones: NDArray[np.floating[Any]] = np.ones(len(targets))
-    found: Floats64 = np.zeros(len(relative))
+    found: NDArray[np.floating[Any]] = np.zeros(len(relative))
     for _ in range(policy.REWEIGHTINGS if absolute else 1):
         weighted = relative * ones
         gram = weighted @ relative.T
@@ -117,7 +117,7 @@ def _weights(around: Neighbourhood, targets: Floats64, fill: float, *, absolute:
         found = np.linalg.solve(gram, weighted @ wanted)
         rest = np.abs(wanted - found @ relative)
         ones = 1 / np.maximum(rest, max(policy.LEAST_RESIDUAL * float(np.median(rest)), 1e-12))
-    return np.rint(found / WEIGHT_UNIT) * WEIGHT_UNIT
+    return np.rint(found / WEIGHT_UNIT).astype(np.float64) * WEIGHT_UNIT
 
 
 def _bits(around: Neighbourhood, targets: Floats64, fill: float, weights: Floats64, n_cells: float) -> float:
