@@ -154,6 +154,9 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
     check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
+    if isinstance(file[base], h5py.Dataset) and [column.is_array for column in schema.columns] == [True]:
+        # Without extras too it becomes the dataset of that name again, not one in a group of that name.
+        schema = replace(schema, origin=replace(schema.origin, shape=(n_events,)))
     kept = kept_extras((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
         item.path: Template(item.layout, item.parts, complete=item.path not in kept.without_rest)
