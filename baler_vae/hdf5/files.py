@@ -7,6 +7,7 @@ the group that was opened, and by the fields of a compound (`jets/pt`, `jets/tra
 the names are complete without the path.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,11 +28,13 @@ from baler_vae.hdf5.walk import Entry, Walk, printable, text_attribute, unreadab
 from baler_vae.hdf5.writing import write_hdf5
 from baler_vae.source.arrays import array_source
 from baler_vae.source.grouping import (
+    MOST_ELEMENTS,
     Described,
     Jagged,
     bytes_by_column,
     check_names,
     describe,
+    has_cells,
     make_batch,
     native,
     schema_of_branches,
@@ -48,11 +51,14 @@ FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 
 _LABELS = re.compile(r"axis0|block\d+_items")
 """How pandas names the labels of the columns of a frame."""
+_BLOCK = re.compile(r"block\d+_values")
+"""How pandas names the values of columns of a frame that have one dtype."""
 
 
 def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
-    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset. Without `arrays` those of
-    many elements are kept besides the columns, as earlier versions did.
+    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset: of numbers along two axes
+    the second is the columns, along more the rows of one column are arrays. Without `arrays`, as earlier versions
+    did, those of many elements are kept besides the columns, and all axes of one dataset but the last are rows.
 
     Raises:
         SourceError: it is not an HDF5 file, or has no such group or dataset.
@@ -64,9 +70,16 @@ def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
             file.visit(names.append)
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
         base = "/" + inner.strip("/")
-        if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(numpy_dtype(place.id.get_type())) is not None:
+        if isinstance(place, h5py.Dataset) and _is_matrix(place, arrays=arrays):
             return _array_source(path, inner, base, place)
         return _source(path, inner, base, file, arrays=arrays)
+
+
+def _is_matrix(dataset: h5py.Dataset, *, arrays: bool) -> bool:
+    """Whether the last axis of a dataset is the columns."""
+    if dataset.ndim < 2 or native(numpy_dtype(dataset.id.get_type())) is None:
+        return False
+    return dataset.ndim == 2 or not arrays or not has_cells(dataset.shape[1:])
 
 
 def tables_hdf5(path: str) -> Tables:
@@ -85,6 +98,10 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
     reason = unreadable(dataset)
     if reason:
         raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
+    if 0 in dataset.shape[1:-1]:
+        raise SourceError(
+            "holds no columns: one of its axes is empty", path=path, column=inner, found=f"a shape of {dataset.shape}"
+        )
     layout = layout_of(dataset)
     array = np.concatenate(
         [*read_rows(dataset, layout, 0, len(dataset)), np.empty((0, *dataset.shape[1:]), layout.dtype)]
@@ -141,6 +158,9 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
     check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
+    if isinstance(file[base], h5py.Dataset) and [column.is_array for column in schema.columns] == [True]:
+        # Without extras too it becomes the dataset of that name again, not one in a group of that name.
+        schema = replace(schema, origin=replace(schema.origin, shape=(n_events,)))
     kept = kept_extras((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
         item.path: Template(item.layout, item.parts, complete=item.path not in kept.without_rest)
@@ -259,6 +279,12 @@ def _is_label(item: Found) -> bool:
     return is_label or any(part.startswith("_i_") for part in item.path.split("/"))
 
 
+def _is_block(item: Found) -> bool:
+    """Whether the second axis of a dataset is columns of a pandas frame."""
+    name = item.path.rpartition("/")[2]
+    return _BLOCK.fullmatch(name) is not None and "pandas_type" in item.dataset.parent.attrs
+
+
 def _total(counter: h5py.Dataset) -> int:
     """The sum of a dataset of counts, or -1 where it is none."""
     if numpy_dtype(counter.id.get_type()).kind not in "iu" or counter.ndim != 1:
@@ -275,6 +301,8 @@ def _total(counter: h5py.Dataset) -> int:
 def _describe(name: str, item: Found, columns: Mapping[str, Found]) -> Described:
     part = item.parts[name]
     column = Column(name, part.dtype, "" if part.fields else text_attribute(item.dataset, "title"), part.typename)
+    if part.shape and math.prod(part.shape) <= MOST_ELEMENTS and _is_block(item):
+        return Described(column, part.shape)
     branch = describe(column, part.shape, jagged=bool(item.counter))
     if isinstance(branch.column, Jagged):
         counter = next(iter(columns[item.counter].parts))

@@ -24,6 +24,8 @@ MOST_AXES = 31
 """The most axes of the array in each row of a column: with that of the rows, numpy's maximum."""
 MOST_CELLS = 1 << 24
 """The most cells of the array in each row of a column."""
+MOST_COLUMNS = 1 << 16
+"""The most elements of an array that are a column each."""
 
 _ELEMENT = re.compile(r"(.+?)(?:\[\d+\])+")
 
@@ -254,6 +256,25 @@ class Schema:
             return replace(group, columns=tuple(columns))
 
         return replace(self, groups=tuple(map(without_shapes, self.groups)))
+
+    def split(self, names: Collection[str]) -> "Schema":
+        """The schema in which the elements of arrays with these names are a column each, as older archives have them:
+        of those that have few enough.
+        """
+        few = [c for c in self.events.columns if c.is_array and c.name in names and c.n_cells <= MOST_COLUMNS]
+        split = {c.name: FixedArray(c.name, c.shape, element_names(c.name, c.shape), c.title, c.typename) for c in few}
+        taken = set(self.order)
+        split = {name: array for name, array in split.items() if not taken & set(array.columns)}
+        if not split:
+            return self
+        columns = tuple(
+            replace(column, name=name, title="", typename="", shape=()) if column.name in split else column
+            for column in self.events.columns
+            for name in (split[column.name].columns if column.name in split else (column.name,))
+        )
+        order = tuple(own for name in self.order for own in (split[name].columns if name in split else (name,)))
+        groups = (replace(self.events, columns=columns), *self.groups[1:])
+        return replace(self, groups=groups, order=order, arrays=(*self.arrays, *split.values()))
 
     def group_of(self, name: str) -> Group:
         """The group that holds a column.
