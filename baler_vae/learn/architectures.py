@@ -9,7 +9,7 @@ from baler_vae.learn.networks.convolutional import ConvolutionalArchitecture, St
 from baler_vae.learn.networks.dense import Architecture, DenseArchitecture
 from baler_vae.learn.networks.posterior import NORMAL, POINT, LatentKind
 from baler_vae.learn.objectives import latents_of
-from baler_vae.model.convolution import MOST_GATHERED
+from baler_vae.model.convolution import MOST_GATHERED, MOST_WEIGHTS
 from baler_vae.model.group import Shapes, cells_of
 from baler_vae.settings.convolution import ConvolutionSettings
 from baler_vae.settings.model import ModelSettings
@@ -113,10 +113,16 @@ def _stages(names: Sequence[str], shapes: Shapes, settings: ConvolutionSettings)
 
 
 def _check_size(name: str, stages: Sequence[Stage], settings: ConvolutionSettings) -> None:
-    """Raise UsageError where one layer would need too much memory for one row."""
+    """Raise UsageError where one layer would need too much memory for one row, or has too many weights."""
     for stage in stages:
-        ndim = len(stage.shape)
-        n_taps = settings.kernel**ndim
+        n_taps = settings.kernel ** len(stage.shape)
+        if n_taps * stage.n_inputs * stage.n_outputs > MOST_WEIGHTS:
+            raise UsageError(
+                f"a convolution from {stage.n_inputs:,} to {stage.n_outputs:,} channels has too many weights",
+                column=name,
+                expected=f"at most {MOST_WEIGHTS:,}",
+                way_out="Set fewer convolution.channels",
+            )
         gathered = math.prod(stage.output) * n_taps * max(stage.n_inputs, stage.n_outputs)
         gathered = max(gathered, math.prod(stage.shape) * max(stage.n_inputs, stage.n_outputs))
         if gathered > MOST_GATHERED:

@@ -20,6 +20,8 @@ from baler_vae.model.network import UNIT, Array, activations
 
 MOST_GATHERED = 1 << 25
 """The most numbers that one layer gathers, or gives, for one row: 256 MB."""
+MOST_WEIGHTS = 1 << 24
+"""The most weights of one layer."""
 MOST_NORMALISED = 1 << 24
 """The most numbers that are normalised together: so many exact sums have a place in float64."""
 
@@ -123,6 +125,8 @@ class Convolution:
         for large, small, taps in zip(far, near, self.kernel, strict=True):
             if small != output_length(large, taps, self.stride, self.padding):
                 raise ValueError(f"a convolution from {self.shape} to {self.output} has other steps than its stride")
+        if self.weights.size > MOST_WEIGHTS:
+            raise ValueError(f"a convolution has {self.weights.size} weights")
         if self.n_gathered > MOST_GATHERED:
             raise ValueError(f"a convolution gathers {self.n_gathered} numbers for each row")
         normalisation = self.normalisation
