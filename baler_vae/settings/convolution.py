@@ -32,7 +32,7 @@ class ConvolutionSettings(Settings):
         Units of the dense layers between the last convolution and the latents.
     """
 
-    channels: _Channels = (16, 32, 64)
+    channels: _Channels = (32, 64)
     kernel: Annotated[int, Field(ge=1, le=64)] = 3
     stride: _Strides = (2,)
     residual_blocks: Annotated[int, Field(ge=0, le=64)] = 0
