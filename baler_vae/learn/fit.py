@@ -30,7 +30,7 @@ _BOUNDED_TOLERANCE = 1.0
 """The same tolerance where values keep a bound: latents then only predict. Chosen by hand; not measured."""
 _JUDGED_ROWS = 16_384
 """Rows of the validation set on which steps of latents are chosen, so that this takes little time."""
-_JUDGED_SCORES = 1 << 20
+_JUDGED_SCORES = 1 << 18
 """The most scores of arrays in such rows."""
 _TRIAL = {"epochs": 4, "batch_rows": 256, "patience": None, "beta": 0.0, "objective": None}
 """What the brief training that chooses transforms changes in the settings. Chosen by hand; not measured."""

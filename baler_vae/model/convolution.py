@@ -125,17 +125,21 @@ class Convolution:
         for large, small, taps in zip(far, near, self.kernel, strict=True):
             if small != output_length(large, taps, self.stride, self.padding):
                 raise ValueError(f"a convolution from {self.shape} to {self.output} has other steps than its stride")
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        """Raise ValueError where the layer is too large to be computed, or cannot be normalised."""
         if self.weights.size > MOST_WEIGHTS:
             raise ValueError(f"a convolution has {self.weights.size} weights")
         if self.n_gathered > MOST_GATHERED:
             raise ValueError(f"a convolution gathers {self.n_gathered} numbers for each row")
-        normalisation = self.normalisation
-        if normalisation is not None:
-            channels = len(self.bias)
-            if normalisation.groups < 1 or channels % normalisation.groups:
-                raise ValueError(f"{channels} channels do not make {normalisation.groups} groups")
-            if self.n_outputs // normalisation.groups > MOST_NORMALISED:
-                raise ValueError(f"{self.n_outputs} numbers are normalised together")
+        if self.normalisation is None:
+            return
+        n_groups, channels = self.normalisation.groups, len(self.bias)
+        if n_groups < 1 or channels % n_groups:
+            raise ValueError(f"{channels} channels do not make {n_groups} groups")
+        if self.n_outputs // n_groups > MOST_NORMALISED:
+            raise ValueError(f"{self.n_outputs} numbers are normalised together")
 
     def prepared(self, xp: Any, device: Any) -> Callable[[Array], Array]:  # noqa: ANN401  a module and a device
         """The function from activations as whole numbers of units, float64 (rows, inputs), to what the layer makes of
