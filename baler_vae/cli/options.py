@@ -24,7 +24,8 @@ Model = Annotated[
         case_sensitive=False,
         metavar="KIND",
         help="independent: each column by itself; autoregressive: given those before it; vae, ae: also given latents "
-        "of a variational or plain autoencoder; auto (default): whichever is smallest.",
+        "of a variational or plain autoencoder; conv-vae, conv-ae: of one with convolutions over arrays; auto "
+        "(default): whichever is smallest.",
     ),
 ]
 Latent = Annotated[

@@ -41,7 +41,7 @@ bound = []
 # formula = "norm(Jet_pt * cosh(Jet_eta), Jet_mass)"
 
 [model]
-kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these
+kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these, "conv-vae", "conv-ae"
 # latent = 4 # latents of "vae" and "ae" per row; half of the float columns by default
 # seed = 0
 # objective.kl.beta = 1e-3 # what "vae" and "ae" minimise under "free": see docs/objectives.md

@@ -39,11 +39,11 @@ class Posterior:
 class EncodedRows:
     """Rows of a group whose columns are finite, and their latents.
 
-    `values` are the columns (rows,) that the encoder sees and those that were asked for besides; `event` and `row`
-    int64 (rows,) number events and the rows of the group; `means` float32 (rows, k) and `log_variances` float32
-    (rows, continuous latents) or (rows, 0) are those of the posterior, `probabilities` float64 (rows, categories) those
-    of each categorical latent; `n_left_out` other rows have a value that is not finite. `batch` is what was read, with
-    all rows. What is missing is NaN, in float64.
+    `values` are the columns (rows,) or (rows, *shape) that the encoder sees and those that were asked for besides;
+    `event` and `row` int64 (rows,) number events and the rows of the group; `means` float32 (rows, k) and
+    `log_variances` float32 (rows, continuous latents) or (rows, 0) are those of the posterior, `probabilities` float64
+    (rows, categories) those of each categorical latent; `n_left_out` other rows have a value that is not finite.
+    `batch` is what was read, with all rows. What is missing is NaN, in float64.
     """
 
     group: Group
@@ -130,7 +130,7 @@ def posterior_of(codec: Codec, group: str) -> Posterior:
     if said is not None:
         is_noisy = said.kind == "noisy"
         return Posterior(said.kind, said.ratio if is_noisy else None, said.categories if said.kind == "joint" else ())
-    is_plain = model.encoder is None or len(model.encoder.network[-1].bias) == model.n_latents
+    is_plain = model.encoder is None or model.encoder.network[-1].n_outputs == model.n_latents
     return Posterior("point" if is_plain else "gaussian")
 
 
@@ -158,7 +158,8 @@ def encode_rows(
         event = np.repeat(event, counts_of(batch, group))
     finite = np.ones(table.n_rows, np.bool_)
     for column in columns:
-        finite &= np.isfinite(table[column].astype(np.float64))
+        cells = table[column].reshape(table.n_rows, -1)
+        finite &= np.isfinite(cells if cells.dtype.kind == "f" else cells.astype(np.float64)).all(axis=1)
     values = {column: table[column][finite] for column in columns}
     for column in extra:
         if column in table.arrays:
@@ -189,7 +190,8 @@ def encode_rows(
 
 
 def decoded(codec: Codec, group: str, latents: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.generic]]:
-    """The columns of a group that latents (rows, k) decode to, (rows,) each, in their units and dtypes.
+    """The columns of a group that latents (rows, k) decode to, (rows,) or (rows, *shape) each, in their units and
+    dtypes.
 
     Raises:
         UsageError: no column is what the latents give: all of them keep a bound.
@@ -226,8 +228,10 @@ def _group_in(schema: Schema, wanted: Group, columns: Sequence[str], path: str) 
             f"the columns of {wanted.name} form other groups here than in the codec: {', '.join(homes)}", path=path
         )
     for name in columns:
-        if not group.column(name).is_scalar:
-            raise UsageError("is not a number here", path=path, column=name, found=group.column(name).kind)
+        here, there = group.column(name), wanted.column(name)
+        if not here.is_number or here.shape != there.shape:
+            what = f"is {there.kind} in the codec" if there.is_array else "is not a number here"
+            raise UsageError(what, path=path, column=name, found=here.kind)
     return group
 
 

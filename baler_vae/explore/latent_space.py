@@ -1,7 +1,7 @@
 """The latents of the rows of a file, and what they tell."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from baler_vae.explore.encoding import (
 )
 from baler_vae.explore.opening import check_seed, opened_codec, opened_rows
 from baler_vae.explore.tables import check_tables, write_named_tables
+from baler_vae.measures.cells import by_cells, by_means, first_rows
 from baler_vae.measures.clusters import CLUSTER_ROWS, SILHOUETTE_ROWS, Clusters, find_clusters, nearest_centre
 from baler_vae.measures.information import (
     RatePoint,
@@ -45,6 +46,8 @@ _REACH = 4.0
 """Histograms of latents reach at least so many standard deviations of the prior."""
 _LEAST_ROWS = 8
 _RANK_ROWS = 100_000
+_CELL_VALUES = 1 << 22
+"""The most values of columns of which some are arrays whose components and errors are looked at."""
 
 
 @shows_progress
@@ -164,12 +167,16 @@ def _of_group(
     sampled_of: list[str] = []
 
     few = np.sort(generator.permutation(n)[:_RANK_ROWS])
-    pearson, spearman = correlations(means[few], {column: values[few] for column, values in rows.values.items()})
+    pearson, spearman = correlations(
+        means[few], {column: values[few] for column, values in by_means(rows.values).items()}
+    )
     _say(sampled_of, "correlations", len(few), n)
     rates = _rates(codec, rows, drawn)
     told(f"principal components of {name}", 1, 4)
     of_latents = principal(means)
-    of_columns = principal(scaled(list(rows.encoded.values())))
+    some = first_rows(rows.encoded, _CELL_VALUES)
+    _say(sampled_of, "principal components of columns", len(rows.row[some]), n)
+    of_columns = principal(scaled(list(by_cells({key: own[some] for key, own in rows.encoded.items()}).values())))
     told(f"clusters of {name}", 2, 4)
     clusters = _clusters(means, most_clusters, seed, sampled_of)
     cluster = None if clusters is None else nearest_centre(means, clusters.centres)
@@ -196,7 +203,7 @@ def _of_group(
         n_rows=n,
         n_left_out=rows.n_left_out,
         latents=information,
-        columns=tuple(rows.values),
+        columns=tuple(by_means(rows.values)),
         pearson=pearson,
         spearman=spearman,
         rates=rates,
@@ -261,19 +268,26 @@ def _rates(
 ) -> Any:  # noqa: ANN401
     """The rate and distortion of the codec on these rows, and the bound."""
     if rows.model.decoder is None:
-        return rate_distortion((), rows.encoded)
-    columns: Mapping[str, NDArray[np.generic]] = {name: rows.values[name] for name in rows.model.decoder.columns}
+        some = first_rows(rows.encoded, _CELL_VALUES)
+        return rate_distortion((), by_cells({key: own[some] for key, own in rows.encoded.items()}))
+    free = {key: rows.values[key] for key in rows.model.decoder.columns}
+    some = first_rows(free, _CELL_VALUES)
+    columns = by_cells({key: own[some] for key, own in free.items()})
     name = rows.group.name
+
+    def error_of(latents: NDArray[np.float32]) -> float:
+        return squared_error(columns, by_cells(decoded(codec, name, latents[some])))
+
     if rows.posterior.kind == "point" and rows.model.steps:
         widths = np.asarray(rows.model.steps, np.float32)
         drawn = np.rint(drawn / widths) * widths
     categories = rows.means[:, rows.n_continuous :]
-    of_means = squared_error(columns, decoded(codec, name, rows.means))
+    of_means = error_of(rows.means)
     known = [latent.rate for latent in rows.information if latent.rate is not None]
     points = []
     if len(known) == len(rows.information) and known:
         rate = sum(known) + sum(map(categorical_rate, rows.probabilities))
-        error = squared_error(columns, decoded(codec, name, np.hstack([drawn, categories])))
+        error = error_of(np.hstack([drawn, categories]))
         points.append(RatePoint(f"{name}, {rows.posterior.kind}", rate, error))
     return rate_distortion(points, columns, distortion_of_means=of_means)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from baler_vae.codec.lengths import check_has_encoder, lengths_of
 from baler_vae.codec.observations import observation_variances
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.grid.uniform import UniformGrid
+from baler_vae.measures.cells import as_matrix
 from baler_vae.measures.likelihood import Cloud, negative_elbo
 from baler_vae.measures.scores import EVENT
 from baler_vae.model.group import GroupModel, scores_of
@@ -38,7 +40,8 @@ class Seen:
     `bits` by column float64 (rows,); `wrong` bool (rows,) where a value that a network needs is not finite or beyond
     its reach; `latents` and `log_variances` float32 (rows, k) and (rows, k) or (rows, 0), where there is an encoder;
     where there is a decoder the `values` of its columns and the `restored` ones, float64 (rows, columns), and `scores`
-    float32 (rows, columns), the values as the network has them.
+    float32 (rows, columns), the values as the network has them. Where columns are arrays, each cell of them is one
+    there, and `cells` are the numbers of cells of the columns.
     """
 
     bits: Mapping[str, Floats]
@@ -48,6 +51,7 @@ class Seen:
     values: Floats | None = None
     restored: Floats | None = None
     scores: NDArray[np.float32] | None = None
+    cells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +133,10 @@ def _seen(codec: Codec, batch: Batch) -> dict[str, Seen]:
             names = model.decoder.columns
             found[name] = replace(
                 found[name],
-                values=np.stack([own[column].astype(np.float64) for column in names], axis=1),
-                restored=np.stack([restored[column].astype(np.float64) for column in names], axis=1),
-                scores=scores_of(names, _transforms(model, names), own.arrays),
+                values=as_matrix({column: own[column] for column in names}),
+                restored=as_matrix({column: restored[column] for column in names}),
+                cells=model.decoder.cells if any(model.decoder.shapes) else (),
+                scores=scores_of(names, _transforms(model, names), own.arrays, model.decoder.shapes),
             )
     return found
 
@@ -144,13 +149,14 @@ def _cleaned(table: Table, model: GroupModel) -> tuple[Table, NDArray[np.bool_]]
     arrays, centres = dict(table.arrays), {}
     names = model.decoder.columns
     for name, transform in zip(names, _transforms(model, names), strict=True):
-        values = arrays[name].astype(np.float64)
+        values = arrays[name].astype(np.float64).reshape(table.n_rows, -1)  # (rows, cells)
         finite = np.abs(values) <= LARGEST
         scores = transform.forward(np.where(finite, values, 0.0))
-        wrong |= ~finite | ~(np.abs(scores) < LARGEST_ACTIVATION)
+        wrong |= ~(finite & (np.abs(scores) < LARGEST_ACTIVATION)).all(axis=1)
         centres[name] = transform.inverse(np.zeros(1))[0]
     for name, centre in centres.items():
-        arrays[name] = np.where(wrong, np.asarray(centre, arrays[name].dtype), arrays[name])
+        arrays[name] = arrays[name].copy()
+        arrays[name][wrong] = centre
     return Table(table.group, arrays), wrong
 
 
@@ -163,16 +169,19 @@ def _transforms(model: GroupModel, names: tuple[str, ...]) -> tuple[Transform, .
 
 
 def decoded_scores(model: GroupModel, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The scores float32 (rows, columns), as an encoder would see them, of what is decoded from latents (rows, k)."""
+    """The scores float32 (rows, scores), as an encoder would see them, of what is decoded from latents (rows, k): those
+    of each column behind those of the columns before it.
+    """
     if model.decoder is None:
         raise ValueError("a group without a decoder has no scores")
     decoder = model.decoder
     outputs: NDArray[np.float32] = apply_network(decoder.network, latents)
-    for j, (inner, outer) in enumerate(zip(_transforms(model, decoder.columns), decoder.transforms, strict=True)):
+    inward = _transforms(model, decoder.columns)
+    for inner, outer, place in zip(inward, decoder.transforms, decoder.places, strict=True):
         # Outputs of networks that were trained on cross entropy are logits of the scores.
         if not (np.array_equal(inner.values, outer.values) and np.array_equal(inner.scores, outer.scores)):
-            outputs[:, j] = inner.forward(outer.inverse(outputs[:, j]))
-    return outputs
+            outputs[:, place] = inner.forward(outer.inverse(outputs[:, place]))
+    return np.hstack([outputs[:, place] for place in decoder.places]) if any(decoder.shapes) else outputs
 
 
 def _rounded(latents: NDArray[np.float32], model: GroupModel) -> NDArray[np.float32]:
@@ -195,7 +204,8 @@ def _joined(parts: list[Seen]) -> Seen:
     names = ("latents", "log_variances", "values", "restored", "scores")
     bits = {name: np.concatenate([part.bits[name] for part in parts]) for name in (parts[0].bits if parts else ())}
     wrong = np.concatenate([part.wrong for part in parts]) if parts else np.zeros(0, np.bool_)
-    return Seen(bits, wrong, **{name: join(name) for name in names})  # type: ignore[arg-type]
+    cells = parts[0].cells if parts else ()
+    return Seen(bits, wrong, cells=cells, **{name: join(name) for name in names})  # type: ignore[arg-type]
 
 
 def reference_of(seen: Seen) -> Reference:
@@ -204,10 +214,19 @@ def reference_of(seen: Seen) -> Reference:
     cloud = None if seen.latents is None else Cloud.of(seen.latents[used])
     widths = np.empty(0)
     if seen.values is not None:
-        widths = np.array([half_widths(column)[0] or 0.0 for column in seen.values[used].T])
+        ends = np.cumsum((0, *seen.cells)) if seen.cells else np.arange(seen.values.shape[1] + 1)
+        own = [_width(seen.values[used, start:stop]) for start, stop in pairwise(ends)]
+        widths = np.repeat(own, np.diff(ends))
     varying = {name: own[used] for name, own in seen.bits.items() if used.any() and np.ptp(own[used])}
     bits = {name: (float(own.mean()), float(own.std())) for name, own in varying.items()}
     return Reference(cloud, widths, np.empty(0), bits)
+
+
+def _width(values: Floats) -> float:
+    """Half the width of the central 68.27 % of values (rows, 1), 0 where they have none; of all cells of arrays (rows,
+    cells) together, or their standard deviation where that is zero: most cells of sparse images are the same.
+    """
+    return half_widths(values.reshape(-1))[0] or (float(values.std()) if values.shape[1] > 1 and values.size else 0.0)
 
 
 def with_variances(reference: Reference, seen: Seen, codec: Codec, group: str) -> Reference:
@@ -219,7 +238,8 @@ def with_variances(reference: Reference, seen: Seen, codec: Codec, group: str) -
         return reference
     learnt = observation_variances(codec, group)
     if learnt is not None:
-        return replace(reference, variances=np.array([learnt[name] for name in model.decoder.columns]))
+        variances = np.array([learnt[name] for name in model.decoder.columns])
+        return replace(reference, variances=np.repeat(variances, model.decoder.cells))
     used = ~seen.wrong
     residuals = (seen.scores - decoded_scores(model, seen.latents))[used].astype(np.float64)
     variances = np.mean(residuals**2, axis=0) if used.any() else np.ones(seen.scores.shape[1])

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.lengths import without_lengths
 from baler_vae.codec.observations import observation_variances
@@ -36,7 +38,9 @@ def notes_of(
             )
         elif model.decoder is not None and seen.log_variances is not None and seen.log_variances.shape[1]:
             notes.append(f"no -ELBO of {name}: some of its latents are categories")
-        constant = [column for column, width in zip(free, measured[name].widths, strict=True) if not width > 0]
+        cells = () if model.decoder is None else model.decoder.cells
+        firsts = np.cumsum((0, *cells))[:-1]  # all cells of an array have one width
+        constant = [column for column, place in zip(free, firsts, strict=True) if not measured[name].widths[place] > 0]
         if constant:
             notes.append(f"squared errors of {name} are without {', '.join(constant)}: no width, so no unit")
         if seen.latents is not None and not measured[name].has_directions:

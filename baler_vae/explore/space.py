@@ -166,7 +166,9 @@ class LatentSpace:
             values = decoded(self.codec, self.group, walks.reshape(-1, walks.shape[2]))
             points = in_widths(values, self.widths).reshape(n, len(parts), -1)
             distances = self.neighbours.distances(points[:, len(parts) // 2])
-            middles = {column: own.reshape(n, len(parts))[:, len(parts) // 2] for column, own in values.items()}
+            middles = {
+                column: own.reshape(n, len(parts), *own.shape[1:])[:, len(parts) // 2] for column, own in values.items()
+            }
             lengths = [path_length(own)[1] for own in points]
             found.append(
                 PairQuality(
@@ -194,7 +196,7 @@ def _typical(latents: Floats, n_continuous: int, categories: Sequence[int]) -> F
 
 def _width(values: NDArray[np.generic]) -> float:
     """Half the width of the central 68.27 %, or the standard deviation where that is zero."""
-    given = values.astype(np.float64)
+    given = values.astype(np.float64).reshape(-1)
     return half_widths(given)[0] or float(np.std(given))
 
 

@@ -30,8 +30,8 @@ def check_tables(path: str | Path, names: Sequence[str]) -> None:
 def write_named_tables(
     path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.generic]]], name: str, *, force: bool
 ) -> None:
-    """Write tables of columns (rows,) into a file, its format given by its suffix. A single one gets a `name`, several
-    are named as they are; in HDF5, groups are.
+    """Write tables of columns (rows,) or (rows, *shape) into a file, its format given by its suffix. A single one gets
+    a `name`, several are named as they are; in HDF5, groups are.
 
     Raises:
         OutputError: the file exists and `force` is false, or cannot be written, or its format holds one table.
@@ -50,6 +50,7 @@ def write_named_tables(
 
 
 def _table(columns: Mapping[str, NDArray[np.generic]], origin: Origin) -> tuple[Schema, Batch]:
-    group = Group("events", tuple(Column(key, values.dtype) for key, values in columns.items()))
+    described = (Column(key, values.dtype, shape=values.shape[1:]) for key, values in columns.items())
+    group = Group("events", tuple(described))
     schema = Schema((group,), group.names, origin)
     return schema, (Table(group, dict(columns)),)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from baler_vae.errors import UsageError
+from baler_vae.measures.cells import as_matrix
 from baler_vae.measures.priors import Floats, sampled
 from baler_vae.results import as_plain, data_frame, html_table
 
@@ -36,7 +37,7 @@ class Path:
     latents : np.ndarray
         The latents, float64 (steps, k).
     values : mapping of str to np.ndarray
-        The decoded columns, (steps,) each, in their units and dtypes.
+        The decoded columns, (steps,) or (steps, *shape) each, in their units and dtypes.
     distances : np.ndarray or None
         From each decoded row to the nearest row of the file: the root mean square over columns, in widths of the
         columns, float64 (steps,); None without a file.
@@ -161,8 +162,9 @@ class Paths:
     n_left_out: int
 
     def table(self) -> dict[str, NDArray[np.generic]]:
-        """The columns of a table of all steps of all paths, (steps,) each, by name: the number of the `path` and of the
-        `step`, the `position`, `distance` and `bits` where they are known, `latent_0` and so on, the decoded columns.
+        """The columns of a table of all steps of all paths, (steps,) or (steps, *shape) each, by name: the number of
+        the `path` and of the `step`, the `position`, `distance` and `bits` where they are known, `latent_0` and so on,
+        the decoded columns.
         """
         paths = self.paths
         found: dict[str, NDArray[np.generic]] = {
@@ -179,9 +181,14 @@ class Paths:
         return found | {name: np.concatenate([path.values[name] for path in paths]) for name in self.columns}
 
     def ranges(self) -> Floats:
-        """How far each column of `widths` moves along each path, in its widths, float64 (paths, columns)."""
+        """How far each column of `widths` moves along each path, in its widths, float64 (paths, columns); of arrays the
+        cell that moves farthest.
+        """
         moved = [
-            [float(np.ptp(path.values[name].astype(np.float64))) / width for name, width in self.widths.items()]
+            [
+                float(np.ptp(path.values[name].astype(np.float64), axis=0).max()) / width
+                for name, width in self.widths.items()
+            ]
             for path in self.paths
         ]
         return np.array(moved).reshape(len(self.paths), len(self.widths))
@@ -278,10 +285,10 @@ def path_length(points: Floats) -> tuple[float, float]:
 
 
 def in_widths(values: Mapping[str, NDArray[np.generic]], widths: Mapping[str, float]) -> Floats:
-    """Rows as points, float64 (rows, columns): columns (rows,) in their widths, over the root of the number of columns,
-    so that a distance is a root mean square over columns.
+    """Rows as points, float64 (rows, columns): columns (rows,), and the cells of arrays (rows, *shape), in the widths
+    of the columns, over the root of their number, so that a distance is a root mean square over columns and cells.
     """
-    found = np.stack([values[name].astype(np.float64) / width for name, width in widths.items()], axis=1)
+    found = as_matrix({name: values[name].astype(np.float64) / width for name, width in widths.items()})
     scaled: Floats = found / np.sqrt(found.shape[1])
     return scaled
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from baler_vae.measures.cells import cell_means
 from baler_vae.measures.paths import Path, Paths, middle
 from baler_vae.measures.priors import Floats
 from baler_vae.report.drawing import INK, in_unit, new_figure, plain_ticks, short, svg_text
@@ -135,16 +136,18 @@ def _most_moved(result: Paths) -> list[str]:
 
 def _decoded_listing(result: Paths, path: Path) -> Listing:
     columns = _most_moved(result)
+    shown = [cell_means(path.values[name]) for name in columns]
     table = Listing(_caption(result, path), [Heading("part"), *(numbers(name, 1) for name in columns)])
     for step in range(len(path.positions)):
-        table.add(figure(float(path.positions[step])), *(figure(float(path.values[name][step])) for name in columns))
+        table.add(figure(float(path.positions[step])), *(figure(float(values[step])) for values in shown))
     return table
 
 
 def _decoded_table(result: Paths, path: Path) -> Table:
     columns = _most_moved(result)
+    shown = [cell_means(path.values[name]) for name in columns]
     rows = [
-        (number(float(path.positions[step])), *(number(float(path.values[name][step])) for name in columns))
+        (number(float(path.positions[step])), *(number(float(values[step])) for values in shown))
         for step in range(len(path.positions))
     ]
     return Table(_caption(result, path), ("part", *columns), rows)
@@ -187,7 +190,7 @@ def _columns_figure(result: Paths) -> str:
     with multiples(len(columns), title) as (drawn, panels):
         for axes, name in zip(panels, columns, strict=True):
             for place, path in enumerate(paths):
-                axes.plot(path.positions, path.values[name], color=COLOURS[place], lw=1.1)
+                axes.plot(path.positions, cell_means(path.values[name]), color=COLOURS[place], lw=1.1)
             axes.set_title(short(name, 18) + in_unit(unit(name)), fontsize=7, loc="left", pad=3)
             plain_ticks(axes.xaxis)
             plain_ticks(axes.yaxis)

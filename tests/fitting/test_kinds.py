@@ -40,4 +40,6 @@ def test_columns_under_free_are_of_an_autoencoder():
         "auto": "vae",
         "vae": "vae",
         "ae": "ae",
+        "conv-vae": "conv-vae",
+        "conv-ae": "conv-ae",
     }

@@ -215,7 +215,7 @@ def test_parts_that_do_not_fit_together_are_refused(decoder, network):
     for n_latents in (0, 1, 3, 2**32 - 1):
         with pytest.raises(ValueError, match=f"5 outputs for {n_latents} latents"):
             decode_encoder([struct.pack("<I", n_latents), *serving, *wide])
-    with pytest.raises(ValueError, match="4 outputs for 2 latents"):
+    with pytest.raises(ValueError, match="3 inputs for 2 columns"):
         decode_encoder([struct.pack("<I", 2), *serving, *encode_network(round_weights(network(3, 8, 4), 8))])
     with pytest.raises(ValueError, match="number of latents"):
         decode_encoder([])

@@ -186,6 +186,8 @@ def test_reading_needs_neither_torch_nor_the_original(archive_path, jets, tmp_pa
     with baler_vae.open({str(archive_path)!r}) as archive:
         assert archive.info().n_rows["events"] == 40
     assert not baler_vae.verify({str(archive_path)!r}, against={str(tmp_path / "r.root")!r}).broken
+    baler_vae.compress({str(tmp_path / "i.npz")!r}, {str(tmp_path / "i.bvae")!r}, codec={str(tmp_path / "i.bvmodel")!r})
+    baler_vae.decompress({str(tmp_path / "i.bvae")!r}, {str(tmp_path / "back.npz")!r})
     for golden in {[str(path) for path in GOLDEN]!r}:  # of which no original is left
         baler_vae.decompress(golden, {str(tmp_path / "golden.parquet")!r}, force=True)
         assert baler_vae.verify(golden).n_sections
@@ -204,9 +206,13 @@ def test_reading_needs_neither_torch_nor_the_original(archive_path, jets, tmp_pa
     assert codec.models["Jet"].encoder is not None
     assert any(isinstance(column, Networked) for column in codec.models["Jet"].columns.values())
     codec.save(tmp_path / "c.bvmodel")
+    images = np.random.default_rng(0).normal(size=(40, 20, 15)).astype(np.float32)
+    np.savez(tmp_path / "i.npz", image=images, number=np.arange(40))
+    baler_vae.fit(tmp_path / "i.npz", kind="conv-ae", bound="free", epochs=1).save(tmp_path / "i.bvmodel")
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "r.root").exists()
+    assert np.load(tmp_path / "back.npz")["image"].shape == (40, 20, 15)
 
 
 def test_damage_is_named(archive_path, jets, tmp_path):
@@ -269,7 +275,9 @@ def has_avx512():
 
 @pytest.fixture(scope="module")
 def exact_archives(tmp_path_factory):
-    """Two archives of 30,000 rows through layers of the default sizes, and the digests of what they give back."""
+    """Two archives of 30,000 rows through layers of the default sizes, one of images through convolutions, and the
+    digests of what they give back.
+    """
     folder = tmp_path_factory.mktemp("exact")
     rng = np.random.default_rng(4)
     x, y, z = rng.normal(size=(3, 30_000)).astype(np.float32)
@@ -279,6 +287,10 @@ def exact_archives(tmp_path_factory):
         paths.append(folder / f"{bound.partition(':')[0]}.bvae")
         settings = {"kind": "vae", "latent": 3, "epochs": 1, "bound": bound, "keep_network": True}
         baler_vae.compress(folder / "x.npz", paths[-1], transform="standard", **settings)
+    images = {"a": rng.normal(size=(500, 19, 17)).astype(np.float32), "b": rng.normal(size=(500, 19, 17))}
+    layers = {"residual_blocks": 1, "normalisation": "group", "channels": (8, 16)}
+    paths.append(folder / "images.bvae")
+    baler_vae.compress(images, paths[-1], kind="conv-vae", bound="free", latent=5, epochs=1, convolution=layers)
     return paths, decoded(paths)["digests"]
 
 
