@@ -8,16 +8,10 @@ from baler_vae.codec.groups import latents_of, quantise_latents
 from baler_vae.codec.observations import VARIANCES
 from baler_vae.codec.rows import Events
 from baler_vae.fitting import policy
-from baler_vae.fitting.columns import (
-    GroupFit,
-    GroupRows,
-    fit_independent,
-    information_order,
-    rows_of_group,
-    sample_of,
-)
+from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
-from baler_vae.fitting.kinds import AUTOREGRESSIVE, INDEPENDENT, KINDS, Kind, is_wide, kind_named
+from baler_vae.fitting.kinds import AUTOREGRESSIVE, CONV_VAE, INDEPENDENT, KINDS, Kind, images_of, is_wide, kind_named
+from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_arrays
 from baler_vae.model.coders import fit_coder
 from baler_vae.progress import Progress, within
 from baler_vae.settings.kinds import AUTO, kind_of_free, kind_of_stored
@@ -93,7 +87,7 @@ def fit_group_model(
         return ChosenFit(independent, independent, candidates=found)
     trials = _Trials(rows, settings, progress)
     names = trials.choose_order()
-    kind = wanted or trials.choose_kind(names)
+    kind = wanted or trials.choose_latents_of_arrays(trials.choose_kind(names))
     found |= trials.kinds
     fitted = trials.fit_all(kind, names)
     stored = kind_of_stored(networks=True, latents=bool(fitted.model.n_latents), said=kind.name)
@@ -149,6 +143,26 @@ class _Trials:
             for number, kind in enumerate(candidates, 2)
         }
         return min(candidates, key=lambda kind: self.kinds[kind.name])
+
+    def choose_latents_of_arrays(self, kind: Kind) -> Kind:
+        """The kind whose latents are those of arrays, where these take clearly fewer bytes with them after a brief
+        training; otherwise the same kind.
+        """
+        cells = self._rows.cells.values()
+        most = max((column.n_cells / max(1, len(column.rows) * column.weight) for column in cells), default=0.0)
+        if not images_of(self._rows) or most < policy.LEAST_CELLS_FOR_LATENTS:
+            return kind
+        n_rows = max(policy.LEAST_ROWS_FOR_AUTO, int(policy.CELLS_OF_LATENTS / most))
+        sample = sample_of_arrays(self._rows, n_rows, self._settings.seed)
+        settings = self._settings.model_copy(update={"transform": _trial_transform(self._settings)})
+        bits = []
+        for number, tried in enumerate((AUTOREGRESSIVE, CONV_VAE), 1):
+            progress = within(self._progress, f"{number}/2 latents of arrays: {tried.name}")
+            fit = tried.fit(sample, settings, names=sample.names, part=policy.TRIAL_PART, progress=progress)
+            bits.append(fit.bits - fit.model_bits)
+        grows = self._rows.table.n_rows * self._rows.weight / max(1, sample.table.n_rows)
+        saved = (bits[0] - bits[1]) * grows
+        return CONV_VAE if saved > policy.LEAST_LATENTS_SAVING * bits[0] * grows else kind
 
     def fit_all(self, kind: Kind, names: tuple[str, ...]) -> GroupFit:
         """The fit of all rows."""

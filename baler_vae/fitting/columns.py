@@ -7,30 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.groups import encode_plain
-from baler_vae.codec.rows import Events
-from baler_vae.entropy import plain
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.fitting import policy
-from baler_vae.fitting.cells import CellColumn, CellTrainer, RowSource, cell_column, chosen_rows
+from baler_vae.fitting.cells import CellTrainer, RowSource
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
-from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
-from baler_vae.grid.choose import choose_grid
-from baler_vae.grid.codes import Codes, predicted_codes, quantise_column
-from baler_vae.grid.grids import Grid
+from baler_vae.fitting.relations import choose_relations, parents_of
+from baler_vae.fitting.rows import GroupRows
+from baler_vae.grid.codes import predicted_codes
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import differences, fit_coder, pcodec_bits
-from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
+from baler_vae.model.coders import differences, fit_coder
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import FORMULA
 from baler_vae.model.group import GroupModel, in_order, own_view
-from baler_vae.model.layout import Layout, flat_layout, jagged_layout
-from baler_vae.progress import Progress, silent
+from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings, NetworkSettings
-from baler_vae.table.bounds import Bound
-from baler_vae.table.schema import Column
-from baler_vae.table.table import Table
 
 if TYPE_CHECKING:
     from baler_vae.learn.epochs import Epoch
@@ -54,116 +45,6 @@ class GroupFit:
     @property
     def n_bytes(self) -> int:
         return round(self.bits / 8)
-
-
-@dataclass(frozen=True)
-class IndependentColumn:
-    """A column coded independently: how, and the estimated bits; how it would be coded on a grid, so that
-    networks can use its codes, the estimated bits of that, and those codes.
-    """
-
-    model: ColumnModel
-    bits: float = 0.0
-    on_grid: Coded | None = None
-    on_grid_bits: float = 0.0
-    codes: Codes | None = None
-
-
-@dataclass(frozen=True)
-class GroupRows:
-    """The rows of a group in the order of their layout, and what is known of them.
-
-    `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows
-    of the columns of arrays with codes, `events` what the rows see of their events. Bits are counted for `weight` rows
-    for each of these: more than one where they stand for a
-    larger file. `part` is the same for each row that `independent` was made of.
-    """
-
-    table: Table
-    layout: Layout
-    independent: Mapping[str, IndependentColumn]
-    numeric: Mapping[str, Numeric]
-    events: Events | None = None
-    others: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    weight: float = 1.0
-    part: float = 1.0
-    cells: Mapping[str, CellColumn] = field(default_factory=dict)
-
-    @property
-    def n_all(self) -> float:
-        """The number of rows that bits are counted for."""
-        return self.table.n_rows * self.weight
-
-    @property
-    def bits(self) -> float:
-        return sum(kept.bits for kept in self.independent.values())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.table.group.names
-
-
-def rows_of_group(
-    table: Table,
-    bounds: Mapping[str, Bound],
-    events: Events | None,
-    n_rows: int | None = None,
-    *,
-    progress: Progress = silent,
-) -> GroupRows:
-    """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
-    weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
-    independent = {}
-    for number, column in enumerate(table.group.columns):
-        progress("choosing grids, columns", number, len(table.group.columns))
-        independent[column.name] = _weighted(
-            fit_independent_column(table[column.name], column, bounds[column.name]), weight
-        )
-    layout = flat_layout(table.n_rows) if events is None else jagged_layout(events.counts)
-    order = slice(None) if events is None else layout.order  # events are in their order: nothing is copied
-    ordered = Table(table.group, {name: array[order] for name, array in table.arrays.items()})
-    numeric = {}
-    for name, kept in independent.items():
-        if kept.codes is not None and kept.on_grid is not None:
-            codes = kept.codes
-            numeric[name] = Numeric(codes.restored[order], codes.codes[order], kept.on_grid.grid)
-    others = {}
-    if events is not None:
-        on_grid = (name for name in events.names if isinstance(events.models[name], OnGrid))
-        seen = (name for name in on_grid if events.arrays[name].ndim == 1)  # no cells of arrays
-        others = {name: events.arrays[name][layout.events] for name in seen}
-    cells = {
-        column.name: _some_cells(table[column.name], column, coded.grid, bounds[column.name], weight)
-        for column in table.group.columns
-        if column.is_array and (coded := independent[column.name].on_grid) is not None
-    }
-    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells)
-
-
-def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
-    """The rows of random events, at least `n_rows` of them; all where there are no more."""
-    if rows.table.n_rows <= n_rows:
-        return rows
-    counts = rows.events.counts if rows.events is not None else np.ones(rows.table.n_rows, np.int64)
-    events_in_order = np.random.default_rng(seed).permutation(len(counts))
-    n_events = int(np.searchsorted(np.cumsum(counts[events_in_order]), n_rows)) + 1
-    chosen = np.zeros(len(counts), np.bool_)
-    chosen[events_in_order[:n_events]] = True
-    kept = chosen[rows.layout.events]
-    table = Table(rows.table.group, {name: array[kept] for name, array in rows.table.arrays.items()})
-    events = rows.events
-    if events is not None:
-        events = events.only(chosen)
-    part = table.n_rows / rows.table.n_rows
-    return GroupRows(
-        table,
-        flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
-        {name: _weighted(own, part / rows.weight) for name, own in rows.independent.items()},
-        {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
-        events,
-        {name: values[kept] for name, values in rows.others.items()},
-        part=part,
-    )
 
 
 def fit_independent(rows: GroupRows) -> GroupFit:
@@ -392,57 +273,6 @@ def _views(model: GroupModel, context: Mapping[int, ContextColumn]) -> dict[int,
         if own is None or not own.same_as(context[source].view):
             views[source] = context[source].view
     return views
-
-
-def _weighted(kept: IndependentColumn, weight: float) -> IndependentColumn:
-    """The same with bits for so many times as many rows."""
-    return replace(kept, bits=kept.bits * weight, on_grid_bits=kept.on_grid_bits * weight)
-
-
-def fit_independent_column(values: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
-    """How values (rows,), or arrays (rows, *shape), of a column are kept without any other, under a bound. Cells of
-    arrays are coded independently: no other column uses them.
-    """
-    if column.is_array and bound.kind != "free":
-        return _fit_cells(values, column, bound)
-    if not column.is_number:
-        return IndependentColumn(
-            Plain(coding=plain.TEXT if column.is_text else plain.ARROW), 8.0 * len(encode_plain(values))
-        )
-    if bound.kind == "free":
-        return IndependentColumn(Free())
-    grid = choose_grid(values, bound, cost=code_bits)
-    codes = quantise_column(values, grid, bound)
-    coder, bits = fit_coder(codes.codes)
-    bits += codes.verbatim_bits
-    on_grid = Coded(grid=grid, coder=coder)
-    plain_bits = pcodec_bits(values)
-    if plain_bits < bits:
-        return IndependentColumn(Plain(coding=plain.PCODEC), plain_bits, on_grid, bits, codes)
-    return IndependentColumn(on_grid, bits, on_grid, bits, codes)
-
-
-def _fit_cells(arrays: NDArray[np.generic], column: Column, bound: Bound) -> IndependentColumn:
-    """How arrays (rows, *shape) of a column are kept, judged by the cells of some of them if there are many."""
-    n_chosen = max(1, policy.MOST_CELLS // column.n_cells)
-    cells = arrays[:: max(1, -(-len(arrays) // n_chosen))].reshape(-1)
-    cells = cells[:: max(1, -(-cells.size // policy.MOST_CELLS))]
-    kept = fit_independent_column(cells, replace(column, shape=()), bound)
-    more = arrays.size / max(1, cells.size)
-    return IndependentColumn(kept.model, kept.bits * more, kept.on_grid, kept.on_grid_bits * more)
-
-
-def _some_cells(arrays: NDArray[np.generic], column: Column, grid: Grid, bound: Bound, weight: float) -> CellColumn:
-    """The codes of some of the arrays (rows, *shape) of a column."""
-    rows = chosen_rows(len(arrays), column.n_cells)
-    codes = quantise_column(arrays[rows], grid, bound)
-    return cell_column(codes, column.shape, rows, grid, weight * len(arrays) / max(1, len(rows)))
-
-
-def code_bits(codes: Codes) -> float:
-    """About how many bits codes take under a table of their own, with that table and what stands verbatim."""
-    table = fit_table(codes.codes)
-    return table_bits(codes.codes, table) + 8 * table_bytes([table]) + codes.verbatim_bits
 
 
 def _verbatim_bits(rows: GroupRows, name: str) -> float:

@@ -15,15 +15,9 @@ from numpy.typing import NDArray
 from baler_vae.codec.finite import LARGEST
 from baler_vae.codec.groups import latents_of, quantise_latents
 from baler_vae.fitting import policy
-from baler_vae.fitting.columns import (
-    GroupFit,
-    GroupRows,
-    fit_conditional_group,
-    fit_independent,
-    sees_latents,
-    without_latents,
-)
+from baler_vae.fitting.columns import GroupFit, fit_conditional_group, fit_independent, sees_latents, without_latents
 from baler_vae.fitting.conditionals import check_training
+from baler_vae.fitting.rows import GroupRows
 from baler_vae.model.coders import fit_coder
 from baler_vae.model.columns import Free
 from baler_vae.model.group import Encoder, GroupModel

@@ -201,3 +201,14 @@ MOST_NEAR_CELLS = 16
 
 LEAST_ROWS_FOR_LAGS = 4
 """Rows below which no row before is looked at. Chosen by hand; not measured."""
+
+LEAST_CELLS_FOR_LATENTS = 64
+"""Cells of the arrays in a row below which `auto` does not try the latents of arrays. Chosen by hand; not measured."""
+
+CELLS_OF_LATENTS = 1 << 18
+"""Cells, about, on which they are tried: some hundred images. Chosen by hand; not measured."""
+
+LEAST_LATENTS_SAVING = 0.01
+"""The part of the bytes that the latents of arrays must save there, their own bytes counted: less can be the luck of a
+training. Chosen by hand; not measured.
+"""

@@ -117,7 +117,8 @@ def _weights(around: Neighbourhood, targets: Floats64, fill: float, *, absolute:
         found = np.linalg.solve(gram, weighted @ wanted)
         rest = np.abs(wanted - found @ relative)
         ones = 1 / np.maximum(rest, max(policy.LEAST_RESIDUAL * float(np.median(rest)), 1e-12))
-    return np.rint(found / WEIGHT_UNIT).astype(np.float64) * WEIGHT_UNIT
+    rounded: Floats64 = np.rint(found / WEIGHT_UNIT).astype(np.float64) * WEIGHT_UNIT
+    return rounded
 
 
 def _bits(around: Neighbourhood, targets: Floats64, fill: float, weights: Floats64, n_cells: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from baler_vae.codec.encoding import typed_bytes
 from baler_vae.errors import MissingExtra, SourceError, UsageError
 from baler_vae.evaluation.advice import Advice
-from baler_vae.fitting.columns import fit_independent_column
+from baler_vae.fitting.rows import fit_independent_column
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.chain import Specs, open_sources
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent, within

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.evaluation.advice import Candidate, ColumnAdvice
 from baler_vae.evaluation.effect import Effect
 from baler_vae.evaluation.sensitivity import Sensitivity
-from baler_vae.fitting.columns import code_bits
+from baler_vae.fitting.rows import code_bits
 from baler_vae.grid.choose import SAMPLE, choose_grid, written_grid
 from baler_vae.grid.codes import quantise_column
 from baler_vae.grid.grids import Grid, Pattern, describe_grid

@@ -9,7 +9,7 @@ import baler_vae
 from baler_vae.codec.fitness import Fitness
 from baler_vae.codec.report import pays_from_rows
 from baler_vae.codec.rows import Events
-from baler_vae.fitting.columns import rows_of_group, sample_of
+from baler_vae.fitting.rows import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.columns import Plain
 from baler_vae.model.layout import MOST_RANKS

@@ -12,7 +12,7 @@ from baler_vae.codec.groups import encode_group
 from baler_vae.codec.lengths import LATENTS, code_lengths, without_lengths
 from baler_vae.entropy.tables import code_bits
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.fitting.columns import fit_independent_column
+from baler_vae.fitting.rows import fit_independent_column
 from baler_vae.model.columns import Coded, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import EXACT

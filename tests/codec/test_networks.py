@@ -15,7 +15,7 @@ from baler_vae.archive.container import ArchiveFile
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.sections import read_model
 from baler_vae.fitting import conditionals, policy
-from baler_vae.fitting.columns import rows_of_group, sample_of
+from baler_vae.fitting.rows import rows_of_group, sample_of
 from baler_vae.io.files import write_file
 from baler_vae.model.columns import Networked
 from baler_vae.table.bounds import Bound

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from baler_vae.codec.coded import coded_table
 from baler_vae.codec.groups import decode_group, encode_group, needed_parts
 from baler_vae.fitting import policy
-from baler_vae.fitting.columns import fit_independent_column
+from baler_vae.fitting.rows import fit_independent_column
 from baler_vae.grid.judge import keeps_bound
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import assign_rules, column_limits, parse_bound, resolve_bound

@@ -7,7 +7,7 @@ import baler_vae
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import SourceError
 from baler_vae.fitting import policy
-from baler_vae.fitting.columns import rows_of_group, sample_of
+from baler_vae.fitting.rows import rows_of_group, sample_of
 from baler_vae.fitting.sampling import read_sample
 from baler_vae.io.files import open_source
 from baler_vae.progress import silent
