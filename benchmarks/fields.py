@@ -25,7 +25,7 @@ from benchmarks.field_data import AS_IT_IS, FIELDS, FieldCase, bounds_of
 from benchmarks.field_tables import markdown
 from benchmarks.measure import Row, as_record, measure_table, our_name, write_table
 from benchmarks.results import circumstances
-from benchmarks.rivals import all_rivals, rivals_in_dimensions
+from benchmarks.rivals import all_rivals, find_rival, rivals_in_dimensions
 from benchmarks.rivals.signature import Columns
 from benchmarks.run import BOUNDS, chosen, said
 from benchmarks.worker import count_violations
@@ -144,12 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="all", help=f"all or some of {', '.join(FIELDS)} (default: all)")
     parser.add_argument("--bounds", default=";".join(BOUNDS), help="bounds, with ; between them")
-    parser.add_argument("--rivals", default="all", help="names, MODULE:NAME, all or none (default: all)")
+    parser.add_argument("--rivals", default="all", help="names or MODULE:NAME, with ; between them, all or none")
     parser.add_argument("--kinds", default="auto", help="our kinds of model, or nothing (default: auto)")
     parser.add_argument("--made", type=Path, help="folder of what generators made (default: made anew)")
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
-    rivals = [] if options.rivals in {"all", "none"} else chosen(options.rivals, tuple(all_rivals()), {})
+    rivals = [] if options.rivals in {"all", "none"} else _named(options.rivals)
     kinds = [kind for kind in options.kinds.split(",") if kind]
     bounds = [bound.strip() for bound in options.bounds.split(";")]
     records = read_records(options.output / "fields.json")
@@ -161,6 +161,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 records[row.key] = as_record(row) | {"date": circumstances()["date"]}
                 print(f"{row.data:12} {row.bound:10} {row.method:40} {said(row)}", file=sys.stderr, flush=True)
                 write(options.output, records)
+
+
+def _named(text: str) -> list[str]:
+    """The rivals in a list with semicolons: of those that see axes the name alone will do.
+
+    Raises:
+        LookupError: there is no such rival.
+    """
+    further = {rival.name: address for address, rival in rivals_in_dimensions().items()}
+    names = [further.get(name.strip(), name.strip()) for name in text.split(";")]
+    return [name for name in names if find_rival(name)]
 
 
 def _rows(

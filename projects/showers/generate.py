@@ -7,6 +7,7 @@ The README beside this file describes the calorimeter, the profiles and the arra
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def longitudinal(energy: NDArray[np.float64], random: np.random.Generator) -> ND
     alpha = np.exp(np.log(0.2 + 0.45 * y) + random.normal(0, 1, len(y)) / (1.0 + 0.8 * y))
     alpha = np.maximum(alpha, 1.1)
     beta = (alpha - 1) / depth
-    fine = np.concatenate([np.linspace(a, b, _SUBSTEPS, endpoint=False) for a, b in zip(ENDS, ENDS[1:], strict=False)])
+    fine = np.concatenate([np.linspace(a, b, _SUBSTEPS, endpoint=False) for a, b in pairwise(ENDS)])
     step = np.repeat(np.diff(ENDS) / _SUBSTEPS, _SUBSTEPS)
     t = fine + step / 2
     density = np.exp((alpha[:, None] - 1) * np.log(t) - beta[:, None] * t) * step
