@@ -21,9 +21,9 @@ ENDS = np.array([0.0, 3.0, 7.0, 12.0, 18.0, 25.0])  # of the layers, radiation l
 CELL = 0.5  # the side of a cell, in Moliere radii
 MIN_ENERGY, MAX_ENERGY = 1.0, 100.0  # GeV
 CRITICAL_ENERGY = 0.01  # GeV
-SAMPLING = 0.1  # the resolution at 1 GeV: a hit carries its square in GeV, 0.01
+HIT = 0.01  # GeV, the mean energy of a hit
 THRESHOLD = 0.005  # GeV in a cell, below which nothing is read out
-NOISE = 0.001  # GeV, of the electronics, in every cell
+NOISE = 0.001  # GeV, in every cell
 CORE, HALO, CORE_SHARE = 0.25, 0.9, 0.8  # radii of the lateral profile, in Moliere radii, and what the core holds
 
 _SUBSTEPS = 8  # of the longitudinal profile in each layer
@@ -64,14 +64,14 @@ _BLOCK = 500  # showers that are drawn together
 
 def _block(random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     energy = np.exp(random.uniform(np.log(MIN_ENERGY), np.log(MAX_ENERGY), _BLOCK))
-    mean = longitudinal(energy, random) * (energy / SAMPLING**2)[:, None]
+    mean = longitudinal(energy, random) * (energy / HIT)[:, None]
     hits = random.poisson(mean)
     centre = random.uniform(-0.5, 0.5, (_BLOCK, 2)) * CELL
     shower, layer = np.divmod(np.repeat(np.arange(_BLOCK * LAYERS), hits.ravel()), LAYERS)
     places = _lateral(layer, random) + centre[shower]
     index = np.floor(places / CELL + CELLS / 2).astype(np.int64)
     inside = ((index >= 0) & (index < CELLS)).all(axis=1)
-    deposit = random.exponential(SAMPLING**2, len(index))
+    deposit = random.exponential(HIT, len(index))
     flat = ((shower * LAYERS + layer) * CELLS + index[:, 0]) * CELLS + index[:, 1]
     cells = np.bincount(flat[inside], deposit[inside], minlength=_BLOCK * LAYERS * CELLS * CELLS)
     cells += random.normal(0, NOISE, cells.size)
