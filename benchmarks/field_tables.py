@@ -1,5 +1,6 @@
 """Tables in Markdown of what arrays with a shape take: bytes under each bound, and speeds beside them."""
 
+import math
 from collections.abc import Sequence
 
 from benchmarks.field_data import FIELDS
@@ -10,18 +11,18 @@ _SPEEDS = "bits:10"
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table for each case: a line for each way to store, smallest first under the first bound; then what ours are
-    against the best rival, given the arrays as they are, and in any form.
+    """A table for each case: a line for each way to store, the smallest first under the first bound;
+    then what ours are against the best rival, given the arrays as they are, and in any form.
     """
-    lines: list[str] = []
+    parts: list[list[str]] = []
     for data in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == data]
-        lines += [f"## {data}: {FIELDS[data].what}", "", *_table(own), "", *_against(own), *_fine_print(own), ""]
-    return "\n".join(lines).rstrip() + "\n"
+        parts += [[f"## {data}: {FIELDS[data].what}"], _table(own), [*_against(own), *_fine_print(own)]]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
-    bounds = list(dict.fromkeys(row.bound for row in rows))
+    bounds = sorted(dict.fromkeys(row.bound for row in rows), key=lambda bound: (bound == "exact", bound))
     by_key = {(row.method, row.bound): row for row in rows}
     least = {
         bound: min((row.bytes for row in rows if row.bound == bound and row.keeps_bound and row.bytes), default=None)
@@ -29,9 +30,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
     }
     methods = sorted(
         dict.fromkeys(row.method for row in rows),
-        key=lambda method: min(
-            (by_key[method, bound].bytes or _NOTHING for bound in bounds if (method, bound) in by_key), default=_NOTHING
-        ),
+        key=lambda method: [_bytes(by_key.get((method, bound))) for bound in bounds],
     )
     lines = [
         f"| bytes | {' | '.join(f'`{bound}`' for bound in bounds)} | compress, MB/s | restore, MB/s | peak, MB |",
@@ -43,7 +42,9 @@ def _table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-_NOTHING = 1 << 62
+def _bytes(row: Row | None) -> float:
+    """The bytes of a row, more than any where there are none."""
+    return math.inf if row is None or row.bytes is None else row.bytes
 
 
 def _cell(row: Row | None, least: int | None) -> str:
@@ -62,7 +63,11 @@ def _speeds(by_key: dict[tuple[str, str], Row], method: str, bounds: Sequence[st
     if row is None or not row.raw_bytes or not row.compress_s or not row.decompress_s:
         return ["", "", ""]
     peak = max(row.compress_peak_mb or 0, row.decompress_peak_mb or 0)
-    return [*(f"{row.raw_bytes / 1e6 / seconds:.3g}" for seconds in (row.compress_s, row.decompress_s)), f"{peak:,.0f}"]
+    return [*(_speed(row.raw_bytes / 1e6 / seconds) for seconds in (row.compress_s, row.decompress_s)), f"{peak:,.0f}"]
+
+
+def _speed(speed: float) -> str:
+    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.2g}"
 
 
 def _against(rows: Sequence[Row]) -> list[str]:
@@ -83,7 +88,7 @@ def _against(rows: Sequence[Row]) -> list[str]:
 
 
 def _compared(row: Row, rivals: Sequence[Row], form: str) -> str:
-    best = min(rivals, key=lambda other: other.bytes or _NOTHING)
+    best = min(rivals, key=_bytes)
     share = (row.bytes or 0) / (best.bytes or 1) - 1
     return f"{share:+.1%} against the best rival{form}, {best.method}"
 

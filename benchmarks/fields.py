@@ -134,7 +134,9 @@ def write(folder: Path, records: dict[tuple[str, str, str], Record]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     order = list(FIELDS)
     kept = sorted(records.values(), key=lambda one: order.index(one["data"]))
-    (folder / "fields.json").write_text(json.dumps(circumstances() | {"rows": kept}, indent=1) + "\n", "utf-8")
+    lines = ",\n".join(json.dumps(one) for one in kept)
+    head = json.dumps(circumstances(), indent=1).removesuffix("\n}")
+    (folder / "fields.json").write_text(f'{head},\n "rows": [\n{lines}\n]\n}}\n', "utf-8")
     rows = [Row(**{name: value for name, value in one.items() if name != "date"}) for one in kept]
     (folder / "fields.md").write_text(markdown(rows), "utf-8")
 
