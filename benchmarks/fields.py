@@ -37,9 +37,7 @@ def rivals_for(n_axes: int) -> list[str]:
     """The names or addresses of all rivals for arrays of so many axes, the rows among them, but the one without bounds
     and those that see more axes than there are.
     """
-    beyond = tuple(f", {number}-D)" for number in range(n_axes + 1, 5)) + tuple(
-        f"({number}-D)" for number in range(n_axes + 1, 5)
-    )
+    beyond = tuple(f"{number}-D)" for number in range(n_axes + 1, 5))
     plain = [name for name, rival in all_rivals().items() if rival.promises]
     return [*plain, *(address for address in rivals_in_dimensions() if not address.endswith(beyond))]
 
