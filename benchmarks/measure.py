@@ -6,7 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from baler_vae.table.schema import TEXT
 from benchmarks.data import ROOT, Case, explicit_bounds, flat_columns, read_batch
 from benchmarks.rivals import address_of, find_rival, missing_packages
+from benchmarks.rivals.signature import Bounds, Columns
 
 OURS = "baler_vae"
 ENOUGH_S = 1_800
@@ -67,33 +68,38 @@ def our_name(kind: str) -> str:
 
 def measure_ours(case: Case, bound: str, kind: str, folder: Path) -> Row:
     """The row of an archive with one kind of model."""
-    return _measure(case, (bound,), our_name(kind), folder, kind=kind)[0]
+    source, patterns = case.source(folder)
+    job = {"source": source, "patterns": patterns, "kind": kind}
+    return _measure(case.name, job, _table_file(case, (bound,), folder), (bound,), our_name(kind), folder)[0]
 
 
 def measure_rival(case: Case, bounds: Sequence[str], name: str, folder: Path) -> list[Row]:
     """The rows of a rival, one for each bound; one that promises nothing compresses once for all of them."""
+    return measure_table(case.name, lambda chosen: _table_file(case, chosen, folder), bounds, name, folder)
+
+
+def measure_table(
+    data: str, table: Callable[[Sequence[str]], Path], bounds: Sequence[str], name: str, folder: Path
+) -> list[Row]:
+    """The rows of a rival on the columns in a file, which `table` gives for some bounds as `write_table` wrote it."""
     rival = find_rival(name)
     missing = missing_packages(rival)
     if missing:
         reason = f"needs {', '.join(missing)}: pip install 'baler-vae[bench]'"
-        return [Row(case.name, bound, rival.name, "not installed", reason=reason) for bound in bounds]
-    if not rival.promises:
-        return _measure(case, bounds, rival.name, folder, rival=name)
-    return [row for bound in bounds for row in _measure(case, (bound,), rival.name, folder, rival=name)]
+        return [Row(data, bound, rival.name, "not installed", reason=reason) for bound in bounds]
+    job = {"kind": "", "rival": address_of(name)}
+    together = [tuple(bounds)] if not rival.promises else [(bound,) for bound in bounds]
+    return [row for some in together for row in _measure(data, job, table(some), some, rival.name, folder)]
 
 
 def _measure(
-    case: Case, bounds: Sequence[str], method: str, folder: Path, *, kind: str = "", rival: str = ""
+    data: str, job: dict[str, Any], table: Path, bounds: Sequence[str], method: str, folder: Path
 ) -> list[Row]:
-    source, patterns = case.source(folder)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         job = {
-            "source": source,
-            "patterns": patterns,
+            **job,
             "bound": bounds[0],
-            "kind": kind,
-            "rival": address_of(rival) if rival else "",
-            "table": str(_table_file(case, bounds, folder)),
+            "table": str(table),
             "judge": list(bounds),
             "blob": str(Path(place) / "blob.bvae"),
         }
@@ -102,12 +108,12 @@ def _measure(
             figures |= _in_process("decompress", job, Path(place))
     judged = figures.pop("judged", {})
     if "status" in figures:
-        return [Row(case.name, bound, method, **figures) for bound in bounds]
+        return [Row(data, bound, method, **figures) for bound in bounds]
     rows = []
     for bound in bounds:
         violations, worst = judged[bound]
         status = "violates" if violations else "ok"
-        rows.append(Row(case.name, bound, method, status, violations=violations, worst=worst, **figures))
+        rows.append(Row(data, bound, method, status, violations=violations, worst=worst, **figures))
     return rows
 
 
@@ -117,11 +123,15 @@ def _table_file(case: Case, bounds: Sequence[str], folder: Path) -> Path:
     if not path.exists():
         schema, batch = read_batch(*case.source(folder))
         columns = flat_columns(schema, batch)
-        raw = sum(values.nbytes for values in columns.values() if values.dtype != TEXT)
-        raw += sum(len(str(text).encode()) for values in columns.values() if values.dtype == TEXT for text in values)
-        known = {text: explicit_bounds(schema, columns, text) for text in bounds}
-        path.write_bytes(pickle.dumps((columns, raw, known), protocol=5))
+        write_table(path, columns, {text: explicit_bounds(schema, columns, text) for text in bounds})
     return path
+
+
+def write_table(path: Path, columns: Columns, bounds: Mapping[str, Bounds]) -> None:
+    """Writes columns, and their bounds by text, to a file from which a measurement starts."""
+    raw = sum(values.nbytes for values in columns.values() if values.dtype != TEXT)
+    raw += sum(len(str(text).encode()) for values in columns.values() if values.dtype == TEXT for text in values)
+    path.write_bytes(pickle.dumps((columns, raw, bounds), protocol=5))
 
 
 def _in_process(verb: str, job: dict[str, Any], place: Path) -> dict[str, Any]:

@@ -36,6 +36,8 @@ _PACKAGES = (
     "openzl",
     "pyarrow",
     "uproot",
+    "hdf5plugin",
+    "fpzip",
 )
 MOST_LARGER = 1.01
 ALLOWANCE_BYTES = 4096
@@ -66,7 +68,7 @@ def write_results(folder: Path, rows: Sequence[Row]) -> None:
         writer.writeheader()
         writer.writerows(map(as_record, ordered))
     (folder / "results.md").write_text(markdown(ordered), "utf-8")
-    (folder / "results.json").write_text(json.dumps(_circumstances(), indent=1) + "\n", "utf-8")
+    (folder / "results.json").write_text(json.dumps(circumstances(), indent=1) + "\n", "utf-8")
     draw(folder / "results.png", ordered)
 
 
@@ -168,7 +170,8 @@ def _place(row: Row) -> tuple[float, float, tuple[float, str]]:
     )
 
 
-def _circumstances() -> dict[str, Any]:
+def circumstances() -> dict[str, Any]:
+    """The date, the machine and the versions of packages."""
     versions = {}
     for package in _PACKAGES:
         try:

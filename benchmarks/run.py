@@ -69,12 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for data in () if options.draw else chosen(options.data, tuple(CASES), GROUPS):
         for row in measure_case(CASES[data], bounds, names, kinds):
             rows[row.key] = row
-            print(f"{row.data:12} {row.bound:10} {row.method:26} {_said(row)}", file=sys.stderr, flush=True)
+            print(f"{row.data:12} {row.bound:10} {row.method:26} {said(row)}", file=sys.stderr, flush=True)
         write_results(options.output, list(rows.values()))
     write_results(options.output, list(rows.values()))
 
 
-def _said(row: Row) -> str:
+def said(row: Row) -> str:
+    """A line on a row for somebody who waits."""
     if row.bytes is None:
         return f"{row.status}: {row.reason}"
     broken = f"  {row.violations:,} values break the bound" if row.violations else ""

@@ -65,6 +65,7 @@ def _judged(values: Values, restored: Values, bound: Bound) -> tuple[int, float]
     if values.dtype == TEXT:
         n_other = int(np.count_nonzero(values != restored))
         return n_other, np.inf if n_other else 0.0
+    values, restored = values.reshape(-1), restored.reshape(-1)
     n_broken = int(np.count_nonzero(~keeps_bound(values, restored, bound)))
     return n_broken, float(in_units_of_bound(values, restored, bound).max(initial=0.0))
 

@@ -6,12 +6,19 @@ from importlib.util import find_spec
 from benchmarks.rivals.signature import Rival
 
 MODULES = ("pcodec", "sz3", "zfp", "zstd", "xz", "blosc", "openzl", "parquet", "root", "ancestor")
+SHAPED = ("sz3", "zfp", "sperr", "fpzip")
 
 
 def all_rivals() -> dict[str, Rival]:
     """Every rival by name, installed or not."""
     found = [rival for module in MODULES for rival in import_module(f"benchmarks.rivals.{module}").RIVALS]
     return {rival.name: rival for rival in found}
+
+
+def rivals_in_dimensions() -> dict[str, Rival]:
+    """Further rivals, for arrays with a shape, which see their axes: by the text `module:name`."""
+    addresses = ((f"benchmarks.rivals.{module}", import_module(f"benchmarks.rivals.{module}")) for module in SHAPED)
+    return {f"{address}:{rival.name}": rival for address, module in addresses for rival in module.IN_DIMENSIONS}
 
 
 def address_of(name: str) -> str:
@@ -31,7 +38,8 @@ def find_rival(name: str) -> Rival:
     module, separator, attribute = name.partition(":")
     if separator:
         imported = import_module(module)
-        ours = {rival.name: rival for rival in getattr(imported, "RIVALS", ())}
+        known = (*getattr(imported, "RIVALS", ()), *getattr(imported, "IN_DIMENSIONS", ()))
+        ours = {rival.name: rival for rival in known}
         rival = ours.get(attribute) or getattr(imported, attribute, None)
         if not isinstance(rival, Rival):
             raise LookupError(f"{name} is not a rival")

@@ -27,10 +27,15 @@ class Coder:
 
 @dataclass(frozen=True)
 class ColumnCoder:
-    """A coder of columns under a bound: the bytes, and plain values that `decode` needs beside them."""
+    """A coder of columns under a bound: the bytes, and plain values that `decode` needs beside them.
+
+    One that is `shaped` is given arrays (rows, *shape) as they are, and may give them back in any shape; others are
+    given all cells, row after row.
+    """
 
     encode: Callable[[Values, Bound], tuple[bytes, Any]]
     decode: Callable[[bytes, Any, np.dtype[Any], int], Values]
+    shaped: bool = False
 
 
 def by_column(name: str, what: str, coder: ColumnCoder, needs: tuple[str, ...] = ()) -> Rival:
@@ -42,22 +47,24 @@ def by_column(name: str, what: str, coder: ColumnCoder, needs: tuple[str, ...] =
             stream, said = b"", None
             if values.dtype == TEXT:
                 stream = encode_text(values)
-            elif len(values):
-                stream, said = coder.encode(values, bounds[column])
-            header.append([column, values.dtype.str if values.dtype != TEXT else "text", len(values), said])
+            elif values.size:
+                stream, said = coder.encode(values if coder.shaped else values.reshape(-1), bounds[column])
+            shape = len(values) if values.ndim == 1 else list(values.shape)
+            header.append([column, values.dtype.str if values.dtype != TEXT else "text", shape, said])
             streams.append(stream)
         return pack(header, streams)
 
     def decompress(data: bytes) -> Columns:
         header, streams = unpack(data)
         columns: dict[str, Values] = {}
-        for (column, kind, n_rows, said), stream in zip(header, streams, strict=True):
+        for (column, kind, shape, said), stream in zip(header, streams, strict=True):
+            n_values = int(np.prod(shape))
             if kind == "text":
-                columns[column] = decode_text(stream, n_rows)
-            elif n_rows:
-                columns[column] = coder.decode(stream, said, np.dtype(kind), n_rows)
+                columns[column] = decode_text(stream, n_values)
+            elif n_values:
+                columns[column] = coder.decode(stream, said, np.dtype(kind), n_values).reshape(shape)
             else:
-                columns[column] = np.empty(0, kind)
+                columns[column] = np.empty(shape, kind)
         return columns
 
     return Rival(name, what, compress, decompress, needs)

@@ -14,10 +14,14 @@ from benchmarks.rivals.signature import Bounds, Columns, Rival, Values
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file format for tables of numbers: columns of equal length to bytes and back, the dtypes included."""
+    """A file format for tables of numbers: columns of equal length to bytes and back, the dtypes included.
+
+    One that is `shaped` is given arrays (rows, *shape) as they are, others all cells, row after row.
+    """
 
     write: Callable[[Columns], bytes]
     read: Callable[[bytes], Columns]
+    shaped: bool = False
 
 
 def by_length(name: str, what: str, file: TableFile, needs: tuple[str, ...] = ()) -> Rival:
@@ -32,11 +36,12 @@ def by_length(name: str, what: str, file: TableFile, needs: tuple[str, ...] = ()
         header, streams = [], []
         for number, (column, values) in enumerate(columns.items()):
             kind = "text" if values.dtype == TEXT else values.dtype.str
-            header.append([column, kind, len(values)])
+            header.append([column, kind, len(values) if values.ndim == 1 else list(values.shape)])
             if kind == "text":
                 streams.append(encode_text(values))
-            elif len(values):
-                tables.setdefault(len(values), {})[f"c{number}"] = truncated(values, bounds[column])
+            elif values.size:
+                cells = values if file.shaped else values.reshape(-1)
+                tables.setdefault(len(cells), {})[f"c{number}"] = truncated(cells, bounds[column])
         return pack(header, [*streams, *map(file.write, tables.values())])
 
     def decompress(data: bytes) -> Columns:
@@ -46,11 +51,13 @@ def by_length(name: str, what: str, file: TableFile, needs: tuple[str, ...] = ()
         tables = [file.read(stream) for stream in streams[n_texts:]]
         numbers = {column: values for table in tables for column, values in table.items()}
         columns: dict[str, Values] = {}
-        for number, (column, kind, n_rows) in enumerate(header):
+        for number, (column, kind, shape) in enumerate(header):
             if kind == "text":
-                columns[column] = decode_text(next(texts), n_rows)
+                columns[column] = decode_text(next(texts), shape)
+            elif np.prod(shape):
+                columns[column] = numbers[f"c{number}"].astype(kind, copy=False).reshape(shape)
             else:
-                columns[column] = numbers[f"c{number}"].astype(kind, copy=False) if n_rows else np.empty(0, kind)
+                columns[column] = np.empty(shape, kind)
         return columns
 
     return Rival(name, what, compress, decompress, needs)

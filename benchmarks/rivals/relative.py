@@ -18,19 +18,21 @@ _SLACK = 2.0**-40
 
 @dataclass(frozen=True)
 class Transformed:
-    """Float64 values (some rows,) which must come back within `tolerance`, and the bytes of all else."""
+    """Float64 values, of some rows or of all, which must come back within `tolerance`, and the bytes of all else."""
 
     values: NDArray[np.float64]
     tolerance: float
     rest: bytes
 
 
-def transform(values: Values, bound: Bound) -> Transformed:
-    """Logarithms of the sizes of floats (rows,), without zeros; with a floor, numbers that are linear below
-    floor / R and logarithmic beyond, signs included.
+def transform(values: Values, bound: Bound, *, dense: bool = False) -> Transformed:
+    """Logarithms of the sizes of floats, without zeros (some rows,); with a floor, numbers that are linear below
+    floor / R and logarithmic beyond, signs included. Dense ones have the shape of the values, with the least of the
+    logarithms where there is none.
 
     Classes of values (0 ordinary, 1 negative, 2 stored verbatim) stand in the rest.
     """
+    shape, values = values.shape, values.reshape(-1)
     x = values.astype(np.float64)
     finite = is_finite(values)
     relative, floor = bound.relative, bound.floor
@@ -46,14 +48,21 @@ def transform(values: Values, bound: Bound) -> Transformed:
         ordinary = finite & (x != 0)
         classes = np.where(ordinary, (x < 0).astype(np.uint8), 2).astype(np.uint8)
         numbers, tolerance = np.log(np.abs(x[ordinary])), np.log1p(relative) - rounding
+    if dense:
+        filled = np.full(len(values), numbers.min() if len(numbers) else 0.0)
+        filled[classes < 2] = numbers
+        numbers = filled.reshape(shape)
     verbatim = zstandard.compress(values[classes == 2].tobytes(), 19)
     return Transformed(numbers, float(tolerance), pack([relative, floor], [_packed(classes), verbatim]))
 
 
 def restore(numbers: NDArray[np.float64], rest: bytes, dtype: np.dtype[Any], n_rows: int) -> Values:
-    """The floats (n_rows,) of transformed values (some rows,)."""
+    """The floats (n_rows,) of transformed values, dense or of some rows."""
     (relative, floor), (packed, verbatim) = unpack(rest)
     classes = _unpacked(packed, n_rows)
+    numbers = numbers.reshape(-1)
+    if len(numbers) == n_rows:
+        numbers = numbers[classes < 2]
     values = np.empty(n_rows, dtype)
     values[classes == 2] = np.frombuffer(zstandard.decompress(verbatim), dtype)
     with np.errstate(over="ignore"):

@@ -21,7 +21,7 @@ def _rival(name: str, what: str, compression: Any) -> Rival:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "t.root"
             with uproot.recreate(path, compression=compression) as file:
-                file.mktree("t", {column: values.dtype for column, values in columns.items()})
+                file.mktree("t", {name: np.dtype((cells.dtype, cells.shape[1:])) for name, cells in columns.items()})
                 file["t"].extend(dict(columns))
             return path.read_bytes()
 
@@ -32,7 +32,7 @@ def _rival(name: str, what: str, compression: Any) -> Rival:
             with uproot.open(path) as file:
                 return {column: np.asarray(values) for column, values in file["t"].arrays(library="np").items()}
 
-    return by_length(name, what, TableFile(write, read))
+    return by_length(name, what, TableFile(write, read, shaped=True))
 
 
 RIVALS = (

@@ -10,7 +10,9 @@ from baler_vae.table.bounds import Bound
 
 Values = NDArray[np.generic]
 Columns = Mapping[str, Values]
-"""Values (rows,) by name; a jagged collection's columns are longer than the counts beside them. Text is `object`."""
+"""Values (rows,) by name, or (rows, *shape) where each row holds an array; a jagged collection's columns are longer
+than the counts beside them. Text is `object`.
+"""
 Bounds = Mapping[str, Bound]
 
 
