@@ -127,7 +127,7 @@ class CellTrainer:
         mirrored = _is_symmetric(column)
         view = view_of(column.codes, self._settings.networks)
         found = []
-        lags = [0, _LAGS] if len(column.rows) >= policy.LEAST_ROWS_FOR_LAGS else [0]
+        lags = [0, _LAGS] if _comes_in_order(column) else [0]
         for lag in lags:
             predictors, offsets = self._predictors(column, lag, absolute=True)
             plan = self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=True)
@@ -152,7 +152,9 @@ class CellTrainer:
         if not pool:
             return [], ()
         finite = np.flatnonzero(np.isfinite(values.reshape(-1)))
-        items = finite[random_rows(len(finite), policy.CELLS_OF_TAPS, self._settings.seed)]
+        least, most = policy.CELLS_OF_TAPS
+        n_items = min(max(40 * len(pool), least), most)
+        items = finite[random_rows(len(finite), n_items, self._settings.seed)]
         if not len(items):
             return [], ()
         targets = values.reshape(-1)[items]
@@ -308,6 +310,17 @@ def _often(codes: Integers64, view: Alphabet) -> list[int]:
     counts = np.bincount(view.split(codes)[0], minlength=view.n_symbols)[:-1]
     first = np.argsort(-counts, kind="stable")[:_SPIKES].tolist()
     return [k for k in first if view.shifts[k] == 0 and counts[k] > policy.LEAST_SPIKE * len(codes)]
+
+
+def _comes_in_order(column: CellColumn) -> bool:
+    """Whether arrays are more like those of the row before than like others."""
+    n_rows = len(column.rows)
+    if n_rows < policy.LEAST_ROWS_FOR_LAGS:
+        return False
+    values = np.nan_to_num(column.restored.astype(np.float64), posinf=0.0, neginf=0.0)
+    near = np.abs(values[1:] - values[:-1]).mean()
+    far = np.abs(values - np.roll(values, n_rows // 2, axis=0)).mean()
+    return bool(near < policy.MOST_FROM_ROW_TO_ROW * far)
 
 
 def _is_symmetric(column: CellColumn) -> bool:

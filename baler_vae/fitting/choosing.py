@@ -11,7 +11,7 @@ from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
 from baler_vae.fitting.kinds import AUTOREGRESSIVE, CONV_VAE, INDEPENDENT, KINDS, Kind, images_of, is_wide, kind_named
-from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_arrays
+from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
 from baler_vae.progress import Progress, within
 from baler_vae.settings.kinds import AUTO, kind_of_free, kind_of_stored
@@ -153,7 +153,7 @@ class _Trials:
         if not images_of(self._rows) or most < policy.LEAST_CELLS_FOR_LATENTS:
             return kind
         n_rows = max(policy.LEAST_ROWS_FOR_AUTO, int(policy.CELLS_OF_LATENTS / most))
-        sample = sample_of_arrays(self._rows, n_rows, self._settings.seed)
+        sample = sample_of_largest_array(self._rows, n_rows, self._settings.seed)
         settings = self._settings.model_copy(update={"transform": _trial_transform(self._settings)})
         bits = []
         for number, tried in enumerate((AUTOREGRESSIVE, CONV_VAE), 1):

@@ -179,11 +179,13 @@ CELLS_OF_TRAINING = 1 << 18
 CELLS_OF_TRIAL = 1 << 16
 """Cells on which ways to predict cells are compared by a brief training. Chosen by hand; not measured."""
 
-STEPS_OF_TRIAL = 400
+STEPS_OF_TRIAL = 250
 """Steps of that training. Chosen by hand; not measured."""
 
-CELLS_OF_TAPS = 1 << 14
-"""Cells on which the weights of predictors are found: forty times as many as there are weights, or more."""
+CELLS_OF_TAPS = (4_096, 16_384)
+"""The least and the most cells on which the weights of predictors are found, and between them forty times as many as
+there are weights.
+"""
 
 MOST_TAPS = 192
 """The most neighbours of which a predictor is a mean. On a flow of 60 x 50 x 50 values 220 left 0.3 bits a value less
@@ -201,6 +203,11 @@ MOST_NEAR_CELLS = 16
 
 LEAST_ROWS_FOR_LAGS = 4
 """Rows below which no row before is looked at. Chosen by hand; not measured."""
+
+MOST_FROM_ROW_TO_ROW = 0.9
+"""By what part of the distance of any two rows neighbouring rows may differ for those before to be looked at: images
+that come in no order differ by all of it.
+"""
 
 LEAST_CELLS_FOR_LATENTS = 64
 """Cells of the arrays in a row below which `auto` does not try the latents of arrays. Chosen by hand; not measured."""

@@ -136,13 +136,14 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
     )
 
 
-def sample_of_arrays(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
-    """The columns of arrays with codes, as all columns that there are, in random rows of those with events of their
-    own; all where there are no more.
+def sample_of_largest_array(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
+    """The column of arrays of floats with codes that has most cells, as the only column there is, in random rows of
+    those, or in all where there are no more.
     """
     chosen = random_rows(rows.table.n_rows, n_rows, seed)
     group = rows.table.group
-    columns = tuple(column for column in group.columns if column.name in rows.cells)
+    arrays = [column for column in group.columns if column.name in rows.cells and column.is_float]
+    columns = tuple(sorted(arrays, key=lambda column: -column.n_cells)[:1])
     table = Table(replace(group, columns=columns), {column.name: rows.table[column.name][chosen] for column in columns})
     part = len(chosen) / rows.table.n_rows
     cells = {}

@@ -90,7 +90,7 @@ def fit_taps(
         bits = _bits(around.only(chosen), targets, fill, weights, n_cells)
         if best is None or bits < best[0]:
             best = bits, chosen, weights
-        n_taps = n_taps // 2
+        n_taps = n_taps // 3
     if best is None:
         return [], np.empty(0)
     return best[1], best[2]
