@@ -83,7 +83,7 @@ def numbered_row_groups(opened: Source, schema: Schema) -> Iterator[RowGroup]:
         yield RowGroup(number, batch, dict(first_rows))
         for table in batch:
             first_rows[table.group.name] += table.n_rows
-    if not opened.n_events and _has_types(empty := opened.empty(schema)):
+    if not opened.n_events and _has_types(empty := opened.typed_empty(schema)):
         yield RowGroup(0, empty, first_rows)
 
 

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.files import extras_differences, open_source, split_spec
+from baler_vae.io.files import extras_differences, open_source, open_table, split_spec
 from baler_vae.paths import exists
 from baler_vae.source.dialect import Options, dialect_options, joined_dialects
+from baler_vae.source.padding import with_collections
 from baler_vae.source.source import Ranges, Source
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, Table, empty_batch
@@ -53,11 +54,11 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """
     names = file_specs(specs)
     told = dialect_options(dialect)
-    sources = [open_source(name, told) for name in names]
+    if len(names) == 1:
+        return open_source(names[0], told)
+    sources = [open_table(name, told) for name in names]
     if not sources:
         raise SourceError("no file is named", way_out="Name one or more")
-    if len(sources) == 1:
-        return sources[0]
     first = next((source for source in sources if source.n_events), sources[0])
     unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
     schema = first.schema.optional({mask.values for source in sources for mask in source.schema.masks})
@@ -90,7 +91,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         batch = empty_batch(selection) if own.order != selection.order else first.empty(own)
         return tuple(Table(group, table.arrays) for group, table in zip(selection.groups, batch, strict=True))
 
-    return Source(
+    chained = Source(
         f"{first.path} and {len(sources) - 1} more",
         schema,
         sum(source.n_events for source in sources),
@@ -104,6 +105,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         told,
         first.earlier,
     )
+    return with_collections(chained)
 
 
 def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[], bytes], str]:

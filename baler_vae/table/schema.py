@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
+from baler_vae.table.padded import PaddedCollection
 
 Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather", "memory"]
 
@@ -25,7 +26,7 @@ MOST_AXES = 31
 MOST_CELLS = 1 << 24
 """The most cells of the array in each row of a column."""
 
-_ELEMENT = re.compile(r"(.+?)(?:\[\d+\])+")
+_ELEMENT = re.compile(r"(.+?)(?:(?:\[\d+\])+|\[:(?:,\d+)+\])")
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ class Mask:
 @dataclass(frozen=True)
 class Schema:
     """The groups of an ntuple, event-level columns first, the order of the columns in the source, which of them are the
-    elements of arrays, and which say where values of others are missing.
+    elements of arrays, which say where values of others are missing, and the groups that were made of padded arrays.
     """
 
     groups: tuple[Group, ...]
@@ -169,6 +170,7 @@ class Schema:
     origin: Origin
     arrays: tuple[FixedArray, ...] = ()
     masks: tuple[Mask, ...] = ()
+    padded: tuple[PaddedCollection, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups or self.groups[0].counter is not None:
@@ -193,6 +195,22 @@ class Schema:
         if len({array.name for array in self.arrays}) != len(self.arrays):
             raise ValueError("two arrays have the same name")
         self._check_masks()
+        self._check_padded()
+
+    def _check_padded(self) -> None:
+        others = {name for mask in self.masks for name in (mask.values, mask.missing)}
+        others |= {name for array in self.arrays for name in array.columns}
+        for made in self.padded:
+            counted = [group for group in self.groups if group.counter == made.counter]
+            if made.counter not in self.events.names or [group.name for group in counted] not in ([], [made.name]):
+                raise ValueError(f"there is no collection {made.name!r} that {made.counter!r} alone counts")
+            if any(column.dtype != made.dtype_of(column.name) for group in counted for column in group.columns):
+                raise ValueError(f"the columns of {made.name!r} are not those of its padded arrays")
+            if {made.counter, *made.features} & others:
+                raise ValueError(f"a column of the padded collection {made.name!r} has another part too")
+        names = [name for made in self.padded for name in made.features]
+        if len({made.counter for made in self.padded}) != len(self.padded) or len(set(names)) != len(names):
+            raise ValueError("two padded collections, or features of them, have one name")
 
     def _check_masks(self) -> None:
         paired = [name for mask in self.masks for name in (mask.values, mask.missing)]
@@ -305,6 +323,7 @@ class Schema:
             order=tuple(name for name in self.order if name in names),
             arrays=tuple(array for array in self.arrays if set(array.columns) <= names),
             masks=masks,
+            padded=tuple(made for made in self.padded if made.counter in events.names),
         )
 
 
@@ -339,7 +358,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def array_of(name: str) -> str | None:
-    """The array of which a column of that name would be an element."""
+    """The array of which a column of that name would be an element, or a feature of its slots."""
     found = _ELEMENT.fullmatch(name)
     return found[1] if found else None
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.table.nested import Nested, nested_of
+from baler_vae.table.padded import padded_cells
 from baler_vae.table.schema import Column, Group, Schema
 
 ROW_GROUP_ROWS = 65_536
@@ -181,9 +182,10 @@ def row_groups(
     """The same events cut into row groups, however the batches were cut.
 
     A row group ends with the event in which its largest group reaches `limit` rows, or its values `most_bytes` bytes.
-    Batches of `without_numbers(whole)` are cut where those of the `whole` schema would be.
+    Batches of `without_numbers(whole)` are cut where those of the `whole` schema would be. Of padded collections all
+    cells count, as those of arrays do: a reader makes them again.
     """
-    counted = (whole or schema).groups
+    counted, cells = (whole or schema).groups, padded_cells((whole or schema).padded)
     waiting: list[Batch] = []
     waiting_rows, waiting_bytes = np.zeros(len(counted), np.int64), 0
     for incoming in batches:
@@ -191,7 +193,7 @@ def row_groups(
         while batch[0].n_rows:
             ends = row_ends(batch, counted)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            taken = waiting_bytes + bytes_until(batch, counted, ends)
+            taken = waiting_bytes + bytes_until(batch, counted, ends) + CELL_BYTES * cells * ends[0]
             stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)

@@ -1,0 +1,110 @@
+"""Padded collections: arrays with a slot for each of at most so many objects, padding behind the last of each row."""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MOST_SLOT_CELLS = 1 << 24
+"""The most cells of a padded array in each row."""
+MOST_SLOT_COLUMNS = 1 << 16
+"""The most elements of a padded array that were a column each."""
+
+
+@dataclass(frozen=True)
+class PaddedArray:
+    """An array of one `shape` (slots, ...) in every row of a source: the columns `features` of a collection, one for
+    each place of its other axes in C order, hold what stands in the slots up to the last that is no padding.
+
+    `padding` is the bit pattern of each feature in a slot that is, as an unsigned number of the width of `dtype`.
+    `is_column` says that the source has it as one column with a shape; otherwise each of its elements is a column.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    features: tuple[str, ...]
+    padding: tuple[int, ...]
+    is_column: bool = True
+    title: str = ""
+    typename: str = ""
+
+    def __post_init__(self) -> None:
+        most = MOST_SLOT_CELLS if self.is_column else MOST_SLOT_COLUMNS
+        if not self.shape or min(self.shape) < 1 or math.prod(self.shape) > most:
+            raise ValueError(f"a padded array {self.name!r} of shape {self.shape[:4]}")
+        if self.dtype.kind not in "fiub":
+            raise ValueError(f"a padded array {self.name!r} of {self.dtype}")
+        if not len(self.features) == len(self.padding) == math.prod(self.shape[1:]):
+            raise ValueError(f"{len(self.features)} features of a padded array {self.name!r} of shape {self.shape[:4]}")
+        if not all(0 <= bits < 1 << 8 * self.dtype.itemsize for bits in self.padding):
+            raise ValueError(f"padding of the array {self.name!r} that is not of {self.dtype}")
+        if self.dtype.kind == "b" and max(self.padding) > 1:
+            raise ValueError(f"padding of the array {self.name!r} that is neither true nor false")
+
+    @property
+    def n_slots(self) -> int:
+        """The number of slots in each row."""
+        return self.shape[0]
+
+    @property
+    def n_cells(self) -> int:
+        """The number of values in each row, padding among them."""
+        return math.prod(self.shape)
+
+    @property
+    def bits(self) -> np.dtype[Any]:
+        """The dtype of bit patterns."""
+        return np.dtype(f"u{self.dtype.itemsize}")
+
+
+@dataclass(frozen=True)
+class PaddedCollection:
+    """The collection `name`, whose objects `counter` counts, that was made of padded arrays of as many slots: the
+    number of objects in a row is one more than the last slot in which any of the arrays holds other bits than padding.
+    """
+
+    name: str
+    counter: str
+    arrays: tuple[PaddedArray, ...]
+
+    def __post_init__(self) -> None:
+        if len({array.n_slots for array in self.arrays}) != 1:
+            raise ValueError(f"the arrays of the collection {self.name!r} do not have as many slots each")
+        names = [array.name for array in self.arrays]
+        if len(set(names)) != len(names) or len(set(self.features)) != len(self.features):
+            raise ValueError(f"two arrays or features of the collection {self.name!r} have one name")
+
+    @property
+    def n_slots(self) -> int:
+        """The most objects in a row."""
+        return self.arrays[0].n_slots
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns of the collection where it is whole."""
+        return tuple(feature for array in self.arrays for feature in array.features)
+
+    def dtype_of(self, feature: str) -> np.dtype[Any] | None:
+        """The dtype of a feature; None where it is none of the collection."""
+        return next((array.dtype for array in self.arrays if feature in array.features), None)
+
+    def whole(self, names: Collection[str]) -> tuple[PaddedArray, ...]:
+        """The arrays whose features all have one of these names."""
+        return tuple(array for array in self.arrays if set(array.features) <= set(names))
+
+
+def feature_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The features of a padded array of some shape (slots, ...), as numpy would write them: `jets[:,0]`, `jets[:,1]`;
+    the name of the array itself where there is one.
+    """
+    if len(shape) == 1:
+        return (name,)
+    return tuple(f"{name}[:,{','.join(map(str, place))}]" for place in np.ndindex(*shape[1:]))
+
+
+def padded_cells(collections: Iterable[PaddedCollection]) -> int:
+    """The number of values in each row of the arrays of some collections, padding among them."""
+    return sum(array.n_cells for collection in collections for array in collection.arrays)
