@@ -151,7 +151,7 @@ def _series_of_padded(array: PaddedArray, values: NDArray[np.generic]) -> dict[s
     """A padded array (rows, *shape) as the columns that it was, as a data frame takes them."""
     if array.is_column:
         return {array.name: objects(list(values))}
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), array.n_cells)
     return {column.name: flat[:, number] for number, column in enumerate(array_columns(array))}
 
 

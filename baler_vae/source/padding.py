@@ -76,6 +76,39 @@ def with_collections(source: Source) -> Source:
     return replace(source, schema=as_collections(source.schema, found), notes=(*source.notes, *notes))
 
 
+def alike(first: Source, second: Source) -> tuple[Source, Source]:
+    """Two sources with the same padded collections, as far as both have their arrays: those of an archive, or else of
+    the first; otherwise both with arrays. Two sources stay as they are where the second has only columns of the first,
+    as features of objects without those that would make them arrays again.
+    """
+    padded = [source.schema.padded for source in (first, second)]
+    if padded[0] == padded[1] or (not padded[1] and set(second.schema.order) <= set(first.schema.order)):
+        return first, second
+    wanted = padded[1] if second.has_collections and not first.has_collections else padded[0]
+    found = [
+        source if own == wanted else _described(source, wanted)
+        for source, own in zip((first, second), padded, strict=True)
+    ]
+    if found[0] is not None and found[1] is not None:
+        return found[0], found[1]
+    return first.arrays, second.arrays
+
+
+def _described(source: Source, padded: Sequence[PaddedCollection]) -> Source | None:
+    """The source with other padded collections; None where it does not have their arrays."""
+    own = source.arrays
+    forms = {column.name: column.is_array for column in own.schema.events.columns}
+    forms |= {array.name: False for array in own.schema.arrays}
+    wanted = [
+        replace(made, arrays=tuple(replace(a, is_column=forms.get(a.name, a.is_column)) for a in made.arrays))
+        for made in padded
+    ]
+    try:
+        return replace(own, schema=as_collections(own.schema, wanted))
+    except ValueError:
+        return None
+
+
 def found_in(sample: Batch, schema: Schema) -> tuple[PaddedCollection, ...]:
     """The collections that the padded arrays of a schema are, as a sample of rows shows them."""
     by_slots: dict[int, list[_Seen]] = {}

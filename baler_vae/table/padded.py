@@ -87,9 +87,10 @@ class PaddedCollection:
         """The columns of the collection where it is whole."""
         return tuple(feature for array in self.arrays for feature in array.features)
 
-    def dtype_of(self, feature: str) -> np.dtype[Any] | None:
-        """The dtype of a feature; None where it is none of the collection."""
-        return next((array.dtype for array in self.arrays if feature in array.features), None)
+    @property
+    def columns(self) -> tuple[tuple[str, np.dtype[Any]], ...]:
+        """The name and the dtype of each feature."""
+        return tuple((feature, array.dtype) for array in self.arrays for feature in array.features)
 
     def whole(self, names: Collection[str]) -> tuple[PaddedArray, ...]:
         """The arrays whose features all have one of these names."""

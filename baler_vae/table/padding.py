@@ -153,6 +153,32 @@ def collected(batch: Batch, selection: Schema) -> Batch:
     return tuple(Table(group, {name: tables[group.name][name] for name in group.names}) for group in selection.groups)
 
 
+def widened(batch: Batch, schema: Schema, counts: Arrays) -> Batch:
+    """The batch with so many objects in each row of padded collections of a schema, by counter (rows,), where these are
+    more: padding behind the last is objects too.
+
+    Raises:
+        CorruptArchive: a row has more objects than slots.
+    """
+    tables = {table.group.name: dict(table.arrays) for table in batch}
+    events = tables[schema.events.name]
+    for made in schema.padded:
+        if made.counter not in counts:
+            continue
+        own = np.asarray(events[made.counter], np.int64)
+        wanted = np.maximum(own, counts[made.counter].astype(np.int64))
+        if (wanted == own).all():
+            continue
+        events[made.counter] = wanted.astype(events[made.counter].dtype)
+        is_object = np.arange(made.n_slots) < wanted[:, np.newaxis]
+        for array in made.arrays:
+            for feature, padding in zip(array.features, array.padding, strict=True):
+                if feature in tables.get(made.name, {}):
+                    alone = PaddedArray(feature, (made.n_slots,), array.dtype, (feature,), (padding,))
+                    tables[made.name][feature] = padded_values(alone, own, tables[made.name])[is_object]
+    return tuple(Table(table.group, tables[table.group.name]) for table in batch)
+
+
 def spread(batch: Batch, schema: Schema) -> Batch:
     """The batch of `without_collections(schema)`, of one of the schema.
 
@@ -171,7 +197,7 @@ def spread(batch: Batch, schema: Schema) -> Batch:
             if array.is_column:
                 events[array.name] = values
                 continue
-            flat = values.reshape(len(values), -1)
+            flat = values.reshape(len(values), array.n_cells)
             events |= {column.name: np.ascontiguousarray(flat[:, i]) for i, column in enumerate(columns)}
     groups = without_collections(schema).groups
     return tuple(Table(group, {name: tables[group.name][name] for name in group.names}) for group in groups)
@@ -234,7 +260,7 @@ def last_counts(is_other: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def events_cells(array: PaddedArray, events: Arrays, n_events: int) -> NDArray[np.generic]:
     """The values of an array as (rows, slots, features)."""
+    shape = (n_events, array.n_slots, len(array.features))
     if array.is_column:
-        return events[array.name].reshape(n_events, array.n_slots, -1)
-    columns = [events[column.name] for column in array_columns(array)]
-    return np.stack(columns, axis=1).reshape(n_events, array.n_slots, -1)
+        return events[array.name].reshape(shape)
+    return np.stack([events[column.name] for column in array_columns(array)], axis=1).reshape(shape)

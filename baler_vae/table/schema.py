@@ -201,10 +201,13 @@ class Schema:
         others = {name for mask in self.masks for name in (mask.values, mask.missing)}
         others |= {name for array in self.arrays for name in array.columns}
         for made in self.padded:
-            counted = [group for group in self.groups if group.counter == made.counter]
-            if made.counter not in self.events.names or [group.name for group in counted] not in ([], [made.name]):
-                raise ValueError(f"there is no collection {made.name!r} that {made.counter!r} alone counts")
-            if any(column.dtype != made.dtype_of(column.name) for group in counted for column in group.columns):
+            own = [group for group in self.groups if group.counter == made.counter or group.name == made.name]
+            counter = next((column for column in self.events.columns if column.name == made.counter), None)
+            if counter is None or counter.dtype.kind not in "iu" or counter.is_array:
+                raise ValueError(f"there is no counter {made.counter!r} of the padded collection {made.name!r}")
+            if [(group.name, group.counter) for group in own] not in ([], [(made.name, made.counter)]):
+                raise ValueError(f"{made.counter!r} does not count the padded collection {made.name!r} alone")
+            if any((c.name, c.dtype) not in made.columns or c.is_array for group in own for c in group.columns):
                 raise ValueError(f"the columns of {made.name!r} are not those of its padded arrays")
             if {made.counter, *made.features} & others:
                 raise ValueError(f"a column of the padded collection {made.name!r} has another part too")
