@@ -22,7 +22,7 @@ def padded_jets(
     rng = np.random.default_rng(seed)
     jets = (10 + rng.exponential(30, (n_rows, n_slots, n_features))).astype(dtype)
     counts = rng.integers(0, n_slots + 1, n_rows)
-    counts[:2] = n_slots, 0
+    counts[:1], counts[1:2] = n_slots, 0
     jets[np.arange(n_slots) >= counts[:, np.newaxis]] = np.asarray(padding, dtype)
     return jets
 

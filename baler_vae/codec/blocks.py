@@ -85,6 +85,7 @@ def encode_block(source: Source, codec: "Codec", *, with_extras: bool) -> bytes:
         UsageError: the codec does not fit the source.
         SourceError: values cannot be read, or would be lost.
     """
+    source = source.as_in(codec.schema)
     schema = codec.match(source)
     extras = source.extras() if with_extras else b""
 

@@ -21,7 +21,7 @@ from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
-from baler_vae.table.padded import PaddedArray, PaddedCollection
+from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
 from baler_vae.table.padding import without_collections
 from baler_vae.table.schema import (
     NESTED,
@@ -38,7 +38,6 @@ from baler_vae.table.schema import (
 from baler_vae.version import __version__
 
 _NO_NUMBERS = {"text": TEXT, "nested": NESTED}
-_MOST_ELEMENTS = 1 << 16
 
 EXTRAS = "extras"
 """The section of what a file holds besides its columns."""
@@ -185,7 +184,7 @@ def schema_of(manifest: Manifest) -> Schema:
 
 
 def _array_of(entry: ArrayEntry) -> FixedArray:
-    if math.prod(entry.shape) > _MOST_ELEMENTS:
+    if math.prod(entry.shape) > MOST_COLUMNS:
         raise ValueError(f"an array {entry.name!r} of shape {entry.shape}")
     return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
 

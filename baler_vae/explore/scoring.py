@@ -207,7 +207,8 @@ class _Input:
 
 
 def _read(codec: Codec, given: Any, beside: _Beside, dialect: Options, name: str, progress: Progress) -> _Input:  # noqa: ANN401
-    with opened_rows(given, dialect, name) as source:
+    with opened_rows(given, dialect, name) as opened:
+        source = opened.as_in(codec.schema)
         schema = codec.match(source)
         selected = beside.selected(source)
         if not source.n_events:

@@ -102,7 +102,7 @@ def _of_archive(codec: Codec, task: RunTask, progress: Progress) -> dict[str, An
             found |= {"bytes": info.archive_bytes, "ratio": info.original_bytes / info.archive_bytes}
         if "peak" in measures:
             found |= _of_peak(task, archive)
-        source = open_sources(task.source, task.dialect)
+        source = open_sources(task.source, task.dialect).as_in(codec.schema)
         if "rate" in measures:
             found["rate"] = rate_of(codec, source, info)
         if measures & {"distortion", "sample_auc"}:

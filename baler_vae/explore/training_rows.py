@@ -46,7 +46,8 @@ def read_training_rows(codec: Codec, given: Any, dialect: Options, encoded: Coll
     """
     for name in encoded:
         check_encoder(codec, name, given)
-    with opened_rows(given, dialect, "training rows") as source:
+    with opened_rows(given, dialect, "training rows") as opened:
+        source = opened.as_in(codec.schema)
         schema = codec.match(source)
         batch = _first_rows(source, schema)
         if not batch[0].n_rows:

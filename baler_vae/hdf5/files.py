@@ -32,6 +32,7 @@ from baler_vae.source.grouping import (
     bytes_by_column,
     check_names,
     describe,
+    has_cells,
     make_batch,
     native,
     schema_of_branches,
@@ -51,8 +52,9 @@ _LABELS = re.compile(r"axis0|block\d+_items")
 
 
 def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
-    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset. Without `arrays` those of
-    many elements are kept besides the columns, as earlier versions did.
+    """The source of an HDF5 file, of the group in it that `inner` names, or of one dataset: of numbers along two axes
+    the second is the columns, along more the rows of one column are arrays. Without `arrays`, as earlier versions
+    did, those of many elements are kept besides the columns, and all axes of one dataset but the last are rows.
 
     Raises:
         SourceError: it is not an HDF5 file, or has no such group or dataset.
@@ -64,9 +66,16 @@ def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
             file.visit(names.append)
             raise SourceError(f"there is no group or dataset {inner!r}: {nearest(inner, names)}", path=path)
         base = "/" + inner.strip("/")
-        if isinstance(place, h5py.Dataset) and place.ndim > 1 and native(numpy_dtype(place.id.get_type())) is not None:
+        if isinstance(place, h5py.Dataset) and _is_matrix(place, arrays=arrays):
             return _array_source(path, inner, base, place)
         return _source(path, inner, base, file, arrays=arrays)
+
+
+def _is_matrix(dataset: h5py.Dataset, *, arrays: bool) -> bool:
+    """Whether the last axis of a dataset is the columns."""
+    if dataset.ndim < 2 or native(numpy_dtype(dataset.id.get_type())) is None:
+        return False
+    return dataset.ndim == 2 or not arrays or not has_cells(dataset.shape[1:])
 
 
 def tables_hdf5(path: str) -> Tables:
@@ -85,6 +94,10 @@ def _array_source(path: str, inner: str, base: str, dataset: h5py.Dataset) -> So
     reason = unreadable(dataset)
     if reason:
         raise SourceError(f"the dataset cannot be read: {reason}", path=path, column=inner)
+    if 0 in dataset.shape[1:-1]:
+        raise SourceError(
+            "holds no columns: one of its axes is empty", path=path, column=inner, found=f"a shape of {dataset.shape}"
+        )
     layout = layout_of(dataset)
     array = np.concatenate(
         [*read_rows(dataset, layout, 0, len(dataset)), np.empty((0, *dataset.shape[1:]), layout.dtype)]

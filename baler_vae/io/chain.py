@@ -8,10 +8,11 @@ from pathlib import Path
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.io.files import extras_differences, open_source, open_table, split_spec
 from baler_vae.paths import exists
-from baler_vae.source.dialect import Options, dialect_options, joined_dialects
+from baler_vae.source.dialect import DialectOptions, Options, dialect_options, joined_dialects
+from baler_vae.source.matching import other_shapes
 from baler_vae.source.padding import with_collections
 from baler_vae.source.source import Ranges, Source
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Schema, array_of
 from baler_vae.table.table import Batch, Table, empty_batch
 
 Specs = str | Path | Sequence[str | Path]
@@ -59,13 +60,23 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     sources = [open_table(name, told) for name in names]
     if not sources:
         raise SourceError("no file is named", way_out="Name one or more")
+    return with_collections(_chained(sources, told))
+
+
+def _chained(sources: Sequence[Source], told: DialectOptions | None) -> Source:
+    """The source of the events of two or more."""
     first = next((source for source in sources if source.n_events), sources[0])
     unsupported = {name: why for source in sources for name, why in source.unsupported.items()}
     schema = first.schema.optional({mask.values for source in sources for mask in source.schema.masks})
     schema = schema.nested({c.name for source in sources for c in source.schema.events.columns if c.is_nested})
     for source in sources:
         masks = {mask.missing for mask in source.schema.masks if mask.values in schema.order}
-        others = [name for name in source.schema.order if name not in schema.order and name not in masks]
+        shapes = {name: kinds for name, *kinds in other_shapes(source.schema, schema)}
+        unsupported |= {
+            name: f"{found} in {source.path}, {expected} in {first.path}" for name, (found, expected) in shapes.items()
+        }
+        own = [name for name in source.schema.order if not {name, array_of(name)} & set(shapes)]
+        others = [name for name in own if name not in schema.order and name not in masks]
         unsupported |= dict.fromkeys(others, f"in {source.path}, not in {first.path}")
     extras, remark = _joined_extras(first, sources)
     differing = _differing(first, [s for s in sources if s.schema.origin.format not in _SAY_HOW_WRITTEN])
@@ -91,7 +102,7 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         batch = empty_batch(selection) if own.order != selection.order else first.empty(own)
         return tuple(Table(group, table.arrays) for group, table in zip(selection.groups, batch, strict=True))
 
-    chained = Source(
+    return Source(
         f"{first.path} and {len(sources) - 1} more",
         schema,
         sum(source.n_events for source in sources),
@@ -103,9 +114,13 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
         tuple(dict.fromkeys([*(note for source in sources for note in source.notes), *filter(None, [remark])])),
         empty,
         told,
-        first.earlier,
+        partial(_earlier, sources, told) if any(source.earlier is not None for source in sources) else None,
     )
-    return with_collections(chained)
+
+
+def _earlier(sources: Sequence[Source], told: DialectOptions | None) -> Source:
+    """The source of the events of several as earlier versions read them."""
+    return _chained([source if source.earlier is None else source.earlier() for source in sources], told)
 
 
 def _joined_extras(first: Source, sources: Sequence[Source]) -> tuple[Callable[[], bytes], str]:

@@ -152,9 +152,9 @@ def member_of_array(key: str, array: NDArray[Any], *, is_alone: bool) -> tuple[A
     return ArrayEntry(member, is_masked(array), is_binary(array), fill_of(array)), array
 
 
-def whole_array(array: NDArray[Any]) -> tuple[ArrayEntry, NDArray[Any]]:
+def whole_array(array: NDArray[Any], *, stacks: bool = True) -> tuple[ArrayEntry, NDArray[Any]]:
     """How an array that is all there is is read, as that of an npy file, and its rows."""
-    member, _ = array_member(array)
+    member, _ = array_member(array, stacks=stacks)
     return ArrayEntry(member, is_masked(array), is_binary(array), fill_of(array)), member.rows_of(array)
 
 

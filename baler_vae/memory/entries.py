@@ -56,8 +56,8 @@ def dict_columns(data: Mapping[str, Any], name: str) -> Columns:
     return _columns("dict", _told_apart(entries), values)
 
 
-def array_columns(array: NDArray[Any]) -> Columns:
-    """The columns of an array of numpy; see `open_npy`.
+def array_columns(array: NDArray[Any], *, stacks: bool = True) -> Columns:
+    """The columns of an array of numpy; see `open_npy`, and for `stacks` `array_member`.
 
     Raises:
         SourceError: it has no axis, or holds Python objects other than strings.
@@ -65,7 +65,7 @@ def array_columns(array: NDArray[Any]) -> Columns:
     if array.ndim == 0 or (array.ndim > 1 and not array.shape[-1]):
         raise SourceError("holds no columns", found=f"an array of shape {array.shape}")
     _check_objects(array)
-    entry, rows = whole_array(array)
+    entry, rows = whole_array(array, stacks=stacks)
     return _columns("numpy", [entry], [rows])
 
 

@@ -49,7 +49,10 @@ def open_data(data: object, name: str = "data") -> Source:
             return with_collections(guarded(open_tree(data)))
         if kind == "stream":
             return with_collections(_of_stream(data, name))
-        return with_collections(_of_columns(_columns_of(data, name), name))
+        source = _of_columns(_columns_of(data, name), name)
+        if kind in {"numpy", "batches"} and any(column.is_array for column in source.schema.columns):
+            source = replace(source, earlier=lambda: _of_columns(_columns_of(data, name, stacks=False), name))
+        return with_collections(source)
 
 
 @contextmanager
@@ -62,8 +65,8 @@ def _of_data(name: str) -> Iterator[None]:
         raise
 
 
-def _columns_of(data: Any, name: str) -> Columns:  # noqa: ANN401  any data
-    """The columns of data that can be read again."""
+def _columns_of(data: Any, name: str, *, stacks: bool = True) -> Columns:  # noqa: ANN401  any data
+    """The columns of data that can be read again; for `stacks` see `array_member`."""
     kind = kind_of(data)
     if kind == "pandas":
         from baler_vae.memory.frames import frame_columns  # noqa: PLC0415 - each kind imports its own libraries
@@ -78,13 +81,13 @@ def _columns_of(data: Any, name: str) -> Columns:  # noqa: ANN401  any data
     if kind == "batches":
         from baler_vae.memory.batches import joined_columns  # noqa: PLC0415
 
-        return joined_columns([_columns_of(batch, name) for batch in data], name)
+        return joined_columns([_columns_of(batch, name, stacks=stacks) for batch in data], name)
     from baler_vae.memory import entries  # noqa: PLC0415
 
     if kind == "dict":
         return entries.dict_columns(data, name)
     if kind == "numpy":
-        return entries.array_columns(data)
+        return entries.array_columns(data, stacks=stacks)
     if kind == "awkward":
         return entries.awkward_columns(data)
     way_out = _WAYS_OUT.get(package_of(data))

@@ -1,7 +1,8 @@
 """npy files: one array, of numbers, strings or records."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import CorruptArchive, OutputError, SourceError
 from baler_vae.npz.layout import LARGEST_HEADER, NpzLayout, is_fortran, put_rows, raw_differences, read_npy, values_of
-from baler_vae.source.array_columns import Member, as_text, is_text, matrix_parts, parts_of
+from baler_vae.source.array_columns import Member, as_text, is_stack, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import check_rows, restored_array
 from baler_vae.source.grouping import bytes_by_column, check_names, describe, make_batch, schema_of_branches
 from baler_vae.source.source import Ranges, Source, in_steps, reading, refuse_nested, writing
@@ -30,8 +31,9 @@ _SMALL_BYTES = 64 << 20
 
 
 def open_npy(path: str, inner: str) -> Source:
-    """The source of an npy file: the last of two or more axes is the columns, `data_0`, `data_1` and so on; the fields
-    of records are columns. Its extras say how the array was.
+    """The source of an npy file: the last of two or more axes is the columns, `data_0`, `data_1` and so on; one of
+    three or more axes, with enough numbers in each place of the first, is one column of arrays, `data`; the fields of
+    records are columns. Its extras say how the array was.
 
     Raises:
         SourceError: it is not an npy file, or holds Python objects other than strings.
@@ -41,7 +43,14 @@ def open_npy(path: str, inner: str) -> Source:
     with reading(path, _KIND, *_FAILURES):
         array = _read(path)
     check_rows(path, array)
-    member, refused = array_member(array)
+    source = _source(path, array, *array_member(array))
+    if not is_stack(array):
+        return source
+    return replace(source, earlier=lambda: _source(path, array, *array_member(array, stacks=False)))
+
+
+def _source(path: str, array: NDArray[np.generic], member: Member, refused: Mapping[str, str]) -> Source:
+    """The source of an array that is read as a member says, but for what is refused."""
     check_names(path, member.columns, "columns")
     parts = {part.name: part for part in member.parts}
     described = [describe(Column(part.name, part.dtype), part.shape, jagged=False) for part in parts.values()]
@@ -82,8 +91,14 @@ def _read(path: str) -> NDArray[np.generic]:
     return array
 
 
-def array_member(array: NDArray[np.generic]) -> tuple[Member, dict[str, str]]:
-    """How an array is read, and what of it is not, each with the reason."""
+def array_member(array: NDArray[np.generic], *, stacks: bool = True) -> tuple[Member, dict[str, str]]:
+    """How an array is read, and what of it is not, each with the reason; without `stacks` all axes but the last are
+    rows, as earlier versions had it.
+    """
+    if stacks and is_stack(array):
+        parts, refused = parts_of(KEY, array.dtype, array.shape[1:])
+        names = tuple(part.name for part in parts)
+        return Member(KEY, array.dtype, array.shape[1:], names, fortran_order=is_fortran(array)), refused
     is_matrix = array.ndim > 1 and array.dtype.names is None
     shape, leading = (array.shape[-1:], array.shape[:-1]) if is_matrix else ((), array.shape)
     if is_matrix:

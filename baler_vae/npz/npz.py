@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError, SourceError, nearest
 from baler_vae.npz.files import KIND, NAMES, Arrays, NpzFiles, names_of, read_files
 from baler_vae.npz.layout import Files, NpzLayout, checked_name, is_fortran, raw_differences
-from baler_vae.source.array_columns import Member, Part, is_text, matrix_parts, parts_of
+from baler_vae.source.array_columns import Member, Part, is_stack, is_text, matrix_parts, parts_of
 from baler_vae.source.arrays import array_source, restored_array
 from baler_vae.source.grouping import (
     MOST_ELEMENTS,
@@ -50,7 +50,8 @@ class _Table:
 def open_npz(path: str, inner: str) -> Source:
     """The source of an npz archive.
 
-    `inner` picks one array, whose last axis is the columns; a single array of two or more axes need not be named.
+    `inner` picks one array, whose last axis is the columns; a single array of two or more axes need not be named. One
+    of three or more axes, with enough numbers in each place of the first, is one column of arrays.
     `names`, `columns` or `feature_names` gives the names of its columns where there are as many. Otherwise arrays of as
     many rows each are one table: those of one axis are columns, those of two have columns, those of more have an array
     in each row, the fields of records are columns. Arrays that `n<prefix>` or `N<prefix>` counts, or that the archive
@@ -66,9 +67,11 @@ def open_npz(path: str, inner: str) -> Source:
         raise SourceError(why, path=path)
     with reading(path, KIND, ValueError):
         key = inner or _only_array(files.arrays)
-        if key and native(files.arrays[key].dtype) is not None and files.arrays[key].ndim:
-            return _array_source(files, key, is_alone=not inner)
-        return _columns_source(files, inner)
+        if not key or native(files.arrays[key].dtype) is None or not files.arrays[key].ndim:
+            return _columns_source(files, inner)
+        if is_stack(files.arrays[key]):
+            return replace(_columns_source(files, inner), earlier=lambda: _array_source(files, key, is_alone=not inner))
+        return _array_source(files, key, is_alone=not inner)
 
 
 def _only_array(arrays: Arrays) -> str:

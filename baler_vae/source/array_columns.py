@@ -12,12 +12,15 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError
-from baler_vae.source.grouping import native
+from baler_vae.source.grouping import has_cells, native
 from baler_vae.table.nested import Nested
+from baler_vae.table.padded import MOST_CELLS
 from baler_vae.table.schema import TEXT
 
 _LARGEST_ITEM = 1 << 20
 """The most bytes of one element of an array that is restored: its dtype comes from an archive."""
+_MOST_PADDING = 16
+"""How many times as large as what columns take of it a larger element may be."""
 _LARGEST_ARRAY = 1 << 62
 _DEEPEST = 16
 
@@ -104,6 +107,15 @@ def _parts(
     if dtype.kind in "mM":
         number, steps = np.dtype(np.int64), (*steps, ("part", "time"))
     return ([], {name: str(dtype)}) if number is None else ([Part(name, number, shape, steps)], {})
+
+
+def is_stack(array: NDArray[np.generic]) -> bool:
+    """Whether an array that is all there is has an array of enough numbers in each place of its first axis to be one
+    column with a shape; of less than three axes, records or strings it is not.
+    """
+    if array.ndim < 3 or array.dtype.names is not None or not has_cells(array.shape[1:]):
+        return False
+    return not parts_of("", array.dtype, array.shape[1:])[1]
 
 
 def matrix_parts(names: Sequence[str], dtype: np.dtype[Any]) -> tuple[list[Part], dict[str, str]]:
@@ -244,21 +256,21 @@ class Member:
         shape = tuple(map(_size, document["shape"]))
         leading = None if document["leading"] is None else tuple(map(_size, document["leading"]))
         columns = tuple(document["columns"])
-        if dtype.itemsize * math.prod(shape) > _LARGEST_ITEM * max(1, len(columns)):
-            raise ValueError(f"rows of {math.prod(shape)} values of {dtype}")
         if math.prod(leading or ()) * math.prod(shape) * dtype.itemsize > _LARGEST_ARRAY:
             raise ValueError(f"an array with the leading axes {leading}")
         if not all(isinstance(name, str) for name in (document["name"], *columns)):
             raise ValueError("names that are not strings")
         if dtype.hasobject and dtype != np.object_:
             raise ValueError("Python objects in records")
-        if math.prod(shape) > _LARGEST_ITEM:
-            raise ValueError(f"rows of {math.prod(shape)} values")
         flags = {key: document[key] is True for key in ("fortran_order", "fortran_rows", "is_matrix")}
         if flags["is_matrix"] and (len(shape) != 1 or shape[0] > len(columns)):
             raise ValueError(f"a matrix with rows of shape {shape}")
         found = cls(document["name"], dtype, shape, columns, leading, **flags)
-        _ = found.parts
+        if math.prod(shape) > (_LARGEST_ITEM if flags["is_matrix"] else MOST_CELLS):
+            raise ValueError(f"rows of {math.prod(shape)} values")
+        taken = sum(part.dtype.itemsize * math.prod(part.shape) for part in found.parts)
+        if dtype.itemsize * math.prod(shape) > max(_LARGEST_ITEM * max(1, len(columns)), _MOST_PADDING * taken):
+            raise ValueError(f"rows of {math.prod(shape)} values of {dtype}")
         return found
 
 

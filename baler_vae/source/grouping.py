@@ -30,8 +30,11 @@ from baler_vae.table.table import Batch, Table
 NUMBERS = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")))
 """The dtypes that a column of numbers can have."""
 
+LEAST_CELLS = 64
+"""The fewest elements of an array in each event that is one column with a shape; those of smaller ones are a column
+each. An 8 x 8 image is worth a model of neighbouring cells, a covariance matrix of track parameters is not."""
 MOST_ELEMENTS = 256
-"""The most elements of a fixed-size array that become columns; a larger array is one column with a shape."""
+"""The most elements of an array in each place of a list that are a column each; a list of larger ones is nested."""
 
 Lists = tuple[NDArray[np.generic], NDArray[np.generic]]
 """A jagged column of a batch: the number of values in each event (events,), and all values (rows,)."""
@@ -139,14 +142,19 @@ def bytes_by_column(branches: Iterable[Described], event_bytes: Mapping[str, flo
 
 
 def describe(column: Column, shape: Sequence[int], *, jagged: bool, counter: str = "") -> Described:
-    """A branch of arrays of some shape: elements that are a column each where they are few, or else one column of that
-    shape, or nested, in lists and where such a column cannot be.
+    """A branch of arrays of some shape: one column of that shape where it `has_cells`, or else elements that are a
+    column each where they are few, or nested.
     """
+    if not jagged and column.is_number and has_cells(shape):
+        return Described(replace(column, shape=tuple(shape)))
     if shape and not 0 < math.prod(shape) <= MOST_ELEMENTS:
-        if column.is_number and not jagged and is_possible_shape(shape):
-            return Described(replace(column, shape=tuple(shape)))
         return Described(replace(column, dtype=NESTED))
     return Described(Jagged(column, counter) if jagged else column, tuple(shape))
+
+
+def has_cells(shape: Sequence[int]) -> bool:
+    """Whether arrays of a shape, one in each event, are the cells of one column."""
+    return bool(shape) and math.prod(shape) >= LEAST_CELLS and is_possible_shape(shape)
 
 
 def schema_of_branches(described: Sequence[Described], origin: Origin, read_counts: ReadCounts | None = None) -> Schema:

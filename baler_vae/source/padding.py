@@ -104,7 +104,7 @@ def _described(source: Source, padded: Sequence[PaddedCollection]) -> Source | N
         for made in padded
     ]
     try:
-        return replace(own, schema=as_collections(own.schema, wanted))
+        return replace(own, schema=as_collections(own.schema, wanted), has_collections=False)
     except ValueError:
         return None
 
@@ -184,7 +184,7 @@ def _clusters(candidates: Sequence[_Seen]) -> Iterator[tuple[list[_Seen], NDArra
                 clusters[number] = [*members, seen], np.maximum(counts, seen.counts)
                 break
         else:
-            if seen.tells:
+            if seen.tells and _is_padded(seen.counts, seen.array.n_slots, _LEAST_PADDING):
                 clusters.append(([seen], seen.counts))
     clusters.sort(key=lambda cluster: min(place[id(seen)] for seen in cluster[0]))
     for members, counts in clusters:
@@ -192,13 +192,16 @@ def _clusters(candidates: Sequence[_Seen]) -> Iterator[tuple[list[_Seen], NDArra
 
 
 def _pays(members: Sequence[_Seen], counts: NDArray[np.int64]) -> bool:
-    """Whether a collection would have enough padding, and not as much in every row."""
+    """Whether a collection has enough padding, and not as much in every row."""
     array = members[0].array
-    is_lone = len(members) == 1 and len(array.shape) == 1
-    if is_lone and array.n_slots < _LEAST_LONE_SLOTS:
-        return False
-    padding = 1 - counts.sum() / (len(counts) * array.n_slots)
-    return bool(padding >= (_LEAST_LONE_PADDING if is_lone else _LEAST_PADDING) and (counts != counts[0]).any())
+    if len(members) > 1 or len(array.shape) > 1:
+        return _is_padded(counts, array.n_slots, _LEAST_PADDING)
+    return array.n_slots >= _LEAST_LONE_SLOTS and _is_padded(counts, array.n_slots, _LEAST_LONE_PADDING)
+
+
+def _is_padded(counts: NDArray[np.int64], n_slots: int, least: float) -> bool:
+    """Whether so large a share of the slots is padding, for so many objects in each row (rows,) that differ."""
+    return bool(1 - counts.sum() / (len(counts) * n_slots) >= least and (counts != counts[0]).any())
 
 
 def _collection(

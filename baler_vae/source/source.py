@@ -6,14 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, listed, nearest
+from baler_vae.errors import BalerError, OutputError, SourceError, listed
 from baler_vae.source.dialect import DialectOptions
-from baler_vae.table.nested import nested_arrays
+from baler_vae.source.matching import conversion, has_columns, match_schema
 from baler_vae.table.padding import collected, matched_collections, spread, with_features, without_collections
-from baler_vae.table.schema import Group, Schema, matches
+from baler_vae.table.schema import Schema, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
 STEP_EVENTS = 65_536
@@ -60,8 +57,8 @@ class Source:
     `extras` gives what the file holds besides its columns, in a form of its format's own, or nothing; `extra_bytes`
     gives the size of each thing there. `notes` are sentences on how the file was understood, for the user.
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
-    `dialect` is what the user said of how a text is written. Where a file has arrays that are a column now, and were
-    kept besides the columns by earlier versions, `earlier` gives the source as those would.
+    `dialect` is what the user said of how a text is written. Where earlier versions had other rows of a file, or kept
+    arrays besides the columns that are columns now, `earlier` gives the source as those would.
     The schema may have padded collections: `batches` reads the arrays that these are made of, but for sources with
     `has_collections`, which hold them as they are.
     """
@@ -91,39 +88,19 @@ class Source:
 
     def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of
-        which none is missing here, for arrays as nested columns, and for other padded collections or none.
+        which none is missing here, for arrays as nested columns or as a column for each element, and for other padded
+        collections or none.
         """
         if (self.schema.padded or selection.padded) and not self._holds(selection):
             for batch in self.arrays.read_in_steps(without_collections(selection, whole=True), step, ranges):
                 yield collected(batch, selection)
             return
-        lacking = {mask.missing for mask in selection.masks if mask not in self.schema.masks}
-        asked = {column.name for column in selection.events.columns if column.is_nested}
-        arrays = {c.name: c for c in self.schema.events.columns if c.is_array and c.name in asked}
-        if not lacking and not arrays:
+        made = conversion(self.schema, selection)
+        if made is None:
             yield from self.batches(selection, step, ranges)
             return
-        own = replace(
-            selection,
-            groups=tuple(
-                replace(group, columns=tuple(arrays.get(c.name, c) for c in group.columns if c.name not in lacking))
-                for group in selection.groups
-            ),
-            order=tuple(name for name in selection.order if name not in lacking),
-            masks=tuple(mask for mask in selection.masks if mask.missing not in lacking),
-        )
-        origin = self.schema.origin.format
-
-        def values(table: Table, name: str) -> NDArray[np.generic]:
-            if name in lacking:
-                return np.zeros(table.n_rows, np.bool_)
-            return nested_arrays(table[name], arrays[name], origin) if name in arrays else table[name]
-
-        for batch in self.batches(own, step, ranges):
-            yield tuple(
-                Table(group, {name: values(table, name) for name in group.names})
-                for group, table in zip(selection.groups, batch, strict=True)
-            )
+        for batch in self.batches(made.own, step, ranges):
+            yield made.batch(batch)
 
     def _holds(self, selection: Schema) -> bool:
         """Whether `batches` gives a selection with its padded collections as they are."""
@@ -188,62 +165,25 @@ class Source:
 
     def match(self, wanted: Schema, owner: str, way_out: str) -> Schema:
         """The schema of the columns of `wanted` in this source: groups and columns in its order, titles and origin the
-        source's; values may be missing where they may in `wanted`. `owner` names in errors what needs the columns.
+        source's; values may be missing where they may in `wanted`, and arrays are nested or a column for each element
+        where they are there. `owner` names in errors what needs the columns.
 
         Raises:
-            UsageError: a column is missing, has another dtype, or is in another collection; it ends with `way_out`.
+            UsageError: a column is missing, has another dtype or shape, or is in another collection; it ends with
+                `way_out`.
         """
         if (self.schema.padded or wanted.padded) and not self._holds(wanted):
             arrays = self.arrays.match(without_collections(wanted, whole=True), owner, way_out)
             return matched_collections(arrays, wanted)
-        own = self.schema.optional([mask.values for mask in wanted.masks])
-        own = own.nested([column.name for column in wanted.events.columns if column.is_nested])
-        theirs = {column.name: column for column in own.columns}
-        masks = {mask.missing for mask in wanted.masks}
-        # First the values: what says where those are missing is there only if they are numbers.
-        for column in sorted(wanted.columns, key=lambda column: column.name in masks):
-            if column.name not in theirs:
-                raise UsageError(
-                    f"{owner} has a column that this file lacks: {nearest(column.name, theirs)}",
-                    path=self.path,
-                    column=column.name,
-                    way_out=way_out,
-                )
-            own_kind = theirs[column.name]
-            if (own_kind.dtype, own_kind.shape) != (column.dtype, column.shape):
-                raise UsageError(
-                    f"{owner} has a different {'dtype' if own_kind.dtype != column.dtype else 'shape'}",
-                    path=self.path,
-                    column=column.name,
-                    found=theirs[column.name].kind,
-                    expected=column.kind,
-                    way_out=way_out,
-                )
-        for group in wanted.groups:
-            for name in group.names:
-                counter = own.group_of(name).counter
-                if counter != group.counter:
-                    raise UsageError(
-                        f"{owner} has it in a different collection",
-                        path=self.path,
-                        column=name,
-                        found=f"counter {counter!r}",
-                        expected=f"counter {group.counter!r}",
-                        way_out=way_out,
-                    )
-        for mask in self.schema.masks:
-            if mask.values in wanted.order and mask not in wanted.masks:
-                raise UsageError(
-                    f"{owner} does not allow missing values, which this file has",
-                    path=self.path,
-                    column=mask.values,
-                    way_out=way_out,
-                )
-        groups = tuple(
-            Group(group.name, tuple(theirs[name] for name in group.names), group.counter) for group in wanted.groups
-        )
-        order = tuple(name for name in own.order if name in wanted.order)
-        return Schema(groups, order, self.schema.origin, wanted.arrays, wanted.masks)
+        return match_schema(self.schema, wanted, path=self.path, owner=owner, way_out=way_out)
+
+    def as_in(self, wanted: Schema) -> "Source":
+        """The source itself; as earlier versions read it, where only that has the columns of `wanted`."""
+        arrays = without_collections(wanted, whole=True)
+        if self.earlier is None or has_columns(self.arrays.schema, arrays):
+            return self
+        earlier = self.earlier()
+        return earlier if has_columns(earlier.schema, arrays) else self
 
 
 @dataclass(frozen=True)
@@ -364,7 +304,11 @@ def guarded(source: Source) -> Source:
         with any_failure(source.path):
             return source.extras()
 
-    return replace(source, batches=batches, extras=extras)
+    def earlier() -> Source:
+        with any_failure(source.path):
+            return source if source.earlier is None else guarded(source.earlier())
+
+    return replace(source, batches=batches, extras=extras, earlier=source.earlier and earlier)
 
 
 @contextmanager

@@ -1,16 +1,19 @@
 """Padded collections: arrays with a slot for each of at most so many objects, padding behind the last of each row."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-MOST_SLOT_CELLS = 1 << 24
-"""The most cells of a padded array in each row."""
-MOST_SLOT_COLUMNS = 1 << 16
-"""The most elements of a padded array that were a column each."""
+MOST_CELLS = 1 << 24
+"""The most cells of the array in each row of a column."""
+MOST_COLUMNS = 1 << 16
+"""The most elements of an array that are a column each."""
+
+_Groups = Mapping[str, tuple[str | None, set[tuple[str, np.dtype[Any]]]]]
+"""The counter, and the name and dtype of each column, of groups by name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PaddedArray:
     typename: str = ""
 
     def __post_init__(self) -> None:
-        most = MOST_SLOT_CELLS if self.is_column else MOST_SLOT_COLUMNS
+        most = MOST_CELLS if self.is_column else MOST_COLUMNS
         if not self.shape or min(self.shape) < 1 or math.prod(self.shape) > most:
             raise ValueError(f"a padded array {self.name!r} of shape {self.shape[:4]}")
         if self.dtype.kind not in "fiub":
@@ -109,3 +112,29 @@ def feature_names(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
 def padded_cells(collections: Iterable[PaddedCollection]) -> int:
     """The number of values in each row of the arrays of some collections, padding among them."""
     return sum(array.n_cells for collection in collections for array in collection.arrays)
+
+
+def check_padded(
+    padded: Sequence[PaddedCollection], groups: _Groups, counters: Collection[str], others: Collection[str]
+) -> None:
+    """Check that padded collections describe the groups of a schema, which may lack features, or all of them: each its
+    own, with a counter that is one of the whole numbers `counters` of the events and counts nothing else. No column is
+    one of those with another part.
+
+    Raises:
+        ValueError: they do not.
+    """
+    for made in padded:
+        counter, columns = groups.get(made.name, (made.counter, set()))
+        if made.counter not in counters:
+            raise ValueError(f"there is no counter {made.counter!r} of the padded collection {made.name!r}")
+        counted = [name for name, (own, _) in groups.items() if own == made.counter]
+        if counter != made.counter or counted not in ([], [made.name]):
+            raise ValueError(f"{made.counter!r} does not count the padded collection {made.name!r} alone")
+        if not columns <= set(made.columns):
+            raise ValueError(f"the columns of {made.name!r} are not those of its padded arrays")
+        if {made.counter, *made.features} & set(others):
+            raise ValueError(f"a column of the padded collection {made.name!r} has another part too")
+    features = [name for made in padded for name in made.features]
+    if len({made.counter for made in padded}) != len(padded) or len(set(features)) != len(features):
+        raise ValueError("two padded collections, or features of them, have one name")

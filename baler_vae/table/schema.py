@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
-from baler_vae.table.padded import PaddedCollection
+from baler_vae.table.padded import MOST_CELLS, MOST_COLUMNS, PaddedCollection, check_padded
 
 Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather", "memory"]
 
@@ -20,11 +20,8 @@ TEXT = np.dtype(object)
 NESTED = np.dtype("V")
 """The dtype of a column of lists in lists, lists of strings, records and the like, kept as a `Nested`."""
 
-
 MOST_AXES = 31
 """The most axes of the array in each row of a column: with that of the rows, numpy's maximum."""
-MOST_CELLS = 1 << 24
-"""The most cells of the array in each row of a column."""
 
 _ELEMENT = re.compile(r"(.+?)(?:(?:\[\d+\])+|\[:(?:,\d+)+\])")
 
@@ -200,20 +197,9 @@ class Schema:
     def _check_padded(self) -> None:
         others = {name for mask in self.masks for name in (mask.values, mask.missing)}
         others |= {name for array in self.arrays for name in array.columns}
-        for made in self.padded:
-            own = [group for group in self.groups if group.counter == made.counter or group.name == made.name]
-            counter = next((column for column in self.events.columns if column.name == made.counter), None)
-            if counter is None or counter.dtype.kind not in "iu" or counter.is_array:
-                raise ValueError(f"there is no counter {made.counter!r} of the padded collection {made.name!r}")
-            if [(group.name, group.counter) for group in own] not in ([], [(made.name, made.counter)]):
-                raise ValueError(f"{made.counter!r} does not count the padded collection {made.name!r} alone")
-            if any((c.name, c.dtype) not in made.columns or c.is_array for group in own for c in group.columns):
-                raise ValueError(f"the columns of {made.name!r} are not those of its padded arrays")
-            if {made.counter, *made.features} & others:
-                raise ValueError(f"a column of the padded collection {made.name!r} has another part too")
-        names = [name for made in self.padded for name in made.features]
-        if len({made.counter for made in self.padded}) != len(self.padded) or len(set(names)) != len(names):
-            raise ValueError("two padded collections, or features of them, have one name")
+        groups = {group.name: (group.counter, {(c.name, c.dtype) for c in group.columns}) for group in self.groups}
+        counters = {c.name for c in self.events.columns if c.dtype.kind in "iu" and not c.is_array}
+        check_padded(self.padded, groups, counters, others)
 
     def _check_masks(self) -> None:
         paired = [name for mask in self.masks for name in (mask.values, mask.missing)]
@@ -275,6 +261,25 @@ class Schema:
             return replace(group, columns=tuple(columns))
 
         return replace(self, groups=tuple(map(without_shapes, self.groups)))
+
+    def split(self, names: Collection[str]) -> "Schema":
+        """The schema in which the elements of arrays with these names are a column each, as older archives have them:
+        of those that have few enough.
+        """
+        few = [c for c in self.events.columns if c.is_array and c.name in names and c.n_cells <= MOST_COLUMNS]
+        split = {c.name: FixedArray(c.name, c.shape, element_names(c.name, c.shape), c.title, c.typename) for c in few}
+        taken = set(self.order)
+        split = {name: array for name, array in split.items() if not taken & set(array.columns)}
+        if not split:
+            return self
+        columns = tuple(
+            replace(column, name=name, title="", typename="", shape=()) if column.name in split else column
+            for column in self.events.columns
+            for name in (split[column.name].columns if column.name in split else (column.name,))
+        )
+        order = tuple(own for name in self.order for own in (split[name].columns if name in split else (name,)))
+        groups = (replace(self.events, columns=columns), *self.groups[1:])
+        return replace(self, groups=groups, order=order, arrays=(*self.arrays, *split.values()))
 
     def group_of(self, name: str) -> Group:
         """The group that holds a column.

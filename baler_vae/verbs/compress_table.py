@@ -22,6 +22,7 @@ from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import cluster
+from baler_vae.source.matching import described_as
 from baler_vae.source.source import Source, summary
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.fit import fit_source
@@ -62,8 +63,10 @@ def compress_table(
         cluster(run.workers, run.scheduler) as client,
     ):
         kept = work.load_codec()
-        extras, hint = _prepared(opened, request.codec if kept is None or request.fit is None else kept[0])
         codec = request.codec
+        known = codec if kept is None or request.fit is None else kept[0]
+        opened = opened.as_in(known.schema) if isinstance(known, Codec) else opened
+        extras, hint = _prepared(opened, known)
         if isinstance(codec, FitRequest):
             codec = _fitted(work, opened, codec, kept, steps[0])
         schema = codec.match(opened)
@@ -105,8 +108,9 @@ def compress_stream(
     """
     run, request = request.run, request.listed_for(opened)
     steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
-    extras, hint = _prepared(opened, request.codec)
     codec = request.codec
+    opened = opened.as_in(codec.schema) if isinstance(codec, Codec) else opened
+    extras, hint = _prepared(opened, codec)
     codec = fit_source(opened, codec, steps[0]) if isinstance(codec, FitRequest) else codec
     schema = codec.match(opened)
     with SpooledTemporaryFile(_SPOOLED_BYTES) as spool, cluster(run.workers, run.scheduler) as client:
@@ -216,5 +220,6 @@ def left_out_columns(source: Source, codec: Codec) -> list[str]:
     patterns = codec.settings.get("columns", ())
     reasons = source.skipped(patterns)
     if not patterns:
-        reasons |= {name: "not in the codec" for name in source.schema.order if name not in codec.schema.order}
+        order = described_as(source.schema, codec.schema).order
+        reasons |= {name: "not in the codec" for name in order if name not in codec.schema.order}
     return [f"left out: {summary(reasons)}"] if reasons else []

@@ -19,6 +19,7 @@ from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.source.dialect import Options, dialect_options
+from baler_vae.source.matching import with_arrays_of
 from baler_vae.source.padding import alike
 from baler_vae.source.source import Source
 from baler_vae.table.padding import widened
@@ -92,7 +93,7 @@ def evaluate(
         _opened(original, "original", promised, dialect) as first,
         _opened(restored, "restored", promised, dialect) as second,
     ):
-        before, after = alike(first, second)
+        before, after = alike(first.as_in(second.schema), second.as_in(first.schema))
         wanted, found = _compared(before, after)
         asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
         computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
@@ -114,7 +115,7 @@ def evaluate(
             evaluator.add(computed.extend(batch), again.extend(other))
             n_events += batch[0].n_rows
         progress("fitting peaks", 0, 1)
-        absent = [name for name in before.schema.order if name not in after.schema.order]
+        absent = [name for name in with_arrays_of(before.schema, found).order if name not in found.order]
         patterns = as_tuple(columns) or _asked_for(promised)
         missing = [name for name in absent if not patterns or any(matches(name, pattern) for pattern in patterns)]
         numbers = evaluator.result(
@@ -139,15 +140,16 @@ def _asked_for(archive: Archive | None) -> tuple[str, ...]:
 
 def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
     """The schemas of the columns to be compared, as each of two sources has them."""
-    missing = [name for name in after.schema.order if name not in before.schema.order]
+    own, restored = with_arrays_of(before.schema, after.schema), with_arrays_of(after.schema, before.schema)
+    missing = [name for name in restored.order if name not in own.order]
     if missing:
         raise UsageError(
-            f"is not in the original: {nearest(missing[0], before.schema.order)}",
+            f"is not in the original: {nearest(missing[0], own.order)}",
             path=after.path,
             column=missing[0],
             way_out="Name the file that was compressed, and the same tree or group in both (file.h5:muons)",
         )
-    compared = set(after.schema.order)
+    compared = set(restored.order)
     if not compared:
         raise UsageError("has no columns to compare", path=after.path)
     if before.n_events != after.n_events:
@@ -158,9 +160,7 @@ def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
             expected=f"{before.n_events:,} rows",
             way_out="Compare with the file that was compressed, over the same range of events",
         )
-    wanted, found = before.schema.only(compared), after.schema.only(compared)
-    nested = {column.name for schema in (wanted, found) for column in schema.events.columns if column.is_nested}
-    return wanted.nested(nested), found.nested(nested)
+    return own.only(compared), restored.only(compared)
 
 
 def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> Iterator[tuple[Batch, Batch]]:

@@ -127,7 +127,7 @@ def _encode(
     planned: Sequence[Planned],
 ) -> list[EncodedRowGroup]:
     """Row groups that follow each other, the first of which has the number `first`."""
-    opened = _opened(files, dialect)
+    opened = _opened(files, dialect).as_in(codec.schema)
     schema, encoder = codec.match(opened), RowGroupEncoder(codec, path, n_kept)
     numbers = [stop - start for (start, stop), _ in planned]
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
@@ -147,7 +147,8 @@ def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
 def _check(
     files: Stamped, originals: Stamped, dialect: DialectOptions | None, number: int, events: tuple[int, int]
 ) -> dict[str, ColumnCheck]:
-    archive, original = _archive(files), _opened(originals, dialect)
+    archive = _archive(files)
+    original = _opened(originals, dialect).as_in(archive.schema)
     schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
     before = concatenate(list(original.read(schema, [events])), schema)
     return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), archive.bounds)

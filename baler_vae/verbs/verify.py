@@ -145,6 +145,7 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
 
 
 def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[ColumnCheck, ...]:
+    original = original.as_in(archive.schema)
     schema = original.match(
         archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
     )

@@ -202,5 +202,5 @@ def test_collections_that_cannot_be_are_refused():
         {"padded": (replace(collection, arrays=(replace(array, features=("jets[:,0]", "other")),)),)},
         {"padded": (replace(collection, arrays=(replace(array, dtype=np.dtype(np.int32)),)),)},
     ):
-        with pytest.raises(ValueError, match="collection|columns|counter"):
+        with pytest.raises(ValueError, match=r"collection|columns|counter"):
             replace(made, **broken)
