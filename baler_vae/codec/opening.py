@@ -7,7 +7,7 @@ from baler_vae.archive.manifest import Manifest
 from baler_vae.codec.manifests import schema_of
 from baler_vae.errors import CorruptArchive, UsageError
 from baler_vae.table.schema import Schema
-from baler_vae.table.table import CELL_BYTES, LARGEST_ROWS, ROW_GROUP_BYTES
+from baler_vae.table.table import LARGEST_CELLS, LARGEST_ROWS
 
 
 def archive_schema(manifest: Manifest) -> Schema:
@@ -37,12 +37,12 @@ def check_rows(row_groups: Sequence[Sequence[int]], n_groups: int, n_cells: int,
         CorruptArchive: they are none that a writer makes; it names the section that says so.
     """
     for number, rows in enumerate(row_groups):
-        if n_cells and rows and (rows[0] - 1) * n_cells >= ROW_GROUP_BYTES // CELL_BYTES:
+        if n_cells and rows and (rows[0] - 1) * n_cells >= LARGEST_CELLS:
             raise CorruptArchive(
                 f"row group {number} goes on after the row that filled it",
                 section=section,
                 found=f"{rows[0]} rows of {n_cells} cells in arrays",
-                expected=f"fewer than {ROW_GROUP_BYTES // CELL_BYTES} cells before the last row",
+                expected=f"fewer than {LARGEST_CELLS} cells before the last row",
             )
         if len(rows) != n_groups or max(rows) > LARGEST_ROWS:
             raise CorruptArchive(

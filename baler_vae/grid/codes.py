@@ -22,6 +22,9 @@ _PATTERNS: Final = {
 """The quiet NaN, infinity, minus infinity and -0.0, by the size of a float in bytes."""
 
 
+_PIECE: Final = 1 << 20
+"""The most values that are quantised at once: what is held meanwhile is several times as large as they are."""
+
 _NO_VERBATIM: Final = np.empty(0, np.uint64)
 
 
@@ -66,6 +69,18 @@ def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
     Quantising the restored values gives the same codes again.
     """
     values = values.reshape(-1)
+    if len(values) <= _PIECE:
+        return _quantised(values, grid, bound)
+    pieces = [_quantised(values[start : start + _PIECE], grid, bound) for start in range(0, len(values), _PIECE)]
+    return Codes(
+        np.concatenate([piece.codes for piece in pieces]),
+        np.concatenate([piece.restored for piece in pieces]),
+        np.concatenate([piece.verbatim for piece in pieces]),
+    )
+
+
+def _quantised(values: Values, grid: Grid, bound: Bound) -> Codes:
+    """What `quantise_column` returns of values (rows,)."""
     if grid.holds_everything:
         return Codes(grid.quantise(values), values)
     finite = is_finite(values)

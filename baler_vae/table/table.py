@@ -19,8 +19,16 @@ ROW_GROUP_BYTES = 64 << 20
 TEXT_BYTES = 64
 """The memory overhead of a text, in bytes."""
 
-CELL_BYTES = 8
-"""What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code."""
+CELL_BYTES = 32
+"""What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code, its value, the
+restored one and what it takes to check that, in as many row groups as there are threads. Images of 32 x 32 float32 were
+compressed within 1.5 GB on two threads with 8 bytes, within 0.9 GB and to the same size with 32."""
+
+_PADDED_BYTES = 8
+"""What a cell of a padded array counts, of which only those of objects are coded: a reader makes them all again."""
+
+LARGEST_CELLS = 1 << 23
+"""The cells of arrays before the last row of a row group that no writer reaches: a reader refuses more."""
 
 LARGEST_ROWS = 1 << 22
 """The most rows that a group may have in a row group: a single event with more is refused. A reader takes memory for
@@ -193,7 +201,7 @@ def row_groups(
         while batch[0].n_rows:
             ends = row_ends(batch, counted)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            taken = waiting_bytes + bytes_until(batch, counted, ends) + CELL_BYTES * cells * ends[0]
+            taken = waiting_bytes + bytes_until(batch, counted, ends) + _PADDED_BYTES * cells * ends[0]
             stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)

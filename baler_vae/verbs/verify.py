@@ -28,6 +28,8 @@ from baler_vae.verbs.verify_tables import verify_tables
 
 EXTRAS = "extras"
 """The group, in checks, of what is not a column."""
+_CELLS = 1 << 20
+"""The most cells of arrays that are compared at once: what is held meanwhile is several times as large as they are."""
 
 
 @shows_progress
@@ -261,11 +263,15 @@ def _updated_arrays(
     check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.generic], bound: Bound, first_row: int
 ) -> ColumnCheck:
     """The check with more arrays (rows, *shape): one is broken where a cell is, and the worst cell tells how far."""
-    shape, cells = before.shape[1:], ColumnCheck(check.name, check.group, check.bound, worst=check.worst)
-    found = _updated(cells, before.reshape(-1), after.reshape(-1), bound)
-    if found.n_broken:
-        kept = keeps_bound(before.reshape(-1), after.reshape(-1), bound).reshape(len(before), -1)
-        check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept.all(axis=1))))
+    shape, found = before.shape[1:], ColumnCheck(check.name, check.group, check.bound, worst=check.worst)
+    cells, restored, broken = before.reshape(-1), after.reshape(-1), set[int]()
+    for start in range(0, len(cells), _CELLS):
+        piece, other, n_broken = cells[start : start + _CELLS], restored[start : start + _CELLS], found.n_broken
+        found = _updated(found, piece, other, bound)
+        if found.n_broken > n_broken:
+            places = start + np.flatnonzero(~keeps_bound(piece, other, bound))
+            broken |= set(np.unique(places // math.prod(shape)).tolist())
+    check = replace(check, n_broken=check.n_broken + len(broken))
     if found.worst_row is None:
         return check
     row, *place = (int(number) for number in np.unravel_index(found.worst_row, before.shape))
