@@ -229,8 +229,8 @@ def _name(arrays: Sequence[PaddedArray]) -> str:
 
 def _note(made: PaddedCollection) -> str:
     arrays = " and ".join(filter(None, [", ".join(a.name for a in made.arrays[:-1]), made.arrays[-1].name]))
-    verb, columns = ("has" if len(made.arrays) == 1 else "have"), len(made.features)
+    verb, columns = ("holds" if len(made.arrays) == 1 else "hold"), len(made.features)
     return (
-        f"{arrays} {verb} {made.n_slots} slots in each row, with padding behind the last object: compressed as the "
-        f"collection {made.name} of {columns} column{'s' if columns > 1 else ''} (restored with the padding)"
+        f"{arrays} {verb} up to {made.n_slots} objects in each row, padding behind the last: a collection of "
+        f"{columns} column{'s' if columns > 1 else ''}, which comes back padded"
     )
