@@ -7,6 +7,7 @@ the group that was opened, and by the fields of a compound (`jets/pt`, `jets/tra
 the names are complete without the path.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from baler_vae.hdf5.walk import Entry, Walk, printable, text_attribute, unreadab
 from baler_vae.hdf5.writing import write_hdf5
 from baler_vae.source.arrays import array_source
 from baler_vae.source.grouping import (
+    MOST_ELEMENTS,
     Described,
     Jagged,
     bytes_by_column,
@@ -49,6 +51,8 @@ FAILURES = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 
 _LABELS = re.compile(r"axis0|block\d+_items")
 """How pandas names the labels of the columns of a frame."""
+_BLOCK = re.compile(r"block\d+_values")
+"""How pandas names the values of columns of a frame that have one dtype."""
 
 
 def open_hdf5(path: str, inner: str, *, arrays: bool = True) -> Source:
@@ -154,6 +158,9 @@ def _source(path: str, inner: str, base: str, file: h5py.File, *, arrays: bool) 
     described = [_describe(name, item, columns) for item in columns.values() for name in item.parts]
     check_names(path, [name for branch in described for name in {branch.name, *branch.elements}], "columns")
     schema = schema_of_branches(described, Origin("hdf5", inner, text_attribute(file[base], "title")))
+    if isinstance(file[base], h5py.Dataset) and [column.is_array for column in schema.columns] == [True]:
+        # Without extras too it becomes the dataset of that name again, not one in a group of that name.
+        schema = replace(schema, origin=replace(schema.origin, shape=(n_events,)))
     kept = kept_extras((item.path, item.name, item.dataset, item.layout, item.reason, item.lost) for item in datasets)
     templates = {
         item.path: Template(item.layout, item.parts, complete=item.path not in kept.without_rest)
@@ -272,6 +279,12 @@ def _is_label(item: Found) -> bool:
     return is_label or any(part.startswith("_i_") for part in item.path.split("/"))
 
 
+def _is_block(item: Found) -> bool:
+    """Whether the second axis of a dataset is columns of a pandas frame."""
+    name = item.path.rpartition("/")[2]
+    return _BLOCK.fullmatch(name) is not None and "pandas_type" in item.dataset.parent.attrs
+
+
 def _total(counter: h5py.Dataset) -> int:
     """The sum of a dataset of counts, or -1 where it is none."""
     if numpy_dtype(counter.id.get_type()).kind not in "iu" or counter.ndim != 1:
@@ -288,6 +301,8 @@ def _total(counter: h5py.Dataset) -> int:
 def _describe(name: str, item: Found, columns: Mapping[str, Found]) -> Described:
     part = item.parts[name]
     column = Column(name, part.dtype, "" if part.fields else text_attribute(item.dataset, "title"), part.typename)
+    if part.shape and math.prod(part.shape) <= MOST_ELEMENTS and _is_block(item):
+        return Described(column, part.shape)
     branch = describe(column, part.shape, jagged=bool(item.counter))
     if isinstance(branch.column, Jagged):
         counter = next(iter(columns[item.counter].parts))

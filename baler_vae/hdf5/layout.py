@@ -31,7 +31,8 @@ def write_anew(path: Path, schema: Schema, batches: Iterable[Batch], image: byte
     """Writes columns as datasets, below the group that the source was read from, and an image of extras."""
     origin = schema.origin
     with PatientFile(path, "w+b") as patient, h5py.File(patient, "w", track_order=True) as file:
-        if origin.format == "hdf5" and origin.shape and len({column.dtype for column in schema.columns}) == 1:
+        is_matrix = origin.format == "hdf5" and bool(origin.shape) and not schema.columns[0].is_array
+        if is_matrix and len({column.dtype for column in schema.columns}) == 1:
             array = restored_array(schema, batches)
             with writing("an HDF5 file", *FAILURES):
                 file.create_dataset(origin.name, data=array)
@@ -105,6 +106,8 @@ def _layout(schema: Schema, base: str) -> tuple[dict[str, str], dict[str, str]]:
     """
     root = f"{base}/" if base else ""
     names = [branch.name for branch in branches_of(schema, masks=False)]
+    if base and schema.origin.shape and len(names) == 1 and schema.columns[0].is_array:
+        return {names[0]: base}, {}  # it was the dataset that was opened
     array_of = {name: array.name for array in schema.arrays for name in array.columns}
     places = {name: root + name for name in names}
     homes: dict[str, str] = {}

@@ -70,7 +70,8 @@ def open_npz(path: str, inner: str) -> Source:
         if not key or native(files.arrays[key].dtype) is None or not files.arrays[key].ndim:
             return _columns_source(files, inner)
         if is_stack(files.arrays[key]):
-            return replace(_columns_source(files, inner), earlier=lambda: _array_source(files, key, is_alone=not inner))
+            source = _columns_source(files, inner, key)
+            return replace(source, earlier=lambda: _array_source(files, key, is_alone=not inner))
         return _array_source(files, key, is_alone=not inner)
 
 
@@ -117,9 +118,9 @@ def _array_source(files: NpzFiles, key: str, *, is_alone: bool) -> Source:
     return replace(source, unsupported={**refused, **large}, extras=extras, extra_bytes=kept)
 
 
-def _columns_source(files: NpzFiles, inner: str) -> Source:
-    """The source of an archive in which several arrays are the columns, or the parts of one are."""
-    table = _table_of(files, inner)
+def _columns_source(files: NpzFiles, inner: str, alone: str = "") -> Source:
+    """The source of an archive in which several arrays are the columns, or the parts of one are: `alone`."""
+    table = _table_of(files, inner or alone)
     check_names(files.path, [name for member in table.members.values() for name in member.columns], "columns")
     refused = {} if inner else dict(files.refused)
     parts: dict[str, tuple[str, Part]] = {}

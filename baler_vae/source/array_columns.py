@@ -111,9 +111,11 @@ def _parts(
 
 def is_stack(array: NDArray[np.generic]) -> bool:
     """Whether an array that is all there is has an array of enough numbers in each place of its first axis to be one
-    column with a shape; of less than three axes, records or strings it is not.
+    column with a shape; of less than three axes, records or strings, or where values may be missing, it is not.
     """
     if array.ndim < 3 or array.dtype.names is not None or not has_cells(array.shape[1:]):
+        return False
+    if isinstance(array, np.ma.MaskedArray):
         return False
     return not parts_of("", array.dtype, array.shape[1:])[1]
 

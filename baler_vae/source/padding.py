@@ -14,13 +14,13 @@ as flags that are mostly zero, join one that covers them. One array of a number 
 must have more padding, since many such arrays are no objects but the bins of something.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.errors import SourceError
+from baler_vae.errors import SourceError, UsageError
 from baler_vae.source.grouping import counter_names, unique
 from baler_vae.source.source import Source
 from baler_vae.table.padded import PaddedArray, PaddedCollection, feature_names
@@ -60,7 +60,7 @@ def with_collections(source: Source) -> Source:
     """The source with the padded arrays that a sample of it shows as collections; `notes` name them. What cannot be
     read of it is left to whoever reads it.
     """
-    candidates = _candidates(source.schema)
+    candidates = _candidates(source.schema, source.unsupported)
     if source.schema.padded or source.n_events < _LEAST_ROWS or not candidates:
         return source
     names = {column for array in candidates for column in _columns_of(array, source.schema)}
@@ -69,9 +69,9 @@ def with_collections(source: Source) -> Source:
     ranges = _ranges(source.n_events, max(_LEAST_ROWS, min(_SAMPLE_ROWS, _SAMPLE_BYTES // row_bytes)))
     try:
         sample = concatenate(list(source.read(selection, ranges)), selection)
-    except SourceError:
+    except (SourceError, UsageError):
         return source
-    found = found_in(sample, source.schema)
+    found = found_in(sample, source.schema, source.unsupported)
     notes = (_note(made) for made in found)
     return replace(source, schema=as_collections(source.schema, found), notes=(*source.notes, *notes))
 
@@ -109,10 +109,12 @@ def _described(source: Source, padded: Sequence[PaddedCollection]) -> Source | N
         return None
 
 
-def found_in(sample: Batch, schema: Schema) -> tuple[PaddedCollection, ...]:
-    """The collections that the padded arrays of a schema are, as a sample of rows shows them."""
+def found_in(sample: Batch, schema: Schema, refused: Collection[str] = ()) -> tuple[PaddedCollection, ...]:
+    """The collections that the padded arrays of a schema are, but for those that are refused, as a sample of rows shows
+    them.
+    """
     by_slots: dict[int, list[_Seen]] = {}
-    for array in _candidates(schema):
+    for array in _candidates(schema, refused):
         seen = _seen(array, events_cells(array, sample[0].arrays, sample[0].n_rows))
         by_slots.setdefault(array.n_slots, []).append(seen)
     found: list[PaddedCollection] = []
@@ -124,14 +126,18 @@ def found_in(sample: Batch, schema: Schema) -> tuple[PaddedCollection, ...]:
     return tuple(found)
 
 
-def _candidates(schema: Schema) -> list[PaddedArray]:
-    """The arrays of the events of a schema that may have slots, in its order, with padding of zeros."""
+def _candidates(schema: Schema, refused: Collection[str]) -> list[PaddedArray]:
+    """The arrays of the events of a schema that may have slots and are not refused, in its order, with padding of
+    zeros.
+    """
     elements = {array.columns[0]: array for array in schema.arrays}
     found = []
     for column in schema.events.columns:
         array = elements.get(column.name)
         own, shape = (column, column.shape) if array is None else (array, array.shape)
         if not 1 <= len(shape) <= 2 or shape[0] < _LEAST_SLOTS or max(shape[1:], default=1) > _MOST_FEATURES:
+            continue
+        if own.name in refused:
             continue
         features = feature_names(own.name, shape)
         zeros = (0,) * len(features)

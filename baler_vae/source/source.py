@@ -10,7 +10,7 @@ from baler_vae.errors import BalerError, OutputError, SourceError, listed
 from baler_vae.source.dialect import DialectOptions
 from baler_vae.source.matching import conversion, has_columns, match_schema
 from baler_vae.table.padding import collected, matched_collections, spread, with_features, without_collections
-from baler_vae.table.schema import Schema, matches
+from baler_vae.table.schema import Schema, array_of, matches
 from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
 STEP_EVENTS = 65_536
@@ -147,13 +147,16 @@ class Source:
                 path=self.path,
                 way_out=_IN_MEMORY if self.schema.origin.format == "memory" else _IN_FILES,
             )
-        if not self.schema.order:
+        # Arrays that have another shape in another file are columns of the first one, and refused all the same.
+        known = [name for name in self.schema.order if not {name, array_of(name)} & set(refused)]
+        if not known:
             why = f" that can be read: {summary(refused)}" if refused else ""
             why = why or (f", only extras: {', '.join(self.extra_bytes)}" if self.extra_bytes else "")
             raise SourceError(f"holds no columns{why}", path=self.path)
-        if patterns and refused and not any(matches(n, p) for n in self.schema.order for p in patterns):
+        if patterns and refused and not any(matches(n, p) for n in known for p in patterns):
             raise SourceError(f"none of these columns is supported: {summary(refused)}", path=self.path)
-        return self.schema.select(patterns)
+        schema = self.schema if len(known) == len(self.schema.order) else self.schema.only(known)
+        return schema.select(patterns)
 
     def skipped(self, patterns: Sequence[str] = ()) -> dict[str, str]:
         """The columns that match a glob and cannot be read, each with the reason."""

@@ -20,9 +20,9 @@ TEXT_BYTES = 64
 """The memory overhead of a text, in bytes."""
 
 CELL_BYTES = 32
-"""What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code, its value, the
-restored one and what it takes to check that, in as many row groups as there are threads. Images of 32 x 32 float32 were
-compressed within 1.5 GB on two threads with 8 bytes, within 0.9 GB and to the same size with 32."""
+"""What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code, its value,
+the restored one and what it takes to check that, in as many row groups as there are threads. Images of 32 x 32 float32
+were compressed within 1.5 GB on two threads with 8 bytes, within 0.9 GB and to the same size with 32."""
 
 _PADDED_BYTES = 8
 """What a cell of a padded array counts, of which only those of objects are coded: a reader makes them all again."""

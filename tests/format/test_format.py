@@ -193,7 +193,7 @@ def test_the_page_names_the_limits():
     assert f"refuses more than 2^{LARGEST_ROWS.bit_length() - 1} rows" in PAGE
     assert f"at most 2^{LARGEST_VALUES.bit_length() - 1} commas and opening brackets" in PAGE
     assert f"a nested value {TEXT_BYTES} bytes and 8 for each" in PAGE
-    assert f"at most {manifests._MOST_ELEMENTS:,} elements" in PAGE
+    assert f"at most {schema.MOST_COLUMNS:,} elements" in PAGE
     assert f"more than 2^{plain._ZSTD_RATIO.bit_length() - 1} times" in PAGE
     assert f"more than 2^{arrow.MOST_BARE.bit_length() - 1} values" in PAGE
     assert plain._ZSTD_RATIO.bit_count() == arrow.MOST_BARE.bit_count() == 1

@@ -71,6 +71,14 @@ def test_pandas_reads_its_frames(name, tmp_path):
         assert pd.read_hdf(back, "df", where="run < 7 & run > 3")["run"].tolist() == [4, 5, 6]
 
 
+def test_columns_of_a_frame_are_no_cells(tmp_path):
+    path = tmp_path / "in.h5"
+    pd.DataFrame(RANDOM.random((N, 100))).to_hdf(path, key="df")
+    schema = open_source(path).schema
+    assert len(schema.order) == 100 + 1
+    assert [array.shape for array in schema.arrays] == [(100,)]
+
+
 def test_labels_of_columns_are_no_events(tmp_path):
     """A matrix with the names of its columns beside it: rows are what is long, however many labels there are."""
     path = tmp_path / "in.h5"

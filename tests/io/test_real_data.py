@@ -115,10 +115,12 @@ def test_gen_jets(key, sample, tmp_path, read):
 
 
 def test_cfd_animation(sample, tmp_path, read):
-    _, schema, batch = read(sample("CFD_animation.npz"), step=700)
-    assert schema.origin.shape == (60, 50)
-    assert (len(schema.order), batch[0].n_rows) == (50, 3000)
-    write_file(tmp_path / "out.npz", schema, [batch])
+    source, schema, batch = read(sample("CFD_animation.npz"), step=7)
+    assert ([column.kind for column in schema.columns], batch[0].n_rows) == (["float64[50, 50]"], 60)
+    earlier = source.earlier()
+    assert earlier.schema.origin.shape == (60, 50)
+    assert (len(earlier.schema.order), earlier.n_events) == (50, 3000)
+    write_file(tmp_path / "out.npz", schema, [batch], extras=source.extras())
     with np.load(sample("CFD_animation.npz")) as old, np.load(tmp_path / "out.npz") as new:
         assert new["data"].shape == (60, 50, 50)
         assert new["data"].tobytes() == old["data"].tobytes()

@@ -254,6 +254,15 @@ def test_several_files_are_one_source(tmp_path):
     assert back.tobytes() == np.concatenate([np.load(name)["jets"] for name in names]).tobytes()
 
 
+def test_files_with_arrays_of_another_shape_are_refused_as_before(tmp_path):
+    np.savez(tmp_path / "a.npz", **arrays())
+    np.savez(tmp_path / "b.npz", x=np.ones(90, "f4"), jets=padded_jets(90, 9, 3))
+    joined = open_sources([tmp_path / "a.npz", tmp_path / "b.npz"])
+    assert joined.schema.padded == ()
+    assert "jets" in joined.unsupported
+    assert joined.select(["x"]).order == ("x",)
+
+
 @pytest.mark.parametrize("kind", [dict, pd.DataFrame, ak.Array])
 def test_data_in_memory(kind):
     given = arrays()
