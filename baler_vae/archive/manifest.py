@@ -11,7 +11,7 @@ SECOND_FORMAT = 2
 FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
 """The versions that are read: version 0, which no release wrote, was not frozen."""
 
-_ADDED_KEYS = {"masks"}
+_ADDED_KEYS = {"masks", "padded"}
 """The keys that the first format lacks."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -97,6 +97,29 @@ class MaskEntry(_Entry):
     missing: str
 
 
+class PaddedArrayEntry(_Entry):
+    """An array of one shape (slots, ...) in every row of the source: features of a padded collection, and the bit
+    pattern of each in a slot behind the last object, as an unsigned number of the width of the dtype.
+    """
+
+    name: str
+    shape: tuple[Annotated[int, Field(ge=1)], ...]
+    dtype: Dtype
+    features: tuple[str, ...]
+    padding: tuple[Annotated[int, Field(ge=0, lt=1 << 64, strict=True)], ...]
+    is_column: bool
+    title: str = ""
+    typename: str = ""
+
+
+class PaddedEntry(_Entry):
+    """A group that was made of padded arrays of as many slots each, and the column that counts its rows."""
+
+    group: str
+    counter: str
+    arrays: tuple[PaddedArrayEntry, ...]
+
+
 class OriginEntry(_Entry):
     """Where the columns came from."""
 
@@ -130,6 +153,7 @@ class Manifest(_Entry):
     order: tuple[str, ...]
     arrays: tuple[ArrayEntry, ...] = ()
     masks: tuple[MaskEntry, ...] = ()
+    padded: tuple[PaddedEntry, ...] = ()
     row_groups: tuple[tuple[Count, ...], ...] = ()
     settings: dict[str, Any] = {}
     fits: dict[str, Any] = {}
@@ -141,6 +165,8 @@ class Manifest(_Entry):
         if self.version == FIRST_FORMAT:
             for key in _ADDED_KEYS:
                 del document[key]
+        elif not self.padded:
+            del document["padded"]
         for column in (column for group in document["groups"] for column in group["columns"]):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]

@@ -13,13 +13,22 @@ from baler_vae.archive.block import IDENTITY_BYTES, Block, Description, LabelsEn
 from baler_vae.archive.document import write_json
 from baler_vae.codec.batches import check_types, decode_batch, encode_batch
 from baler_vae.codec.encoding import RowGroup, numbered_row_groups
-from baler_vae.codec.manifests import array_entries, group_entries, mask_entries, origin_entry, origin_of, section_name
+from baler_vae.codec.manifests import (
+    array_entries,
+    group_entries,
+    mask_entries,
+    origin_entry,
+    origin_of,
+    padded_entries,
+    section_name,
+)
 from baler_vae.codec.opening import check_rows
 from baler_vae.codec.sections import write_model
 from baler_vae.entropy import plain
 from baler_vae.errors import ArchiveError, BalerError, CorruptArchive, located
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.source.source import Source, reason
+from baler_vae.table.padded import padded_cells
 from baler_vae.table.schema import Column, Group, Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch
 
@@ -54,6 +63,8 @@ def identity_of(codec: "Codec") -> bytes:
         "origin": origin_entry(codec.schema.origin).model_dump(mode="json"),
         "sections": digests.found,
     }
+    if codec.schema.padded:
+        document["padded"] = [entry.model_dump(mode="json") for entry in padded_entries(codec.schema)]
     return hashlib.sha256(write_json(document)).digest()[:IDENTITY_BYTES]
 
 
@@ -140,6 +151,7 @@ def _batches(block: Block, codec: "Codec", schema: Schema) -> Iterator[Batch]:
 def _check_numbers(n_rows: tuple[tuple[int, ...], ...], schema: Schema) -> None:
     """Check that the numbers of rows are such as a writer makes, before memory is taken for them."""
     n_cells = sum(math.prod(column.shape) for column in schema.events.columns if column.shape)
+    n_cells += padded_cells(schema.padded)
     check_rows(n_rows, len(schema.groups), n_cells, None)
     for number, rows in enumerate(n_rows):
         if not (0 if len(n_rows) == 1 else 1) <= rows[0] <= ROW_GROUP_ROWS:

@@ -22,6 +22,7 @@ from baler_vae.codec.manifests import (
     group_entries,
     mask_entries,
     origin_entry,
+    padded_entries,
     schema_of,
 )
 from baler_vae.codec.opening import archive_schema
@@ -193,6 +194,7 @@ class Codec:
                     order=self.schema.order,
                     arrays=array_entries(self.schema),
                     masks=mask_entries(self.schema),
+                    padded=padded_entries(self.schema),
                     settings=dict(self.settings),
                     fits=dict(self.fits),
                 )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from baler_vae.progress import Progress, silent
 from baler_vae.source.source import Ranges, Source
 from baler_vae.table.nested import nested_of
+from baler_vae.table.padding import without_collections
 from baler_vae.table.schema import TEXT, Schema
 from baler_vae.table.table import Batch
 
@@ -26,7 +27,11 @@ def digest_of(batch: Batch) -> str:
 
 
 def digest_of_source(source: Source, schema: Schema, progress: Progress = silent) -> str:
-    """The digest of a whole source, as a `Watch` gives it when somebody reads the same columns."""
+    """The digest of a whole source, as a `Watch` gives it when somebody reads the same columns: of padded collections
+    as the arrays that are read.
+    """
+    if schema.padded and not source.has_collections:
+        source, schema = source.arrays, without_collections(schema, whole=True)
     return _joined(_told(source.read(schema), source.n_events, progress))
 
 

@@ -1,6 +1,6 @@
 """Row groups to the sections of an archive."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from baler_vae.codec.fitness import independent_bits_per_row
 from baler_vae.errors import located
 from baler_vae.source.source import Source
 from baler_vae.table.nested import nested_of
+from baler_vae.table.padded import PaddedCollection
 from baler_vae.table.schema import TEXT, Schema
 from baler_vae.table.table import Batch, row_groups
 
@@ -67,7 +68,7 @@ class RowGroupEncoder:
                 independent_bits += [independent_bits_per_row(coded)] if is_first else []
         return EncodedRowGroup(
             tuple(table.n_rows for table in batch),
-            {name: typed_bytes(table[name]) for table in batch for name in table.group.names},
+            original_bytes(batch, self.codec.schema.padded),
             tuple(sections),
             tuple(independent_bits),
             digest_of(batch),
@@ -83,7 +84,7 @@ def numbered_row_groups(opened: Source, schema: Schema) -> Iterator[RowGroup]:
         yield RowGroup(number, batch, dict(first_rows))
         for table in batch:
             first_rows[table.group.name] += table.n_rows
-    if not opened.n_events and _has_types(empty := opened.empty(schema)):
+    if not opened.n_events and _has_types(empty := opened.typed_empty(schema)):
         yield RowGroup(0, empty, first_rows)
 
 
@@ -91,6 +92,19 @@ def _has_types(batch: Batch) -> bool:
     """Whether a batch without events has nested columns whose types would be lost without it."""
     nested = (nested_of(values) for table in batch for values in table.arrays.values())
     return any(column is not None and not column.is_untyped for column in nested)
+
+
+def original_bytes(batch: Batch, padded: Iterable[PaddedCollection] = ()) -> dict[str, int]:
+    """The size of each column of a batch in its own dtype, by name: of features of padded objects with the padding, as
+    it was in the source, which did not have their counter.
+    """
+    found = {name: typed_bytes(table[name]) for table in batch for name in table.group.names}
+    for made in padded:
+        slots = batch[0].n_rows * made.n_slots
+        own = {made.counter: 0}
+        own |= {name: slots * array.dtype.itemsize for array in made.arrays for name in array.features}
+        found |= {name: n_bytes for name, n_bytes in own.items() if name in found}
+    return found
 
 
 def typed_bytes(values: NDArray[np.generic]) -> int:

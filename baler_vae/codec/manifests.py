@@ -14,13 +14,16 @@ from baler_vae.archive.manifest import (
     Manifest,
     MaskEntry,
     OriginEntry,
+    PaddedArrayEntry,
+    PaddedEntry,
 )
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
+from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
+from baler_vae.table.padding import without_collections
 from baler_vae.table.schema import (
-    MOST_COLUMNS,
     NESTED,
     TEXT,
     Column,
@@ -107,12 +110,36 @@ def mask_entries(schema: Schema) -> tuple[MaskEntry, ...]:
     return tuple(MaskEntry(values=mask.values, missing=mask.missing) for mask in schema.masks)
 
 
+def padded_entries(schema: Schema) -> tuple[PaddedEntry, ...]:
+    """The entries of the collections of a schema that were made of padded arrays."""
+    return tuple(
+        PaddedEntry(
+            group=made.name,
+            counter=made.counter,
+            arrays=tuple(
+                PaddedArrayEntry(
+                    name=array.name,
+                    shape=array.shape,
+                    dtype=array.dtype.name,
+                    features=array.features,
+                    padding=array.padding,
+                    is_column=array.is_column,
+                    title=array.title,
+                    typename=array.typename,
+                )
+                for array in made.arrays
+            ),
+        )
+        for made in schema.padded
+    )
+
+
 def format_version(schema: Schema, *, has_extras: bool = False, has_categories: bool = False) -> int:
     """The version of the format that can say what a schema is, what is not a column, and that latents are
     categorical.
     """
     known = schema.origin.format in _FIRST_ORIGINS and not has_extras and not has_categories
-    has_more = schema.masks or any(column.is_array for column in schema.columns)
+    has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
 
 
@@ -124,7 +151,7 @@ def schema_of(manifest: Manifest) -> Schema:
     """
     origin = manifest.origin
     try:
-        return Schema(
+        schema = Schema(
             tuple(
                 Group(
                     group.name,
@@ -147,15 +174,36 @@ def schema_of(manifest: Manifest) -> Schema:
             origin_of(origin),
             tuple(map(_array_of, manifest.arrays)),
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
+            tuple(map(_padded_of, manifest.padded)),
         )
+        without_collections(schema)  # names may clash
+        without_collections(schema, whole=True)
     except (TypeError, ValueError) as error:
         raise CorruptArchive(f"the schema is inconsistent: {error}", section="manifest.json") from error
+    return schema
 
 
 def _array_of(entry: ArrayEntry) -> FixedArray:
     if math.prod(entry.shape) > MOST_COLUMNS:
         raise ValueError(f"an array {entry.name!r} of shape {entry.shape}")
     return FixedArray(entry.name, entry.shape, element_names(entry.name, entry.shape), entry.title, entry.typename)
+
+
+def _padded_of(entry: PaddedEntry) -> PaddedCollection:
+    arrays = (
+        PaddedArray(
+            array.name,
+            array.shape,
+            np.dtype(array.dtype),
+            array.features,
+            array.padding,
+            array.is_column,
+            array.title,
+            array.typename,
+        )
+        for array in entry.arrays
+    )
+    return PaddedCollection(entry.group, entry.counter, tuple(arrays))
 
 
 def bounds_of(manifest: Manifest) -> dict[str, Bound]:

@@ -25,6 +25,7 @@ def archive_schema(manifest: Manifest) -> Schema:
 def check_row_groups(manifest: Manifest) -> None:
     """Check that the numbers of rows are plausible, before memory is allocated for them."""
     n_cells = sum(math.prod(column.shape) for column in manifest.groups[0].columns if column.shape)
+    n_cells += sum(math.prod(array.shape) for made in manifest.padded for array in made.arrays)
     check_rows(manifest.row_groups, len(manifest.groups), n_cells, "manifest.json")
 
 

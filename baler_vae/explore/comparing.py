@@ -24,6 +24,7 @@ from baler_vae.measures.roc import Auc
 from baler_vae.measures.scores import EVENT
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.source.dialect import Options
+from baler_vae.source.padding import alike
 from baler_vae.source.source import Source
 from baler_vae.table.lists import listed_columns
 from baler_vae.table.schema import Group, Schema, as_tuple
@@ -95,8 +96,9 @@ def distance(
     check_seed(seed)
     if n_objects < 1 or most_rows < LEAST_ROWS:
         raise UsageError(f"{n_objects} objects and {most_rows} rows", expected=f"at least 1 and at least {LEAST_ROWS}")
-    with opened_rows(a, dialect, "a") as first, opened_rows(b, dialect, "b") as second:
+    with opened_rows(a, dialect, "a") as opened, opened_rows(b, dialect, "b") as other:
         progress("reading", 0, 2)
+        first, second = alike(opened, other)
         schemas, notes = _common(first, second, as_tuple(columns))
         read = [_numbers_of(source, schema) for source, schema in zip((first, second), schemas, strict=True)]
         names = first.path, second.path

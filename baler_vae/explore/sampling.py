@@ -32,6 +32,7 @@ from baler_vae.reader.results import as_library
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.source.dialect import Options
 from baler_vae.table.branches import branches_of
+from baler_vae.table.padding import spread_batches, without_collections
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate
 
@@ -242,6 +243,7 @@ def _default(codec: Codec, group: str, *, has_training: bool) -> LatentSource:
 
 def _as_object(schema: Schema, batches: Iterator[Batch], library: Library | None) -> Any:  # noqa: ANN401
     """The rows as an object."""
+    batches, schema = spread_batches(batches, schema), without_collections(schema)
     wanted = library or _LIBRARIES.get(schema.origin.format) or ("ak" if schema.is_jagged else "pd")
     outputs = tuple(Output(branch.name, branch) for branch in branches_of(schema))
     return as_library(concatenate(list(batches), schema), Selection(schema, outputs), wanted)

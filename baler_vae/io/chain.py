@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.io.files import extras_differences, open_source, split_spec
+from baler_vae.io.files import extras_differences, open_source, open_table, split_spec
 from baler_vae.paths import exists
 from baler_vae.source.dialect import DialectOptions, Options, dialect_options, joined_dialects
 from baler_vae.source.matching import other_shapes
+from baler_vae.source.padding import with_collections
 from baler_vae.source.source import Ranges, Source
 from baler_vae.table.schema import Schema, array_of
 from baler_vae.table.table import Batch, Table, empty_batch
@@ -54,10 +55,12 @@ def open_sources(specs: Specs, dialect: Options = None) -> Source:
     """
     names = file_specs(specs)
     told = dialect_options(dialect)
-    sources = [open_source(name, told) for name in names]
+    if len(names) == 1:
+        return open_source(names[0], told)
+    sources = [open_table(name, told) for name in names]
     if not sources:
         raise SourceError("no file is named", way_out="Name one or more")
-    return sources[0] if len(sources) == 1 else _chained(sources, told)
+    return with_collections(_chained(sources, told))
 
 
 def _chained(sources: Sequence[Source], told: DialectOptions | None) -> Source:

@@ -14,7 +14,9 @@ from baler_vae.errors import BalerError, OutputError, SourceError, UsageError, f
 from baler_vae.output import replacing
 from baler_vae.paths import check_file, exists, is_folder
 from baler_vae.source.dialect import DialectOptions
+from baler_vae.source.padding import with_collections
 from baler_vae.source.source import Content, Source, Tables, any_failure, guarded, reason
+from baler_vae.table.padding import spread_batches, without_collections
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch
 
@@ -69,6 +71,18 @@ WITH_WHOLE_FILES = frozenset({"hdf5"})
 
 
 def open_source(spec: str | Path, dialect: DialectOptions | None = None) -> Source:
+    """The source that a file name stands for, as `open_table` opens it, with padded arrays as collections.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: the suffix is unknown, or a dialect is given for a file that is not text.
+    """
+    source = open_table(spec, dialect)
+    with any_failure(source.path):
+        return with_collections(source)
+
+
+def open_table(spec: str | Path, dialect: DialectOptions | None = None) -> Source:
     """The source that a file name stands for, its format given by its suffix.
 
     What follows the last `:` names a TTree, an HDF5 group or dataset, or an npz key: `file.root:Events`. A file whose
@@ -159,7 +173,7 @@ def write_file(
         options["extras"] = extras
         options |= {"n_rows": n_rows} if name == "hdf5" else {}
     with _appearing(path, force=force) as part:
-        write(part, schema, batches, **options)
+        write(part, without_collections(schema), spread_batches(batches, schema), **options)
 
 
 def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
@@ -178,8 +192,12 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
             way_out="Write .root or .h5, name one table (ARCHIVE:TABLE), or a folder for a file of each",
         )
     write: Callable[..., None] = getattr(import_module(WRITING_TABLES[name]), f"write_tables_{name}")
+    spread = (
+        replace(own, schema=without_collections(own.schema), batches=spread_batches(own.batches, own.schema))
+        for own in contents
+    )
     with _appearing(path, force=force) as part:
-        write(part, contents, **options)
+        write(part, spread, **options)
 
 
 def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:

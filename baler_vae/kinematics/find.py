@@ -19,6 +19,7 @@ from baler_vae.kinematics.names import (
     is_missing_momentum,
     is_pair_mass,
     is_transverse_mass,
+    objects_by_place,
     objects_of,
     pairs_of,
     read_name,
@@ -74,6 +75,9 @@ def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
             search.try_energy(members)
             search.try_all((members[kind], text) for kind, text in four_vectors.one_object(members))
             search.try_sums(members)
+        for members in search.guesses:
+            search.try_energy(members)
+            search.try_all((members[kind], text) for kind, text in four_vectors.one_object(members))
         search.try_linear()
         seen = [key for key in search.objects if not is_missing_momentum(key)]
         for one, two in pairs_of(filter(search.has_direction, seen), _MOST_PAIRS):
@@ -85,8 +89,8 @@ def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
 class _Search:
     """The relations found so far on a sample.
 
-    `objects` maps the names of objects to their quantities, as texts in formulas; `members` maps prefixes to the names
-    of their columns that are not constant.
+    `objects` maps the names of objects to their quantities, as texts in formulas; `guesses` are objects without names;
+    `members` maps prefixes to the names of columns that are not constant.
     """
 
     def __init__(self, sample: FormulaSample) -> None:
@@ -97,6 +101,8 @@ class _Search:
             key: {kind: texts[name] for kind, name in members.items()}
             for key, members in objects_of(sample.columns).items()
         }
+        guesses = objects_by_place(sample.columns)
+        self.guesses: list[Object] = [{kind: texts[name] for kind, name in own.items()} for own in guesses]
         self.members: dict[str, list[str]] = {}
         for name, column in sample.columns.items():
             if column.spread:

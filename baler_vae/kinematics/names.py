@@ -46,6 +46,16 @@ _TRANSVERSE_MASS = re.compile(r"(^|[^a-z])m_?t(?!op|au)[a-z]?(?![a-z])|transvers
 Object = dict[str, str]
 """Quantities (`pt`, `eta`, `e` ...) of one object to the columns, or formulas, that hold them."""
 
+_FEATURE = re.compile(r"(.+)\[:,(\d+)\]")
+_ORDERS: Final = (
+    ("e", "px", "py", "pz"),
+    ("px", "py", "pz", "e"),
+    ("pt", "eta", "phi", "e"),
+    ("pt", "eta", "phi", "m"),
+    ("px", "py", "pz", "m"),
+)
+"""The orders in which arrays of objects usually have the features of a four-vector, in front of others."""
+
 
 def read_name(name: str) -> tuple[str, str] | None:
     """The object and the quantity that a column's name points to, or None."""
@@ -77,6 +87,23 @@ def objects_of(names: Iterable[str]) -> dict[str, Object]:
         if name in heads:
             found[heads[name]].setdefault("pt", name)
     return found
+
+
+def objects_by_place(names: Iterable[str]) -> list[Object]:
+    """What the objects of arrays may be whose features have numbers, `jets[:,0]` and so on, and no names: in every
+    order in which four-vectors are usually kept.
+    """
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        place = _FEATURE.fullmatch(name)
+        if place:
+            found.setdefault(place[1], {})[int(place[2])] = name
+    return [
+        {kind: features[number] for number, kind in enumerate(order)}
+        for features in found.values()
+        for order in _ORDERS
+        if set(range(len(order))) <= set(features)
+    ]
 
 
 def pairs_of(keys: Iterable[str], limit: int) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from baler_vae.memory import files, restoring
 from baler_vae.memory.libraries import Library, as_awkward, as_numpy, as_records
 from baler_vae.memory.parts import joined, parts_of_batch
 from baler_vae.table.branches import branches_of
+from baler_vae.table.padding import spread_batches, without_collections
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate
 
@@ -24,6 +25,7 @@ def object_of(schema: Schema, batches: Iterable[Batch], extras: bytes) -> Any:  
     Raises:
         CorruptArchive: the extras are not those of such data.
     """
+    batches, schema = spread_batches(batches, schema), without_collections(schema)
     origin = schema.origin.format
     if origin == "memory":
         return restoring.restored(schema, batches, extras)

@@ -11,6 +11,7 @@ from baler_vae.arrow.reading import arrow_source
 from baler_vae.errors import BalerError, UsageError
 from baler_vae.memory.columns import Columns
 from baler_vae.memory.kinds import kind_of, package_of, typename
+from baler_vae.source.padding import with_collections
 from baler_vae.source.source import Source, any_failure, guarded
 from baler_vae.table.schema import Origin
 
@@ -45,13 +46,13 @@ def open_data(data: object, name: str = "data") -> Source:
         if kind == "root":
             from baler_vae.memory.trees import open_tree  # noqa: PLC0415 - only where there is one
 
-            return guarded(open_tree(data))
+            return with_collections(guarded(open_tree(data)))
         if kind == "stream":
-            return _of_stream(data, name)
+            return with_collections(_of_stream(data, name))
         source = _of_columns(_columns_of(data, name), name)
-        if kind not in {"numpy", "batches"} or not any(column.is_array for column in source.schema.columns):
-            return source
-        return replace(source, earlier=lambda: _of_columns(_columns_of(data, name, stacks=False), name))
+        if kind in {"numpy", "batches"} and any(column.is_array for column in source.schema.columns):
+            source = replace(source, earlier=lambda: _of_columns(_columns_of(data, name, stacks=False), name))
+        return with_collections(source)
 
 
 @contextmanager

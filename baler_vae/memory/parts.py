@@ -12,6 +12,8 @@ from baler_vae.errors import UsageError
 from baler_vae.memory.libraries import as_container, is_jagged, is_text, objects
 from baler_vae.table.branches import Branch
 from baler_vae.table.nested import nested_of
+from baler_vae.table.padded import PaddedArray
+from baler_vae.table.padding import array_columns
 from baler_vae.table.schema import Mask
 from baler_vae.table.table import Batch, Table, counts_of
 
@@ -55,10 +57,18 @@ class Part:
 
 
 def parts_of_batch(batch: Batch, branches: Sequence[Branch], masks: Sequence[Mask], first: int) -> list[Part]:
-    """The columns of some branches as parts, the events first; `first` is the number of the first event."""
-    asked = {column.name for branch in branches for column in branch.columns}
+    """The columns of some branches as parts, the events first, padded arrays among them; `first` is the number of the
+    first event.
+    """
+    asked = {column.name for branch in branches if branch.padded is None for column in branch.columns}
     entries = np.arange(first, first + batch[0].n_rows, dtype=np.int64)
-    parts = [Part(batch[0].group.name, _series_of(batch[0], asked, masks), None, entries)]
+    events = _series_of(batch[0], asked, masks)
+    for branch in branches:
+        if branch.padded is not None:
+            events |= _series_of_padded(branch.padded, branch.values(batch))
+    order = {name: number for number, name in enumerate(name for branch in branches for name in _names(branch))}
+    events = dict(sorted(events.items(), key=lambda item: order[item[0]]))
+    parts = [Part(batch[0].group.name, events, None, entries)]
     for table in batch[1:]:
         series = _series_of(table, asked, masks)
         parts.append(Part(table.group.name, series, counts_of(batch, table.group), entries))
@@ -129,6 +139,20 @@ def _without_counters(parts: Sequence[Part], counters: set[str | None]) -> list[
     if len(parts) < 2 or parts[0].counts is not None or not set(parts[0].columns) <= counters:
         return list(parts)
     return list(parts[1:])
+
+
+def _names(branch: Branch) -> Sequence[str]:
+    """What the series of a branch are called."""
+    columns = branch.columns if branch.padded is None else array_columns(branch.padded)
+    return [column.name for column in columns]
+
+
+def _series_of_padded(array: PaddedArray, values: NDArray[np.generic]) -> dict[str, Any]:
+    """A padded array (rows, *shape) as the columns that it was, as a data frame takes them."""
+    if array.is_column:
+        return {array.name: objects(list(values))}
+    flat = values.reshape(len(values), array.n_cells)
+    return {column.name: flat[:, number] for number, column in enumerate(array_columns(array))}
 
 
 def _series_of(table: Table, asked: set[str], masks: Sequence[Mask]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class Archive(Face):
 
     def as_source(self) -> Source:
         """The archive as one more kind of input."""
-        return Source(str(self.path), self.schema, self.num_entries, self._ranges)
+        return Source(str(self.path), self.schema, self.num_entries, self._ranges, has_collections=True)
 
     def _ranges(self, selection: Schema, _step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
         """The batches of a selection as a source hands them on."""

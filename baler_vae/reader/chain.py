@@ -133,6 +133,10 @@ def _columns(schema: Schema) -> dict[str, tuple[str, str, str, str]]:
     """What must be the same of each column: its dtype, its collection with the counter, its array, its mask."""
     arrays = {name: f"of an array {array.name}{list(array.shape)}" for array in schema.arrays for name in array.columns}
     masks = {mask.values: f"that {mask.missing} masks" for mask in schema.masks}
+    for made in schema.padded:
+        for array in made.arrays:
+            of = f"of a padded array {array.name}{list(array.shape)} with padding {list(array.padding)}"
+            arrays |= dict.fromkeys(array.features, of)
     return {
         column.name: (
             column.kind,

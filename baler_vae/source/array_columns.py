@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from baler_vae.errors import OutputError
 from baler_vae.source.grouping import has_cells, native
 from baler_vae.table.nested import Nested
-from baler_vae.table.schema import MOST_CELLS, TEXT
+from baler_vae.table.padded import MOST_CELLS
+from baler_vae.table.schema import TEXT
 
 _LARGEST_ITEM = 1 << 20
 """The most bytes of one element of an array that is restored: its dtype comes from an archive."""

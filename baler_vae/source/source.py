@@ -9,8 +9,9 @@ from typing import Protocol
 from baler_vae.errors import BalerError, OutputError, SourceError, listed
 from baler_vae.source.dialect import DialectOptions
 from baler_vae.source.matching import conversion, has_columns, match_schema
+from baler_vae.table.padding import collected, matched_collections, spread, with_features, without_collections
 from baler_vae.table.schema import Schema, array_of, matches
-from baler_vae.table.table import TEXT_BYTES, Batch, empty_batch
+from baler_vae.table.table import TEXT_BYTES, Batch, Table, empty_batch
 
 STEP_EVENTS = 65_536
 """The most events that are read at once."""
@@ -58,6 +59,8 @@ class Source:
     `empty(selection)` is a batch without events, whose nested columns have their types where the file tells those.
     `dialect` is what the user said of how a text is written. Where earlier versions had other rows of a file, or kept
     arrays besides the columns that are columns now, `earlier` gives the source as those would.
+    The schema may have padded collections: `batches` reads the arrays that these are made of, but for sources with
+    `has_collections`, which hold them as they are.
     """
 
     path: str
@@ -72,26 +75,62 @@ class Source:
     empty: Callable[[Schema], Batch] = empty_batch
     dialect: DialectOptions | None = None
     earlier: "Callable[[], Source] | None" = None
+    has_collections: bool = False
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
         n_bytes = sum(
             self.event_bytes.get(column.name, column.dtype.itemsize * column.n_cells)
             + (0 if column.is_number else TEXT_BYTES)
-            for column in selection.columns
+            for column in without_collections(selection, whole=True).columns
         )
         return self.read_in_steps(selection, step_for(n_bytes), ranges)
 
     def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of
-        which none is missing here, and for arrays as nested columns or as a column for each element.
+        which none is missing here, for arrays as nested columns or as a column for each element, and for other padded
+        collections or none.
         """
+        if (self.schema.padded or selection.padded) and not self._holds(selection):
+            for batch in self.arrays.read_in_steps(without_collections(selection, whole=True), step, ranges):
+                yield collected(batch, selection)
+            return
         made = conversion(self.schema, selection)
         if made is None:
             yield from self.batches(selection, step, ranges)
             return
         for batch in self.batches(made.own, step, ranges):
             yield made.batch(batch)
+
+    def _holds(self, selection: Schema) -> bool:
+        """Whether `batches` gives a selection with its padded collections as they are."""
+        own = self.schema
+        if not self.has_collections or not set(selection.padded) <= set(own.padded):
+            return False
+        return set(selection.order) <= set(own.order)
+
+    @property
+    def arrays(self) -> "Source":
+        """The source without padded collections: arrays in their place."""
+        if not self.schema.padded:
+            return self
+        own = replace(self, schema=without_collections(self.schema), has_collections=False)
+        return replace(own, batches=self._spread) if self.has_collections else own
+
+    def _spread(self, selection: Schema, step: int, ranges: Ranges | None = None, /) -> Iterator[Batch]:
+        """The batches of a selection of arrays, of a source that has them as padded collections."""
+        own = self.schema.only(with_features(self.schema, selection))
+        for batch in self.batches(own, step, ranges):
+            tables = {table.group.name: table for table in spread(batch, own)}
+            yield tuple(
+                Table(group, {name: tables[group.name][name] for name in group.names}) for group in selection.groups
+            )
+
+    def typed_empty(self, selection: Schema) -> Batch:
+        """A batch without events of a selection, as `empty` gives it."""
+        if not selection.padded or self._holds(selection):
+            return self.empty(selection)
+        return collected(self.empty(without_collections(selection, whole=True)), selection)
 
     def select(self, patterns: Sequence[str] = (), *, skip_unreadable: bool = False) -> Schema:
         """The schema of the columns that match a glob, with the counters they need; no pattern means all columns. With
@@ -136,14 +175,18 @@ class Source:
             UsageError: a column is missing, has another dtype or shape, or is in another collection; it ends with
                 `way_out`.
         """
+        if (self.schema.padded or wanted.padded) and not self._holds(wanted):
+            arrays = self.arrays.match(without_collections(wanted, whole=True), owner, way_out)
+            return matched_collections(arrays, wanted)
         return match_schema(self.schema, wanted, path=self.path, owner=owner, way_out=way_out)
 
     def as_in(self, wanted: Schema) -> "Source":
         """The source itself; as earlier versions read it, where only that has the columns of `wanted`."""
-        if self.earlier is None or has_columns(self.schema, wanted):
+        arrays = without_collections(wanted, whole=True)
+        if self.earlier is None or has_columns(self.arrays.schema, arrays):
             return self
         earlier = self.earlier()
-        return earlier if has_columns(earlier.schema, wanted) else self
+        return earlier if has_columns(earlier.schema, arrays) else self
 
 
 @dataclass(frozen=True)

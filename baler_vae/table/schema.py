@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from baler_vae.errors import UsageError, nearest
+from baler_vae.table.padded import MOST_CELLS, MOST_COLUMNS, PaddedCollection, check_padded
 
 Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather", "memory"]
 
@@ -19,15 +20,10 @@ TEXT = np.dtype(object)
 NESTED = np.dtype("V")
 """The dtype of a column of lists in lists, lists of strings, records and the like, kept as a `Nested`."""
 
-
 MOST_AXES = 31
 """The most axes of the array in each row of a column: with that of the rows, numpy's maximum."""
-MOST_CELLS = 1 << 24
-"""The most cells of the array in each row of a column."""
-MOST_COLUMNS = 1 << 16
-"""The most elements of an array that are a column each."""
 
-_ELEMENT = re.compile(r"(.+?)(?:\[\d+\])+")
+_ELEMENT = re.compile(r"(.+?)(?:(?:\[\d+\])+|\[:(?:,\d+)+\])")
 
 
 @dataclass(frozen=True)
@@ -163,7 +159,7 @@ class Mask:
 @dataclass(frozen=True)
 class Schema:
     """The groups of an ntuple, event-level columns first, the order of the columns in the source, which of them are the
-    elements of arrays, and which say where values of others are missing.
+    elements of arrays, which say where values of others are missing, and the groups that were made of padded arrays.
     """
 
     groups: tuple[Group, ...]
@@ -171,6 +167,7 @@ class Schema:
     origin: Origin
     arrays: tuple[FixedArray, ...] = ()
     masks: tuple[Mask, ...] = ()
+    padded: tuple[PaddedCollection, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.groups or self.groups[0].counter is not None:
@@ -195,6 +192,14 @@ class Schema:
         if len({array.name for array in self.arrays}) != len(self.arrays):
             raise ValueError("two arrays have the same name")
         self._check_masks()
+        self._check_padded()
+
+    def _check_padded(self) -> None:
+        others = {name for mask in self.masks for name in (mask.values, mask.missing)}
+        others |= {name for array in self.arrays for name in array.columns}
+        groups = {group.name: (group.counter, {(c.name, c.dtype) for c in group.columns}) for group in self.groups}
+        counters = {c.name for c in self.events.columns if c.dtype.kind in "iu" and not c.is_array}
+        check_padded(self.padded, groups, counters, others)
 
     def _check_masks(self) -> None:
         paired = [name for mask in self.masks for name in (mask.values, mask.missing)]
@@ -326,6 +331,7 @@ class Schema:
             order=tuple(name for name in self.order if name in names),
             arrays=tuple(array for array in self.arrays if set(array.columns) <= names),
             masks=masks,
+            padded=tuple(made for made in self.padded if made.counter in events.names),
         )
 
 
@@ -360,7 +366,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def array_of(name: str) -> str | None:
-    """The array of which a column of that name would be an element."""
+    """The array of which a column of that name would be an element, or a feature of its slots."""
     found = _ELEMENT.fullmatch(name)
     return found[1] if found else None
 

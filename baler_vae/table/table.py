@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.table.nested import Nested, nested_of
+from baler_vae.table.padded import padded_cells
 from baler_vae.table.schema import Column, Group, Schema
 
 ROW_GROUP_ROWS = 65_536
@@ -22,6 +23,9 @@ CELL_BYTES = 32
 """What a cell of an array in a row counts, whatever its dtype: while a row group is encoded it is a code, its value,
 the restored one and what it takes to check that, in as many row groups as there are threads. Images of 32 x 32 float32
 were compressed within 1.5 GB on two threads with 8 bytes, within 0.9 GB and to the same size with 32."""
+
+_PADDED_BYTES = 8
+"""What a cell of a padded array counts, of which only those of objects are coded: a reader makes them all again."""
 
 LARGEST_CELLS = 1 << 23
 """The cells of arrays before the last row of a row group that no writer reaches: a reader refuses more."""
@@ -186,9 +190,10 @@ def row_groups(
     """The same events cut into row groups, however the batches were cut.
 
     A row group ends with the event in which its largest group reaches `limit` rows, or its values `most_bytes` bytes.
-    Batches of `without_numbers(whole)` are cut where those of the `whole` schema would be.
+    Batches of `without_numbers(whole)` are cut where those of the `whole` schema would be. Of padded collections all
+    cells count, as those of arrays do: a reader makes them again.
     """
-    counted = (whole or schema).groups
+    counted, cells = (whole or schema).groups, padded_cells((whole or schema).padded)
     waiting: list[Batch] = []
     waiting_rows, waiting_bytes = np.zeros(len(counted), np.int64), 0
     for incoming in batches:
@@ -196,7 +201,7 @@ def row_groups(
         while batch[0].n_rows:
             ends = row_ends(batch, counted)
             largest = np.max([end + rows for end, rows in zip(ends, waiting_rows, strict=True)], axis=0)
-            taken = waiting_bytes + bytes_until(batch, counted, ends)
+            taken = waiting_bytes + bytes_until(batch, counted, ends) + _PADDED_BYTES * cells * ends[0]
             stop = 1 + int(min(np.searchsorted(largest, limit), np.searchsorted(taken, most_bytes)))
             if stop > batch[0].n_rows:
                 waiting.append(batch)

@@ -24,6 +24,7 @@ from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import cluster
 from baler_vae.source.matching import described_as
 from baler_vae.source.source import Source, summary
+from baler_vae.table.padding import without_collections
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.fit import fit_source
 from baler_vae.verbs.remarks import extras_remark, left_out_remark, rounded_remark
@@ -220,6 +221,7 @@ def left_out_columns(source: Source, codec: Codec) -> list[str]:
     patterns = codec.settings.get("columns", ())
     reasons = source.skipped(patterns)
     if not patterns:
-        order = described_as(source.schema, codec.schema).order
-        reasons |= {name: "not in the codec" for name in order if name not in codec.schema.order}
+        wanted = without_collections(codec.schema, whole=True)
+        order = described_as(source.arrays.schema, wanted).order
+        reasons |= {name: "not in the codec" for name in order if name not in wanted.order}
     return [f"left out: {summary(reasons)}"] if reasons else []

@@ -20,7 +20,9 @@ from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.source.dialect import Options, dialect_options
 from baler_vae.source.matching import with_arrays_of
+from baler_vae.source.padding import alike
 from baler_vae.source.source import Source
+from baler_vae.table.padding import widened
 from baler_vae.table.schema import Schema, as_tuple, matches
 from baler_vae.table.table import Batch, cut_events, empty_batch
 from baler_vae.verbs.evaluation import Evaluation
@@ -91,7 +93,7 @@ def evaluate(
         _opened(original, "original", promised, dialect) as first,
         _opened(restored, "restored", promised, dialect) as second,
     ):
-        before, after = first.as_in(second.schema), second.as_in(first.schema)
+        before, after = alike(first.as_in(second.schema), second.as_in(first.schema))
         wanted, found = _compared(before, after)
         asked = [Quantity(**quantity.model_dump()) for quantity in settings.quantities]
         computed, again = quantities_of(asked, wanted), quantities_of(asked, found)
@@ -162,11 +164,16 @@ def _compared(before: Source, after: Source) -> tuple[Schema, Schema]:
 
 
 def _aligned(before: Source, wanted: Schema, after: Source, found: Schema) -> Iterator[tuple[Batch, Batch]]:
-    """The batches of two sources of as many events, cut where those of the second end; at least one."""
+    """The batches of two sources of as many events, cut where those of the second end; at least one. A row of padded
+    objects has as many in both: a value within its bound may be one that padding has.
+    """
     counted, batches = tee(batch for batch in after.read(found) if batch[0].n_rows)
     numbers = (batch[0].n_rows for batch in counted)
     yield empty_batch(wanted), empty_batch(found)
-    yield from zip(cut_events(before.read(wanted), wanted, numbers), batches, strict=True)
+    counters = {made.counter for made in wanted.padded} & {made.counter for made in found.padded}
+    for batch, other in zip(cut_events(before.read(wanted), wanted, numbers), batches, strict=True):
+        counts = {name: np.maximum(batch[0][name], other[0][name]) for name in counters}
+        yield widened(batch, wanted, counts), widened(other, found, counts)
 
 
 def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:

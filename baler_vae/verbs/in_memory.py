@@ -17,6 +17,7 @@ from baler_vae.reader.face import Face
 from baler_vae.reader.selection import Output, Selection
 from baler_vae.source.source import Source
 from baler_vae.table.branches import branches_of
+from baler_vae.table.padding import spread_batches, without_collections
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch, concatenate
 
@@ -75,6 +76,7 @@ def as_object(archive: Archive, selection: Schema, batches: Iterable[Batch], lib
 
     if library is not None:
         check_library(library)
+    batches, selection = spread_batches(batches, selection), without_collections(selection)
     origin = archive.schema.origin.format
     extras = archive.extras() if origin in objects.WITH_EXTRAS else b""
     if library is None:

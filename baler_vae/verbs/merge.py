@@ -187,5 +187,6 @@ def _what_is_shared(manifest: Manifest) -> object:
 
     arrays = [(array.name, array.shape) for array in manifest.arrays]
     masks = [(mask.values, mask.missing) for mask in manifest.masks]
+    padded = [made.model_dump(exclude={"arrays": {"__all__": {"title", "typename"}}}) for made in manifest.padded]
     models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name not in _OF_THE_FIRST}
-    return [group(entry) for entry in manifest.groups], arrays, masks, models
+    return [group(entry) for entry in manifest.groups], arrays, masks, padded, models

@@ -66,7 +66,7 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
 def _first_batch(source: Source, schema: Schema) -> Batch:
     events = [(0, min(_N_EVENTS, source.n_events))] if source.n_events else []
     batches: Iterator[Batch] = source.read(schema, events)
-    return next((batch for batch in batches if batch[0].n_rows), None) or source.empty(schema)
+    return next((batch for batch in batches if batch[0].n_rows), None) or source.typed_empty(schema)
 
 
 def _refusal(trial: _Trial, schema: Schema, batch: Batch, extras: bytes) -> BalerError | None:

@@ -20,6 +20,7 @@ from baler_vae.codec.manifests import (
     group_entries,
     mask_entries,
     origin_entry,
+    padded_entries,
     section_name,
 )
 from baler_vae.codec.provenance import number_of
@@ -138,6 +139,7 @@ class _RowGroupWriter:
             order=self._schema.order,
             arrays=array_entries(self._schema),
             masks=mask_entries(self._schema),
+            padded=padded_entries(self._schema),
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),

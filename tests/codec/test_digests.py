@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_vae.codec.digests import Watch, digest_of, digest_of_source
+from baler_vae.memory.opening import open_data
 from baler_vae.source.source import Source
 from baler_vae.table.nested import Nested
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table
+from tests.padded import padded_jets
 
 CELLS = st.lists(
     st.tuples(
@@ -75,3 +77,13 @@ def test_a_watch_sees_the_first_whole_pass():
     before = watch.digest
     assert [batch[0].n_rows for batch in watched.read(schema)] == [5, 5]
     assert watch.digest == before
+
+
+def test_padded_arrays_are_the_same_as_they_were_watched():
+    source = open_data({"x": np.arange(60), "jets": padded_jets(60, 9, 2)})
+    assert source.schema.padded
+    watch = Watch(source)
+    for _ in watch.watched().read(source.schema):
+        pass
+    assert watch.digest
+    assert digest_of_source(source, source.schema) == watch.digest

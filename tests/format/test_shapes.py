@@ -11,7 +11,8 @@ import baler_vae
 from baler_vae.archive import container
 from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.errors import ArchiveError, CorruptArchive
-from baler_vae.table.schema import MOST_AXES, MOST_CELLS
+from baler_vae.table.padded import MOST_CELLS
+from baler_vae.table.schema import MOST_AXES
 from baler_vae.table.table import CELL_BYTES, LARGEST_CELLS, ROW_GROUP_BYTES
 
 from .by_hand import Group, read_zip

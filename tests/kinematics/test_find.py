@@ -95,6 +95,17 @@ def test_names_of_objects(naming, case):
     assert min(errors) < 1e-9
 
 
+@pytest.mark.parametrize("order", [("e", "px", "py", "pz"), ("px", "py", "pz", "e"), ("pt", "eta", "phi", "e")])
+def test_features_of_objects_without_names(order):
+    """Arrays of objects have them in one of a few orders, which the numbers tell."""
+    values = vector(3, 0.0)
+    arrays = {f"jets[:,{number}]": values[kind] for number, kind in enumerate(order)} | {"jets[:,4]": noise(2)}
+    energy = f"jets[:,{order.index('e')}]"
+    errors = [error for (target, _), error in found(arrays).items() if target == energy]
+    assert min(errors) < 1e-9
+    assert found({name: noise(number) for number, name in enumerate(arrays)}) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "place"),
     [

@@ -13,7 +13,8 @@ from baler_vae.table import table as tables
 from baler_vae.table.bounds import assign_rules, column_limits, parse_bound, resolve_bound
 from baler_vae.table.branches import branches_of
 from baler_vae.table.limits import StreamedLimits
-from baler_vae.table.schema import MOST_AXES, MOST_CELLS, NESTED, TEXT, Column, FixedArray, Group, Mask, Origin, Schema
+from baler_vae.table.padded import MOST_CELLS
+from baler_vae.table.schema import MOST_AXES, NESTED, TEXT, Column, FixedArray, Group, Mask, Origin, Schema
 from baler_vae.table.table import (
     Table,
     bytes_of,
