@@ -18,8 +18,8 @@ from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column
 
-_DECODED_CELLS = 1 << 22
-"""Cells of arrays that a decoder gives at once: 32 MB of float64."""
+_DECODED_CELLS = 1 << 20
+"""Cells of arrays that a decoder gives at once: 8 MB of float64."""
 
 
 class CodeStream(Protocol):

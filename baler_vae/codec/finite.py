@@ -10,7 +10,7 @@ from baler_vae.table.table import Batch, Table
 
 LARGEST = 1e150
 """The largest absolute value that a network is shown: the square of its multiples has a place in float64."""
-_CHECKED_VALUES = 1 << 22
+_CHECKED_VALUES = 1 << 20
 """Values, or cells of arrays, that are looked at together."""
 
 

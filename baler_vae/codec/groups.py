@@ -26,8 +26,8 @@ from baler_vae.table.schema import TEXT, Column, Group
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
-_SCORED_CELLS = 1 << 24
-"""Cells of arrays that an encoder is shown at once: 64 MB of scores."""
+_SCORED_CELLS = 1 << 22
+"""Cells of arrays that an encoder is shown at once: 16 MB of scores."""
 
 
 def encode_group(coded: CodedTable) -> list[bytes]:

@@ -73,12 +73,15 @@ def _judged_objective(
     network: Autoencoder, validation: Tensor, column_weights: Tensor, settings: ModelSettings, plan: Epochs
 ) -> tuple[Objective[Tensor, Outputs], Callable[[], float], int]:
     """What settings say is minimised, what judges the network, and the epoch from which on no weight rises."""
+    n_cells = len(column_weights) / network.architecture.n_columns
     if settings.objective is None:
         is_variational = network.architecture.latents == NORMAL
-        objective = squared_error_objective(column_weights, settings, is_variational=is_variational)
+        objective = squared_error_objective(column_weights, settings, is_variational=is_variational, n_cells=n_cells)
         return objective, lambda: validation_error(network, validation, column_weights), 0
     n_categorical = len(network.architecture.latents.categories)
-    objective = objective_of(settings.objective, column_weights, n_epochs=plan.n_epochs, n_categorical=n_categorical)
+    objective = objective_of(
+        settings.objective, column_weights, n_epochs=plan.n_epochs, n_categorical=n_categorical, n_cells=n_cells
+    )
     steps_per_epoch = math.ceil(plan.n_rows / plan.batch_rows)
     patient_from = epochs_scheduled(settings.objective, n_epochs=plan.n_epochs, steps_per_epoch=steps_per_epoch)
 
@@ -90,12 +93,15 @@ def _judged_objective(
 
 
 def squared_error_objective(
-    column_weights: Tensor, settings: ModelSettings, *, is_variational: bool
+    column_weights: Tensor, settings: ModelSettings, *, is_variational: bool, n_cells: float = 1.0
 ) -> Objective[Tensor, Outputs]:
-    """Squared error + beta KL(posterior, standard normal) + l1 mean(abs(latents)); beta rises over the first epochs."""
+    """Squared error + beta KL(posterior, standard normal) + l1 mean(abs(latents)); beta rises over the first epochs. It
+    is divided by the number of cells of a column: the error is a mean over cells, which all follow from the same
+    latents, and 0.001 beside the mean of 900 cells would leave most latents without a use.
+    """
     terms = [squared_error(column_weights)]
     if is_variational:
-        terms.append(kl_term(LinearWarmup(settings.beta, settings.warmup_epochs)))
+        terms.append(kl_term(LinearWarmup(settings.beta / n_cells, settings.warmup_epochs)))
     terms.append(absolute_latents(settings.l1))
     return Objective(tuple(terms))
 

@@ -13,7 +13,13 @@ from baler_vae.learn.objective import Objective, Term
 from baler_vae.learn.penalties import absolute_latents, absolute_weights, moments_term, squared_weights
 from baler_vae.learn.reconstruction import absolute_error, cross_entropy, gaussian_likelihood, squared_error
 from baler_vae.learn.schedules import Constant, CosineRise, CyclicalRise, LinearRise, Schedule, Span
-from baler_vae.settings.objective import ObjectiveSettings, PosteriorSettings, Reconstruction, ScheduledSettings
+from baler_vae.settings.objective import (
+    LIKELIHOODS,
+    ObjectiveSettings,
+    PosteriorSettings,
+    Reconstruction,
+    ScheduledSettings,
+)
 
 _RECONSTRUCTIONS: Mapping[Reconstruction, Callable[[Tensor], Term[Tensor, Outputs]]] = {
     "squared_error": squared_error,
@@ -33,13 +39,18 @@ def latents_of(posterior: PosteriorSettings) -> LatentKind:
 
 
 def objective_of(
-    settings: ObjectiveSettings, column_weights: Tensor, *, n_epochs: int, n_categorical: int = 0
+    settings: ObjectiveSettings,
+    column_weights: Tensor,
+    *,
+    n_epochs: int,
+    n_categorical: int = 0,
+    n_cells: float = 1.0,
 ) -> Objective[Tensor, Outputs]:
-    """The objective that settings describe, for scores of columns weighted by (columns,) of mean 1, over a training of
-    so many epochs, of an autoencoder with so many categorical latents.
+    """The objective that settings describe, for scores weighted by (scores,) of mean 1, over a training of so many
+    epochs, of an autoencoder with so many categorical latents, and of so many scores for each column.
     """
     terms = [_RECONSTRUCTIONS[settings.reconstruction](column_weights)]
-    terms += _kl_terms(settings, n_epochs, n_categorical)
+    terms += _kl_terms(settings, n_epochs, n_categorical, n_cells)
     if (mmd := settings.mmd) is not None:
         weight = schedule_of(mmd, mmd.weight, n_epochs)
         terms.append(mmd_term(weight, kernel=mmd.kernel, width=mmd.width, is_fitted=mmd.prior == "fitted"))
@@ -77,17 +88,23 @@ def epochs_scheduled(settings: ObjectiveSettings, *, n_epochs: int, steps_per_ep
     return min(max(ends), n_epochs)
 
 
-def _kl_terms(settings: ObjectiveSettings, n_epochs: int, n_categorical: int) -> list[Term[Tensor, Outputs]]:
-    """The terms of KL divergences: where there is a capacity, it follows the schedule in place of the weight."""
+def _kl_terms(
+    settings: ObjectiveSettings, n_epochs: int, n_categorical: int, n_cells: float
+) -> list[Term[Tensor, Outputs]]:
+    """The terms of KL divergences: where there is a capacity, it follows the schedule in place of the weight. A weight
+    that is not given beside a mean over cells is that of a column, divided by the number of its cells.
+    """
     kl = settings.kl
     if kl is None:
         return []
-    beta = schedule_of(kl, settings.beta, n_epochs)
+    is_mean = kl.beta is None and settings.reconstruction not in LIKELIHOODS
+    weight = settings.beta / n_cells if is_mean else settings.beta
+    beta = schedule_of(kl, weight, n_epochs)
     if kl.free_bits:
         return list(free_bits_terms(beta, kl.free_bits * math.log(2)))
 
     def weighted(capacity: float | None) -> tuple[Schedule, Schedule | None]:
-        return (beta, None) if capacity is None else (Constant(settings.beta), schedule_of(kl, capacity, n_epochs))
+        return (beta, None) if capacity is None else (Constant(weight), schedule_of(kl, capacity, n_epochs))
 
     terms = [kl_term(*weighted(kl.capacity))]
     return [*terms, categorical_kl_term(*weighted(kl.capacity_categorical))] if n_categorical else terms

@@ -21,9 +21,9 @@ _OF_ARRAYS: TransformKind = "standard"
 """What `auto` takes for the cells of arrays, which are too many to try: errors are then those of the values, and zeros
 of images stay as far from each other as they were.
 """
-_MOST_SCORES = 1 << 26
-"""The most scores of arrays that a network is trained on, 256 MB: of more rows a random choice is taken."""
-_TRANSFORMED_CELLS = 1 << 22
+_MOST_SCORES = 1 << 25
+"""The most scores of arrays that a network is trained on, 128 MB: of more rows a random choice is taken."""
+_TRANSFORMED_CELLS = 1 << 21
 """Cells of an array column that its transform is fitted to, evenly spaced ones and the ends of their range."""
 
 Columns = Mapping[str, NDArray[np.generic]]

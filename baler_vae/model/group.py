@@ -19,7 +19,7 @@ from baler_vae.model.transform import Transform
 Shapes = tuple[tuple[int, ...], ...]
 """The shape of the array in each row of each column, () of a column of numbers; without any, all hold numbers."""
 
-_SCORED_CELLS = 1 << 21
+_SCORED_CELLS = 1 << 19
 """Cells of arrays whose scores are made at once, so that this takes little memory."""
 
 

@@ -33,7 +33,7 @@ _THREADS = min(4, os.cpu_count() or 1)
 """Results do not depend on it."""
 _CHUNK_ROWS = 1_024
 """Rows of one matrix product: its activations stay in the cache."""
-_CHUNK_NUMBERS = 1 << 21
+_CHUNK_NUMBERS = 1 << 19
 """The most numbers of a layer in so many rows; fewer rows where they have more."""
 
 

@@ -76,7 +76,8 @@ class ModelSettings(Settings):
     validation_fraction : float
         The part of the rows that is not trained on, between 0 and 1.
     beta : float
-        The weight of the KL divergence of a VAE, which rises linearly from zero over `warmup_epochs`.
+        The weight of the KL divergence of a VAE, which rises linearly from zero over `warmup_epochs`; for arrays it is
+        divided by the number of cells of a column, over which the error is a mean.
     warmup_epochs : int
         See `beta`.
     l1 : float

@@ -68,7 +68,8 @@ class KlSettings(ScheduledSettings):
     Attributes
     ----------
     beta : float, optional
-        Its weight; 1 beside a likelihood (``cross_entropy``, ``gaussian``), 0.001 beside an error.
+        Its weight; by default 1 beside a likelihood (``cross_entropy``, ``gaussian``), 0.001 beside an error, of arrays
+        that over the number of cells of a column.
     free_bits : float
         Bits of each latent that cost no more than these.
     capacity : float, optional

@@ -48,7 +48,7 @@ def test_dense_layers_are_the_ancestors():
     assert shapes == [(200, 307), (100, 200), (50, 100), (12, 50)]
 
 
-@pytest.mark.parametrize("shape", [(20, 16), (7, 8, 6), (1, 20, 16), (17, 1, 17, 1)])
+@pytest.mark.parametrize("shape", [(1, 300), (20, 16), (7, 8, 6), (1, 20, 16), (17, 1, 17, 1)])
 @pytest.mark.parametrize("kind", ["conv-vae", "conv-ae"])
 def test_images_of_one_to_three_axes(shape, kind):
     data = {"image": blobs(30, *shape), "n": np.arange(30)}
@@ -193,7 +193,8 @@ def test_convolutions_learn_where_blobs_are():
 
 def test_networks_of_columns_that_keep_a_bound_see_latents_of_images():
     images = blobs(800, 17, 16)
-    data = {"image": images, "x": images.sum(axis=2).argmax(axis=1).astype(np.float32)}
+    data = {"image": images.copy(), "x": images.sum(axis=2).argmax(axis=1).astype(np.float32)}
+    data["image"][5, :3, 0] = np.nan, np.inf, -np.inf
     settings = {"latent": 2, "epochs": 3, "convolution": SMALL, "keep_network": True}
     codec = baler_vae.fit(data, kind="conv-ae", bound=["bits:8", "x=abs:0.4"], **settings)
     model = codec.models["events"]
@@ -201,3 +202,12 @@ def test_networks_of_columns_that_keep_a_bound_see_latents_of_images():
     assert (model.encoder.columns, model.encoder.shapes) == (("image",), ((17, 16),))
     np.testing.assert_allclose(restored(codec, data)["x"], data["x"], atol=0.4)
     np.testing.assert_allclose(restored(codec, data)["image"], data["image"], rtol=2**-9)
+
+
+def test_latents_as_they_are():
+    data = {"image": blobs(40, 18, 17), "n": np.arange(40)}
+    settings = {"latents": "float64", "keep_log_variance": True, "convolution": SMALL}
+    codec = baler_vae.fit(data, kind="conv-vae", latent=2, **settings, **FAST)
+    model = codec.models["events"]
+    assert (model.steps, model.n_latent_parts) == ((), 4)
+    assert restored(codec, data)["image"].shape == (40, 18, 17)
