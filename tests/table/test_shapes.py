@@ -122,12 +122,9 @@ def test_the_counters_alone_tell_where_row_groups_end():
     batch = (Table(groups[0], {"n": n, "image": np.zeros((4, 4), "f4")}), Table(groups[1], {"pt": np.zeros(4, "f4")}))
     light = without_numbers(schema)
     alone = (Table(light.events, {"n": n}), *(() if len(light.groups) == 1 else (Table(light.groups[1], {}),)))
-    whole = [b[0].n_rows for b in row_groups([batch], schema, most_bytes=80 * CELL_BYTES // 8)]
-    assert (
-        [b[0].n_rows for b in row_groups([alone], light, most_bytes=80 * CELL_BYTES // 8, whole=schema)]
-        == whole
-        == [2, 2]
-    )
+    most = 2 * (4 + 4 * CELL_BYTES) + 2 * 4  # two events and two jets
+    whole = [b[0].n_rows for b in row_groups([batch], schema, most_bytes=most)]
+    assert [b[0].n_rows for b in row_groups([alone], light, most_bytes=most, whole=schema)] == whole == [2, 2]
     assert counts_of(batch, groups[1]).tolist() == n.tolist()
 
 
@@ -167,7 +164,5 @@ def test_bounds_of_arrays():
 
 
 def test_a_cell_counts_the_same_whatever_its_dtype():
-    assert (
-        tables.row_bytes([Column("image", FLAG, shape=(5, 5)), Column("x", F4), Column("t", TEXT)])
-        == 25 * CELL_BYTES + 4
-    )
+    columns = [Column("image", FLAG, shape=(5, 5)), Column("x", F4), Column("t", TEXT)]
+    assert tables.row_bytes(columns) == 25 * CELL_BYTES + 4
