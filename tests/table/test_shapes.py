@@ -16,6 +16,7 @@ from baler_vae.table.limits import StreamedLimits
 from baler_vae.table.padded import MOST_CELLS
 from baler_vae.table.schema import MOST_AXES, NESTED, TEXT, Column, FixedArray, Group, Mask, Origin, Schema
 from baler_vae.table.table import (
+    CELL_BYTES,
     Table,
     bytes_of,
     concatenate,
@@ -105,11 +106,11 @@ def test_row_groups_end_where_cells_fill_them(pieces, most_cells, n_cells):
     schema, batch = batch_of(image=images)
     ends = np.cumsum([0, *pieces])
     batches = [slice_events(batch, a, b) for a, b in itertools.pairwise(ends)]
-    found = list(row_groups(batches, schema, most_bytes=8 * most_cells))
+    found = list(row_groups(batches, schema, most_bytes=CELL_BYTES * most_cells))
     assert np.array_equal(np.concatenate([b[0]["image"] for b in found]) if found else images[:0], images)
     for part in found[:-1]:
         assert (part[0].n_rows - 1) * n_cells < most_cells <= part[0].n_rows * n_cells
-    assert bytes_of(batch) == 8 * images.size
+    assert bytes_of(batch) == CELL_BYTES * images.size
 
 
 def test_the_counters_alone_tell_where_row_groups_end():
@@ -122,8 +123,9 @@ def test_the_counters_alone_tell_where_row_groups_end():
     batch = (Table(groups[0], {"n": n, "image": np.zeros((4, 4), "f4")}), Table(groups[1], {"pt": np.zeros(4, "f4")}))
     light = without_numbers(schema)
     alone = (Table(light.events, {"n": n}), *(() if len(light.groups) == 1 else (Table(light.groups[1], {}),)))
-    whole = [b[0].n_rows for b in row_groups([batch], schema, most_bytes=80)]
-    assert [b[0].n_rows for b in row_groups([alone], light, most_bytes=80, whole=schema)] == whole == [2, 2]
+    most = 2 * (4 + 4 * CELL_BYTES) + 2 * 4  # two events and two jets
+    whole = [b[0].n_rows for b in row_groups([batch], schema, most_bytes=most)]
+    assert [b[0].n_rows for b in row_groups([alone], light, most_bytes=most, whole=schema)] == whole == [2, 2]
     assert counts_of(batch, groups[1]).tolist() == n.tolist()
 
 
@@ -161,5 +163,6 @@ def test_bounds_of_arrays():
         assign_rules(schema, [parse_bound("flags=free")])
 
 
-def test_a_cell_counts_as_its_code():
-    assert tables.row_bytes([Column("image", FLAG, shape=(5, 5)), Column("x", F4), Column("t", TEXT)]) == 204
+def test_a_cell_counts_the_same_whatever_its_dtype():
+    columns = [Column("image", FLAG, shape=(5, 5)), Column("x", F4), Column("t", TEXT)]
+    assert tables.row_bytes(columns) == 25 * CELL_BYTES + 4

@@ -175,7 +175,7 @@ def test_a_file_without_rows(tmp_path):
 
 def test_any_row_group_and_column_can_be_read_alone(file, tmp_path, monkeypatch):
     path, arrays = file
-    monkeypatch.setattr(tables.row_groups, "__defaults__", (tables.ROW_GROUP_ROWS, 5 * 8 * 300))
+    monkeypatch.setattr(tables.row_groups, "__defaults__", (tables.ROW_GROUP_ROWS, 5 * tables.CELL_BYTES * 300))
     baler_vae.compress(path, tmp_path / "a.bvae", bound="exact", columns=["x", "image"], **ALONE)
     with baler_vae.open(tmp_path / "a.bvae") as archive:
         assert archive.manifest.row_groups == ((5,), (5,), (2,))
