@@ -10,8 +10,8 @@ from baler_vae.model.columns import Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Conditional, Input
 from baler_vae.model.group import GroupModel, own_view
 
-_OF_ARRAYS = (TABLE, PCODEC_CODES, plain.PCODEC)
-"""The codings that the cells of arrays can have."""
+_OF_ARRAYS = (TABLE, PCODEC_CODES, plain.PCODEC, None)
+"""The codings that the cells of arrays can have; those under `free` have none."""
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:

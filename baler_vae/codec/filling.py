@@ -2,7 +2,7 @@
 or chance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,9 @@ from baler_vae.model.columns import Coded, Free, Networked, OnGrid
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column
+
+_DECODED_CELLS = 1 << 22
+"""Cells of arrays that a decoder gives at once: 32 MB of float64."""
 
 
 class CodeStream(Protocol):
@@ -103,14 +106,26 @@ def needs_latents(model: GroupModel, needed: Iterable[str]) -> bool:
 
 
 def decode_free_columns(decoder: Decoder, latents: NDArray[np.float32], group: Group) -> Arrays:
-    """The columns (rows,) that are what a decoder gives, in their own dtypes; what a dtype cannot hold becomes its
-    limit.
+    """The columns (rows,) or (rows, *shape) that are what a decoder gives, in their own dtypes; what a dtype cannot
+    hold becomes its limit.
     """
+    if not any(decoder.shapes):
+        return _in_own_dtypes(decoder.decode(latents), group)
+    step = max(1, _DECODED_CELLS // sum(decoder.cells))
+    parts = [
+        _in_own_dtypes(decoder.decode(latents[start : start + step]), group)
+        for start in (range(0, len(latents), step) if len(latents) else (0,))
+    ]
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _in_own_dtypes(values: Mapping[str, NDArray[np.float64]], group: Group) -> Arrays:
+    """Values (rows,) or (rows, *shape) of columns in the dtypes of these."""
     restored: Arrays = {}
-    for name, values in decoder.decode(latents).items():
+    for name, own in values.items():
         dtype = group.column(name).dtype
         limits = np.finfo(dtype)
-        restored[name] = np.clip(values, float(limits.min), float(limits.max)).astype(dtype)
+        restored[name] = np.clip(own, float(limits.min), float(limits.max)).astype(dtype)
     return restored
 
 

@@ -24,6 +24,8 @@ from baler_vae.table.schema import TEXT, Column, Group
 
 _LATENT = np.dtype(np.float64)
 _SIZE = struct.Struct("<I")
+_SCORED_CELLS = 1 << 24
+"""Cells of arrays that an encoder is shown at once: 64 MB of scores."""
 
 
 def encode_group(coded: CodedTable) -> list[bytes]:
@@ -208,25 +210,34 @@ def latents_of(
     bounded: bool = False,
     group: str = "a group",
 ) -> Latents:
-    """The latents of the columns (rows,) that the encoder of a model sees. Where all columns keep a bound, latents only
-    help: values that are too far away are then seen as the farthest.
+    """The latents of the columns (rows,) or (rows, *shape) that the encoder of a model sees. Where all columns keep a
+    bound, latents only help: values that are too far away are then seen as the farthest.
 
     Raises:
         UsageError: values under `free` are too far from those of the fit.
     """
     if model.encoder is None:
         raise ValueError("a group without a network has no latents")
-    with np.errstate(over="ignore", invalid="ignore"):
-        scores = model.encoder.scores(columns)
-    scores[np.isnan(scores)] = 0.0
-    far = ~np.all(np.abs(scores) < LARGEST_ACTIVATION, axis=1)
-    if far.any() and not bounded:
+    seen = {name: columns[name] for name in model.encoder.columns}
+    n_rows = len(next(iter(seen.values())))
+    step = max(1, _SCORED_CELLS // model.encoder.network[0].n_inputs) if model.encoder.shapes else n_rows
+    found, n_far = [], 0
+    for start in range(0, n_rows, step) if n_rows else (0,):
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = model.encoder.scores({name: array[start : start + step] for name, array in seen.items()})
+        scores[np.isnan(scores)] = 0.0
+        n_far += int(np.count_nonzero(~np.all(np.abs(scores) < LARGEST_ACTIVATION, axis=1)))
+        found.append(model.encoder.encode(scores))
+    if n_far and not bounded:
         raise UsageError(
             "values are too far from those that the codec was fitted on",
-            rows=f"{far.sum():,} of {len(far):,} rows of {group}",
+            rows=f"{n_far:,} of {n_rows:,} rows of {group}",
             way_out="Fit a codec on this file",
         )
-    return model.encoder.encode(scores)
+    if len(found) == 1:
+        return found[0]
+    means, log_variances = zip(*found, strict=True)
+    return np.concatenate(means), np.concatenate(log_variances)
 
 
 def encode_latents(latents: Latents, model: GroupModel) -> list[bytes]:

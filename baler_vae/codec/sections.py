@@ -241,13 +241,27 @@ def _check_served(entry: GroupEntry, decoder: Decoder | None) -> None:
     needing = {column.name for column in entry.columns if column.coding is None}
     if decoder is not None and needing != set(decoder.columns):
         raise ValueError(f"a decoder serves {sorted(set(decoder.columns) ^ needing)} that it should not, or does not")
+    if decoder is not None:
+        _check_shapes(entry, decoder)
 
 
 def _check_encoder(entry: GroupEntry, encoder: Encoder | None) -> None:
     """Check that the columns that an encoder takes are there."""
-    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS and not column.shape}
-    if encoder is not None and not set(encoder.columns) <= numbers:
+    numbers = {column.name for column in entry.columns if column.dtype not in _KEPT_AS}
+    if encoder is None:
+        return
+    if not set(encoder.columns) <= numbers:
         raise ValueError("an encoder has inputs that do not exist")
+    _check_shapes(entry, encoder)
+
+
+def _check_shapes(entry: GroupEntry, network: Decoder | Encoder) -> None:
+    """Check that a network knows the shapes of its columns."""
+    shapes = {column.name: column.shape for column in entry.columns}
+    known = network.shapes or ((),) * len(network.columns)
+    for name, shape in zip(network.columns, known, strict=True):
+        if shape != shapes[name]:
+            raise ValueError(f"a network of column {name!r} has shape {shape} in place of {shapes[name]}")
 
 
 def _coder_codings(entry: GroupEntry) -> list[str]:

@@ -130,7 +130,7 @@ def posterior_of(codec: Codec, group: str) -> Posterior:
     if said is not None:
         is_noisy = said.kind == "noisy"
         return Posterior(said.kind, said.ratio if is_noisy else None, said.categories if said.kind == "joint" else ())
-    is_plain = model.encoder is None or len(model.encoder.network[-1].bias) == model.n_latents
+    is_plain = model.encoder is None or model.encoder.network[-1].n_outputs == model.n_latents
     return Posterior("point" if is_plain else "gaussian")
 
 

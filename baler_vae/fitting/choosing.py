@@ -186,8 +186,10 @@ def _fit_free(
 
     free = {name: table[name] for name in table.group.names if bounds[name].kind == "free"}
     progress = within(progress, kind.name)
-    fitted, history = fit_group(free, settings, progress, is_variational=kind.is_variational)
-    n_outputs = len(fitted.encoder.network[-1].bias)
+    fitted, history = fit_group(
+        free, settings, progress, is_variational=kind.is_variational, is_convolutional=kind.is_convolutional
+    )
+    n_outputs = fitted.encoder.network[-1].n_outputs
     model = replace(
         independent.model,
         decoder=fitted.decoder,

@@ -361,7 +361,7 @@ def fit_independent_column(values: NDArray[np.generic], column: Column, bound: B
     """How values (rows,), or arrays (rows, *shape), of a column are kept without any other, under a bound. Cells of
     arrays are coded independently: no other column uses them.
     """
-    if column.is_array:
+    if column.is_array and bound.kind != "free":
         return _fit_cells(values, column, bound)
     if not column.is_number:
         return IndependentColumn(

@@ -68,6 +68,11 @@ class Kind:
     is_variational: bool = False
 
     @property
+    def is_convolutional(self) -> bool:
+        """Whether its autoencoder is one of images."""
+        return self.traits.takes_images
+
+    @property
     def name(self) -> str:
         return self.traits.name
 
@@ -159,6 +164,10 @@ def _is_any(_rows: GroupRows) -> bool:
     return True
 
 
+def _is_none(_rows: GroupRows) -> bool:
+    return False
+
+
 def _gains_by_latents(rows: GroupRows) -> bool:
     return not is_wide(rows) and bool(floats_of(rows))
 
@@ -177,6 +186,8 @@ INDEPENDENT = Kind(traits=_TRAITS["independent"], fit=_fit_independent, is_candi
 AUTOREGRESSIVE = Kind(traits=_TRAITS["autoregressive"], fit=_fit_networks, is_candidate=_is_any)
 VAE = Kind(traits=_TRAITS["vae"], fit=_fit_latents(_bits_encoder), is_candidate=_gains_by_latents, is_variational=True)
 AE = Kind(traits=_TRAITS["ae"], fit=_fit_latents(_squared_error_encoder), is_candidate=_gains_by_latents)
+CONV_VAE = Kind(traits=_TRAITS["conv-vae"], fit=_fit_latents(_bits_encoder), is_candidate=_is_none, is_variational=True)
+CONV_AE = Kind(traits=_TRAITS["conv-ae"], fit=_fit_latents(_squared_error_encoder), is_candidate=_is_none)
 
-KINDS = (INDEPENDENT, AUTOREGRESSIVE, VAE, AE)
+KINDS = (INDEPENDENT, AUTOREGRESSIVE, VAE, AE, CONV_VAE, CONV_AE)
 """In the order in which `auto` tries them; of two that take as many bytes the first is chosen."""

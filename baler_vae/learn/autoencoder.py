@@ -10,7 +10,7 @@ from torch import Tensor
 from baler_vae.learn.divergences import KL_DIVERGENCE, WITH_FREE_BITS, kl_term
 from baler_vae.learn.epochs import Epoch, epochs_plan, learning_rate
 from baler_vae.learn.loop import Optimisation, Point, threads, train
-from baler_vae.learn.networks.dense import Autoencoder
+from baler_vae.learn.networks.dense import Architecture, Autoencoder
 from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import NORMAL
 from baler_vae.learn.objective import Objective
@@ -24,6 +24,8 @@ from baler_vae.settings.model import ModelSettings
 
 _EVALUATION_ROWS = 16_384
 """Rows of the validation set evaluated at a time; results do not depend on it."""
+_EVALUATION_SCORES = 1 << 20
+"""The most scores of arrays in so many rows."""
 _OBJECTIVE_ROWS = 1_024
 """The same under an objective, whose terms compare the rows of a batch with each other."""
 
@@ -98,11 +100,17 @@ def squared_error_objective(
     return Objective(tuple(terms))
 
 
+def evaluation_rows(architecture: Architecture, most: int) -> int:
+    """How many rows are evaluated at a time: at most so many, fewer where they are arrays."""
+    of_scores = architecture.column_of_scores
+    return most if of_scores is None else max(1, min(most, _EVALUATION_SCORES // len(of_scores)))
+
+
 @torch.no_grad()
 def validation_error(network: Autoencoder, scores: Tensor, column_weights: Tensor) -> float:
     """The weighted squared error of reconstructions from latents without noise, for scores (rows, columns)."""
     total = 0.0
-    for batch in torch.split(scores, _EVALUATION_ROWS):
+    for batch in torch.split(scores, evaluation_rows(network.architecture, _EVALUATION_ROWS)):
         restored = network.decode(network.encode(batch).mean)  # (rows, columns) -> (rows, k) -> (rows, columns)
         total += float(weighted_squared_error(restored, batch, column_weights)) * len(batch)
     return total / len(scores)

@@ -1,9 +1,11 @@
 """Terms of objectives: moments of latents, and the sizes of latents and of weights."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor, nn
 
+from baler_vae.learn.networks.convolutional import CONVOLUTIONS
 from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import JointPosterior
 from baler_vae.learn.objective import Term
@@ -57,5 +59,6 @@ def squared_weights(weight: Schedule) -> Term[Tensor, Outputs]:
 
 
 def _weights(network: nn.Module) -> Iterator[Tensor]:
-    """The weights of the dense layers of a network."""
-    return (layer.weight for layer in network.modules() if isinstance(layer, nn.Linear))
+    """The weights of the dense layers and the convolutions of a network."""
+    layers: Iterator[Any] = (layer for layer in network.modules() if isinstance(layer, (nn.Linear, *CONVOLUTIONS)))
+    return (layer.weight for layer in layers)

@@ -1,8 +1,10 @@
 """The model of one group: how its columns become bytes, and which others that depends on."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,37 +13,94 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
 from baler_vae.model.columns import Coded, ColumnModel, Networked, OnGrid
-from baler_vae.model.network import Network, apply_network
+from baler_vae.model.network import Dense, Network, apply_network
 from baler_vae.model.transform import Transform
+
+Shapes = tuple[tuple[int, ...], ...]
+"""The shape of the array in each row of each column, () of a column of numbers; without any, all hold numbers."""
+
+_SCORED_CELLS = 1 << 21
+"""Cells of arrays whose scores are made at once, so that this takes little memory."""
+
+
+def cells_of(n_columns: int, shapes: Shapes) -> tuple[int, ...]:
+    """The number of scores of each column."""
+    return tuple(map(math.prod, shapes)) if shapes else (1,) * n_columns
+
+
+def places_of(n_columns: int, shapes: Shapes, *, interleaved: bool) -> tuple[slice, ...]:
+    """Where the scores of each column stand in a row: behind those of the columns before it, or `interleaved`, cell by
+    cell those of all columns, which then have as many cells.
+    """
+    if interleaved:
+        return tuple(slice(number, None, n_columns) for number in range(n_columns))
+    ends = np.cumsum(cells_of(n_columns, shapes)).tolist()
+    return tuple(slice(start, stop) for start, stop in pairwise((0, *ends)))
 
 
 def scores_of(
-    columns: tuple[str, ...], transforms: tuple[Transform, ...], arrays: Mapping[str, NDArray[np.generic]]
+    columns: tuple[str, ...],
+    transforms: tuple[Transform, ...],
+    arrays: Mapping[str, NDArray[np.generic]],
+    shapes: Shapes = (),
+    *,
+    interleaved: bool = False,
 ) -> NDArray[np.float32]:
-    """The scores float32 (rows, columns) of the values (rows,) of each column."""
-    return np.stack(
-        [transform.forward(arrays[name]) for name, transform in zip(columns, transforms, strict=True)], axis=1
-    )
+    """The scores float32 (rows, scores) of the values (rows,) or (rows, *shape) of each column: one for each cell."""
+    if not any(shapes):
+        return np.stack(
+            [transform.forward(arrays[name]) for name, transform in zip(columns, transforms, strict=True)], axis=1
+        )
+    n_rows = len(arrays[columns[0]])
+    scores = np.empty((n_rows, sum(cells_of(len(columns), shapes))), np.float32)
+    places = places_of(len(columns), shapes, interleaved=interleaved)
+    for name, transform, place in zip(columns, transforms, places, strict=True):
+        step = max(1, _SCORED_CELLS // scores[:0, place].shape[1])
+        for start in range(0, n_rows, step):
+            values = arrays[name][start : start + step]
+            scores[start : start + step, place] = transform.forward(values).reshape(len(values), -1)
+    return scores
+
+
+def is_convolutional(network: Network) -> bool:
+    """Whether any layer of a network is one of images: scores of its columns are then interleaved."""
+    return any(not isinstance(layer, Dense) for layer in network)
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """The network that computes the columns of a group under `free` from latents."""
+    """The network that computes the columns of a group under `free` from latents; those of arrays have `shapes`."""
 
     columns: tuple[str, ...]
     transforms: tuple[Transform, ...]
     network: Network
+    shapes: Shapes = ()
 
     @property
     def n_latents(self) -> int:
-        return int(self.network[0].weights.shape[1])
+        return self.network[0].n_inputs
+
+    @cached_property
+    def cells(self) -> tuple[int, ...]:
+        """The number of scores of each column."""
+        return cells_of(len(self.columns), self.shapes)
+
+    @cached_property
+    def places(self) -> tuple[slice, ...]:
+        """Where the scores of each column stand in a row."""
+        return places_of(len(self.columns), self.shapes, interleaved=is_convolutional(self.network))
 
     def decode(self, latents: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-        """The values of each column, float64 (rows,) in its unit, from latents float32 (rows, k)."""
+        """The values of each column, float64 (rows,) or (rows, *shape) in its unit, from latents float32 (rows, k)."""
         scores = apply_network(self.network, latents)
+        if not any(self.shapes):
+            return {
+                name: transform.inverse(scores[:, j])
+                for j, (name, transform) in enumerate(zip(self.columns, self.transforms, strict=True))
+            }
+        named = zip(self.columns, self.transforms, self.places, self.shapes, strict=True)
         return {
-            name: transform.inverse(scores[:, j])
-            for j, (name, transform) in enumerate(zip(self.columns, self.transforms, strict=True))
+            name: transform.inverse(scores[:, place]).reshape(-1, *shape) for name, transform, place, shape in named
         }
 
 
@@ -49,8 +108,9 @@ class Decoder:
 class Encoder:
     """The network from the columns of a group to latents; its outputs are k means, then perhaps k log-variances.
 
-    The last latents are categorical where there are `categories`: so many for each, of which one is 1 in every row and
-    the others are 0. The outputs in their places are logits, and log-variances are those of the `n_continuous` others.
+    Columns of arrays have `shapes`. The last latents are categorical where there are `categories`: so many for each, of
+    which one is 1 in every row and the others are 0. The outputs in their places are logits, and log-variances are
+    those of the `n_continuous` others.
     """
 
     columns: tuple[str, ...]
@@ -58,6 +118,7 @@ class Encoder:
     n_latents: int
     network: Network
     categories: tuple[int, ...] = ()
+    shapes: Shapes = ()
 
     @property
     def n_continuous(self) -> int:
@@ -65,12 +126,13 @@ class Encoder:
         return self.n_latents - sum(self.categories)
 
     def scores(self, arrays: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-        """The scores float32 (rows, columns) of the values (rows,) of each column."""
-        return scores_of(self.columns, self.transforms, arrays)
+        """The scores float32 (rows, scores) of the values (rows,) or (rows, *shape) of each column."""
+        interleaved = is_convolutional(self.network)
+        return scores_of(self.columns, self.transforms, arrays, self.shapes, interleaved=interleaved)
 
     def encode(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The posterior's mean and log-variance, float32 (rows, k) and (rows, continuous latents) or (rows, 0), of
-        scores float32 (rows, columns); categorical latents are 1 for the most probable category.
+        scores float32 (rows, scores); categorical latents are 1 for the most probable category.
         """
         outputs = apply_network(self.network, scores)
         mean, log_variance = outputs[:, : self.n_latents], outputs[:, self.n_latents :]
@@ -80,7 +142,7 @@ class Encoder:
 
     def probabilities(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
         """The probability of each category of each categorical latent, float64 (rows, categories) each, of scores
-        float32 (rows, columns).
+        float32 (rows, scores).
         """
         found = []
         for logits in self._logits(apply_network(self.network, scores)):

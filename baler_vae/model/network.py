@@ -1,4 +1,4 @@
-"""Dense networks in numpy that give the same numbers on every machine.
+"""Networks in numpy that give the same numbers on every machine: the flow, and dense layers.
 
 Matrix products of floats differ between processors and libraries in how they order and round their sums. Here no sum
 rounds: weights are multiples of a power of two, activations are rounded to multiples of 2^-16 and kept below 2^12, and
@@ -7,9 +7,11 @@ done element by element in single IEEE operations.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -24,12 +26,45 @@ LARGEST_ACTIVATION = 2.0**12
 Array = Any
 """An array of whichever library; numpy's own types are written out where only numpy will do."""
 
-_UNIT = 2.0**-16
+UNIT = 2.0**-16
+"""Activations are whole numbers of this."""
 _EXACT = 2.0**53
 _THREADS = min(4, os.cpu_count() or 1)
 """Results do not depend on it."""
 _CHUNK_ROWS = 1_024
 """Rows of one matrix product: its activations stay in the cache."""
+_CHUNK_NUMBERS = 1 << 21
+"""The most numbers of a layer in so many rows; fewer rows where they have more."""
+
+
+class Layer(Protocol):
+    """A layer: `weights` float32 (outputs or their channels, ...), `bias` float32 of as many. Where it `adds`, its
+    outputs are added to the inputs of the layer before. `n_gathered` is the most numbers that it needs at once for a
+    row.
+    """
+
+    @property
+    def weights(self) -> NDArray[np.float32]: ...
+
+    @property
+    def bias(self) -> NDArray[np.float32]: ...
+
+    @property
+    def n_inputs(self) -> int: ...
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    @property
+    def n_gathered(self) -> int: ...
+
+    @property
+    def adds(self) -> bool: ...
+
+    def prepared(self, xp: Any, device: Any) -> Callable[[Array], Array]:  # noqa: ANN401  a module and a device
+        """The function from activations as whole numbers of units, float64 (rows, inputs), to what the layer makes of
+        them, in units, float64 (rows, outputs).
+        """
 
 
 @dataclass(frozen=True)
@@ -38,10 +73,45 @@ class Dense:
 
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
+    adds: ClassVar[bool] = False
+
+    @property
+    def n_inputs(self) -> int:
+        return int(self.weights.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.bias)
+
+    @property
+    def n_gathered(self) -> int:
+        return max(self.n_inputs, self.n_outputs)
+
+    def prepared(self, xp: Any, device: Any) -> Callable[[Array], Array]:  # noqa: ANN401  a module and a device
+        weights = xp.asarray(self.weights.T.astype(np.float64), device=device)
+        # Plus zero: the sign of a zero sum, which libraries choose, never reaches the outputs.
+        bias = xp.asarray(self.bias.astype(np.float64) / UNIT + 0.0, device=device)
+        return lambda x: x @ weights + bias
 
 
-Network = tuple[Dense, ...]
-"""Dense layers with LeakyReLU between them."""
+Network = tuple[Layer, ...]
+"""Layers with LeakyReLU between them."""
+
+
+def chained(layers: Sequence[Layer]) -> Network:
+    """The network of some layers.
+
+    Raises:
+        ValueError: one does not take what the one before gives, or adds what has another size.
+    """
+    for number, (first, second) in enumerate(pairwise(layers), 1):
+        if second.n_inputs != first.n_outputs:
+            raise ValueError(f"layer {number} takes {second.n_inputs} inputs after a layer of {first.n_outputs}")
+        if second.adds and second.n_outputs != first.n_inputs:
+            raise ValueError(f"layer {number} adds {first.n_inputs} numbers to {second.n_outputs}")
+    if not layers or layers[0].adds:
+        raise ValueError("a network has no layers, or a first one that adds what was before")
+    return tuple(layers)
 
 
 def apply_network(network: Network, inputs: Array) -> Array:
@@ -51,35 +121,32 @@ def apply_network(network: Network, inputs: Array) -> Array:
     They are the same on every machine for a network that passes `check_exact`.
     """
     xp, device = array_namespace(inputs), array_device(inputs)
-    outputs = xp.empty((inputs.shape[0], len(network[-1].bias)), dtype=xp.float32, device=device)
-    # Plus zero: the sign of a zero sum, which libraries choose, never reaches the outputs.
-    layers = [
-        (
-            xp.asarray(layer.weights.T.astype(np.float64), device=device),
-            xp.asarray(layer.bias.astype(np.float64) / _UNIT + 0.0, device=device),
-        )
-        for layer in network
-    ]
+    outputs = xp.empty((inputs.shape[0], network[-1].n_outputs), dtype=xp.float32, device=device)
+    layers = [(layer.prepared(xp, device), layer.adds) for layer in network]
+    most = max(layer.n_gathered for layer in network)
+    chunk_rows = max(1, min(_CHUNK_ROWS, _CHUNK_NUMBERS // most))
 
     def apply_to(start: int) -> None:
-        x = xp.astype(inputs[start : start + _CHUNK_ROWS], xp.float64) / _UNIT
-        for number, (weights, bias) in enumerate(layers):
+        x = xp.astype(inputs[start : start + chunk_rows], xp.float64) / UNIT
+        taken = x
+        for number, (layer, adds) in enumerate(layers):
             if number:
                 x = xp.maximum(x, x * float(LEAKY_SLOPE))
-            x = _activations(x, xp) @ weights + bias
-        outputs[start : start + _CHUNK_ROWS] = xp.astype(x * _UNIT, xp.float32)
+            before, taken = taken, activations(x, xp)
+            x = layer(taken) + before if adds else layer(taken)
+        outputs[start : start + chunk_rows] = xp.astype(x * UNIT, xp.float32)
 
     # Threads of ours, each with one of the library: its own wait for each other by spinning, which takes many times as
     # long where another process wants the same core.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(apply_to, range(0, inputs.shape[0], _CHUNK_ROWS)):
+        for _ in pool.map(apply_to, range(0, inputs.shape[0], chunk_rows)):
             pass
     return outputs
 
 
-def _activations(x: Array, xp: Any) -> Array:  # noqa: ANN401  a module
+def activations(x: Array, xp: Any) -> Array:  # noqa: ANN401  a module
     """Activations (rows, width) as whole numbers of units, within their limits, float64 (rows, width)."""
-    limit = LARGEST_ACTIVATION / _UNIT
+    limit = LARGEST_ACTIVATION / UNIT
     return xp.clip(xp.round(x), -limit, limit)
 
 
@@ -100,6 +167,7 @@ def check_exact(network: Network) -> None:
         ValueError: weights have too many bits for the width of their layer.
     """
     for number, layer in enumerate(network):
-        units = np.abs(np.ldexp(layer.weights.astype(np.float64), -common_exponent(layer.weights))).sum(axis=1)
-        if not np.all(units * (LARGEST_ACTIVATION / _UNIT) < _EXACT):
+        units = np.abs(np.ldexp(layer.weights.astype(np.float64), -common_exponent(layer.weights)))
+        sums = units.reshape(len(units), -1).sum(axis=1)  # over all that an output may see
+        if not np.all(sums * (LARGEST_ACTIVATION / UNIT) < _EXACT):
             raise ValueError(f"the weights of layer {number} have too many bits for exact sums")

@@ -10,16 +10,17 @@ from typing import Literal
 AUTO = "auto"
 """In place of a kind: the one of those that are candidates whose archive is smallest."""
 
-KindName = Literal["independent", "autoregressive", "vae", "ae"]
-WantedKind = Literal["auto", "independent", "autoregressive", "ae", "vae"]
-LatentKindName = Literal["ae", "vae"]
+KindName = Literal["independent", "autoregressive", "vae", "ae", "conv-vae", "conv-ae"]
+WantedKind = Literal["auto", "independent", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"]
+LatentKindName = Literal["ae", "vae", "conv-ae", "conv-vae"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindTraits:
     """What a model of a kind stores besides frequency tables: networks of codes, and latents with what encodes and
     decodes them; whether it gives columns under the bound `free`, which are what a decoder makes of latents; whether
-    fitting one needs PyTorch.
+    fitting one needs PyTorch; and whether its networks are convolutions, which take
+    arrays of one shape.
     """
 
     name: KindName
@@ -27,6 +28,7 @@ class KindTraits:
     stores_latents: bool
     gives_free: bool
     needs_torch: bool
+    takes_images: bool = False
 
 
 KINDS: tuple[KindTraits, ...] = (
@@ -34,6 +36,17 @@ KINDS: tuple[KindTraits, ...] = (
     KindTraits(name="autoregressive", stores_networks=True, stores_latents=False, gives_free=False, needs_torch=True),
     KindTraits(name="vae", stores_networks=True, stores_latents=True, gives_free=True, needs_torch=True),
     KindTraits(name="ae", stores_networks=True, stores_latents=True, gives_free=True, needs_torch=True),
+    KindTraits(
+        name="conv-vae",
+        stores_networks=True,
+        stores_latents=True,
+        gives_free=True,
+        needs_torch=True,
+        takes_images=True,
+    ),
+    KindTraits(
+        name="conv-ae", stores_networks=True, stores_latents=True, gives_free=True, needs_torch=True, takes_images=True
+    ),
 )
 """From the simplest on. Of several that store the same, the first is what an archive is taken for that does not say."""
 
@@ -54,6 +67,11 @@ def kind_of_free(wanted: WantedKind) -> KindName:
     """The kind that gives columns under `free` where a kind, or `auto`, was asked for."""
     able = [kind.name for kind in KINDS if kind.gives_free]
     return next((name for name in able if name == wanted), able[0])
+
+
+def takes_images(wanted: WantedKind) -> bool:
+    """Whether the networks of the kind that was asked for are convolutions."""
+    return any(kind.name == wanted and kind.takes_images for kind in KINDS)
 
 
 def can_give_free(wanted: WantedKind) -> bool:

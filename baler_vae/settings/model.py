@@ -6,10 +6,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from baler_vae.errors import UsageError
 from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, Seed, Settings, as_list, in_lower_case
-from baler_vae.settings.kinds import WantedKind
+from baler_vae.settings.convolution import ConvolutionSettings
+from baler_vae.settings.kinds import AUTO, WantedKind, takes_images
 from baler_vae.settings.objective import ObjectiveSettings
 
-_LATER = ("sample_rows", "networks")
+_LATER = ("sample_rows", "networks", "convolution")
 """Settings that older archives do not name; where they are the default, newer ones do not either."""
 
 
@@ -54,12 +55,12 @@ class ModelSettings(Settings):
 
     Parameters
     ----------
-    kind : {"auto", "independent", "autoregressive", "ae", "vae"}
+    kind : {"auto", "independent", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"}
         The kind of model; ``auto`` takes what makes the smallest archive. ``model`` means the same where keywords are
         taken.
     latent : int, optional
-        Latents per group: half of the group's float columns by default, and without an `objective` never more than
-        those.
+        Latents per group: by default half as many as there are float columns, and for arrays the root of the number of
+        cells in a row; without an `objective` never more than there are columns and cells.
     hidden : sequence of int
         Units of the hidden layers.
     epochs, batch_rows : int, optional
@@ -109,6 +110,8 @@ class ModelSettings(Settings):
         `l1`.
     networks : NetworkSettings or mapping, optional
         How the networks of codes are built and trained, where values keep a bound.
+    convolution : ConvolutionSettings or mapping, optional
+        How the networks of ``conv-vae`` and ``conv-ae`` are built.
     """
 
     kind: Annotated[WantedKind, BeforeValidator(in_lower_case)] = "auto"
@@ -137,6 +140,7 @@ class ModelSettings(Settings):
     sample_rows: RowCount = 1 << 20
     objective: ObjectiveSettings | None = None
     networks: NetworkSettings | None = None
+    convolution: ConvolutionSettings | None = None
 
     @model_validator(mode="after")
     def _with_an_objective_that_makes_sense(self) -> "ModelSettings":
@@ -144,7 +148,14 @@ class ModelSettings(Settings):
         return self
 
     def check(self) -> None:
-        """Raise UsageError unless an objective makes sense for the model, and is not described twice."""
+        """Raise UsageError unless convolutions and an objective make sense for the model, and the latter is not
+        described twice.
+        """
+        if self.convolution is not None and self.kind != AUTO and not takes_images(self.kind):
+            raise UsageError(
+                f"the model {self.kind!r} has no convolutions to be described",
+                way_out='Set kind = "conv-vae" or "conv-ae" in [model], or leave out [model.convolution]',
+            )
         if self.objective is None:
             return
         self.objective.check(self.kind)

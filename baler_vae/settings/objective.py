@@ -12,7 +12,12 @@ from baler_vae.settings.checking import Finite, NotNegative, Positive, RowCount,
 PosteriorKind = Literal["point", "gaussian", "noisy", "joint"]
 Reconstruction = Literal["squared_error", "absolute_error", "cross_entropy", "gaussian"]
 
-POSTERIORS: Mapping[str, tuple[PosteriorKind, ...]] = {"ae": ("point", "noisy"), "vae": ("gaussian", "joint")}
+POSTERIORS: Mapping[str, tuple[PosteriorKind, ...]] = {
+    "ae": ("point", "noisy"),
+    "vae": ("gaussian", "joint"),
+    "conv-ae": ("point", "noisy"),
+    "conv-vae": ("gaussian", "joint"),
+}
 """The posteriors of each kind of autoencoder, its own first."""
 LIKELIHOODS: tuple[Reconstruction, ...] = ("cross_entropy", "gaussian")
 """Reconstruction terms that are nats of a row; the others are a mean over columns."""
@@ -252,7 +257,8 @@ class ObjectiveSettings(Settings):
 def _check_posterior(posterior: PosteriorSettings, kind: str) -> None:
     """Raise UsageError unless a posterior is one of a kind of autoencoder, and has what it needs and nothing else."""
     if posterior.kind not in POSTERIORS[kind]:
-        other = next(name for name, kinds in POSTERIORS.items() if posterior.kind in kinds)
+        others = [name for name, kinds in POSTERIORS.items() if posterior.kind in kinds]
+        other = next((name for name in others if name.startswith("conv-") == kind.startswith("conv-")), others[0])
         raise UsageError(
             f"the posterior of {kind!r} is {' or '.join(map(repr, POSTERIORS[kind]))}",
             found=f"objective.posterior.kind {posterior.kind!r}",

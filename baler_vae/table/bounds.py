@@ -155,7 +155,7 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
     or boolean column becomes lossy only where its name, without wildcards, says so. Text is always exact.
 
     Raises:
-        UsageError: a glob matches no column, a bound does not suit its column, or arrays would be free.
+        UsageError: a glob matches no column, or a bound does not suit its column.
     """
     columns = {column.name: column for column in schema.columns}
     assigned: dict[str, BoundRule | None] = dict.fromkeys(columns)
@@ -164,14 +164,6 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
         if rule.names_a_column:
             _check_possible(rule, columns[matched[0]], {group.counter for group in schema.groups})
         assigned |= {name: rule for name in matched if _applies(rule, columns[name])}
-    for name, own in assigned.items():
-        if own is not None and own.kind == "free" and columns[name].is_array:
-            raise UsageError(
-                "arrays cannot be free: no network gives their cells",
-                column=name,
-                found=columns[name].kind,
-                way_out=f"Give it a bound of its own behind the others, say --bound '{name}=bits:12'",
-            )
     return assigned
 
 
@@ -236,7 +228,7 @@ def _check_possible(rule: BoundRule, column: Column, counters: Collection[str | 
             "only float columns can be free" if column.is_number else f"{column.kind} columns are always exact",
             column=column.name,
             found=column.kind,
-            way_out="Leave out its bound",
+            way_out="Leave out its bound" + (", or make its cells float32" if column.is_array else ""),
         )
 
 

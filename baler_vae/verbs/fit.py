@@ -94,7 +94,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     assigned = assign_rules(schema, request.rules)
     _check_free(assigned, settings)
     for pattern in (*settings.weights, *settings.transforms):
-        match_columns(pattern, [column.name for column in schema.columns if column.is_float and column.is_scalar])
+        match_columns(pattern, [column.name for column in schema.columns if column.is_float])
     for pattern in settings.formulas:
         match_columns(pattern, [column.name for column in schema.columns if column.is_scalar])
 

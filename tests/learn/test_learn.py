@@ -14,11 +14,12 @@ from baler_vae.learn.autoencoder import epochs_of, squared_error_objective, trai
 from baler_vae.learn.divergences import kl_divergence
 from baler_vae.learn.epochs import training_length
 from baler_vae.learn.export import latent_steps, reconstruction_error, round_decoder
-from baler_vae.learn.fit import _split, fit_group
+from baler_vae.learn.fit import fit_group
 from baler_vae.learn.networks.dense import Autoencoder, DenseArchitecture, export_network
 from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import NORMAL, POINT, NormalPosterior, PointPosterior
 from baler_vae.learn.schedules import Moment
+from baler_vae.learn.scores import split
 from baler_vae.model.group import Encoder
 from baler_vae.model.network import Dense, apply_network
 from baler_vae.progress import silent
@@ -161,22 +162,22 @@ def test_training_length_follows_from_the_rows(n_rows, expected):
 
 @pytest.mark.parametrize("n_rows", [2, 5, 17, 1_000])
 def test_split_takes_every_row_once(n_rows):
-    training, validation = _split(n_rows, ModelSettings(seed=4))
+    training, validation = split(n_rows, ModelSettings(seed=4))
     if round(0.1 * n_rows) == 0:
         assert np.array_equal(training, validation)
         assert sorted(training) == list(range(n_rows))
     else:
         assert len(validation) == round(0.1 * n_rows)
         assert sorted([*training, *validation]) == list(range(n_rows))
-    unshuffled = np.concatenate(_split(n_rows, ModelSettings(shuffle=False, validation_fraction=0.5)))
+    unshuffled = np.concatenate(split(n_rows, ModelSettings(shuffle=False, validation_fraction=0.5)))
     assert unshuffled.tolist() == list(range(n_rows))
 
 
 def test_shuffled_rows_are_in_disorder():
-    training, validation = _split(1_000, ModelSettings(seed=4))
+    training, validation = split(1_000, ModelSettings(seed=4))
     assert not np.array_equal(training, np.sort(training))
     assert validation.mean() == pytest.approx(500, abs=120)
-    assert not np.array_equal(validation, _split(1_000, ModelSettings(seed=5))[1])
+    assert not np.array_equal(validation, split(1_000, ModelSettings(seed=5))[1])
 
 
 def test_training_learns_the_surface():

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baler_vae.learn.networks.dense import dense_layers
+from baler_vae.learn.networks.dense import Architecture
 from baler_vae.learn.networks.posterior import UniformPosterior
 
 _LEAST_LOG_SCALE = -6.0
@@ -38,13 +38,11 @@ class Logistic:
 
 @dataclass(frozen=True)
 class RoundedArchitecture:
-    """Dense encoder to `n_latents` latents and dense decoder with mirrored hidden layers, which gives the middle and
-    the log-scale of each score; and a prior of each latent.
+    """The encoder and the decoder of another architecture, whose latents are without noise; the decoder gives the
+    middle and the log-scale of each score. And a prior of each latent.
     """
 
-    n_columns: int
-    n_latents: int
-    hidden: tuple[int, ...]
+    inner: Architecture
 
     def build(self, *, seed: int, device: torch.device) -> "RoundedAutoencoder":
         """The network with its first random weights; the state of PyTorch's own generator is left as it is."""
@@ -55,7 +53,7 @@ class RoundedArchitecture:
 
 @dataclass(frozen=True, eq=False)
 class RoundedOutputs:
-    """What is made of a batch: the distributions of its scores (rows, columns), the posterior, latents float32
+    """What is made of a batch: the distributions of its scores (rows, scores), the posterior, latents float32
     (rows, k), and the prior of latents (k,).
     """
 
@@ -70,22 +68,22 @@ class RoundedAutoencoder(nn.Module):
 
     def __init__(self, architecture: RoundedArchitecture) -> None:
         super().__init__()
-        n_columns, n_latents, hidden = architecture.n_columns, architecture.n_latents, architecture.hidden
-        self.encoder = dense_layers((n_columns, *hidden, n_latents))
-        self.decoder = dense_layers((n_latents, *reversed(hidden), 2 * n_columns))
-        self.middle = nn.Parameter(torch.zeros(n_latents))
-        self.scale = nn.Parameter(torch.zeros(n_latents))
+        inner = architecture.inner
+        self._inner = inner
+        self.encoder, self.decoder = inner.layers(2)
+        self.middle = nn.Parameter(torch.zeros(inner.n_latents))
+        self.scale = nn.Parameter(torch.zeros(inner.n_latents))
 
     def outputs(self, batch: Tensor, generator: torch.Generator) -> RoundedOutputs:
-        """What is made of scores float32 (rows, columns), with noise in place of rounding."""
-        posterior = UniformPosterior(self.encoder(batch))  # (rows, columns) -> (rows, k)
+        """What is made of scores float32 (rows, scores), with noise in place of rounding."""
+        posterior = UniformPosterior(self.encoder(batch))  # (rows, scores) -> (rows, k)
         return self._decoded(posterior, posterior.sample(generator))
 
     def rounded_outputs(self, batch: Tensor) -> RoundedOutputs:
-        """What is made of scores float32 (rows, columns), with rounded latents."""
-        posterior = UniformPosterior(self.encoder(batch))  # (rows, columns) -> (rows, k)
+        """What is made of scores float32 (rows, scores), with rounded latents."""
+        posterior = UniformPosterior(self.encoder(batch))  # (rows, scores) -> (rows, k)
         return self._decoded(posterior, torch.round(posterior.mean))
 
     def _decoded(self, posterior: UniformPosterior, latents: Tensor) -> RoundedOutputs:
-        middle, log_scale = self.decoder(latents).chunk(2, dim=1)  # (rows, k) -> (rows, columns) each
+        middle, log_scale = self._inner.halves(self.decoder(latents))  # (rows, k) -> (rows, scores) each
         return RoundedOutputs(Logistic(middle, log_scale), posterior, latents, Logistic(self.middle, self.scale))
