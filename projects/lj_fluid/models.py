@@ -4,7 +4,7 @@ All are trained by the package's loop, with the package's latents and its diverg
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baler_vae.learn.divergences import kl_of_latents, kl_term
-from baler_vae.learn.loop import Optimisation, Point, train
+from baler_vae.learn.loop import Optimisation, train
+from baler_vae.learn.networks.convolutional import ConvolutionalArchitecture, stages_of
 from baler_vae.learn.networks.dense import dense_layers
 from baler_vae.learn.networks.outputs import Outputs
 from baler_vae.learn.networks.posterior import NORMAL, NormalPosterior
@@ -23,8 +24,9 @@ from baler_vae.learn.plans import Epochs
 from baler_vae.learn.schedules import Cosine, LinearWarmup
 
 Floats = NDArray[np.floating[Any]]
-Seen = Literal["coordinates", "upright", "distances", "image"]
-Made = Literal["points", "distances", "image"]
+Seen = Literal["coordinates", "upright", "distances", "image", "rows"]
+Made = Literal["points", "distances", "image", "rows"]
+_CONVOLVED = ("image", "rows")
 
 _LEAST_SQUARE = 1e-6
 """What is added to squared distances: the gradient of a root has no end at 0."""
@@ -38,9 +40,10 @@ class Recipe:
     """A model and its training.
 
     The encoder sees `coordinates`, points that are made `upright` from the matrix alone, the `distances` of all pairs,
-    or the matrix as an `image` with convolutions; the decoder makes `points`, of which distances are taken,
-    `distances`, or an `image`. `beta` is the weight of the divergence in nats beside the squared error, which is in
-    units of the variance of distances.
+    or, with convolutions, the matrix as an `image` or as its `rows`: cells along one axis whose channels are the other.
+    The decoder makes `points`, of which distances are taken, `distances`, an `image` or `rows`. `beta` is the weight of
+    the divergence in nats beside the squared error, which is in units of the variance of distances. A model that
+    `has_line` has a single dense layer beside the others of its encoder, and of its decoder.
     """
 
     seen: Seen
@@ -48,11 +51,13 @@ class Recipe:
     n_latents: int = 40
     hidden: tuple[int, ...] = (512, 256)
     beta: float = 1e-5
-    epochs: int = 30
+    epochs: int = 8
     batch_rows: int = 128
     learning_rate: float = 1e-3
     channels: tuple[int, ...] = (16, 32)
+    kernel: int = 3
     residual_blocks: int = 0
+    has_line: bool = True
 
 
 def pairs_of(matrices: Floats) -> NDArray[np.float32]:
@@ -78,7 +83,7 @@ def inputs_of(seen: Seen, matrices: Floats, coordinates: Floats | None = None) -
     if seen == "upright":
         points = upright(embedded(matrices).points)
         return points.astype(np.float32).reshape(len(points), -1)
-    if seen == "image":
+    if seen in _CONVOLVED:
         return np.asarray(matrices, np.float32).reshape(len(matrices), -1)
     return pairs_of(matrices)
 
@@ -108,35 +113,36 @@ class FluidNetwork(nn.Module):
         self.register_buffer("_first", torch.from_numpy(first))
         self.register_buffer("_second", torch.from_numpy(second))
         k, hidden = recipe.n_latents, recipe.hidden
-        images = _image_layers(recipe, n_particles) if "image" in {recipe.seen, recipe.made} else None
-        n_made = {"points": 2 * n_particles, "distances": distances.shape[1], "image": 0}[recipe.made]
-        if images is not None and recipe.seen == "image":
-            self.encoder: nn.Module = images[0]
-        else:
-            self.encoder = WithLine(inputs.shape[1], hidden, NORMAL.n_outputs(k))
-        if images is not None and recipe.made == "image":
-            self.decoder: nn.Module = images[1]
-        else:
-            self.decoder = WithLine(k, tuple(reversed(hidden)), n_made)
-        if recipe.seen in {"coordinates", "upright"} and recipe.made == "points":
+        n_outputs = {"points": 2 * n_particles, "distances": distances.shape[1]}.get(recipe.made, n_particles**2)
+        encoder = dense_layers((inputs.shape[1], *hidden, NORMAL.n_outputs(k)))
+        decoder = dense_layers((k, *reversed(hidden), n_outputs))
+        if recipe.seen in _CONVOLVED:
+            encoder = _convolutions(recipe, recipe.seen, n_particles)[0]
+        if recipe.made in _CONVOLVED:
+            decoder = _convolutions(recipe, recipe.made, n_particles)[1]
+        self.encoder = WithLine(inputs.shape[1], encoder, NORMAL.n_outputs(k)) if recipe.has_line else encoder
+        self.decoder = WithLine(k, decoder, n_outputs) if recipe.has_line else decoder
+        if recipe.has_line and (recipe.seen == recipe.made or recipe.seen in {"coordinates", "upright"}):
             self._begin_with_components((inputs - self._input_mean) / self._input_scale)
 
     @torch.no_grad()
     def _begin_with_components(self, inputs: Tensor) -> None:
-        """Lets the straight parts of both networks be the principal components of inputs (rows, numbers), in units of
-        their spreads, with little noise; the bent parts are 0.
+        """Lets the straight parts of both networks be the principal components of scaled inputs (rows, numbers), in
+        units of their spreads, with little noise; the other parts are about 0.
         """
         k = self.recipe.n_latents
         n_kept = min(k, inputs.shape[1])
-        _, spreads, components = torch.linalg.svd(inputs, full_matrices=False)
-        spreads = (spreads / len(inputs) ** 0.5).clamp(min=1e-3)[:n_kept]
+        values, vectors = torch.linalg.eigh(inputs.T @ inputs / len(inputs))
+        components = vectors.flip(1).T[:n_kept]  # (kept, numbers), from the largest spread on
+        spreads = values.flip(0)[:n_kept].clamp(min=1e-6).sqrt()
+        scale = self._input_scale / (self._point_scale if self.recipe.made == "points" else self._scale)
         for network in (self.encoder, self.decoder):
             network.line.weight.zero_()
             network.line.bias.zero_()
-            network.bend[-1].weight.mul_(0.01)
-            network.bend[-1].bias.zero_()
-        self.encoder.line.weight[:n_kept] = components[:n_kept] / spreads[:, None]
-        self.decoder.line.weight[:, :n_kept] = (components[:n_kept] * spreads[:, None]).T
+            last = [parameter for name, parameter in network.bend.named_parameters() if "weight" in name][-1]
+            last.mul_(0.01)
+        self.encoder.line.weight[:n_kept] = components / spreads[:, None]
+        self.decoder.line.weight[:, :n_kept] = (components * spreads[:, None]).T * scale
         self.encoder.line.bias[k:] = _FIRST_LOG_VARIANCE
 
     @property
@@ -161,7 +167,7 @@ class FluidNetwork(nn.Module):
             differences = points[:, self._first] - points[:, self._second]  # (rows, pairs, 2)
             return (differences.square().sum(dim=2) + _LEAST_SQUARE).sqrt()
         made = self.decoder(latents)
-        if self.recipe.made == "image":
+        if self.recipe.made in _CONVOLVED:
             images = made.view(len(latents), len(self._point_mean), -1)
             made = (images[:, self._first, self._second] + images[:, self._second, self._first]) / 2
         return made * self._scale + self._mean
@@ -174,12 +180,12 @@ class FluidNetwork(nn.Module):
 
 
 class WithLine(nn.Module):
-    """Dense layers, and beside them a single one from the first size to the last: the sum of both."""
+    """Layers, and beside them a single dense one from the first size to the last: the sum of both."""
 
-    def __init__(self, n_inputs: int, hidden: tuple[int, ...], n_outputs: int) -> None:
+    def __init__(self, n_inputs: int, bend: nn.Module, n_outputs: int) -> None:
         super().__init__()
         self.line = nn.Linear(n_inputs, n_outputs)
-        self.bend = dense_layers((n_inputs, *hidden, n_outputs))
+        self.bend = bend
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs (rows, inputs) to outputs (rows, outputs)."""
@@ -187,23 +193,21 @@ class WithLine(nn.Module):
         return outputs
 
 
-def _image_layers(recipe: Recipe, n_particles: int) -> tuple[nn.Module, nn.Module]:
-    """The encoder of matrices as images, and the decoder, of the package's convolutional architecture."""
-    from baler_vae.learn.networks.convolutional import ConvolutionalArchitecture, stages_of  # noqa: PLC0415
-
-    stages = stages_of((n_particles, n_particles), (1, *recipe.channels), 3, (2,) * len(recipe.channels))
-    architecture = ConvolutionalArchitecture(
-        stages, recipe.n_latents, recipe.hidden, 3, recipe.residual_blocks, latents=NORMAL
-    )
-    return architecture.layers()
+def _convolutions(recipe: Recipe, form: str, n: int) -> tuple[nn.Module, nn.Module]:
+    """The encoder of matrices as an image or as rows, and the decoder, of the package's convolutional architecture."""
+    shape, n_channels, stride = ((n, n), 1, 2) if form == "image" else ((n,), n, 1)
+    stages = stages_of(shape, (n_channels, *recipe.channels), recipe.kernel, (stride,) * len(recipe.channels))
+    return ConvolutionalArchitecture(
+        stages, recipe.n_latents, recipe.hidden, recipe.kernel, recipe.residual_blocks, latents=NORMAL
+    ).layers()
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network and the history of its training."""
+    """A network, and the squared error of the validation rows after each epoch, a share of the variance."""
 
     network: FluidNetwork
-    history: tuple[Point, ...] = field(repr=False)
+    errors: tuple[float, ...]
 
     def latents(self, inputs: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The means and log-variances of the latents of inputs (n, numbers), float32 (n, k) each."""
@@ -245,14 +249,9 @@ def trained(
     after the epoch with the least squared error of the validation rows.
     """
     torch.set_num_threads(threads)
+    network = built(recipe, training, seed)
     inputs, distances = _tensors(recipe, training)
     judged_inputs, judged = _tensors(recipe, validation)
-    points = torch.from_numpy(np.asarray(training["coordinates"], np.float32))
-    if recipe.seen != "coordinates":  # a matrix tells no place, and neither of two mirror images
-        points = torch.from_numpy(inputs_of("upright", np.asarray(training["matrices"]))).view(points.shape)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = FluidNetwork(recipe, inputs, distances, points)
     variance = float(network.scale) ** 2
 
     def squared_error(batch: Batch, outputs: Outputs) -> Tensor:
@@ -276,7 +275,18 @@ def trained(
         device=torch.device("cpu"),
         judge=validation_error,
     )
-    return Trained(network, history)
+    return Trained(network, tuple(point.error for point in history))
+
+
+def built(recipe: Recipe, training: Mapping[str, Floats], seed: int) -> FluidNetwork:
+    """The network of a recipe for rows as in `trained`, before its training."""
+    inputs, distances = _tensors(recipe, training)
+    points = torch.from_numpy(np.asarray(training["coordinates"], np.float32))
+    if recipe.seen != "coordinates":  # a matrix tells no place, and neither of two mirror images
+        points = torch.from_numpy(inputs_of("upright", np.asarray(training["matrices"]))).view(points.shape)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return FluidNetwork(recipe, inputs, distances, points)
 
 
 def _tensors(recipe: Recipe, rows: Mapping[str, Floats]) -> tuple[Tensor, Tensor]:
