@@ -145,7 +145,7 @@ class Contacts:
 
 def place_codec(study: Study, seed: int) -> Codec:
     """The codec of places, an autoregressive density, fitted to the training rows."""
-    networks = {"width": 32, "steps": max(20, round(1_500 * study.epochs)), "weight_cost": 0.3}
+    networks = {"width": 32, "steps": max(20, round(1_000 * study.epochs)), "weight_cost": 0.3}
     path = study.kept(".bvmodel", networks, seed)
     if path.exists():
         return Codec.load(path)

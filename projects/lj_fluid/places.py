@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from anomalies import SEED_OF_STRANGE, blacked_out
 from data import RECIPES, Floats, Record, Rows, Study, seen_of
 from fluid import energies, matrices
 from geometry import embedded, misplaced, tilt, tumbled, upright
 from models import Trained, inputs_of, matrices_of, pairs_of
+from numpy.typing import NDArray
 from pictures import COLOURS, configuration, panels, save, steps
 from scipy.stats import ks_2samp
 
-N_FILLINGS = 60
-"""Times that a model fills in what it restored."""
+N_FILLINGS, FILLING_RATE, PRIOR = 200, 0.1, 0.1
+"""Steps down the gradient of latents, their size at first, and the weight of squares of latents beside those of
+distances.
+"""
 WALKED = 5
 """Latents that are walked along, and the places on the way."""
 STEPS = (-3.0, -1.5, 0.0, 1.5, 3.0)
@@ -112,15 +116,24 @@ def study_spectra(study: Study) -> list[Record]:
     return found
 
 
-def filled(model: Trained, distances: Floats, is_black: Floats, mean: Floats) -> Floats:
-    """Matrices (n, particles, particles) whose black distances are what the model makes of the whole, in which they are
-    those of the mean matrix at first and then what it made of them before.
+def filled(model: Trained, distances: Floats, is_black: NDArray[np.bool_], mean: Floats) -> Floats:
+    """Matrices (n, particles, particles) whose black distances are those that the model makes of the latents which
+    restore the others best: they begin as those of the matrix whose black distances are those of the mean matrix, and
+    go down the gradient of the squared error of the others.
     """
-    found = np.where(is_black, mean, distances).astype(np.float32)
-    for _ in range(N_FILLINGS):
-        made = matrices_of(model.restored(inputs_of(model.network.recipe.seen, found)))
-        found = np.where(is_black, made, distances).astype(np.float32)
-    return found
+    start = np.where(is_black, mean, distances).astype(np.float32)
+    first = model.latents(inputs_of(model.network.recipe.seen, start))[0]
+    latents = torch.from_numpy(np.clip(first, -3, 3)).requires_grad_()
+    known, true = torch.from_numpy(~pairs_of(is_black).astype(bool)), torch.from_numpy(pairs_of(distances))
+    optimiser = torch.optim.Adam([latents], lr=FILLING_RATE)
+    for step in range(N_FILLINGS):
+        optimiser.param_groups[0]["lr"] = FILLING_RATE * (1 - step / N_FILLINGS)
+        missed = ((model.network.decode(latents) - true).square() * known).sum() + PRIOR * latents.square().sum()
+        optimiser.zero_grad()
+        missed.backward()
+        optimiser.step()
+    made = matrices_of(model.distances(latents.detach().numpy()))
+    return np.where(is_black, made, distances).astype(np.float32)
 
 
 def study_filling(study: Study) -> list[Record]:
