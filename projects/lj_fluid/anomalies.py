@@ -232,12 +232,12 @@ SHOWN = (
 
 
 def draw(study: Study, scores: Mapping[str, Mapping[str, Floats]]) -> None:
-    """The picture: distributions of scores of each kind."""
+    """The picture: distributions of scores of each kind; what lies beyond either end is in the last bin."""
     figure, axes = panels(2, 2, 4.4, 2.8)
     for axis, (name, is_log) in zip(axes.flat, SHOWN, strict=True):
         values = {kind: np.log10(own[name]) if is_log else own[name] for kind, own in scores.items()}
-        low = min(np.quantile(own, 0.001) for own in values.values())
-        high = max(np.quantile(own, 0.5 if kind == "random points" else 0.995) for kind, own in values.items())
+        low, high = np.quantile(values["ordinary"], [0.001, 0.999])
+        low, high = low - 0.3 * (high - low), high + 0.6 * (high - low)
         steps(axis, values, np.linspace(low, high, 60))
         axis.set(xlabel=f"log10 of the {name}" if is_log else name, yticks=[])
     axes[0, 1].legend(fontsize=7, frameon=False)

@@ -15,7 +15,6 @@ N_LATENTS = (2, 5, 10, 20, 30, 40, 50, 60)
 BETAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 CURVES = (
     "dense on distances",
-    "convolutions on rows",
     "convolutions on rows, end in points",
     "upright points, ends in points",
 )
@@ -53,10 +52,10 @@ def measured(study: Study, name: str, recipe: Recipe, seed: int) -> Record:
 
 
 def study_models(study: Study) -> list[Record]:
-    """All models with 40 latents, each with all seeds."""
+    """All models with 40 latents, each with its seeds."""
     found = list(component_shares(study, (40,)))
     for name, recipe in RECIPES.items():
-        for seed in study.seeds:
+        for seed in study.seeds_of(name):
             found.append(measured(study, name, recipe, seed))
             study.write("models", found)
     return found
