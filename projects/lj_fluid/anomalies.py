@@ -8,7 +8,7 @@ import numpy as np
 from data import RECIPES, Floats, Record, Study
 from fluid import Fluid, by_height, configurations, matrices
 from geometry import embedded, upright
-from models import Trained, inputs_of, pairs_of
+from models import inputs_of, pairs_of
 from numpy.typing import NDArray
 from pictures import panels, save, steps
 
@@ -25,7 +25,7 @@ BLOCK = 10
 CONTACT = 1.6
 """Pairs that are nearer than this are contacts: further away the density of pairs is nearly even."""
 PLACE_BOUND, CONTACT_BOUND = "abs:0.01", "abs:0.005"
-N_TRIALS = 60
+N_TRIALS = 40
 """Moves that are tried of each particle."""
 TRAINED_ON = ("upright points, ends in points", "dense on distances", "convolutions on rows")
 SEED_OF_STRANGE = 101
@@ -157,68 +157,81 @@ def place_codec(study: Study, seed: int) -> Codec:
     return codec
 
 
+def restored_places(codec: Codec, places: Floats) -> Floats:
+    """The places (n, particles, 2) that come back from the codec of places."""
+    columns = codec.decode(codec.encode(columns_of(places)))
+    found = [[np.asarray(columns[f"{name}{i:02d}"], np.float64) for name in "xy"] for i in range(places.shape[1])]
+    return np.moveaxis(np.array(found), 2, 0)  # (particles, 2, n) -> (n, particles, 2)
+
+
+def standing(distances: Floats) -> Floats:
+    """The points (n, particles, 2) of matrices (n, particles, particles) that may be damaged: those of their Gram
+    matrices, upright in the middle of the box, the lowest one on the floor.
+    """
+    points = upright(embedded(distances).points) + np.array([5.0, 0.0])
+    points[:, :, 1] -= points[:, :, 1].min(axis=1, keepdims=True)
+    return points
+
+
 @dataclass(frozen=True, eq=False)
-class Scorer:
-    """All that scores configurations: models by name, the codec of places and that of contacts."""
+class Kind:
+    """A kind of strange configurations, and ordinary ones that are made in the same way: `places` (n, particles, 2) and
+    `distances` (n, particles, particles), of ordinary ones and of strange ones.
+    """
 
-    models: Mapping[str, Trained]
-    places: Codec
-    contacts: Contacts
+    places: tuple[Floats, Floats]
+    distances: tuple[Floats, Floats]
 
-    def scores(self, places: Floats) -> dict[str, Floats]:
-        """Scores (n,) of configurations (n, particles, 2) by name; the higher, the stranger."""
-        found = self.of_matrices(matrices(places))
-        found["bits of places"] = bits_of(self.places, columns_of(places))
-        found["crowding in bits"] = self.contacts.crowding(places)
-        found["bits that moves save"] = self.contacts.saved(places)
-        return found
 
-    def of_matrices(self, distances: Floats) -> dict[str, Floats]:
-        """Those that need no places, of matrices (n, particles, particles)."""
-        pairs = pairs_of(distances)
-        found = {}
-        for name, model in self.models.items():
-            restored = model.restored(inputs_of(model.network.recipe.seen, distances))
-            found[f"squared error, {name}"] = np.square(restored - pairs, dtype=np.float64).mean(axis=1)
-        return found
+def kinds_of(study: Study) -> dict[str, Kind]:
+    """All kinds by name."""
+    test = study.rows("test")
+    ordinary = test.coordinates.astype(np.float64)
+    found = {name: Kind((ordinary, places), (test.matrices, matrices(places))) for name, places in strange(study)}
+    damaged = np.where(blacked_out(test.matrices.shape, np.random.default_rng(SEED_OF_STRANGE)), 0, test.matrices)
+    found["blacked-out blocks"] = Kind((standing(test.matrices), standing(damaged)), (test.matrices, damaged))
+    return found
 
-    def of_damaged(self, distances: Floats) -> dict[str, Floats]:
-        """Scores of matrices (n, particles, particles) whose points are those of their Gram matrices, upright, and put
-        where ordinary ones are in the mean.
-        """
-        points = upright(embedded(distances).points) + 5.0
-        points[:, :, 1] -= points[:, :, 1].min(axis=1, keepdims=True)
-        found = self.of_matrices(distances)
-        found["bits of places"] = bits_of(self.places, columns_of(points))
-        found["crowding in bits"] = self.contacts.crowding(points)
-        found["bits that moves save"] = self.contacts.saved(points)
-        return found
+
+def contact_scores(contacts: Contacts, places: Floats) -> dict[str, Floats]:
+    """Scores (n,) of configurations (n, particles, 2) by the bits of contacts."""
+    return {"crowding in bits": contacts.crowding(places), "bits that moves save": contacts.saved(places)}
+
+
+def fitted_scores(study: Study, seed: int, places: Floats, distances: Floats) -> dict[str, Floats]:
+    """Scores (n,) by fits of a seed, of configurations (n, particles, 2) with distances (n, particles, particles)."""
+    pairs, found = pairs_of(distances), {}
+    for name in TRAINED_ON:
+        model = study.model(RECIPES[name], seed)
+        restored = model.restored(inputs_of(model.network.recipe.seen, distances))
+        found[f"squared error, {name}"] = np.square(restored - pairs, dtype=np.float64).mean(axis=1)
+    found["bits of places"] = bits_of(place_codec(study, seed), columns_of(places))
+    return found
 
 
 def study_anomalies(study: Study) -> list[Record]:
-    """How well each score tells each kind from test rows: areas with bootstrap errors, for each seed of the fits."""
-    training, test = study.rows("training"), study.rows("test")
-    kinds = dict(strange(study))
-    damaged = np.where(blacked_out(test.matrices.shape, np.random.default_rng(SEED_OF_STRANGE)), 0, test.matrices)
-    contacts = Contacts.fitted(training.coordinates)
-    found, drawn = [], {}
-    for seed in study.seeds:
-        models = {name: study.model(RECIPES[name], seed) for name in TRAINED_ON}
-        scorer = Scorer(models, place_codec(study, seed), contacts)
-        ordinary = scorer.scores(test.coordinates.astype(np.float64))
-        of_kinds = {kind: scorer.scores(places) for kind, places in kinds.items()}
-        undamaged = scorer.of_damaged(test.matrices)
-        pairs = {kind: (ordinary, own) for kind, own in of_kinds.items()}
-        pairs["blacked-out blocks"] = undamaged, scorer.of_damaged(damaged)
-        for kind, (usual, unusual) in pairs.items():
+    """How well each score tells each kind from test rows: areas with bootstrap errors, for each seed of the fits. The
+    codec of contacts has no networks, and so no seed.
+    """
+    contacts = Contacts.fitted(study.rows("training").coordinates)
+    found: list[Record] = []
+    drawn: dict[str, dict[str, Floats]] = {}
+    for kind, own in kinds_of(study).items():
+        for seed in study.seeds:
+            usual, unusual = (fitted_scores(study, seed, *of) for of in zip(own.places, own.distances, strict=True))
+            if seed == study.seeds[0]:
+                more = [contact_scores(contacts, places) for places in own.places]
+                usual, unusual = usual | more[0], unusual | more[1]
+                if kind != "blacked-out blocks":
+                    drawn.setdefault("ordinary", usual)
+                    drawn[kind] = unusual
             for score, values in unusual.items():
                 auc = roc_of(usual[score], values, seed=seed, n_bootstraps=30).auc
-                medians = {"median": float(np.median(values)), "ordinary": float(np.median(usual[score]))}
+                medians = {"ordinary": float(np.median(usual[score])), "median": float(np.median(values))}
                 found.append(
-                    {"kind": kind, "score": score, "seed": seed, "AUC": auc.value, "error": auc.error, **medians}
+                    {"kind": kind, "score": score, "seed": seed, "AUC": auc.value, "error": auc.error} | medians
                 )
-        drawn = drawn or {"ordinary": ordinary, **of_kinds}
-        study.write("anomalies", found)
+            study.write("anomalies", found)
     draw(study, drawn)
     return found
 

@@ -37,6 +37,7 @@ SLOW = {
     "convolutions on rows": (1, 2),
     "dense on distances, ends in points": (1, 2),
     "convolutions on rows, end in points": (1, 2, 3),
+    "codec": (1, 2),
 }
 """The seeds of models that take long, of those that are asked for; others have all."""
 

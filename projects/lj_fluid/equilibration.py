@@ -6,7 +6,7 @@ from fluid import Fluid, energies, histories
 from pictures import COLOURS, panels, save
 
 SWEEPS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 700, 1_000, 1_400, 2_000, 4_000)
-N_CONFIGURATIONS = 1_000
+N_CONFIGURATIONS = 400
 GAMMAS = (0.1, 0.4, 0.7, 1.0)
 
 

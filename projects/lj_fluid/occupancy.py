@@ -20,8 +20,8 @@ from baler_vae.learn.reconstruction import cross_entropy
 from baler_vae.learn.schedules import Constant, Cosine, LinearRise, Schedule, Span
 
 N_LATENTS = 40
-EPOCHS = 12
-WEIGHTS = {"beta 1": 1.0, "beta 0 to 1": 1.0, "beta 0 to 0.1": 0.1, "beta 0": 0.0}
+EPOCHS = 10
+WEIGHTS = {"beta 1": 1.0, "beta 0 to 1": 1.0, "beta 0 to 0.1": 0.1}
 """Of the divergence, in nats beside the cross entropy in nats: 1 is the bound on the likelihood."""
 
 

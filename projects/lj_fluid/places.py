@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from anomalies import SEED_OF_STRANGE, blacked_out
+from anomalies import SEED_OF_STRANGE, blacked_out, place_codec, restored_places
 from data import RECIPES, Floats, Record, Rows, Study, seen_of
 from fluid import energies, matrices
 from geometry import embedded, misplaced, tilt, tumbled, upright
@@ -84,6 +84,7 @@ def spectra(study: Study, seed: int) -> Mapping[str, Floats]:
         else:
             points = upright(embedded(restored_matrices(model, test)).points)
         found[name] = energy(points)
+    found["codec of places"] = energy(restored_places(place_codec(study, seed), test.coordinates))
     return found
 
 

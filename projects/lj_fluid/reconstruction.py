@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from anomalies import PLACE_BOUND, bits_of, columns_of, place_codec, restored_places
 from data import RECIPES, Components, Record, Study, seen_of, share
 from fluid import matrices
 from models import Recipe, inputs_of, pairs_of
@@ -51,6 +52,14 @@ def measured(study: Study, name: str, recipe: Recipe, seed: int) -> Record:
     }
 
 
+def codec_record(study: Study, seed: int) -> Record:
+    """What the codec of places leaves under its bound, and the bits that it takes."""
+    codec, test = place_codec(study, seed), study.rows("test")
+    pairs = pairs_of(matrices(restored_places(codec, test.coordinates)))
+    bits = float(bits_of(codec, columns_of(test.coordinates)).mean())
+    return {"model": f"codec of places, {PLACE_BOUND}", "seed": seed, "share": share(pairs, test), "bits": bits}
+
+
 def study_models(study: Study) -> list[Record]:
     """All models with 40 latents, each with its seeds."""
     found = list(component_shares(study, (40,)))
@@ -58,6 +67,8 @@ def study_models(study: Study) -> list[Record]:
         for seed in study.seeds_of(name):
             found.append(measured(study, name, recipe, seed))
             study.write("models", found)
+    found += [codec_record(study, seed) for seed in study.seeds_of("codec")]
+    study.write("models", found)
     return found
 
 

@@ -43,7 +43,11 @@ STUDIES: Mapping[str, tuple[Callable[[Study], list[Record]], tuple[str, ...], Ma
         ("model",),
         {"mean": ".2f", "deviation": ".2f", "distance": ".3f", "missed": ".3f"},
     ),
-    "anomalies": (study_anomalies, ("kind", "score"), {"AUC": ".4f", "error": ".4f", "median": ".3g"}),
+    "anomalies": (
+        study_anomalies,
+        ("kind", "score"),
+        {"AUC": ".4f", "error": ".4f", "ordinary": ".3g", "median": ".3g"},
+    ),
     "filling": (study_filling, ("model",), {"error": ".4f", "rms": ".3f"}),
     "walks": (study_walks, ("latent",), {"nats": ".2f", "moved": ".2f", "most": ".2f", "nearer than 1": ".1%"}),
     "occupancy": (study_occupancy, ("model",), {"found": ".3f", "nats": ".1f", "share": ".3f"}),
