@@ -1,6 +1,5 @@
 """The studies of the fluid: places from distances, models that end in points, scores of strange configurations."""
 
-import dataclasses
 import importlib
 import json
 import sys
@@ -39,7 +38,7 @@ def study(tmp_path_factory):
     fluids = [lj.Fluid(gamma, sweeps=200) for gamma in (0.1, 1.0)]
     arrays = generator.arrays_of(fluids, 200, 1, representations=["coordinates"])
     generator.write(folder / "fluid.npz", arrays, force=False)
-    return data.Study(folder / "fluid.npz", folder / "results", folder / "pictures", (1,), 160, 20, 0.125)
+    return data.Study(folder / "fluid.npz", folder / "results", folder / "pictures", (1,), 160, 20, 0.02)
 
 
 def test_distances_give_points_back_up_to_a_motion(ordinary):
@@ -157,7 +156,7 @@ def test_contacts_that_are_never_seen_take_bits(ordinary):
 
 
 def test_bits_of_places_are_those_of_the_archive(study):
-    codec = anomalies.place_codec(dataclasses.replace(study, epochs=0.02), 1)
+    codec = anomalies.place_codec(study, 1)
     columns = anomalies.columns_of(study.rows("test").coordinates)
     bits = anomalies.bits_of(codec, columns)
     restored = anomalies.restored_places(codec, study.rows("test").coordinates)
