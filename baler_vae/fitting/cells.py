@@ -1,5 +1,6 @@
 """The networks of the cells of arrays: what they see, and whether they pay."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.fitting import policy
 from baler_vae.fitting.conditionals import network_bytes, symbol_bits
 from baler_vae.fitting.parents import view_of
-from baler_vae.fitting.taps import causal_offsets, fit_taps, neighbourhood, predictor_of
+from baler_vae.fitting.taps import causal_offsets, fit_taps, local_scales, neighbourhood, predictor_of
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
@@ -129,10 +130,10 @@ class CellTrainer:
         found = []
         lags = [0, _LAGS] if _comes_in_order(column) else [0]
         for lag in lags:
-            predictors, offsets = self._predictors(column, lag, absolute=True)
+            predictors, offsets = self._predictors(column, lag, local=True)
             plan = self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=True)
             found.append(plan)
-            predictors, offsets = self._predictors(column, lag, absolute=False)
+            predictors, offsets = self._predictors(column, lag, local=False)
             found.append(self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=False))
         if mirrored and len(column.shape) == 2 and _may_be_distances(column):
             points = Predictor(
@@ -141,16 +142,19 @@ class CellTrainer:
             found.append(self._plan(column, view, [], [points], 0, mirrored=mirrored, predicted=True))
         return found
 
-    def _predictors(
-        self, column: CellColumn, lags: int, *, absolute: bool
-    ) -> tuple[list[Predictor], tuple[Offset, ...]]:
-        """Predictors, the one of most neighbours first, and the offsets of their neighbours."""
+    def _predictors(self, column: CellColumn, lags: int, *, local: bool) -> tuple[list[Predictor], tuple[Offset, ...]]:
+        """Predictors, the one of most neighbours first, and the offsets of their neighbours: of least squares, which
+        are `local` where errors count in units of what they are about a cell.
+        """
         shape, values = column.shape, column.restored.astype(np.float64)
         reaches = _REACH_WITH_LAGS if lags else _REACH
         reach = reaches.get(len(shape), (_REACH_OF_MORE,) * len(shape))
         pool = causal_offsets(shape, reach, lags=min(lags, len(column.rows) - 1))
         if not pool:
             return [], ()
+        n_rows = max(1 + lags, policy.CELLS_OF_SCALES // math.prod(shape))
+        if len(values) > n_rows:  # with rows before it neighbouring ones
+            values = values[:n_rows] if lags else values[np.linspace(0, len(values) - 1, n_rows).astype(np.int64)]
         finite = np.flatnonzero(np.isfinite(values.reshape(-1)))
         least, most = policy.CELLS_OF_TAPS
         n_items = min(max(40 * len(pool), least), most)
@@ -160,6 +164,9 @@ class CellTrainer:
         targets = values.reshape(-1)[items]
         around = neighbourhood(values, items, pool)
         fill = float(np.median(targets))
+        scales = np.ones(len(items))
+        if local:
+            scales = local_scales(values, items, pool[: policy.TAPS_OF_SCALES], fill, self._settings.seed)
         near = [k for k, offset in enumerate(pool) if max(map(abs, offset)) <= 1]
         subsets = [range(len(pool)), near]
         if lags:
@@ -173,7 +180,7 @@ class CellTrainer:
             own = sorted(subset)
             if not own or any(own == sorted(other) for other, _ in taken):
                 continue
-            numbers, weights = fit_taps(around.only(own), targets, n_cells=column.n_cells, absolute=absolute)
+            numbers, weights = fit_taps(around.only(own), targets, scales, n_cells=column.n_cells)
             if numbers:
                 taken.append(([own[k] for k in numbers], weights))
         used = sorted({k for numbers, _ in taken for k in numbers})
@@ -203,6 +210,7 @@ class CellTrainer:
         inputs += [CellInput(Seen.RELATIVE if predicted else Seen.VALUE, k) for k in places]
         if predicted:
             inputs += [CellInput(Seen.RESIDUAL, k) for k in places]
+            inputs += [CellInput(Seen.SPREAD, side) for side in (0, 1)]
         else:
             often = _often(column.codes, view)
             inputs += [CellInput(Seen.VALUE, k, symbol) for k in places[:_NEAREST] for symbol in often]
@@ -281,16 +289,17 @@ class CellTrainer:
 
 def _all_coded(field: CellField) -> Integers64:
     """What is coded of all cells, in the order in which they are coded."""
-    return np.concatenate([field.coded(field.base_of(items), field.codes[items]) for items in field.order()])
+    looks = (field.look(items, blindly=True) for items in field.order())
+    return np.concatenate([field.coded(look.base, field.codes[look.items]) for look in looks])
 
 
 def _looks(field: CellField, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], Integers64]:
     """What the network sees of the chosen cells, float32 (n, inputs), and what is coded of them (n,)."""
     inputs, coded = [], []
     for items in field.order():
-        if field.sees_residuals:
-            base = field.base_of(items)
-            field.show_coded(items, field.coded(base, field.codes[items]))
+        if field.cells.sees_residuals or field.cells.sees_spread:
+            every = field.look(items, blindly=True)
+            field.show_coded(every, field.coded(every.base, field.codes[items]))
         own = items[chosen[items]]
         if len(own):
             look = field.look(own)

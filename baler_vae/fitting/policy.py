@@ -192,11 +192,16 @@ MOST_TAPS = 192
 than 62, which 0.5 kB of weights paid for.
 """
 
-REWEIGHTINGS = 5
-"""Rounds in which least squares become least absolute errors. Chosen by hand; not measured."""
+REWEIGHTINGS = 3
+"""Rounds in which the scale of errors about each cell is found, and least squares in units of it. Chosen by hand; not
+measured.
+"""
 
-LEAST_RESIDUAL = 0.02
-"""The part of the median error below which an error counts as so large: an error of zero would count without limit."""
+LEAST_RESIDUAL = 0.01
+"""The part of the median error that is added to each: an error of zero would count without limit."""
+
+CELLS_OF_SCALES = 1 << 18
+"""Cells among which the scale of errors is found. Chosen by hand; not measured."""
 
 MOST_NEAR_CELLS = 16
 """The most neighbours of a cell that its network sees individually. Chosen by hand; not measured."""
@@ -219,3 +224,6 @@ LEAST_LATENTS_SAVING = 0.01
 """The part of the bytes that the latents of arrays must save there, their own bytes counted: less can be the luck of a
 training. Chosen by hand; not measured.
 """
+
+TAPS_OF_SCALES = 40
+"""The most neighbours of the predictor by whose errors that scale is found. Chosen by hand; not measured."""

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,25 +68,25 @@ def neighbourhood(values: Floats64, items: NDArray[np.int64], offsets: Sequence[
 
 
 def fit_taps(
-    around: Neighbourhood, targets: Floats64, *, n_cells: float, absolute: bool, most: int = policy.MOST_TAPS
+    around: Neighbourhood, targets: Floats64, scales: Floats64, *, n_cells: float, most: int = policy.MOST_TAPS
 ) -> tuple[list[int], Floats64]:
     """The numbers of the offsets of a predictor of `targets` (cells,), in their order, and the weight of each: of least
-    absolute errors, or of least squares. Taps that do not pay for themselves on `n_cells` cells are left out.
+    squares in units of `scales` (cells,). Taps that do not pay for themselves on `n_cells` cells are left out.
     """
     fill = float(np.median(targets))
     chosen = list(range(len(around.offsets)))
-    weights = _weights(around, targets, fill, absolute=absolute)
+    weights = weights_of(around, targets, scales, fill)
     best: tuple[float, list[int], Floats64] | None = None
     n_taps = min(len(chosen), most)
     while n_taps:
         if n_taps < len(chosen):
             _, relative = around.only(chosen).relative(fill)
-            matters = np.abs(weights) * relative.std(axis=1)
+            matters = np.abs(weights) * np.sqrt(np.mean(np.square(relative / scales), axis=1))
             # The first stays: it stands for those that are missing.
             kept = sorted({0, *np.argsort(-matters, kind="stable")[:n_taps].tolist()})
             chosen = [chosen[k] for k in kept]
-            weights = _weights(around.only(chosen), targets, fill, absolute=absolute)
-        bits = _bits(around.only(chosen), targets, fill, weights, n_cells)
+            weights = weights_of(around.only(chosen), targets, scales, fill)
+        bits = _bits(around.only(chosen), targets, scales, fill, weights, n_cells)
         if best is None or bits < best[0]:
             best = bits, chosen, weights
         n_taps = n_taps // 3
@@ -102,29 +101,53 @@ def predictor_of(numbers: Sequence[int], weights: Floats64, fill: float) -> Pred
     return Predictor(np.array(numbers, np.int64), whole, fill)
 
 
-def _weights(around: Neighbourhood, targets: Floats64, fill: float, *, absolute: bool) -> Floats64:
-    """The weights (offsets,) of least squares, or, by reweighting, of least absolute errors."""
+def weights_of(around: Neighbourhood, targets: Floats64, scales: Floats64, fill: float) -> Floats64:
+    """The weights (offsets,) of least squares in units of `scales` (cells,)."""
     first, relative = around.relative(fill)
-    wanted = targets - first
-    scale = float(np.sqrt(np.mean(relative * relative))) or 1.0
-    relative, wanted = relative / scale, wanted / scale
-    ones: NDArray[np.floating[Any]] = np.ones(len(targets))
-    found: NDArray[np.floating[Any]] = np.zeros(len(relative))
-    for _ in range(policy.REWEIGHTINGS if absolute else 1):
-        weighted = relative * ones
-        gram = weighted @ relative.T
-        gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-30)
-        found = np.linalg.solve(gram, weighted @ wanted)
-        rest = np.abs(wanted - found @ relative)
-        ones = 1 / np.maximum(rest, max(policy.LEAST_RESIDUAL * float(np.median(rest)), 1e-12))
-    rounded: Floats64 = np.rint(found / WEIGHT_UNIT).astype(np.float64) * WEIGHT_UNIT
+    relative, wanted = relative / scales, (targets - first) / scales
+    gram = relative @ relative.T
+    gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-30)
+    rounded: Floats64 = np.rint(np.linalg.solve(gram, relative @ wanted) / WEIGHT_UNIT) * WEIGHT_UNIT
     return rounded
 
 
-def _bits(around: Neighbourhood, targets: Floats64, fill: float, weights: Floats64, n_cells: float) -> float:
+def local_scales(
+    values: Floats64, items: NDArray[np.int64], offsets: Sequence[Offset], fill: float, seed: int
+) -> Floats64:
+    """How much a predictor of neighbours at `offsets` errs about the cells `items` (n,), by number in C order, of
+    arrays (rows, *shape): the mean among the nearest neighbours of each. Where cells are quiet small errors count.
+    """
+    scales = np.ones(len(items))
+    near = [k for k, offset in enumerate(offsets) if max(map(abs, offset)) <= 1]
+    around, targets = neighbourhood(values, items, offsets), values.reshape(-1)[items]
+    scales *= float(np.abs(targets - fill).mean()) or 1.0
+    chosen = np.random.default_rng(seed).permutation(len(items))[: max(1_024, 20 * len(offsets))]
+    for _ in range(policy.REWEIGHTINGS):
+        some = Neighbourhood(offsets, around.values[:, chosen], around.present[:, chosen])
+        weights = weights_of(some, targets[chosen], scales[chosen], fill)
+        errors = _errors(values, offsets, weights, fill)
+        beside = neighbourhood(errors, items, [offsets[k] for k in near])
+        found = beside.values.sum(axis=0) / np.maximum(beside.present.sum(axis=0), 1)
+        scales = found + policy.LEAST_RESIDUAL * (float(np.median(found)) or float(found.mean()) or 1.0)
+    return scales
+
+
+def _errors(values: Floats64, offsets: Sequence[Offset], weights: Floats64, fill: float) -> Floats64:
+    """By how much a predictor errs, (rows, *shape) like the values; NaN where these are not finite."""
+    items = np.arange(values.size)
+    errors = np.empty(values.size)
+    for start in range(0, values.size, policy.CELLS_OF_TAPS[1]):
+        own = items[start : start + policy.CELLS_OF_TAPS[1]]
+        first, relative = neighbourhood(values, own, offsets).relative(fill)
+        errors[own] = np.abs(values.reshape(-1)[own] - first - weights @ relative)
+    return errors.reshape(values.shape)
+
+
+def _bits(
+    around: Neighbourhood, targets: Floats64, scales: Floats64, fill: float, weights: Floats64, n_cells: float
+) -> float:
     """About how many bits cells take less than without a predictor, up to what all predictors have in common."""
     first, relative = around.relative(fill)
-    rest = np.abs(targets - first - weights @ relative)
-    typical = float(np.median(np.abs(targets - fill))) or 1.0
-    each = float(np.log2(np.maximum(rest, 1e-12 * typical) + policy.LEAST_RESIDUAL * float(np.median(rest))).mean())
+    rest = np.abs(targets - first - weights @ relative) / scales
+    each = float(np.log2(rest + policy.LEAST_RESIDUAL * (float(np.median(rest)) or 1.0)).mean())
     return n_cells * (each if math.isfinite(each) else 0.0) + _BITS_OF_A_TAP * len(weights)

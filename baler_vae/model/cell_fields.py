@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,12 +53,14 @@ class Known:
 @dataclass(frozen=True, eq=False)
 class Look:
     """What the network sees of some cells: their numbers `items` int64 (n,) in the flat array, `inputs` float32
-    (inputs, n), and the codes `base` int64 (n,) from which differences are coded; None where codes are.
+    (inputs, n), the codes `base` int64 (n,) from which differences are coded, None where codes are, and what the first
+    predictor says, float64 (n,), None where there is none.
     """
 
     items: Integers64
     inputs: NDArray[np.float32]
     base: Integers64 | None
+    expected: NDArray[np.float64] | None
 
 
 class CellField:
@@ -75,6 +76,8 @@ class CellField:
         self.values: NDArray[np.float64] = np.zeros(self.n_cells * n_rows)
         self.places: Places = np.zeros(self.n_cells * n_rows, np.int16)
         self._residuals: Places = np.zeros(self.n_cells * n_rows, np.int16)
+        self._errors = np.zeros(self.n_cells * n_rows if cells.sees_spread else 0)
+        self._near = np.array(cells.near, np.int64)
         self._coordinates = np.indices(cells.shape, np.int32).reshape(len(cells.shape), -1).T.copy()
         self._neighbours = self._where_neighbours_are()
         self._inputs = self._described(known)
@@ -92,14 +95,21 @@ class CellField:
             for start in range(0, len(wave), _AT_ONCE):
                 yield wave[start : start + _AT_ONCE]
 
-    def look(self, items: Integers64) -> Look:
-        """What the network sees of cells whose neighbours are known."""
+    def look(self, items: Integers64, *, blindly: bool = False) -> Look:
+        """What the network sees of cells whose neighbours are known; `blindly` without inputs."""
         from baler_vae.model.cell_kernels import see_cells  # noqa: PLC0415 - numba takes half a second to import
 
-        predicted = self._predictions(items)
+        values = self._expected(items, 1 if blindly else None)
+        if self.cells.sees_spread and not blindly:
+            spread = self._spread(items)
+            values = np.vstack([values, values[0] + spread, values[0] - spread])
+        predicted = predicted_codes(values.reshape(-1), self.grid, self._dtype).reshape(values.shape)
         base, mirrored = self._base(items, predicted)
         own, view = self.cells.network.alphabet, self.cells.view
-        inputs = np.empty((len(self.cells.inputs), len(items)), np.float32)
+        expected = values[0] if len(values) else None
+        inputs = np.empty((0 if blindly else len(self.cells.inputs), len(items)), np.float32)
+        if blindly:
+            return Look(items, inputs, base, expected)
         see_cells(
             self._neighbours,
             items,
@@ -117,7 +127,7 @@ class CellField:
             self._others,
             inputs,
         )
-        return Look(items, inputs, base)
+        return Look(items, inputs, base, expected)
 
     def fill(self, codes: Integers64, values: NDArray[np.generic]) -> None:
         """Sets the codes (rows * cells,) and restored values (rows, *shape) of all cells, which are known."""
@@ -125,20 +135,18 @@ class CellField:
         self.values = flat(values).astype(np.float64)
         self.places = self.cells.view.positions(self.codes).astype(np.int16)
 
-    def restore(self, items: Integers64, codes: Integers64, coded: Integers64, values: NDArray[np.generic]) -> None:
+    def restore(self, look: Look, codes: Integers64, coded: Integers64, values: NDArray[np.generic]) -> None:
         """Sets the codes (n,) of cells, of which `coded` (n,) was coded, and their restored `values` (n,)."""
-        self.codes[items], self.values[items] = codes, values
-        self.places[items] = self.cells.view.positions(codes)
-        self.show_coded(items, coded)
+        self.codes[look.items], self.values[look.items] = codes, values
+        self.places[look.items] = self.cells.view.positions(codes)
+        self.show_coded(look, coded)
 
-    def show_coded(self, items: Integers64, coded: Integers64) -> None:
-        """Lets cells behind see what was coded (n,) of cells."""
-        if self.sees_residuals:
-            self._residuals[items] = self.cells.network.alphabet.positions(coded)
-
-    def base_of(self, items: Integers64) -> Integers64 | None:
-        """The codes (n,) from which differences of cells with known neighbours are coded; None where codes are."""
-        return self._base(items, self._predictions(items, 1 if self.cells.predicted else 0))[0]
+    def show_coded(self, look: Look, coded: Integers64) -> None:
+        """Lets cells behind see what was coded (n,) of cells whose values are known."""
+        if self.cells.sees_residuals:
+            self._residuals[look.items] = self.cells.network.alphabet.positions(coded)
+        if self.cells.sees_spread and look.expected is not None:
+            self._errors[look.items] = np.abs(self.values[look.items] - look.expected)
 
     def coded(self, base: Integers64 | None, codes: Integers64) -> Integers64:
         """What is coded of codes (n,)."""
@@ -147,10 +155,6 @@ class CellField:
     def decoded(self, base: Integers64 | None, coded: Integers64) -> Integers64:
         """The codes (n,) of which `coded` (n,) is coded."""
         return coded if base is None else sums(coded, base, self.grid)
-
-    @cached_property
-    def sees_residuals(self) -> bool:
-        return any(entry.kind == Seen.RESIDUAL for entry in self.cells.inputs)
 
     def _where_neighbours_are(self) -> "Neighbours":
         cells, shape = self.cells, np.array(self.cells.shape, np.int64)
@@ -168,14 +172,16 @@ class CellField:
         sources, others = [*known.sources], [*known.others]
         fields = np.zeros((len(self.cells.inputs), 4), np.int32)
         for row, entry in zip(fields, self.cells.inputs, strict=True):
-            number, n_ranges = entry.number, own
+            kind, number, n_ranges = entry.kind, entry.number, own
             if entry.kind in (Seen.VALUE, Seen.PREDICTED):
                 n_ranges = view
             elif entry.kind == Seen.SOURCE:
                 number, n_ranges = sources.index(entry.number), known.source_ranges[entry.number]
             elif entry.kind == Seen.SAME_CELL:
                 number, n_ranges = others.index(entry.number), known.other_ranges[entry.number]
-            row[:] = entry.kind, number, entry.symbol, n_ranges
+            elif entry.kind == Seen.SPREAD:  # behind what predictors say
+                kind, number = Seen.DIFFERENCE, len(self.cells.predictors) + entry.number
+            row[:] = kind, number, entry.symbol, n_ranges
         return fields
 
     def _mirror_images(self) -> Integers64:
@@ -183,8 +189,8 @@ class CellField:
         i, j = self._coordinates.astype(np.int64).T
         return np.where(j < i, j * self.cells.shape[0] + i, -1)
 
-    def _predictions(self, items: Integers64, first: int | None = None) -> NDArray[np.int64]:
-        """The codes (predictors, n) that predictors say; those of the `first` only."""
+    def _expected(self, items: Integers64, first: int | None = None) -> NDArray[np.float64]:
+        """What predictors say, float64 (predictors, n); those of the `first` only."""
         from baler_vae.model.cell_kernels import predict  # noqa: PLC0415
 
         predictors = self.cells.predictors[:first]
@@ -194,7 +200,15 @@ class CellField:
                 self._points.predict(items, self.values, own.fill, values)
             else:
                 predict(self._neighbours, items, self.values, own.taps, weights, own.fill, values)
-        return predicted_codes(found.reshape(-1), self.grid, self._dtype).reshape(found.shape)
+        return found
+
+    def _spread(self, items: Integers64) -> NDArray[np.float64]:
+        """The mean error of the first predictor (n,) among the nearest neighbours of cells."""
+        from baler_vae.model.cell_kernels import mean_of_neighbours  # noqa: PLC0415
+
+        found = np.empty(len(items))
+        mean_of_neighbours(self._neighbours, items, self._errors, self._near, found)
+        return found
 
     def _base(self, items: Integers64, predicted: NDArray[np.int64]) -> tuple[Integers64 | None, NDArray[np.uint8]]:
         """The codes (n,) from which differences are coded, if any are, and where that is the mirror image."""

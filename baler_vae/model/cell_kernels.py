@@ -92,6 +92,31 @@ def predict(
         found[i] = found[i] + total[i]
 
 
+@compiled(numba.void(_NEIGHBOURS, _i8[::1], _f8[::1], _i8[::1], _f8[::1]))
+def mean_of_neighbours(
+    neighbours: Neighbours,
+    items: NDArray[np.int64],
+    values: NDArray[np.float64],
+    near: NDArray[np.int64],
+    found: NDArray[np.float64],
+) -> None:
+    """Fills `found` (items,) with the mean of the finite values of the neighbours `near`, zero where there are none."""
+    deltas, n = neighbours[1], len(items)
+    counts, there = np.zeros(n), np.empty(n, np.uint8)
+    for i in range(n):
+        found[i] = 0.0
+    for t in range(len(near)):
+        are_there(neighbours, near[t], items, there)
+        delta = deltas[near[t]]
+        for i in range(n):
+            if there[i] and np.isfinite(values[items[i] + delta]):
+                found[i] += values[items[i] + delta]
+                counts[i] += 1.0
+    for i in range(n):
+        if counts[i] > 0:
+            found[i] = found[i] / counts[i]
+
+
 @compiled(
     numba.void(
         _NEIGHBOURS, _i8[::1], _i4[:, ::1], _i8[::1], _i2[::1], _i2[::1], _i8[:, ::1], _i8[::1], _u1[::1], _RANGES,

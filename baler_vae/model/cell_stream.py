@@ -66,7 +66,7 @@ def decode_cells(
         look = field.look(items)
         coded = stream.read(look)
         codes = field.decoded(look.base, coded)
-        field.restore(items, codes, coded, restored(items, codes))
+        field.restore(look, codes, coded, restored(items, codes))
 
 
 class CellReader:
@@ -121,6 +121,6 @@ def _weighed(
         coded = field.coded(look.base, field.codes[items])
         symbols[own], offsets[own] = network.alphabet.split(coded)
         weigh_seen(network.packed, look.inputs, symbols[own], begins[own], ends[own])
-        field.show_coded(items, coded)
+        field.show_coded(look, coded)
         start += len(items)
     return symbols, offsets, begins, ends

@@ -51,6 +51,10 @@ class Seen(IntEnum):
     """The code of the same cell of another column of arrays, among the ranges of that column's view."""
     MIRRORED = 8
     """Whether the cell is predicted by its mirror image."""
+    SPREAD = 9
+    """What the first predictor says, and more (0) or less (1) by its mean error among the nearest neighbours, less what
+    is predicted for the cell, among the ranges of the column's alphabet.
+    """
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,21 @@ class Cells:
         return tuple(sorted({entry.number for entry in self.inputs if entry.kind == Seen.SAME_CELL}))
 
     @cached_property
+    def sees_residuals(self) -> bool:
+        """Whether the network sees what was coded of neighbours."""
+        return any(entry.kind == Seen.RESIDUAL for entry in self.inputs)
+
+    @cached_property
+    def sees_spread(self) -> bool:
+        """Whether the network sees by how much the first predictor errs among neighbours."""
+        return any(entry.kind == Seen.SPREAD for entry in self.inputs)
+
+    @property
+    def near(self) -> tuple[int, ...]:
+        """The numbers of the offsets of at most one step along each axis and one row: the nearest neighbours."""
+        return tuple(number for number, offset in enumerate(self.offsets) if max(map(abs, offset)) <= 1)
+
+    @cached_property
     def paces(self) -> tuple[int, ...]:
         """How much later a cell comes for a step to the next row, and along each axis: neighbours come before. Cells
         that come at the same time do not depend on each other.
@@ -164,11 +183,13 @@ class Cells:
         network = self.network.pruned()
         inputs = [self.inputs[entry.source] for entry in network.inputs]
         kinds = {Seen.PREDICTED, Seen.DIFFERENCE}
-        used = {entry.number for entry in inputs if entry.kind in kinds} | ({0} if self.predicted else set())
+        sees_spread = any(entry.kind == Seen.SPREAD for entry in inputs)
+        used = {entry.number for entry in inputs if entry.kind in kinds}
+        used |= {0} if self.predicted or sees_spread else set()
         predictors = [place for place in range(len(self.predictors)) if place in used]
         seen = {entry.number for entry in inputs if entry.kind <= Seen.VALUE}
         seen |= {int(tap) for place in predictors for tap in self.predictors[place].taps}
-        offsets = sorted(seen)
+        offsets = sorted(seen | ({*self.near} if sees_spread else set()))
 
         def moved(entry: CellInput) -> CellInput:
             if entry.kind in kinds:
@@ -201,6 +222,7 @@ class Cells:
             Seen.DIFFERENCE: len(self.predictors),
             Seen.COORDINATE: len(self.shape),
             Seen.MIRRORED: 1 if self.mirrored else 0,
+            Seen.SPREAD: 2 if self.predicted else 0,
         }
         return entry.symbol >= -1 and 0 <= entry.number < numbers.get(entry.kind, 1 << 31)
 
