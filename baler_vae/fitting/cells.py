@@ -12,7 +12,7 @@ from baler_vae.codec.rows import random_rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.fitting import policy
 from baler_vae.fitting.conditionals import network_bytes, symbol_bits
-from baler_vae.fitting.parents import view_of
+from baler_vae.fitting.parents import FINE_RANGES, view_of
 from baler_vae.fitting.taps import causal_offsets, fit_taps, local_scales, neighbourhood, predictor_of
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Grid
@@ -126,7 +126,7 @@ class CellTrainer:
     def _plans(self, column: CellColumn) -> list[Cells]:
         """The ways to predict cells that are worth a trial, each with a network that knows nothing yet."""
         mirrored = _is_symmetric(column)
-        view = view_of(column.codes, self._settings.networks)
+        view = view_of(column.codes, self._settings.networks or FINE_RANGES)
         found = []
         lags = [0, _LAGS] if _comes_in_order(column) else [0]
         for lag in lags:

@@ -11,6 +11,7 @@ from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
 from baler_vae.fitting.kinds import AUTOREGRESSIVE, CONV_VAE, INDEPENDENT, KINDS, Kind, images_of, is_wide, kind_named
+from baler_vae.fitting.parents import FINE_RANGES
 from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
 from baler_vae.progress import Progress, within
@@ -95,6 +96,13 @@ def fit_group_model(
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
         return ChosenFit(independent, independent, candidates=found, orders=trials.orders)
     return ChosenFit(fitted, independent, stored, found, trials.orders)
+
+
+def with_fine_ranges(settings: ModelSettings) -> ModelSettings:
+    """The settings under which networks see, and give probabilities to, finer ranges than describe a column alone with
+    the fewest bits; the same settings where they say how networks are built.
+    """
+    return settings if settings.networks is not None else settings.model_copy(update={"networks": FINE_RANGES})
 
 
 class _Trials:

@@ -39,6 +39,10 @@ def view_of(codes: Integers64, networks: NetworkSettings | None = None) -> Alpha
     )
 
 
+FINE_RANGES = NetworkSettings(most_in_range=policy.MOST_IN_FINE_RANGE)
+"""Ranges that are no wider than a network needs to tell where codes lie in them."""
+
+
 class Parents:
     """Chooses parents by the information that they share with a column on a sample of rows."""
 

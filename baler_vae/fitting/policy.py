@@ -227,3 +227,9 @@ training. Chosen by hand; not measured.
 
 TAPS_OF_SCALES = 40
 """The most neighbours of the predictor by whose errors that scale is found. Chosen by hand; not measured."""
+
+MOST_IN_FINE_RANGE = 0.03
+"""The most rows, as a part of all, in a range of several codes for columns of padded collections and cells of arrays:
+the transverse momenta of constituents, which are nearly even on a logarithmic scale, had a single range otherwise, and
+100,000 x 30 x 4 numbers under `bits:10` took 10 % more. For other columns it would change the archives of old inputs.
+"""

@@ -8,7 +8,7 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
-from baler_vae.fitting.choosing import fit_group_model
+from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
@@ -113,14 +113,16 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         )
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
+    padded = {made.name for made in schema.padded}
     history: dict[str, tuple[Mapping[str, float], ...]] = {}
     fits: dict[str, Any] = {}
     for number, table in enumerate(batch, 1):
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
+        own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
-            chosen = fit_group_model(table, bounds, settings, told, events, n_rows=sample.n_rows[name])
+            chosen = fit_group_model(table, bounds, own, told, events, n_rows=sample.n_rows[name])
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(epoch.stored() for epoch in chosen.fit.history)
