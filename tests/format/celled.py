@@ -71,9 +71,8 @@ def celled(data, bound, plans, seed=0):
 
 
 def points(n_rows, m, seed=0):
-    """Matrices of the distances of random points, sorted along an axis."""
-    rng = np.random.default_rng(seed)
-    found = np.sort(rng.uniform(0, 10, (n_rows, m, 2)), axis=1)
+    """Matrices of the distances of random points."""
+    found = np.random.default_rng(seed).uniform(0, 10, (n_rows, m, 2))
     return np.sqrt(((found[:, :, None] - found[:, None]) ** 2).sum(axis=-1))
 
 
