@@ -78,9 +78,7 @@ def _check_formula(name: str, formula: Formula, model: GroupModel) -> None:
 def _check_cells(name: str, column: Celled, model: GroupModel) -> None:
     """Check that what the network of cells of a column sees is there: arrays of the same shape, and numbers."""
     for source in column.cells.sources:
-        seen = source in model.views or own_view(model, source) is not None
-        of_cells = source < len(model.columns) and isinstance(model.columns[model.names[source]], Celled)
-        if not 0 <= source < model.first_event_source or not seen or of_cells:
+        if source >= model.first_event_source or not _has_codes(model, source):
             raise ValueError(f"the network of column {name!r} has an input that has no codes")
     for number in column.cells.others:
         other = model.columns[model.names[number]] if 0 <= number < len(model.columns) else None
@@ -97,6 +95,14 @@ def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEn
         return events is not None
     if source >= model.first_event_source:
         return source in model.views
-    if source < len(model.columns) and not isinstance(model.columns[model.names[source]], OnGrid):
-        return False
-    return source in model.views or own_view(model, source) is not None
+    return _has_codes(model, source)
+
+
+def _has_codes(model: GroupModel, source: int) -> bool:
+    """Whether a column or latent has a code in each row, and a view."""
+    if source < len(model.columns):
+        column = model.columns[model.names[source]]
+        has_codes = isinstance(column, OnGrid) and not isinstance(column, Celled)
+    else:
+        has_codes = bool(model.steps)
+    return has_codes and (source in model.views or own_view(model, source) is not None)

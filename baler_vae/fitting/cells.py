@@ -18,7 +18,7 @@ from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cell_fields import CellField, Known, flat
-from baler_vae.model.cells import CellInput, Cells, Offset, Predictor, Seen, numbered, unique_offsets
+from baler_vae.model.cells import MOST_POINTS, CellInput, Cells, Offset, Predictor, Seen, numbered, unique_offsets
 from baler_vae.model.conditional import Conditional, Input, IntegerLayer
 from baler_vae.settings.model import ModelSettings
 
@@ -135,7 +135,7 @@ class CellTrainer:
             found.append(plan)
             predictors, offsets = self._predictors(column, lag, local=False)
             found.append(self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=False))
-        if mirrored and len(column.shape) == 2 and _may_be_distances(column):
+        if mirrored and column.shape[0] <= MOST_POINTS and _may_be_distances(column):
             points = Predictor(
                 np.empty(0, np.int64), np.empty(0, np.int16), float(np.median(column.restored.astype(np.float64)))
             )

@@ -16,6 +16,7 @@ from baler_vae.fitting.relations import Numeric
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, quantise_column
 from baler_vae.grid.grids import Grid
+from baler_vae.model.cells import MOST_CELL_AXES
 from baler_vae.model.coders import fit_coder, pcodec_bits
 from baler_vae.model.columns import Coded, ColumnModel, Free, OnGrid, Plain
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
@@ -105,7 +106,7 @@ def rows_of_group(
     cells = {
         column.name: _some_cells(table[column.name], column, coded.grid, bounds[column.name], weight)
         for column in table.group.columns
-        if column.is_array and (coded := independent[column.name].on_grid) is not None
+        if 0 < len(column.shape) <= MOST_CELL_AXES and (coded := independent[column.name].on_grid) is not None
     }
     return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds)
 

@@ -98,11 +98,18 @@ def restored_entries(table: pa.Table, extras: Extras) -> Any:  # noqa: ANN401  a
 
 
 def entries_of(extras: Extras) -> list[Entry]:
-    """The entries that extras tell of."""
-    return [
-        ArrayEntry.of_document(document) if "array" in document else FormEntry.of_document(document)
-        for document in extras.entries
-    ]
+    """The entries that extras tell of.
+
+    Raises:
+        CorruptArchive: they do not.
+    """
+    try:
+        return [
+            ArrayEntry.of_document(document) if "array" in document else FormEntry.of_document(document)
+            for document in extras.entries
+        ]
+    except DOCUMENT_FAILURES as error:
+        raise unreadable(error) from error
 
 
 def schema_of_entries(extras: Extras) -> pa.Schema:

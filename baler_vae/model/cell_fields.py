@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.codes import is_special, predicted_codes
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cells import WEIGHT_UNIT, Cells, Seen
@@ -78,7 +78,7 @@ class CellField:
         self._residuals: Places = np.zeros(self.n_cells * n_rows, np.int16)
         self._errors = np.zeros(self.n_cells * n_rows if cells.sees_spread else 0)
         self._near = np.array(cells.near, np.int64)
-        self._coordinates = np.indices(cells.shape, np.int32).reshape(len(cells.shape), -1).T.copy()
+        self._coordinates = _coordinates_of(cells.shape)
         self._neighbours = self._where_neighbours_are()
         self._inputs = self._described(known)
         empty = np.zeros((1, max(1, self.n_cells * n_rows if known.others else 1)), np.int16)
@@ -161,9 +161,9 @@ class CellField:
         offsets = np.array(cells.offsets, np.int32).reshape(-1, 1 + len(shape))
         strides = np.append(np.cumprod(shape[:0:-1])[::-1], 1)
         deltas = (offsets[:, 1:] @ strides) * self.n_rows - offsets[:, 0]
-        low = offsets[:, 1:].min(axis=0, initial=0)
-        high = offsets[:, 1:].max(axis=0, initial=0)
-        inner = np.all((self._coordinates + low >= 0) & (self._coordinates + high < shape), axis=1)
+        inner = np.ones(self.n_cells, np.bool_)
+        for own, steps, size in zip(self._coordinates.T, offsets[:, 1:].T, cells.shape, strict=True):
+            inner &= (own >= -steps.min(initial=0)) & (own < size - steps.max(initial=0))
         return offsets, deltas, self._coordinates, shape.astype(np.int32), inner.astype(np.uint8), self.n_rows
 
     def _described(self, known: Known) -> NDArray[np.int32]:
@@ -219,8 +219,18 @@ class CellField:
             mirrored = (images >= 0).astype(np.uint8)
             base = np.zeros(len(items), np.int64) if base is None else base.copy()
             found = np.flatnonzero(mirrored)
-            base[found] = self.codes[images[found] * self.n_rows + items[found] % self.n_rows]
+            across = self.codes[images[found] * self.n_rows + items[found] % self.n_rows]
+            # A difference from a special code could be one itself.
+            base[found] = across if self.grid.holds_everything else np.where(is_special(across), 0, across)
         return base, mirrored
+
+
+def _coordinates_of(shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The coordinates (cells, axes) of all cells in C order."""
+    found = np.empty((*shape, len(shape)), np.int32)
+    for axis, size in enumerate(shape):
+        found[..., axis] = np.arange(size).reshape(-1, *(1,) * (len(shape) - axis - 1))
+    return found.reshape(-1, len(shape))
 
 
 def waves_of(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> Iterator[Integers64]:
@@ -232,7 +242,8 @@ def waves_of(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> Itera
     if cells.paces[0]:
         times = (times[:, None] + cells.paces[0] * rows).reshape(-1)
     order = np.argsort(times, kind="stable")
-    ends = np.cumsum(np.bincount(np.unique(times, return_inverse=True)[1].reshape(-1)))
-    for start, end in pairwise([0, *ends.tolist()]):
+    times = times[order]
+    bounds = np.flatnonzero(np.append(times[1:] != times[:-1], True)) + 1 if len(times) else times
+    for start, end in pairwise([0, *bounds.tolist()]):
         wave = order[start:end]
         yield wave if cells.paces[0] else (wave[:, None] * n_rows + rows).reshape(-1)

@@ -6,9 +6,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.plain import decode_numbers, encode_numbers
-from baler_vae.model.cells import MOST_OFFSETS, MOST_PREDICTORS, CellInput, Cells, Offset, Predictor, Seen
+from baler_vae.model.cells import (
+    MOST_CELL_AXES,
+    MOST_OFFSETS,
+    MOST_PREDICTORS,
+    CellInput,
+    Cells,
+    Offset,
+    Predictor,
+    Seen,
+    numbered,
+)
 from baler_vae.model.conditional import LARGEST_INPUTS
 from baler_vae.model.networks import decode_networks, encode_networks
 
@@ -18,8 +27,8 @@ _N_PARTS: Final = 7
 of networks.
 """
 _MOST_DESCRIBED: Final = 1 << 20
-_MOST_AXES: Final = 31
 _COUNT: Final = 8
+_LARGEST_WEIGHT: Final = (1 << 15) - 1
 
 Numbers = NDArray[np.int64]
 
@@ -79,24 +88,20 @@ def decode_cells_models(parts: Sequence[bytes], shapes: Mapping[int, tuple[int, 
     columns = [own.column for own in headers]
     if len({*columns}) != len(columns) or not {*columns} == networks.keys() == views.keys() or {*columns} != {*shapes}:
         raise ValueError("networks of cells and columns do not match")
+    if any(network != numbered(network) for network in networks.values()):
+        raise ValueError("a network of cells has inputs of other networks")
     found = {}
     for own in headers:
         steps = offsets.take(own.n_offsets * (1 + own.n_axes)).reshape(1 + own.n_axes, own.n_offsets)
         kinds, numbers, symbols = inputs.take(3 * own.n_inputs).reshape(3, -1).tolist()
-        predictors = []
-        for n_taps in own.n_taps:
-            values = weights.take(n_taps)
-            if np.any(np.abs(values) >= 1 << 15):
-                raise ValueError("a weight of a predictor is too large")
-            places = np.cumsum(taps.take(n_taps)) - 1
-            predictors.append(Predictor(places, values.astype(np.int16), float(fills.take(1).view(np.float64)[0])))
+        predictors = [_predictor(taps.take(n), weights.take(n), fills.take(1)) for n in own.n_taps]
         if own.n_axes != len(shapes[own.column]):
             raise ValueError(f"a network of cells of {own.n_axes} axes")
         found[own.column] = Cells(
             shape=shapes[own.column],
             network=networks[own.column],
             inputs=tuple(CellInput(Seen(k), n, s) for k, n, s in zip(kinds, numbers, symbols, strict=True)),
-            view=_narrow(views[own.column]),
+            view=views[own.column],
             offsets=_offsets(steps),
             predictors=tuple(predictors),
             predicted=own.predicted,
@@ -105,11 +110,13 @@ def decode_cells_models(parts: Sequence[bytes], shapes: Mapping[int, tuple[int, 
     return found
 
 
-def _narrow(view: Alphabet) -> Alphabet:
-    """A view whose places fit into 16 bits."""
-    if len(view.starts) > 255:
-        raise ValueError(f"a view of cells of {len(view.starts)} ranges")
-    return view
+def _predictor(gaps: Numbers, weights: Numbers, fill: Numbers) -> Predictor:
+    """A predictor, of which the taps stand as the steps from one to the next."""
+    if np.any((weights < -_LARGEST_WEIGHT) | (weights > _LARGEST_WEIGHT)):
+        raise ValueError("a weight of a predictor is too large")
+    if np.any((gaps < 1) | (gaps > MOST_OFFSETS)):
+        raise ValueError("the taps of a predictor do not rise")
+    return Predictor(np.cumsum(gaps) - 1, weights.astype(np.int16), float(fill.view(np.float64)[0]))
 
 
 def _offsets(steps: Numbers) -> tuple[Offset, ...]:
@@ -121,7 +128,7 @@ class _Header:
 
     def __init__(self, described: Iterator[int]) -> None:
         self.column = _within(next(described), _MOST_DESCRIBED)
-        self.n_axes = _within(next(described), _MOST_AXES)
+        self.n_axes = _within(next(described), MOST_CELL_AXES)
         self.n_offsets = _within(next(described), MOST_OFFSETS)
         n_predictors = _within(next(described), MOST_PREDICTORS)
         self.n_inputs = _within(next(described), LARGEST_INPUTS)

@@ -14,15 +14,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.entropy.alphabet import LARGEST_ALPHABET, Alphabet
 from baler_vae.model.conditional import Conditional
 
 LARGEST_STEP: Final = 127
 """How far a neighbour may be away along each axis, and how many rows before."""
 MOST_OFFSETS: Final = 4_096
 MOST_PREDICTORS: Final = 8
+MOST_CELL_AXES: Final = 8
+"""Of arrays whose cells have a network: arrays of more axes are coded otherwise."""
+MOST_POINTS: Final = 512
+"""Of which distances are predicted: what that takes grows with their third power."""
 WEIGHT_UNIT: Final = 2.0**-12
 """Of the weights of predictors."""
+_LARGEST_WEIGHT = (1 << 15) - 1
+_LATEST = 1 << 62
+"""What the time of a cell stays below, in a row group of as many rows as there can be."""
+_MOST_ROWS = 1 << 22
 
 Offset = tuple[int, ...]
 """How many rows before, and then the steps along the axes to a neighbour of a cell."""
@@ -70,9 +78,9 @@ class CellInput:
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """A weighted mean of neighbours: `taps` int64 (n,) are the numbers of their offsets, the first of which that is
-    there counts for all that are missing; `weights` int16 (n,) in units of 2^-12; `fill` where none is there. Without
-    taps it is what the distances of points say that the rows before of a matrix of distances have told.
+    """A weighted mean of neighbours: `taps` int64 (n,) are the numbers of their offsets, which rise, the first of which
+    that is there counts for all that are missing; `weights` int16 (n,) in units of 2^-12; `fill` where none is there.
+    Without taps it is what the distances of points say that the rows before of a matrix of distances have told.
     """
 
     taps: NDArray[np.int64]
@@ -82,6 +90,8 @@ class Predictor:
     def __post_init__(self) -> None:
         if self.taps.shape != self.weights.shape or not np.isfinite(self.fill):
             raise ValueError(f"a predictor of {len(self.taps)} taps and {len(self.weights)} weights")
+        if np.any(self.taps[1:] <= self.taps[:-1]) or np.any(self.weights < -_LARGEST_WEIGHT):
+            raise ValueError("the taps of a predictor do not rise, or have a weight that there is not")
 
     @property
     def is_geometric(self) -> bool:
@@ -108,25 +118,41 @@ class Cells:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.shape) <= MOST_CELL_AXES:
+            raise ValueError(f"a network of cells of {len(self.shape)} axes")
         if len(self.inputs) != len(self.network.inputs):
             raise ValueError(f"a network of {len(self.network.inputs)} inputs for {len(self.inputs)} of cells")
-        if len(self.offsets) > MOST_OFFSETS or len(self.predictors) > MOST_PREDICTORS:
+        self._check_neighbours()
+        if (self.predicted and not self.predictors) or (self.mirrored and not self._is_square):
+            raise ValueError("cells are predicted by what is not there")
+        if not all(self._is_possible(entry) for entry in self.inputs):
+            raise ValueError("a network of cells has an input that does not exist")
+
+    def _check_neighbours(self) -> None:
+        n_taps = sum(len(predictor.taps) for predictor in self.predictors)
+        if max(len(self.offsets), n_taps) > MOST_OFFSETS or len(self.predictors) > MOST_PREDICTORS:
             raise ValueError(f"{len(self.offsets)} neighbours of cells and {len(self.predictors)} predictors")
         for offset in self.offsets:
             if not self._is_causal(offset):
                 raise ValueError(f"a neighbour of cells at {offset[:4]}, which is not known before them")
         for predictor in self.predictors:
             outside = (predictor.taps < 0) | (predictor.taps >= len(self.offsets))
-            if outside.any() or (predictor.is_geometric and not self._is_square):
+            if outside.any():
                 raise ValueError("a predictor of cells has neighbours that do not exist")
-        if (self.predicted and not self.predictors) or (self.mirrored and not self._is_square):
-            raise ValueError("cells are predicted by what is not there")
-        if not all(self._is_possible(entry) for entry in self.inputs):
-            raise ValueError("a network of cells has an input that does not exist")
+            if predictor.is_geometric and not self._may_be_distances:
+                raise ValueError("cells are predicted as distances, which they cannot be")
+        steps = (_MOST_ROWS, *(size - 1 for size in self.shape))
+        if sum(pace * step for pace, step in zip(self.paces, steps, strict=True)) >= _LATEST:
+            raise ValueError("the neighbours of cells are too far away for these to have an order")
 
     @property
     def _is_square(self) -> bool:
         return len(self.shape) == 2 and self.shape[0] == self.shape[1]
+
+    @property
+    def _may_be_distances(self) -> bool:
+        """Whether there can be points: the rows before of a matrix are known only where no other matrix is seen."""
+        return self._is_square and self.shape[0] <= MOST_POINTS and not self.looks_back
 
     @property
     def looks_back(self) -> bool:
@@ -224,7 +250,8 @@ class Cells:
             Seen.MIRRORED: 1 if self.mirrored else 0,
             Seen.SPREAD: 2 if self.predicted else 0,
         }
-        return entry.symbol >= -1 and 0 <= entry.number < numbers.get(entry.kind, 1 << 31)
+        symbols = 0 if entry.kind in (Seen.COORDINATE, Seen.MIRRORED) else LARGEST_ALPHABET
+        return -1 <= entry.symbol < symbols and 0 <= entry.number < numbers.get(entry.kind, 1 << 31)
 
 
 def numbered(network: Conditional) -> Conditional:

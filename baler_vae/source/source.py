@@ -148,7 +148,9 @@ class Source:
                 way_out=_IN_MEMORY if self.schema.origin.format == "memory" else _IN_FILES,
             )
         # Arrays that have another shape in another file are columns of the first one, and refused all the same.
-        known = [name for name in self.schema.order if not {name, array_of(name)} & set(refused)]
+        elements = {name for array in self.schema.arrays for name in array.columns}
+        lost = {name for name in self.schema.order if name in refused and name not in elements}
+        known = [name for name in self.schema.order if name not in lost and array_of(name) not in refused]
         if not known:
             why = f" that can be read: {summary(refused)}" if refused else ""
             why = why or (f", only extras: {', '.join(self.extra_bytes)}" if self.extra_bytes else "")

@@ -86,7 +86,6 @@ def test_many_cells_are_told_by_some(monkeypatch):
     for most in (5_000, 60):
         monkeypatch.setattr(policy, "MOST_CELLS", most)
         kept = fit_independent_column(values, column, bound)
-        assert kept.on_grid is None
         assert kept.codes is None
         assert whole.bits / 2 < kept.bits < 3 * whole.bits
         group = Group("events", (column,))

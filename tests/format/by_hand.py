@@ -1,7 +1,7 @@
-"""A reader of archives in whole numbers of Python, written from FORMAT.md alone.
+"""A reader of archives in numbers of Python, written from FORMAT.md alone.
 
-It reads columns coded as codes, on grids of steps, decimals or integers, under tables or networks, without formulas;
-numbers through pcodec, text, and nested columns.
+It reads columns coded as codes, on all grids but that of significant digits, under tables or networks, without
+formulas; cells of arrays; numbers through pcodec, text, and nested columns.
 """
 
 import json
@@ -14,6 +14,9 @@ import numpy as np
 import pyarrow as pa
 import zstandard
 from pcodec import standalone
+
+from .cells_by_hand import Field, cells_of, take
+from .grids_by_hand import SPECIAL, VERBATIM, holds_everything, is_special, seen, value_of
 
 
 def read_zip(data):
@@ -65,7 +68,8 @@ def checked_parts_of(section):
 
 
 def numbers(data, dtype=np.int64):
-    return standalone.simple_decompress(data).astype(dtype).tolist()
+    found = standalone.simple_decompress(data)
+    return [] if found is None else found.astype(dtype).tolist()  # of no numbers it keeps no dtype
 
 
 def plain_of(data, column, n_rows):
@@ -247,19 +251,6 @@ def kind_of(number, n_layers):
     return 2 if number == n_layers - 1 else 0 if number == 0 else 1
 
 
-def take(stored, n):
-    taken, stored[:] = stored[:n], stored[n:]
-    return taken
-
-
-def position(code, alphabet):
-    below = [number for number, start in enumerate(alphabet[0]) if start <= code]
-    if not below:
-        return 0
-    start, shift = alphabet[0][below[-1]], alphabet[1][below[-1]]
-    return 64 * below[-1] + 64 * min(code - start, 2**shift - 1) // 2**shift
-
-
 class Group:
     """The codes of a group's columns, `codes` by number in the order of the rows of the file."""
 
@@ -282,6 +273,8 @@ class Group:
             if own[(source + n_latents) % len(codings)]
         }
         self.views |= {column: network.alphabet for column, network in networks.items()} | stored_views
+        section = contents.get(f"cells/{number}")
+        self.cells, self.fields = cells_of(parts_of(section), numbers, networks_of) if section else {}, {}
         looks_back = any(lag for network in networks.values() for _, lag, _ in network.inputs)
         rows = (
             [(e, r) for e, n in enumerate(counts) for r in range(n)] if counts else [(e, 0) for e in range(self.n_rows)]
@@ -302,7 +295,7 @@ class Group:
             if source < len(self.columns) and self.columns[source]["grid"] is None:
                 self.plain[source] = plain_of(data, self.columns[source], self.n_rows)
                 continue
-            if source < len(self.columns) and self.columns[source]["grid"]["kind"] != "integers":
+            if source < len(self.columns) and not holds_everything(self.columns[source]["grid"]):
                 (size,) = struct.unpack_from("<I", data)
                 verbatim, part = data[4 : 4 + size], data[4 + size :]
                 self.verbatim[source] = numbers(verbatim[4:], np.uint64) if size else []
@@ -312,10 +305,36 @@ class Group:
                 self.seen[source] = numbers(part)
             elif coding == "table-1":
                 self.seen[source] = under_table(part, own[place], self.n_rows * n_cells)
+            elif coding == "cells-1":
+                streams[source] = Stream(part, self.cells[source].network.alphabet)
             else:
                 streams[source] = Stream(part, networks[source].alphabet)
                 self.seen[source] = []
+        in_cells = {source: streams.pop(source) for source in self.cells}
         self._read(streams, networks)
+        self._read_arrays(in_cells)
+
+    def _read_arrays(self, streams):
+        """Arrays under networks, each as soon as all that its network sees is there."""
+        while streams:
+            ready = {s for s in streams if not {n for k, n, _ in self.cells[s].inputs if k == 7} & {*streams}}
+            for source in ready:
+                self._read_cells(source, streams.pop(source))
+
+    def _read_cells(self, source, stream):
+        """All cells of a column, of which those that its network sees are there."""
+        column, cells = self.columns[source], self.cells[source]
+        grid, dtype = column["grid"], np.dtype(column["dtype"])
+        verbatim = iter(self.verbatim.get(source, ()))
+
+        def see(kind, number, symbol, cell):
+            if kind == 6:
+                return seen(self.seen[number][cell[0]], self.views[number], symbol)
+            return seen(self.fields[number].codes[cell], self.cells[number].view, symbol)
+
+        field = self.fields[source] = Field(cells, tuple(column["shape"]), grid, dtype, see)
+        field.read(stream, self.n_rows, lambda code: restored(code, grid, dtype, verbatim))
+        assert next(verbatim, None) is None
 
     def _read(self, streams, networks):
         """Row by row, each column as soon as all that its network sees is there."""
@@ -338,28 +357,33 @@ class Group:
         before = self.places.get((event, rank - lag))
         if before is None:
             return 0
-        p = position(self.seen[source][before], self.views[source])
-        return 256 * (p // 64 == symbol) if symbol >= 0 else 16 * p // len(self.views[source][0]) - 512
+        return seen(self.seen[source][before], self.views[source], symbol)
 
     def values(self, number):
         """The values of a column, in the order of the rows of the file."""
         column = self.columns[number]
         n_cells = math.prod(column.get("shape", ()))  # of arrays, whose rows are in the order of the file
+        if number in self.fields:
+            values = sorted(self.fields[number].values.items())
+            return np.array([value for _, value in values], column["dtype"]).reshape(self.n_rows, *column["shape"])
         found, order = [0] * (self.n_rows * n_cells), self.order if n_cells == 1 else range(self.n_rows * n_cells)
         if number in self.plain:
             for row, value in zip(order, self.plain[number], strict=True):
                 found[row] = value
             return found if column["dtype"] in {"text", "nested"} else np.array(found, column["dtype"])
         dtype, verbatim = np.dtype(column["dtype"]), iter(self.verbatim.get(number, ()))
-        special = {-(2**63) + 1: np.nan, -(2**63) + 2: np.inf, -(2**63) + 3: -np.inf, -(2**63) + 4: -0.0}
-        kind, parameters = column["grid"]["kind"], column["grid"]["parameters"]
         for row, code in zip(order, self.seen[number], strict=True):
-            if kind == "integers":
-                found[row] = code
-            elif code == -(2**63):
-                found[row] = np.array(next(verbatim), f"u{dtype.itemsize}").view(dtype)
-            else:
-                ordinary = code * parameters["step"] if kind == "step" else code / 10 ** parameters["digits"]
-                found[row] = special.get(code, ordinary)
+            found[row] = restored(code, column["grid"], dtype, verbatim)
         assert next(verbatim, None) is None
-        return np.array(found).astype(dtype)
+        return np.array(found, dtype)
+
+
+def restored(code, grid, dtype, verbatim):
+    """The value of a code; those that stand verbatim come one after the other."""
+    if not is_special(code, grid):
+        return value_of(code, grid, dtype)
+    return (
+        dtype.type(SPECIAL[code])
+        if code != VERBATIM
+        else np.array(next(verbatim), f"u{dtype.itemsize}").view(dtype)[()]
+    )

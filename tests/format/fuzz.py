@@ -44,7 +44,9 @@ PATIENCE = 120
 N_EVENTS = 80
 
 
-KINDS = ("independent", "autoregressive", "vae", "exact", "free")
+KINDS = ("independent", "autoregressive", "vae", "exact", "free", "second")
+SECOND = Path(__file__).parents[1] / "golden" / "second"
+"""Archives of format 2: cells under networks, convolutions, padded collections."""
 
 
 def originals(folder: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
@@ -77,15 +79,17 @@ def originals(folder: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
         "exact": {"kind": "ae", "bound": "exact", "keep_network": True, **small},
         "free": {"kind": "vae", "bound": ["free", "met=exact"], **small},
     }
-    for name in kinds:
+    for name in runs.keys() & {*kinds}:
         baler_vae.compress(source, folder / f"{name}.bvae", **runs[name])
+    for path in SECOND.glob("*.bvae") if "second" in kinds else ():
+        shutil.copy(path, folder)
     if "vae" not in kinds:
         baler_vae.fit(source, **runs["independent"]).save(folder / "codec.bvmodel")
         return sorted(folder.glob("*.bv*"))
     baler_vae.fit(source, **runs["vae"]).save(folder / "codec.bvmodel")
     paths = sorted(folder.glob("*.bv*"))
     found = {column.coding for path in paths for column in columns_of(path)}
-    if found != {None, "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1"}:
+    if found != {None, "table-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1"}:
         raise SystemExit(f"codings are missing: {sorted(map(str, found))}")
     if not any(column.formula and column.coding == "network-1" for path in paths for column in columns_of(path)):
         raise SystemExit("no network serves differences from a formula")
@@ -137,10 +141,10 @@ def changed_value(content: object, rng: random.Random) -> object:
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, 1, -1, 2**24, 2**31, 2**63, 2**64, 10**400, 1e300, 5e-324),
-    *("", "table-1", "network-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
+    *("", "table-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
     *("float16", "uint64", "bool", "text", "nested", "exact", "abs:1", "free", "pt * pz", "met + pt"),
     *("\x1b[31m", "\udcff", "\N{RIGHT-TO-LEFT OVERRIDE}x", "../../x", "/tmp/x", ".", "..", "a/../b", "a\0b", "x" * 400),
-    *([], {}, [[]], [None], {"": {}}, {"kind": []}, [1e300], {"a": 10**400}),
+    *([], {}, [[]], [None], {"": {}}, {"kind": []}, [1e300], {"a": 10**400}, [8, 9], [2] * 9, [2**20], [4096, 4096]),
 )
 """What a value of a manifest may become."""
 

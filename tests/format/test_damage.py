@@ -18,12 +18,13 @@ from baler_vae.errors import ArchiveError, CorruptArchive
 from baler_vae.table.nested import nested_of
 from baler_vae.table.table import LARGEST_ROWS
 
-from . import forged
 from .conftest import INPUTS, SMALL
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 EXTRAS = ("nested", "extras")
 """Golden archives of nested columns, text and arrays, and of what lies besides columns."""
+SECOND = ("latents", "distances", "images", "padded")
+"""Those of format 2, of which fewer bytes are tried: cells under networks, convolutions, padded arrays."""
 
 
 def decode(path):
@@ -36,7 +37,8 @@ def decode(path):
 @pytest.fixture
 def whole(small_archives):
     """The path of an archive by name."""
-    return {**small_archives, **{name: GOLDEN / f"{name}.bvae" for name in EXTRAS}}
+    second = {name: GOLDEN / "second" / f"{name}.bvae" for name in SECOND}
+    return {**small_archives, **second, **{name: GOLDEN / f"{name}.bvae" for name in EXTRAS}}
 
 
 @pytest.mark.parametrize("kind", SMALL)
@@ -53,12 +55,17 @@ def some(n_places, every):
     return sorted({*range(0, n_places, every), *range(min(100, n_places)), *range(max(0, n_places - 100), n_places)})
 
 
+def rarer(kind, every):
+    """One in how many bytes of an archive is tried."""
+    return every * 5 if kind in SECOND and every > 1 else every
+
+
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.full)])
-@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS])
+@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS, *SECOND])
 def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind, every):
     data = whole[kind].read_bytes()
     cut = tmp_path / "cut.bvae"
-    for length in some(len(data), every):
+    for length in some(len(data), rarer(kind, every)):
         cut.write_bytes(data[:length])
         with pytest.raises(ArchiveError) as caught:
             decode(cut)
@@ -68,11 +75,11 @@ def test_an_archive_cut_anywhere_is_refused(whole, tmp_path, kind, every):
 @pytest.mark.parametrize(
     ("mask", "every"), [(0x01, 7), *(pytest.param(mask, 1, marks=pytest.mark.full) for mask in (0x01, 0xFF))]
 )
-@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS])
+@pytest.mark.parametrize("kind", [*SMALL, *EXTRAS, *SECOND])
 def test_an_archive_with_any_byte_changed_is_refused(whole, tmp_path, kind, mask, every):
     data = bytearray(whole[kind].read_bytes())
     changed = tmp_path / "changed.bvae"
-    for place in some(len(data), every):
+    for place in some(len(data), rarer(kind, every)):
         data[place] ^= mask
         changed.write_bytes(data)
         with pytest.raises(ArchiveError) as caught:
@@ -283,52 +290,6 @@ def test_a_small_file_of_a_large_document_takes_little_memory(tmp_path):
         assert path.stat().st_size < 200_000
         refused(path)
     assert peak() - before < 1_000, peak() - before
-    """
-    in_a_fresh_process(tmp_path, script)
-
-
-def test_forged_arrow_streams_are_corrupt_and_take_little_memory(tmp_path):
-    """Under the right CRC-32 of the part and the right SHA-256 of the section: only the stream can be found wrong."""
-    original = GOLDEN / "nested.bvae"
-    forged.write(original, forged.stream, tmp_path / "same.bvae")
-    for name, forge in forged.FORGED.items():
-        forged.write(original, forge, tmp_path / f"forged {name}.bvae")
-        assert (tmp_path / f"forged {name}.bvae").stat().st_size < 200_000, name
-    script = """
-    read(FOLDER / "same.bvae")
-    before = peak()
-    for path in sorted(FOLDER.glob("forged *")):
-        try:
-            read(path)
-        except CorruptArchive as error:
-            assert "groups/0/0" in str(error) and chr(10) not in str(error), error
-        else:
-            raise SystemExit(f"{path} was read")
-        assert peak() - before < 50, (path, peak() - before)
-    """
-    in_a_fresh_process(tmp_path, script)
-
-
-def test_types_that_differ_between_row_groups_are_corrupt(tmp_path):
-    """Whichever of two row groups comes first, and whether they are read by themselves or joined."""
-    script = f"""
-    from forged import stream, write
-    import pyarrow as pa
-    paths = [Path({str(GOLDEN / "nested.bvae")!r}), FOLDER / "other.bvae"]
-    write(paths[0], lambda values: stream(pa.array(range(len(values)))), paths[1])
-    read(paths[1])
-    for pair in (paths, paths[::-1]):
-        with writing_archive(FOLDER / "both.bvae", force=True) as writer:
-            for number, path in enumerate(pair):
-                with ArchiveFile(path) as archive:
-                    manifest = archive.manifest
-                    for name in manifest.sections:
-                        if name.startswith("groups"):
-                            writer.add(f"{{name[:-1]}}{{number}}", archive.section(name))
-                        elif not number:
-                            writer.add(name, archive.section(name))
-            writer.finish(manifest.model_copy(update={{"row_groups": manifest.row_groups * 2}}))
-        assert "elsewhere" in refused(FOLDER / "both.bvae")
     """
     in_a_fresh_process(tmp_path, script)
 

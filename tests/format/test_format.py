@@ -22,7 +22,10 @@ from baler_vae.archive.manifest import (
     GroupEntry,
     LatentsEntry,
     Manifest,
+    MaskEntry,
     OriginEntry,
+    PaddedArrayEntry,
+    PaddedEntry,
     SectionEntry,
 )
 from baler_vae.codec import manifests
@@ -154,6 +157,7 @@ def test_a_history_in_an_archive_changes_nothing(tmp_path):
 
 
 ENTRIES = [Manifest, OriginEntry, ArrayEntry, GroupEntry, ColumnEntry, GridEntry, LatentsEntry, SectionEntry]
+ENTRIES += [MaskEntry, PaddedEntry, PaddedArrayEntry]
 
 
 @pytest.mark.parametrize("model", ENTRIES)
@@ -162,15 +166,21 @@ def test_the_page_names_every_key(model):
 
 
 def test_the_page_names_every_coding_and_grid():
-    codings = {*get_args(plain.Coding), *get_args(coders.CodesCoding), coders.NETWORK}
-    assert len(codings) == 7
+    codings = {*get_args(plain.Coding), *get_args(coders.CodesCoding), coders.NETWORK, coders.CELLS}
+    assert len(codings) == 8
     assert {name for name in (*codings, *GRID_KINDS) if f"`{name}`" not in PAGE} == set()
     for coding in codings:  # a row of the table of codings
         assert f"| `{coding}` |" in PAGE
 
 
 def test_the_page_names_every_section():
-    makers = (models.decoder_section, models.tables_section, models.networks_section, models.encoder_section)
+    makers = (
+        models.decoder_section,
+        models.tables_section,
+        models.networks_section,
+        models.cells_section,
+        models.encoder_section,
+    )
     patterns = [re.sub("7", "G", make(7)) for make in makers]
     patterns += [manifests.section_name(7, 8).replace("7", "G").replace("8", "R"), manifests.EXTRAS, manifests.HISTORY]
     for pattern in patterns:  # a row of the table of members
@@ -211,4 +221,4 @@ def test_the_page_names_the_limits_of_networks():
     assert f"reaches 2^{conditional._EXACT.bit_length() - 1}" in PAGE
     assert f"[-{conditional._LIMIT}, {conditional._LIMIT - 1}]" in PAGE
     assert networks._N_PARTS == 14
-    assert PAGE.count("fourteen parts") == 2
+    assert PAGE.count("fourteen parts") == 3

@@ -23,8 +23,8 @@ def fuzzed(script, timeout):
 
 
 def test_some_changed_archives():
-    said = fuzzed('sys.exit(fuzz.run(40, 40, 7, ("independent",)))', 240)
-    assert said.count("40 files") == 2
+    said = fuzzed('sys.exit(fuzz.run(60, 60, 7, ("independent", "second")))', 240)
+    assert said.count("60 files") == 2
 
 
 @pytest.mark.full

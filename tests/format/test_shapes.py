@@ -72,8 +72,9 @@ def test_arrays_are_what_the_page_says(archive):
 
 def test_the_page_tells_the_limits():
     assert (MOST_AXES, MOST_CELLS, LARGEST_CELLS) == (31, 2**24, 2**23)
+    assert CELL_BYTES == 32
     assert ROW_GROUP_BYTES // CELL_BYTES <= LARGEST_CELLS
-    for text in ("1 to 31 numbers", "at most 2^24 cells", "come to 2^23"):
+    for text in ("1 to 31 numbers", "at most 2^24 cells", "come to 2^23", "a cell counts 32 bytes"):
         assert text in PAGE
 
 
@@ -111,10 +112,10 @@ def test_shapes_that_cannot_be_are_corrupt(archive, tmp_path, name, shape, why):
     [
         ({"version": 1}, "lacks required keys|masks"),
         ({"image": {"coding": None, "grid": None}}, "3 tables instead of 2"),
-        ({"image": {"formula": "x"}}, "coded independently"),
+        ({"image": {"formula": "x"}}, "codings of their own"),
         ({"image": {"coding": "text-1", "grid": None, "dtype": "text"}}, "cannot have the shape"),
         ({"image": {"coding": "arrow-1", "grid": None, "dtype": "nested"}}, "cannot have the shape"),
-        ({"image": {"coding": "network-1"}}, "networks|coded independently|tables|parts"),
+        ({"image": {"coding": "network-1"}}, "networks|codings of their own|tables|parts"),
         ({"x": {"formula": "image", "predicted": True}}, "depends on the cells"),
         ({"masks": [{"values": "image", "missing": "x"}]}, "missing"),
         ({"row_groups": [[7]]}, "does not hold"),

@@ -14,6 +14,8 @@ import baler_vae
 from baler_vae.model import network
 from baler_vae.table.nested import nested_of
 
+FOLDER = Path(__file__).parent
+
 
 def digests(path: Path) -> dict[str, str]:
     """The SHA-256 of each column's bytes (of text and nested values as JSON), over all row groups."""
@@ -74,7 +76,18 @@ def _plain(value) -> object:
 
 def digest(path: Path) -> str:
     """The SHA-256 of all columns' digests, in their order."""
-    return hashlib.sha256(json.dumps(digests(path)).encode()).hexdigest()
+    return _digest_of(digests(path))
+
+
+def expected() -> dict[str, str]:
+    """The digest of each golden archive, by the name of its file, as the lists of them tell."""
+    entries = json.loads((FOLDER / "digests.json").read_text("utf-8"))
+    entries |= json.loads((FOLDER / "second" / "digests.json").read_text("utf-8"))["archives"]
+    return {f"{name}.bvae": _digest_of(entry["columns"]) for name, entry in entries.items()}
+
+
+def _digest_of(columns: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
 
 
 def architecture() -> str:

@@ -13,6 +13,7 @@ import uproot
 import baler_vae
 from baler_vae.errors import BalerError, CorruptArchive, SourceError, UsageError
 from baler_vae.memory.columns import Extras
+from baler_vae.memory.files import file_extras
 from baler_vae.memory.opening import open_data
 from baler_vae.memory.restoring import restored
 from tests.memory.test_opening import EXACT, FRAME, JETS, restored_data
@@ -232,3 +233,14 @@ def test_dtypes_that_are_damaged_are_refused():
             restored(schema, source.read(schema), data.replace(b'"period[M]"', other))
     with pytest.raises(CorruptArchive):
         Extras.from_bytes(data.replace(b'"frame":{"dtypes":{"month":"period[M]"}}', b'"frame":[7]'))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"descr":"<f8"', b'"descr":"4"'), (b'"columns":', b'"column":'), (b'"fortran_order":', b'"order":')],
+)
+def test_arrays_that_are_damaged_are_refused_by_files(old, new):
+    data = open_data({"x": np.zeros((3, 2))}).extras()
+    assert old in data
+    with pytest.raises(CorruptArchive):
+        file_extras(data.replace(old, new), "npz")

@@ -240,7 +240,7 @@ def test_networks_pass_them_by(tmp_path):
                 expected[name].formula,
             )
         assert "network-1" in {column.coding for column in columns.values()}
-        assert {columns[name].coding for name in images} <= {"table-1", "pcodec-codes-1", "pcodec-1"}
+        assert {columns[name].coding for name in images} <= {"cells-1", "table-1", "pcodec-codes-1", "pcodec-1"}
         assert one.arrays("y", library="np")["y"].tobytes() == other.arrays("y", library="np")["y"].tobytes()
 
 
