@@ -30,13 +30,14 @@ def predictor(taps, weights, fill=0.5):
 POINTS = predictor([], [])
 
 
-def every_input(shape, offsets, n_predictors, *, mirrored=False, sources=(), others=()):
+def every_input(shape, offsets, n_predictors, *, predicted=False, mirrored=False, sources=(), others=()):
     """An input of each kind at each place, some of single ranges."""
     inputs = [CellInput(kind, k) for kind in (Seen.RELATIVE, Seen.RESIDUAL, Seen.VALUE) for k in range(len(offsets))]
     inputs += [CellInput(kind, k) for kind in (Seen.PREDICTED, Seen.DIFFERENCE) for k in range(n_predictors)]
     inputs += [CellInput(Seen.COORDINATE, axis) for axis in range(len(shape))]
     inputs += [CellInput(Seen.SOURCE, source, symbol) for source in sources for symbol in (-1, 0)]
     inputs += [CellInput(Seen.SAME_CELL, other, symbol) for other in others for symbol in (-1, 1)]
+    inputs += [CellInput(Seen.SPREAD, side) for side in (0, 1) if predicted]
     inputs += [CellInput(entry.kind, entry.number, 1) for entry in inputs if entry.kind <= Seen.DIFFERENCE]
     return (*inputs, *([CellInput(Seen.MIRRORED)] if mirrored else []))
 
@@ -55,7 +56,15 @@ def celled(data, bound, plans, seed=0):
         codes = quantise_column(data[name], grid, codec.bounds[name]).codes
         shape, offsets, predictors = data[name].shape[1:], own.get("offsets", ()), own.get("predictors", ())
         mirrored = own.get("mirrored", False)
-        inputs = every_input(shape, offsets, len(predictors), mirrored=mirrored, sources=sources, others=others)
+        inputs = every_input(
+            shape,
+            offsets,
+            len(predictors),
+            predicted=own.get("predicted", False),
+            mirrored=mirrored,
+            sources=sources,
+            others=others,
+        )
         coded = codes - np.median(codes).astype(np.int64) if own.get("predicted") else codes
         cells = Cells(
             shape=shape,

@@ -70,7 +70,7 @@ class Field:
 
     def __init__(self, cells, shape, grid, dtype, see):
         self.cells, self.shape, self.grid, self.dtype, self.see = cells, shape, grid, dtype, see
-        self.codes, self.values, self.coded, self.points = {}, {}, {}, {}
+        self.codes, self.values, self.coded, self.points, self.errors = {}, {}, {}, {}, {}
 
     def read(self, stream, n_rows, restored):
         """All codes from a stream; `restored` gives the value of the next code."""
@@ -80,12 +80,17 @@ class Field:
             places, key=lambda cell: (sum(p * c for p, c in zip(paces, cell, strict=True)), cell[1:], cell[0])
         )
         for cell in order:
-            said = [predicted_code(self.predict(own, cell), self.grid, self.dtype) for own in self.cells.predictors]
+            numbers = [self.predict(own, cell) for own in self.cells.predictors]
+            if self.cells.predicted:
+                numbers += [numbers[0] + self.spread(cell), numbers[0] - self.spread(cell)]
+            said = [predicted_code(number, self.grid, self.dtype) for number in numbers]
             base = self.base(cell, said)
             x = [self.input(entry, cell, said, base) for entry in self.cells.inputs]
             coded = self.coded[cell] = stream.next(self.cells.network.quantiles(x))
             code = coded if is_special(coded, self.grid) else wrapped(coded + base)
             self.codes[cell], self.values[cell] = code, restored(code)
+            if self.cells.predicted:
+                self.errors[cell] = abs(float(self.values[cell]) - numbers[0])
         stream.finish()
 
     def below(self, cell):
@@ -120,6 +125,13 @@ class Field:
                 total += weight * (value - first)
         return (fill if first is None else first) + total
 
+    def spread(self, cell):
+        """The mean error of predictor 0 among the nearest neighbours."""
+        near = [k for k, offset in enumerate(self.cells.offsets) if max(map(abs, offset)) <= 1]
+        there = [other for k in near if (other := self.neighbour(k, cell)) is not None]
+        errors = [self.errors[other] for other in there if math.isfinite(self.errors[other])]
+        return sum(errors) / len(errors) if errors else 0.0
+
     def input(self, entry, cell, said, base):
         kind, number, symbol = entry
         if kind == 5:
@@ -137,6 +149,7 @@ class Field:
             if kind == 0 and not is_special(code, self.grid):
                 code = wrapped(code - base)
         else:
+            number += len(self.cells.predictors) if kind == 9 else 0
             code = said[number] if kind == 3 else wrapped(said[number] - base)
         return seen(code, alphabet, symbol)
 
