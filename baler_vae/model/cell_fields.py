@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.codes import is_special, predicted_codes
 from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cells import WEIGHT_UNIT, Cells, Seen
@@ -29,13 +29,13 @@ Places = NDArray[np.int16]
 
 def flat(arrays: NDArray[np.generic]) -> NDArray[Any]:
     """Arrays (rows, *shape) as one (cells * rows,), cell by cell."""
-    n_rows = len(arrays)
-    return np.ascontiguousarray(arrays.reshape(n_rows, -1).T).reshape(-1)
+    n_cells = math.prod(arrays.shape[1:])
+    return np.ascontiguousarray(arrays.reshape(len(arrays), n_cells).T).reshape(-1)
 
 
 def rows_of_flat(cells: NDArray[np.generic], n_rows: int) -> NDArray[Any]:
     """The cells (rows, cells) of what `flat` gave."""
-    return np.ascontiguousarray(cells.reshape(-1, n_rows).T)
+    return np.ascontiguousarray(cells.reshape(len(cells) // max(1, n_rows), n_rows).T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +205,9 @@ class CellField:
             mirrored = (images >= 0).astype(np.uint8)
             base = np.zeros(len(items), np.int64) if base is None else base.copy()
             found = np.flatnonzero(mirrored)
-            base[found] = self.codes[images[found] * self.n_rows + items[found] % self.n_rows]
+            across = self.codes[images[found] * self.n_rows + items[found] % self.n_rows]
+            # A difference from a special code could be one itself.
+            base[found] = across if self.grid.holds_everything else np.where(is_special(across), 0, across)
         return base, mirrored
 
 

@@ -23,6 +23,8 @@ MOST_OFFSETS: Final = 4_096
 MOST_PREDICTORS: Final = 8
 WEIGHT_UNIT: Final = 2.0**-12
 """Of the weights of predictors."""
+_MOST_TIMES: Final = 1 << 40
+"""Cells come at fewer different times, even after many rows."""
 
 Offset = tuple[int, ...]
 """How many rows before, and then the steps along the axes to a neighbour of a cell."""
@@ -113,8 +115,10 @@ class Cells:
                 raise ValueError(f"a neighbour of cells at {offset[:4]}, which is not known before them")
         for predictor in self.predictors:
             outside = (predictor.taps < 0) | (predictor.taps >= len(self.offsets))
-            if outside.any() or (predictor.is_geometric and not self._is_square):
+            if outside.any() or (predictor.is_geometric and (self.looks_back or not self._is_square)):
                 raise ValueError("a predictor of cells has neighbours that do not exist")
+        if sum(pace * (size - 1) for pace, size in zip(self.paces[1:], self.shape, strict=True)) >= _MOST_TIMES:
+            raise ValueError("the neighbours of cells leave them no order")
         if (self.predicted and not self.predictors) or (self.mirrored and not self._is_square):
             raise ValueError("cells are predicted by what is not there")
         if not all(self._is_possible(entry) for entry in self.inputs):
