@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import SPECIAL
+from baler_vae.model import cell_fields
 from baler_vae.model.cell_fields import flat, rows_of_flat, waves_of
 from baler_vae.model.cell_stream import CellReader, cell_bits, decode_cells, encode_cells
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
@@ -103,6 +104,20 @@ def test_every_cell_comes_once_and_after_its_neighbours(cells, n_rows):
                 assert come[int(np.ravel_multi_index(there, shape)) * n_rows + other] < time
         if geometric:
             assert {k // n_rows // shape[1] for k in waves[time]} == {int(place[0])}
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(), st.integers(0, 4), seeds)
+def test_known_cells_are_gone_through_at_once_in_the_same_order(cells, n_rows, seed):
+    found = []
+    for few in (0, 1 << 40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cell_fields, "_FEW_AT_ONCE", few)
+            field = field_of(cells, n_rows, seed)[0]
+            order = np.concatenate([np.empty(0, np.int64), *field.known_order()])
+            assert order.tolist() == [item for items in field.order() for item in items.tolist()]
+            found.append(encode_cells(field))
+    assert found[0] == found[1]
 
 
 def test_flat_cells_come_back():
