@@ -289,17 +289,15 @@ class CellTrainer:
 
 def _all_coded(field: CellField) -> Integers64:
     """What is coded of all cells, in the order in which they are coded."""
-    looks = (field.look(items, blindly=True) for items in field.order())
+    looks = (field.look(items, blindly=True) for items in field.known_order())
     return np.concatenate([field.coded(look.base, field.codes[look.items]) for look in looks])
 
 
 def _looks(field: CellField, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], Integers64]:
     """What the network sees of the chosen cells, float32 (n, inputs), and what is coded of them (n,)."""
     inputs, coded = [], []
-    for items in field.order():
-        if field.cells.sees_residuals or field.cells.sees_spread:
-            every = field.look(items, blindly=True)
-            field.show_coded(every, field.coded(every.base, field.codes[items]))
+    field.show_all_coded()
+    for items in field.known_order():
         own = items[chosen[items]]
         if len(own):
             look = field.look(own)
