@@ -32,16 +32,6 @@ RECIPES = {
 """The models that studies compare."""
 
 
-SLOW = {
-    "plain convolutions on the image": (1, 4),
-    "convolutions on rows": (1, 2),
-    "dense on distances, ends in points": (1, 2),
-    "convolutions on rows, end in points": (1, 2, 3),
-    "codec": (1, 2),
-}
-"""The seeds of models that take long, of those that are asked for; others have all."""
-
-
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Configurations with particles from the lowest to the highest: `coordinates` float32 (n, particles, 2) and `gamma`
@@ -132,10 +122,6 @@ class Study:
         made = trained(recipe, training.as_mapping(), self.rows("validation").as_mapping(), seed)
         torch.save({"network": made.network.state_dict(), "errors": list(made.errors)}, path)
         return made
-
-    def seeds_of(self, name: str) -> tuple[int, ...]:
-        """The seeds of a model: one at least."""
-        return tuple(seed for seed in self.seeds if seed in SLOW.get(name, self.seeds)) or self.seeds[:1]
 
     def write(self, name: str, found: object) -> None:
         """Write what a study found, as JSON."""

@@ -61,13 +61,13 @@ def codec_record(study: Study, seed: int) -> Record:
 
 
 def study_models(study: Study) -> list[Record]:
-    """All models with 40 latents, each with its seeds."""
+    """All models with 40 latents, each with all seeds."""
     found = list(component_shares(study, (40,)))
     for name, recipe in RECIPES.items():
-        for seed in study.seeds_of(name):
+        for seed in study.seeds:
             found.append(measured(study, name, recipe, seed))
             study.write("models", found)
-    found += [codec_record(study, seed) for seed in study.seeds_of("codec")]
+    found += [codec_record(study, seed) for seed in study.seeds]
     study.write("models", found)
     return found
 
