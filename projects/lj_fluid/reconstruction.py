@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from anomalies import PLACE_BOUND, bits_of, columns_of, place_codec, restored_places
+from anomalies import PLACE_BOUND, columns_of, place_codec, restored_places
+from contacts import bits_of
 from data import RECIPES, Components, Record, Study, seen_of, share
 from fluid import matrices
 from models import Recipe, inputs_of, pairs_of
