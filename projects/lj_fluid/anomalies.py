@@ -123,8 +123,12 @@ def kinds_of(study: Study) -> dict[str, Kind]:
 
 
 def contact_scores(contacts: Contacts, places: Floats) -> dict[str, Floats]:
-    """Scores (n,) of configurations (n, particles, 2) by the bits of contacts."""
-    return {"crowding in bits": contacts.crowding(places), "bits that moves save": contacts.saved(places, REACH)}
+    """Scores (n,) of configurations (n, particles, 2) by the bits of contacts, and one by the true potential."""
+    return {
+        "crowding in bits": contacts.crowding(places),
+        "bits that moves save": contacts.saved(places, REACH),
+        "the same of the true potential": Contacts.of_potential().saved(places, REACH),
+    }
 
 
 def fitted_scores(study: Study, seed: int, places: Floats, distances: Floats) -> dict[str, Floats]:

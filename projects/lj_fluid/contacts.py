@@ -23,6 +23,8 @@ OUTSIDE = 0.4
 """How far outside a wall a particle is looked at; those further away count as there."""
 BOUND, STEP = "abs:0.005", 0.005
 """The bound of the codecs of contacts, and the steps of distances at which their bits are asked for."""
+ESCAPE = 75.0
+"""About the bits of a contact that a codec has never seen: 64 for the value, and those of the escape."""
 N_TRIALS = 60
 """Moves that are tried of each particle."""
 
@@ -69,6 +71,14 @@ class Contacts:
             surplus_of(from_walls[from_walls < CONTACT], -OUTSIDE, is_ring=False),
             box,
         )
+
+    @classmethod
+    def of_potential(cls, powers: tuple[int, int] = (12, 6)) -> "Contacts":
+        """Those that the true potential would give at a temperature of 1: what a codec can be compared with."""
+        distances = np.maximum((np.arange(round(CONTACT / STEP)) + 0.5) * STEP, 0.1)
+        pairs = 4 * (distances ** -float(powers[0]) - distances ** -float(powers[1])) / np.log(2)
+        is_outside = (np.arange(round((CONTACT + OUTSIDE) / STEP)) + 0.5) * STEP < OUTSIDE
+        return cls(np.minimum(pairs - pairs[-1], ESCAPE), np.where(is_outside, ESCAPE, 0.0))
 
     def of_particles(self, places: Floats, moved: Floats | None = None) -> Floats:
         """The bits of each particle of configurations (n, particles, 2), the sum over its contacts, were it alone

@@ -32,6 +32,14 @@ RECIPES = {
 """The models that studies compare."""
 
 
+FEWER_SEEDS = {
+    "convolutions on rows": (1, 2, 3, 4),
+    "dense on distances, ends in points": (1, 2),
+    "codec": (1, 2),
+}
+"""The seeds of fits that take long, of those that are asked for; others have all."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Configurations with particles from the lowest to the highest: `coordinates` float32 (n, particles, 2) and `gamma`
@@ -122,6 +130,10 @@ class Study:
         made = trained(recipe, training.as_mapping(), self.rows("validation").as_mapping(), seed)
         torch.save({"network": made.network.state_dict(), "errors": list(made.errors)}, path)
         return made
+
+    def seeds_of(self, name: str) -> tuple[int, ...]:
+        """The seeds of a fit: one at least."""
+        return tuple(seed for seed in self.seeds if seed in FEWER_SEEDS.get(name, self.seeds)) or self.seeds[:1]
 
     def write(self, name: str, found: object) -> None:
         """Write what a study found, as JSON."""

@@ -62,13 +62,13 @@ def codec_record(study: Study, seed: int) -> Record:
 
 
 def study_models(study: Study) -> list[Record]:
-    """All models with 40 latents, each with all seeds."""
+    """All models with 40 latents, each with its seeds."""
     found = list(component_shares(study, (40,)))
     for name, recipe in RECIPES.items():
-        for seed in study.seeds:
+        for seed in study.seeds_of(name):
             found.append(measured(study, name, recipe, seed))
             study.write("models", found)
-    found += [codec_record(study, seed) for seed in study.seeds]
+    found += [codec_record(study, seed) for seed in study.seeds_of("codec")]
     study.write("models", found)
     return found
 
@@ -97,7 +97,7 @@ def draw_latents(study: Study, found: list[Record]) -> None:
     lines(left, N_LATENTS, curves)
     betas = {name: [[one["share"]] for one in found if one["model"] == name and "curve" in one] for name in names}
     lines(right, BETAS, betas)
-    left.set(xlabel="latents", ylabel="squared error / variance", yscale="log")
+    left.set(xlabel="latents", ylabel="squared error / variance", yscale="log", ylim=(5e-4, 3))
     right.set(xlabel="weight of the divergence", xscale="log", yscale="log")
     left.legend(fontsize=7, frameon=False)
     save(figure, study.pictures / "latents.png")

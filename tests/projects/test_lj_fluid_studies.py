@@ -158,6 +158,15 @@ def test_contacts_that_are_never_seen_take_bits(ordinary):
     assert np.array_equal(known.of_particles(ordinary), known.of_particles(ordinary, ordinary))
 
 
+def test_contacts_of_the_true_potential_are_its_energies():
+    true = contacts.Contacts.of_potential()
+    places = np.array([[[2.0, 2.0], [3.2025, 2.0], [9.0, 2.0]], [[-0.1, 5.0], [5.0, 5.0], [5.1, 5.0]]])
+    energy = [lj.energies(np.array([[[0.0, 0.0], [r, 0.0]]]), 0.0)[0] for r in (1.2025, 1.5975)]
+    expected = (energy[0] - energy[1]) / np.log(2)
+    assert true.of_particles(places)[0] == pytest.approx([expected, expected, 0], rel=1e-6)
+    assert true.of_particles(places)[1].tolist() == 3 * [contacts.ESCAPE]
+
+
 def test_bits_of_a_particle_are_the_sum_over_its_contacts():
     known = contacts.Contacts(np.arange(320.0), np.zeros(400))
     places = np.array([[[5.0, 5.0], [5.5, 5.0], [5.0, 6.0], [8.0, 5.0]]])
