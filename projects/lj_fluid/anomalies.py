@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from contacts import Contacts, bits_of
 from data import RECIPES, Floats, Record, Study
 from fluid import Fluid, by_height, configurations, matrices
 from geometry import embedded, upright
@@ -14,19 +14,13 @@ from pictures import panels, save, steps
 
 import baler_vae
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.lengths import code_lengths
-from baler_vae.explore.opening import all_rows, opened_rows
 from baler_vae.measures.roc import roc_of
 
 N_MOVED, REACH = 4, 0.2
 """Particles that are moved in a corrupted configuration, and by how much each of their coordinates is at most."""
 BLOCK = 10
 """Rows and columns of a block of a matrix that is blacked out."""
-CONTACT = 1.6
-"""Pairs that are nearer than this are contacts: further away the density of pairs is nearly even."""
-PLACE_BOUND, CONTACT_BOUND = "abs:0.01", "abs:0.005"
-N_TRIALS = 40
-"""Moves that are tried of each particle."""
+PLACE_BOUND = "abs:0.01"
 TRAINED_ON = ("upright points, ends in points", "dense on distances", "convolutions on rows")
 SEED_OF_STRANGE = 101
 
@@ -76,71 +70,6 @@ def columns_of(places: Floats) -> dict[str, NDArray[np.float32]]:
         for i in range(places.shape[1])
         for axis, name in enumerate("xy")
     }
-
-
-def contacts_of(places: Floats) -> NDArray[np.float32]:
-    """The distances of all pairs that are in contact (pairs,)."""
-    pairs = pairs_of(matrices(places))
-    found: NDArray[np.float32] = pairs[pairs < CONTACT]
-    return found
-
-
-def bits_of(codec: Codec, columns: Mapping[str, NDArray[Any]]) -> Floats:
-    """The exact bits of each row of columns (rows,) under a codec, float64 (rows,)."""
-    with opened_rows(dict(columns)) as source:
-        lengths = code_lengths(codec, all_rows(source, codec.match(source)))
-    return np.sum([own for group in lengths.values() for own in group.values()], axis=0)
-
-
-@dataclass(frozen=True, eq=False)
-class Contacts:
-    """The bits of a contact under a codec that was fitted to contacts, less those of an uncrowded one, by its distance
-    in steps of `step`, float64 (steps,): of a density per area.
-    """
-
-    surplus: Floats
-    step: float = 0.005
-
-    @classmethod
-    def fitted(cls, places: Floats) -> "Contacts":
-        """Those of a codec that is fitted to configurations (n, particles, 2)."""
-        codec = baler_vae.fit({"distance": contacts_of(places)}, bound=CONTACT_BOUND, model="independent")
-        distances = (np.arange(round(CONTACT / cls.step)) + 0.5) * cls.step
-        bits = bits_of(codec, {"distance": distances.astype(np.float32)}) + np.log2(distances)
-        return cls(bits - bits[distances > CONTACT - 0.1].mean(), cls.step)
-
-    def of_particles(self, places: Floats, moved: Floats | None = None) -> Floats:
-        """The bits of each particle of configurations (n, particles, 2), the sum over its contacts, were it alone
-        `moved` (n, particles, 2): float64 (n, particles).
-        """
-        own = places if moved is None else moved
-        distances = np.linalg.norm(own[:, :, None] - places[:, None], axis=3)
-        np.einsum("nii->ni", distances)[:] = CONTACT
-        padded = np.append(self.surplus, 0.0)
-        found: Floats = padded[np.minimum(distances / self.step, len(self.surplus)).astype(np.intp)].sum(axis=2)
-        return found
-
-    def crowding(self, places: Floats) -> Floats:
-        """The crowding of configurations (n, particles, 2) in bits, (n,): log2 of the sum over particles of 2 to the
-        power of their bits, which is about the bits of the most crowded one.
-        """
-        return np.logaddexp2.reduce(self.of_particles(places), axis=1)
-
-    def saved(self, places: Floats, seed: int = 0) -> Floats:
-        """The bits that a small move of one particle would save, (n,): log2 of the sum over particles of the mean of 2
-        to the power of what random moves save, of at most 0.2 along each axis. It is about the logarithm of the
-        ratio of likelihoods between configurations where one was moved, and those where none was.
-        """
-        rng = np.random.default_rng(seed)
-        found = []
-        for part in np.array_split(places, max(1, len(places) // 500)):
-            before = self.of_particles(part)
-            savings = np.full(before.shape, -np.inf)
-            for _ in range(N_TRIALS):
-                after = self.of_particles(part, part + rng.uniform(-REACH, REACH, part.shape))
-                savings = np.logaddexp2(savings, before - after)
-            found.append(np.logaddexp2.reduce(savings, axis=1) - np.log2(N_TRIALS))
-        return np.concatenate(found)
 
 
 def place_codec(study: Study, seed: int) -> Codec:
@@ -194,8 +123,12 @@ def kinds_of(study: Study) -> dict[str, Kind]:
 
 
 def contact_scores(contacts: Contacts, places: Floats) -> dict[str, Floats]:
-    """Scores (n,) of configurations (n, particles, 2) by the bits of contacts."""
-    return {"crowding in bits": contacts.crowding(places), "bits that moves save": contacts.saved(places)}
+    """Scores (n,) of configurations (n, particles, 2) by the bits of contacts, and one by the true potential."""
+    return {
+        "crowding in bits": contacts.crowding(places),
+        "bits that moves save": contacts.saved(places, REACH),
+        "the same of the true potential": Contacts.of_potential().saved(places, REACH),
+    }
 
 
 def fitted_scores(study: Study, seed: int, places: Floats, distances: Floats) -> dict[str, Floats]:
@@ -214,11 +147,21 @@ def study_anomalies(study: Study) -> list[Record]:
     codec of contacts has no networks, and so no seed.
     """
     contacts = Contacts.fitted(study.rows("training").coordinates)
+    known: dict[tuple[int, int], dict[str, Floats]] = {}
+
+    def scored(seed: int, places: Floats, distances: Floats) -> dict[str, Floats]:
+        """The scores of a seed; ordinary configurations are scored once."""
+        key = seed, id(places)
+        if key not in known:
+            known[key] = fitted_scores(study, seed, places, distances)
+        return known[key]
+
     found: list[Record] = []
     drawn: dict[str, dict[str, Floats]] = {}
-    for kind, own in kinds_of(study).items():
+    kinds = kinds_of(study)
+    for kind, own in kinds.items():
         for seed in study.seeds:
-            usual, unusual = (fitted_scores(study, seed, *of) for of in zip(own.places, own.distances, strict=True))
+            usual, unusual = (scored(seed, *of) for of in zip(own.places, own.distances, strict=True))
             if seed == study.seeds[0]:
                 more = [contact_scores(contacts, places) for places in own.places]
                 usual, unusual = usual | more[0], unusual | more[1]

@@ -21,7 +21,7 @@ from baler_vae.learn.schedules import Constant, Cosine, LinearRise, Schedule, Sp
 
 N_LATENTS = 40
 EPOCHS = 10
-WEIGHTS = {"beta 1": 1.0, "beta 0 to 1": 1.0, "beta 0 to 0.1": 0.1}
+WEIGHTS = {"beta 1": 1.0, "beta 0 to 1": 1.0, "beta 0 to 0.1": 0.1, "beta 0 to 0.01": 0.01}
 """Of the divergence, in nats beside the cross entropy in nats: 1 is the bound on the likelihood."""
 
 

@@ -42,7 +42,7 @@ def study_shapes(study: Study) -> list[Record]:
     found = []
     shown = {"original": true[:: len(true) // 3][:3]}
     for name in ("original", *SHAPED):
-        for seed in study.seeds_of(name) if name != "original" else study.seeds[:1]:
+        for seed in study.seeds if name != "original" else study.seeds[:1]:
             distances = (
                 test.matrices if name == "original" else restored_matrices(study.model(RECIPES[name], seed), test)
             )
@@ -146,7 +146,7 @@ def study_filling(study: Study) -> list[Record]:
     variance = np.square(test.matrices - mean)[is_black].mean()
     found = []
     for name in SHAPED:
-        for seed in study.seeds_of(name):
+        for seed in study.seeds:
             made = filled(study.model(RECIPES[name], seed), test.matrices, is_black, mean)
             error = np.square(made - test.matrices)[is_black].mean()
             found.append({"model": name, "seed": seed, "error": float(error / variance), "rms": float(np.sqrt(error))})

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from anomalies import PLACE_BOUND, bits_of, columns_of, place_codec, restored_places
+from anomalies import PLACE_BOUND, columns_of, place_codec, restored_places
+from contacts import bits_of
 from data import RECIPES, Components, Record, Study, seen_of, share
 from fluid import matrices
 from models import Recipe, inputs_of, pairs_of
@@ -96,7 +97,7 @@ def draw_latents(study: Study, found: list[Record]) -> None:
     lines(left, N_LATENTS, curves)
     betas = {name: [[one["share"]] for one in found if one["model"] == name and "curve" in one] for name in names}
     lines(right, BETAS, betas)
-    left.set(xlabel="latents", ylabel="squared error / variance", yscale="log")
+    left.set(xlabel="latents", ylabel="squared error / variance", yscale="log", ylim=(5e-4, 3))
     right.set(xlabel="weight of the divergence", xscale="log", yscale="log")
     left.legend(fontsize=7, frameon=False)
     save(figure, study.pictures / "latents.png")

@@ -25,7 +25,7 @@ from studies import listed
 
 STUDIES: Mapping[str, tuple[Callable[[Study], list[Record]], tuple[str, ...], Mapping[str, str]]] = {
     "equilibration": (study_equilibration, ("gamma", "sweeps"), {"energy": ".2f", "error": ".2f"}),
-    "models": (study_models, ("model", "latents"), {"share": ".3g", "bits": ".0f", "active": ".1f"}),
+    "models": (study_models, ("model", "latents"), {"share": ".3g", "bits": ".0f", "active": ".0f"}),
     "latents": (study_latents, ("model", "latents", "beta"), {"share": ".4f", "bits": ".0f"}),
     "gamma": (
         study_gamma,

@@ -16,9 +16,9 @@ import fluid as lj
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
-anomalies, data, geometry, models, occupancy, places, script = (
+anomalies, contacts, data, geometry, models, occupancy, places, script = (
     importlib.import_module(name)
-    for name in ("anomalies", "data", "geometry", "models", "occupancy", "places", "study")
+    for name in ("anomalies", "contacts", "data", "geometry", "models", "occupancy", "places", "study")
 )
 
 
@@ -146,19 +146,41 @@ def test_corrupted_configurations_have_four_points_moved(ordinary):
 
 
 def test_contacts_that_are_never_seen_take_bits(ordinary):
-    contacts = anomalies.Contacts.fitted(drawn(300, seed=2))
-    near = ordinary.copy()
+    known = contacts.Contacts.fitted(drawn(300, seed=2))
+    near, outside = ordinary.copy(), ordinary.copy()
     near[:, 1] = near[:, 0] + [0.8, 0.0]
-    for score in (contacts.crowding, contacts.saved):
-        assert score(near).min() > np.quantile(score(ordinary), 0.9)
-    assert contacts.surplus[-10:].mean() == pytest.approx(0, abs=1.5)
-    assert contacts.of_particles(ordinary) == pytest.approx(contacts.of_particles(ordinary, ordinary))
+    outside[:, 0, 1] = -0.1
+    for strange in (near, outside):
+        assert known.crowding(strange).min() > np.quantile(known.crowding(ordinary), 0.9)
+        assert known.saved(strange, 0.2).min() > np.quantile(known.saved(ordinary, 0.2), 0.9)
+    for surplus in (known.particles, known.walls):
+        assert surplus[-10:].mean() == pytest.approx(0, abs=1.5)
+    assert np.array_equal(known.of_particles(ordinary), known.of_particles(ordinary, ordinary))
+
+
+def test_contacts_of_the_true_potential_are_its_energies():
+    true = contacts.Contacts.of_potential()
+    places = np.array([[[2.0, 2.0], [3.2025, 2.0], [9.0, 2.0]], [[-0.1, 5.0], [5.0, 5.0], [5.1, 5.0]]])
+    energy = [lj.energies(np.array([[[0.0, 0.0], [r, 0.0]]]), 0.0)[0] for r in (1.2025, 1.5975)]
+    expected = (energy[0] - energy[1]) / np.log(2)
+    assert true.of_particles(places)[0] == pytest.approx([expected, expected, 0], rel=1e-6)
+    assert true.of_particles(places)[1].tolist() == 3 * [contacts.ESCAPE]
+
+
+def test_bits_of_a_particle_are_the_sum_over_its_contacts():
+    known = contacts.Contacts(np.arange(320.0), np.zeros(400))
+    places = np.array([[[5.0, 5.0], [5.5, 5.0], [5.0, 6.0], [8.0, 5.0]]])
+    diagonal = int(np.hypot(0.5, 1) / contacts.STEP)
+    assert known.of_particles(places)[0] == pytest.approx([300, 100 + diagonal, 200 + diagonal, 0])
+    walls = contacts.Contacts(np.zeros(320), np.arange(400.0))
+    corner = np.array([[[1.0, 9.5], [-0.4, 5.0]]])
+    assert walls.of_particles(corner)[0] == pytest.approx([280 + 180, 0])
 
 
 def test_bits_of_places_are_those_of_the_archive(study):
     codec = anomalies.place_codec(study, 1)
     columns = anomalies.columns_of(study.rows("test").coordinates)
-    bits = anomalies.bits_of(codec, columns)
+    bits = contacts.bits_of(codec, columns)
     restored = anomalies.restored_places(codec, study.rows("test").coordinates)
     assert np.abs(restored - study.rows("test").coordinates).max() <= 0.01
     assert bits.shape == (40,)
