@@ -192,7 +192,7 @@ MOST_TAPS = 192
 than 62, which 0.5 kB of weights paid for.
 """
 
-REWEIGHTINGS = 3
+REWEIGHTINGS = 5
 """Rounds in which the scale of errors about each cell is found, and least squares in units of it. Chosen by hand; not
 measured.
 """
@@ -233,3 +233,6 @@ MOST_IN_FINE_RANGE = 0.03
 the transverse momenta of constituents, which are nearly even on a logarithmic scale, had a single range otherwise, and
 100,000 x 30 x 4 numbers under `bits:10` took 10 % more. For other columns it would change the archives of old inputs.
 """
+
+NEIGHBOURS_OF_SCALES = 12
+"""The neighbours whose mean error is the scale about a cell: fewer make scales a matter of chance."""

@@ -105,6 +105,8 @@ def weights_of(around: Neighbourhood, targets: Floats64, scales: Floats64, fill:
     """The weights (offsets,) of least squares in units of `scales` (cells,)."""
     first, relative = around.relative(fill)
     relative, wanted = relative / scales, (targets - first) / scales
+    largest = float(np.abs(relative).max(initial=0.0)) or 1.0
+    relative, wanted = relative / largest, wanted / largest
     gram = relative @ relative.T
     gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-30)
     rounded: Floats64 = np.rint(np.linalg.solve(gram, relative @ wanted) / WEIGHT_UNIT) * WEIGHT_UNIT
@@ -115,21 +117,24 @@ def local_scales(
     values: Floats64, items: NDArray[np.int64], offsets: Sequence[Offset], fill: float, seed: int
 ) -> Floats64:
     """How much a predictor of neighbours at `offsets` errs about the cells `items` (n,), by number in C order, of
-    arrays (rows, *shape): the mean among the nearest neighbours of each. Where cells are quiet small errors count.
+    arrays (rows, *shape): the mean error s among the nearest neighbours of each, so that small errors count where cells
+    are quiet, and where its own error r is larger the root of s r, so that strange cells count less (Huber 1964).
     """
-    scales = np.ones(len(items))
-    near = [k for k, offset in enumerate(offsets) if max(map(abs, offset)) <= 1]
+    near = list(offsets[: policy.NEIGHBOURS_OF_SCALES])
     around, targets = neighbourhood(values, items, offsets), values.reshape(-1)[items]
-    scales *= float(np.abs(targets - fill).mean()) or 1.0
+    scales = np.full(len(items), float(np.abs(targets - fill).mean()) or 1.0)
+    best, least = scales, math.inf
     chosen = np.random.default_rng(seed).permutation(len(items))[: max(1_024, 20 * len(offsets))]
     for _ in range(policy.REWEIGHTINGS):
         some = Neighbourhood(offsets, around.values[:, chosen], around.present[:, chosen])
-        weights = weights_of(some, targets[chosen], scales[chosen], fill)
-        errors = _errors(values, offsets, weights, fill)
-        beside = neighbourhood(errors, items, [offsets[k] for k in near])
-        found = beside.values.sum(axis=0) / np.maximum(beside.present.sum(axis=0), 1)
-        scales = found + policy.LEAST_RESIDUAL * (float(np.median(found)) or float(found.mean()) or 1.0)
-    return scales
+        errors = _errors(values, offsets, weights_of(some, targets[chosen], scales[chosen], fill), fill)
+        beside = neighbourhood(errors, items, near)
+        about = beside.values.sum(axis=0) / np.maximum(beside.present.sum(axis=0), 1)
+        about += policy.LEAST_RESIDUAL * (float(np.median(about)) or float(about.mean()) or 1.0)
+        scales = np.sqrt(about * np.maximum(about, errors.reshape(-1)[items]))
+        if np.log(scales).mean() < least:
+            best, least = scales, float(np.log(scales).mean())
+    return best
 
 
 def _errors(values: Floats64, offsets: Sequence[Offset], weights: Floats64, fill: float) -> Floats64:

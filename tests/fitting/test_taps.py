@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from baler_vae.fitting.taps import causal_offsets, fit_taps, neighbourhood, predictor_of
+from baler_vae.fitting.taps import causal_offsets, fit_taps, local_scales, neighbourhood, predictor_of
 from baler_vae.model.cells import WEIGHT_UNIT
 
 
@@ -29,8 +29,8 @@ def test_neighbours_beyond_the_array_are_not_there():
     assert around.values.tolist() == [[0, 2, 0], [0, 0, 5], [0, 0, 7]]
 
 
-@pytest.mark.parametrize("absolute", [False, True])
-def test_a_known_recurrence_is_found(absolute):
+@pytest.mark.parametrize("local", [False, True])
+def test_a_known_recurrence_is_found(local):
     """x[i] = x[i-1] + 0.5 (x[i-1] - x[i-2]) + noise, in every row."""
     rng = np.random.default_rng(0)
     values = np.zeros((40, 200))
@@ -39,9 +39,8 @@ def test_a_known_recurrence_is_found(absolute):
         values[:, i] = 1.5 * values[:, i - 1] - 0.5 * values[:, i - 2] + noise[:, i]
     items = np.flatnonzero(np.arange(values.size) % 200 > 10)
     pool = causal_offsets((200,), (6,))
-    numbers, weights = fit_taps(
-        neighbourhood(values, items, pool), values.reshape(-1)[items], n_cells=8_000, absolute=absolute
-    )
+    scales = local_scales(values, items, pool, 0.0, 0) if local else np.ones(len(items))
+    numbers, weights = fit_taps(neighbourhood(values, items, pool), values.reshape(-1)[items], scales, n_cells=8_000)
     assert numbers[0] == 0  # from it the others are counted
     found = {pool[k][1]: weight for k, weight in zip(numbers, weights, strict=True)}
     assert abs(found[-2] + 0.5) < 0.05
@@ -57,7 +56,8 @@ def test_the_plane_through_three_neighbours_is_found():
     items = np.flatnonzero(np.isfinite(values))
     pool = causal_offsets((12, 10), (1, 1))
     around, targets = neighbourhood(values, items, pool), values.reshape(-1)[items]
-    numbers, weights = fit_taps(around, targets, n_cells=1e6, absolute=True)
+    scales = local_scales(values, items, pool, 0.0, 0)
+    numbers, weights = fit_taps(around, targets, scales, n_cells=1e6)
     first, relative = around.only(numbers).relative(0.0)
     error = np.abs(first + weights @ relative - targets)
     assert np.median(error) < 1e-3
@@ -70,10 +70,33 @@ def test_the_plane_through_three_neighbours_is_found():
 def test_constant_cells_need_one_neighbour_at_most(value):
     values = np.full((5, 20), value)
     around = neighbourhood(values, np.arange(100), causal_offsets((20,), (8,)))
-    numbers, weights = fit_taps(around, values.reshape(-1), n_cells=100, absolute=False)
+    numbers, weights = fit_taps(around, values.reshape(-1), np.ones(100), n_cells=100)
     assert len(numbers) <= 2
     assert np.isfinite(weights).all()
 
 
 def test_weights_beyond_those_of_predictors_are_the_largest():
     assert predictor_of([0, 1], np.array([100.0, -100.0]), 0.0).weights.tolist() == [32_767, -32_767]
+
+
+def test_quiet_cells_have_small_scales():
+    """Noise that is a thousand times as large in one half of the cells."""
+    rng = np.random.default_rng(0)
+    values = np.cumsum(rng.normal(size=(60, 40)), axis=1)
+    values[:, :20] /= 1000
+    items = np.arange(values.size)
+    scales = local_scales(values, items, causal_offsets((40,), (3,)), 0.0, 0)
+    quiet, loud = np.median(scales.reshape(60, 40)[:, 2:20]), np.median(scales.reshape(60, 40)[:, 22:])
+    assert quiet < loud / 30
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_numbers_of_any_size_have_weights(size):
+    values = np.random.default_rng(0).normal(size=(30, 20)) * size
+    items = np.arange(600)
+    pool = causal_offsets((20,), (4,))
+    scales = local_scales(values, items, pool, 0.0, 0)
+    numbers, weights = fit_taps(neighbourhood(values, items, pool), values.reshape(-1), scales, n_cells=1e6)
+    assert numbers
+    assert np.isfinite(weights).all()
+    assert np.isfinite(scales).all()

@@ -49,6 +49,7 @@ def cells_of(shape, seed, *, lags=0, mirrored=False, geometric=False, hidden=(6,
     chosen = rng.permutation(len(pool))[: int(rng.integers(0, 7))]
     offsets = tuple(pool[k] for k in chosen)
     predictors = predictors_of(len(offsets), rng, geometric=geometric)
+    predicted = bool(predictors) and bool(rng.integers(0, 2))
     numbers = {
         **dict.fromkeys((Seen.RELATIVE, Seen.RESIDUAL, Seen.VALUE), range(len(offsets))),
         **dict.fromkeys((Seen.PREDICTED, Seen.DIFFERENCE), range(len(predictors))),
@@ -56,8 +57,10 @@ def cells_of(shape, seed, *, lags=0, mirrored=False, geometric=False, hidden=(6,
         Seen.SOURCE: SOURCES,
         Seen.SAME_CELL: OTHERS,
         Seen.MIRRORED: range(int(mirrored)),
+        Seen.SPREAD: range(2 * predicted),
     }
-    every = [CellInput(kind, k, int(rng.integers(-1, 4))) for kind, own in numbers.items() for k in own]
+    whole = (Seen.COORDINATE, Seen.MIRRORED)
+    every = [CellInput(k, n, -1 if k in whole else int(rng.integers(-1, 4))) for k, own in numbers.items() for n in own]
     inputs = tuple(every[k] for k in rng.permutation(len(every))[: int(rng.integers(1, 12))])
     n_ranges, layers = int(rng.integers(1, 8)), []
     widths = [len(inputs), *hidden, n_ranges + 1]
@@ -67,7 +70,6 @@ def cells_of(shape, seed, *, lags=0, mirrored=False, geometric=False, hidden=(6,
         layers.append(layer)
     network = Conditional(alphabet_of(n_ranges, seed), tuple(map(Input, range(len(inputs)))), tuple(layers))
     view = alphabet_of(int(rng.integers(1, 255)), seed + 1)
-    predicted = bool(predictors) and bool(rng.integers(0, 2))
     return Cells(shape, network, inputs, view, offsets, predictors, predicted=predicted, mirrored=mirrored)
 
 
