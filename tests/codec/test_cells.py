@@ -7,6 +7,7 @@ import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.codec.codec import Codec
 from baler_vae.explore import sample
+from baler_vae.fitting import policy
 from baler_vae.model.columns import Celled
 
 FAST = {"kind": "autoregressive", "keep_network": True, "networks": {"steps": 20, "width": 8}}
@@ -176,3 +177,12 @@ def test_latents_of_arrays_help_their_cells(kind):
     assert all(keeps(data[name], found[name], "abs:0.01") for name in data)
     values = odd(data["x"])
     assert keeps(values, codec.decode(codec.encode({**data, "x": values}))["x"], "abs:0.01")
+
+
+@pytest.mark.parametrize(("n_rows", "most", "expected"), [(300, 100, True), (5, 100, False), (300, 60, False)])
+def test_latents_are_tried_where_they_may_pay(monkeypatch, n_rows, most, expected):
+    monkeypatch.setattr(policy, "MOST_CELLS_FOR_LATENTS", most)
+    told = []
+    options = {**FAST, "kind": "auto", "epochs": 1}
+    baler_vae.fit({"x": smooth(n_rows, (8, 8))}, bound="abs:0.01", progress=lambda *own: told.append(own[0]), **options)
+    assert any("latents of arrays" in text for text in told) == expected
