@@ -16,7 +16,7 @@ from baler_vae.errors import CorruptArchive
 from baler_vae.model import cells
 
 from .celled import celled, examples, network_of
-from .test_damage import decode
+from .test_damage import decode, in_a_fresh_process
 from .test_shapes import lie
 
 PAGE = re.sub(r"\s+", " ", Path(container.__file__).with_name("FORMAT.md").read_text("utf-8"))
@@ -186,3 +186,22 @@ def test_the_page_tells_the_limits_of_cells():
     assert cells._LATEST == 1 << 62
     for kind in cells.Seen:
         assert f"| {int(kind)} | " in PAGE
+
+
+def test_cells_that_are_not_there_take_little_memory(tmp_path):
+    """Far more cells than the stream has, under networks of cells before, of rows before and of points."""
+    for name in ("lags", "points"):
+        data, bound, plans = examples()[name]
+        baler_vae.compress(data, tmp_path / f"{name}.bvae", codec=celled(data, bound, plans))
+    script = """
+    from tests.format.test_shapes import lie
+    read(FOLDER / "lags.bvae"), read(FOLDER / "points.bvae")
+    before = peak()
+    shapes = (([2048, 2048], 1), ([16, 16], 1 << 15), ([512, 512], 8))
+    for name, column in (("lags", "f"), ("points", "d")):
+        for shape, rows in shapes:
+            says = {"row_groups": [[rows]], column: {"shape": shape}}
+            refused(lie(FOLDER / f"{name}.bvae", FOLDER / "lies.bvae", **says))
+    assert peak() - before < 600, peak() - before
+    """
+    in_a_fresh_process(tmp_path, script)
