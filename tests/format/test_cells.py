@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import baler_vae
-from baler_vae.model.cells import Seen
+from baler_vae.model.cells import MOST_CELL_AXES, Seen
+from baler_vae.model.coders import CELLS
 
 from .by_hand import Group, read_zip
 from .celled import celled, examples
@@ -62,3 +63,11 @@ def test_golden_archives_are_what_the_page_says(name):
         back = archive.arrays(library="np")
     for place, column in enumerate(read.columns):
         assert read.values(place).tobytes() == back[column["name"]].tobytes(), column["name"]
+
+
+def test_arrays_of_more_axes_than_networks_have_are_coded_otherwise():
+    data = {"x": np.random.default_rng(0).integers(0, 9, (8, *(2,) * (MOST_CELL_AXES + 1)))}
+    codec = baler_vae.fit(data, kind="autoregressive", bound="exact")
+    (model,) = codec.models.values()
+    assert model.columns["x"].coding != CELLS
+    assert np.array_equal(codec.decode(codec.encode(data))["x"], data["x"])
