@@ -94,7 +94,7 @@ def _encode_cells(coded: Codes, field: CellField) -> bytes:
     if field.grid.holds_everything:
         return data
     if len(verbatim):
-        order = np.concatenate([*field.order()])
+        order = np.concatenate([*field.known_order()])
         special = order[field.codes[order] == SPECIAL]
         numbers = np.cumsum(coded.codes == SPECIAL) - 1
         verbatim = verbatim[numbers[special % field.n_rows * field.n_cells + special // field.n_rows]]

@@ -281,16 +281,14 @@ class CellTrainer:
 
 def _all_coded(field: CellField) -> Integers64:
     """What is coded of all cells, in the order in which they are coded."""
-    return np.concatenate([field.coded(field.base_of(items), field.codes[items]) for items in field.order()])
+    return np.concatenate([field.coded(field.base_of(items), field.codes[items]) for items in field.known_order()])
 
 
 def _looks(field: CellField, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], Integers64]:
     """What the network sees of the chosen cells, float32 (n, inputs), and what is coded of them (n,)."""
     inputs, coded = [], []
-    for items in field.order():
-        if field.sees_residuals:
-            base = field.base_of(items)
-            field.show_coded(items, field.coded(base, field.codes[items]))
+    field.show_all_coded()
+    for items in field.known_order():
         own = items[chosen[items]]
         if len(own):
             look = field.look(own)

@@ -150,7 +150,9 @@ class _Trials:
         """
         cells = self._rows.cells.values()
         most = max((column.n_cells / max(1, len(column.rows) * column.weight) for column in cells), default=0.0)
-        if not images_of(self._rows) or most < policy.LEAST_CELLS_FOR_LATENTS:
+        few = self._rows.table.n_rows < policy.LEAST_ROWS_FOR_NETWORKS
+        few = few or not policy.LEAST_CELLS_FOR_LATENTS <= most <= policy.MOST_CELLS_FOR_LATENTS
+        if few or not images_of(self._rows):
             return kind
         n_rows = max(policy.LEAST_ROWS_FOR_AUTO, int(policy.CELLS_OF_LATENTS / most))
         sample = sample_of_largest_array(self._rows, n_rows, self._settings.seed)

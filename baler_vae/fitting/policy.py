@@ -212,6 +212,11 @@ that come in no order differ by all of it.
 LEAST_CELLS_FOR_LATENTS = 64
 """Cells of the arrays in a row below which `auto` does not try the latents of arrays. Chosen by hand; not measured."""
 
+MOST_CELLS_FOR_LATENTS = 1 << 13
+"""Cells above which it does not either, nor in fewer rows than `LEAST_ROWS_FOR_NETWORKS`: on five fields of 512 x 512
+cells it took 6 GB and more time than everything else, and a few latents could not say much about so many cells.
+"""
+
 CELLS_OF_LATENTS = 1 << 18
 """Cells, about, on which they are tried: some hundred images. Chosen by hand; not measured."""
 

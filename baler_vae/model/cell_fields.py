@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 8_192
 """The most cells whose inputs are made at once: 40 of them take 1.3 MB. Results do not depend on it."""
-_OF_PREDICTORS: Final = (Seen.PREDICTED, Seen.DIFFERENCE)
+_FEW_AT_ONCE: Final = 256
+"""Cells up to which it takes longer to begin with those of a wave than to go through them. Results do not depend on
+it.
+"""
 
 Places = NDArray[np.int16]
 
 
 def flat(arrays: NDArray[np.generic]) -> NDArray[Any]:
     """Arrays (rows, *shape) as one (cells * rows,), cell by cell."""
-    n_rows = len(arrays)
-    return np.ascontiguousarray(arrays.reshape(n_rows, -1).T).reshape(-1)
+    n_cells = math.prod(arrays.shape[1:])
+    return np.ascontiguousarray(arrays.reshape(len(arrays), n_cells).T).reshape(-1)
 
 
 def rows_of_flat(cells: NDArray[np.generic], n_rows: int) -> NDArray[Any]:
     """The cells (rows, cells) of what `flat` gave."""
-    return np.ascontiguousarray(cells.reshape(-1, n_rows).T)
+    return np.ascontiguousarray(cells.reshape(len(cells) // max(1, n_rows), n_rows).T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +91,38 @@ class CellField:
 
     def order(self) -> Iterator[Integers64]:
         """The numbers of the cells that are coded next, int64 (n,), none of which depend on each other."""
-        for wave in waves_of(self.cells, self._coordinates, self.n_rows):
+        for wave in _waves(*self._sorted, 1 if self.cells.paces[0] else self.n_rows):
             for start in range(0, len(wave), _AT_ONCE):
                 yield wave[start : start + _AT_ONCE]
+
+    def known_order(self) -> Iterator[Integers64]:
+        """The same numbers in the same order, of a field of which all cells are known: many at once, so that those of
+        small waves depend on each other. What is coded of them has to be shown before.
+        """
+        if not self.has_small_waves:
+            yield from self.order()
+            return
+        cells, _ = self._sorted
+        n_rows = 1 if self.cells.paces[0] else self.n_rows
+        step = max(1, _AT_ONCE // max(1, n_rows))
+        for start in range(0, len(cells), step):
+            yield _in_rows(cells[start : start + step], n_rows)
+
+    @cached_property
+    def has_small_waves(self) -> bool:
+        """Whether known cells are better not gone through wave by wave, which those of points have to be."""
+        n_waves = len(self._sorted[1])
+        return self._points is None and self.n_cells * self.n_rows < _FEW_AT_ONCE * n_waves
+
+    @cached_property
+    def _sorted(self) -> tuple[Integers64, Integers64]:
+        return _sorted_cells(self.cells, self._coordinates, self.n_rows)
+
+    def show_all_coded(self) -> None:
+        """Lets cells see what is coded of all of them, which are known."""
+        if self.sees_residuals:
+            for items in self.known_order():
+                self.show_coded(items, self.coded(self.base_of(items), self.codes[items]))
 
     def look(self, items: Integers64) -> Look:
         """What the network sees of cells whose neighbours are known."""
@@ -223,13 +255,28 @@ def waves_of(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> Itera
     """The numbers of the cells of rows, wave by wave in the order in which they are coded: those of a wave do not
     depend on each other.
     """
+    return _waves(*_sorted_cells(cells, coordinates, n_rows), 1 if cells.paces[0] else n_rows)
+
+
+def _waves(order: Integers64, ends: Integers64, n_rows: int) -> Iterator[Integers64]:
+    """The numbers of cells, wave by wave, from those of one row in their order, and where the waves of them end."""
+    for start, end in pairwise([0, *ends.tolist()]):
+        yield _in_rows(order[start:end], n_rows)
+
+
+def _in_rows(cells: Integers64, n_rows: int) -> Integers64:
+    """The numbers of cells of one row in all rows."""
+    return cells if n_rows == 1 else (cells[:, None] * n_rows + np.arange(n_rows)).reshape(-1)
+
+
+def _sorted_cells(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> tuple[Integers64, Integers64]:
+    """The numbers of the cells of all rows (cells * rows,), or, where rows do not depend on each other, of one (cells,)
+    in the order in which they are coded, and where each wave of them ends.
+    """
     times = coordinates.astype(np.int64) @ np.array(cells.paces[1:], np.int64)
-    rows = np.arange(n_rows)
     if cells.paces[0]:
-        times = (times[:, None] + cells.paces[0] * rows).reshape(-1)
+        times = (times[:, None] + cells.paces[0] * np.arange(n_rows)).reshape(-1)
     order = np.argsort(times, kind="stable")
     times = times[order]
-    bounds = np.flatnonzero(np.append(times[1:] != times[:-1], True)) + 1 if len(times) else times
-    for start, end in pairwise([0, *bounds.tolist()]):
-        wave = order[start:end]
-        yield wave if cells.paces[0] else (wave[:, None] * n_rows + rows).reshape(-1)
+    ends = np.append(np.flatnonzero(times[1:] != times[:-1]) + 1, len(times))
+    return order, ends

@@ -47,7 +47,7 @@ def cell_bits(field: CellField) -> NDArray[np.float64]:
     symbols, _, begins, ends = _weighed(field)
     sizes = (ends - begins).astype(np.float64)
     bits = _TOTAL_BITS - np.log2(sizes) + field.cells.network.alphabet.widths[symbols]
-    items = np.concatenate([np.empty(0, np.int64), *field.order()])
+    items = np.concatenate([np.empty(0, np.int64), *field.known_order()])
     found = np.zeros(field.n_rows)
     np.add.at(found, items % max(1, field.n_rows), bits)
     return found
@@ -116,7 +116,9 @@ def _weighed(
     symbols, offsets = np.empty(n_codes, np.int32), np.empty(n_codes, np.uint64)
     begins, ends = np.empty(n_codes, np.int32), np.empty(n_codes, np.int32)
     start = 0
-    for items in field.order():
+    if field.has_small_waves:
+        field.show_all_coded()
+    for items in field.known_order():
         look, own = field.look(items), slice(start, start + len(items))
         coded = field.coded(look.base, field.codes[items])
         symbols[own], offsets[own] = network.alphabet.split(coded)

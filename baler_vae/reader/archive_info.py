@@ -84,6 +84,8 @@ class ColumnInfo:
         text = self.grid
         if self.coding == "network-1":
             text += ", from other columns"
+        if self.coding == "cells-1":
+            text += ", from neighbouring cells"
         if self.formula is None:
             return text
         return f"{text}, {'less' if self.predicted else 'knowing'} {self.formula}"

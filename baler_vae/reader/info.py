@@ -11,9 +11,9 @@ from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
 from baler_vae.codec.manifests import section_name
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import GroupInfo
-from baler_vae.codec.sections import decoder_section, networks_section, tables_section
+from baler_vae.codec.sections import cells_section, decoder_section, networks_section, tables_section
 from baler_vae.grid.grids import describe_grid, grid_of
-from baler_vae.model.coders import NETWORK
+from baler_vae.model.coders import CELLS, NETWORK
 from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo, ColumnInfo, PartBytes
 from baler_vae.settings.kinds import kind_of_stored
 from baler_vae.table.schema import kind_text
@@ -89,14 +89,14 @@ def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo])
 
 def _model_bytes(manifest: Manifest, number: int) -> int:
     """The bytes of all that a group's model takes."""
-    names = (decoder_section(number), tables_section(number), networks_section(number))
+    names = (section(number) for section in (decoder_section, tables_section, networks_section, cells_section))
     return sum(manifest.sections[name].n_bytes for name in names if name in manifest.sections)
 
 
 def _kind(group: GroupEntry, manifest: Manifest) -> str:
     """The kind of the networks that a group has, `independent` where it has none."""
     said = fits_of(manifest).get(group.name, {}).get("kind")  # whatever a damaged archive says
-    networks = any(column.coding == NETWORK for column in group.columns)
+    networks = any(column.coding in (NETWORK, CELLS) for column in group.columns)
     return kind_of_stored(networks=networks, latents=group.latents is not None, said=said)
 
 
