@@ -16,9 +16,8 @@ from baler_vae.model.cells import (
     Offset,
     Predictor,
     Seen,
-    numbered,
 )
-from baler_vae.model.conditional import LARGEST_INPUTS
+from baler_vae.model.conditional import LARGEST_INPUTS, Input
 from baler_vae.model.networks import decode_networks, encode_networks
 
 _INT64: Final = np.dtype(np.int64)
@@ -88,7 +87,7 @@ def decode_cells_models(parts: Sequence[bytes], shapes: Mapping[int, tuple[int, 
     columns = [own.column for own in headers]
     if len({*columns}) != len(columns) or not {*columns} == networks.keys() == views.keys() or {*columns} != {*shapes}:
         raise ValueError("networks of cells and columns do not match")
-    if any(network != numbered(network) for network in networks.values()):
+    if any(network.inputs != tuple(map(Input, range(len(network.inputs)))) for network in networks.values()):
         raise ValueError("a network of cells has inputs of other networks")
     found = {}
     for own in headers:

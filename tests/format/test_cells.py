@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import baler_vae
-from baler_vae.model.cells import Seen
+from baler_vae.model.cells import MOST_CELL_AXES, Seen
+from baler_vae.model.coders import CELLS
 
 from .by_hand import Group, read_zip
 from .celled import celled, examples
+from .test_damage import GOLDEN
 
 EXAMPLES = examples()
 
@@ -48,3 +50,24 @@ def test_the_examples_have_every_kind_of_input():
 def inputs_of(data, bound, plans):
     (model,) = celled(data, bound, plans).models.values()
     return [entry for name in plans for entry in model.columns[name].cells.inputs]
+
+
+@pytest.mark.parametrize(
+    "name", ["cells", *(pytest.param(own, marks=pytest.mark.full) for own in ("latents", "distances"))]
+)
+def test_golden_archives_are_what_the_page_says(name):
+    """Under networks that were trained, of latents too."""
+    path = GOLDEN / "second" / f"{name}.bvae"
+    read = Group(read_zip(path.read_bytes()), 0)
+    with baler_vae.open(path) as archive:
+        back = archive.arrays(library="np")
+    for place, column in enumerate(read.columns):
+        assert read.values(place).tobytes() == back[column["name"]].tobytes(), column["name"]
+
+
+def test_arrays_of_more_axes_than_networks_have_are_coded_otherwise():
+    data = {"x": np.random.default_rng(0).integers(0, 9, (8, *(2,) * (MOST_CELL_AXES + 1)))}
+    codec = baler_vae.fit(data, kind="autoregressive", bound="exact")
+    (model,) = codec.models.values()
+    assert model.columns["x"].coding != CELLS
+    assert np.array_equal(codec.decode(codec.encode(data))["x"], data["x"])

@@ -57,7 +57,7 @@ def some(n_places, every):
 
 def rarer(kind, every):
     """One in how many bytes of an archive is tried."""
-    return every * 5 if kind in SECOND and every > 1 else every
+    return every * 9 if kind in SECOND and every > 1 else every
 
 
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.full)])
