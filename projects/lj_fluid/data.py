@@ -32,11 +32,7 @@ RECIPES = {
 """The models that studies compare."""
 
 
-FEWER_SEEDS = {
-    "convolutions on rows": (1, 2, 3, 4),
-    "dense on distances, ends in points": (1, 2),
-    "codec": (1, 2),
-}
+FEWER_SEEDS = {"codec": (1, 2)}
 """The seeds of fits that take long, of those that are asked for; others have all."""
 
 
