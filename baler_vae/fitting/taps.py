@@ -131,7 +131,7 @@ def local_scales(
         beside = neighbourhood(errors, items, near)
         about = beside.values.sum(axis=0) / np.maximum(beside.present.sum(axis=0), 1)
         about += policy.LEAST_RESIDUAL * (float(np.median(about)) or float(about.mean()) or 1.0)
-        scales = np.sqrt(about * np.maximum(about, errors.reshape(-1)[items]))
+        scales = np.sqrt(about) * np.sqrt(np.maximum(about, errors.reshape(-1)[items]))
         if np.log(scales).mean() < least:
             best, least = scales, float(np.log(scales).mean())
     return best
