@@ -30,7 +30,7 @@ Floats64 = NDArray[np.float64]
 _REACH = {1: (32,), 2: (5, 5), 3: (2, 3, 3)}
 """How far the neighbours of a predictor may be away along each axis, by the number of axes. Chosen by hand."""
 _REACH_OF_MORE = 1
-_REACH_WITH_LAGS = {1: (16,), 2: (4, 4), 3: (1, 2, 2)}
+_REACH_WITH_LAGS = {1: (4,), 2: (4, 4), 3: (1, 2, 2)}
 _LAGS = 4
 """Rows before that a predictor may see. Chosen by hand."""
 _SPIKES = 2
