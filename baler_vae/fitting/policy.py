@@ -161,8 +161,8 @@ SHARED_NETWORK_BYTES = 200
 Chosen by hand; not measured.
 """
 
-MOST_CELLS = 1 << 22
-"""Cells of arrays in rows beyond which the grid and the table of a column are chosen by evenly spaced ones: 32 MB of
+MOST_CELLS = 1 << 21
+"""Cells of arrays in rows beyond which the grid and the table of a column are chosen by evenly spaced ones: 16 MB of
 codes. Chosen by hand; not measured.
 """
 
