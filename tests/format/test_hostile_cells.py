@@ -189,8 +189,8 @@ def test_the_page_tells_the_limits_of_cells():
 
 
 def test_cells_that_are_not_there_take_little_memory(tmp_path):
-    """Far more cells than the stream has, under networks of cells before, of rows before and of points. None of them has
-    a code that costs nothing once a stream is at its end.
+    """Far more cells than the stream has, under networks of cells before, of rows before and of points. None of them
+    has a code that costs nothing once a stream is at its end.
     """
     for name in ("lags", "points"):
         data, bound, plans = examples()[name]
