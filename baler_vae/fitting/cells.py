@@ -265,10 +265,13 @@ class CellTrainer:
         symbols, _ = alphabet.split(own)
         entries = tuple(Input(number) for number in range(len(plan.inputs)))
         training = self._training(round(column.n_cells), brief=brief, part=part)
-        training_set = TrainingSet(alphabet, entries, inputs.astype(np.int16), symbols)
+        training_set = TrainingSet(alphabet, entries, inputs, symbols)
         (network,), _ = train_conditionals([training_set], training)
         trained = replace(cells, network=numbered(network))
-        bits = symbol_bits(network, inputs, symbols) + float(alphabet.widths[symbols].astype(np.int64).sum())
+        bits = float(alphabet.widths[symbols].astype(np.int64).sum())
+        for start in range(0, len(symbols), policy.CHUNK_ROWS):
+            chunk = slice(start, start + policy.CHUNK_ROWS)
+            bits += symbol_bits(network, inputs[chunk].astype(np.float32), symbols[chunk])
         return trained.pruned(), bits * column.n_cells / len(symbols)
 
     def _training(self, n_cells: int, *, brief: bool, part: float) -> "Training":
@@ -293,15 +296,15 @@ def _all_coded(field: CellField) -> Integers64:
     return np.concatenate([field.coded(look.base, field.codes[look.items]) for look in looks])
 
 
-def _looks(field: CellField, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float32], Integers64]:
-    """What the network sees of the chosen cells, float32 (n, inputs), and what is coded of them (n,)."""
+def _looks(field: CellField, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int16], Integers64]:
+    """What the network sees of the chosen cells, int16 (n, inputs), and what is coded of them (n,)."""
     inputs, coded = [], []
     field.show_all_coded()
     for items in field.known_order():
         own = items[chosen[items]]
         if len(own):
             look = field.look(own)
-            inputs.append(look.inputs.T)
+            inputs.append(look.inputs.T.astype(np.int16))
             coded.append(field.coded(look.base, field.codes[own]))
     return np.concatenate(inputs), np.concatenate(coded)
 
