@@ -33,13 +33,15 @@ class Selection:
     """A cut on the rows of a group of a schema, or on events; made by `selection_of`.
 
     `home` is the group whose rows pass or do not, the events where it reads no column of a collection but in counts.
-    `inner` are those cuts on the rows of collections whose counts it reads.
+    `inner` are those cuts on the rows of collections whose counts it reads; `names` are the columns that it reads,
+    `own_names` those that it reads not only in counts.
     """
 
     text: str
     home: Group
     inner: tuple["Selection", ...]
     names: tuple[str, ...]
+    own_names: tuple[str, ...]
     _cut: "_Bound"
 
     def passed(self, batch: Batch) -> Passed:
@@ -67,7 +69,7 @@ def selection_of(text: str, schema: Schema, *, at_least: int | None = None) -> S
         raise UsageError(f"the cut {text!r} is on events, which have no rows to count", way_out="Leave out at_least")
     events = schema.events
     counted = _Compared((_Number(None, (("n", found),), True), _Number(at_least, (), True)), (">=",), events, events)
-    return Selection(text, events, (found,), found.names, counted)
+    return Selection(text, events, (found,), found.names, (), counted)
 
 
 def count_passed(selection: Selection, batch: Batch) -> NDArray[np.int64]:
@@ -171,7 +173,10 @@ class _Binder:
     def selection(self, cut: Cut) -> Selection:
         names, inner = list[str](), list[Selection]()
         bound = self._bound(cut, names, inner)
-        return Selection(self._text, bound.home, tuple(inner), tuple(dict.fromkeys(names)), bound)
+        every = (*names, *(name for own in inner for name in own.names))
+        return Selection(
+            self._text, bound.home, tuple(inner), tuple(dict.fromkeys(every)), tuple(dict.fromkeys(names)), bound
+        )
 
     def _bound(self, cut: Cut, names: list[str], inner: list[Selection]) -> _Bound:
         match cut:
@@ -214,7 +219,6 @@ class _Binder:
                 )
             counts.append((name, counted))
             inner.append(counted)
-            names += counted.names
         read = _names(value)
         names += read
         columns = [self._group(name).column(name) for name in read]
