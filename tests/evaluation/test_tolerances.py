@@ -18,7 +18,13 @@ from baler_vae.table.table import Table
 
 NOTHING = ToleranceSettings(
     peak_position_percent=None,
+    peak_position_errors=None,
     peak_width_percent=None,
+    peak_width_errors=None,
+    peak_yield_percent=None,
+    peak_yield_errors=None,
+    spectrum_chi2=None,
+    spectrum_errors=None,
     migration_percent=None,
     differing_percent=None,
     lost=None,
@@ -250,6 +256,8 @@ def test_every_tolerance_is_judged():
         "lost",
         "in_bounds",
         "missing",
+        "spectrum_chi2",
+        "spectrum_errors",
     }
     tested |= {"largest", "response_mean_percent", "response_rms_percent", "kolmogorov_smirnov"}
     assert tested == set(ToleranceSettings.model_fields)
