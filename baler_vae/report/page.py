@@ -18,6 +18,7 @@ from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
 from baler_vae.report.figures import peak_figure, spectrum_figure
+from baler_vae.report.listing import shortened
 from baler_vae.report.maps import correlation_maps, density_maps, information_map, largest
 from baler_vae.report.record import Origin, record
 from baler_vae.report.verdict import cut_text, steps_text, verdict_of
@@ -156,7 +157,11 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
     names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
-    made.globals = {name: getattr(wording, name) for name in names} | {"cut_text": cut_text, "steps_text": steps_text}
+    made.globals = {name: getattr(wording, name) for name in names} | {
+        "cut_text": cut_text,
+        "shortened": shortened,
+        "steps_text": steps_text,
+    }
     return made
 
 
