@@ -157,11 +157,8 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
     names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
-    made.globals = {name: getattr(wording, name) for name in names} | {
-        "cut_text": cut_text,
-        "shortened": shortened,
-        "steps_text": steps_text,
-    }
+    own = {"cut_text": cut_text, "shortened": shortened, "steps_text": steps_text}
+    made.globals = {name: getattr(wording, name) for name in names} | own
     return made
 
 
