@@ -10,8 +10,10 @@ from scipy.stats import chi2 as chi2_law
 from baler_vae.errors import UsageError
 from baler_vae.evaluation import bins
 from baler_vae.evaluation.bins import paired_chi2, steps_per_bin
+from baler_vae.evaluation.evaluate import evaluate_tables
 from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter, declared_spectrum
 from baler_vae.settings.evaluation import HistogramSettings
+from tests.pages import table
 
 UNIT = Spectrum("x", (0.0, 1.0), 50)
 
@@ -158,6 +160,27 @@ def test_a_spike_where_nothing_was_is_the_largest_change_and_single_rows_are_non
     few = shift_of(np.array([0.01]), np.array([0.99]))
     assert (few.largest, few.largest_in_errors) == (None, 0)
     assert few.largest_pull == -1
+
+
+def test_an_evaluation_has_the_bins_of_peaks_and_histograms_but_of_no_peak_that_is_not_there():
+    rng = np.random.default_rng(9)
+    mass = np.concatenate([rng.normal(172, 6, 2_000), rng.uniform(100, 225, 2_000)])
+    histogram = Spectrum("mass", (0.0, 300.0), 30)
+    tables = [(table(mass=values),) for values in (mass, np.round(mass))]
+    found = evaluate_tables(*tables, histograms=[histogram])
+    assert [own.spectrum.is_peak for own in found.spectra] == [True, False]
+    frame = found.to_pandas("spectra")
+    assert list(frame["column"]) == ["mass", "mass"]
+    assert list(frame["high"]) == [225, 300]
+    assert list(frame["chi2_rise"]) == [own.rise for own in found.spectra]
+    document = found.to_dict()["spectra"]
+    assert document[0]["steps_before"] is None
+    low, high = document[1]["largest_window"]
+    assert high - low == pytest.approx(10)
+    flat = rng.uniform(100, 225, 20_000)
+    assert evaluate_tables((table(mass=flat),), (table(mass=np.round(flat)),)).spectra == ()
+    with pytest.raises(UsageError, match="'mas': is not a numeric column to compare a histogram of"):
+        evaluate_tables(*tables, histograms=[Spectrum("mas", (0.0, 1.0), 3)])
 
 
 def test_a_range_that_is_none_is_refused():
