@@ -187,7 +187,7 @@ class Codec:
             archive.finish(
                 Manifest(
                     kind="codec",
-                    version=format_version(self.schema, has_categories=self._has_categories),
+                    version=format_version(self.schema, self.bounds, has_categories=self._has_categories),
                     writer=WRITER,
                     origin=origin_entry(self.schema.origin),
                     groups=group_entries(self.schema, self.models, self.bounds, {}, with_encoder=True),

@@ -61,7 +61,7 @@ def coded_table(
     codes = {}
     for name, column in model.columns.items():
         if isinstance(column, OnGrid):
-            codes[name] = quantise_column(values[name], column.grid, bounds[name])
+            codes[name] = quantise_column(values[name], column.grid, bounds[name], layout.order)
             values[name] = codes[name].restored.reshape(values[name].shape)
     return CodedTable(table.group, model, layout, codes, values, events)
 
@@ -86,5 +86,5 @@ def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:
     if not len(rows):
         return coded.codes
     codes = coded.codes.copy()
-    codes[rows] = shown_codes(coded.restored[rows], grid)
+    codes[rows] = shown_codes(coded.restored[rows], grid, rows)
     return codes

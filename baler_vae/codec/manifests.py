@@ -134,13 +134,16 @@ def padded_entries(schema: Schema) -> tuple[PaddedEntry, ...]:
     )
 
 
-def format_version(schema: Schema, *, has_extras: bool = False, has_categories: bool = False) -> int:
-    """The version of the format that can say what a schema is, what is not a column, and that latents are
-    categorical.
+def format_version(
+    schema: Schema, bounds: Mapping[str, Bound], *, has_extras: bool = False, has_categories: bool = False
+) -> int:
+    """The version of the format that can say what a schema and its bounds are, what is not a column, and that latents
+    are categorical.
     """
     known = schema.origin.format in _FIRST_ORIGINS and not has_extras and not has_categories
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
-    return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
+    has_dither = any(bound.dither for bound in bounds.values())
+    return FIRST_FORMAT if known and not has_more and not has_dither else SECOND_FORMAT
 
 
 def schema_of(manifest: Manifest) -> Schema:

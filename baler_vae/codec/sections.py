@@ -7,12 +7,12 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
+from baler_vae.archive.manifest import FIRST_FORMAT, ColumnEntry, GridEntry, GroupEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
 from baler_vae.codec.dependencies import check_arrays, check_model
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
-from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters, is_dithered
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
 from baler_vae.model.cells import Cells
@@ -142,7 +142,7 @@ def check_entries(archive: ArchiveFile) -> None:
         _check_known(archive, entry)
         for column in entry.columns:
             try:
-                _grid(column)
+                _check_format(column, _grid(column), archive.manifest.version)
             except ValueError as error:
                 raise CorruptArchive(
                     str(error), path=archive.path, section="manifest.json", column=column.name
@@ -219,6 +219,12 @@ def column_model(
     if cells is not None:
         return Celled(grid=grid, cells=cells, formula=formula, predicted=entry.predicted)
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
+
+
+def _check_format(column: ColumnEntry, grid: Grid | None, version: int) -> None:
+    """Check that a grid exists in a version of the format."""
+    if grid is not None and is_dithered(grid) and version == FIRST_FORMAT:
+        raise ValueError(f"column {column.name!r} is dithered, which format {FIRST_FORMAT} does not know")
 
 
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:
@@ -322,4 +328,6 @@ def _grid(column: ColumnEntry) -> Grid | None:
         return None
     grid = grid_of(column.grid.kind, column.grid.parameters)
     check_grid(grid, np.dtype(column.dtype))
+    if is_dithered(grid) and column.shape:
+        raise ValueError(f"the cells of column {column.name!r} are dithered")
     return grid

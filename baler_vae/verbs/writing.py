@@ -132,7 +132,7 @@ class _RowGroupWriter:
     def manifest(self) -> Manifest:
         return Manifest(
             kind="archive",
-            version=format_version(self._schema, has_extras=self._has_extras),
+            version=format_version(self._schema, self._codec.bounds, has_extras=self._has_extras),
             writer=WRITER,
             origin=origin_entry(self._schema.origin),
             groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
