@@ -161,9 +161,13 @@ def describe_grid(grid: Grid) -> str:
         case Step(step):
             text = f"steps of {step:.6g}"
         case Logarithmic(relative, floor):
-            text = f"relative steps of {2 * relative:.2g}" + (f", at least {2 * floor:.2g}" if floor else "")
+            text = _describe_relative(relative, floor)
         case DitheredStep(step, parts):
-            text = f"dithered {describe_grid(Step(step * parts))}"
+            text = f"dithered steps of {step * parts:.6g}"
         case DitheredLogarithmic(relative, floor, parts):
-            text = f"dithered {describe_grid(Logarithmic(relative * parts, floor * parts))}"
+            text = f"dithered {_describe_relative(relative * parts, floor * parts)}"
     return text
+
+
+def _describe_relative(relative: float, floor: float) -> str:
+    return f"relative steps of {2 * relative:.2g}" + (f", at least {2 * floor:.2g}" if floor else "")
