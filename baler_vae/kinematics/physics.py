@@ -1,6 +1,6 @@
 """Quantities that follow from columns: formulas row by row, and four-vectors of the objects of an event."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -84,9 +84,11 @@ class Quantities:
         self.names = tuple(quantity.name for quantity in wanted)
         self.schema = schema
         self._made: list[tuple[int, str, Callable[[Batch], Floats64]]] = []
+        self._reads: dict[str, frozenset[str]] = {}
         for quantity in wanted:
-            index, evaluate = _prepared(quantity, self.schema)
+            index, evaluate, reads = _prepared(quantity, self.schema)
             self._made.append((index, quantity.name, evaluate))
+            self._reads[quantity.name] = self.behind(reads)
             self.schema = _with_column(self.schema, index, quantity.name)
 
     def extend(self, batch: Batch) -> Batch:
@@ -99,6 +101,10 @@ class Quantities:
             group = replace(table.group, columns=(*table.group.columns, Column(name, values.dtype)))
             tables[index] = Table(group, {**table.arrays, name: values})
         return tuple(tables)
+
+    def behind(self, names: Iterable[str]) -> frozenset[str]:
+        """The columns that these columns and quantities are, or follow from."""
+        return frozenset[str]().union(*(self._reads.get(name, frozenset({name})) for name in names))
 
 
 def quantities_of(wanted: Sequence[Quantity], schema: Schema) -> Quantities:
@@ -139,8 +145,8 @@ def _with_column(schema: Schema, index: int, name: str) -> Schema:
     return replace(schema, groups=tuple(groups), order=(*schema.order, name))
 
 
-def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64]]:
-    """The index of the group that gets a quantity, and what computes it.
+def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64], Sequence[str]]:
+    """The index of the group that gets a quantity, what computes it, and the columns and quantities that this reads.
 
     Raises:
         UsageError: as `quantities_of`.
@@ -153,7 +159,8 @@ def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch]
     try:
         if quantity.kind == "formula":
             return _prepared_formula(quantity, schema)
-        return 0, _prepared_objects(quantity, schema).evaluate
+        made = _prepared_objects(quantity, schema)
+        return 0, made.evaluate, [name for own in made.formulas for formula in own for name in formula.names]
     except UsageError as error:
         raise UsageError(
             f"quantity {quantity.name!r}: {error.what}",
@@ -164,13 +171,13 @@ def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch]
         ) from error
 
 
-def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64]]:
+def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64], Sequence[str]]:
     if quantity.formula is None:
         raise UsageError("has no formula", way_out=f"Write one, or another kind: {', '.join(_NEEDS)}")
     if quantity.objects or quantity.rows is not None or quantity.mass_of_each is not None:
         raise UsageError("a formula takes no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
     found = row_formula(quantity.formula, schema)
-    return schema.groups.index(found.group), found.evaluate
+    return schema.groups.index(found.group), found.evaluate, found.formula.names
 
 
 @dataclass(frozen=True)
