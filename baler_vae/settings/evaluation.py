@@ -77,7 +77,8 @@ class CutSettings(Settings):
     Attributes
     ----------
     cut : str
-        A formula on one side and a number on the other, such as ``Jet_pt > 30`` or ``abs(Jet_eta) < 2.4``.
+        Comparisons of formulas joined by logic, such as ``(Jet_pt > 30) & (abs(Jet_eta) < 2.4)`` or, of whole events,
+        ``count(Jet_pt > 30) >= 2``, in the grammar of `baler_vae.kinematics.selection_grammar`.
     at_least : int, optional
         Rows of an event that must pass for the event to pass; by default rows are counted, not events.
     """
