@@ -104,6 +104,31 @@ class ColumnAdvice:
         return f"{100 * (self.exact_bytes / self.n_bytes - 1):.0f} % more" if self.n_bytes else "more"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """Guarantees, and coarser bounds that go with them.
+
+    Attributes
+    ----------
+    text : str
+        A sentence on what is proposed, and what it saves.
+    bounds : tuple[str, ...]
+        The bounds of all columns, as `Advice.bounds`.
+    guarantees : tuple[Mapping[str, str | int], ...]
+        What is guaranteed, as a table ``[[guarantees]]`` of a project states it.
+    n_bytes : float
+        The estimated bytes of the float columns, each coded independently, with what the guarantees take.
+    plain_bytes : float
+        The same under the advised bounds, without guarantees.
+    """
+
+    text: str
+    bounds: tuple[str, ...]
+    guarantees: tuple[Mapping[str, str | int], ...]
+    n_bytes: float
+    plain_bytes: float
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Advice:
     """The bounds under which nothing that is examined moves by more than a part of its statistical error.
@@ -130,6 +155,8 @@ class Advice:
         The size of the archive as estimated by a fit to a sample; None if there was none.
     fitted_rows : int or None
         Rows of that sample.
+    proposals : tuple[Proposal, ...]
+        Guarantees with coarser bounds that would take fewer bytes.
     """
 
     part: float
@@ -143,6 +170,7 @@ class Advice:
     other_bytes: float
     fitted_bytes: float | None
     fitted_rows: int | None
+    proposals: tuple[Proposal, ...] = ()
 
     @property
     def bounds(self) -> tuple[str, ...]:
@@ -175,10 +203,12 @@ class Advice:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what shares a bound, what nothing uses, and what was not examined."""
+        """Sentences on what shares a bound, what nothing uses, what was not examined, and what is proposed."""
         shared = (f"one bound for {', '.join(family)}, rounded together" for family in self.families)
         unused = f"used by nothing that is declared, kept at the default bound: {', '.join(self.unused)}"
-        return (*shared, *([unused] if self.unused else []), *(f"not examined: {what}" for what in self.skipped))
+        proposed = (proposal.text for proposal in self.proposals)
+        skipped = (f"not examined: {what}" for what in self.skipped)
+        return (*shared, *([unused] if self.unused else []), *skipped, *proposed)
 
     def __repr__(self) -> str:
         return f"<Advice on {len(self.columns):,} columns: about {self.independent_bytes:,.0f} bytes>"

@@ -68,6 +68,27 @@ class Sensitivity:
         effects += self._moved_by_cuts(after, moved)
         return sorted(effects, key=lambda effect: -effect.in_errors)
 
+    def values(self, changed: Mapping[str, Array]) -> dict[str, Array]:
+        """All columns and quantities by name, where some columns have other values (rows,)."""
+        return arrays_of(self._after(changed))
+
+    def rows_of(self, name: str) -> float:
+        """How many rows there are in all of a column or quantity."""
+        return next(table.n_rows * self._grows[table.group.name] for table in self._extended if name in table.arrays)
+
+    def migrations(self, changed: Mapping[str, Array]) -> list[tuple[Migration, float]]:
+        """What other values (rows,) in some columns move over each cut, and how many rows or events each of those that
+        it was applied to stands for.
+        """
+        after = self._after(changed)
+        found = []
+        for cut in self._cuts:
+            counter = CutCounter(cut, self._quantities.schema)
+            counter.add(self._extended, after)
+            sides = counter.migration()
+            found.append((sides, self._grows_of(sides)))
+        return found
+
     def _after(self, changed: Mapping[str, Array]) -> Batch:
         """The tables with other values in some columns, and the quantities that follow."""
         feeds = not self._feeding.isdisjoint(changed)

@@ -54,7 +54,8 @@ def advise(
 
     Columns of one meaning share a bound and are rounded together: the components of a momentum, ``px``, ``py`` and
     ``pz``, and one quantity of all objects that differ in a number only, ``pt1`` and ``pt2``. Where the settings
-    declare anything, columns that none of it uses are not examined: they keep the default bound.
+    declare anything, columns that none of it uses are not examined: they keep the default bound. Guarantees on declared
+    quantities and cuts are proposed, with coarser bounds, where that is estimated to take fewer bytes.
 
     Parameters
     ----------
@@ -98,6 +99,7 @@ def advise(
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra
         from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
+        from baler_vae.study.proposals import proposals_for  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error
     progress = callback(progress)
@@ -120,6 +122,8 @@ def advise(
     tried = within(progress, "trying bounds")
     search = PrecisionSearch(sample.batch, sample.limits, sample.n_rows, sensitivity, part, tried, share=share)
     advised, joint = search.advise()
+    declared = settings or EvaluationSettings()
+    proposals = proposals_for(search, sensitivity, declared, advised, [bound.text for bound in others], part)
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
     other_bits = sum(
@@ -154,6 +158,7 @@ def advise(
         other_bytes=other_bits / 8,
         fitted_bytes=fitted_bytes,
         fitted_rows=fitted_rows,
+        proposals=proposals,
     )
 
 

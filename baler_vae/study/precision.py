@@ -142,7 +142,13 @@ class PrecisionSearch:
             for column in table.group.columns
             if column.is_float and column.is_scalar
         ]
+        self._share, self._ignored = share, frozenset[str]()
         self._families = [self._family(members) for members in self._divided(share=share)]
+
+    def restart(self, ignored: frozenset[str]) -> None:
+        """Forget what was found; from now on quantities and cuts of these names may move as they like."""
+        self._ignored = ignored
+        self._families = [self._family(members) for members in self._divided(share=self._share)]
 
     def advise(self) -> tuple[tuple[ColumnAdvice, ...], tuple[Effect, ...]]:
         """What is advised for each float column, and the effects of all of it at once, the largest first, without
@@ -220,8 +226,17 @@ class PrecisionSearch:
                 restored[member.column.name] = codes.restored
                 bits = fit_coder(codes.codes)[1] + codes.verbatim_bits
                 sizes.append(bits * member.n_rows / max(1, len(member.values)) / 8)
-            ladder.tried[step] = Trial(bound, tuple(sizes), tuple(self._sensitivity.of(restored)))
+            ladder.tried[step] = Trial(bound, tuple(sizes), tuple(self._effects(restored)))
         return ladder.tried[step]
+
+    def _effects(self, changed: Mapping[str, Values]) -> list[Effect]:
+        """What other values (rows,) in some columns move, the largest first."""
+        return [effect for effect in self._sensitivity.of(changed) if effect.name not in self._ignored]
+
+    def restored(self) -> dict[str, Values]:
+        """The values (rows,) of each column that is used, under the bound that was found."""
+        used = [family for family in self._families if family.used]
+        return {own.column.name: restored_values(own.values, family.bound) for family in used for own in family.members}
 
     def _settle(self) -> list[Effect]:
         """The effects of all bounds at once, made finer until none is too large."""
@@ -233,8 +248,8 @@ class PrecisionSearch:
                 for member in family.members:
                     name = member.column.name
                     if name not in restored or restored[name][0] != bound:
-                        restored[name] = bound, _restored(member.values, bound)
-            joint = self._sensitivity.of({name: values for name, (_, values) in restored.items()})
+                        restored[name] = bound, restored_values(member.values, bound)
+            joint = self._effects({name: values for name, (_, values) in restored.items()})
             lossy = [family for family in searched if family.ladder is not None]
             if not joint or joint[0].in_errors <= self._part or not lossy:
                 return joint
@@ -351,7 +366,7 @@ def _bits(values: Values, grid: Grid, bound: Bound) -> float:
     return fit_coder(codes.codes)[1] + codes.verbatim_bits
 
 
-def _restored(values: Values, bound: Bound) -> Values:
+def restored_values(values: Values, bound: Bound) -> Values:
     """The values (rows,) as a reader of an archive gets them."""
     if bound == EXACT:
         return values
