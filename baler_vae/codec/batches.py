@@ -124,16 +124,17 @@ def decode_parts(
 
     if not any(models[group.name].is_guarded for group in selection.groups):
         return assembled_batch(decoded, models, schema, selection)
-    wide = _wide(models, schema, selection)
+    own_names, wide = _wide(models, schema, selection)
     batch = assembled_batch(decoded, models, schema, wide)
     found = list[Table]()
     for table in batch:
         number, model = schema.group_number(table.group.name), models[table.group.name]
-        wanted = parts(number, model.guard_parts(table.group.names))
+        final = own_names & model.columns.keys()
+        wanted = parts(number, model.guard_parts(final))
         counts = counts_of(batch, table.group) if number else None
         frame = Frame(model, table.arrays, found[0].arrays if number else {}, counts)
         try:
-            found.append(Table(table.group, corrected(frame, wanted, table.group.names)))
+            found.append(Table(table.group, corrected(frame, wanted, final)))
         except ValueError as error:
             raise CorruptArchive(
                 f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
@@ -144,13 +145,19 @@ def decode_parts(
     )
 
 
-def _wide(models: Mapping[str, GroupModel], schema: Schema, selection: Schema) -> Schema:
-    """A selection with all columns that corrections of its columns read."""
+def _wide(models: Mapping[str, GroupModel], schema: Schema, selection: Schema) -> tuple[set[str], Schema]:
+    """The names of a selection, with those of event columns that corrections of collections read, all of which must get
+    their last values; and the selection with all columns that corrections of these read.
+    """
     names = {name for group in selection.groups for name in group.names}
-    for group in (*selection.groups[1:], selection.events):
+    wide = set(names)
+    for group in selection.groups[1:]:
         model = models[group.name]
-        names |= model.guard_columns(names & model.columns.keys())
-    return schema.only(names)
+        wide |= model.guard_columns(names & model.columns.keys())
+    of_events = models[selection.events.name]
+    names |= wide & of_events.columns.keys()
+    wide |= of_events.guard_columns(names & of_events.columns.keys())
+    return names, schema.only(wide)
 
 
 def assembled_batch(

@@ -10,7 +10,7 @@ column that may have patches, empty where it has none: the bit patterns in those
 stood there, int64 modulo 2^64 through pcodec.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -157,7 +157,7 @@ def guarded_parts(guarded: Guarded, model: GroupModel) -> list[bytes]:
     return [*moves, *(encode_patches(guarded.patches, model.patched) if model.patched else ())]
 
 
-def corrected(frame: Frame, parts: Mapping[int, bytes], names: Sequence[str]) -> Arrays:
+def corrected(frame: Frame, parts: Mapping[int, bytes], names: Collection[str]) -> Arrays:
     """The columns of a frame after the corrections and patches in the parts of a section, by number; `names` are those
     that are wanted.
 

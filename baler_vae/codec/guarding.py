@@ -68,25 +68,31 @@ class _Pass:
     def run(self) -> tuple[list[Coded], list[Guarded]]:
         promises, batch = self._guard.promises, self._batch
         before, after = promises.values(batch), promises.values(self._tables(self._base))
-        missed = [~kept for kept in promises.kept(before, after)]
+        touched = self._touched([~kept for kept in promises.kept(before, after)])
+        changed: set[tuple[int, str]] = set()
         for number, model in enumerate(self._models):
             for correction in model.corrections:
                 place = correction.promise
-                pair = before[place].astype(np.float64), after[place].astype(np.float64)
-                self._moves[number].append(self._solve(number, correction, missed[place], *pair))
-        touched = self._touched(missed)
+                promise = promises.all[place]
+                if changed & promise.columns:
+                    after = promises.values(self._tables([self._simulated(own) for own in range(len(batch))]))
+                    changed.clear()
+                missed = ~promise.kept(before[place], after[place])
+                found = self._solve(number, correction, missed, before[place], after[place])
+                self._moves[number].append(found)
+                changed |= {(number, correction.cells[name].column) for name in correction.movable}
+                touched |= events_of(batch, promise.home, missed | (found.moves != 0))
         if touched.any():
             self._settle(touched)
         return self._coded, [self._stored(number) for number in range(len(batch))]
 
-    def _solve(
-        self, number: int, correction: Correction, missed: Mask, before: NDArray[np.float64], after: NDArray[np.float64]
-    ) -> Moves:
+    def _solve(self, number: int, correction: Correction, missed: Mask, before: Values, after: Values) -> Moves:
         """The moves of a correction for what misses the guarantee that it keeps; the quantity, float64 (items,), was so
-        before, and is so after codes gave it back.
+        before, and is so after codes gave it back and the corrections before this one.
         """
         final, original = self._frames(number)
-        items = np.flatnonzero(missed | on_lattice(correction, before, after))
+        pair = before.astype(np.float64), after.astype(np.float64)
+        items = np.flatnonzero(missed | on_lattice(final, original, correction, *pair))
         found = Moves(np.zeros(len(missed), np.int64), np.zeros(len(missed), np.uint8))
         if len(items):
             bound = self._guard.promises.all[correction.promise].bound
@@ -166,32 +172,27 @@ class _Pass:
         return found
 
     def _store(self, cells: Cells) -> None:
-        """Stores cells to the bit, and all that corrections read that share some of them and moved."""
+        """Stores cells to the bit, and all that quantities read that read some of them, which then do not move.
+
+        So nothing that a quantity reads is partly as it was and partly restored, and values that are restored give the
+        same moves, and miss the same guarantees, as those that they came from.
+        """
         waiting = cells
         while any(rows.any() for rows in waiting.values()):
             _add(self._exact, waiting)
             more: Cells = {}
-            for number, model in enumerate(self._models):
-                for correction, found in zip(model.corrections, self._moves[number], strict=True):
-                    promise = self._guard.promises.all[correction.promise]
-                    items = items_reading(self._batch, promise.home, promise.reads, self._exact)
-                    moving = items & ((found.moves != 0) | self._recoded(number, correction))
-                    if moving.any():
-                        self._undo(number, correction, found, moving)
-                        _add(more, cells_read(self._batch, promise.home, moving, promise.reads))
+            for place, promise in enumerate(self._guard.promises.all):
+                if promise.selection is not None:
+                    continue
+                items = items_reading(self._batch, promise.home, promise.reads, waiting)
+                if not items.any():
+                    continue
+                _add(more, cells_read(self._batch, promise.home, items, promise.reads))
+                for number, model in enumerate(self._models):
+                    for correction, found in zip(model.corrections, self._moves[number], strict=True):
+                        if correction.promise == place:
+                            self._undo(number, correction, found, items)
             waiting = {key: rows & ~self._exact.get(key, np.zeros_like(rows)) for key, rows in more.items()}
-
-    def _recoded(self, number: int, correction: Correction) -> Mask:
-        """The items of a correction whose values have other codes than the nearest ones, bool (items,)."""
-        frame, _ = self._frames(number)
-        items = np.arange(frame.n_items(correction))
-        found = np.zeros(len(items), np.bool_)
-        for name in correction.movable:
-            cell = correction.cells[name]
-            other = self._coded[number][cell.column].codes != self._first[number][cell.column].codes
-            rows = frame.places(cell, items)
-            found |= (rows >= 0) & other[np.maximum(rows, 0)] if len(other) else found
-        return found
 
     def _undo(self, number: int, correction: Correction, found: Moves, items: Mask) -> None:
         """Takes back the moves of some items of a correction."""

@@ -25,7 +25,12 @@ _WITHIN = 0.99
 _AIMED = 0.8
 """The part of its bound up to which a quantity is moved at first, before codes are chosen."""
 _ON_LATTICE = 1e-2
-"""How far, in steps, a quantity may be from a whole number of them where its values may come from a reader."""
+"""How far, in steps, a quantity may be from a whole number of them where many values may come from a reader."""
+_MOST_MOVES = 2.0**31
+_MANY = 4
+"""From so many values on, which only one of the modes moves together, the quantity tells whether a reader may have
+moved them: values that were read for the first time differ from what codes give back in nearly all columns.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +48,31 @@ class Solved:
         return cls(none, Moves(none, np.empty(0, np.uint8)), codes)
 
 
-def on_lattice(correction: Correction, before: Floats64, after: Floats64) -> NDArray[np.bool_]:
-    """Where a quantity, float64 (items,), may have been moved by a reader: about a whole number of steps away from what
-    codes give back.
+def on_lattice(
+    frame: Frame, original: Frame, correction: Correction, before: Floats64, after: Floats64
+) -> NDArray[np.bool_]:
+    """The items, bool (items,), whose values may have been moved by a reader; the quantity, float64 (items,), was so
+    before, and is so after codes gave it back.
     """
+    items = np.arange(len(before))
+    differing = np.zeros(len(before), np.int64)
+    for name in correction.movable:
+        cell = correction.cells[name]
+        rows = frame.places(cell, items)
+        own = ~same_bits(frame.arrays[cell.column], original.arrays[cell.column])
+        differing += (rows >= 0) & own[np.maximum(rows, 0)] if len(own) else 0
+    # A little more than `lattice` takes, which computes in another order.
+    return _may_be_moved(differing, correction, before, after, 1.1 * _ON_LATTICE)
+
+
+def _may_be_moved(
+    differing: Integers, correction: Correction, before: Floats64, after: Floats64, tolerance: float
+) -> NDArray[np.bool_]:
+    """Whether items, of which so many values are `differing` from what codes give back, may have been moved."""
     with np.errstate(all="ignore"):
         moves = (before - after) / correction.steps(after)
-        return (np.abs(moves - np.rint(moves)) <= _ON_LATTICE) & (np.abs(moves) > 0.5)
+        near = np.abs(moves - np.rint(moves)) <= tolerance
+    return (differing > 0) & ((differing < _MANY) | near)
 
 
 def solve(
@@ -69,7 +92,7 @@ def solve(
     wanted = correction.formula.evaluate(original.values(correction, items))
     with np.errstate(all="ignore"):
         allowed = _WITHIN * np.maximum(bound.relative * np.abs(wanted), bound.absolute)
-    attempt = problem.lattice(wanted)
+    attempt = problem.lattice(problem.base, problem.original, wanted)
     for mode in range(len(MODES)):
         first, _ = MODES[mode]
         if first >= len(correction.movable):
@@ -153,31 +176,50 @@ class _Problem:
             original=[values[rows] for values in self.original],
         )
 
-    def lattice(self, wanted: Floats64) -> _Attempt:
-        """The items whose originals are just what a reader gets by a move: they were restored from an archive."""
+    def lattice(self, base: list[Values], moved: list[Values], quantity: Floats64) -> _Attempt:
+        """The items whose values are just what a reader gets by a move from what codes give back: they were restored
+        from an archive. `quantity`, float64 (items,), is that of the moved values.
+
+        Where several moves give the same values, the first of them is found: a move depends on values alone.
+        """
         found = self._nothing()
-        lever = self._lever(self.base)
-        with np.errstate(all="ignore"):
-            moves = (wanted - lever.quantity) / lever.step
-            near = np.abs(moves - np.rint(moves)) <= _ON_LATTICE
-        rows = np.flatnonzero(near & (np.rint(moves) != 0))
-        part, own, whole = self.only(rows), lever.only(rows), np.rint(moves[rows]).astype(np.int64)
-        for mode in range(len(MODES)):
-            modes = np.full(len(rows), mode, np.uint8)
-            moved = part.moved(own, part.base, Moves(whole, modes))
-            same = np.ones(len(rows), np.bool_)
-            for values, original in zip(moved, part.original, strict=True):
-                same &= same_bits(values, original)
-            good = same & ~found.solved[rows]
-            found.moves[rows[good]], found.modes[rows[good]], found.solved[rows[good]] = whole[good], mode, True
+        differing = np.array([~same_bits(own, other) for own, other in zip(base, moved, strict=True)])
+        differing &= self.rows >= 0
+        n_differing = differing.sum(axis=0)
+        rows = np.flatnonzero(n_differing)
+        lever = self.only(rows).lever([values[rows] for values in base])
+        near = _may_be_moved(n_differing[rows], self.correction, quantity[rows], lever.quantity, _ON_LATTICE)
+        rows, lever = rows[near], lever.only(near)
+        part, base, moved = self.only(rows), [own[rows] for own in base], [own[rows] for own in moved]
+        for mode, (first, _) in enumerate(MODES):
+            if first >= len(self.cells):
+                continue
+            whole = part.moves_of(lever, base, moved, mode)
+            usable = (whole != 0) & (np.abs(whole) < _MOST_MOVES)
+            moves = Moves(np.where(usable, whole, 0.0).astype(np.int64), np.full(len(rows), mode, np.uint8))
+            good = usable & ~found.solved[rows]
+            for values, own, there in zip(part.moved(lever, base, moves), moved, part.rows, strict=True):
+                good &= same_bits(values, own) | (there < 0)
+            found.moves[rows[good]], found.modes[rows[good]], found.solved[rows[good]] = moves.moves[good], mode, True
         return found
+
+    def moves_of(self, lever: Lever, base: list[Values], moved: list[Values], mode: int) -> Floats64:
+        """The move in a mode, float64 (items,), that brings the value with the largest share where it is, nearly."""
+        with np.errstate(all="ignore"):
+            distances = np.array(
+                [own.astype(np.float64) - values.astype(np.float64) for values, own in zip(base, moved, strict=True)]
+            )
+            largest = lever.order[MODES[mode][0]][np.newaxis]
+            shares = lever.shares(mode, np.ones(len(self.items))) * self._widths(base)
+            moves = np.take_along_axis(distances, largest, 0)[0] / np.take_along_axis(shares, largest, 0)[0]
+        return np.rint(np.where(np.isfinite(moves), moves, 0.0))
 
     def attempt(self, wanted: Floats64, allowed: Floats64, mode: int) -> _Attempt:
         """What moves in one mode solve, so that the quantity is not further from what is wanted than allowed, float64
         (items,) each.
         """
         found = self._nothing()
-        lever = self._lever(self.base)
+        lever = self.lever(self.base)
         missing = wanted - lever.quantity
         least = np.sign(missing) * np.maximum(np.abs(missing) - _AIMED * allowed, 0.0)
         with np.errstate(all="ignore"):
@@ -213,7 +255,7 @@ class _Problem:
             [values.copy() for values in self.base],
         )
 
-    def _lever(self, base: list[Values]) -> Lever:
+    def lever(self, base: list[Values]) -> Lever:
         """How the quantity depends on what may move, where that has some values."""
         return self.correction.lever(self._read(base), self._widths(base))
 
@@ -261,11 +303,11 @@ class _Problem:
             take = moving & ~special
             found.based[place][take] = codes.restored[take]
             found.codes[place] = codes.codes
-        lever = self._lever(found.based)
+        lever = self.lever(found.based)
         with np.errstate(all="ignore"):
             missing = wanted - lever.quantity
             moves = np.sign(missing) * np.ceil(np.maximum(np.abs(missing) - allowed, 0.0) / lever.step)
-            usable &= np.abs(moves) < 2.0**31
+            usable &= np.abs(moves) < _MOST_MOVES
         whole = np.where(usable, moves, 0.0).astype(np.int64)
         modes = np.where(whole != 0, mode, 0).astype(np.uint8)
         moved = self.moved(lever, found.based, Moves(whole, modes))
@@ -277,9 +319,17 @@ class _Problem:
             changed = ~same_bits(values, self.base[place])
             again = quantise_column(values[changed], grid, bound, self.there[place][changed])
             usable[changed] &= same_bits(again.restored, found.based[place][changed])
-        found.solved[:] = usable
-        found.moves[:], found.modes[:] = whole, modes
+        again_found = self.lattice(found.based, moved, quantity)
+        found.solved[:] = usable & (again_found.solved | self.same(found.based, moved))
+        found.moves[:], found.modes[:] = again_found.moves, again_found.modes
         return found, moved
+
+    def same(self, base: list[Values], moved: list[Values]) -> NDArray[np.bool_]:
+        """The items whose values did not move, bool (items,)."""
+        found = np.ones(len(self.items), np.bool_)
+        for values, own, rows in zip(base, moved, self.rows, strict=True):
+            found &= same_bits(values, own) | (rows < 0)
+        return found
 
 
 def _spread(values: list[Values], rows: Integers, n_items: int) -> list[Values]:

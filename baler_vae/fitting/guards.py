@@ -24,7 +24,7 @@ from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
 from baler_vae.model.columns import OnGrid
-from baler_vae.model.correction import MOST_MOVABLE, Cell, Correction, zigzag
+from baler_vae.model.correction import MOST_MOVABLE, Cell, Correction, Tail, zigzag
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
 from baler_vae.table.schema import Column, Schema
@@ -132,7 +132,7 @@ class _Fitter:
     def corrections(self, number: int) -> tuple[Correction, ...]:
         """The corrections of a group, without tables; none moves what those before it read."""
         found: list[Correction] = []
-        taken: set[Cell] = set()
+        taken: list[Cell | Tail] = []
         for place, promise in enumerate(self._promises.all):
             draft = self._draft(number, promise)
             if draft is None:
@@ -140,7 +140,7 @@ class _Fitter:
             correction = self._correction(number, place, promise, draft, taken)
             if correction is not None:
                 found.append(correction)
-                taken |= set(correction.cells.values())
+                taken += [*correction.cells.values(), *correction.tails.values()]
         return tuple(found)
 
     def with_tables(self, models: Mapping[str, GroupModel]) -> dict[str, GroupModel]:
@@ -207,11 +207,15 @@ class _Fitter:
         return draft if own and is_home else None
 
     def _correction(
-        self, number: int, place: int, promise: Promise, draft: Draft, taken: set[Cell]
+        self, number: int, place: int, promise: Promise, draft: Draft, taken: list[Cell | Tail]
     ) -> Correction | None:
         """The correction that keeps a guarantee, without tables; None where nothing may move."""
         patched = self._models[self._batch[number].group.name].patched
-        movable = [name for name, cell in draft.cells.items() if cell.column in patched and cell not in taken]
+        movable = [
+            name
+            for name, cell in draft.cells.items()
+            if cell.column in patched and not any(_overlap(cell, other) for other in taken)
+        ]
         if not movable:
             return None
         correction = Correction(
@@ -241,6 +245,13 @@ class _Tabled:
     tables: tuple[FrequencyTable, ...]
     first_class: int
     bits: float
+
+
+def _overlap(cell: Cell, other: Cell | Tail) -> bool:
+    """Whether a cell may be read as another cell, or in a sum, too."""
+    if isinstance(other, Tail):
+        return cell.column in other.formula.names and (cell.row is None or cell.row >= other.first)
+    return cell.column == other.column and (cell.row is None or other.row is None or cell.row == other.row)
 
 
 def _stepped(corrections: tuple[Correction, ...], step: float) -> tuple[Correction, ...]:
