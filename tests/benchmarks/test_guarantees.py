@@ -222,7 +222,7 @@ def test_the_command_measures_and_keeps_what_is_there(muons, tmp_path, capsys):
 
 def test_ours_are_judged_on_the_files_that_come_back(muons, tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.guarantees.OUR_KIND", "independent")
-    main([f"-o={tmp_path}", "--only=mass 1e-4", "--data=hzz", "--methods=ours"])
+    main([f"-o={tmp_path}", "--only=mass 1e-4", "--data=hzz", "--methods=ours,our-bits"])
     rows = {row["method"]: row for row in json.loads((tmp_path / "guarantees.json").read_text())["rows"]}
     plain, searched = rows["plain bits:10, baler_vae independent"], rows["bits in all columns, baler_vae independent"]
     assert plain["status"] == "violates"
