@@ -125,11 +125,13 @@ def _kept(task: Task, coded: Coded, method: str, keep: Callable[[], Stored], pla
 
 
 def measure_ours(task: Task, archives: "Archives") -> Iterator[Row]:
-    """The rows of our archives under plain bits, and with the guarantee."""
+    """The rows of our archives under plain bits, with the guarantee, and with all guarantees on the data."""
     plain = archives.measure(task, f"bits:{PLAIN}", OUR_KIND)
     yield plain
     kept = archives.measure(task, f"bits:{PLAIN}", OUR_KIND, [OURS[task.data][task.guarantee.name]])
     yield replace(kept, plain_bytes=plain.bytes)
+    together = archives.measure(task, f"bits:{PLAIN}", OUR_KIND, list(OURS[task.data].values()))
+    yield replace(together, method=f"guarantees, all together, baler_vae {OUR_KIND}", plain_bytes=plain.bytes)
 
 
 def measure_our_bits(task: Task, archives: "Archives") -> Iterator[Row]:
