@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from baler_vae.settings.evaluation import (
         CutSettings,
         EvaluationSettings,
+        HistogramSettings,
         PeakSettings,
         QuantitySettings,
         ToleranceSettings,
@@ -75,6 +76,7 @@ __all__ = [
     "Evaluation",
     "EvaluationSettings",
     "FitReport",
+    "HistogramSettings",
     "MissingExtra",
     "ModelSettings",
     "OutputError",
@@ -119,6 +121,7 @@ _HOMES = {
     "Evaluation": "baler_vae.verbs.evaluation",
     "EvaluationSettings": "baler_vae.settings.evaluation",
     "FitReport": "baler_vae.codec.report",
+    "HistogramSettings": "baler_vae.settings.evaluation",
     "ModelSettings": "baler_vae.settings.model",
     "PeakSettings": "baler_vae.settings.evaluation",
     "QuantitySettings": "baler_vae.settings.evaluation",

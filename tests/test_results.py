@@ -168,7 +168,9 @@ def test_an_evaluation_is_judged(made):
     assert failing.to_dict()["exceeded"] == [failure.text for failure in failing.failures]
     assert not failing.passed
     assert failing.headline.startswith("FAIL: ")
-    assert failing.to_dict()["verdict"] == {"passed": False, "headline": failing.headline}
+    told = failing.verdict()
+    verdict = {"passed": False, "headline": failing.headline, "sentences": list(told.judgement.sentences)}
+    assert failing.to_dict()["verdict"] == verdict
 
 
 def test_an_evaluation_writes_its_page_whole_and_never_over_another_file_unasked(made, tmp_path):

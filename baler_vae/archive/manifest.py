@@ -11,7 +11,7 @@ SECOND_FORMAT = 2
 FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
 """The versions that are read: version 0, which no release wrote, was not frozen."""
 
-_ADDED_KEYS = {"masks", "padded"}
+_ADDED_KEYS = {"masks", "padded", "guarantees"}
 """The keys that the first format lacks."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -72,13 +72,61 @@ class LatentsEntry(_Entry):
         return document
 
 
+class CellEntry(_Entry):
+    """A value that the formula of a correction reads: of a column in the row itself, or in that row of the event."""
+
+    column: str
+    row: Annotated[int, Field(ge=0, lt=1 << 31)] | None = None
+
+
+class TailEntry(_Entry):
+    """The sum of a formula over the rows of an event from one on, which the formula of a correction reads."""
+
+    formula: str
+    first: Annotated[int, Field(ge=0, lt=1 << 31)]
+
+
+class CorrectionEntry(_Entry):
+    """What moves values so that a quantity keeps a bound: the formula of the quantity, what it reads by name, which of
+    that may move, the step of moves (a part of the quantity, and a number), the number of its tables, that of the
+    lowest class, and the number of the guarantee.
+    """
+
+    formula: str
+    cells: dict[str, CellEntry]
+    tails: dict[str, TailEntry] = {}
+    movable: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
+    relative: Annotated[float, Field(ge=0, lt=1e300)]
+    absolute: Annotated[float, Field(ge=0, lt=1e300)]
+    n_tables: Annotated[int, Field(ge=1, le=256)]
+    first_class: Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]
+    guarantee: Annotated[int, Field(ge=0, lt=1 << 16)]
+
+
+class GuardEntry(_Entry):
+    """What happens to the columns of a group last: corrections, and columns with patches."""
+
+    corrections: tuple[CorrectionEntry, ...] = ()
+    patched: tuple[str, ...] = ()
+
+
 class GroupEntry(_Entry):
-    """The columns of equal length, and how their latents are stored."""
+    """The columns of equal length, how their latents are stored, and what keeps guarantees; where there is nothing of
+    that the last key is lacking.
+    """
 
     name: str
     counter: str | None
     columns: tuple[ColumnEntry, ...]
     latents: LatentsEntry | None = None
+    guard: GuardEntry | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_guard(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if self.guard is None:
+            del document["guard"]
+        return document
 
 
 class ArrayEntry(_Entry):
@@ -154,6 +202,7 @@ class Manifest(_Entry):
     arrays: tuple[ArrayEntry, ...] = ()
     masks: tuple[MaskEntry, ...] = ()
     padded: tuple[PaddedEntry, ...] = ()
+    guarantees: dict[str, Any] | None = None
     row_groups: tuple[tuple[Count, ...], ...] = ()
     settings: dict[str, Any] = {}
     fits: dict[str, Any] = {}
@@ -165,8 +214,10 @@ class Manifest(_Entry):
         if self.version == FIRST_FORMAT:
             for key in _ADDED_KEYS:
                 del document[key]
-        elif not self.padded:
-            del document["padded"]
+        else:
+            for key in ("padded", "guarantees"):
+                if not document[key]:
+                    del document[key]
         for column in (column for group in document["groups"] for column in group["columns"]):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]

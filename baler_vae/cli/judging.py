@@ -193,7 +193,7 @@ def evaluate(
                 progress=progress,
             )
             measured = None if rivals is None else evaluation.bytes_of_rivals(rivals)
-        show_evaluation(evaluation, as_json=json)
+        show_evaluation(evaluation, as_json=json, rivals=measured)
         for line in write_evaluation(evaluation, output, pdf=pdf, force=force, rivals=measured):
             note(line) if json else say(line)
     show_verdict(evaluation, as_json=json)

@@ -3,7 +3,9 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -57,6 +59,11 @@ kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or
 # kind = "mass" # or "pt", "delta_r", "delta_phi", "ht", "missing_pt"; or formula = "..." instead of all below
 # objects = ["Jet_*"]
 # rows = [0, 1]
+#
+# [[evaluation.histograms]]
+# column = "dijet_mass"
+# range = [0.0, 4000.0]
+# bins = 80
 #
 # [[evaluation.cuts]]
 # cut = "Jet_pt > 30"
@@ -174,9 +181,9 @@ def check_tolerances(evaluation: "Evaluation", *, path: str | Path) -> None:
 
 def show_verdict(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     """Prints PASS or FAIL and the reasons, as the page has them."""
-    from baler_vae.report.verdict import judgement, verdict_line
+    from baler_vae.report.verdict import verdict_line
 
-    say_verdict(verdict_line(judgement(evaluation, evaluation.failures)), as_json=as_json)
+    say_verdict(verdict_line(evaluation.verdict().judgement), as_json=as_json)
 
 
 def _with_epochs(project: Project, epochs: int) -> Project:
@@ -237,9 +244,15 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
-    """Prints the tables of an evaluation, or its JSON with the tolerances that are exceeded."""
-    from baler_vae.report.tables import columns_table, cuts_table, peaks_table
+def show_evaluation(
+    evaluation: "Evaluation", *, as_json: bool = False, rivals: Mapping[str, int] | None = None
+) -> None:
+    """Prints the tables of an evaluation and its findings, also against rivals, or its JSON with the tolerances that
+    are exceeded.
+    """
+    from baler_vae.report.listing import Paragraph
+    from baler_vae.report.tables import columns_table, cuts_table, peaks_table, spectra_table
+    from baler_vae.report.verdict import finding_lines
 
     if as_json:
         say_json(evaluation.to_dict())
@@ -250,8 +263,12 @@ def show_evaluation(evaluation: "Evaluation", *, as_json: bool = False) -> None:
     say(columns_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
+    if evaluation.spectra:
+        say(spectra_table(evaluation))
     if evaluation.cuts:
         say(cuts_table(evaluation))
+    lines = [line for finding in evaluation.verdict(rivals).findings for line in finding_lines(finding)]
+    say(*map(Paragraph, lines))
 
 
 def write_evaluation(
@@ -260,6 +277,11 @@ def write_evaluation(
     """Writes the page and the JSON of an evaluation into a folder, and the page as PDF, as far as these are given;
     gives a line on each. `options` are those of `Evaluation.write_page`.
     """
+    if folder is not None or pdf is not None:
+        from baler_vae.report.record import date_of_source
+
+        options["command"] = shlex.join(["baler-vae", *sys.argv[1:]])
+        options["date"] = date_of_source() or datetime.now(UTC).date().isoformat()
     if folder is not None:
         page, numbers = evaluation_files(folder)
         with made_folder(folder), owning(page, numbers, force=force):  # both of one evaluation, whoever else writes

@@ -8,7 +8,9 @@ import numpy as np
 from baler_vae.archive.parts import pack_checked_parts, unpack_checked_parts
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_tables
+from baler_vae.codec.correcting import corrected
 from baler_vae.codec.finite import check_finite
+from baler_vae.codec.frames import Frame
 from baler_vae.codec.groups import decode_group, encode_group, needed_parts
 from baler_vae.codec.manifests import section_name
 from baler_vae.codec.rows import Events
@@ -45,7 +47,7 @@ def coded_batch(batch: Batch, codec: Codec) -> Iterator[CodedTable]:
     """
     for table in batch:
         _check_table(table, codec.models[table.group.name])
-    yield from coded_tables(batch, codec.models, codec.bounds)
+    yield from coded_tables(batch, codec.models, codec.bounds, codec.guard)
 
 
 def encode_table(coded: CodedTable) -> bytes:
@@ -120,7 +122,35 @@ def decode_parts(
                 f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
             ) from error
 
-    return assembled_batch(decoded, models, schema, selection)
+    if not any(models[group.name].is_guarded for group in selection.groups):
+        return assembled_batch(decoded, models, schema, selection)
+    wide = _wide(models, schema, selection)
+    batch = assembled_batch(decoded, models, schema, wide)
+    found = list[Table]()
+    for table in batch:
+        number, model = schema.group_number(table.group.name), models[table.group.name]
+        wanted = parts(number, model.guard_parts(table.group.names))
+        counts = counts_of(batch, table.group) if number else None
+        frame = Frame(model, table.arrays, found[0].arrays if number else {}, counts)
+        try:
+            found.append(Table(table.group, corrected(frame, wanted, table.group.names)))
+        except ValueError as error:
+            raise CorruptArchive(
+                f"does not hold what the manifest says: {error}", section=section_name(number, row_group)
+            ) from error
+    return tuple(
+        Table(group, {name: table.arrays[name] for name in group.names})
+        for group, table in zip(selection.groups, found, strict=True)
+    )
+
+
+def _wide(models: Mapping[str, GroupModel], schema: Schema, selection: Schema) -> Schema:
+    """A selection with all columns that corrections of its columns read."""
+    names = {name for group in selection.groups for name in group.names}
+    for group in (*selection.groups[1:], selection.events):
+        model = models[group.name]
+        names |= model.guard_columns(names & model.columns.keys())
+    return schema.only(names)
 
 
 def assembled_batch(

@@ -13,6 +13,7 @@ from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.document import read_json
 from baler_vae.archive.manifest import Manifest
 from baler_vae.archive.storage import Place, name_of
+from baler_vae.codec.guarding import Guard
 from baler_vae.codec.manifests import (
     HISTORY,
     WRITER,
@@ -20,6 +21,7 @@ from baler_vae.codec.manifests import (
     bounds_of,
     format_version,
     group_entries,
+    guarantees_of,
     mask_entries,
     origin_entry,
     padded_entries,
@@ -30,6 +32,8 @@ from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import FitReport, fit_report
 from baler_vae.codec.sections import check_entries, read_model, write_model
 from baler_vae.errors import CorruptArchive, UsageError, located
+from baler_vae.guarantees.definitions import Guarantees
+from baler_vae.guarantees.promises import Promises
 from baler_vae.model.group import GroupModel
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
@@ -58,6 +62,8 @@ class Codec:
         What repeats the fit.
     fits : mapping of str to dict
         What the fit found, by group, which `report` tells.
+    guarantees : Guarantees
+        What is guaranteed beyond the bounds of columns.
     """
 
     schema: Schema
@@ -66,6 +72,7 @@ class Codec:
     history: Mapping[str, tuple[Mapping[str, float], ...]]
     settings: Mapping[str, Any]
     fits: Mapping[str, Any] = field(default_factory=dict)
+    guarantees: Guarantees = field(default_factory=Guarantees)
 
     def __eq__(self, other: object) -> bool:
         return self._digest == other._digest if isinstance(other, Codec) else NotImplemented
@@ -85,6 +92,13 @@ class Codec:
     @property
     def _has_categories(self) -> bool:
         return any(model.encoder is not None and model.encoder.categories for model in self.models.values())
+
+    @cached_property
+    def guard(self) -> Guard | None:
+        """What keeps the guarantees; None where there are none."""
+        if not self.guarantees:
+            return None
+        return Guard(Promises(self.guarantees, self.schema), self.models, self.bounds)
 
     @cached_property
     def _digest(self) -> bytes:
@@ -187,7 +201,9 @@ class Codec:
             archive.finish(
                 Manifest(
                     kind="codec",
-                    version=format_version(self.schema, has_categories=self._has_categories),
+                    version=format_version(
+                        self.schema, has_categories=self._has_categories, has_guarantees=bool(self.guarantees)
+                    ),
                     writer=WRITER,
                     origin=origin_entry(self.schema.origin),
                     groups=group_entries(self.schema, self.models, self.bounds, {}, with_encoder=True),
@@ -195,6 +211,7 @@ class Codec:
                     arrays=array_entries(self.schema),
                     masks=mask_entries(self.schema),
                     padded=padded_entries(self.schema),
+                    guarantees=self.guarantees.described() if self.guarantees else None,
                     settings=dict(self.settings),
                     fits=dict(self.fits),
                 )
@@ -273,7 +290,15 @@ class Codec:
             group.name: read_model(archive, number, with_encoder=with_encoder)
             for number, group in enumerate(manifest.groups)
         }
-        return cls(schema_of(manifest), bounds_of(manifest), models, history, settings_of(manifest), fits_of(manifest))
+        return cls(
+            schema_of(manifest),
+            bounds_of(manifest),
+            models,
+            history,
+            settings_of(manifest),
+            fits_of(manifest),
+            guarantees_of(manifest),
+        )
 
     def to_bytes(self) -> bytes:
         """The bytes of the file that `save` writes."""

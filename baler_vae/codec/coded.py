@@ -1,11 +1,13 @@
 """The rows of a group on their way to bytes: every value quantised once, its restored value kept."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.correcting import Guarded
+from baler_vae.codec.guarding import Guard
 from baler_vae.codec.rows import Arrays, Events, layout_of, shown_codes
 from baler_vae.grid.codes import Codes, is_special, quantise_column
 from baler_vae.grid.grids import Grid
@@ -33,6 +35,7 @@ class CodedTable:
     codes: Mapping[str, Codes]
     values: Arrays
     events: Events | None = None
+    guarded: Guarded = field(default_factory=Guarded)
 
     @property
     def n_rows(self) -> int:
@@ -53,29 +56,55 @@ class CodedTable:
 
 
 def coded_table(
-    table: Table, model: GroupModel, bounds: Mapping[str, Bound], events: Events | None = None
+    table: Table,
+    model: GroupModel,
+    bounds: Mapping[str, Bound],
+    events: Events | None = None,
+    own_codes: Mapping[str, Codes] | None = None,
+    guarded: Guarded | None = None,
 ) -> CodedTable:
-    """The rows of a group with the codes of its columns; `bounds` by column."""
+    """The rows of a group with the codes of its columns; `bounds` by column. They have their codes already, in the
+    order of the table, where guarantees were to be kept.
+    """
     layout = layout_of(model, table.n_rows, events)
     values: Arrays = {name: layout.arrange(array) for name, array in table.arrays.items()}
     codes = {}
     for name, column in model.columns.items():
         if isinstance(column, OnGrid):
-            codes[name] = quantise_column(values[name], column.grid, bounds[name])
+            if own_codes is None:
+                codes[name] = quantise_column(values[name], column.grid, bounds[name])
+            else:
+                codes[name] = own_codes[name] if layout.is_own_order else own_codes[name].only(layout.order)
             values[name] = codes[name].restored.reshape(values[name].shape)
-    return CodedTable(table.group, model, layout, codes, values, events)
+    return CodedTable(table.group, model, layout, codes, values, events, guarded or Guarded())
 
 
-def coded_tables(batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> Iterator[CodedTable]:
+def coded_tables(
+    batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound], guard: Guard | None = None
+) -> Iterator[CodedTable]:
     """The tables of a batch, one after the other; the events, which come first, are shared by all collections. `models`
-    is by group, `bounds` by column.
+    is by group, `bounds` by column; a `guard` keeps guarantees.
     """
-    first = coded_table(batch[0], models[batch[0].group.name], bounds)
+    codes: Sequence[Mapping[str, Codes] | None] = [None] * len(batch)
+    guarded: Sequence[Guarded | None] = [None] * len(batch)
+    if guard is not None:
+        nearest = [quantised(table, models[table.group.name], bounds) for table in batch]
+        codes, guarded = guard.guard(batch, nearest)
+    first = coded_table(batch[0], models[batch[0].group.name], bounds, None, codes[0], guarded[0])
     yield first
-    for table in batch[1:]:
+    for table, own, kept in zip(batch[1:], codes[1:], guarded[1:], strict=True):
         model = models[table.group.name]
         events = first.as_events(counts_of(batch, table.group), model.event_columns(model.names, first.group.names))
-        yield coded_table(table, model, bounds, events)
+        yield coded_table(table, model, bounds, events, own, kept)
+
+
+def quantised(table: Table, model: GroupModel, bounds: Mapping[str, Bound]) -> dict[str, Codes]:
+    """The codes of the columns on a grid, in the order of a table."""
+    return {
+        name: quantise_column(table[name], column.grid, bounds[name])
+        for name, column in model.columns.items()
+        if isinstance(column, OnGrid)
+    }
 
 
 def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:

@@ -8,10 +8,14 @@ from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import CELLS, PCODEC_CODES, TABLE
 from baler_vae.model.columns import Celled, Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Conditional, Input
+from baler_vae.model.correction import Correction
 from baler_vae.model.group import GroupModel, own_view
 
 _OF_ARRAYS = (TABLE, PCODEC_CODES, CELLS, plain.PCODEC, None)
 """The codings that the cells of arrays can have; those under `free` have none."""
+
+
+_NO_NUMBERS = ("text", "nested")
 
 
 def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
@@ -60,6 +64,41 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
         seen = model.parents(name) | (model.event_columns([name], names) if entry is not events else set())
         if seen & (arrays | {column.name for column in events.columns if column.shape}):
             raise ValueError(f"column {name!r} depends on the cells of arrays")
+
+
+def check_guard(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:
+    """Check that what corrections read is there, and that only values on a grid change.
+
+    Raises:
+        ValueError: something is missing, or is not a number.
+    """
+    scalar = {column.name for column in entry.columns if not column.shape and column.dtype not in _NO_NUMBERS}
+    of_events = {column.name for column in events.columns if not column.shape and column.dtype not in _NO_NUMBERS}
+    changing = {name for name in scalar if isinstance(model.columns[name], OnGrid)} - {entry.counter}
+    if len(set(model.patched)) < len(model.patched) or not changing.issuperset(model.patched):
+        raise ValueError("a column with patches is missing, or has no codes")
+    for correction in model.corrections:
+        _check_reads(correction, scalar, of_events, is_of_events=entry is events)
+        moving = [correction.cells.get(name) for name in correction.movable]
+        if len(set(correction.movable)) < len(moving):
+            raise ValueError("a correction moves a value twice")
+        if any(cell is None or cell.column not in changing for cell in moving):
+            raise ValueError("a correction moves a value that cannot move")
+
+
+def _check_reads(correction: Correction, own: set[str], of_events: set[str], *, is_of_events: bool) -> None:
+    """Check that what a correction reads is there: columns of its group, or of the events."""
+    in_rows = {cell.column for cell in correction.cells.values() if cell.row is not None}
+    in_rows = in_rows.union(*(tail.formula.names for tail in correction.tails.values()))
+    if set(correction.formula.names) != correction.cells.keys() | correction.tails.keys():
+        raise ValueError("the formula of a correction reads what is missing")
+    if correction.cells.keys() & correction.tails.keys() or not correction.columns <= own | of_events:
+        raise ValueError("a correction reads a column that is missing, or holds no numbers")
+    if not in_rows <= own or (is_of_events and correction.is_of_events):
+        raise ValueError("a correction reads rows of an event that are not there")
+    itself = {cell.column for cell in correction.cells.values() if cell.row is None}
+    if not is_of_events and correction.is_of_events and itself & own:
+        raise ValueError("a correction reads rows of an event and rows at once")
 
 
 def _check_event_column(name: str, events: GroupEntry | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.coded import CodedTable
+from baler_vae.codec.correcting import guarded_parts
 from baler_vae.codec.filling import fill_group, needs_latents
 from baler_vae.codec.rows import Arrays, Events, Latents, Rows
 from baler_vae.entropy import plain
@@ -45,7 +46,7 @@ def encode_group(coded: CodedTable) -> list[bytes]:
             parts.append(_encode_codes(coded.codes[name], name, column, rows))
         elif isinstance(column, Plain):
             parts.append(encode_plain(rows.values[name]))
-    return parts
+    return [*parts, *guarded_parts(coded.guarded, model)] if model.is_guarded else parts
 
 
 def known_rows(coded: CodedTable) -> Rows:
@@ -108,10 +109,10 @@ def _join_verbatim(values: NDArray[np.uint64], data: bytes) -> bytes:
 
 
 def needed_parts(model: GroupModel, wanted: Iterable[str]) -> tuple[int, ...]:
-    """The numbers of the parts from which `decode_group` gives the wanted columns: all, where all are wanted."""
+    """The numbers of the parts from which `decode_group` gives the wanted columns."""
     wanted = set(wanted)
     if wanted == model.columns.keys():
-        return tuple(range(model.n_parts))
+        return tuple(range(model.first_guard_part))
     needed = model.needed(wanted)
     latents = range(model.n_latents if needs_latents(model, needed) else 0)
     return (*latents, *sorted(model.parts[name] for name in needed if name in model.parts))

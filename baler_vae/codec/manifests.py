@@ -17,8 +17,9 @@ from baler_vae.archive.manifest import (
     PaddedArrayEntry,
     PaddedEntry,
 )
-from baler_vae.codec.sections import column_entry, latents_entry
+from baler_vae.codec.sections import column_entry, guard_entry, latents_entry
 from baler_vae.errors import CorruptArchive
+from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
 from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
@@ -80,6 +81,7 @@ def group_entries(
                 for column in group.columns
             ),
             latents=latents_entry(models[group.name], with_encoder=with_encoder),
+            guard=guard_entry(models[group.name]),
         )
         for group in schema.groups
     )
@@ -134,11 +136,13 @@ def padded_entries(schema: Schema) -> tuple[PaddedEntry, ...]:
     )
 
 
-def format_version(schema: Schema, *, has_extras: bool = False, has_categories: bool = False) -> int:
-    """The version of the format that can say what a schema is, what is not a column, and that latents are
-    categorical.
+def format_version(
+    schema: Schema, *, has_extras: bool = False, has_categories: bool = False, has_guarantees: bool = False
+) -> int:
+    """The version of the format that can say what a schema is, what is not a column, that latents are categorical, and
+    what is guaranteed.
     """
-    known = schema.origin.format in _FIRST_ORIGINS and not has_extras and not has_categories
+    known = schema.origin.format in _FIRST_ORIGINS and not (has_extras or has_categories or has_guarantees)
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
 
@@ -204,6 +208,20 @@ def _padded_of(entry: PaddedEntry) -> PaddedCollection:
         for array in entry.arrays
     )
     return PaddedCollection(entry.group, entry.counter, tuple(arrays))
+
+
+def guarantees_of(manifest: Manifest) -> Guarantees:
+    """The guarantees of a manifest.
+
+    Raises:
+        CorruptArchive: they are none that this version knows.
+    """
+    if manifest.guarantees is None:
+        return Guarantees()
+    try:
+        return Guarantees.of_document(manifest.guarantees)
+    except ValueError as error:
+        raise CorruptArchive(str(error), section="manifest.json") from error
 
 
 def bounds_of(manifest: Manifest) -> dict[str, Bound]:

@@ -1,16 +1,27 @@
 """The model of a group: sections and manifest entries of an archive or a codec, and back."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import ColumnEntry, GridEntry, GroupEntry, LatentsEntry
+from baler_vae.archive.manifest import (
+    CellEntry,
+    ColumnEntry,
+    CorrectionEntry,
+    GridEntry,
+    GroupEntry,
+    GuardEntry,
+    LatentsEntry,
+    TailEntry,
+)
 from baler_vae.archive.parts import pack_parts
-from baler_vae.codec.dependencies import check_arrays, check_model
+from baler_vae.codec.dependencies import check_arrays, check_guard, check_model
 from baler_vae.entropy import plain
+from baler_vae.entropy.tables import FrequencyTable, decode_tables, encode_tables
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
 from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
 from baler_vae.kinematics.formula import Formula, parse_formula
@@ -19,6 +30,7 @@ from baler_vae.model.cells import Cells
 from baler_vae.model.coders import CELLS, NETWORK, PCODEC_CODES, TABLE, Coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
+from baler_vae.model.correction import Cell, Correction, Tail
 from baler_vae.model.group import Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
@@ -64,6 +76,11 @@ def cells_section(group: int) -> str:
     return f"cells/{group}"
 
 
+def corrections_section(group: int) -> str:
+    """The section of the tables of a group's corrections."""
+    return f"corrections/{group}"
+
+
 def encoder_section(group: int) -> str:
     """The section of a group's encoder, in a codec."""
     return f"encoder/{group}"
@@ -82,6 +99,9 @@ def write_model(archive: Sections, number: int, model: GroupModel, *, with_encod
     cells = cells_of(model)
     if cells:
         archive.add(cells_section(number), pack_parts(encode_cells_models(cells)))
+    if model.corrections:
+        tables_of_moves = [table for one in model.corrections for table in (*one.tables, one.others, one.modes)]
+        archive.add(corrections_section(number), pack_parts(encode_tables(tables_of_moves)))
     if with_encoder and model.encoder is not None:
         archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))
 
@@ -176,6 +196,9 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         section = cells_section(number)
         shapes = {place: column.shape for place, column in enumerate(entry.columns) if column.coding == CELLS}
         cells = decode_cells_models(archive.parts(section), shapes) if shapes else {}
+        section = corrections_section(number)
+        guard = entry.guard or GuardEntry()
+        moves = decode_tables(archive.parts(section)) if guard.corrections else ()
         section = "manifest.json"
         n_latents = 0 if entry.latents is None else len(entry.latents.steps)
         own_coders = iter(coders[n_latents:])
@@ -191,7 +214,10 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
             latents=coders[:n_latents],
             keeps_log_variance=entry.latents is not None and entry.latents.keeps_log_variance,
             views=views,
+            corrections=corrections_of(guard, moves),
+            patched=guard.patched,
         )
+        check_guard(model, entry, archive.manifest.groups[0])
         check_model(model, archive.manifest.groups[0] if number else None, networks)
         check_arrays(model, entry, archive.manifest.groups[0])
     except ValueError as error:
@@ -219,6 +245,64 @@ def column_model(
     if cells is not None:
         return Celled(grid=grid, cells=cells, formula=formula, predicted=entry.predicted)
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
+
+
+def guard_entry(model: GroupModel) -> GuardEntry | None:
+    """What a manifest says of what keeps guarantees."""
+    if not model.is_guarded:
+        return None
+    return GuardEntry(
+        corrections=tuple(
+            CorrectionEntry(
+                formula=one.formula.text,
+                cells={name: CellEntry(column=cell.column, row=cell.row) for name, cell in one.cells.items()},
+                tails={name: TailEntry(formula=own.formula.text, first=own.first) for name, own in one.tails.items()},
+                movable=one.movable,
+                relative=one.relative,
+                absolute=one.absolute,
+                n_tables=len(one.tables),
+                first_class=one.first_class,
+                guarantee=one.promise,
+            )
+            for one in model.corrections
+        ),
+        patched=model.patched,
+    )
+
+
+def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple[Correction, ...]:
+    """The corrections of a manifest, and their tables, one correction after the other.
+
+    Raises:
+        ValueError: what the manifest says of them does not go together.
+    """
+    if sum(entry.n_tables + 2 for entry in guard.corrections) != len(tables):
+        raise ValueError(f"{len(tables)} tables of corrections")
+    rest, found = iter(tables), []
+    for entry in guard.corrections:
+        try:
+            formula = parse_formula(entry.formula)
+            tails = {name: Tail(parse_formula(tail.formula), tail.first) for name, tail in entry.tails.items()}
+        except UsageError as error:
+            raise ValueError(f"a correction: {error}") from error
+        cells = {name: Cell(cell.column, cell.row) for name, cell in entry.cells.items()}
+        own = tuple(itertools.islice(rest, entry.n_tables))
+        found.append(
+            Correction(
+                formula=formula,
+                cells=cells,
+                tails=tails,
+                movable=entry.movable,
+                relative=entry.relative,
+                absolute=entry.absolute,
+                first_class=entry.first_class,
+                tables=own,
+                others=next(rest),
+                modes=next(rest),
+                promise=entry.guarantee,
+            )
+        )
+    return tuple(found)
 
 
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.peaks import PeakFit, PeakShift
     from baler_vae.evaluation.profiles import ColumnStatistics
     from baler_vae.evaluation.residuals import ColumnResiduals
+    from baler_vae.evaluation.spectra import SpectrumShift
 
 _COLUMN = ("name", "group", "dtype", "angle", "derived", "n_rows", "n_different", "n_lost", "n_used")
 _BOUND = ("bound", "largest_in_bounds")
@@ -50,6 +51,26 @@ def _fit_json(fit: "PeakFit") -> dict[str, Any]:
     names = ("valid", "reason", "mean", "mean_error", "width", "width_error", "yield_error", "chi2", "n_dof", "p_value")
     parameters = {name: {"value": value, "error": error} for name, (value, error) in fit.parameters.items()}
     return {**{name: getattr(fit, name) for name in names}, "yield": fit.peak_yield, "parameters": parameters}
+
+
+def spectrum_json(shift: "SpectrumShift") -> dict[str, Any]:
+    """The bins of a histogram or peak before and after."""
+    spectrum, largest, edges = shift.spectrum, shift.largest, shift.spectrum.edges
+    names = ("percent_moved", "chi2", "n_dof", "p_value")
+    return {
+        "column": spectrum.column,
+        "window": list(spectrum.window),
+        "n_bins": spectrum.n_bins,
+        "is_peak": spectrum.is_peak,
+        **{name: getattr(shift, name) for name in names},
+        "chi2_rise": shift.rise,
+        "chi2_rise_in_deviations": shift.rise_in_deviations,
+        "largest_pull": shift.largest_pull,
+        "largest_in_errors": shift.largest_in_errors,
+        "largest_window": None if largest is None else edges[largest : largest + 2],
+        "steps": shift.steps,
+        "steps_before": shift.steps_before,
+    }
 
 
 def cut_json(migration: "Migration") -> dict[str, Any]:

@@ -9,10 +9,11 @@ import numpy as np
 from baler_vae.errors import UsageError, nearest
 from baler_vae.evaluation.cuts import CutCounter
 from baler_vae.evaluation.group import GroupCounter
-from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers
+from baler_vae.evaluation.numbers import ArchiveSizes, EvaluationNumbers, GuaranteeResult
 from baler_vae.evaluation.peaks import Peak, PeakCounter
 from baler_vae.evaluation.residuals import Array, ColumnCounter
 from baler_vae.evaluation.sample import rows_of_samples
+from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column, Group, match_columns
 from baler_vae.table.table import Batch
@@ -27,13 +28,14 @@ class Evaluator:
 
     The residuals of float columns that match a glob of `angles` are wrapped into [-pi, pi). Without `angles` these are
     the columns of `DEFAULT_ANGLES` whose values are angles in radians. Without `peaks` they are those of
-    `DEFAULT_PEAKS` that are float columns of the original with a value in the window. Profiles are drawn against the
+    `DEFAULT_PEAKS` that are float columns of the original with a value in the window. `histograms` are compared bin by
+    bin, and so are those of peaks. Profiles are drawn against the
     first column of each group that matches `profile`, without it one of `DEFAULT_PROFILES`. `bounds` is what was
     promised, by column, and `derived` names the columns that were computed from others. `cuts` count what changes
     sides. Where rows hold arrays, the values of the column are all their cells.
 
     Raises:
-        UsageError: a glob matches no column; a peak's column is not a numeric one.
+        UsageError: a glob matches no column; the column of a peak or histogram is not a numeric one.
     """
 
     def __init__(
@@ -46,11 +48,15 @@ class Evaluator:
         bounds: Mapping[str, Bound] | None = None,
         derived: Collection[str] = (),
         cuts: Sequence[CutCounter] = (),
+        histograms: Sequence[Spectrum] = (),
     ) -> None:
         columns = [column for group in groups for column in group.columns]
         wrapped = _angles(columns, angles)
         self._asked = peaks is not None
         self._peaks = [PeakCounter(peak) for peak in chosen_peaks(columns, peaks)]
+        for histogram in histograms:
+            _check_numeric(histogram.column, columns, "compare a histogram of")
+        self._spectra = [SpectrumCounter(histogram) for histogram in histograms]
         counters = {
             column.name: ColumnCounter(
                 column.name,
@@ -92,26 +98,39 @@ class Evaluator:
         for counter in self._peaks:
             name = counter.peak.column
             counter.add(original[name], restored[name])
+        for spectrum in self._spectra:
+            name = spectrum.spectrum.column
+            spectrum.add(original[name], restored[name])
         for cut in self._cuts:
             cut.add(before, after)
 
     def result(
-        self, *, sizes: ArchiveSizes | None = None, missing: Sequence[str] = (), left_out: Sequence[str] = ()
+        self,
+        *,
+        sizes: ArchiveSizes | None = None,
+        missing: Sequence[str] = (),
+        left_out: Sequence[str] = (),
+        guarantees: Sequence[GuaranteeResult] = (),
     ) -> EvaluationNumbers:
         """What was found in all rows so far; the other arguments are those of `EvaluationNumbers`."""
         columns = [found for group in self._groups for found in group.columns()]
-        shifts = [counter.shift() for counter in self._peaks]
+        shifts = [(counter.shift(), counter.spectrum()) for counter in self._peaks]
+        shown = [(shift, spectrum) for shift, spectrum in shifts if self._asked or shift.before.counts.any()]
+        # The window of a peak that was only looked for, and is not there, is nobody's histogram.
+        of_peaks = [spectrum for shift, spectrum in shown if self._asked or shift.before.valid]
         groups = [group.statistics() for group in self._groups]
         return EvaluationNumbers(
             n_rows={group.name: group.n_rows for group in self._groups},
             columns=tuple(column for column, _, _ in columns),
-            peaks=tuple(shift for shift in shifts if self._asked or shift.before.counts.any()),
+            peaks=tuple(shift for shift, _ in shown),
             histograms={column.name: drawn for column, drawn, _ in columns if drawn is not None},
             sizes=sizes,
             n_sampled={group.name: group.n_sampled for group in self._groups},
             statistics={column.name: found for column, _, found in columns if found is not None},
             groups=tuple(found for found in groups if found is not None),
             cuts=tuple(cut.migration() for cut in self._cuts),
+            spectra=(*of_peaks, *(counter.shift() for counter in self._spectra)),
+            guarantees=tuple(guarantees),
             declared_peaks=self._asked,
             missing=tuple(missing),
             left_out=tuple(left_out),
@@ -127,15 +146,16 @@ def evaluate_tables(
     profile: str | None = None,
     bounds: Mapping[str, Bound] | None = None,
     sizes: ArchiveSizes | None = None,
+    histograms: Sequence[Spectrum] = (),
 ) -> EvaluationNumbers:
     """What became of every column of `original`; the settings are those of an `Evaluator`.
 
     Raises:
         UsageError: `restored` misses a column, has another number of rows or text for numbers; a glob matches nothing;
-            a peak's column is not a numeric one.
+            the column of a peak or histogram is not a numeric one.
     """
     groups = [table.group for table in original]
-    evaluator = Evaluator(groups, angles=angles, peaks=peaks, profile=profile, bounds=bounds)
+    evaluator = Evaluator(groups, angles=angles, peaks=peaks, profile=profile, bounds=bounds, histograms=histograms)
     evaluator.add(original, restored)
     return evaluator.result(sizes=sizes)
 
@@ -200,10 +220,12 @@ def chosen_peaks(columns: Sequence[Column], peaks: Sequence[Peak] | None) -> lis
     if peaks is None:
         floats = {column.name for column in columns if column.is_float and column.is_scalar}
         return [peak for peak in DEFAULT_PEAKS if peak.column in floats]
-    numeric = [column.name for column in columns if column.is_scalar]
     for peak in peaks:
-        if peak.column not in numeric:
-            raise UsageError(
-                f"is not a numeric column to fit a peak to: {nearest(peak.column, numeric)}", column=peak.column
-            )
+        _check_numeric(peak.column, columns, "fit a peak to")
     return list(peaks)
+
+
+def _check_numeric(name: str, columns: Sequence[Column], what_for: str) -> None:
+    numeric = [column.name for column in columns if column.is_scalar]
+    if name not in numeric:
+        raise UsageError(f"is not a numeric column to {what_for}: {nearest(name, numeric)}", column=name)

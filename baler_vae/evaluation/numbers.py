@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from baler_vae.errors import UsageError
-from baler_vae.evaluation.document import column_json, cut_json, group_json, peak_json
+from baler_vae.evaluation.document import column_json, cut_json, group_json, peak_json, spectrum_json
 from baler_vae.results import as_plain, data_frame
 
 if TYPE_CHECKING:
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.peaks import PeakShift
     from baler_vae.evaluation.profiles import ColumnStatistics
     from baler_vae.evaluation.residuals import ColumnResiduals
+    from baler_vae.evaluation.spectra import SpectrumShift
     from baler_vae.results import DataFrame
 
-Table = Literal["columns", "peaks", "cuts"]
+Table = Literal["columns", "peaks", "cuts", "spectra"]
 
 _COLUMN = ("name", "group", "dtype", "bound", "n_rows", "n_different", "n_lost", "mean", "rms", "largest")
 _WIDTHS = ("half_width_68", "half_width_95", "largest_in_bounds")
@@ -30,6 +31,28 @@ _MOVED = tuple(
 )
 _PEAKS = ("column", "low", "high", "shape", "fit", "valid", *_MOVED)
 _CUTS = ("cut", "at_least", "of", "n", "n_before", "n_after", "n_out", "n_in", "percent")
+_SPECTRA = ("column", "low", "high", "n_bins", "is_peak", "percent_moved", "chi2", "n_dof", "p_value", "chi2_rise")
+_MOVES = ("chi2_rise_in_deviations", "largest_pull", "largest_in_errors", "steps", "steps_before")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuaranteeResult:
+    """What became of one thing that an archive guarantees beyond the bounds of its columns.
+
+    Attributes
+    ----------
+    text : str
+        The cut or the quantity with its bound.
+    n, n_broken : int
+        Rows or events that were judged, and those among them that break it.
+    worst : float or None
+        The largest deviation of a quantity in units of its bound; None for a cut.
+    """
+
+    text: str
+    n: int
+    n_broken: int
+    worst: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +134,10 @@ class EvaluationNumbers:
         How the columns are related, for groups of at least two numeric ones.
     cuts : tuple[Migration, ...]
         What changed sides of cuts.
+    spectra : tuple[SpectrumShift, ...]
+        The bins of peaks and of declared histograms before and after.
+    guarantees : tuple[GuaranteeResult, ...]
+        What became of that which the archive guarantees.
     declared_peaks : bool
         Whether the peaks were named, and not only looked for.
     missing, left_out : tuple[str, ...]
@@ -126,6 +153,8 @@ class EvaluationNumbers:
     statistics: "Mapping[str, ColumnStatistics]" = field(default_factory=dict)
     groups: "tuple[GroupStatistics, ...]" = ()
     cuts: "tuple[Migration, ...]" = ()
+    spectra: "tuple[SpectrumShift, ...]" = ()
+    guarantees: tuple[GuaranteeResult, ...] = ()
     declared_peaks: bool = False
     missing: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -157,6 +186,10 @@ class EvaluationNumbers:
                 `parameters`: name -> `value` and `error`; `paired` (`mean`, `width`, `peak_yield`, `n_toys`,
                 `n_failed`) or None; `sampled`.
             `cuts`: a list of `cut`, `at_least`, `of`, `n`, `n_before`, `n_after`, `n_out`, `n_in`, `percent`.
+            `spectra`: a list of `column`, `window`, `n_bins`, `is_peak`, `percent_moved`, `chi2`, `n_dof`, `p_value`,
+                `chi2_rise`, `chi2_rise_in_deviations`, `largest_pull`, `largest_in_errors`, `largest_window` (of that
+                bin), `steps`, `steps_before`; `steps` are None also where hardly any value occurs twice.
+            `guarantees`: a list of `text`, `n`, `n_broken`, `worst`.
             `groups`: a list of `group`, `names`, matrices in the order of these, each a list of rows:
                 `correlation_before`, `correlation_after`, `mutual_information_before`, `mutual_information_after`
                 (bits); `sliced_wasserstein`, `sliced_wasserstein_of_halves`; and `densities`, a list of `x`, `y`,
@@ -171,16 +204,18 @@ class EvaluationNumbers:
             "columns": [column_json(column, self.statistics.get(column.name)) for column in self.columns],
             "peaks": [peak_json(shift) for shift in self.peaks],
             "cuts": [cut_json(migration) for migration in self.cuts],
+            "spectra": [spectrum_json(shift) for shift in self.spectra],
+            "guarantees": self.guarantees,
             "groups": [group_json(group) for group in self.groups],
         }
         return {key: as_plain(value, finite=True) for key, value in document.items()}
 
     def to_pandas(self, table: Table = "columns") -> "DataFrame":
-        """A data frame with a row for each of the columns, the peaks or the cuts.
+        """A data frame with a row for each of the columns, the peaks, the cuts or the spectra.
 
         Parameters
         ----------
-        table : {"columns", "peaks", "cuts"}
+        table : {"columns", "peaks", "cuts", "spectra"}
             The rows. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
             are parts of the value.
 
@@ -198,6 +233,7 @@ class EvaluationNumbers:
             "columns": (self._column_records, _COLUMNS),
             "peaks": (self._peak_records, _PEAKS),
             "cuts": (self._cut_records, _CUTS),
+            "spectra": (self._spectrum_records, (*_SPECTRA, *_MOVES)),
         }
         if table not in tables:
             raise UsageError(f"an evaluation has no table {table!r}", expected=" or ".join(get_args(Table)))
@@ -231,3 +267,7 @@ class EvaluationNumbers:
 
     def _cut_records(self) -> list[dict[str, object]]:
         return [{name: getattr(cut, name) for name in _CUTS} for cut in self.cuts]
+
+    def _spectrum_records(self) -> list[dict[str, object]]:
+        documents = [spectrum_json(shift) for shift in self.spectra]
+        return [document | dict(zip(("low", "high"), document["window"], strict=True)) for document in documents]

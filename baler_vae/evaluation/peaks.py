@@ -13,6 +13,7 @@ from baler_vae.errors import UsageError, nearest
 from baler_vae.evaluation.fits import METHODS, Method, Minimum, PeakModel, PeakRows, minima_of, minimum_of
 from baler_vae.evaluation.residuals import Array, Floats
 from baler_vae.evaluation.shapes import SHAPES, ShapeName, shape_of
+from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter, SpectrumShift, smallest_keys
 from baler_vae.evaluation.toys import PairedErrors, paired_errors
 from baler_vae.settings.evaluation import PeakSettings
 
@@ -173,37 +174,32 @@ class PeakShift:
 class PeakCounter:
     """What is needed of pairs of values, before and after, to fit a peak on both sides; filled in one pass.
 
-    For binned fits these are the exact numbers of pairs by bin before and bin after, where one bin more is for all
-    that lies in none; only those that occur are stored. For unbinned fits they are the pairs with a value in the
-    window, or a random sample of `MOST_PAIRS` of them, the same for the same pairs.
+    For binned fits these are the exact numbers of pairs by bin before and bin after. For unbinned fits they are the
+    pairs with a value in the window, or a random sample of `MOST_PAIRS` of them, the same for the same pairs.
     """
 
     def __init__(self, peak: Peak) -> None:
         self.peak = peak
         self._model = _model(peak)
-        self._cells = np.empty(0, np.int64)  # bin before times (n_bins + 1) plus bin after, ascending
-        self._counts = np.empty(0, np.int64)
+        self._spectrum = SpectrumCounter(Spectrum(peak.column, peak.window, peak.n_bins, is_peak=True))
         self._pairs = np.empty((3, 0))  # before, after and a random key; at most twice as many as are kept
         self._n_pairs = 0
         self._rng = np.random.default_rng(SEED)
 
     def add(self, before: Array, after: Array) -> None:
         """Counts pairs of values, arrays (rows,) of any number type; NaN lies in no bin."""
-        bins = self._bins(before), self._bins(after)
-        inside = np.minimum(*bins) < self.peak.n_bins
+        inside = self._spectrum.add(before, after)
         if self.peak.fit == "unbinned":
             pairs = [np.asarray(values, np.float64)[inside] for values in (before, after)]
             self._n_pairs += len(pairs[0])
             for start in range(0, len(pairs[0]), MOST_PAIRS):
                 part = [values[start : start + MOST_PAIRS] for values in pairs]
-                self._pairs = _sample(np.hstack([self._pairs, [*part, self._rng.random(len(part[0]))]]))
-            return
-        cells = bins[0][inside] * (self.peak.n_bins + 1) + bins[1][inside]
-        cells, counts = np.unique(cells, return_counts=True)
-        self._cells, where = np.unique(np.concatenate([self._cells, cells]), return_inverse=True)
-        summed = np.zeros(len(self._cells), np.int64)
-        np.add.at(summed, where, np.concatenate([self._counts, counts]))
-        self._counts = summed
+                keyed = np.hstack([self._pairs, [*part, self._rng.random(len(part[0]))]])
+                self._pairs = smallest_keys(keyed, MOST_PAIRS)
+
+    def spectrum(self) -> SpectrumShift:
+        """What became of its bins in all pairs so far."""
+        return self._spectrum.shift()
 
     def shift(self) -> PeakShift:
         """The fits to what was added so far."""
@@ -216,23 +212,12 @@ class PeakCounter:
         sampled = self._pairs.shape[1] / self._n_pairs if self._n_pairs else 1.0
         return PeakShift(self.peak, fits[0], fits[1], paired, sampled)
 
-    def _bins(self, values: Array) -> NDArray[np.int64]:
-        """The bin of each value as numpy's histogram has it, int64 (rows,); `n_bins` where it lies in none."""
-        values, edges = np.asarray(values, np.float64), self._model.edges
-        bins = np.full(len(values), self.peak.n_bins)
-        inside = (values >= edges[0]) & (values <= edges[-1])
-        found = np.searchsorted(edges, values[inside], "right") - 1
-        bins[inside] = np.minimum(found, self.peak.n_bins - 1)
-        return bins
-
     def _rows(self, times: NDArray[np.int64]) -> tuple[PeakRows, PeakRows]:
         """The rows before and after in which each cell or each pair has so many, int64 (cells,) or (pairs,)."""
         if self.peak.fit == "unbinned":
             before, after = np.repeat(self._pairs[:2], times, axis=1)
             return _rows(before, self._model), _rows(after, self._model)
-        n_bins = self.peak.n_bins
-        of_bins = np.divmod(self._cells, n_bins + 1)
-        before, after = (np.bincount(bins, times, n_bins + 1)[:n_bins].astype(np.int64) for bins in of_bins)
+        before, after = self._spectrum.bins.rows(times)
         return PeakRows(before), PeakRows(after)
 
     def _resampled(self, rng: np.random.Generator) -> tuple[PeakRows, PeakRows]:
@@ -241,7 +226,7 @@ class PeakCounter:
     @property
     def _times(self) -> NDArray[np.int64]:
         """How often each cell or each pair occurred, int64 (cells,) or (pairs,)."""
-        return np.ones(self._pairs.shape[1], np.int64) if self.peak.fit == "unbinned" else self._counts
+        return np.ones(self._pairs.shape[1], np.int64) if self.peak.fit == "unbinned" else self._spectrum.bins.counts
 
 
 def fit_peak(values: ArrayLike, peak: Peak) -> PeakFit:
@@ -265,13 +250,6 @@ def _rows(values: Floats, model: PeakModel) -> PeakRows:
     values = values[(values >= low) & (values <= high)]
     counts, _ = np.histogram(values, len(model.edges) - 1, (low, high))
     return PeakRows(counts, values if model.method == "unbinned" else None)
-
-
-def _sample(pairs: Floats) -> Floats:
-    """Those `MOST_PAIRS` of the columns of (3, pairs) that have the smallest keys, in the same order."""
-    if pairs.shape[1] <= MOST_PAIRS:
-        return pairs
-    return pairs[:, np.sort(np.argpartition(pairs[2], MOST_PAIRS)[:MOST_PAIRS])]
 
 
 def _peak_fit(model: PeakModel, peak: Peak, rows: PeakRows, minimum: Minimum) -> PeakFit:

@@ -8,9 +8,13 @@ from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.spectra import SpectrumShift
 from baler_vae.evaluation.units import unit
 from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.table.schema import match_columns
+
+LARGEST_CHANCE = 1e-3
+"""The largest p-value of a paired chi2 at which a change of a histogram is not taken for chance."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Failure:
 
 
 def judge(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> tuple[Failure, ...]:
-    """The tolerances that an evaluation exceeds: those of peaks, cuts, values that must be the same, bounds, columns.
+    """The tolerances that an evaluation exceeds: those of peaks, spectra, cuts, values that must be the same, bounds,
+    columns. What an archive guarantees has no tolerance.
 
     A peak that can be fitted before or after only exceeds every tolerance, and so does a declared one that cannot be
     fitted at all: nothing is known of it. Columns that are not floats are judged by `differing_percent` unless a bound
@@ -37,9 +42,11 @@ def judge(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) -> tuple
     Raises:
         UsageError: a glob matches no numeric column.
     """
-    failures = list(_of_missing(evaluation, tolerances))
+    failures = [*_of_missing(evaluation, tolerances), *_of_guarantees(evaluation)]
     for shift in evaluation.peaks:
         failures += _of_peak(shift, tolerances, declared=evaluation.declared_peaks)
+    for spectrum in evaluation.spectra:
+        failures += _of_spectrum(spectrum, tolerances)
     if tolerances.migration_percent is not None:
         failures += [failure for cut in evaluation.cuts for failure in _of_cut(cut, tolerances.migration_percent)]
     for column in evaluation.columns:
@@ -53,6 +60,14 @@ def _of_missing(evaluation: EvaluationNumbers, tolerances: ToleranceSettings) ->
     if allowed is not None and len(names) > allowed:
         named = listed(names)
         yield _failure("missing columns", named, len(names), allowed, f"columns that did not come back ({named}):")
+
+
+def _of_guarantees(evaluation: EvaluationNumbers) -> Iterator[Failure]:
+    """What the archive guarantees and does not keep."""
+    for found in evaluation.guarantees:
+        if found.n_broken:
+            text = f"guarantee {found.text}: broken by {found.n_broken:,} of {found.n:,}; allowed: 0"
+            yield Failure("guarantee", found.text, found.n_broken, 0, text)
 
 
 def _of_peak(shift: PeakShift, tolerances: ToleranceSettings, *, declared: bool) -> Iterator[Failure]:
@@ -82,6 +97,33 @@ def _of_peak(shift: PeakShift, tolerances: ToleranceSettings, *, declared: bool)
             if not abs(change) <= allowed:
                 text = f"{peak}: moved by" if of == "position" else f"{peak}: {of} changed by"
                 yield _failure(f"peak {of}", name, change, allowed, text, scale)
+
+
+def _of_spectrum(shift: SpectrumShift, tolerances: ToleranceSettings) -> Iterator[Failure]:
+    """What the bins of a histogram or peak exceed. Rows that change bins by chance raise the chi2 of nothing, but the
+    estimate of what they do scatters: only what is no chance fails.
+    """
+    name, allowed = shift.spectrum.column, tolerances.spectrum_chi2
+    rise = shift.rise_in_deviations
+    if allowed is not None and not rise <= allowed and shift.p_value < LARGEST_CHANCE:
+        text = f"{spectrum_name(shift)}: the chi2 of a model that describes it grows by {shift.rise:.3g}{_comb(shift)},"
+        yield _failure("spectrum", name, rise, allowed, text, "standard deviations")
+    allowed = tolerances.spectrum_errors
+    if allowed is not None and shift.largest is not None and not abs(shift.largest_in_errors) <= allowed:
+        low, high = shift.spectrum.edges[shift.largest : shift.largest + 2]
+        text = f"{spectrum_name(shift)}: the bin from {low:.4g} to {_with_unit(f'{high:.4g}', name)} changed by"
+        yield _failure("spectrum bin", name, shift.largest_in_errors, allowed, text, "standard errors")
+
+
+def spectrum_name(shift: SpectrumShift) -> str:
+    """What the bins of a histogram or peak are called in a sentence."""
+    spectrum, (low, high) = shift.spectrum, shift.spectrum.window
+    bins = "1 bin" if spectrum.n_bins == 1 else f"{spectrum.n_bins:,} bins"
+    return f"histogram of {spectrum.column} in {low:g} to {_with_unit(f'{high:g}', spectrum.column)} ({bins})"
+
+
+def _comb(shift: SpectrumShift) -> str:
+    return f" (a comb: {shift.steps:.2g} grid steps in a bin)" if shift.has_comb else ""
 
 
 def _of_cut(cut: Migration, allowed: float) -> Iterator[Failure]:

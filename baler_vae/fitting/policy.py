@@ -241,3 +241,20 @@ the transverse momenta of constituents, which are nearly even on a logarithmic s
 
 NEIGHBOURS_OF_SCALES = 12
 """The neighbours whose mean error is the scale about a cell: fewer make scales a matter of chance."""
+
+GUARDED_EVENTS = 1 << 16
+"""The most events on which corrections are fitted: a table of some dozen moves needs no more."""
+STEPS_OF_BOUND = (0.98, 0.6, 0.35, 0.2)
+"""Steps of moves as parts of what a bound allows on both sides: what makes the fewest bytes is taken. Wide ones make
+few different moves; where few quantities miss a bound that is wide beside what a column can move by, they move them
+too far."""
+LEAST_MOVABLE_SHARE = 0.02
+"""The least share of the items that miss in which a value is the one that a quantity depends on most; others do not
+move. Each value that may move takes a formula's evaluation. Chosen by hand; not measured."""
+LEAST_CLASS_ITEMS = 400
+"""The least items of a class of moves with a table of its own. Chosen by hand; not measured."""
+CLASS_BITS = 0.1
+"""The bits of an item that classes must save: they make readers evaluate the formula for items that do not move, too.
+Pairs of muons within 1e-3 save just less, within 1e-4 0.3."""
+PATCH_BITS = 21.0
+"""About the bits of a patched value: 690 muons in 32,768 events under `bits:10`."""

@@ -108,7 +108,7 @@ def _value(node: Node, block: Mapping[str, Floats64], n_rows: int) -> Floats64:
     """The results of a tree, float64 (rows,)."""
     match node:
         case Number(number):
-            return np.full(n_rows, number)
+            return np.full(n_rows, float(number))
         case Name(name):
             return block[name]
         case Negative(operand):

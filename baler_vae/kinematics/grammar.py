@@ -19,7 +19,7 @@ parser: that one normalises names, refuses keywords and changes between versions
 import math
 import re
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from baler_vae.errors import UsageError
 
@@ -100,13 +100,14 @@ class Call:
 Node = Number | Name | Negative | Chain | Power | Call
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TOKEN = re.compile(
+SIGNS: Final = (
     r"(?P<space>[ \t\r\n]+)"
     r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_.`]))"
     r"|(?P<plain>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<quoted>`(?:[^`]|``)+`)"
     r"|(?P<sign>\*\*|[-+*/(),])"
 )
+_TOKEN = re.compile(SIGNS)
 _WAY_OUT = (
     "A formula is made of numbers, column names (in backquotes unless they are plain words), + - * /, ** with a whole "
     f"number up to {LARGEST_EXPONENT}, parentheses, and the functions {', '.join(FUNCTIONS)}."
@@ -119,7 +120,7 @@ def parse_tree(text: str) -> Node:
     Raises:
         UsageError: the text is not a formula.
     """
-    return _Parser(text).tree()
+    return Parser(text).tree()
 
 
 def print_tree(node: Node, level: int = 1) -> str:
@@ -167,8 +168,12 @@ def _is_sum(node: Node) -> bool:
     return isinstance(node, Chain) and node.rest[0][0] in "+-"
 
 
-class _Parser:
+class Parser:
     """Reads one text from left to right. `place` is the number of characters read before the token in hand."""
+
+    what: ClassVar = "formula"
+    token_pattern: ClassVar = _TOKEN
+    way_out: ClassVar = _WAY_OUT
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -188,14 +193,14 @@ class _Parser:
 
     def fail(self, what: str) -> NoReturn:
         shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
-        raise UsageError(f"the formula {shown!r} fails at character {self.place + 1}: {what}", way_out=_WAY_OUT)
+        raise UsageError(f"the {self.what} {shown!r} fails at character {self.place + 1}: {what}", way_out=self.way_out)
 
     def advance(self) -> None:
         """Takes the next token in hand; at the end of the text its kind is empty."""
         self.kind = "space"
         while self.kind == "space":
             self.place = self.end
-            found = _TOKEN.match(self.text, self.place)
+            found = self.token_pattern.match(self.text, self.place)
             if found is None:
                 self.kind, self.token = "", ""
                 if self.place < len(self.text):
@@ -232,9 +237,12 @@ class _Parser:
     def operand(self, signs: str, depth: int) -> Node:
         return self.chain("*/", depth) if signs == "+-" else self.factor(depth)
 
-    def factor(self, depth: int) -> Node:
+    def check_depth(self, depth: int) -> None:
         if depth > DEEPEST:
             self.fail(f"it is nested more than {DEEPEST} deep")
+
+    def factor(self, depth: int) -> Node:
+        self.check_depth(depth)
         if self.take("-"):
             return Negative(self.factor(depth + 1))
         base = self.atom(depth)
@@ -247,10 +255,14 @@ class _Parser:
         self.advance()
         return Power(base, exponent)
 
+    def within(self, depth: int) -> Node:
+        """What stands in parentheses."""
+        return self.chain("+-", depth)
+
     def atom(self, depth: int) -> Node:
         kind, token = self.kind, self.token
         if self.take("("):
-            node = self.chain("+-", depth + 1)
+            node = self.within(depth + 1)
             self.expect(")")
             return node
         if kind == "number":

@@ -1,6 +1,6 @@
 """Quantities that follow from columns: formulas row by row, and four-vectors of the objects of an event."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -52,6 +52,17 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Read:
+    """A column that a quantity reads: of the `group` of that number, either in the row itself (of an event in a
+    collection: the event's), or where `rows` is not None in those rows of the event, all of them where it is empty.
+    """
+
+    group: int
+    name: str
+    rows: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class RowFormula:
     """A formula over the columns of one group of a schema, and perhaps event-level ones; made by `row_formula`."""
 
@@ -77,17 +88,35 @@ class Quantities:
     """The derived columns of the batches of a schema; made by `quantities_of`.
 
     `schema` is that of the batches with the derived columns, float64, at the end of their groups, `names` are those of
-    the derived columns.
+    the derived columns; `homes` are the numbers of their groups, `reads` what they follow from, and `prepared` what
+    computes them, by name.
     """
 
     def __init__(self, wanted: Sequence[Quantity], schema: Schema) -> None:
         self.names = tuple(quantity.name for quantity in wanted)
         self.schema = schema
+        self.homes: dict[str, int] = {}
+        self.prepared: dict[str, RowFormula | OfObjects] = {}
+        self.reads: dict[str, tuple[Read, ...]] = {}
         self._made: list[tuple[int, str, Callable[[Batch], Floats64]]] = []
         for quantity in wanted:
-            index, evaluate = _prepared(quantity, self.schema)
-            self._made.append((index, quantity.name, evaluate))
+            index, found = _prepared(quantity, self.schema)
+            self._made.append((index, quantity.name, found.evaluate))
+            self.homes[quantity.name] = index
+            self.prepared[quantity.name] = found
+            own = found.reads if isinstance(found, OfObjects) else self.reads_of(found.formula.names)
+            self.reads[quantity.name] = own
             self.schema = _with_column(self.schema, index, quantity.name)
+
+    def reads_of(self, names: Iterable[str]) -> tuple[Read, ...]:
+        """The columns behind columns and quantities that are read in the row itself."""
+        found: dict[Read, None] = {}
+        for name in names:
+            if name in self.reads:
+                found |= dict.fromkeys(self.reads[name])
+            else:
+                found[Read(self.schema.group_number(self.schema.group_of(name).name), name)] = None
+        return tuple(found)
 
     def extend(self, batch: Batch) -> Batch:
         """The same tables with the derived columns; what has no finite value is NaN, and nothing warns."""
@@ -139,7 +168,7 @@ def _with_column(schema: Schema, index: int, name: str) -> Schema:
     return replace(schema, groups=tuple(groups), order=(*schema.order, name))
 
 
-def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64]]:
+def _prepared(quantity: Quantity, schema: Schema) -> "tuple[int, RowFormula | OfObjects]":
     """The index of the group that gets a quantity, and what computes it.
 
     Raises:
@@ -153,7 +182,7 @@ def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch]
     try:
         if quantity.kind == "formula":
             return _prepared_formula(quantity, schema)
-        return 0, _prepared_objects(quantity, schema).evaluate
+        return 0, _prepared_objects(quantity, schema)
     except UsageError as error:
         raise UsageError(
             f"quantity {quantity.name!r}: {error.what}",
@@ -164,25 +193,33 @@ def _prepared(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch]
         ) from error
 
 
-def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, Callable[[Batch], Floats64]]:
+def _prepared_formula(quantity: Quantity, schema: Schema) -> tuple[int, RowFormula]:
     if quantity.formula is None:
         raise UsageError("has no formula", way_out=f"Write one, or another kind: {', '.join(_NEEDS)}")
     if quantity.objects or quantity.rows is not None or quantity.mass_of_each is not None:
         raise UsageError("a formula takes no objects, rows or masses", way_out=f"Name the kind: {', '.join(_NEEDS)}")
     found = row_formula(quantity.formula, schema)
-    return schema.groups.index(found.group), found.evaluate
+    return schema.groups.index(found.group), found
 
 
 @dataclass(frozen=True)
-class _OfObjects:
-    """A number for each event. `formulas` are those of what the kind needs, by object, over the columns of the group
-    at `index`.
+class OfObjects:
+    """A number for each event, as `Quantity` says. `formulas` are those of what the kind needs, by object, over the
+    columns of the group at `index`.
     """
 
     kind: str
     index: int
     formulas: tuple[tuple[Formula, ...], ...]
     rows: tuple[int, ...] | None
+    is_jagged: bool
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The columns that it follows from."""
+        names = dict.fromkeys(name for own in self.formulas for formula in own for name in formula.names)
+        rows = (self.rows or ()) if self.is_jagged else None
+        return tuple(Read(self.index, name, rows) for name in names)
 
     def evaluate(self, batch: Batch) -> Floats64:
         """The quantity, float64 (events,)."""
@@ -228,7 +265,7 @@ def _picked(values: Floats64, counts: NDArray[np.int64], row: int) -> Floats64:
     return picked
 
 
-def _prepared_objects(quantity: Quantity, schema: Schema) -> _OfObjects:
+def _prepared_objects(quantity: Quantity, schema: Schema) -> OfObjects:
     if quantity.kind not in _NEEDS:
         raise UsageError(f"there is no kind {quantity.kind!r}: {nearest(quantity.kind, ('formula', *_NEEDS))}")
     if quantity.formula is not None:
@@ -244,7 +281,8 @@ def _prepared_objects(quantity: Quantity, schema: Schema) -> _OfObjects:
         if missing:
             raise _not_told(quantity, key, members, missing)
         formulas.append(tuple(map(parse_formula, texts.values())))
-    return _OfObjects(quantity.kind, index, tuple(formulas), quantity.rows)
+    is_jagged = schema.groups[index].counter is not None
+    return OfObjects(quantity.kind, index, tuple(formulas), quantity.rows, is_jagged)
 
 
 def _text(kind: str, members: Mapping[str, str], quantity: Quantity) -> str:

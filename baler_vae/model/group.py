@@ -13,6 +13,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
+from baler_vae.model.correction import Correction
 from baler_vae.model.network import Dense, Network, apply_network
 from baler_vae.model.transform import Transform
 
@@ -172,6 +173,9 @@ class GroupModel:
 
     Networks see sources by number: the columns of the group, then its latents, then the columns of the events. `views`
     are the alphabets in which they see those that have no suitable one of their own.
+
+    `corrections` move values, one after the other, once all columns are known, and columns that are `patched` may then
+    get other bit patterns in some rows; networks and formulas see neither.
     """
 
     columns: Mapping[str, ColumnModel]
@@ -181,6 +185,8 @@ class GroupModel:
     latents: tuple[Coder, ...] = ()
     keeps_log_variance: bool = False
     views: Mapping[int, Alphabet] = field(default_factory=dict)
+    corrections: tuple[Correction, ...] = ()
+    patched: tuple[str, ...] = ()
 
     @property
     def n_latents(self) -> int:
@@ -200,7 +206,41 @@ class GroupModel:
     @property
     def n_parts(self) -> int:
         """How many parts a section has, without that of their CRC-32."""
+        return self.first_guard_part + len(self.corrections) + (1 + len(self.patched) if self.patched else 0)
+
+    @property
+    def first_guard_part(self) -> int:
+        """The number of the part of the first correction; those of all, and of columns with patches, come last."""
         return self.n_latent_parts + len(self.parts)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether values may change once all columns are known."""
+        return bool(self.corrections or self.patched)
+
+    def corrections_of(self, wanted: Iterable[str]) -> set[int]:
+        """The numbers of the corrections on which the wanted columns depend."""
+        return self._guards(wanted)[0]
+
+    def guard_columns(self, wanted: Iterable[str]) -> set[str]:
+        """The wanted columns, and those that their corrections read, of the group or the events."""
+        return self._guards(wanted)[1]
+
+    def guard_parts(self, wanted: Iterable[str]) -> tuple[int, ...]:
+        """The numbers of the parts that hold the corrections and patches of the wanted columns."""
+        names, first = set(wanted), self.first_guard_part
+        behind = len(self.corrections)
+        patches = [number for number, name in enumerate(self.patched, behind + 1) if name in names]
+        patches = [behind, *patches] if patches else []
+        return tuple(first + number for number in (*sorted(self.corrections_of(names)), *patches))
+
+    def _guards(self, wanted: Iterable[str]) -> tuple[set[int], set[str]]:
+        needed, names = set[int](), set(wanted)
+        for number, correction in reversed(list(enumerate(self.corrections))):
+            if names & {correction.cells[name].column for name in correction.movable}:
+                needed.add(number)
+                names |= correction.columns
+        return needed, names
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -26,12 +26,31 @@ class PartBytes:
         Bytes of the columns' own codes.
     metadata : int
         Bytes of all else.
+    guarantees : int
+        Bytes of the moves and patches that keep guarantees.
     """
 
     model: int
     latents: int
     codes: int
     metadata: int
+    guarantees: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuaranteeInfo:
+    """What is guaranteed beyond the bounds of columns.
+
+    Attributes
+    ----------
+    text : str
+        The cut, or the quantity and its bound.
+    moves_bytes : int
+        Bytes of the moves of values that keep it; patches, which may serve several guarantees, come beside.
+    """
+
+    text: str
+    moves_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +156,8 @@ class ArchiveInfo:
         The columns, in the order of the source.
     groups : tuple[GroupInfo, ...]
         The groups of columns of equal length.
+    guarantees : tuple[GuaranteeInfo, ...]
+        What is guaranteed beyond the bounds of columns.
     settings : Mapping[str, Any]
         What repeats the run, as far as the archive tells.
     source : SourceInfo or None
@@ -153,6 +174,7 @@ class ArchiveInfo:
     bytes: PartBytes
     columns: tuple[ColumnInfo, ...]
     groups: tuple[GroupInfo, ...]
+    guarantees: tuple[GuaranteeInfo, ...]
     settings: Mapping[str, Any]
     source: SourceInfo | None = None
 
@@ -201,7 +223,8 @@ class ArchiveInfo:
             )
             for column in self.columns
         )
-        return html_table(f"{self.path}: {self._rows()}", headings, rows, notes=(sizes, *self.warnings))
+        kept = (f"guaranteed: {one.text}" for one in self.guarantees)
+        return html_table(f"{self.path}: {self._rows()}", headings, rows, notes=(sizes, *kept, *self.warnings))
 
     def _rows(self) -> str:
         return ", ".join(f"{count:,} {name}" for name, count in self.n_rows.items())
@@ -220,7 +243,7 @@ class ArchiveInfo:
         }
 
     def _contents(self) -> dict[str, Any]:
-        names = ("columns", "groups", "settings")
+        names = ("columns", "groups", "guarantees", "settings")
         return {name: as_plain(getattr(self, name)) for name in names}
 
     def _of_source(self) -> dict[str, Any]:

@@ -7,16 +7,24 @@ import numpy as np
 
 from baler_vae.archive.collection import CollectionFile
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import ColumnEntry, GroupEntry, Manifest
-from baler_vae.codec.manifests import section_name
+from baler_vae.archive.manifest import ColumnEntry, GroupEntry, GuardEntry, Manifest
+from baler_vae.codec.manifests import guarantees_of, section_name
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import GroupInfo
-from baler_vae.codec.sections import cells_section, decoder_section, networks_section, tables_section
+from baler_vae.codec.sections import (
+    cells_section,
+    corrections_section,
+    decoder_section,
+    networks_section,
+    tables_section,
+)
 from baler_vae.grid.grids import describe_grid, grid_of
 from baler_vae.model.coders import CELLS, NETWORK
-from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo, ColumnInfo, PartBytes
+from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo, ColumnInfo, GuaranteeInfo, PartBytes
 from baler_vae.settings.kinds import kind_of_stored
 from baler_vae.table.schema import kind_text
+
+_OF_MODELS = (decoder_section, tables_section, networks_section, cells_section, corrections_section)
 
 
 def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
@@ -28,19 +36,25 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
     manifest = archive.manifest
     settings = settings_of(manifest)
     whole = settings.get("whole_numbers", ())
-    sizes = {"model": 0, "latents": 0, "codes": 0}
+    sizes = {"model": 0, "latents": 0, "codes": 0, "guarantees": 0}
+    moves: dict[int, int] = {}
     columns: dict[str, ColumnInfo] = {}
     for number, group in enumerate(manifest.groups):
         sizes["model"] += _model_bytes(manifest, number)
         latents = group.latents
         first = 0 if latents is None else len(latents.codings) * (2 if latents.keeps_log_variance else 1)
-        n_parts = first + sum(column.coding is not None for column in group.columns)
+        behind = first + sum(column.coding is not None for column in group.columns)
+        guard = group.guard or GuardEntry()
+        n_parts = behind + len(guard.corrections) + (1 + len(guard.patched) if guard.patched else 0)
         n_bytes = np.zeros(n_parts, np.int64)
         for row_group in range(len(manifest.row_groups)):
             n_bytes += archive.checked_part_sizes(section_name(number, row_group), n_parts)
         sizes["latents"] += int(n_bytes[:first].sum())
-        sizes["codes"] += int(n_bytes[first:].sum())
-        columns |= _columns(group, n_bytes[first:].tolist(), whole)
+        sizes["codes"] += int(n_bytes[first:behind].sum())
+        sizes["guarantees"] += int(n_bytes[behind:].sum())
+        for correction, own in zip(guard.corrections, n_bytes[behind:].tolist(), strict=False):
+            moves[correction.guarantee] = moves.get(correction.guarantee, 0) + own
+        columns |= _columns(group, n_bytes[first:behind].tolist(), whole)
     rows = {
         group.name: sum(counts[number] for counts in manifest.row_groups)
         for number, group in enumerate(manifest.groups)
@@ -56,6 +70,10 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
         bytes=PartBytes(**sizes, metadata=archive.n_bytes - sum(sizes.values())),
         columns=tuple(columns[name] for name in manifest.order),
         groups=tuple(_described(group, number, manifest) for number, group in enumerate(manifest.groups)),
+        guarantees=tuple(
+            GuaranteeInfo(text=one.text, moves_bytes=moves.get(number, 0))
+            for number, one in enumerate(guarantees_of(manifest).promised)
+        ),
         settings=settings,
     )
 
@@ -63,7 +81,9 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
 def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo]) -> CollectionInfo:
     """What an archive of several tables holds, from what is told of each of them."""
     manifest, found = file.manifest, tables.values()
-    parts = {name: sum(getattr(table.bytes, name) for table in found) for name in ("model", "latents", "codes")}
+    parts = {
+        name: sum(getattr(table.bytes, name) for table in found) for name in ("model", "latents", "codes", "guarantees")
+    }
     return CollectionInfo(
         path=str(file.path),
         writer=manifest.writer,
@@ -82,6 +102,9 @@ def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo])
             replace(group, name=f"{name}:{group.name}") for name, table in tables.items() for group in table.groups
         ),
         settings=settings_of(manifest),
+        guarantees=tuple(
+            replace(one, text=f"{name}: {one.text}") for name, table in tables.items() for one in table.guarantees
+        ),
         left_out=dict(manifest.left_out),
         tables=tables,
     )
@@ -89,7 +112,7 @@ def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo])
 
 def _model_bytes(manifest: Manifest, number: int) -> int:
     """The bytes of all that a group's model takes."""
-    names = (section(number) for section in (decoder_section, tables_section, networks_section, cells_section))
+    names = (section(number) for section in _OF_MODELS)
     return sum(manifest.sections[name].n_bytes for name in names if name in manifest.sections)
 
 

@@ -2,13 +2,16 @@
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 import mplhep
 import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.evaluation.histograms import ColumnHistograms, Histogram
 from baler_vae.evaluation.peaks import PeakFit, PeakShift
-from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.evaluation.residuals import ColumnResiduals, Floats
+from baler_vae.evaluation.spectra import SpectrumShift
 from baler_vae.report.drawing import (
     AFTER,
     BEFORE,
@@ -80,18 +83,38 @@ def peak_figure(shift: PeakShift) -> str:
         lines = [line for fact in facts for line in textwrap.wrap(fact, 72)]
         main.text(0, 1.12, "\n".join(lines), transform=main.transAxes, va="bottom", linespacing=1.4)
 
-        pulls = (after.counts - before.counts) / np.sqrt(np.maximum(before.counts, 1))
-        lower.axhline(0, color=INK, lw=0.8)
-        lower.stairs(pulls, before.edges, color=AFTER, lw=1.2)
-        around(lower, 0, max(3.0, 1.1 * float(np.max(np.abs(pulls)))))
-        lower.set_ylabel("pull")
+        _pulls(lower, before.counts, after.counts, before.edges)
         lower.set_xlabel(short(name) + in_unit(unit_name))
-        lower.set_xlim(before.edges[0], before.edges[-1])
         plain_ticks(main.yaxis)
         plain_ticks(lower.xaxis)
         window = f"{number(float(before.edges[0]))} to {number(float(before.edges[-1]))}"
         shape = f"{shift.peak.shape}, {shift.peak.fit}"
         return svg_text(figure, f"Peak of {name} in {window} ({shape}) before and after. {'. '.join(facts)}")
+
+
+def spectrum_figure(shift: SpectrumShift) -> str:
+    """One SVG element: the bins of a histogram before and after, and below the change of each in its errors."""
+    name, edges = shift.spectrum.column, shift.spectrum.edges
+    with new_figure((4.2, 3.4)) as figure:
+        main, lower = two_panels(figure, left=0.18, bottom=0.13, top=0.91)
+        main.stairs(shift.before, edges, fill=True, color=BEFORE, alpha=0.4, label="before")
+        main.stairs(shift.after, edges, color=AFTER, lw=1.2, label="after")
+        count_axis(main, shift.before, shift.after)
+        legend(main, columns=2)
+        _pulls(lower, shift.before, shift.after, edges)
+        lower.set_xlabel(short(name) + in_unit(unit(name)))
+        plain_ticks(lower.xaxis)
+        window = f"{number(float(edges[0]))} to {number(float(edges[-1]))}"
+        return svg_text(figure, f"Histogram of {name} in {window} before and after, and the pull of each bin")
+
+
+def _pulls(axes: Any, before: NDArray[np.int64], after: NDArray[np.int64], edges: Floats) -> None:  # noqa: ANN401
+    pulls = (after - before) / np.sqrt(np.maximum(before, 1))
+    axes.axhline(0, color=INK, lw=0.8)
+    axes.stairs(pulls, edges, color=AFTER, lw=1.2)
+    around(axes, 0, max(3.0, 1.1 * float(np.max(np.abs(pulls)))))
+    axes.set_ylabel("pull")
+    axes.set_xlim(edges[0], edges[-1])
 
 
 def _values(column: ColumnResiduals, unit_name: str, histograms: ColumnHistograms) -> str:

@@ -17,9 +17,11 @@ from baler_vae.evaluation.tolerances import Failure
 from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
-from baler_vae.report.figures import peak_figure
+from baler_vae.report.figures import peak_figure, spectrum_figure
+from baler_vae.report.listing import shortened
 from baler_vae.report.maps import correlation_maps, density_maps, information_map, largest
-from baler_vae.report.verdict import cut_text, findings, judgement
+from baler_vae.report.record import Origin, record
+from baler_vae.report.verdict import cut_text, steps_text, verdict_of
 
 History = Mapping[str, Sequence[Mapping[str, float]]]
 
@@ -92,18 +94,23 @@ def render_page(
     failures: Sequence[Failure] | None = None,
     rivals: Mapping[str, int] | None = None,
     history: History | None = None,
+    origin: Origin | None = None,
 ) -> str:
     """The HTML text of the page; the same numbers give the same text.
 
     `failures` are the tolerances that are exceeded, None where none were judged; `rivals` is what others take for the
-    same rows under the same bound, in bytes; `history` is by group the epochs of a training.
+    same rows under the same bound, in bytes; `history` is by group the epochs of a training; `origin` stands at the
+    foot, to be signed.
     """
     sizes = evaluation.sizes
+    verdict = verdict_of(evaluation, failures, rivals)
     peaks = [_peak(shift) for shift in evaluation.peaks]
     groups = [_group(statistics) for statistics in evaluation.groups]
     trainings = [figure for name, epochs in (history or {}).items() if (figure := training_figure(name, epochs))]
+    spectrum_figures = [Markup(spectrum_figure(shift)) for shift in evaluation.spectra if not shift.spectrum.is_peak]  # noqa: S704 - made here
     drawn = [
         *(peak.figure for peak in peaks),
+        *spectrum_figures,
         *trainings,
         *(f for group in groups for f in group.maps + group.densities),
     ]
@@ -114,8 +121,8 @@ def render_page(
         .render(
             title=title,
             subtitle=subtitle,
-            judgement=judgement(evaluation, failures),
-            findings=findings(evaluation, rivals),
+            judgement=verdict.judgement,
+            findings=verdict.findings,
             rows=n_rows_text(evaluation.n_rows, evaluation.n_sampled),
             sizes=sizes,
             ratio=None if sizes is None else sizes.ratio,
@@ -128,10 +135,13 @@ def render_page(
             undrawn=undrawn,
             left_out=left_out(undrawn, len(evaluation.columns)),
             peaks=peaks,
+            spectra=evaluation.spectra,
+            spectrum_figures=spectrum_figures,
             cuts=evaluation.cuts,
             groups=groups,
             trainings=[Markup(figure) for figure in trainings],  # noqa: S704 - made here
             settings=_flat(settings or {}),
+            record=record(origin or Origin(), evaluation.columns),
         )
     )
 
@@ -147,7 +157,8 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
     names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
-    made.globals = {name: getattr(wording, name) for name in names} | {"cut_text": cut_text}
+    own = {"cut_text": cut_text, "shortened": shortened, "steps_text": steps_text}
+    made.globals = {name: getattr(wording, name) for name in names} | own
     return made
 
 

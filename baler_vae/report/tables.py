@@ -3,8 +3,8 @@
 from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakFit
 from baler_vae.report.listing import Heading, Listing, numbers
-from baler_vae.report.verdict import cut_text
-from baler_vae.report.wording import NOTHING, figure, measured, peak_name, percent, plain, unit
+from baler_vae.report.verdict import cut_text, steps_text
+from baler_vae.report.wording import NOTHING, figure, measured, peak_name, percent, plain, signed, unit
 
 
 def columns_table(evaluation: EvaluationNumbers) -> Listing:
@@ -29,14 +29,15 @@ def columns_table(evaluation: EvaluationNumbers) -> Listing:
 def peaks_table(evaluation: EvaluationNumbers) -> Listing:
     """Three lines per peak: its name, before and after; a fit that failed has its reason below."""
     headings = [Heading("fit"), numbers("mean", 1), numbers("width", 2), numbers("yield", 4)]
-    headings += [numbers("chi2/dof", 5), numbers("mean shift"), numbers("width shift")]
+    headings += [numbers("chi2/dof", 5), numbers("mean shift"), numbers("width shift"), numbers("yield shift")]
     table = Listing("Peaks: shift = after - before", headings)
     for shift in evaluation.peaks:
         unit_name = unit(shift.peak.column)
         name = peak_name(shift, evaluation.peaks)
         table.head(f"{name} [{unit_name}]" if unit_name else name)
         table.add("before", *_fit_cells(shift.before))
-        moved = (percent(change, sign=True) for change in (shift.mean_change_percent, shift.width_change_percent))
+        changes = (shift.mean_change_percent, shift.width_change_percent, shift.yield_change_percent)
+        moved = (percent(change, sign=True) for change in changes)
         table.add("after", *_fit_cells(shift.after), *map(plain, moved))
         for when, fit in (("before", shift.before), ("after", shift.after)):
             if not fit.valid:
@@ -52,6 +53,24 @@ def cuts_table(evaluation: EvaluationNumbers) -> Listing:
         counts = (cut.n_before, cut.n_after, cut.n_out, cut.n_in)
         table.add(
             cut_text(cut), f"{cut.n:,} {cut.of}", *(f"{count:,}" for count in counts), plain(percent(cut.percent))
+        )
+    return table
+
+
+def spectra_table(evaluation: EvaluationNumbers) -> Listing:
+    """One line per histogram or peak: what its bins say of rows that changed bins."""
+    headings = [Heading("histogram"), numbers("bins", 5), numbers("left", 4), numbers("paired chi2/dof", 3)]
+    headings += [numbers("chi2 growth", 2), numbers("in deviations"), numbers("worst bin"), numbers("grid steps", 1)]
+    table = Listing("Histograms: the worst bin in standard errors", headings)
+    for shift in evaluation.spectra:
+        column, (low, high) = shift.spectrum.column, shift.spectrum.window
+        table.add(
+            f"{column} in {low:g} to {high:g} {unit(column)}".rstrip(),
+            f"{shift.spectrum.n_bins:,}",
+            plain(percent(shift.percent_moved)),
+            f"{figure(shift.chi2)} / {shift.n_dof:,}",
+            *(plain(signed(value)) for value in (shift.rise, shift.rise_in_deviations, shift.largest_in_errors)),
+            steps_text(shift),
         )
     return table
 

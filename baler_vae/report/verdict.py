@@ -4,17 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from baler_vae.evaluation.cautions import cautions
 from baler_vae.evaluation.cuts import Migration
-from baler_vae.evaluation.numbers import EvaluationNumbers
+from baler_vae.evaluation.numbers import EvaluationNumbers, GuaranteeResult
 from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
-from baler_vae.evaluation.tolerances import Failure
-from baler_vae.report.wording import count, failed_fits, few, number, peak_name, percent, plain, signed, size
+from baler_vae.evaluation.spectra import SpectrumShift
+from baler_vae.evaluation.tolerances import Failure, spectrum_name
+from baler_vae.report.wording import NOTHING, count, failed_fits, few, number, peak_name, percent, plain, signed, size
 
 State = Literal["good", "bad", "plain"]
 
-_MOST_REASONS = 8
+_MOST_REASONS = 20
 """Number of reasons shown on a terminal."""
+MOST_STEPS = 1_000
+"""With more grid steps in a bin nobody needs their number."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,37 @@ class Finding:
     sentences: tuple[str, ...] = ()
 
 
-def judgement(evaluation: EvaluationNumbers, failures: Sequence[Failure] | None) -> Finding:
-    """The verdict over all: PASS or FAIL by the tolerances where they were judged (not None), else whether what was
-    promised is kept.
+@dataclass(frozen=True)
+class Verdict:
+    """All that an evaluation says in words: the terminal, the page, JSON and notebooks show it."""
+
+    judgement: Finding
+    findings: tuple[Finding, ...]
+
+
+def verdict_of(
+    evaluation: EvaluationNumbers, failures: Sequence[Failure] | None, rivals: Mapping[str, int] | None = None
+) -> Verdict:
+    """The judgement and the findings. `failures` are the tolerances that are exceeded, None where none were judged, and
+    `rivals` what others take for the same rows, in bytes.
     """
+    return Verdict(judgement(evaluation, failures), findings(evaluation, rivals))
+
+
+def judgement(evaluation: EvaluationNumbers, failures: Sequence[Failure] | None) -> Finding:
+    """The verdict over all, with the warnings: PASS or FAIL by the tolerances where they were judged (not None), else
+    whether what was promised is kept.
+    """
+    judged = _judged(evaluation, failures)
+    warnings = tuple(f"Warning: {caution.text}" for caution in cautions(evaluation))
+    if not warnings:
+        return judged
+    headline = f"{judged.headline}; {count(len(warnings), 'warning')}"
+    state: State = "plain" if judged.state == "good" else judged.state
+    return Finding(judged.topic, state, headline, judged.sentences + warnings)
+
+
+def _judged(evaluation: EvaluationNumbers, failures: Sequence[Failure] | None) -> Finding:
     if failures:
         sentences = tuple(failure.text for failure in failures)
         headline = f"FAIL: {count(len(failures), 'tolerance')} {'is' if len(failures) == 1 else 'are'} exceeded"
@@ -58,6 +89,11 @@ def verdict_line(verdict: Finding) -> str:
     return with_reasons(verdict.headline, verdict.sentences)
 
 
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding as lines for the terminal, in the words of the page: the headline, and the sentences below it."""
+    return [plain(f"{finding.topic}: {finding.headline}"), *(f"  {plain(text)}" for text in finding.sentences)]
+
+
 def with_reasons(headline: str, reasons: Sequence[str]) -> str:
     """A headline and the first reasons for it as one line for the terminal."""
     shown = [headline, *(reason.removesuffix(".") for reason in reasons[:_MOST_REASONS])]
@@ -66,14 +102,18 @@ def with_reasons(headline: str, reasons: Sequence[str]) -> str:
 
 
 def findings(evaluation: EvaluationNumbers, rivals: Mapping[str, int] | None = None) -> tuple[Finding, ...]:
-    """Missing columns, bounds, exact columns, peaks, cuts and size, as far as there are any, in this order."""
+    """Missing columns, bounds, exact columns, guarantees, peaks, spectra, cuts and size, as far as there are any, in
+    this order.
+    """
     exact = [column for column in evaluation.columns if column.must_be_same]
     floats = [column for column in evaluation.columns if not column.must_be_same and not column.derived]
     found = (
         _missing(evaluation) if evaluation.missing or evaluation.left_out else None,
         _bounds(floats) if floats else None,
         _exact(exact) if exact else None,
+        _guarantees(evaluation.guarantees) if evaluation.guarantees else None,
         _peaks(evaluation.peaks) if evaluation.peaks else None,
+        _spectra(evaluation.spectra) if evaluation.spectra else None,
         _cuts(evaluation.cuts) if evaluation.cuts else None,
         _size(evaluation, rivals or {}),
     )
@@ -165,6 +205,45 @@ def _peaks(shifts: Sequence[PeakShift]) -> Finding:
     most = "at most " if len(fitted) > 1 else ""
     headline = f"moved by {most}{percent(moved, sign=True)}, width by {most}{percent(widened, sign=True)}"
     return Finding("Peaks", "plain", headline, sentences)
+
+
+def _guarantees(results: Sequence[GuaranteeResult]) -> Finding:
+    broken = [result for result in results if result.n_broken]
+    sentences = tuple(
+        f"{result.text}: {f'broken by {result.n_broken:,}' if result.n_broken else 'kept by all'} of {result.n:,}"
+        + ("." if result.worst is None else f"; the largest deviation is {number(result.worst)} of its bound.")
+        for result in results
+    )
+    headline = f"{len(broken):,} of {len(results):,} broken" if broken else "kept"
+    return Finding("Guarantees", "bad" if broken else "good", headline, sentences)
+
+
+def _spectra(shifts: Sequence[SpectrumShift]) -> Finding:
+    largest = max((shift.largest_in_errors for shift in shifts), key=abs)
+    if not any(shift.n_in.any() or shift.n_out.any() for shift in shifts):
+        return Finding("Histograms", "good", "no row changed its bin", tuple(map(spectrum_verdict, shifts)))
+    headline = f"a bin changed by at most {signed(largest)} standard errors"
+    return Finding("Histograms", "plain", headline, tuple(map(spectrum_verdict, shifts)))
+
+
+def spectrum_verdict(shift: SpectrumShift) -> str:
+    """What became of the bins of a histogram or peak, in a sentence."""
+    name = spectrum_name(shift)
+    name = name[0].upper() + name[1:]
+    if not shift.n_dof:
+        return f"{name}: no row changed its bin."
+    steps = "" if shift.steps is None else f"; {steps_text(shift)} grid steps in a bin"
+    return (
+        f"{name}: a bin changed by at most {signed(shift.largest_in_errors)} standard errors, the χ² of a model by "
+        f"{signed(shift.rise)} ({signed(shift.rise_in_deviations)} standard deviations){steps}."
+    )
+
+
+def steps_text(shift: SpectrumShift) -> str:
+    """How many grid steps a bin holds."""
+    if shift.steps is None:
+        return NOTHING
+    return number(shift.steps) if shift.steps <= MOST_STEPS else f"over {MOST_STEPS:,}"
 
 
 def _cuts(cuts: Sequence[Migration]) -> Finding:

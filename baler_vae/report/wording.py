@@ -34,7 +34,8 @@ def number(value: float | None) -> str:
 
 def plain(text: str) -> str:
     """A text in which numbers look as the terminal and `project.toml` show them: 1.23e-05, not a power of ten."""
-    return _POWER.sub(lambda found: f"e{int(found[1].translate(_FROM_SUPERSCRIPTS)):+03}", text).replace(MINUS, "-")
+    text = _POWER.sub(lambda found: f"e{int(found[1].translate(_FROM_SUPERSCRIPTS)):+03}", text)
+    return text.replace(MINUS, "-").replace("χ²", "chi2")
 
 
 def figure(value: float | None) -> str:

@@ -54,6 +54,13 @@ def _moderate(number: float) -> float:
 Finite = Annotated[float, AfterValidator(_moderate)]
 
 
+def tolerable(number: float) -> float:
+    """A number from zero on, or infinity, which allows everything."""
+    if not number >= 0:
+        raise ValueError("Input should be a number from 0 on, or inf, which allows everything")
+    return number
+
+
 class Settings(BaseModel):
     """The base of every table of a project: unknown keys are errors, values do not change."""
 

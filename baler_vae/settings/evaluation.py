@@ -1,10 +1,22 @@
 """What `evaluate` computes, fits and allows."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from baler_vae.settings.checking import Finite, Limits, NotNegative, Positive, Settings, Texts, as_list
+from baler_vae.settings.checking import (
+    Finite,
+    Limits,
+    NotNegative,
+    Positive,
+    Settings,
+    Texts,
+    as_list,
+    tolerable,
+)
+
+Tolerance = Annotated[float, AfterValidator(tolerable)]
 
 
 class PeakSettings(Settings):
@@ -37,6 +49,24 @@ class PeakSettings(Settings):
     fit: Literal["least-squares", "likelihood", "unbinned"] = "least-squares"
     natural_width: Positive = 2.4955
     toys: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+
+class HistogramSettings(Settings):
+    """A histogram of a column or quantity whose bins are compared before and after.
+
+    Attributes
+    ----------
+    column : str
+        The column or quantity.
+    range : tuple[float, float]
+        The two ends, in the unit of the column.
+    bins : int
+        Equal bins of the range, 1 to 100,000.
+    """
+
+    column: str
+    range: tuple[Finite, Finite]
+    bins: Annotated[int, Field(ge=1, le=100_000)] = 100
 
 
 class QuantitySettings(Settings):
@@ -77,7 +107,8 @@ class CutSettings(Settings):
     Attributes
     ----------
     cut : str
-        A formula on one side and a number on the other, such as ``Jet_pt > 30`` or ``abs(Jet_eta) < 2.4``.
+        Comparisons of formulas joined by logic, such as ``(Jet_pt > 30) & (abs(Jet_eta) < 2.4)`` or, of whole events,
+        ``count(Jet_pt > 30) >= 2``, in the grammar of `baler_vae.kinematics.selection_grammar`.
     at_least : int, optional
         Rows of an event that must pass for the event to pass; by default rows are counted, not events.
     """
@@ -87,14 +118,19 @@ class CutSettings(Settings):
 
 
 class ToleranceSettings(Settings):
-    """What `baler-vae evaluate --strict` allows; None is not looked at.
+    """What `baler-vae evaluate --strict` allows; None and infinity are not looked at.
 
     Attributes
     ----------
     peak_position_percent, peak_width_percent, peak_yield_percent : float or None
         How far position, width and yield of a peak may move, in per cent.
     peak_position_errors, peak_width_errors, peak_yield_errors : float or None
-        The same in statistical errors.
+        The same in standard errors of the fit before.
+    spectrum_chi2 : float or None
+        By how much the chi2 of a model may grow that describes the bins of a peak or histogram before, in standard
+        deviations of a chi2 of as many bins.
+    spectrum_errors : float or None
+        How far one of those bins may move, in its statistical errors.
     migration_percent : float or None
         How many of those that pass a cut may change sides, in per cent.
     differing_percent : float or None
@@ -113,21 +149,28 @@ class ToleranceSettings(Settings):
         By glob of columns: the Kolmogorov-Smirnov distance, 0 to 1.
     """
 
-    peak_position_percent: NotNegative | None = 1.0
-    peak_position_errors: NotNegative | None = None
-    peak_width_percent: NotNegative | None = 1.0
-    peak_width_errors: NotNegative | None = None
-    peak_yield_percent: NotNegative | None = None
-    peak_yield_errors: NotNegative | None = None
-    migration_percent: NotNegative | None = 0.1
-    differing_percent: NotNegative | None = 0.0
-    lost: NotNegative | None = 0
-    missing: NotNegative | None = 0
-    in_bounds: NotNegative | None = 1.0
+    peak_position_percent: Tolerance | None = 1.0
+    peak_position_errors: Tolerance | None = 0.5
+    peak_width_percent: Tolerance | None = 1.0
+    peak_width_errors: Tolerance | None = 0.5
+    peak_yield_percent: Tolerance | None = 5.0
+    peak_yield_errors: Tolerance | None = 0.5
+    spectrum_chi2: Tolerance | None = 2.0
+    spectrum_errors: Tolerance | None = 3.0
+    migration_percent: Tolerance | None = 0.1
+    differing_percent: Tolerance | None = 0.0
+    lost: Tolerance | None = 0
+    missing: Tolerance | None = 0
+    in_bounds: Tolerance | None = 1.0
     largest: Limits = {}
     response_mean_percent: Limits = {}
     response_rms_percent: Limits = {}
     kolmogorov_smirnov: Limits = {}
+
+    def judged(self) -> dict[str, Any]:
+        """The tolerances that anything is judged by, by name."""
+        given = self.model_dump(exclude_none=True)
+        return {name: allowed for name, allowed in given.items() if allowed not in ({}, math.inf)}
 
 
 class EvaluationSettings(Settings):
@@ -139,6 +182,8 @@ class EvaluationSettings(Settings):
         Globs of the columns that are angles in rad; found by name and values where there are none.
     peaks : sequence of PeakSettings, optional
         Peaks to be fitted; found by name where there are none.
+    histograms : sequence of HistogramSettings
+        Histograms whose bins are compared; those of peaks always are.
     quantities : sequence of QuantitySettings
         Quantities to be computed from columns.
     cuts : sequence of CutSettings
@@ -151,6 +196,7 @@ class EvaluationSettings(Settings):
 
     angles: Annotated[tuple[str, ...] | None, BeforeValidator(as_list)] = None
     peaks: tuple[PeakSettings, ...] | None = None
+    histograms: tuple[HistogramSettings, ...] = ()
     quantities: tuple[QuantitySettings, ...] = ()
     cuts: tuple[CutSettings, ...] = ()
     profile: str | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from baler_vae.archive.storage import name_of
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
+from baler_vae.guarantees.definitions import Asked
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX
 from baler_vae.output import check_output, check_writable_object, copy_to_object
@@ -41,6 +42,7 @@ def compress(
     codec: Codec | str | Path | None = None,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    guarantees: Sequence[Asked] = (),
     skip_unreadable: bool = False,
     verify: bool = True,
     keep_history: bool = False,
@@ -72,13 +74,18 @@ def compress(
         Where to: a path, or a file object that is open for writing bytes, which need not seek and stays open. Without
         it the archive is returned.
     codec : Codec, str or Path, optional
-        A codec, or the file of one. It has its own columns, bounds and model.
+        A codec, or the file of one. It has its own columns, bounds, guarantees and model.
     columns : str or sequence of str
         Names or globs of the columns to compress; all by default. With several tables a glob concerns every table in
         which it matches, ``TABLE:GLOB`` that one; tables without any such column are left out.
     bound : str or sequence of str
         ``bits:10``, ``abs:0.01``, ``rel:1e-3``, ``exact``, ``free``, or such a bound for the columns of a glob:
         ``Jet_phi=abs:1e-4``. By default float columns get ``bits:12`` with a floor, all others are exact.
+    guarantees : sequence of GuaranteeSettings, dict or str
+        What is guaranteed beyond the bounds of columns, for every row and event: the decision of a cut,
+        ``"(Jet_pt > 30) & (abs(Jet_eta) < 2.4)"`` or ``{"cut": "Jet_pt > 30", "at_least": 2}``, or a quantity within a
+        bound of its own, ``"hypot(px, py)=rel:1e-4"`` or ``{"quantity": {"name": "pair_mass", "kind": "mass",
+        "objects": ["Jet_*"], "rows": [0, 1]}, "bound": "rel:1e-3"}``, as `evaluate` computes it.
     skip_unreadable : bool
         Leave out columns, and tables, that cannot be read.
     verify : bool
@@ -136,6 +143,7 @@ def compress(
         codec=codec,
         columns=columns,
         bound=bound,
+        guarantees=guarantees,
         skip_unreadable=skip_unreadable,
         settings=settings,
         model=model,

@@ -27,6 +27,7 @@ from baler_vae.table.schema import Schema, as_tuple, matches
 from baler_vae.table.table import Batch, cut_events, empty_batch
 from baler_vae.verbs.evaluation import Evaluation
 from baler_vae.verbs.in_memory import source_of
+from baler_vae.verbs.inputs import input_files
 from baler_vae.verbs.told import same_table, told_dialect
 
 
@@ -50,7 +51,7 @@ def evaluate(
     original, restored : str, Path, data in memory, Source, bytes or file object
         A file of any known format, an archive (also as bytes, or as a file object), or data in memory (see `compress`).
     settings : EvaluationSettings, optional
-        The angles, peaks, quantities, cuts, profiles and tolerances. By default those of well-known names.
+        The angles, peaks, histograms, quantities, cuts, profiles and tolerances. By default those of well-known names.
     archive : str, Path, bytes or file object, optional
         The archive that `restored` came from, whose bounds and sizes are told. By default `restored`, where it is one.
     columns : str or sequence of str
@@ -82,12 +83,14 @@ def evaluate(
         from baler_vae.evaluation.cuts import CutCounter  # noqa: PLC0415  an extra
         from baler_vae.evaluation.evaluate import Evaluator  # noqa: PLC0415
         from baler_vae.evaluation.peaks import declared_peak  # noqa: PLC0415
+        from baler_vae.evaluation.spectra import declared_spectrum  # noqa: PLC0415
         from baler_vae.evaluation.tolerances import judge  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("an evaluation", "report", str(error.name)) from error
     progress, settings = callback(progress), settings or EvaluationSettings()
     original, restored, archive = _place(original), _place(restored), _place(archive)
     known = archive or (restored if _is_archive(restored) else None)
+    files = tuple(input_files(original, restored, archive))
     with (
         _archive(known) as promised,
         _opened(original, "original", promised, dialect) as first,
@@ -108,6 +111,7 @@ def evaluate(
             bounds=None if promised is None else promised.bounds,
             derived=computed.names,
             cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
+            histograms=[declared_spectrum(histogram) for histogram in settings.histograms],
         )
         n_events = 0
         for batch, other in _aligned(before, wanted, after, found):
@@ -128,6 +132,8 @@ def evaluate(
             original=str(original) if isinstance(original, str | Path) else str(before.path),
             restored=str(restored) if isinstance(restored, str | Path) else str(after.path),
             failures=judge(numbers, settings.tolerances),
+            files=files,
+            tolerances=settings.tolerances.judged(),
             settings={} if promised is None else promised.settings(),
             history={} if promised is None else promised.history(),
         )

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from baler_vae.errors import MissingExtra
+from baler_vae.evaluation.inputs import InputFile
 from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.output import replacing
 from baler_vae.paths import temporary_folder
-from baler_vae.results import html_table
+from baler_vae.results import as_plain, html_table
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.tolerances import Failure
+    from baler_vae.report.verdict import Verdict
 
 _HEADINGS = ("column", "group", "bound", "differ", "rms", "largest", "largest / bound", "response rms")
 
@@ -31,6 +33,10 @@ class Evaluation(EvaluationNumbers):
         What repeats the run that wrote the archive; empty where none is known.
     history : Mapping[str, Sequence[Mapping[str, float]]]
         The history of its training by group, as far as the archive holds it.
+    files : tuple[InputFile, ...]
+        The files that were read, with their digests.
+    tolerances : Mapping[str, Any]
+        The tolerances that were judged, by name.
     """
 
     original: str
@@ -38,6 +44,8 @@ class Evaluation(EvaluationNumbers):
     failures: "tuple[Failure, ...]"
     settings: Mapping[str, Any] = field(default_factory=dict)
     history: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    files: tuple[InputFile, ...] = ()
+    tolerances: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_numbers(cls, numbers: EvaluationNumbers, **known: Any) -> Self:
@@ -66,19 +74,44 @@ class Evaluation(EvaluationNumbers):
     @property
     def headline(self) -> str:
         """The verdict in a few words, as the page begins with it."""
-        from baler_vae.report.verdict import judgement  # noqa: PLC0415  an extra
+        return self.verdict().judgement.headline
 
-        return judgement(self, self.failures).headline
+    def verdict(self, rivals: Mapping[str, int] | None = None) -> "Verdict":
+        """Say in words what was found, as the terminal, the page and notebooks do.
+
+        Parameters
+        ----------
+        rivals : Mapping[str, int], optional
+            What others take for the same rows under the same bound, in bytes.
+
+        Returns
+        -------
+        Verdict
+            The judgement, and all findings.
+        """
+        from baler_vae.report.verdict import verdict_of  # noqa: PLC0415  an extra
+
+        return verdict_of(self, self.failures, rivals)
 
     def __repr__(self) -> str:
         return f"<Evaluation of {self.restored!r} against {self.original!r}: {len(self.columns):,} columns>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers as plain JSON values, with `exceeded`, a sentence for each tolerance that is, and the `verdict`
-        (`passed`, `headline`), as `baler-vae evaluate --json` prints them.
+        """The numbers as plain JSON values, as `baler-vae evaluate --json` prints them, with `exceeded`, a sentence for
+        each tolerance that is; the `verdict` (`passed`, `headline`, `sentences`); the `findings` (`topic`, `state`,
+        `headline`, `sentences`), `tolerances` and `files` (`role`, `name`, `n_bytes`, `sha256`).
         """
-        verdict = {"passed": self.passed, "headline": self.headline}
-        return {**super().to_dict(), "exceeded": [failure.text for failure in self.failures], "verdict": verdict}
+        told = self.verdict()
+        judged = told.judgement
+        verdict = {"passed": self.passed, "headline": judged.headline, "sentences": list(judged.sentences)}
+        return {
+            **super().to_dict(),
+            "exceeded": [failure.text for failure in self.failures],
+            "verdict": verdict,
+            "findings": as_plain(told.findings),
+            "tolerances": as_plain(self.tolerances),
+            "files": as_plain(self.files),
+        }
 
     def write_page(
         self,
@@ -88,10 +121,12 @@ class Evaluation(EvaluationNumbers):
         subtitle: str | None = None,
         rivals: str | Path | Mapping[str, int] | None = None,
         pdf: str | Path | None = None,
+        date: str | None = None,
+        command: str | None = None,
         force: bool = False,
     ) -> None:
-        """Write everything that was found as one HTML page, which needs no network; the same numbers give the same
-        bytes.
+        """Write everything that was found as one HTML page, which needs no network; the same numbers of the same files
+        give the same bytes.
 
         Parameters
         ----------
@@ -104,6 +139,9 @@ class Evaluation(EvaluationNumbers):
             or the table of the benchmarks).
         pdf : str or Path, optional
             A file to print the page to, with an installed Chromium.
+        date, command : str, optional
+            The date and the command line that stand at its foot, to be signed. The date is that of the environment
+            variable ``SOURCE_DATE_EPOCH`` if there is none; without both a line is left to be filled in by hand.
         force : bool
             Whether files that exist are overwritten.
 
@@ -120,8 +158,15 @@ class Evaluation(EvaluationNumbers):
         """
         try:
             from baler_vae.report.page import render_page  # noqa: PLC0415  an extra
+            from baler_vae.report.record import Origin, date_of_source  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise MissingExtra("the page", "report", str(error.name)) from error
+        origin = Origin(
+            files=self.files,
+            tolerances=self.tolerances,
+            date=date_of_source() if date is None else date,
+            command=command,
+        )
         with replacing(path, force=force) as part:
             page = render_page(
                 self,
@@ -131,6 +176,7 @@ class Evaluation(EvaluationNumbers):
                 failures=self.failures,
                 rivals=self.bytes_of_rivals(rivals) if isinstance(rivals, str | Path) else rivals,
                 history=self.history,
+                origin=origin,
             )
             part.write_text(page, "utf-8")
         if pdf is not None:
@@ -199,8 +245,7 @@ class Evaluation(EvaluationNumbers):
             )
             for column in self.columns
         )
-        from baler_vae.report.verdict import findings, judgement  # noqa: PLC0415  an extra
-
-        told = [f"{finding.topic}: {finding.headline}" for finding in findings(self)]
-        reasons = judgement(self, self.failures).sentences
-        return html_table(f"{self.restored}: {self.headline}", _HEADINGS, rows, notes=(*reasons, *told))
+        told = self.verdict()
+        found = [" ".join((f"{own.topic}: {own.headline}.", *own.sentences)) for own in told.findings]
+        title = f"{self.restored}: {told.judgement.headline}"
+        return html_table(title, _HEADINGS, rows, notes=(*told.judgement.sentences, *found))

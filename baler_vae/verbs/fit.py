@@ -9,7 +9,9 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
+from baler_vae.fitting.guards import guarded_models, resolved_guarantees
 from baler_vae.fitting.sampling import FitSample, read_sample
+from baler_vae.guarantees.definitions import Asked, Guarantees
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
@@ -30,6 +32,7 @@ def fit(
     *,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    guarantees: Sequence[Asked] = (),
     skip_unreadable: bool = False,
     dialect: Options = None,
     settings: ModelSettings | None = None,
@@ -46,6 +49,8 @@ def fit(
         Names or globs of the columns; all by default.
     bound : str or sequence of str
         ``bits:10``, ``Jet_eta=abs:1e-4`` and so on; see `compress`.
+    guarantees : sequence of GuaranteeSettings, dict or str
+        What is guaranteed beyond bounds; see `compress`.
     skip_unreadable : bool
         Leave out columns that cannot be read; the settings of the codec name them.
     dialect : DialectOptions or dict, optional
@@ -77,7 +82,12 @@ def fit(
     the model is fitted on a sample, of which `Codec.fits` tells.
     """
     request = FitRequest.of(
-        columns=columns, bound=bound, skip_unreadable=skip_unreadable, settings=settings, model=model
+        columns=columns,
+        bound=bound,
+        guarantees=guarantees,
+        skip_unreadable=skip_unreadable,
+        settings=settings,
+        model=model,
     )
     memory = source_of(source)
     if memory is not None and dialect:
@@ -130,6 +140,11 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             history[f"{name}, networks"] = chosen.fit.network_history
         if table is batch[0] and len(batch) > 1:
             coded_events = coded_table(table, models[name], bounds)
+    guarantees = Guarantees()
+    if request.guarantees:
+        with located(path=source.path):
+            guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
+            models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
     if request.skip_unreadable:
         repeat["skipped"] = source.skipped(request.columns)
@@ -139,7 +154,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
-    return Codec(schema, bounds, models, history, repeat, fits)
+    return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
 def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.manifests import WRITER
 from baler_vae.errors import UsageError, did_you_mean
+from baler_vae.guarantees.definitions import Asked, Guarantees
 from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.checking import check_settings
@@ -22,6 +23,7 @@ from baler_vae.table.schema import as_tuple
 _ARGUMENTS = (
     "columns",
     "bound",
+    "guarantees",
     "dialect",
     "codec",
     "skip_unreadable",
@@ -65,12 +67,14 @@ class AskedBound:
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
-    """What is asked of a codec: the names or globs of its columns (all columns where there are none), their bounds, and
-    the settings of its model. With `skip_unreadable` columns that cannot be read are left out.
+    """What is asked of a codec: the names or globs of its columns (all columns where there are none), their bounds,
+    what is guaranteed beyond them, and the settings of its model. With `skip_unreadable` columns that cannot be read
+    are left out.
     """
 
     columns: tuple[str, ...] = ()
     bounds: tuple[AskedBound, ...] = ()
+    guarantees: Guarantees = field(default_factory=Guarantees)
     settings: ModelSettings = field(default_factory=ModelSettings)
     skip_unreadable: bool = False
 
@@ -80,6 +84,7 @@ class FitRequest:
         *,
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
+        guarantees: Sequence[Asked] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
@@ -92,6 +97,7 @@ class FitRequest:
         return cls(
             columns=as_tuple(columns),
             bounds=tuple(map(AskedBound.parsed, as_tuple(bound))),
+            guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees),
             settings=_settings_of(settings, model or {}),
             skip_unreadable=skip_unreadable,
         )
@@ -148,6 +154,7 @@ class Request:
         codec: Codec | str | Path | None = None,
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
+        guarantees: Sequence[Asked] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
@@ -165,12 +172,18 @@ class Request:
         options = dialect_options(dialect)
         if codec is None:
             fit = FitRequest.of(
-                columns=columns, bound=bound, skip_unreadable=skip_unreadable, settings=settings, model=model
+                columns=columns,
+                bound=bound,
+                guarantees=guarantees,
+                skip_unreadable=skip_unreadable,
+                settings=settings,
+                model=model,
             )
             return cls(codec=fit, dialect=options, run=run)
-        if columns or model or bound or settings:
+        if columns or model or bound or settings or guarantees:
             raise UsageError(
-                "a codec has its own columns, bounds and model", way_out="Leave out either these or the codec"
+                "a codec has its own columns, bounds, guarantees and model",
+                way_out="Leave out either these or the codec",
             )
         return cls(codec=codec if isinstance(codec, Codec) else Codec.load(codec), dialect=options, run=run)
 
@@ -201,6 +214,7 @@ class Request:
             "codec": hashlib.sha256(self.codec.to_bytes()).hexdigest() if isinstance(self.codec, Codec) else None,
             "version": WRITER,
         }
+        found |= {"guarantees": fit.guarantees.described()} if fit.guarantees else {}
         found |= {"dialect": self.dialect.given()} if self.dialect is not None else {}
         return found | ({"tables": list(tables)} if tables else {})
 

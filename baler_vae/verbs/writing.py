@@ -132,7 +132,9 @@ class _RowGroupWriter:
     def manifest(self) -> Manifest:
         return Manifest(
             kind="archive",
-            version=format_version(self._schema, has_extras=self._has_extras),
+            version=format_version(
+                self._schema, has_extras=self._has_extras, has_guarantees=bool(self._codec.guarantees)
+            ),
             writer=WRITER,
             origin=origin_entry(self._schema.origin),
             groups=group_entries(self._schema, self._codec.models, self._codec.bounds, self._original_bytes),
@@ -140,6 +142,7 @@ class _RowGroupWriter:
             arrays=array_entries(self._schema),
             masks=mask_entries(self._schema),
             padded=padded_entries(self._schema),
+            guarantees=self._codec.guarantees.described() if self._codec.guarantees else None,
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),

@@ -1,11 +1,16 @@
 """The verdict in the terminal; `--strict`, which changes the exit status only; that all results are written first."""
 
+import hashlib
+import html
 import json
 
 import numpy as np
 import pytest
 
+import baler_vae
+from baler_vae.report.wording import plain
 from baler_vae.sample import SAMPLE
+from baler_vae.settings.project import read_project
 
 
 @pytest.fixture
@@ -25,11 +30,11 @@ def tables(tmp_path):
 
 def test_lines_and_status(call, tables, tmp_path):
     out, err = call("evaluate", *tables, "--strict", "-o", "report", status=7)
-    assert err == f"baler-vae: ToleranceFailed: {tables[1]}: 2 tolerances are exceeded\n"
-    headline, position, flags = out.splitlines()[-1].split(". ", 2)
-    assert headline == "FAIL: 2 tolerances are exceeded"
+    assert err == f"baler-vae: ToleranceFailed: {tables[1]}: 5 tolerances are exceeded\n"
+    headline, rest = out.splitlines()[-1].split(". ", 1)
+    assert headline == "FAIL: 5 tolerances are exceeded"
+    position, flags = rest.split("; allowed: 1 %. ")[0] + "; allowed: 1 %", rest[rest.index("flag: ") :]
     assert position.startswith("peak of mass in 100 to 225 GeV: moved by 2.9")
-    assert position.endswith(" %; allowed: 1 %")
     assert flags == "flag: 1 of 2,000 values differ, 0.05 %; allowed: 0 %"
     assert "page: " in out
     page = (tmp_path / "report/report.html").read_text()
@@ -42,9 +47,67 @@ def test_lines_and_status(call, tables, tmp_path):
 def test_json_stays_json(call, tables):
     out, err = call("evaluate", *tables, "--strict", "--json", status=7)
     document = json.loads(out)
-    assert len(document["columns"]) == len(document["exceeded"]) == 2
-    assert document["verdict"] == {"passed": False, "headline": "FAIL: 2 tolerances are exceeded"}
-    assert err.startswith("FAIL: 2 tolerances are exceeded. peak of mass")
+    assert (len(document["columns"]), len(document["exceeded"])) == (2, 5)
+    headline = "FAIL: 5 tolerances are exceeded"
+    assert document["verdict"] == {"passed": False, "headline": headline, "sentences": document["exceeded"]}
+    assert err.startswith(f"{headline}. peak of mass")
+
+
+HISTOGRAM = """
+name = "two"
+input = "{}"
+
+[[evaluation.peaks]]
+column = "mass"
+window = [100.0, 225.0]
+bins = 40
+
+[[evaluation.histograms]]
+column = "mass"
+range = [100.0, 225.0]
+bins = 50
+
+[[evaluation.cuts]]
+cut = "mass > 170"
+"""
+
+
+def test_the_terminal_the_page_and_json_say_the_same(call, tables, tmp_path, monkeypatch):
+    """Every finding and every reason, in the same words and order."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    (tmp_path / "two.toml").write_text(HISTOGRAM.format(tables[0]))
+    out, _ = call("evaluate", *tables, "--project", "two.toml", "-o", "report")
+    document = json.loads((tmp_path / "report/evaluation.json").read_text())
+    page = html.unescape((tmp_path / "report/report.html").read_text())
+    topics = ["Bounds", "Exact columns", "Peaks", "Histograms", "Cuts"]
+    assert [finding["topic"] for finding in document["findings"]] == topics
+    lines = out.splitlines()
+    for finding in document["findings"]:
+        told = [plain(f"{finding['topic']}: {finding['headline']}"), *(plain(f"  {x}") for x in finding["sentences"])]
+        place = lines.index(told[0])
+        assert lines[place : place + len(told)] == told
+        assert f"<h3>{finding['topic']}</h3>" in page
+        assert all(f">{text}</p>" in page for text in finding["sentences"])
+    verdict = document["verdict"]
+    assert lines[-1] == plain(". ".join([verdict["headline"], *verdict["sentences"]]))
+    assert all(f"<li>{text}</li>" in page for text in verdict["sentences"])
+    assert "histogram of mass in 100 to 225 GeV (50 bins): the chi2 of a model that describes it grows" in lines[-1]
+    assert [spectrum["n_bins"] for spectrum in document["spectra"]] == [40, 50]
+    shown = baler_vae.evaluate(*tables, settings=read_project(tmp_path / "two.toml").evaluation)
+    notebook = html.unescape(shown._repr_html_())
+    assert all(text in notebook for finding in document["findings"] for text in finding["sentences"])
+    assert all(text in notebook for text in verdict["sentences"])
+    assert "<dd>2023-11-14</dd>" in page
+    assert f"baler-vae evaluate {tables[0]} {tables[1]} --project two.toml -o report</code>" in page
+    for file, path in zip(document["files"], tables, strict=True):
+        assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert file["sha256"] in page
+
+
+def test_a_histogram_of_no_column_is_refused(call, tables, tmp_path):
+    (tmp_path / "two.toml").write_text(HISTOGRAM.format(tables[0]).replace('"mass"\nrange', '"mas"\nrange'))
+    _, err = call("evaluate", *tables, "--project", "two.toml", status=2)
+    assert "'mas': is not a numeric column to compare a histogram of" in err
 
 
 def test_what_is_the_same_passes(call, tables):
@@ -117,11 +180,13 @@ def test_a_project_declares_quantities_cuts_and_tolerances(call, project, tmp_pa
     assert columns["mjj"]["n_rows"] == columns["HT"]["n_rows"] == 2_400
     assert columns["HT"]["residual"]["largest"] > 0
 
-    loose = "peak_position_percent = 100\npeak_width_percent = 100\nmigration_percent = 100"
+    names = ("position_percent", "width_percent", "yield_percent", "position_errors", "width_errors", "yield_errors")
+    peaks = [f"peak_{name} = inf" for name in names]
+    loose = "\n".join([*peaks, "spectrum_chi2 = inf", "spectrum_errors = inf", "migration_percent = 100"])
     compared = ("evaluate", f"{SAMPLE}:Events", "output/tiny.bvae", "--strict", "--project")
     out, err = call(*compared, project(loose))
     assert err == "not asked for: event\n"
-    assert out.splitlines()[-1] == "PASS: all tolerances are met"
+    assert out.splitlines()[-1].startswith("PASS: all tolerances are met; 1 warning. Warning: histogram of Jet_mass")
     out, _ = call(*compared, project("largest = { HT = 1e-9 }"), status=7)
     assert "HT: the largest residual is " in out
 

@@ -1,5 +1,7 @@
 """Migration over cuts, counted by brute force."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,45 @@ def test_flags_and_large_integers_are_compared_exactly():
     assert migration("u >= 254.5", unsigned, unsigned).n_before == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(Jet_pt > 30) & (abs(Jet_eta) < 2.4)", lambda e: (e.pt > 30) & (abs(e.eta) < 2.4)),
+        ("Jet_pt > 30 and abs(Jet_eta) < 2.4", lambda e: (e.pt > 30) & (abs(e.eta) < 2.4)),
+        ("Jet_pt > 60 | Jet_pt < 20 & Jet_eta > 0", lambda e: (e.pt > 60) | ((e.pt < 20) & (e.eta > 0))),
+        ("~(Jet_pt > 30 || Jet_eta > 1)", lambda e: ~((e.pt > 30) | (e.eta > 1))),
+        ("not Jet_pt > 30", lambda e: ~(e.pt > 30)),
+        ("20 < Jet_pt <= 60", lambda e: (e.pt > 20) & (e.pt <= 60)),
+        ("20 + 2*Jet_eta < Jet_pt", lambda e: 20 + 2 * e.eta < e.pt),
+        ("Jet_pt > met/2", lambda e: e.pt > np.repeat(e.met, e.n) / 2),
+        ("(Jet_pt + 3)*2 > 30", lambda e: (e.pt + 3) * 2 > 30),
+        ("Jet_pt > 15 & count(Jet_pt > 30) >= 2", lambda e: (e.pt > 15) & np.repeat(counted(e) > 1, e.n)),
+        ("count(Jet_pt > 30) == 2", lambda e: counted(e) == 2),
+        ("count(Jet_pt > 30) + nJet > 5 & met > 20", lambda e: (counted(e) + e.n > 5) & (e.met > 20)),
+        ("met > 2*10", lambda e: e.met > 20),
+    ],
+)
+def test_cuts_with_logic(text, expected, pair):
+    (of_events, jets), _ = pair
+    columns = SimpleNamespace(
+        pt=jets["Jet_pt"].astype(float), eta=jets["Jet_eta"].astype(float), met=of_events["met"], n=of_events["nJet"]
+    )
+    found = CutCounter(CutSettings(cut=text), schema_of(pair[0])).passed(pair[0])
+    assert found.tolist() == expected(columns).tolist()
+    assert 0 < found.sum() < len(found)
+
+
+def counted(e):
+    return np.bincount(np.repeat(np.arange(len(e.n)), e.n)[e.pt > 30], minlength=len(e.n))
+
+
+def test_flags_are_cuts_by_themselves():
+    batch = (table("e", None, {"ok": [True, False, True], "x": [1.0, 2.0, np.nan]}),)
+    assert migration("ok & x > 0", batch, batch).n_before == 1
+    assert migration("ok & ~(x > 0)", batch, batch).n_before == 1
+    assert migration("~ok", batch, batch).n_before == 1
+
+
 def test_no_rows_before():
     assert Migration("x > 1", None, "rows", 5, 0, 2, 0, 2).percent == float("inf")
     assert Migration("x > 1", None, "rows", 5, 0, 0, 0, 0).percent == 0
@@ -145,13 +186,18 @@ def test_names_in_backquotes_may_have_any_sign():
 @pytest.mark.parametrize(
     ("text", "at_least", "words"),
     [
-        ("Jet_pt", None, "not a cut.*Jet_eta"),
-        ("Jet_pt = 30", None, "not a cut"),
-        ("30 < Jet_pt", None, "not a cut"),
-        ("1 < Jet_pt < 3", None, "not a cut"),
-        ("Jet_pt > nan", None, "not a cut"),
-        ("Jet_pt > 0x10", None, "not a cut"),
-        ("> 30", None, "ends too early"),
+        ("Jet_pt", None, "'Jet_pt' is not a cut"),
+        ("Jet_pt + 1", None, "a comparison is missing.*Jet_eta"),
+        ("Jet_pt = 30", None, "fails at character 8"),
+        ("Jet_pt > nan", None, "no column 'nan'"),
+        ("Jet_pt > 0x10", None, "fails at character 10"),
+        ("Jet_pt > 3 &", None, "ends too early"),
+        ("(Jet_pt > 3", None, r"'\)' is missing"),
+        ("(Jet_pt > 3) + 1 > 2", None, "a cut stands where a number is expected"),
+        ("count(met > 3) > 1", None, "counts what passes a cut on events"),
+        ("count(Jet_pt) > 1", None, "does not hold flags"),
+        ("~" * 60 + "(Jet_pt > 3)", None, "nested more than 50 deep"),
+        ("> 30", None, "is missing before .>."),
         ("Jet_pz > 30", None, "no column 'Jet_pz': the nearest names are 'Jet_pt'"),
         ("2 > 1", None, "reads no column"),
         ("Jet_pt == 30", None, "'Jet_pt': the cut 'Jet_pt == 30' compares floats.*>= and <"),

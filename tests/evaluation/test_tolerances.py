@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from baler_vae.errors import UsageError
+from baler_vae.evaluation.cautions import cautions
 from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.evaluate import evaluate_tables
-from baler_vae.evaluation.numbers import EvaluationNumbers
+from baler_vae.evaluation.numbers import EvaluationNumbers, GuaranteeResult
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
+from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter
 from baler_vae.evaluation.tolerances import judge
 from baler_vae.settings.evaluation import ToleranceSettings
 from baler_vae.table.schema import Column, Group
@@ -18,13 +20,20 @@ from baler_vae.table.table import Table
 
 NOTHING = ToleranceSettings(
     peak_position_percent=None,
+    peak_position_errors=None,
     peak_width_percent=None,
+    peak_width_errors=None,
+    peak_yield_percent=None,
+    peak_yield_errors=None,
+    spectrum_chi2=None,
+    spectrum_errors=None,
     migration_percent=None,
     differing_percent=None,
     lost=None,
     in_bounds=None,
     missing=None,
 )
+ADVICE = "expect a comb, and choose a finer bound, dither or wider bins"
 PEAK = Peak("Jet_mass", (100, 225), 10)
 
 
@@ -189,6 +198,68 @@ class Statistics:
     distances: Distances | None
 
 
+def of_spectrum(before, after, *, n_bins=10):
+    counter = SpectrumCounter(Spectrum("Jet_mass", (0.0, 10.0), n_bins))
+    counter.add(before, after)
+    return EvaluationNumbers(n_rows={"": 0}, columns=(), spectra=(counter.shift(),))
+
+
+def test_a_comb_fails_by_name():
+    values = np.random.default_rng(0).uniform(0, 10, 20_000)
+    comb = of_spectrum(values, np.round(values / 0.4) * 0.4)
+    chi2, largest = judge(comb, ToleranceSettings())
+    assert (chi2.what, chi2.where, chi2.allowed) == ("spectrum", "Jet_mass", 2)
+    assert chi2.text.startswith("histogram of Jet_mass in 0 to 10 GeV (10 bins): the chi2 of a model that describes it")
+    assert "(a comb: 2.7 grid steps in a bin), " in chi2.text
+    assert chi2.text.endswith(" standard deviations; allowed: 2 standard deviations")
+    assert largest.what == "spectrum bin"
+    assert "the bin from " in largest.text
+    assert abs(largest.found) == pytest.approx(2000 * 0.2 / np.sqrt(2000), rel=0.3)
+    assert judge(comb, only(spectrum_chi2=chi2.found * 1.001)) == ()
+    assert judge(comb, only(spectrum_errors=abs(largest.found) * 1.001)) == ()
+    assert judge(comb, only(spectrum_chi2=np.inf, spectrum_errors=np.inf)) == ()
+    assert [warning.what for warning in cautions(comb)] == ["grid steps"]
+    assert cautions(comb)[0].text.endswith("a bin holds 2.7 grid steps, fewer than 10; " + ADVICE)
+
+
+def test_chance_and_fine_grids_pass():
+    rng = np.random.default_rng(1)
+    values = rng.uniform(0, 10, 20_000)
+    for after in (values, np.round(values / 0.03) * 0.03, np.clip(values + rng.normal(0, 0.1, 20_000), 0, 10)):
+        found = of_spectrum(values, after)
+        assert judge(found, ToleranceSettings()) == cautions(found) == ()
+
+
+def test_other_rows_altogether_are_no_systematic_change():
+    """The estimate of what chance does scatters by twice the tolerance where every row moves; the p-value tells."""
+    failed = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found = of_spectrum(rng.uniform(0, 10, 5_000), rng.uniform(0, 10, 5_000))
+        failed += any(failure.what == "spectrum" for failure in judge(found, ToleranceSettings()))
+    assert failed == 0
+
+
+def test_a_guarantee_has_no_tolerance():
+    kept = GuaranteeResult(text="mass within rel:0.001", n=1_000, n_broken=0, worst=0.99)
+    assert judge(replace(of_columns(), guarantees=(kept,)), NOTHING) == ()
+    broken = replace(kept, n_broken=3, worst=2.5)
+    (failure,) = judge(replace(of_columns(), guarantees=(kept, broken)), NOTHING)
+    assert failure.text == "guarantee mass within rel:0.001: broken by 3 of 1,000; allowed: 0"
+
+
+def test_a_fit_that_is_bad_before_is_warned_of():
+    bad = replace(fit(), chi2=969.0, n_dof=194, p_value=2e-103)
+    (warning,) = cautions(of_peak(bad, fit()))
+    assert (warning.what, warning.where) == ("reference fit", "Jet_mass")
+    assert warning.text == (
+        "the fit to Jet_mass in 100 to 225 GeV is bad before compression: chi2 969 for 194 degrees of freedom, "
+        "p-value 2e-103; do not trust its errors, nor shifts in units of them"
+    )
+    assert cautions(of_peak(replace(bad, p_value=0.01), bad)) == ()
+    assert "p-value 0;" in cautions(of_peak(replace(bad, p_value=0.0), bad))[0].text
+
+
 def test_columns_by_glob():
     found = replace(
         of_columns(
@@ -250,6 +321,8 @@ def test_every_tolerance_is_judged():
         "lost",
         "in_bounds",
         "missing",
+        "spectrum_chi2",
+        "spectrum_errors",
     }
     tested |= {"largest", "response_mean_percent", "response_rms_percent", "kolmogorov_smirnov"}
     assert tested == set(ToleranceSettings.model_fields)

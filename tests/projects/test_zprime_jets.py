@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import uproot
 
+import baler_vae
 from baler_vae.sample import SAMPLE
+from baler_vae.settings.project import read_project
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "projects" / "zprime_jets" / "generate.py"
@@ -139,3 +141,24 @@ def test_a_missing_generator_is_named_with_the_line_that_installs_it(package):
     assert finished.returncode == 1
     assert repr(package) in finished.stderr
     assert "pip install 'baler-vae[generate]'" in finished.stderr
+
+
+JUDGED = [("bits:10", {"peak width", "spectrum", "spectrum bin"}, 2), ((), set(), 1)]
+
+
+@pytest.mark.parametrize(("bound", "failed", "n_warnings"), JUDGED)
+def test_the_verdict_sees_the_comb_of_a_coarse_bound_and_passes_the_default(bound, failed, n_warnings):
+    """Under bits:10 four grid steps fall into a bin, and the chi2 of the fit grows from 969 to 1,501."""
+    if not REFERENCE.exists():
+        pytest.skip(f"the data are not there: {REFERENCE}")
+    source = f"{REFERENCE}:Events"
+    archive = baler_vae.dumps(source, columns="Jet_mass", bound=bound, kind="independent", verify=False)
+    peaks = read_project(SCRIPT.with_name("project.toml")).evaluation.peaks
+    found = baler_vae.evaluate(source, archive, settings=baler_vae.EvaluationSettings(peaks=peaks))
+    assert {failure.what for failure in found.failures} == failed
+    (shift,), (spectrum,) = found.peaks, found.spectra
+    assert spectrum.rise == pytest.approx(shift.after.chi2 - shift.before.chi2, rel=0.2)
+    assert spectrum.has_comb is bool(failed)
+    warnings = [text for text in found.verdict().judgement.sentences if text.startswith("Warning: ")]
+    assert len(warnings) == n_warnings
+    assert "is bad before compression: chi2 968.8 for 194 degrees of freedom" in warnings[0]

@@ -5,11 +5,13 @@ import pytest
 
 from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.evaluate import evaluate_tables
-from baler_vae.evaluation.numbers import ArchiveSizes
+from baler_vae.evaluation.numbers import ArchiveSizes, GuaranteeResult
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
+from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter
 from baler_vae.evaluation.tolerances import Failure
 from baler_vae.report.verdict import findings, judgement, verdict_line
+from baler_vae.report.wording import number, signed
 from tests.pages import table
 
 PEAK = Peak("Jet_mass", (100, 225), 10)
@@ -151,6 +153,44 @@ def test_the_worst_cut_is_told():
     assert only(cuts=[nothing_passed]).headline == "0 % change sides"
 
 
+def test_histograms_tell_the_worst_bin_and_the_growth_of_chi2():
+    values = np.random.default_rng(0).uniform(0, 10, 5_000)
+    shifts = []
+    for after in (values, np.round(values / 0.4) * 0.4):
+        counter = SpectrumCounter(Spectrum("pt", (0.0, 10.0), 10))
+        counter.add(values, after)
+        shifts.append(counter.shift())
+    same = findings(replace(evaluation(), spectra=(shifts[0],)))[0]
+    assert (same.state, same.headline) == ("good", "no row changed its bin")
+    assert same.sentences == ("Histogram of pt in 0 to 10 GeV (10 bins): no row changed its bin.",)
+    (found,) = findings(replace(evaluation(), spectra=tuple(shifts)))
+    worst = signed(shifts[1].largest_in_errors)
+    assert (found.state, found.headline) == ("plain", f"a bin changed by at most {worst} standard errors")
+    assert found.sentences[1] == (
+        f"Histogram of pt in 0 to 10 GeV (10 bins): a bin changed by at most {worst} standard errors, the χ² of a "
+        f"model by {signed(shifts[1].rise)} ({signed(shifts[1].rise_in_deviations)} standard deviations); "
+        f"{number(shifts[1].steps)} grid steps in a bin."
+    )
+    told = judgement(replace(evaluation(), spectra=tuple(shifts)), [])
+    assert (told.state, told.headline) == ("plain", "PASS: all tolerances are met; 1 warning")
+    assert told.sentences[0].startswith("Warning: histogram of pt in 0 to 10 GeV (10 bins): a bin holds ")
+
+
+def test_guarantees_are_kept_or_broken():
+    mass = GuaranteeResult(text="mass within rel:0.001", n=1_000, n_broken=0, worst=0.5)
+    cut = GuaranteeResult(text="pt > 30", n=2_000, n_broken=0)
+    (kept,) = findings(replace(evaluation(), guarantees=(mass, cut)))
+    assert (kept.topic, kept.state, kept.headline) == ("Guarantees", "good", "kept")
+    assert kept.sentences == (
+        "mass within rel:0.001: kept by all of 1,000; the largest deviation is 0.500 of its bound.",
+        "pt > 30: kept by all of 2,000.",
+    )
+    broken = replace(evaluation(), guarantees=(mass, replace(cut, n_broken=2)))
+    assert findings(broken)[0].headline == "1 of 2 broken"
+    assert findings(broken)[0].sentences[1] == "pt > 30: broken by 2 of 2,000."
+    assert judgement(broken, None).headline == "Not as promised: guarantees"
+
+
 def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     failures = [Failure("largest", name, 2.0, 1.0, f"{name} is 2, allowed 1") for name in ("a", "b")]
     failed = judgement(evaluation(floats()), failures)
@@ -171,9 +211,9 @@ def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
 
 
 def test_the_line_of_a_verdict_has_the_reasons_of_the_page_in_numbers_of_the_terminal():
-    failures = [Failure("largest", "a", 2.0, 1.0, f"a is {n} \N{MULTIPLICATION SIGN} 10⁻⁵") for n in range(10)]
+    failures = [Failure("largest", "a", 2.0, 1.0, f"a is {n} \N{MULTIPLICATION SIGN} 10⁻⁵") for n in range(22)]
     verdict = judgement(evaluation(floats()), failures)
     line = verdict_line(verdict)
-    assert line.startswith("FAIL: 10 tolerances are exceeded. a is 0e-05. a is 1e-05. ")
+    assert line.startswith("FAIL: 22 tolerances are exceeded. a is 0e-05. a is 1e-05. ")
     assert line.endswith(". And 2 more")
     assert verdict_line(judgement(evaluation(), [])) == "PASS: all tolerances are met"

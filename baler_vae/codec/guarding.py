@@ -1,0 +1,280 @@
+"""Guarantees on the way to bytes: what misses one is moved, and what still does is stored as it was.
+
+Each value is restored as a reader will restore it, and each guarantee is judged as an evaluation judges it. Where a
+quantity misses its bound, a column that it depends on is moved inside its own bound (`solving`). Rows and events that
+miss a guarantee after that get all that it reads to the bit, and so does what shares values with them and was moved,
+until nothing misses. The same rows are treated the same whatever stands beside them, and restored rows like those that
+they came from: a restored file is compressed to the same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.correcting import Guarded, Moves, apply_moves, differences_of, lever_of
+from baler_vae.codec.frames import Frame
+from baler_vae.codec.rows import Arrays
+from baler_vae.codec.solving import Solved, on_lattice, solve
+from baler_vae.grid.codes import Codes
+from baler_vae.grid.numbers import same_bits
+from baler_vae.guarantees.promises import Cells, Mask, Promise, Promises, cells_read, events_of, items_reading
+from baler_vae.model.correction import Correction
+from baler_vae.model.group import GroupModel
+from baler_vae.table.bounds import Bound
+from baler_vae.table.table import Batch, Table, counts_of
+
+Values = NDArray[np.generic]
+Coded = dict[str, Codes]
+"""The codes of the columns of a table on a grid, in the order of its rows."""
+
+_MOST_ROUNDS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """What keeps the guarantees of a codec: `models` by group, `bounds` by column."""
+
+    promises: Promises
+    models: Mapping[str, GroupModel]
+    bounds: Mapping[str, Bound]
+
+    def guard(self, batch: Batch, coded: Sequence[Coded]) -> tuple[list[Coded], list[Guarded]]:
+        """The codes of the tables of a batch, some of which are others than the nearest ones, and what is stored beside
+        them, so that every guarantee is kept.
+        """
+        return _Pass(self, batch, coded).run()
+
+
+class _Pass:
+    """The guarantees of one batch. `base` are the columns as codes give them back, `final` as a reader gets them."""
+
+    def __init__(self, guard: Guard, batch: Batch, coded: Sequence[Coded]) -> None:
+        self._guard, self._batch = guard, batch
+        self._coded = [dict(own) for own in coded]
+        self._first = [dict(own) for own in coded]
+        self._base: list[Arrays] = [
+            {
+                name: own[name].restored.reshape(array.shape) if name in own else array
+                for name, array in table.arrays.items()
+            }
+            for table, own in zip(batch, coded, strict=True)
+        ]
+        self._models = [guard.models[table.group.name] for table in batch]
+        self._moves: list[list[Moves]] = [[] for _ in batch]
+        self._exact: Cells = {}
+
+    def run(self) -> tuple[list[Coded], list[Guarded]]:
+        promises, batch = self._guard.promises, self._batch
+        before, after = promises.values(batch), promises.values(self._tables(self._base))
+        missed = [~kept for kept in promises.kept(before, after)]
+        for number, model in enumerate(self._models):
+            for correction in model.corrections:
+                place = correction.promise
+                pair = before[place].astype(np.float64), after[place].astype(np.float64)
+                self._moves[number].append(self._solve(number, correction, missed[place], *pair))
+        touched = self._touched(missed)
+        if touched.any():
+            self._settle(touched)
+        return self._coded, [self._stored(number) for number in range(len(batch))]
+
+    def _solve(
+        self, number: int, correction: Correction, missed: Mask, before: NDArray[np.float64], after: NDArray[np.float64]
+    ) -> Moves:
+        """The moves of a correction for what misses the guarantee that it keeps; the quantity, float64 (items,), was so
+        before, and is so after codes gave it back.
+        """
+        final, original = self._frames(number)
+        items = np.flatnonzero(missed | on_lattice(correction, before, after))
+        found = Moves(np.zeros(len(missed), np.int64), np.zeros(len(missed), np.uint8))
+        if len(items):
+            bound = self._guard.promises.all[correction.promise].bound
+            solved = solve(final, original, correction, items, missed[items], bound, self._guard.bounds)
+            found.moves[solved.items], found.modes[solved.items] = solved.moves.moves, solved.moves.modes
+            self._take(number, solved)
+        return found
+
+    def _frames(self, number: int) -> tuple[Frame, Frame]:
+        """The columns of a group after the moves so far, and as they were read."""
+        table, model = self._batch[number], self._models[number]
+        counts = counts_of(self._batch, table.group) if number else None
+        events = self._simulated(0) if number else {}
+        return (
+            Frame(model, self._simulated(number), events, counts),
+            Frame(model, dict(table.arrays), self._batch[0].arrays if number else {}, counts),
+        )
+
+    def _simulated(self, number: int) -> Arrays:
+        """The columns of a group after the moves so far, as a reader makes them."""
+        arrays, model = dict(self._base[number]), self._models[number]
+        if not self._moves[number]:
+            return arrays
+        counts = counts_of(self._batch, self._batch[number].group) if number else None
+        frame = Frame(model, arrays, self._simulated(0) if number else {}, counts)
+        for correction, found in zip(model.corrections, self._moves[number], strict=False):
+            moving = found.moving
+            if len(moving):
+                lever = lever_of(frame, correction, moving)
+                arrays = apply_moves(frame, correction, lever, moving, found.only(moving))
+                frame = replace(frame, arrays=arrays)
+        return dict(frame.arrays)
+
+    def _take(self, number: int, solved: Solved) -> None:
+        """Takes other codes, and what they give back, for some rows."""
+        for name, (rows, codes, restored) in solved.codes.items():
+            own = self._coded[number][name]
+            changed = own.codes.copy()
+            changed[rows] = codes
+            base = self._base[number][name].copy()
+            base[rows] = restored
+            self._base[number][name] = base
+            self._coded[number][name] = Codes(changed, base, own.verbatim)
+
+    def _touched(self, missed: Sequence[Mask]) -> Mask:
+        """The events, bool (events,), in which something missed a guarantee."""
+        touched = np.zeros(self._batch[0].n_rows, np.bool_)
+        for promise, own in zip(self._guard.promises.all, missed, strict=True):
+            touched |= events_of(self._batch, promise.home, own)
+        return touched
+
+    def _settle(self, touched: Mask) -> None:
+        """Stores to the bit what still misses a guarantee, until nothing does."""
+        promises = self._guard.promises
+        some = _Some(self._batch, touched)
+        original = some.batch(self._batch)
+        before = promises.values(original)
+        for _ in range(_MOST_ROUNDS):
+            final = self._final()
+            after = some.batch(final)
+            missed = [~kept for kept in promises.kept(before, promises.values(after))]
+            if not any(own.any() for own in missed):
+                return
+            cells: Cells = {}
+            for promise, own in zip(promises.all, missed, strict=True):
+                _add(cells, some.whole(self._blamed(promise, own, original, after)))
+            self._store(cells)
+        raise ValueError("the guarantees cannot be kept")
+
+    def _blamed(self, promise: Promise, missed: Mask, before: Batch, after: Batch) -> Cells:
+        """What is to be stored to the bit for what misses a guarantee."""
+        if not missed.any():
+            return {}
+        found = cells_read(before, promise.home, missed, promise.reads)
+        for inner, moved in self._guard.promises.inner_misses(promise, before, after):
+            _add(found, cells_read(before, inner.home, moved & _in_events(before, promise, missed, inner), inner.reads))
+        return found
+
+    def _store(self, cells: Cells) -> None:
+        """Stores cells to the bit, and all that corrections read that share some of them and moved."""
+        waiting = cells
+        while any(rows.any() for rows in waiting.values()):
+            _add(self._exact, waiting)
+            more: Cells = {}
+            for number, model in enumerate(self._models):
+                for correction, found in zip(model.corrections, self._moves[number], strict=True):
+                    promise = self._guard.promises.all[correction.promise]
+                    items = items_reading(self._batch, promise.home, promise.reads, self._exact)
+                    moving = items & ((found.moves != 0) | self._recoded(number, correction))
+                    if moving.any():
+                        self._undo(number, correction, found, moving)
+                        _add(more, cells_read(self._batch, promise.home, moving, promise.reads))
+            waiting = {key: rows & ~self._exact.get(key, np.zeros_like(rows)) for key, rows in more.items()}
+
+    def _recoded(self, number: int, correction: Correction) -> Mask:
+        """The items of a correction whose values have other codes than the nearest ones, bool (items,)."""
+        frame, _ = self._frames(number)
+        items = np.arange(frame.n_items(correction))
+        found = np.zeros(len(items), np.bool_)
+        for name in correction.movable:
+            cell = correction.cells[name]
+            other = self._coded[number][cell.column].codes != self._first[number][cell.column].codes
+            rows = frame.places(cell, items)
+            found |= (rows >= 0) & other[np.maximum(rows, 0)] if len(other) else found
+        return found
+
+    def _undo(self, number: int, correction: Correction, found: Moves, items: Mask) -> None:
+        """Takes back the moves of some items of a correction."""
+        found.moves[items], found.modes[items] = 0, 0
+        frame, _ = self._frames(number)
+        for name in correction.movable:
+            cell = correction.cells[name]
+            rows = frame.places(cell, np.flatnonzero(items))
+            rows = rows[rows >= 0]
+            first = self._first[number][cell.column]
+            self._take(number, Solved.of_codes({cell.column: (rows, first.codes[rows], first.restored[rows])}))
+
+    def _final(self) -> Batch:
+        """The columns as a reader gets them, with what is stored to the bit."""
+        found = []
+        for number, table in enumerate(self._batch):
+            arrays = self._simulated(number)
+            for (group, name), rows in self._exact.items():
+                if group == number and rows.any():
+                    arrays[name] = np.where(rows, table.arrays[name], arrays[name])
+            found.append(arrays)
+        return self._tables(found)
+
+    def _stored(self, number: int) -> Guarded:
+        """What is stored of a group beside its codes."""
+        model, table = self._models[number], self._batch[number]
+        if not model.is_guarded:
+            return Guarded()
+        counts = counts_of(self._batch, table.group) if number else None
+        events = self._final()[0].arrays if number else {}
+        frame, classes = Frame(model, dict(self._base[number]), events, counts), []
+        for correction, found in zip(model.corrections, self._moves[number], strict=True):
+            items = np.arange(frame.n_items(correction))
+            moving = found.moving
+            lever = lever_of(frame, correction, items if len(correction.tables) > 1 and len(moving) else moving)
+            if len(correction.tables) > 1 and len(moving):
+                classes.append(correction.classes(lever))
+                lever = lever.only(moving)
+            else:
+                classes.append(np.zeros(len(items), np.int64))
+            frame = replace(frame, arrays=apply_moves(frame, correction, lever, moving, found.only(moving)))
+        wanted, patches = self._final()[number], {}
+        for name in model.patched:
+            rows = np.flatnonzero(~same_bits(wanted[name], frame.arrays[name]))
+            if len(rows):
+                patches[name] = rows, differences_of(frame.arrays[name][rows], wanted[name][rows])
+        return Guarded(tuple(self._moves[number]), tuple(classes), patches)
+
+    def _tables(self, arrays: Sequence[Arrays]) -> Batch:
+        return tuple(Table(table.group, own) for table, own in zip(self._batch, arrays, strict=True))
+
+
+class _Some:
+    """Some events of a batch, bool (events,), and the rows that belong to them."""
+
+    def __init__(self, batch: Batch, events: Mask) -> None:
+        self._rows = [events]
+        for table in batch[1:]:
+            self._rows.append(np.repeat(events, counts_of(batch, table.group)))
+
+    def batch(self, whole: Batch) -> Batch:
+        """Those events of a batch."""
+        return tuple(
+            Table(table.group, {name: array[rows] for name, array in table.arrays.items()})
+            for table, rows in zip(whole, self._rows, strict=True)
+        )
+
+    def whole(self, cells: Cells) -> Cells:
+        """Cells among those events as cells of the batch."""
+        found: Cells = {}
+        for (group, name), rows in cells.items():
+            every = np.zeros(len(self._rows[group]), np.bool_)
+            every[self._rows[group]] = rows
+            found[group, name] = every
+        return found
+
+
+def _add(cells: Cells, more: Cells) -> None:
+    for key, rows in more.items():
+        cells[key] = cells[key] | rows if key in cells else rows
+
+
+def _in_events(batch: Batch, promise: Promise, missed: Mask, inner: Promise) -> Mask:
+    """The rows of the home of an inner cut, bool (rows,), in events where a promise is missed."""
+    events = events_of(batch, promise.home, missed)
+    return np.repeat(events, counts_of(batch, batch[inner.home].group))

@@ -1,0 +1,278 @@
+"""What keeps the guarantees of a codec: which values move, and the tables of their moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.coded import quantised
+from baler_vae.codec.correcting import lever_of
+from baler_vae.codec.frames import Frame
+from baler_vae.codec.guarding import Guard
+from baler_vae.entropy.tables import FrequencyTable, fit_table, table_bits, table_bytes
+from baler_vae.errors import UsageError
+from baler_vae.fitting.policy import (
+    CLASS_BITS,
+    GUARDED_EVENTS,
+    LEAST_CLASS_ITEMS,
+    LEAST_MOVABLE_SHARE,
+    PATCH_BITS,
+    STEPS_OF_BOUND,
+)
+from baler_vae.guarantees.definitions import Guarantee, Guarantees
+from baler_vae.guarantees.drafts import Draft, draft_of
+from baler_vae.guarantees.promises import Promise, Promises, check_promisable
+from baler_vae.model.columns import OnGrid
+from baler_vae.model.correction import MOST_MOVABLE, Cell, Correction, zigzag
+from baler_vae.model.group import GroupModel
+from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
+from baler_vae.table.schema import Column, Schema
+from baler_vae.table.table import Batch, concatenate, counts_of, slice_events
+
+_NO_TABLE = fit_table(np.empty(0, np.int64))
+_SLICES = 4
+
+
+def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds: Mapping[str, Bound]) -> Guarantees:
+    """Guarantees with bounds in explicit numbers, told by a sample of the rows.
+
+    Raises:
+        UsageError: one reads a column that is not there, not numeric or `free`; no sampled row passes a cut, or has a
+            value of a quantity.
+    """
+    explicit = replace(asked, promised=tuple(replace(one, bound=_exactly(one.bound)) for one in asked.promised))
+    promises = Promises(explicit, schema)
+    check_promisable(promises, bounds)
+    found = []
+    for one, promise, values in zip(asked.promised, promises.all, promises.values(batch), strict=True):
+        _check_values(promise, values)
+        found.append(replace(one, bound=_resolved(one, values)))
+    return replace(asked, promised=tuple(found))
+
+
+def _exactly(bound: str | None) -> str | None:
+    return None if bound is None else "exact"
+
+
+def _resolved(one: Guarantee, values: NDArray[np.generic]) -> str | None:
+    if one.bound is None:
+        return None
+    return resolve_bound(parse_bound(one.bound), Column("", np.dtype(np.float64)), column_limits(values)).text
+
+
+def _check_values(promise: Promise, values: NDArray[np.generic]) -> None:
+    """Raise UsageError where a guarantee is about nothing."""
+    if not len(values):
+        return
+    if promise.selection is not None and not values.any():
+        raise UsageError(
+            f"nothing passes the cut {promise.guarantee.text!r}, of which a guarantee is asked",
+            rows=f"none of {len(values):,}",
+            way_out="Check its limits and units",
+        )
+    if promise.selection is None and np.isnan(values).all():
+        raise UsageError(
+            f"the quantity {promise.guarantee.quantity!r}, of which a guarantee is asked, has no value",
+            rows=f"NaN in all {len(values):,}",
+            way_out="Check its formula, objects and rows",
+        )
+
+
+def guarded_models(
+    models: Mapping[str, GroupModel], guarantees: Guarantees, batch: Batch, schema: Schema, bounds: Mapping[str, Bound]
+) -> dict[str, GroupModel]:
+    """The models of the groups with what keeps guarantees, fitted to a sample of the rows; `bounds` by column."""
+    promises, batch = Promises(guarantees, schema), _sampled(batch, schema)
+    found = {
+        table.group.name: replace(
+            models[table.group.name], patched=_patched(number, models[table.group.name], promises, bounds)
+        )
+        for number, table in enumerate(batch)
+    }
+    fitter = _Fitter(promises, batch, found, bounds)
+    for number, table in enumerate(batch):
+        found[table.group.name] = replace(found[table.group.name], corrections=fitter.corrections(number))
+    return fitter.with_tables(found)
+
+
+def _sampled(batch: Batch, schema: Schema) -> Batch:
+    """Some of the events of a batch, in a few contiguous slices."""
+    n_events = batch[0].n_rows
+    if n_events <= GUARDED_EVENTS:
+        return batch
+    size = GUARDED_EVENTS // _SLICES
+    starts = np.linspace(0, n_events - size, _SLICES).astype(int).tolist()
+    return concatenate([slice_events(batch, start, start + size) for start in starts], schema)
+
+
+def _patched(number: int, model: GroupModel, promises: Promises, bounds: Mapping[str, Bound]) -> tuple[str, ...]:
+    """The columns of a group that guarantees read, and that do not come back to the bit."""
+    return tuple(
+        name
+        for name, column in model.columns.items()
+        if (number, name) in promises.columns and isinstance(column, OnGrid) and bounds[name].kind != "exact"
+    )
+
+
+class _Fitter:
+    """Finds corrections on the rows of a batch. `models` say which columns may change."""
+
+    def __init__(
+        self, promises: Promises, batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]
+    ) -> None:
+        self._promises, self._batch, self._models, self._bounds = promises, batch, models, bounds
+        self._coded = [quantised(table, models[table.group.name], bounds) for table in batch]
+        self._frames: list[Frame] = []
+        for number in range(len(batch)):
+            self._frames.append(self._frame(number))
+        before, after = promises.values(batch), promises.values(self._restored())
+        self._missed = [~kept for kept in promises.kept(before, after)]
+
+    def corrections(self, number: int) -> tuple[Correction, ...]:
+        """The corrections of a group, without tables; none moves what those before it read."""
+        found: list[Correction] = []
+        taken: set[Cell] = set()
+        for place, promise in enumerate(self._promises.all):
+            draft = self._draft(number, promise)
+            if draft is None:
+                continue
+            correction = self._correction(number, place, promise, draft, taken)
+            if correction is not None:
+                found.append(correction)
+                taken |= set(correction.cells.values())
+        return tuple(found)
+
+    def with_tables(self, models: Mapping[str, GroupModel]) -> dict[str, GroupModel]:
+        """Models whose corrections have the steps that take the fewest bits, and the tables of the moves they make."""
+        if not any(model.corrections for model in models.values()):
+            return dict(models)
+        tried = [self._tabled(models, step) for step in STEPS_OF_BOUND]
+        return min(tried, key=lambda found: found[1])[0]
+
+    def _tabled(self, models: Mapping[str, GroupModel], step: float) -> tuple[dict[str, GroupModel], float]:
+        """Models with tables for moves by a part of what a bound allows, and about how many bits moves and patches
+        take.
+        """
+        models = {name: replace(model, corrections=_stepped(model.corrections, step)) for name, model in models.items()}
+        _, guarded = Guard(self._promises, models, self._bounds).guard(self._batch, self._coded)
+        found, bits = {}, 0.0
+        for number, (table, own) in enumerate(zip(self._batch, guarded, strict=True)):
+            model, fitted = models[table.group.name], []
+            for correction, moves in zip(model.corrections, own.moves, strict=True):
+                items = np.arange(len(moves.moves))
+                octaves = lever_of(self._frames[number], correction, items).octaves()
+                first, codes = moves.modes == 0, zigzag(moves.moves)
+                tabled = _with_tables(codes[first], octaves[first])
+                others, modes = _single(codes[~first]), _single(moves.modes.astype(np.int64))
+                bits += tabled.bits + others.bits + modes.bits
+                fitted.append(
+                    replace(
+                        correction,
+                        tables=tabled.tables,
+                        first_class=tabled.first_class,
+                        others=others.tables[0],
+                        modes=modes.tables[0],
+                    )
+                )
+            bits += PATCH_BITS * sum(len(rows) for rows, _ in own.patches.values())
+            found[table.group.name] = replace(model, corrections=tuple(fitted))
+        return found, bits
+
+    def _frame(self, number: int) -> Frame:
+        """A group as codes give it back."""
+        table = self._batch[number]
+        arrays = {
+            name: self._coded[number][name].restored.reshape(array.shape) if name in self._coded[number] else array
+            for name, array in table.arrays.items()
+        }
+        events = self._frames[0].arrays if number else {}
+        counts = counts_of(self._batch, table.group) if number else None
+        return Frame(self._models[table.group.name], arrays, events, counts)
+
+    def _restored(self) -> Batch:
+        return tuple(
+            replace(table, arrays=frame.arrays) for table, frame in zip(self._batch, self._frames, strict=True)
+        )
+
+    def _draft(self, number: int, promise: Promise) -> Draft | None:
+        """What a correction of a guarantee in a group reads, where it has one."""
+        name = promise.guarantee.quantity
+        if name is None or promise.bound.kind == "exact":
+            return None
+        draft = draft_of(name, self._promises.quantities)
+        group = self._batch[number].group
+        own = [cell for cell in draft.cells.values() if cell.column in group.names] if draft is not None else []
+        is_home = promise.home == number or (promise.home == 0 and any(cell.row is not None for cell in own))
+        return draft if own and is_home else None
+
+    def _correction(
+        self, number: int, place: int, promise: Promise, draft: Draft, taken: set[Cell]
+    ) -> Correction | None:
+        """The correction that keeps a guarantee, without tables; None where nothing may move."""
+        patched = self._models[self._batch[number].group.name].patched
+        movable = [name for name, cell in draft.cells.items() if cell.column in patched and cell not in taken]
+        if not movable:
+            return None
+        correction = Correction(
+            formula=draft.formula,
+            cells=draft.cells,
+            tails=draft.tails,
+            movable=tuple(movable),
+            relative=2 * promise.bound.relative,
+            absolute=2 * promise.bound.absolute,
+            tables=(_NO_TABLE,),
+            others=_NO_TABLE,
+            modes=_NO_TABLE,
+            promise=place,
+        )
+        items = np.flatnonzero(self._missed[place])
+        lever = lever_of(self._frames[number], correction, items)
+        most = np.bincount(lever.order[0], minlength=len(movable)) if len(items) else np.ones(len(movable), int)
+        order = np.argsort(-most, kind="stable")[:MOST_MOVABLE]
+        kept = [movable[i] for i in order if most[i] >= LEAST_MOVABLE_SHARE * max(1, len(items))]
+        return replace(correction, movable=tuple(kept or [movable[order[0]]]))
+
+
+@dataclass(frozen=True)
+class _Tabled:
+    """Tables of moves by class, the number of the lowest, and the bits of codes under them."""
+
+    tables: tuple[FrequencyTable, ...]
+    first_class: int
+    bits: float
+
+
+def _stepped(corrections: tuple[Correction, ...], step: float) -> tuple[Correction, ...]:
+    """Corrections by a part of the steps that they have."""
+    return tuple(replace(one, relative=step * one.relative, absolute=step * one.absolute) for one in corrections)
+
+
+def _with_tables(codes: NDArray[np.int64], octaves: NDArray[np.int64]) -> _Tabled:
+    """The tables of codes (items,): one for each class of `octaves` (items,), where that pays for what
+    it takes to tell the class of every item.
+    """
+    single, several = _single(codes), _by_class(codes, octaves)
+    if several is not None and single.bits - several.bits > CLASS_BITS * len(codes):
+        return several
+    return single
+
+
+def _single(codes: NDArray[np.int64]) -> _Tabled:
+    table = fit_table(codes)
+    return _Tabled((table,), 0, table_bits(codes, table) + 8 * table_bytes([table]))
+
+
+def _by_class(codes: NDArray[np.int64], octaves: NDArray[np.int64]) -> _Tabled | None:
+    """Tables by class, each of enough items; None where there is but one."""
+    order = np.sort(octaves)
+    if len(order) < 2 * LEAST_CLASS_ITEMS:
+        return None
+    first, last = int(order[LEAST_CLASS_ITEMS]), int(order[-LEAST_CLASS_ITEMS])
+    if not -(1 << 15) < first < last or last - first > 255:
+        return None
+    classes = np.clip(octaves, first, last) - first
+    own = [codes[classes == number] for number in range(last - first + 1)]
+    tables = tuple(map(fit_table, own))
+    bits = sum(table_bits(some, table) for some, table in zip(own, tables, strict=True))
+    return _Tabled(tables, first, bits + 8 * table_bytes(tables))

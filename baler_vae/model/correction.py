@@ -1,0 +1,175 @@
+"""What moves a value inside the bound of its column so that a quantity that follows from it keeps a bound of its own.
+
+A quantity is off by what all its columns are off. A column that it depends on strongly can take all of that upon
+itself: moved by part of a step of its grid, it cancels the errors of the others. The reader, who knows how strongly the
+quantity depends on each column, needs but one small whole number for that.
+
+All sums and products are single IEEE operations in a fixed order, so that every reader moves values alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.tables import FrequencyTable
+from baler_vae.grid.codes import is_special
+from baler_vae.grid.grids import Grid
+from baler_vae.grid.numbers import CODE_LIMIT, is_finite, same_bits
+from baler_vae.kinematics.formula import Formula
+
+Floats64 = NDArray[np.float64]
+Values = NDArray[np.generic]
+
+MODES: Final = ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 3), (0, 16))
+"""The ways to share a move among the columns, which stand in the order of how strongly the quantity depends on them:
+the first of those that move, and the one behind the last; part of the format.
+"""
+MOST_MOVABLE: Final = 16
+"""The most columns that a correction may move; part of the format."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value that a formula reads: of a column in the row itself, or in a row of the event, counted from 0."""
+
+    column: str
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A number that a formula reads: the sum of another formula over the rows of an event from the `first` one on."""
+
+    formula: Formula
+    first: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """Moves of values that keep a quantity, which is a number for each row of a group, or of each event.
+
+    `formula` computes the quantity, nearly, from `cells` and `tails` by the names under which it reads them; `movable`
+    names the cells that may move, which are of columns on a grid. A move by k changes the quantity by about k steps of
+    max(`relative` abs(quantity), `absolute`). `tables` are those of the moves, by class: how strongly the quantity
+    depends on the columns tells how large moves will be. `first_class` is the number of the lowest of several classes,
+    `others` the table of moves in other modes than the first, `modes` that of the modes of all items. `promise` is the
+    number of the guarantee which is kept.
+    """
+
+    formula: Formula
+    cells: Mapping[str, Cell]
+    tails: Mapping[str, Tail]
+    movable: tuple[str, ...]
+    relative: float
+    absolute: float
+    first_class: int = 0
+    tables: tuple[FrequencyTable, ...]
+    others: FrequencyTable
+    modes: FrequencyTable
+    promise: int = 0
+
+    @property
+    def is_of_events(self) -> bool:
+        """Whether it reads rows of events by their places: there is one number for each event of a collection."""
+        return bool(self.tails) or any(cell.row is not None for cell in self.cells.values())
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that it reads."""
+        own = {cell.column for cell in self.cells.values()}
+        return own.union(*(tail.formula.names for tail in self.tails.values()))
+
+    def steps(self, quantity: Floats64) -> Floats64:
+        """By how much the quantity (items,) changes with a move by 1."""
+        with np.errstate(all="ignore"):
+            return np.maximum(self.relative * np.abs(quantity), self.absolute)
+
+    def lever(self, values: Mapping[str, Floats64], widths: Floats64) -> "Lever":
+        """How the quantity depends on what may move, from what the formula reads, float64 (items,) each, and the steps
+        of the grids, float64 (movable, items), 0 for what cannot move.
+        """
+        quantity = self.formula.evaluate(values)
+        changes = np.zeros((len(self.movable), len(quantity)))
+        with np.errstate(all="ignore"):
+            for place, name in enumerate(self.movable):
+                moved = self.formula.evaluate({**values, name: values[name] + widths[place]})
+                changes[place] = moved - quantity
+            changes[~np.isfinite(changes)] = 0.0
+            order = np.argsort(-np.abs(changes), axis=0, kind="stable")
+        return Lever(quantity, self.steps(quantity), changes, order)
+
+    def classes(self, lever: "Lever") -> NDArray[np.int64]:
+        """The class of each item, int64 (items,): half octaves of the largest change by a step of a grid, in steps."""
+        if len(self.tables) < 2:
+            return np.zeros(len(lever.quantity), np.int64)
+        return np.clip(lever.octaves() - self.first_class, 0, len(self.tables) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Lever:
+    """The quantity, float64 (items,), the step of its moves, its `changes`, float64 (movable, items), by a step of the
+    grid of each, and their `order` from the largest to the smallest, int64 (movable, items).
+    """
+
+    quantity: Floats64
+    step: Floats64
+    changes: Floats64
+    order: NDArray[np.int64]
+
+    def octaves(self) -> NDArray[np.int64]:
+        """Half octaves, int64 (items,), of the largest change in steps of the moves; a large negative number where
+        there is none.
+        """
+        with np.errstate(all="ignore"):
+            largest = np.abs(self.changes).max(axis=0) / self.step
+            _, exponents = np.frexp(largest * largest)
+        return np.where(np.isfinite(largest) & (largest > 0), exponents.astype(np.int64), -(1 << 20))
+
+    def shares(self, mode: int, moves: Floats64) -> Floats64:
+        """By how many steps of its grid each movable value moves, float64 (movable, items), for moves (items,) that
+        are shared in a mode.
+        """
+        first, stop = MODES[mode]
+        chosen = self.order[first:stop]
+        with np.errstate(all="ignore"):
+            own = np.take_along_axis(self.changes, chosen, 0)
+            total = np.zeros(len(moves))
+            for change in own:
+                total = total + change * change
+            found = own * ((moves * self.step) / total)
+        found[~np.isfinite(found)] = 0.0
+        shares = np.zeros_like(self.changes)
+        np.put_along_axis(shares, chosen, found, 0)
+        return shares
+
+    def only(self, items: NDArray[Any]) -> "Lever":
+        """The same of some items."""
+        return Lever(self.quantity[items], self.step[items], self.changes[:, items], self.order[:, items])
+
+
+def cell_widths(values: Values, grid: Grid) -> Floats64:
+    """The distance, float64 (n,), of values (n,) from those that have the next code on their grid; 0 for values that
+    have no code.
+    """
+    dtype = values.dtype
+    finite = is_finite(values)
+    codes = grid.quantise(np.where(finite, values, np.zeros((), dtype)))
+    usable = finite & (np.abs(codes) < CODE_LIMIT) & ~is_special(codes)
+    codes = np.where(usable, codes, 0)
+    usable &= same_bits(grid.dequantise(codes, dtype), values)
+    with np.errstate(all="ignore"):
+        widths = grid.dequantise(codes + 1, dtype).astype(np.float64) - values.astype(np.float64)
+    return np.where(usable & np.isfinite(widths), widths, 0.0)
+
+
+def zigzag(moves: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Moves as codes: 0 for none, 1, 2, 3, 4 ... for -1, 1, -2, 2 ...."""
+    return np.where(moves < 0, -2 * moves - 1, 2 * moves)
+
+
+def unzigzag(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The moves that `zigzag` was given."""
+    return np.where(codes & 1, -(codes >> 1) - 1, codes >> 1)

@@ -1,0 +1,109 @@
+"""What stands at the foot of a page and can be signed: what was compared, how, and what was promised."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from baler_vae.errors import UsageError
+from baler_vae.evaluation.inputs import InputFile
+from baler_vae.evaluation.residuals import ColumnResiduals
+from baler_vae.report.listing import shortened
+from baler_vae.report.wording import count, number, setting
+from baler_vae.version import __version__
+
+_MOST_NAMES = 12
+"""Columns that are named beside a bound; the fold has all."""
+_SAYS = {
+    "peak_position_percent": "position of a peak, %",
+    "peak_position_errors": "position of a peak, standard errors",
+    "peak_width_percent": "width of a peak, %",
+    "peak_width_errors": "width of a peak, standard errors",
+    "peak_yield_percent": "yield of a peak, %",
+    "peak_yield_errors": "yield of a peak, standard errors",
+    "spectrum_chi2": "growth of the χ² of a histogram, standard deviations",
+    "spectrum_errors": "a bin of a histogram, standard errors",
+    "migration_percent": "rows that change sides of a cut, %",
+    "differing_percent": "changed integers, flags and text, %",
+    "lost": "values that became NaN or infinite",
+    "missing": "columns that did not come back",
+    "in_bounds": "largest residual, bounds",
+    "largest": "largest residual",
+    "response_mean_percent": "mean response, %",
+    "response_rms_percent": "rms of the response, %",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov distance",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """How an evaluation came to be: the files that were read, the tolerances that it was judged by, the date and the
+    command line, None where these are to be filled in by hand.
+    """
+
+    files: tuple[InputFile, ...] = ()
+    tolerances: Mapping[str, Any] = field(default_factory=dict)
+    date: str | None = None
+    command: str | None = None
+    version: str = __version__
+
+
+@dataclass(frozen=True)
+class SharedBound:
+    """Columns whose bounds look the same with three digits."""
+
+    text: str
+    columns: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """The foot of a page: `tolerances` by what they are of, `bounds` with three digits, `exact_bounds` by column; these
+    are empty where the first say everything.
+    """
+
+    origin: Origin
+    tolerances: Mapping[str, str]
+    bounds: tuple[SharedBound, ...]
+    exact_bounds: Mapping[str, str]
+
+
+def record(origin: Origin, columns: Sequence[ColumnResiduals]) -> Record:
+    """The record of some columns."""
+    exact = {column.name: column.bound for column in columns if column.bound is not None}
+    shared: dict[str, list[str]] = {}
+    for name, bound in exact.items():
+        shared.setdefault(shortened(bound), []).append(name)
+    bounds = tuple(SharedBound(text, _names(names)) for text, names in shared.items())
+    all_named = all(len(names) <= _MOST_NAMES for names in shared.values())
+    if all_named and all(shortened(bound) == bound for bound in exact.values()):
+        exact = {}
+    return Record(origin, {_SAYS[name]: _allowed(value) for name, value in origin.tolerances.items()}, bounds, exact)
+
+
+def date_of_source() -> str | None:
+    """The date that SOURCE_DATE_EPOCH tells (https://reproducible-builds.org/specs/source-date-epoch), as YYYY-MM-DD in
+    UTC; None without it.
+
+    Raises:
+        UsageError: it is not a number of seconds.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if not text:
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            "SOURCE_DATE_EPOCH is not a date", found=text, expected="seconds since 1970-01-01, such as 1700000000"
+        ) from error
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return shown if len(names) <= _MOST_NAMES else f"{shown} and {count(len(names) - _MOST_NAMES, 'more column')}"
+
+
+def _allowed(value: Any) -> str:  # noqa: ANN401  a number or numbers by glob
+    return number(value) if isinstance(value, int | float) else setting(value)
