@@ -45,7 +45,7 @@ OURS: Mapping[str, Mapping[str, dict[str, Any]]] = {
         **_named("mass", _bounded({**_DIMUON, "mass_of_each": MUON}, "1e-3", "1e-4", "1e-5")),
         **_named("mass by e", _bounded(_DIMUON, "1e-3", "1e-4", "1e-5")),
         "pt > 4 of both": {"cut": "hypot(px, py) > 4", "at_least": 2},
-        "delta_r < 0.5": {"cut": "delta_r < 0.5", "quantities": [_DISTANCE]},
+        "delta_r < 0.5": {"cut": "delta_r < 0.5"},
     },
     "zmumu": {
         **_named("mass", _bounded(_Z_PAIR, "1e-3", "1e-4")),
@@ -58,6 +58,8 @@ OURS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 """What `baler_vae.compress(..., guarantees=[...])` is given, by data and name of the guarantee."""
+DECLARED: Mapping[str, tuple[dict[str, Any], ...]] = {"dimuons": ({"quantity": _DISTANCE, "bound": "abs:100"},)}
+"""What it is given besides: a quantity is known to a cut once it has a bound, which here is never reached."""
 
 
 def _mass(px: str, py: str, pz: str, energies: tuple[str, str]) -> str:

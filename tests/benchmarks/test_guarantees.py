@@ -5,13 +5,13 @@ import h5py
 import numpy as np
 import pytest
 
-from baler_vae.settings.evaluation import QuantitySettings
+from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.table.schema import Origin
 from benchmarks.data import Case, MissingDataError, flat_columns
-from benchmarks.guarantee_cases import OURS, SAFEGUARDS
+from benchmarks.guarantee_cases import DECLARED, OURS, SAFEGUARDS
 from benchmarks.guarantee_rivals import WAYS, Coded, safeguarded, with_exact_rows
 from benchmarks.guarantee_tables import Row, markdown
-from benchmarks.guarantees import main
+from benchmarks.guarantees import asked_of_ours, main
 from benchmarks.guarantees_judge import (
     GUARANTEES,
     MUON,
@@ -130,9 +130,9 @@ def test_files_are_judged_on_the_command_line(tmp_path, capsys):
 def test_guarantees_are_written_for_all_three():
     for data, guarantees in BY_NAME.items():
         assert set(OURS[data]) == set(SAFEGUARDS[data]) == set(guarantees)
-        for asked in OURS[data].values():
-            for quantity in (asked.get("quantity"), *asked.get("quantities", ())):
-                assert quantity is None or QuantitySettings(**quantity).name
+        asked = asked_of_ours(data, [*guarantees])
+        assert len(Guarantees.of(asked).promised) == len(guarantees) + len(DECLARED.get(data, ()))
+    assert [one.name for one in Guarantees.of(asked_of_ours("dimuons", ["delta_r < 0.5"])).quantities] == ["delta_r"]
 
 
 @pytest.fixture
@@ -228,6 +228,9 @@ def test_ours_are_judged_on_the_files_that_come_back(muons, tmp_path, monkeypatc
     assert plain["status"] == "violates"
     assert searched["status"] == "ok"
     assert searched["bytes"] > plain["bytes"] == searched["plain_bytes"]
+    for way in ("guarantee", "guarantees, all together"):
+        kept = rows[f"{way}, baler_vae independent"]
+        assert (kept["status"], kept["n_violated"], kept["plain_bytes"]) == ("ok", 0, plain["bytes"])
 
 
 def test_tables_say_what_is_broken_and_why():
