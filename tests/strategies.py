@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from baler_vae.grid.decimal import Decimal, Significant
+from baler_vae.grid.dither import MOST_KEYS, MOST_PARTS, DitheredLogarithmic, DitheredStep
 from baler_vae.grid.grids import Integers, Pattern, Step
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
 from baler_vae.table.bounds import EXACT, FREE, Bound
@@ -109,16 +110,21 @@ def tables(
 
 
 def bounds(
-    sizes: st.SearchStrategy[float], relatives: st.SearchStrategy[float], *, free: bool = False
+    sizes: st.SearchStrategy[float],
+    relatives: st.SearchStrategy[float],
+    *,
+    free: bool = False,
+    dither: bool | None = None,
 ) -> st.SearchStrategy[Bound]:
-    """Bounds of every kind."""
+    """Bounds of every kind, those with steps with or without dither, or as is said."""
     floors = st.one_of(st.just(0.0), sizes)
-    return st.one_of(
-        st.sampled_from([EXACT, FREE] if free else [EXACT]),
-        st.builds(Bound, st.just("abs"), sizes),
-        st.builds(Bound, st.just("rel"), relatives, floors),
-        st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), floors),
+    dithers = st.booleans() if dither is None else st.just(dither)
+    with_steps = st.one_of(
+        st.builds(Bound, st.just("abs"), sizes, dither=dithers),
+        st.builds(Bound, st.just("rel"), relatives, floors, dithers),
+        st.builds(Bound, st.just("bits"), st.integers(0, 52).map(float), floors, dithers),
     )
+    return with_steps if dither else st.one_of(st.sampled_from([EXACT, FREE] if free else [EXACT]), with_steps)
 
 
 number_grids = st.one_of(
@@ -128,6 +134,18 @@ number_grids = st.one_of(
     st.builds(Logarithmic, st.floats(LEAST_RELATIVE, 0.99), st.one_of(st.just(0.0), st.floats(5e-324, 1e290))),
 )
 float_grids = st.one_of(number_grids, st.builds(Pattern, st.integers(0, 52)))
+_parts = st.one_of(st.just(1023), st.integers(1, MOST_PARTS // 2).map(lambda half: 2 * half + 1))
+_keys = st.integers(0, MOST_KEYS - 1)
+dithered_grids = st.one_of(
+    st.builds(DitheredStep, st.floats(1e-30, 1e30), _parts, _keys),
+    st.builds(
+        DitheredLogarithmic,
+        st.floats(LEAST_RELATIVE, 1e-2),
+        st.one_of(st.just(0.0), st.floats(5e-324, 1e290)),
+        _parts,
+        _keys,
+    ),
+)
 grids = st.one_of(st.just(Integers()), float_grids)
 
 

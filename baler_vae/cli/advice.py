@@ -30,6 +30,7 @@ def advise_on(
     part: float,
     sample_rows: int | None,
     fitted: bool,
+    share: bool,
     dialect: "DialectOptions | None",
     figure: Path | None,
     write: bool,
@@ -66,6 +67,7 @@ def advise_on(
             part=part,
             sample_rows=SAMPLE_ROWS if sample_rows is None else sample_rows,
             fitted=fitted,
+            share=share,
             progress=progress,
         )
     if as_json:

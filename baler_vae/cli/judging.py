@@ -36,6 +36,10 @@ def advise(
     no_fit: Annotated[
         bool, typer.Option("--no-fit", help="Do not fit networks to a sample to estimate the size of an archive.")
     ] = False,
+    separate: Annotated[
+        bool,
+        typer.Option("--separate", help="A bound for each column, not one for px, py, pz, or for pt1 and pt2."),
+    ] = False,
     figure: Annotated[
         Path | None, typer.Option("--figure", help="SVG file for a figure of effects against bits.")
     ] = None,
@@ -64,6 +68,7 @@ def advise(
             part=part,
             sample_rows=sample_rows,
             fitted=not no_fit,
+            share=not separate,
             dialect=dialect_for(read, dialect),
             figure=figure,
             write=write,

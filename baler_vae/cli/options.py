@@ -41,8 +41,8 @@ Bounds = Annotated[
     typer.Option(
         "--bound",
         metavar="BOUND",
-        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R or free, for float columns or as GLOB=BOUND; "
-        "repeatable, or a list A,B (default: bits:12 with a floor).",
+        help="exact, abs:E, rel:R[,floor:A], bits:B[,floor:A], range:R, default or free, those with steps also with "
+        ",dither; for float columns or as GLOB=BOUND; repeatable, or a list A,B (default: bits:12 with a floor).",
     ),
 ]
 Epochs = Annotated[

@@ -202,7 +202,10 @@ class Codec:
                 Manifest(
                     kind="codec",
                     version=format_version(
-                        self.schema, has_categories=self._has_categories, has_guarantees=bool(self.guarantees)
+                        self.schema,
+                        self.bounds,
+                        has_categories=self._has_categories,
+                        has_guarantees=bool(self.guarantees),
                     ),
                     writer=WRITER,
                     origin=origin_entry(self.schema.origin),

@@ -72,7 +72,7 @@ def coded_table(
     for name, column in model.columns.items():
         if isinstance(column, OnGrid):
             if own_codes is None:
-                codes[name] = quantise_column(values[name], column.grid, bounds[name])
+                codes[name] = quantise_column(values[name], column.grid, bounds[name], layout.order)
             else:
                 codes[name] = own_codes[name] if layout.is_own_order else own_codes[name].only(layout.order)
             values[name] = codes[name].restored.reshape(values[name].shape)
@@ -115,5 +115,5 @@ def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:
     if not len(rows):
         return coded.codes
     codes = coded.codes.copy()
-    codes[rows] = shown_codes(coded.restored[rows], grid)
+    codes[rows] = shown_codes(coded.restored[rows], grid, rows)
     return codes

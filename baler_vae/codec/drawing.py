@@ -22,8 +22,8 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import frequencies
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.codes import SPECIAL, is_special
-from baler_vae.grid.grids import Grid, Integers
-from baler_vae.grid.numbers import CODE_LIMIT, to_dtype
+from baler_vae.grid.grids import Grid, Integers, code_limit, grid_at, is_dithered
+from baler_vae.grid.numbers import to_dtype
 from baler_vae.model.cell_fields import Look
 from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.cells import Cells
@@ -73,7 +73,8 @@ class Target:
         """
         if self.grid.holds_everything:
             return np.zeros(len(codes), np.bool_)
-        within: NDArray[np.bool_] = (codes > -CODE_LIMIT) & (codes < CODE_LIMIT)
+        limit = code_limit(self.grid)
+        within: NDArray[np.bool_] = (codes > -limit) & (codes < limit)
         if self.dtype.kind == "f":
             within |= is_special(codes) & (codes > SPECIAL)
         return ~within
@@ -114,17 +115,18 @@ class Target:
 
     @cached_property
     def _limits(self) -> tuple[int, int]:
-        """The lowest and the highest code of a finite value."""
+        """The lowest and the highest code of a finite value; of one in all rows, where the grid depends on them."""
+        grid, limit = grid_at(self.grid, None, 2), code_limit(self.grid)
         if self.dtype.kind != "f":
             numbers = to_dtype(np.array([0.0 if self.counts else -np.inf, np.inf]), self.dtype)
-            lowest, highest = self.grid.quantise(numbers).tolist()
+            lowest, highest = grid.quantise(numbers).tolist()
         else:
             limits = np.finfo(self.dtype)
-            lowest, highest = self.grid.quantise(np.array([limits.min, limits.max], self.dtype)).tolist()
-            at_limits = np.isfinite(self.grid.dequantise(np.array([lowest, highest]), self.dtype))
+            lowest, highest = grid.quantise(np.array([limits.min, limits.max], self.dtype)).tolist()
+            at_limits = np.isfinite(grid.dequantise(np.array([lowest, highest]), self.dtype)) & ~is_dithered(self.grid)
             lowest, highest = lowest + int(not at_limits[0]), highest - int(not at_limits[1])
         if not self.grid.holds_everything:
-            lowest, highest = max(lowest, 1 - CODE_LIMIT), min(highest, CODE_LIMIT - 1)
+            lowest, highest = max(lowest, 1 - limit), min(highest, limit - 1)
         return lowest, highest
 
     def _special(self, codes: Codes) -> NDArray[np.bool_]:

@@ -224,5 +224,6 @@ class _ColumnFiller:
         verbatim = self._stream.verbatim(0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL)))
         if self._name not in values:  # not before: a damaged column of many rows should take no memory
             values[self._name] = np.empty((self._rows.layout.n_rows, *shape), self._described.dtype)
-        restored = dequantise_column(codes, verbatim, grid, self._described.dtype).reshape(-1, *shape)
+        rows = None if shape else self._rows.layout.order[start : start + len(codes)]
+        restored = dequantise_column(codes, verbatim, grid, self._described.dtype, rows).reshape(-1, *shape)
         values[self._name][start : start + len(restored)] = restored

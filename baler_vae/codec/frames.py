@@ -55,7 +55,7 @@ class Frame:
             rows = self.places(cell, items)
             there, column = rows >= 0, self.model.columns[cell.column]
             if isinstance(column, OnGrid):
-                found[place, there] = cell_widths(self.arrays[cell.column][rows[there]], column.grid)
+                found[place, there] = cell_widths(self.arrays[cell.column][rows[there]], column.grid, rows[there])
         return found
 
     def _cell(self, cell: Cell, items: Places) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ from baler_vae.archive.manifest import (
     PaddedArrayEntry,
     PaddedEntry,
 )
-from baler_vae.codec.sections import column_entry, guard_entry, latents_entry
+from baler_vae.codec.correction_entries import guard_entry
+from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.model.group import GroupModel
@@ -137,14 +138,20 @@ def padded_entries(schema: Schema) -> tuple[PaddedEntry, ...]:
 
 
 def format_version(
-    schema: Schema, *, has_extras: bool = False, has_categories: bool = False, has_guarantees: bool = False
+    schema: Schema,
+    bounds: Mapping[str, Bound],
+    *,
+    has_extras: bool = False,
+    has_categories: bool = False,
+    has_guarantees: bool = False,
 ) -> int:
-    """The version of the format that can say what a schema is, what is not a column, that latents are categorical, and
-    what is guaranteed.
+    """The version of the format that can say what a schema and its bounds are, what is not a column, that latents are
+    categorical, and what is guaranteed.
     """
     known = schema.origin.format in _FIRST_ORIGINS and not (has_extras or has_categories or has_guarantees)
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
-    return FIRST_FORMAT if known and not has_more else SECOND_FORMAT
+    has_dither = any(bound.dither for bound in bounds.values())
+    return FIRST_FORMAT if known and not has_more and not has_dither else SECOND_FORMAT
 
 
 def schema_of(manifest: Manifest) -> Schema:

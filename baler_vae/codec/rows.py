@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.grid.codes import predicted_codes
-from baler_vae.grid.grids import Grid
+from baler_vae.grid.grids import Grid, grid_at
 from baler_vae.model.cell_fields import CellField, Known
 from baler_vae.model.columns import Celled, ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import Context
@@ -24,7 +24,7 @@ Latents = tuple[NDArray[np.float32], NDArray[np.float32]]
 class Events:
     """The events of a jagged group's rows: `counts` int64 (events,), and the columns (events,) of the event-level
     table, as a reader gets them, with their models. `coded` holds the codes of columns, as `codes` gives them, where
-    they are known already.
+    they are known already; `rows` int64 (events,) are the numbers of the events, from 0 on where they are None.
     """
 
     counts: NDArray[np.int64]
@@ -32,6 +32,7 @@ class Events:
     arrays: Mapping[str, NDArray[np.generic]]
     models: Mapping[str, ColumnModel]
     coded: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    rows: NDArray[np.int64] | None = None
 
     def codes(self, name: str) -> NDArray[np.int64]:
         """The codes (events,) of a column on its grid; those of values that the grid does not hold count as 0.
@@ -44,7 +45,7 @@ class Events:
         column = self.models[name]
         if not isinstance(column, OnGrid):
             raise ValueError(f"column {name!r} of the events has no codes")  # noqa: TRY004  an archive may claim so
-        return shown_codes(self.arrays[name], column.grid)
+        return shown_codes(self.arrays[name], column.grid, self.rows)
 
     def only(self, chosen: NDArray[np.bool_]) -> "Events":
         """Some of the events, where `chosen` (events,) is true."""
@@ -53,6 +54,7 @@ class Events:
             counts=self.counts[chosen],
             arrays={name: array[chosen] for name, array in self.arrays.items()},
             coded={name: codes[chosen] for name, codes in self.coded.items()},
+            rows=np.flatnonzero(chosen) if self.rows is None else self.rows[chosen],
         )
 
 
@@ -61,11 +63,13 @@ def random_rows(n_rows: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(n_rows)[:most])
 
 
-def shown_codes(values: NDArray[np.generic], grid: Grid) -> NDArray[np.int64]:
-    """The codes (rows,) of restored values (rows,), 0 for NaN and infinities where a grid does not hold those."""
+def shown_codes(values: NDArray[np.generic], grid: Grid, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """The codes (rows,) of restored values (rows,), 0 for NaN and infinities where a grid does not hold those; `rows`
+    int64 (rows,) are their numbers, from 0 on where they are None.
+    """
     if not grid.holds_everything and values.dtype.kind == "f":
         values = np.where(np.isfinite(values), values, np.zeros((), values.dtype))
-    return grid.quantise(values)
+    return grid_at(grid, rows, len(values)).quantise(values)
 
 
 def layout_of(model: GroupModel, n_rows: int, events: Events | None) -> Layout:
@@ -126,7 +130,7 @@ class Rows:
             for read in column.formula.names
         }
         numbers = column.formula.evaluate(arrays)
-        codes = predicted_codes(numbers, column.grid, self.group.column(name).dtype)
+        codes = predicted_codes(numbers, column.grid, self.group.column(name).dtype, self.layout.order[start:stop])
         if not column.predicted and isinstance(column, Networked):
             self.sources.show_formula(column.conditional.alphabet, codes, start)
         return codes

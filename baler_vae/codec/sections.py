@@ -1,36 +1,26 @@
 """The model of a group: sections and manifest entries of an archive or a codec, and back."""
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.archive.manifest import (
-    CellEntry,
-    ColumnEntry,
-    CorrectionEntry,
-    GridEntry,
-    GroupEntry,
-    GuardEntry,
-    LatentsEntry,
-    TailEntry,
-)
+from baler_vae.archive.manifest import FIRST_FORMAT, ColumnEntry, GridEntry, GroupEntry, GuardEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
+from baler_vae.codec.correction_entries import corrections_of
 from baler_vae.codec.dependencies import check_arrays, check_guard, check_model
 from baler_vae.entropy import plain
-from baler_vae.entropy.tables import FrequencyTable, decode_tables, encode_tables
+from baler_vae.entropy.tables import decode_tables, encode_tables
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
-from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters, is_dithered
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
 from baler_vae.model.cells import Cells
 from baler_vae.model.coders import CELLS, NETWORK, PCODEC_CODES, TABLE, Coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.correction import Cell, Correction, Tail
 from baler_vae.model.group import Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
@@ -162,7 +152,7 @@ def check_entries(archive: ArchiveFile) -> None:
         _check_known(archive, entry)
         for column in entry.columns:
             try:
-                _grid(column)
+                _check_format(column, _grid(column), archive.manifest.version)
             except ValueError as error:
                 raise CorruptArchive(
                     str(error), path=archive.path, section="manifest.json", column=column.name
@@ -247,62 +237,10 @@ def column_model(
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
 
 
-def guard_entry(model: GroupModel) -> GuardEntry | None:
-    """What a manifest says of what keeps guarantees."""
-    if not model.is_guarded:
-        return None
-    return GuardEntry(
-        corrections=tuple(
-            CorrectionEntry(
-                formula=one.formula.text,
-                cells={name: CellEntry(column=cell.column, row=cell.row) for name, cell in one.cells.items()},
-                tails={name: TailEntry(formula=own.formula.text, first=own.first) for name, own in one.tails.items()},
-                movable=one.movable,
-                relative=one.relative,
-                absolute=one.absolute,
-                n_tables=len(one.tables),
-                first_class=one.first_class,
-                guarantee=one.promise,
-            )
-            for one in model.corrections
-        ),
-        patched=model.patched,
-    )
-
-
-def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple[Correction, ...]:
-    """The corrections of a manifest, and their tables, one correction after the other.
-
-    Raises:
-        ValueError: what the manifest says of them does not go together.
-    """
-    if sum(entry.n_tables + 2 for entry in guard.corrections) != len(tables):
-        raise ValueError(f"{len(tables)} tables of corrections")
-    rest, found = iter(tables), []
-    for entry in guard.corrections:
-        try:
-            formula = parse_formula(entry.formula)
-            tails = {name: Tail(parse_formula(tail.formula), tail.first) for name, tail in entry.tails.items()}
-        except UsageError as error:
-            raise ValueError(f"a correction: {error}") from error
-        cells = {name: Cell(cell.column, cell.row) for name, cell in entry.cells.items()}
-        own = tuple(itertools.islice(rest, entry.n_tables))
-        found.append(
-            Correction(
-                formula=formula,
-                cells=cells,
-                tails=tails,
-                movable=entry.movable,
-                relative=entry.relative,
-                absolute=entry.absolute,
-                first_class=entry.first_class,
-                tables=own,
-                others=next(rest),
-                modes=next(rest),
-                promise=entry.guarantee,
-            )
-        )
-    return tuple(found)
+def _check_format(column: ColumnEntry, grid: Grid | None, version: int) -> None:
+    """Check that a grid exists in a version of the format."""
+    if grid is not None and is_dithered(grid) and version == FIRST_FORMAT:
+        raise ValueError(f"column {column.name!r} is dithered, which format {FIRST_FORMAT} does not know")
 
 
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:
@@ -406,4 +344,6 @@ def _grid(column: ColumnEntry) -> Grid | None:
         return None
     grid = grid_of(column.grid.kind, column.grid.parameters)
     check_grid(grid, np.dtype(column.dtype))
+    if is_dithered(grid) and column.shape:
+        raise ValueError(f"the cells of column {column.name!r} are dithered")
     return grid

@@ -117,6 +117,11 @@ class _Problem:
     base: list[Values]
     original: list[Values]
 
+    @property
+    def there(self) -> Integers:
+        """The rows, and the first one where there is none."""
+        return np.maximum(self.rows, 0)
+
     @classmethod
     def of(
         cls, frame: Frame, original: Frame, correction: Correction, items: Integers, bounds: Mapping[str, Bound]
@@ -220,7 +225,9 @@ class _Problem:
         return read
 
     def _widths(self, base: list[Values]) -> Floats64:
-        found = [cell_widths(values, grid) for values, grid in zip(base, self.grids, strict=True)]
+        found = [
+            cell_widths(values, grid, rows) for values, grid, rows in zip(base, self.grids, self.there, strict=True)
+        ]
         return np.where(self.rows >= 0, np.array(found).reshape(self.rows.shape), 0.0)
 
     def _shifted(self, lever: Lever, base: list[Values], mode: int, moves: Floats64) -> list[Values]:
@@ -248,7 +255,7 @@ class _Problem:
         usable = np.ones(n_items, np.bool_)
         for place, (target, grid, bound) in enumerate(zip(targets, self.grids, self.bounds, strict=True)):
             moving = is_finite(target) & ~same_bits(target, self.base[place])
-            codes = quantise_column(target, grid, bound)
+            codes = quantise_column(target, grid, bound, self.there[place])
             special = is_special(codes.codes) if not grid.holds_everything else np.zeros(n_items, np.bool_)
             usable &= is_finite(target) & ~(special & moving)
             take = moving & ~special
@@ -268,7 +275,7 @@ class _Problem:
         for place, (values, grid, bound) in enumerate(zip(moved, self.grids, self.bounds, strict=True)):
             usable &= keeps_bound(self.original[place], values, bound)
             changed = ~same_bits(values, self.base[place])
-            again = quantise_column(values[changed], grid, bound)
+            again = quantise_column(values[changed], grid, bound, self.there[place][changed])
             usable[changed] &= same_bits(again.restored, found.based[place][changed])
         found.solved[:] = usable
         found.moves[:], found.modes[:] = whole, modes

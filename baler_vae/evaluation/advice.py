@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
 _COLUMNS = ("name", "group", "dtype", "n_rows", "bound", "n_bytes", "bits_per_value", "exact_bytes")
-_WORST = ("worst", "limit", "limit_in_errors", "written_as")
+_WORST = ("worst", "limit", "limit_in_errors", "written_as", "shares_with", "used")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,12 @@ class ColumnAdvice:
     limit : Effect or None
         What would move too far with fewer bits; None if nothing would.
     candidates : tuple[Candidate, ...]
-        The bounds that were tried, the coarsest first.
+        The bounds that were tried, the coarsest first; effects are those of all columns that share a bound together.
+    shares_with : tuple[str, ...]
+        The other columns that have the same bound because they have the same meaning.
+    used : bool
+        Whether it was examined. Where quantities, peaks or cuts are declared and none of them uses the column, nor one
+        that it shares its bound with, it keeps the default bound.
     """
 
     name: str
@@ -73,6 +78,8 @@ class ColumnAdvice:
     written_as: str | None
     limit: Effect | None
     candidates: tuple[Candidate, ...]
+    shares_with: tuple[str, ...] = ()
+    used: bool = True
 
     @property
     def bits_per_value(self) -> float:
@@ -81,19 +88,45 @@ class ColumnAdvice:
 
     @property
     def worst(self) -> float:
-        """The largest effect of this bound on this column alone."""
+        """The largest effect of this bound, on this column and those that share it."""
         return next((candidate.worst for candidate in self.candidates if candidate.bound == self.bound), 0.0)
 
     @property
     def note(self) -> str:
-        """The remark on a column whose numbers were rounded before."""
-        if self.written_as is None:
-            return ""
-        free = "exact for free" if self.bound == "exact" else f"exact would take {self._dearer()}"
-        return f"written as {self.written_as}: {free}"
+        """The remark on a column that nothing uses, or whose numbers were rounded before."""
+        notes = [] if self.used else ["not used: default bound"]
+        if self.written_as is not None:
+            free = "exact for free" if self.bound == "exact" else f"exact would take {self._dearer()}"
+            notes.append(f"written as {self.written_as}: {free}")
+        return "; ".join(notes)
 
     def _dearer(self) -> str:
         return f"{100 * (self.exact_bytes / self.n_bytes - 1):.0f} % more" if self.n_bytes else "more"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """Guarantees, and coarser bounds that go with them.
+
+    Attributes
+    ----------
+    text : str
+        A sentence on what is proposed, and what it saves.
+    bounds : tuple[str, ...]
+        The bounds of all columns, as `Advice.bounds`.
+    guarantees : tuple[Mapping[str, str | int], ...]
+        What is guaranteed, as a table ``[[guarantees]]`` of a project states it.
+    n_bytes : float
+        The estimated bytes of the float columns, each coded independently, with what the guarantees take.
+    plain_bytes : float
+        The same under the advised bounds, without guarantees.
+    """
+
+    text: str
+    bounds: tuple[str, ...]
+    guarantees: tuple[Mapping[str, str | int], ...]
+    n_bytes: float
+    plain_bytes: float
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -122,6 +155,8 @@ class Advice:
         The size of the archive as estimated by a fit to a sample; None if there was none.
     fitted_rows : int or None
         Rows of that sample.
+    proposals : tuple[Proposal, ...]
+        Guarantees with coarser bounds that would take fewer bytes.
     """
 
     part: float
@@ -135,6 +170,7 @@ class Advice:
     other_bytes: float
     fitted_bytes: float | None
     fitted_rows: int | None
+    proposals: tuple[Proposal, ...] = ()
 
     @property
     def bounds(self) -> tuple[str, ...]:
@@ -146,20 +182,54 @@ class Advice:
         """The estimated size of the archive if each column is coded independently."""
         return self.other_bytes + sum(column.n_bytes for column in self.columns)
 
+    @property
+    def families(self) -> tuple[tuple[str, ...], ...]:
+        """The columns that share a bound, in families."""
+        order = [column.name for column in self.columns]
+        found = {frozenset((column.name, *column.shares_with)) for column in self.columns if column.shares_with}
+        named = [tuple(column.name for column in self.columns if column.name in family) for family in found]
+        return tuple(sorted(named, key=lambda family: order.index(family[0])))
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns that nothing declared uses."""
+        return tuple(column.name for column in self.columns if not column.used)
+
+    @property
+    def title(self) -> str:
+        """What the bounds are."""
+        what = "nothing declared, and no column that it uses," if self.unused else "nothing"
+        return f"Bounds under which {what} moves by more than {100 * self.part:g} % of its statistical error"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what shares a bound, what nothing uses, what was not examined, and what is proposed."""
+        shared = (f"one bound for {', '.join(family)}, rounded together" for family in self.families)
+        unused = f"used by nothing that is declared, kept at the default bound: {', '.join(self.unused)}"
+        proposed = (proposal.text for proposal in self.proposals)
+        skipped = (f"not examined: {what}" for what in self.skipped)
+        return (*shared, *([unused] if self.unused else []), *skipped, *proposed)
+
     def __repr__(self) -> str:
         return f"<Advice on {len(self.columns):,} columns: about {self.independent_bytes:,.0f} bytes>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain JSON values, with `bounds` and `independent_bytes`; infinite effects are None."""
+        """Everything as plain JSON values, with `bounds`, `families`, `unused` and `independent_bytes`; infinite
+        effects are None.
+        """
         found: dict[str, Any] = as_plain(vars(self), finite=True)
-        return found | {"bounds": list(self.bounds), "independent_bytes": self.independent_bytes}
+        return found | {
+            "bounds": list(self.bounds),
+            "families": [list(family) for family in self.families],
+            "unused": list(self.unused),
+            "independent_bytes": self.independent_bytes,
+        }
 
     def to_pandas(self) -> "DataFrame":
         """A data frame with a row for each float column; effects are in statistical errors."""
         return data_frame(map(_record, self.columns), (*_COLUMNS, *_WORST))
 
     def _repr_html_(self) -> str:
-        title = f"Bounds under which nothing moves by more than {100 * self.part:g} % of its statistical error"
         headings = ("column", "bound", "bits/value", "bytes", "effect in %", "less would move", "remark")
         rows = (
             (
@@ -173,14 +243,15 @@ class Advice:
             )
             for column in self.columns
         )
-        return html_table(title, headings, rows, notes=[f"not examined: {what}" for what in self.skipped])
+        return html_table(self.title, headings, rows, notes=list(self.notes))
 
 
 def _record(column: ColumnAdvice) -> dict[str, object]:
     limit = column.limit
-    told = (
+    told: dict[str, object] = (
         {"limit": None, "limit_in_errors": None}
         if limit is None
         else {"limit": str(limit), "limit_in_errors": limit.in_errors}
     )
-    return {name: getattr(column, name) for name in (*_COLUMNS, "worst", "written_as")} | told
+    told |= {"shares_with": ", ".join(column.shares_with) or None}
+    return {name: getattr(column, name) for name in (*_COLUMNS, "worst", "written_as", "used")} | told

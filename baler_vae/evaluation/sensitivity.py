@@ -19,7 +19,8 @@ from baler_vae.table.table import Batch, Table
 class Sensitivity:
     """What is measured on a batch that stands for `n_rows` by group: mean and width of float columns and of declared
     quantities, peaks, and cuts. `angles` are the columns and quantities that wrap around, `skipped` says what cannot be
-    measured.
+    measured, `used` are the columns that the quantities, peaks and cuts of the settings follow from, and peaks that
+    were found; all columns where the settings declare nothing.
 
     Raises:
         UsageError: what the settings declare does not fit the columns.
@@ -33,7 +34,7 @@ class Sensitivity:
         grows = {name: self._grows[table.group.name] for table in self._extended for name in table.arrays}
         self.angles = _angles(arrays, settings.angles)
         self._cuts = settings.cuts
-        self._feeds: dict[str, bool] = {}
+        self._feeding = self._quantities.behind(self._quantities.names)
         floats = [name for name, array in arrays.items() if array.dtype.kind == "f" and array.ndim == 1]
         self._columns = {
             name: ColumnEffects(name, arrays[name], angle=name in self.angles, grows=grows[name]) for name in floats
@@ -49,14 +50,18 @@ class Sensitivity:
         self.skipped = tuple(
             f"peak of {peak.peak.column}: {peak.fit.reason}" for peak in measured if not peak.fit.valid
         )
+        cut = [name for own in self._cuts for name in CutCounter(own, self._quantities.schema).names]
+        of_peaks = [peak.peak.column for peak in measured]
+        declares = bool(settings.quantities or settings.cuts or settings.peaks or settings.histograms)
+        drawn = [own.column for own in settings.histograms]
+        read = [*self._quantities.names, *of_peaks, *drawn, *cut] if declares else schema.order
+        self.used = self._quantities.behind(read)
 
     def of(self, changed: Mapping[str, Array]) -> list[Effect]:
         """The effects of other values (rows,) in some columns, on all that depends on them; the largest first."""
         after = self._after(changed)
         arrays, before = arrays_of(after), arrays_of(self._extended)
         moved = {name for name, array in arrays.items() if array is not before[name] and not _same(array, before[name])}
-        if len(changed) == 1 and moved & changed.keys():
-            self._feeds |= dict.fromkeys(changed, not moved.isdisjoint(self._quantities.names))
         effects = [effect for name in self._columns if name in moved for effect in self._columns[name].of(arrays[name])]
         for peak in self._peaks:
             if peak.peak.column in moved:
@@ -64,11 +69,30 @@ class Sensitivity:
         effects += self._moved_by_cuts(after, moved)
         return sorted(effects, key=lambda effect: -effect.in_errors)
 
-    def _after(self, changed: Mapping[str, Array]) -> Batch:
-        """The tables with other values in some columns, and the quantities that follow. A column that changed no
-        quantity when it changed alone is read by none.
+    def values(self, changed: Mapping[str, Array]) -> dict[str, Array]:
+        """All columns and quantities by name, where some columns have other values (rows,)."""
+        return arrays_of(self._after(changed))
+
+    def rows_of(self, name: str) -> float:
+        """How many rows there are in all of a column or quantity."""
+        return next(table.n_rows * self._grows[table.group.name] for table in self._extended if name in table.arrays)
+
+    def migrations(self, changed: Mapping[str, Array]) -> list[tuple[Migration, float]]:
+        """What other values (rows,) in some columns move over each cut, and how many rows or events each of those that
+        it was applied to stands for.
         """
-        feeds = any(self._feeds.get(name, True) for name in changed)
+        after = self._after(changed)
+        found = []
+        for cut in self._cuts:
+            counter = CutCounter(cut, self._quantities.schema)
+            counter.add(self._extended, after)
+            sides = counter.migration()
+            found.append((sides, self._grows_of(sides)))
+        return found
+
+    def _after(self, changed: Mapping[str, Array]) -> Batch:
+        """The tables with other values in some columns, and the quantities that follow."""
+        feeds = not self._feeding.isdisjoint(changed)
         batch = tuple(
             Table(table.group, {name: changed.get(name, array) for name, array in table.arrays.items()})
             for table in (self._batch if feeds else self._extended)

@@ -14,7 +14,6 @@ from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_t
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
-from baler_vae.grid.codes import predicted_codes
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
@@ -182,7 +181,7 @@ def _under_formulas(
     coded, hints = {name: column.codes for name, column in rows.numeric.items()}, {}
     for name, formula in followed.items():
         column = rows.numeric[name]
-        predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
+        predicted = column.predicted_by(formula, arrays)
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)

@@ -28,11 +28,23 @@ Saving = tuple[float, float, Relation]
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,)."""
+    """A column of numbers with a grid: its values (rows,) as a reader gets them, and their codes (rows,). `rows` int64
+    (rows,) are the numbers of the rows in their table, from 0 on where they are None.
+    """
 
     values: NDArray[np.generic]
     codes: Integers64
     grid: Grid
+    rows: Integers64 | None = None
+
+    def only(self, chosen: NDArray[np.bool_] | Integers64) -> "Numeric":
+        """Some of the rows."""
+        rows = np.arange(len(self.codes)) if self.rows is None else self.rows
+        return Numeric(self.values[chosen], self.codes[chosen], self.grid, rows[chosen])
+
+    def predicted_by(self, formula: Formula, arrays: Mapping[str, NDArray[np.generic]]) -> Integers64:
+        """The codes (rows,) that a formula predicts from arrays (rows,)."""
+        return predicted_codes(formula.evaluate(arrays), self.grid, self.values.dtype, self.rows)
 
 
 def choose_relations(
@@ -58,18 +70,20 @@ def choose_relations(
     if n_rows == 0:
         return {}
     rows = random_rows(n_rows, policy.FORMULA_ROWS, seed)
-    sample = {name: column.values[rows] for name, column in columns.items()}
-    arrays = {**sample, **{name: values[rows] for name, values in others.items()}}
+    sample = {name: column.only(rows) for name, column in columns.items()}
+    arrays = {
+        **{name: column.values for name, column in sample.items()},
+        **{name: values[rows] for name, values in others.items()},
+    }
     chosen = _declared(columns, others, declared or {})
     forbidden = {
         name for name in columns for glob, text in (declared or {}).items() if text == NONE and matches(name, glob)
     }
     found: list[Saving] = []
-    independent_bits = {name: table_bits(c.codes[rows], fit_table(c.codes[rows])) for name, c in columns.items()}
+    independent_bits = {name: table_bits(column.codes, fit_table(column.codes)) for name, column in sample.items()}
     for relation in find_relations(arrays):
         if relation.target in columns and relation.target not in forbidden and independent_bits[relation.target] > 0:
-            column = columns[relation.target]
-            bits = _difference_bits(relation.formula, arrays, column.codes[rows], column)
+            bits = _difference_bits(relation.formula, arrays, sample[relation.target])
             saving = independent_bits[relation.target] - bits
             found.append((saving, saving / independent_bits[relation.target], relation))
     for _, part, relation in _ranked(found, list(columns)):
@@ -123,11 +137,8 @@ def _members(relation: Relation) -> frozenset[str]:
     return frozenset((relation.target, *relation.formula.names))
 
 
-def _difference_bits(
-    formula: Formula, arrays: Mapping[str, NDArray[np.generic]], codes: Integers64, column: Numeric
-) -> float:
-    predicted = predicted_codes(formula.evaluate(arrays), column.grid, column.values.dtype)
-    differing = differences(codes, predicted, column.grid)
+def _difference_bits(formula: Formula, arrays: Mapping[str, NDArray[np.generic]], column: Numeric) -> float:
+    differing = differences(column.codes, column.predicted_by(formula, arrays), column.grid)
     return table_bits(differing, fit_table(differing))
 
 

@@ -15,6 +15,7 @@ from baler_vae.fitting.cells import CellColumn, cell_column, chosen_rows
 from baler_vae.fitting.relations import Numeric
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, quantise_column
+from baler_vae.grid.dither import key_of
 from baler_vae.grid.grids import Grid
 from baler_vae.model.cells import MOST_CELL_AXES
 from baler_vae.model.coders import fit_coder, pcodec_bits
@@ -97,7 +98,7 @@ def rows_of_group(
     for name, kept in independent.items():
         if kept.codes is not None and kept.on_grid is not None:
             codes = kept.codes
-            numeric[name] = Numeric(codes.restored[order], codes.codes[order], kept.on_grid.grid)
+            numeric[name] = Numeric(codes.restored[order], codes.codes[order], kept.on_grid.grid, layout.order)
     others = {}
     if events is not None:
         on_grid = (name for name in events.names if isinstance(events.models[name], OnGrid))
@@ -130,7 +131,7 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
         table,
         flat_layout(table.n_rows) if events is None else jagged_layout(events.counts),
         {name: _weighted(own, part / rows.weight) for name, own in rows.independent.items()},
-        {name: Numeric(own.values[kept], own.codes[kept], own.grid) for name, own in rows.numeric.items()},
+        {name: own.only(kept) for name, own in rows.numeric.items()},
         events,
         {name: values[kept] for name, values in rows.others.items()},
         part=part,
@@ -179,7 +180,7 @@ def fit_independent_column(values: NDArray[np.generic], column: Column, bound: B
         )
     if bound.kind == "free":
         return IndependentColumn(Free())
-    grid = choose_grid(values, bound, cost=code_bits)
+    grid = choose_grid(values, bound, cost=code_bits, key=key_of(column.name))
     codes = quantise_column(values, grid, bound)
     coder, bits = fit_coder(codes.codes)
     bits += codes.verbatim_bits

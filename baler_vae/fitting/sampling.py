@@ -64,7 +64,7 @@ def read_sample(
 
 def needs_limits(rule: BoundRule | None, column: Column) -> bool:
     """Whether the bound of a column, or what is said of it, depends on its values."""
-    if rule is None:
+    if rule is None or rule.is_default:
         return column.is_float
     return rule.kind == "range" or (column.is_float and rule.is_lossy and not rule.names_a_column)
 

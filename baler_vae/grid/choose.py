@@ -1,7 +1,7 @@
 """Choosing the grid that takes the fewest bits for a column."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from baler_vae.grid.codes import Codes, quantise_column
 from baler_vae.grid.decimal import FURTHEST_DECADE, Decimal, Significant
-from baler_vae.grid.grids import LARGEST_WHOLE_STEP, Grid, Integers, Pattern, Step
+from baler_vae.grid.dither import dithered_logarithmic, dithered_steps
+from baler_vae.grid.grids import Grid, Integers, Pattern, PlainGrid
 from baler_vae.grid.lattice import find_step
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, Logarithmic
 from baler_vae.grid.numbers import Values, bits_of, from_bits, is_finite, same_bits, widened
+from baler_vae.grid.step import LARGEST_WHOLE_STEP, Step
 from baler_vae.table.bounds import EXACT, Bound
 
 SAMPLE = 20_000
@@ -30,19 +32,21 @@ _FEW = 256
 """Values that rule out most grids before the whole sample is looked at; results hardly depend on it."""
 _FEWEST_DIGITS = 3
 """Fewer significant digits are not looked for: steps describe such numbers. Chosen by hand; not measured."""
+_WIDEST = 8
+"""The bytes of the largest floats."""
 _OCTAVES = 12
 """Octaves below the spacing of typical values that steps are fitted to. Chosen by hand; not measured."""
 
 
-def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float]) -> Grid:
+def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float], key: int = 0) -> Grid:
     """The grid under which the codes of values (rows,) cost least; `cost` gives the bits of codes and of values kept
-    verbatim.
+    verbatim, `key` tells the dither of one column from that of others.
     """
     sample = _sample(values)
     everything = Pattern() if values.dtype.kind == "f" else Integers()
     if not len(sample) or values.dtype == np.bool_:
         return everything
-    candidates: list[Grid] = [everything, *exact_grids(sample), *_lossy_grids(sample, bound)]
+    candidates: list[Grid] = [everything, *exact_grids(sample), *_lossy_grids(sample, bound, key)]
     grids = list(dict.fromkeys(candidates))
     costs = [cost(quantise_column(sample, grid, bound)) for grid in grids]
     best = [grids[index] for index in np.argsort(costs, kind="stable")[:_BEST]]
@@ -59,7 +63,7 @@ def _sample(values: Values) -> Values:
     return values[np.sort(rows)]
 
 
-def written_grid(values: Values, *, cost: Callable[[Codes], float]) -> Grid | None:
+def written_grid(values: Values, *, cost: Callable[[Codes], float]) -> PlainGrid | None:
     """The grid that floats (rows,) were once rounded to: one that holds nearly all of them to the bit, and is much
     coarser than their dtype; the cheapest where there are several, None where there is none.
     """
@@ -75,7 +79,7 @@ def written_grid(values: Values, *, cost: Callable[[Codes], float]) -> Grid | No
     return min(coarse, key=lambda grid: cost(quantise_column(sample, grid, EXACT)), default=None)
 
 
-def exact_grids(sample: Values) -> list[Grid]:
+def exact_grids(sample: Values) -> list[PlainGrid]:
     """Grids that hold nearly all of a sample (rows,) to the bit."""
     if sample.dtype.kind != "f":
         common = int(np.gcd.reduce(widened(sample)))
@@ -91,10 +95,10 @@ def exact_grids(sample: Values) -> list[Grid]:
     return [*map(Pattern, _empty_bits(finite[finite != 0], finite.dtype)), *decimals, *significant, *steps]
 
 
-def _first(grids: Iterable[Grid], values: Values) -> list[Grid]:
+def _first(grids: Iterable[PlainGrid], values: Values) -> list[PlainGrid]:
     """The first grid that gives back nearly all values (rows,) to the bit, if there is one."""
 
-    def holds(grid: Grid, some: Values) -> bool:
+    def holds(grid: PlainGrid, some: Values) -> bool:
         kept = same_bits(some, grid.dequantise(grid.quantise(some), some.dtype))
         return bool(np.count_nonzero(kept | (some == 0)) >= NEARLY_ALL * len(some))
 
@@ -103,7 +107,7 @@ def _first(grids: Iterable[Grid], values: Values) -> list[Grid]:
     return [grid for grid in grids if holds(grid, few) and holds(grid, values)][:1]
 
 
-def _significant(sizes: NDArray[np.float64], dtype: np.dtype[Any]) -> list[Grid]:
+def _significant(sizes: NDArray[np.float64], dtype: np.dtype[Any]) -> list[PlainGrid]:
     decade = math.floor(math.log10(float(sizes.min())))
     most = np.finfo(dtype).precision + 1
     # A decade below the sample's lowest, for the rows that are not in it.
@@ -120,8 +124,10 @@ def _empty_bits(values: Values, dtype: np.dtype[Any]) -> list[int]:
     return [min(int(exponent) - 1, most) for exponent in exponents if exponent > 1]
 
 
-def _lossy_grids(sample: Values, bound: Bound) -> list[Grid]:
+def _lossy_grids(sample: Values, bound: Bound, key: int) -> Sequence[Grid]:
     """Grids whose steps are about as wide as a bound allows."""
+    if bound.dither:
+        return _dithered_grids(sample, bound, key)
     if bound.kind == "abs":
         return _steps(sample, bound.size) if sample.dtype.kind == "f" else _whole_steps(bound.size)
     return _relative_steps(sample.dtype, bound) if bound.relative else []
@@ -132,18 +138,37 @@ def _steps(sample: Values, size: float) -> list[Grid]:
     finite = np.sort(np.abs(sample[is_finite(sample)]))
     if not len(finite):
         return []
-    typical = finite[[len(finite) // 2, int(NEARLY_ALL * (len(finite) - 1)), -1]]
-    largest = float(np.finfo(np.dtype(sample.dtype.name)).max)  # which has no next one
-    typical = np.minimum(typical, np.array(largest / 2, sample.dtype))
     # The spacing of floats halves with each octave below.
     steps = [2 * size] + [
         min(2 * size, *(_odd_multiple(math.ldexp(spacing, -octave), size) for octave in range(_OCTAVES)))
-        for spacing in np.spacing(typical).astype(np.float64).tolist()
+        for spacing in _typical_spacings(finite)
     ]
     lattice = find_step(finite[finite > 0].astype(np.float64), sample.dtype)
     if lattice is not None:
         steps.append(_odd_multiple(lattice, size))
     return [Step(step) for step in steps if 0 < step < math.inf]
+
+
+def _typical_spacings(sizes: Values) -> list[float]:
+    """The spacings of the dtype at the median, at nearly the largest, and at the largest of sorted sizes (rows,)."""
+    typical = sizes[[len(sizes) // 2, int(NEARLY_ALL * (len(sizes) - 1)), -1]]
+    largest = float(np.finfo(np.dtype(sizes.dtype.name)).max)  # which has no next one
+    typical = np.minimum(typical, np.array(largest / 2, sizes.dtype))
+    spacings: list[float] = np.spacing(typical).astype(np.float64).tolist()
+    return spacings
+
+
+def _dithered_grids(sample: Values, bound: Bound, key: int) -> Sequence[Grid]:
+    """Dithered grids whose cells are as wide as a bound allows, less what rounding to the dtype may take: the middle of
+    a cell is anywhere.
+    """
+    if bound.kind != "abs":
+        relative, floor = _narrowed(sample.dtype, bound)
+        return dithered_logarithmic(relative, floor, key) if relative >= bound.relative / 4 else []
+    sizes = np.sort(np.abs(sample[is_finite(sample)]))
+    spacings = dict.fromkeys(_typical_spacings(sizes)) if len(sizes) else ()
+    part = 2.0 if sample.dtype.itemsize == _WIDEST else 0.5 * (1 + 2.0**-20)  # float64 rounds on its way, too
+    return [grid for spacing in spacings for grid in dithered_steps(bound.size - part * spacing, key)]
 
 
 def _odd_multiple(spacing: float, size: float) -> float:
@@ -162,13 +187,23 @@ def _whole_steps(size: float) -> list[Grid]:
 def _relative_steps(dtype: np.dtype[Any], bound: Bound) -> list[Grid]:
     """Logarithmic steps, narrower by what rounding to the dtype may take; and patterns without their last bits."""
     grids: list[Grid] = []
-    stored_bits = np.finfo(dtype).nmant if dtype.kind == "f" else 52
-    rounding = math.ldexp(1.0, -stored_bits - 1) if dtype.kind == "f" else 0.0
-    relative = math.log1p(bound.relative) - rounding * (1 + 2.0**-20)
-    floor = bound.floor * (relative / bound.relative)
+    stored_bits = _stored_bits(dtype)
+    relative, floor = _narrowed(dtype, bound)
     if relative >= max(LEAST_RELATIVE, bound.relative / 4) and floor / relative < math.inf:
         grids.append(Logarithmic(relative, floor))
-    shift = int(stored_bits) + math.frexp(bound.relative)[1]
+    shift = stored_bits + math.frexp(bound.relative)[1]
     if dtype.kind == "f" and shift > 0:
         grids.append(Pattern(shift))
     return grids
+
+
+def _narrowed(dtype: np.dtype[Any], bound: Bound) -> tuple[float, float]:
+    """Half a step of a logarithm, and the floor, that keep a bound when values are rounded to the dtype."""
+    rounding = math.ldexp(1.0, -_stored_bits(dtype) - 1) if dtype.kind == "f" else 0.0
+    relative = math.log1p(bound.relative) - rounding * (1 + 2.0**-20)
+    return relative, bound.floor * (relative / bound.relative)
+
+
+def _stored_bits(dtype: np.dtype[Any]) -> int:
+    """The mantissa bits that a dtype stores, or float64 of integers."""
+    return int(np.finfo(dtype).nmant) if dtype.kind == "f" else 52

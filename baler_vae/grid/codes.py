@@ -6,10 +6,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.grid.grids import Grid
+from baler_vae.grid.dither import DitheredRows
+from baler_vae.grid.grids import Grid, RowGrid, code_limit, grid_at, is_dithered
 from baler_vae.grid.judge import keeps_bound
 from baler_vae.grid.numbers import CODE_LIMIT, Floats64, Integers64, Values, bits_of, from_bits, is_finite, to_dtype
-from baler_vae.table.bounds import Bound
+from baler_vae.table.bounds import EXACT, Bound
 
 SPECIAL: Final = -(1 << 63)
 """The first special code: the next value of the verbatim list. The codes after it stand for `_PATTERNS`."""
@@ -62,16 +63,22 @@ def is_special(codes: Integers64) -> NDArray[np.bool_]:
     return np.less_equal(codes, SPECIAL + 4)
 
 
-def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
+def quantise_column(values: Values, grid: Grid, bound: Bound, rows: Integers64 | None = None) -> Codes:
     """The codes of values (rows,) whose restored values keep a bound, verbatim where there is none; of the cells of
-    arrays (rows, *shape) in C order.
+    arrays (rows, *shape) in C order. `rows` int64 (rows,) are the numbers of the rows in their table, from 0 on where
+    they are None: those of some rows have the same codes as among all.
 
-    Quantising the restored values gives the same codes again.
+    Quantising the restored values gives the same codes again. Under a bound with dither, what is on a grid without it
+    keeps its bits.
     """
     values = values.reshape(-1)
+    if bound.dither and not is_dithered(grid):
+        bound = EXACT
+    own = grid_at(grid, rows, len(values))
     if len(values) <= _PIECE:
-        return _quantised(values, grid, bound)
-    pieces = [_quantised(values[start : start + _PIECE], grid, bound) for start in range(0, len(values), _PIECE)]
+        return _quantised(values, own, bound)
+    places = [slice(start, start + _PIECE) for start in range(0, len(values), _PIECE)]
+    pieces = [_quantised(values[place], _only(own, place), bound) for place in places]
     return Codes(
         np.concatenate([piece.codes for piece in pieces]),
         np.concatenate([piece.restored for piece in pieces]),
@@ -79,7 +86,12 @@ def quantise_column(values: Values, grid: Grid, bound: Bound) -> Codes:
     )
 
 
-def _quantised(values: Values, grid: Grid, bound: Bound) -> Codes:
+def _only(grid: RowGrid, places: Integers64 | slice) -> RowGrid:
+    """A grid as it is for some of its rows, by their places."""
+    return grid.only(places) if isinstance(grid, DitheredRows) else grid
+
+
+def _quantised(values: Values, grid: RowGrid, bound: Bound) -> Codes:
     """What `quantise_column` returns of values (rows,)."""
     if grid.holds_everything:
         return Codes(grid.quantise(values), values)
@@ -89,10 +101,10 @@ def _quantised(values: Values, grid: Grid, bound: Bound) -> Codes:
     if settled.all():
         return Codes(codes, restored)
     rows = np.flatnonzero(finite & ~settled)
-    nearest = codes[rows]
+    nearest, own = codes[rows], _only(grid, rows)
     # Where the restored value has another code, that one may do; the last that does is taken.
-    for tried in (nearest - 1, nearest + 1, grid.quantise(_restored(nearest, grid, values.dtype))):
-        good, found = _settle(values[rows], tried, grid, bound)
+    for tried in (nearest - 1, nearest + 1, own.quantise(_restored(nearest, own, values.dtype))):
+        good, found = _settle(values[rows], tried, own, bound)
         codes[rows[good]] = tried[good]
         restored[rows[good]] = found[good]
         settled[rows[good]] = True
@@ -101,63 +113,72 @@ def _quantised(values: Values, grid: Grid, bound: Bound) -> Codes:
     return Codes(codes, restored, _make_special(codes, rows, values))
 
 
-def dequantise_column(codes: Integers64, verbatim: NDArray[np.uint64], grid: Grid, dtype: np.dtype[Any]) -> Values:
-    """The values (rows,) of codes (rows,), and of the bit patterns (n,) of the verbatim values.
+def dequantise_column(
+    codes: Integers64,
+    verbatim: NDArray[np.uint64],
+    grid: Grid,
+    dtype: np.dtype[Any],
+    rows: Integers64 | None = None,
+) -> Values:
+    """The values (rows,) of codes (rows,), and of the bit patterns (n,) of the verbatim values. `rows` int64 (rows,)
+    are the numbers of the rows in their table, from 0 on where they are None.
 
     Raises:
         ValueError: there is a code that the grid or the dtype does not have, or the verbatim values are not those of
             the codes.
     """
     special = np.zeros(len(codes), np.bool_) if grid.holds_everything else is_special(codes)
-    rows = np.flatnonzero(special)
-    numbers = codes[rows] - SPECIAL
+    places = np.flatnonzero(special)
+    numbers = codes[places] - SPECIAL
     n_verbatim = np.count_nonzero(numbers == 0)
     if n_verbatim != len(verbatim):
         raise ValueError(f"{len(verbatim)} verbatim values for {n_verbatim} codes that stand for them")
-    ordinary = np.where(special, 0, codes) if len(rows) else codes
-    if not grid.holds_everything and not _within_limit(ordinary).all():
+    ordinary = np.where(special, 0, codes) if len(places) else codes
+    if not grid.holds_everything and not _within_limit(ordinary, grid).all():
         raise ValueError("a code is beyond those of a grid")
-    restored = grid.dequantise(ordinary, dtype)
-    if len(rows):
-        if dtype.kind != "f" and n_verbatim != len(rows):
+    restored = grid_at(grid, rows, len(codes)).dequantise(ordinary, dtype)
+    if len(places):
+        if dtype.kind != "f" and n_verbatim != len(places):
             raise ValueError(f"a code of infinity, -0.0 or NaN does not exist for {dtype}")
         bits = np.array([0, *_PATTERNS.get(dtype.itemsize, ())], np.uint64)[np.where(dtype.kind == "f", numbers, 0)]
         bits[numbers == 0] = verbatim
-        restored[rows] = from_bits(bits, dtype)
+        restored[places] = from_bits(bits, dtype)
     return restored
 
 
-def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any]) -> Integers64:
+def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any], rows: Integers64 | None = None) -> Integers64:
     """The codes (rows,) of predicted values (rows,), whatever float64 they are: NaN counts as 0, what is beyond the
-    dtype or the codes of the grid as the last one. The same on every machine.
+    dtype or the codes of the grid as the last one. The same on every machine. `rows` int64 (rows,) are the numbers of
+    the rows in their table, from 0 on where they are None.
     """
     limits = np.finfo(dtype) if dtype.kind == "f" else None
     numbers = np.where(np.isnan(values), 0.0, values)
     if limits is not None:
         numbers = np.clip(numbers, float(limits.min), float(limits.max))
-    codes = grid.quantise(to_dtype(numbers, dtype))
+    codes = grid_at(grid, rows, len(values)).quantise(to_dtype(numbers, dtype))
     return codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT)
 
 
-def _settle(values: Values, codes: Integers64, grid: Grid, bound: Bound) -> tuple[NDArray[np.bool_], Values]:
+def _settle(values: Values, codes: Integers64, grid: RowGrid, bound: Bound) -> tuple[NDArray[np.bool_], Values]:
     """Where codes (rows,) give back values that keep a bound to `values` (rows,) and have the same code again, and the
     values that they give back (rows,).
     """
-    within = _within_limit(codes)
+    within = _within_limit(codes, grid)
     restored = grid.dequantise(codes if within.all() else np.where(within, codes, 0), values.dtype)
     again = grid.quantise(_or_zero(restored, is_finite(restored)))
     settled: NDArray[np.bool_] = keeps_bound(values, restored, bound) & (again == codes)
     return settled, restored
 
 
-def _restored(codes: Integers64, grid: Grid, dtype: np.dtype[Any]) -> Values:
+def _restored(codes: Integers64, grid: RowGrid, dtype: np.dtype[Any]) -> Values:
     """The values (rows,) of codes (rows,), 0 for those that are none of the grid or not finite."""
-    restored = grid.dequantise(np.where(_within_limit(codes), codes, 0), dtype)
+    restored = grid.dequantise(np.where(_within_limit(codes, grid), codes, 0), dtype)
     return _or_zero(restored, is_finite(restored))
 
 
-def _within_limit(codes: Integers64) -> NDArray[np.bool_]:
-    within: NDArray[np.bool_] = (codes > -CODE_LIMIT) & (codes < CODE_LIMIT)
+def _within_limit(codes: Integers64, grid: Grid | RowGrid) -> NDArray[np.bool_]:
+    limit = code_limit(grid)
+    within: NDArray[np.bool_] = (codes > -limit) & (codes < limit)
     return within
 
 

@@ -4,6 +4,8 @@ Each is a frozen dataclass of the numbers that describe it, with `quantise`, val
 `dequantise`, codes to values of a dtype. A code is that of the nearest value of the grid; whether it is near enough is
 judged in `baler_vae.grid.codes`. Grids that hold every value of a dtype (`holds_everything`) need nothing else; the
 codes of the others are for finite values, stay within +-`CODE_LIMIT`, and leave room for special codes.
+
+What a code means on a dithered grid depends on the number of its row: `grid_at` gives the grid of some rows.
 """
 
 import dataclasses
@@ -11,13 +13,15 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, cast, get_args
+from typing import Any, ClassVar, Final, TypeGuard, cast, get_args
 
 import numpy as np
 
 from baler_vae.grid.decimal import Decimal, Significant
+from baler_vae.grid.dither import DitheredLogarithmic, DitheredRows, DitheredStep
 from baler_vae.grid.logarithmic import Logarithmic
-from baler_vae.grid.numbers import Integers64, Values, pattern_dtype, to_codes, to_dtype, widened
+from baler_vae.grid.numbers import CODE_LIMIT, Integers64, Values, pattern_dtype, widened
+from baler_vae.grid.step import Step
 
 
 @dataclass(frozen=True)
@@ -79,57 +83,42 @@ class Pattern:
         return signed.view(dtype)
 
 
-@dataclass(frozen=True)
-class Step:
-    """Multiples of one step, in the unit of the column: the value of code c is c * step, rounded to the dtype; for
-    integers the step is a whole number, and the product is exact modulo 2 to the bits of the dtype.
-    """
+PlainGrid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
+Grid = PlainGrid | DitheredStep | DitheredLogarithmic
+RowGrid = PlainGrid | DitheredRows
+"""A grid as it is for certain rows: what values and codes are given to."""
 
-    step: float
-
-    kind: ClassVar = "step"
-    holds_everything: ClassVar = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.step < math.inf:
-            raise ValueError(f"a grid cannot have steps of {self.step}")
-
-    def quantise(self, values: Values) -> Integers64:
-        """The codes (rows,) of the multiples nearest to values (rows,)."""
-        if values.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                return to_codes(values.astype(np.float64) / self.step)
-        below, rest = np.divmod(widened(values), self._whole)
-        return (below + (rest > self._whole // 2)).astype(np.int64)
-
-    def dequantise(self, codes: Integers64, dtype: np.dtype[Any]) -> Values:
-        """The values (rows,) of codes (rows,)."""
-        if dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                return to_dtype(codes.astype(np.float64) * self.step, dtype)
-        return (codes * self._whole).astype(dtype)
-
-    @property
-    def _whole(self) -> int:
-        return min(max(1, int(self.step)), LARGEST_WHOLE_STEP)
-
-
-Grid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
-
-LARGEST_WHOLE_STEP: Final = 2**53 - 1
-"""The largest odd whole number that float64 holds exactly."""
 MOST_EMPTY_BITS: Final = 52
 """The mantissa bits that float64 stores."""
 GRID_KINDS: Final = tuple(str(grid.kind) for grid in get_args(Grid))
+
+
+def is_dithered(grid: Grid) -> TypeGuard[DitheredStep | DitheredLogarithmic]:
+    """Whether the codes of a grid depend on the numbers of the rows."""
+    return isinstance(grid, DitheredStep | DitheredLogarithmic)
+
+
+def grid_at(grid: Grid, rows: Integers64 | None, n_rows: int) -> RowGrid:
+    """A grid as it is for rows with certain numbers, int64 (n_rows,), in their table; None for all from 0 on."""
+    if isinstance(grid, DitheredStep | DitheredLogarithmic):
+        return grid.at(np.arange(n_rows) if rows is None else rows)
+    return grid
+
+
+def code_limit(grid: Grid | RowGrid) -> int:
+    """What the codes of finite values, on a grid that does not hold everything, stay below in absolute value."""
+    return (
+        CODE_LIMIT // grid.parts if isinstance(grid, DitheredStep | DitheredLogarithmic | DitheredRows) else CODE_LIMIT
+    )
 
 
 def check_grid(grid: Grid, dtype: np.dtype[Any]) -> None:
     """Check that numbers of a dtype can lie on a grid.
 
     Raises:
-        ValueError: patterns are of integers, or integers of floats.
+        ValueError: patterns are of integers, or integers of floats, or steps are dithered that are not of floats.
     """
-    if (isinstance(grid, Integers) and dtype.kind == "f") or (isinstance(grid, Pattern) and dtype.kind != "f"):
+    if isinstance(grid, Integers) if dtype.kind == "f" else isinstance(grid, Pattern) or is_dithered(grid):
         raise ValueError(f"a grid {grid.kind!r} for {dtype}")
 
 
@@ -172,5 +161,13 @@ def describe_grid(grid: Grid) -> str:
         case Step(step):
             text = f"steps of {step:.6g}"
         case Logarithmic(relative, floor):
-            text = f"relative steps of {2 * relative:.2g}" + (f", at least {2 * floor:.2g}" if floor else "")
+            text = _describe_relative(relative, floor)
+        case DitheredStep(step, parts):
+            text = f"dithered steps of {step * parts:.6g}"
+        case DitheredLogarithmic(relative, floor, parts):
+            text = f"dithered {_describe_relative(relative * parts, floor * parts)}"
     return text
+
+
+def _describe_relative(relative: float, floor: float) -> str:
+    return f"relative steps of {2 * relative:.2g}" + (f", at least {2 * floor:.2g}" if floor else "")

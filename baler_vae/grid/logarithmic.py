@@ -84,7 +84,8 @@ class _Layout:
     An octave has `n_steps` steps; `starts` and `widths`, float64 (segments,), are the position of each segment in it
     and the steps it has. Beyond `threshold`, the value 2^(exponent + k) times a mantissa at position p has the position
     k n_steps + base + fraction + p; codes up to `n_linear` are multiples of twice the floor. `table` holds the
-    mantissas of all positions of an octave, float64 (n_steps,), where they are few.
+    mantissas of all positions of an octave, float64 (n_steps,), where they are few; where they are many, `firsts` int64
+    are the segments in which every 2^`shift`-th position lies, none of which are further apart than a segment.
     """
 
     n_steps: int
@@ -96,15 +97,26 @@ class _Layout:
     base: int
     fraction: float
     table: Floats64 | None = None
+    shift: int = 0
+    firsts: Integers64 | None = None
 
     def mantissas(self, steps: Integers64) -> Floats64:
         """The mantissas (rows,) at steps (rows,) of an octave; those of the octave before lie in [0.5, 1)."""
-        within = steps - self.fraction
+        within: Floats64 = (steps - self.fraction).astype(np.float64, copy=False)
         borrows = within < 0
         within[borrows] += self.n_steps
-        segment = np.searchsorted(self.starts, within, side="right") - 1
+        segment = self._segments(within)
         mantissas = 1 + (segment + (within - self.starts[segment]) / self.widths[segment]) / SEGMENTS
         return np.where(borrows, 0.5 * mantissas, mantissas)
+
+    def _segments(self, within: Floats64) -> Integers64:
+        """The segments (rows,) in which positions (rows,) of an octave lie."""
+        if self.firsts is None:
+            return np.searchsorted(self.starts, within, side="right") - 1
+        segment = self.firsts[within.astype(np.int64) >> self.shift]
+        following = np.minimum(segment + 1, SEGMENTS - 1)
+        segments: Integers64 = np.where(within >= self.starts[following], following, segment)
+        return segments
 
 
 @lru_cache(maxsize=256)
@@ -127,6 +139,11 @@ def _layout(relative: float, floor: float) -> _Layout:
         fraction = offset - base
     layout = _Layout(n_steps, np.array(starts), np.array(widths), threshold, n_linear, exponent, base, fraction)
     if n_steps > _LARGEST_TABLE:
-        return layout
+        shift = math.floor(math.log2(min(widths)))
+        if n_steps >> shift > _LARGEST_TABLE:
+            return layout
+        places = np.arange((n_steps >> shift) + 1) * float(1 << shift)
+        firsts = np.searchsorted(layout.starts, places, side="right") - 1
+        return _Layout(**{**vars(layout), "shift": shift, "firsts": firsts})
     table = layout.mantissas(np.arange(n_steps))
     return _Layout(**{**vars(layout), "table": table})

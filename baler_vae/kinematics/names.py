@@ -28,6 +28,7 @@ _ALIASES: Final = {
     "mt": "mt",
     "et": "et",
 }
+_COMPONENTS: Final = ("px", "py", "pz")
 _ALL = "|".join(sorted(_ALIASES, key=len, reverse=True))
 _LONG = "|".join(sorted((alias for alias in _ALIASES if len(alias) > 1), key=len, reverse=True))
 _CAPITALS = "|".join(sorted((alias.capitalize() for alias in _ALIASES), key=len, reverse=True))
@@ -106,11 +107,28 @@ def objects_by_place(names: Iterable[str]) -> list[Object]:
     ]
 
 
+def families_of(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Columns of a table that have one meaning, in the order of the first of each family: the components of a momentum
+    (`px`, `py`, `pz`), and one quantity of all objects that differ in a number only (`pt1` and `pt2`). A column that
+    has no such relative is in none.
+    """
+    families: dict[tuple[str, str], list[str]] = {}
+    for key, members in objects_of(names).items():
+        for kind, name in members.items():
+            families.setdefault((_numberless(key), "p_" if kind in _COMPONENTS else kind), []).append(name)
+    return [tuple(family) for family in families.values() if len(family) > 1]
+
+
+def _numberless(key: str) -> str:
+    """The name of an object with a sign in place of the last number in it."""
+    return re.sub(r"\d+(?!.*\d)", "#", key)
+
+
 def pairs_of(keys: Iterable[str], limit: int) -> list[tuple[str, str]]:
     """Pairs of objects that may make a heavier one: those that differ in a number only, and those without any."""
     families: dict[str, list[str]] = {}
     for key in keys:
-        families.setdefault(re.sub(r"\d+(?!.*\d)", "#", key), []).append(key)
+        families.setdefault(_numberless(key), []).append(key)
     single = [members[0] for members in families.values() if len(members) == 1]
     groups = [members[:4] for members in families.values() if len(members) > 1]
     if 1 < len(single) <= 4:

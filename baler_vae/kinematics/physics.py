@@ -129,6 +129,10 @@ class Quantities:
             tables[index] = Table(group, {**table.arrays, name: values})
         return tuple(tables)
 
+    def behind(self, names: Iterable[str]) -> frozenset[str]:
+        """The columns that these columns and quantities are, or follow from."""
+        return frozenset(read.name for read in self.reads_of(names))
+
 
 def quantities_of(wanted: Sequence[Quantity], schema: Schema) -> Quantities:
     """What computes quantities in batches of a schema; one may follow from those before it.

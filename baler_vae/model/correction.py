@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.codes import is_special
-from baler_vae.grid.grids import Grid
-from baler_vae.grid.numbers import CODE_LIMIT, is_finite, same_bits
+from baler_vae.grid.grids import Grid, code_limit, grid_at
+from baler_vae.grid.numbers import is_finite, same_bits
 from baler_vae.kinematics.formula import Formula
 
 Floats64 = NDArray[np.float64]
@@ -150,18 +150,18 @@ class Lever:
         return Lever(self.quantity[items], self.step[items], self.changes[:, items], self.order[:, items])
 
 
-def cell_widths(values: Values, grid: Grid) -> Floats64:
-    """The distance, float64 (n,), of values (n,) from those that have the next code on their grid; 0 for values that
-    have no code.
+def cell_widths(values: Values, grid: Grid, rows: NDArray[np.int64]) -> Floats64:
+    """The distance, float64 (n,), of values (n,), in `rows` int64 (n,) of their table, from those that have the next
+    code on their grid; 0 for values that have no code.
     """
-    dtype = values.dtype
+    dtype, own = values.dtype, grid_at(grid, rows, len(values))
     finite = is_finite(values)
-    codes = grid.quantise(np.where(finite, values, np.zeros((), dtype)))
-    usable = finite & (np.abs(codes) < CODE_LIMIT) & ~is_special(codes)
+    codes = own.quantise(np.where(finite, values, np.zeros((), dtype)))
+    usable = finite & (np.abs(codes) < code_limit(grid)) & ~is_special(codes)
     codes = np.where(usable, codes, 0)
-    usable &= same_bits(grid.dequantise(codes, dtype), values)
+    usable &= same_bits(own.dequantise(codes, dtype), values)
     with np.errstate(all="ignore"):
-        widths = grid.dequantise(codes + 1, dtype).astype(np.float64) - values.astype(np.float64)
+        widths = own.dequantise(codes + 1, dtype).astype(np.float64) - values.astype(np.float64)
     return np.where(usable & np.isfinite(widths), widths, 0.0)
 
 

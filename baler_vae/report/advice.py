@@ -18,7 +18,6 @@ _LOWEST = 1e-4
 
 def advice_table(advice: Advice) -> Listing:
     """One line per float column: its bound, what it does, what less would do, and the bytes."""
-    title = f"Bounds under which nothing moves by more than {figure(100 * advice.part)} % of its statistical error"
     headings = [
         Heading("column"),
         Heading("bound"),
@@ -26,7 +25,7 @@ def advice_table(advice: Advice) -> Listing:
         numbers("bytes", 4),
         numbers("effect", 1),
     ]
-    table = Listing(title, [*headings, Heading("less would move", 3), Heading("remark", 5)])
+    table = Listing(advice.title, [*headings, Heading("less would move", 3), Heading("remark", 5)])
     for column in advice.columns:
         limit = column.limit
         table.add(
@@ -42,7 +41,9 @@ def advice_table(advice: Advice) -> Listing:
 
 
 def advice_lines(advice: Advice) -> list[str]:
-    """The sentences below the table: sizes, the joint effect, what was not examined."""
+    """The sentences below the table: sizes, the joint effect, what shares a bound, what nothing uses, and what was not
+    examined.
+    """
     worst = advice.joint[0] if advice.joint else None
     lines = [
         f"all at once: {f'the {worst} moves most, by {in_percent(worst.in_errors)}' if worst else 'nothing moves'}",
@@ -58,7 +59,7 @@ def advice_lines(advice: Advice) -> list[str]:
             f"measured on a sample: {', '.join(sampled)}; "
             "effects are scaled to all rows, rather over- than underestimated"
         )
-    return [*lines, *(f"not examined: {what}" for what in advice.skipped)]
+    return [*lines, *advice.notes]
 
 
 def in_percent(in_errors: float) -> str:
@@ -67,10 +68,10 @@ def in_percent(in_errors: float) -> str:
 
 
 def advice_figure(advice: Advice) -> str:
-    """One SVG element with a panel for each column: the largest effect and the bytes against the steps that were tried,
-    and the one that is advised.
+    """One SVG element with a panel for each column that was examined: the largest effect and the bytes against the
+    steps that were tried, and the one that is advised.
     """
-    columns = [column for column in advice.columns if column.candidates]
+    columns = [column for column in advice.columns if column.candidates and column.used]
     n_across = min(_PANELS_IN_A_ROW, max(1, len(columns)))
     n_down = max(1, math.ceil(len(columns) / n_across))
     with new_figure((2.9 * n_across + 0.3, 2.5 * n_down + 0.4)) as figure:

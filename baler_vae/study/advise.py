@@ -43,6 +43,7 @@ def advise(
     part: float = DEFAULT_PART,
     sample_rows: int = SAMPLE_ROWS,
     fitted: bool = True,
+    share: bool = True,
     progress: ShownProgress = silent,
 ) -> Advice:
     """Find the coarsest bound of each float column at which the physics moves by less than part of its errors.
@@ -50,6 +51,11 @@ def advise(
     Examined are the mean and width of each column, and the peaks, quantities and cuts that the settings declare: first
     with each column rounded separately, then with all of them at once. The fit of a peak to bins moves with each row
     that changes bins, which takes more bits than an unbinned fit.
+
+    Columns of one meaning share a bound and are rounded together: the components of a momentum, ``px``, ``py`` and
+    ``pz``, and one quantity of all objects that differ in a number only, ``pt1`` and ``pt2``. Where the settings
+    declare anything, columns that none of it uses are not examined: they keep the default bound. Guarantees on declared
+    quantities and cuts are proposed, with coarser bounds, where that is estimated to take fewer bytes.
 
     Parameters
     ----------
@@ -71,6 +77,8 @@ def advise(
         Measure on a sample of about this many rows if there are more.
     fitted : bool
         Whether to fit a codec to a sample, to estimate the size of the archive.
+    share : bool
+        Whether columns of one meaning share a bound; otherwise each column has its own.
     progress : bool or callable
         True for a bar, or a function of (what, done, total).
 
@@ -91,6 +99,7 @@ def advise(
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra
         from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
+        from baler_vae.study.proposals import measuring, proposals_for  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error
     progress = callback(progress)
@@ -110,10 +119,13 @@ def advise(
     if not max(sample.n_rows.values()):
         raise SourceError("holds no rows to advise on", path=source.path)
     sensitivity = Sensitivity(schema, sample.batch, settings or EvaluationSettings(), sample.n_rows)
-    search = PrecisionSearch(
-        sample.batch, sample.limits, sample.n_rows, sensitivity, part, within(progress, "trying bounds")
-    )
+    tried = within(progress, "trying bounds")
+    search = PrecisionSearch(sample.batch, sample.limits, sample.n_rows, sensitivity, part, tried, share=share)
     advised, joint = search.advise()
+    declared = settings or EvaluationSettings()
+    measured = measuring(source, request, sample.batch, sample.n_rows, declared)
+    texts = [bound.text for bound in others]
+    proposals = proposals_for(search, sensitivity, declared, advised, texts, part, measured)
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
     other_bits = sum(
@@ -148,6 +160,7 @@ def advise(
         other_bytes=other_bits / 8,
         fitted_bytes=fitted_bytes,
         fitted_rows=fitted_rows,
+        proposals=proposals,
     )
 
 

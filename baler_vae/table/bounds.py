@@ -12,13 +12,16 @@ from baler_vae.errors import UsageError
 from baler_vae.table.schema import Column, Schema, match_columns
 
 Kind = Literal["exact", "free", "abs", "rel", "bits"]
-RuleKind = Kind | Literal["range"]
+RuleKind = Kind | Literal["range", "default"]
 
 MOST_BITS = 52
 """The mantissa bits that float64 stores: the most that `bits` can promise."""
 DEFAULT_BITS = 12
 
-_GRAMMAR = "exact, abs:E, rel:R, rel:R,floor:A, bits:B, bits:B,floor:A, range:R or free"
+_GRAMMAR = (
+    "exact, abs:E, rel:R, rel:R,floor:A, bits:B, bits:B,floor:A, range:R, default or free; all but exact and free "
+    "with ,dither behind it where the error is to be uniform"
+)
 _EXAMPLE = "Write a bound such as abs:0.01, or GLOB=BOUND such as 'Jet_*=bits:12' for the columns that match"
 _WILDCARDS = frozenset("*?[")
 
@@ -42,11 +45,14 @@ class Bound:
         How much: in the unit of the column (``abs``), as a part of the value (``rel``), or in bits (``bits``).
     floor : float
         What any value may change by under ``rel`` and ``bits``, in the unit of the column.
+    dither : bool
+        Whether errors are uniform and do not depend on the value, so that histograms have no comb.
     """
 
     kind: Kind
     size: float = 0.0
     floor: float = 0.0
+    dither: bool = False
 
     @property
     def relative(self) -> float:
@@ -64,7 +70,8 @@ class Bound:
     def text(self) -> str:
         """The bound as a user would write it; `bound_of_text` gives the same bound back."""
         text = self.kind if self.kind in {"exact", "free"} else f"{self.kind}:{_number_text(self.size)}"
-        return f"{text},floor:{_number_text(self.floor)}" if self.floor else text
+        text += f",floor:{_number_text(self.floor)}" if self.floor else ""
+        return f"{text},dither" if self.dither else text
 
     def __str__(self) -> str:
         return self.text
@@ -78,17 +85,24 @@ FREE: Final = Bound("free")
 class BoundRule:
     """A bound for the columns that match a glob, or for all float columns when there is none.
 
-    The kind `range` is `abs` with a size in units of the column's range; it becomes a number in `resolve_bound`.
+    The kind `range` is `abs` with a size in units of the column's range; it becomes a number in `resolve_bound`, as
+    does `default`, the bound of columns without a rule.
     """
 
     kind: RuleKind
     size: float = 0.0
     floor: float | None = None
     pattern: str | None = None
+    dither: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        return self.kind == "default"
 
     @property
     def is_lossy(self) -> bool:
-        return self.kind != "exact"
+        """Whether it allows a loss in columns that are no floats, too."""
+        return self.kind not in {"exact", "default"}
 
     @property
     def names_a_column(self) -> bool:
@@ -117,20 +131,30 @@ def parse_bound(text: str) -> BoundRule:
         UsageError: the text is not a bound, or a number in it is out of range.
     """
     pattern, separator, bound = text.rpartition("=")
-    head, *options = bound.strip().split(",")
+    head, *options = map(str.strip, bound.split(","))
     kind, colon, number = head.partition(":")
-    floors = [option.strip().removeprefix("floor:") for option in options if option.strip().startswith("floor:")]
+    floors = [option.removeprefix("floor:") for option in options if option.startswith("floor:")]
+    n_dithers = options.count("dither")
+    has_no_steps = kind in {"exact", "free"}
     if (
         (separator and not pattern.strip())
-        or kind not in {"exact", "free", "abs", "rel", "bits", "range"}
-        or bool(colon) is (kind in {"exact", "free"})
-        or len(options) != len(floors)
+        or kind not in {"exact", "free", "abs", "rel", "bits", "range", "default"}
+        or bool(colon) is (has_no_steps or kind == "default")
+        or len(options) != len(floors) + n_dithers
         or len(floors) > (kind in {"rel", "bits"})
+        or n_dithers > 1
     ):
         raise UsageError(f"{text!r} is not a bound", expected=_GRAMMAR, way_out=_EXAMPLE)
+    if has_no_steps and n_dithers:
+        raise UsageError(
+            f"{text!r}: a bound {kind!r} has no steps that could be dithered",
+            way_out=f"Write {kind}, or a bound with steps such as bits:10,dither",
+        )
     size = _size(kind, number, text) if colon else 0.0
     floor = _positive(floors[0], "the floor", text, "rel:0.001,floor:0.01") if floors else None
-    return BoundRule(cast("RuleKind", kind), size, floor, pattern.strip() if separator else None)
+    return BoundRule(
+        cast("RuleKind", kind), size, floor, pattern.strip() if separator else None, dither=bool(n_dithers)
+    )
 
 
 def bound_of_text(text: str) -> Bound:
@@ -143,9 +167,9 @@ def bound_of_text(text: str) -> Bound:
         rule = parse_bound(text)
     except UsageError as error:
         raise ValueError(str(error)) from error
-    if rule.pattern is not None or rule.kind == "range":
+    if rule.pattern is not None or rule.kind in {"range", "default"}:
         raise ValueError(f"{text!r} is not a bound of explicit numbers")
-    return Bound(rule.kind, rule.size, rule.floor or 0.0)
+    return Bound(cast("Kind", rule.kind), rule.size, rule.floor or 0.0, rule.dither)
 
 
 def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundRule | None]:
@@ -164,28 +188,35 @@ def assign_rules(schema: Schema, rules: Sequence[BoundRule]) -> dict[str, BoundR
         if rule.names_a_column:
             _check_possible(rule, columns[matched[0]], {group.counter for group in schema.groups})
         assigned |= {name: rule for name in matched if _applies(rule, columns[name])}
+    for name, last in assigned.items():
+        if last is not None and last.dither and columns[name].is_array:
+            raise UsageError(
+                "the cells of arrays cannot be dithered",
+                column=name,
+                way_out=f"Give the column a bound of its own behind the others, such as {name}=bits:12",
+            )
     return assigned
 
 
 def resolve_bound(rule: BoundRule | None, column: Column, limits: ColumnLimits) -> Bound:
     """The bound of a column in explicit numbers.
 
-    Without a rule, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of the finite non-zero
-    abs(x), unless all are whole numbers, which may count or identify something; everything else is exact. `range` of a
-    column without two different values is exact.
+    Without a rule, or under `default`, floats keep 12 bits of the mantissa, with a floor of 2^-13 times the median of
+    the finite non-zero abs(x), unless all are whole numbers, which may count or identify something; everything else is
+    exact. `range` of a column without two different values is exact.
     """
-    if rule is None:
+    if rule is None or rule.kind == "default":
         if not column.is_float or limits.whole:
             return EXACT
         relative = Bound("bits", DEFAULT_BITS).relative
         floor = 0.0 if math.isnan(limits.median_abs) else relative * limits.median_abs
-        return Bound("bits", DEFAULT_BITS, floor)
+        return Bound("bits", DEFAULT_BITS, floor, rule is not None and rule.dither)
     if rule.kind != "range":
-        return Bound(rule.kind, rule.size, rule.floor or 0.0)
+        return Bound(rule.kind, rule.size, rule.floor or 0.0, rule.dither)
     # Halves, because the range of float64 numbers can be beyond float64.
     half_range = limits.maximum / 2 - limits.minimum / 2
     size = min(2 * (rule.size * half_range), float(np.finfo(np.float64).max))
-    return Bound("abs", size) if size > 0 else EXACT
+    return Bound("abs", size, dither=rule.dither) if size > 0 else EXACT
 
 
 def column_limits(values: NDArray[np.generic]) -> ColumnLimits:
@@ -221,6 +252,13 @@ def _applies(rule: BoundRule, column: Column) -> bool:
 
 
 def _check_possible(rule: BoundRule, column: Column, counters: Collection[str | None]) -> None:
+    if rule.dither and not column.is_float:
+        raise UsageError(
+            "only float columns can be dithered",
+            column=column.name,
+            found="a counter" if column.name in counters else column.kind,
+            way_out="Leave out ,dither, or its bound",
+        )
     if rule.is_lossy and column.name in counters:
         raise UsageError("counters are always exact", column=column.name, way_out="Leave out its bound")
     if rule.is_lossy and not column.is_float and (rule.kind == "free" or not column.is_number):

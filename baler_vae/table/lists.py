@@ -7,7 +7,7 @@ from baler_vae.errors import UsageError
 from baler_vae.table.bounds import parse_bound
 from baler_vae.table.schema import matches
 
-_BETWEEN_BOUNDS = re.compile(r"\s*,\s*(?!\s*floor:)")
+_BETWEEN_BOUNDS = re.compile(r"\s*,\s*(?!\s*(?:floor:|dither\s*(?:[,;]|$)))")
 
 
 def listed_columns(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

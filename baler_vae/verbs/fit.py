@@ -150,7 +150,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         repeat["skipped"] = source.skipped(request.columns)
     whole = [name for name in schema.order if name in limits and limits[name].whole]
     remarkable = {
-        "whole_numbers": [name for name in whole if assigned[name] is None],
+        "whole_numbers": [name for name in whole if (rule := assigned[name]) is None or rule.is_default],
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
@@ -159,7 +159,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
 
 def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:
     """Whether a bound that was not meant for one column alone lets whole numbers become others."""
-    if rule is None or rule.names_a_column or bound.kind == "free":
+    if rule is None or rule.is_default or rule.names_a_column or bound.kind == "free":
         return False
     largest = max(-limits.minimum, limits.maximum)
     return max(bound.absolute, bound.relative * largest) >= 0.5

@@ -133,7 +133,10 @@ class _RowGroupWriter:
         return Manifest(
             kind="archive",
             version=format_version(
-                self._schema, has_extras=self._has_extras, has_guarantees=bool(self._codec.guarantees)
+                self._schema,
+                self._codec.bounds,
+                has_extras=self._has_extras,
+                has_guarantees=bool(self._codec.guarantees),
             ),
             writer=WRITER,
             origin=origin_entry(self._schema.origin),

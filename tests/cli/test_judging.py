@@ -97,6 +97,16 @@ def test_without_a_project_the_options_are_printed(given):
     assert document["columns"][0]["candidates"][0]["effects"][0]["in_errors"] > 0.01
 
 
+def test_the_components_of_a_momentum_share_a_bound_unless_separate(call, tmp_path):
+    values = np.random.default_rng(2).normal(0, 1, (2, 200)) * [[1], [50]]
+    np.savez(tmp_path / "in.npz", px=values[0], py=values[1])
+    found = {}
+    for option in ((), ("--separate",)):
+        out, _ = call("advise", "in.npz", "--no-fit", "--json", *option)
+        found[option] = json.loads(out)
+    assert [document["families"] for document in found.values()] == [[["px", "py"]], []]
+
+
 def test_archives_are_compared(given, tmp_path):
     for bits in (6, 10):
         given("compress", "in.root:Events", "-o", f"{bits}.bvae", "--bound", f"bits:{bits}", "--model", "independent")

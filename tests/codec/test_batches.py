@@ -45,10 +45,10 @@ def quantised(monkeypatch):
     """The first values and number of rows of every column that is quantised while a test runs."""
     lock, found, before = threading.Lock(), Counter(), codes.quantise_column
 
-    def counted(values, grid, bound):
+    def counted(values, grid, bound, numbers=None):
         with lock:
             found[np.asarray(values).tobytes()] += 1
-        return before(values, grid, bound)
+        return before(values, grid, bound, numbers)
 
     for module in (codes, coded, groups, rows, choose):
         if hasattr(module, "quantise_column"):

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as npst
 from baler_vae.io.files import open_source
 from baler_vae.kinematics.find import LARGEST_ERROR, MOST_PER_TARGET, find_relations
 from baler_vae.kinematics.formula import parse_formula
-from baler_vae.kinematics.names import read_name
+from baler_vae.kinematics.names import families_of, read_name
 
 N_ROWS = 1000
 
@@ -140,6 +140,20 @@ def pair():
 
 def numbered(one, two, *kinds):
     return {f"{kind}{i}": values[kind] for i, values in ((1, one), (2, two)) for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("names", "families"),
+    [
+        ("px py pz e", ["px py pz"]),
+        ("E1 px1 py1 pz1 pt1 M E2 px2 py2 pz2 pt2", ["E1 E2", "px1 py1 pz1 px2 py2 pz2", "pt1 pt2"]),
+        ("Muon_pt Muon_eta Muon_phi Electron_pt", []),
+        ("jet2_pt jet10_pt tau2_pt", ["jet2_pt jet10_pt"]),
+        ("px weight", []),
+    ],
+)
+def test_columns_of_one_meaning(names, families):
+    assert families_of(names.split()) == [tuple(family.split()) for family in families]
 
 
 def test_the_mass_of_a_pair():

@@ -11,6 +11,7 @@ from baler_vae.table.schema import TEXT, Column, Group, Origin, Schema
 from baler_vae.table.table import Table, concatenate, slice_events
 
 MUON = 0.1056583755
+AXES = ([1], {f"Jet_{kind}": [1.0] for kind in ("px", "py", "pz", "e", "q")})
 
 
 def batch_of(events, **collections):
@@ -192,6 +193,9 @@ def test_quantities_may_follow_from_those_before():
     assert found.extend(batch)[1]["half"].tolist() == [0, 1.5, 0]
     assert found.names == ("Jet_m", "half")
     assert found.schema.group_of("half").name == "Jet"
+    assert found.behind(["half", "nJet"]) == {"Jet_energy", "Jet_p", "nJet"}
+    mass = quantities_of([Quantity("m", "mass", objects=("Jet_*",), mass_of_each=0.0)], batch_of({}, Jet=AXES)[0])
+    assert mass.behind(["m"]) == {"Jet_px", "Jet_py", "Jet_pz"}
 
 
 def test_cut_batches_give_the_same():

@@ -135,7 +135,7 @@ def test_declared_physics_needs_more_bits(write, events):
 
 def test_advised_bounds_pass_when_used(write, events, tmp_path):
     path = write(*events)
-    found, columns = advised(path, settings=DECLARED, fitted=True, bound=["n=exact"])
+    found, columns = advised(path, settings=DECLARED, fitted=True, model="independent", bound=["n=exact"])
     assert found.bounds[0] == "n=exact"
     info = baler_vae.compress(path, tmp_path / "a.bvae", bound=found.bounds, kind="independent")
     assert {column.name: column.bound for column in info.columns} == {
@@ -152,6 +152,87 @@ def test_advised_bounds_pass_when_used(write, events, tmp_path):
     assert info.archive_bytes == pytest.approx(found.independent_bytes, rel=0.1, abs=5_000)
     assert found.fitted_bytes == pytest.approx(info.archive_bytes, rel=0.2, abs=5_000)
     assert found.original_bytes == info.original_bytes
+
+
+def muons(n=1_000):
+    """Momenta that are ten times as large along the beam, the energy, and a number that belongs to nothing."""
+    rng = np.random.default_rng(8)
+    p = rng.normal(0, 10, (3, n)) * [[1], [1], [10]]
+    arrays = dict(zip(("px", "py", "pz"), p, strict=True)) | {"e": np.sqrt((p**2).sum(axis=0)), "chi2": p[0] ** 2}
+    return flat_batch({name: values.astype(np.float32) for name, values in arrays.items()})
+
+
+TRANSVERSE = EvaluationSettings(
+    quantities=(QuantitySettings(name="pt", formula="hypot(px, py)"),), cuts=(CutSettings(cut="pt > 20"),)
+)
+
+
+def test_one_vector_has_one_bound_unless_asked_otherwise(write):
+    path = write(*muons())
+    together, shared = advised(path)
+    apart, separate = advised(path, share=False)
+    vector = {"px", "py", "pz"}
+    assert together.families == (("px", "py", "pz"),)
+    assert len({shared[name].bound for name in vector}) == 1
+    assert shared["py"].shares_with == ("px", "pz")
+    assert apart.families == apart.unused == together.unused == ()
+    assert len({separate[name].bound for name in vector}) > 1
+    tried = {candidate.bound: candidate for candidate in shared["px"].candidates}
+    chosen = tried[shared["px"].bound]
+    assert {effect.name for effect in chosen.effects} == vector
+    assert shared["px"].worst == shared["pz"].worst == chosen.worst <= 0.01
+    assert shared["e"].bound == separate["e"].bound
+    assert [column.name for column in together.columns] == ["px", "py", "pz", "e", "chi2"]
+
+
+def test_one_quantity_of_all_objects_has_one_bound(write):
+    rng = np.random.default_rng(9)
+    names = ("pt1", "phi1", "pt2", "phi2", "e1")
+    arrays = {name: rng.uniform(-3, 3, 500) if "phi" in name else rng.exponential(20, 500) for name in names}
+    arrays |= {"eta1": rng.normal(0, 1, 500), "eta2": np.zeros(500), "e2": arrays["e1"].astype(np.float32)}
+    found, columns = advised(write(*flat_batch(arrays)))
+    assert found.families == (("pt1", "pt2"), ("phi1", "phi2"))
+    assert columns["phi1"].bound == columns["phi2"].bound
+    assert {candidate.bound.partition(":")[0] for candidate in columns["phi2"].candidates} == {"abs", "bits"}
+    assert columns["eta2"].bound == "exact"
+
+
+def test_what_nothing_uses_keeps_the_default_bound(write, tmp_path):
+    """Of a vector of which something is used, the rest shares the bound."""
+    path = write(*muons())
+    found, columns = advised(path, settings=TRANSVERSE)
+    assert found.unused == ("e", "chi2")
+    assert [columns[name].used for name in columns] == [True, True, True, False, False]
+    assert columns["px"].bound == columns["pz"].bound
+    assert {effect.name for effect in found.joint} <= {"px", "py", "pz", "pt", "pt > 20"}
+    info = baler_vae.compress(path, tmp_path / "a.bvae", kind="independent")
+    default = {column.name: bound_of_text(column.bound) for column in info.columns}
+    for name in found.unused:
+        kept = bound_of_text(columns[name].bound)
+        assert (kept.kind, kept.size) == ("bits", 12)
+        assert 0.9 * default[name].floor < kept.floor <= default[name].floor
+        (candidate,) = columns[name].candidates
+        assert {effect.name for effect in candidate.effects} == {name}
+        assert columns[name].n_bytes == candidate.n_bytes > 0
+    _, apart = advised(path, settings=TRANSVERSE, share=False)
+    assert not apart["pz"].used
+
+
+def test_table_and_notes_say_what_is_shared_and_unused(write):
+    advice_lines = pytest.importorskip("baler_vae.report.advice").advice_lines
+    found, _ = advised(write(*muons()), settings=TRANSVERSE)
+    notes = (
+        "one bound for px, py, pz, rounded together",
+        "used by nothing that is declared, kept at the default bound: e, chi2",
+    )
+    assert found.notes == notes
+    assert tuple(advice_lines(found)[-2:]) == notes
+    assert all(note in found._repr_html_() for note in notes)
+    document = found.to_dict()
+    assert (document["families"], document["unused"]) == ([["px", "py", "pz"]], ["e", "chi2"])
+    table = found.to_pandas().set_index("name")
+    assert table["shares_with"].to_dict()["px"] == "py, pz"
+    assert table["used"].to_dict() == {"px": True, "py": True, "pz": True, "e": False, "chi2": False}
 
 
 def test_a_peak_that_cannot_be_fitted_is_told(write):

@@ -1,6 +1,7 @@
 """Bounds: their texts, which columns they are for, and the numbers they become."""
 
 import math
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_a_bound_comes_back_from_its_text(bound):
     assert bound_of_text(str(bound)) == bound
     rule = parse_bound(str(bound))
     assert resolve_bound(rule, COLUMNS["met"], ColumnLimits()) == bound
-    assert parse_bound(f"a=b*={bound}") == BoundRule(rule.kind, rule.size, rule.floor, "a=b*")
+    assert parse_bound(f"a=b*={bound}") == BoundRule(rule.kind, rule.size, rule.floor, "a=b*", bound.dither)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,11 @@ def test_a_bound_comes_back_from_its_text(bound):
         ("x=bits:12, floor:2", BoundRule("bits", 12.0, 2.0, "x")),
         ("bits:0", BoundRule("bits", 0.0)),
         ("range:0.01", BoundRule("range", 0.01)),
+        ("bits:10,dither", BoundRule("bits", 10.0, dither=True)),
+        ("x=rel:0.1, dither ,floor:2", BoundRule("rel", 0.1, 2.0, "x", dither=True)),
+        ("range:0.01,dither", BoundRule("range", 0.01, dither=True)),
+        ("default", BoundRule("default")),
+        ("Jet_*=default,dither", BoundRule("default", pattern="Jet_*", dither=True)),
     ],
 )
 def test_bounds_are_read(text, rule):
@@ -69,6 +75,8 @@ def test_bounds_are_read(text, rule):
         (Bound("rel", 1e-3, 0.5), "rel:0.001,floor:0.5"),
         (Bound("bits", 12.0, 2.0**-13), "bits:12,floor:0.0001220703125"),
         (Bound("abs", 1e22), "abs:1e+22"),
+        (Bound("bits", 10.0, dither=True), "bits:10,dither"),
+        (Bound("rel", 1e-3, 0.5, dither=True), "rel:0.001,floor:0.5,dither"),
     ],
 )
 def test_texts_of_bounds(bound, text):
@@ -81,6 +89,7 @@ def test_texts_of_bounds(bound, text):
         *("", "=exact", "exact=", "bits", "abs", "x=loose", "FREE", "exact:1", "free:", ":1", "abs 1"),
         *("abs:1,floor:1", "range:1,floor:1", "exact,floor:1"),
         *("rel:0.1,floor:1,floor:2", "rel:0.1,roof:1", "rel:0.1,1"),
+        *("dither", "bits:3,dither,dither", "bits:3,dithered", "default:3", "default,floor:1"),
     ],
 )
 def test_texts_that_are_no_bounds(text):
@@ -107,7 +116,7 @@ def test_mantissa_bits_are_whole(number):
         parse_bound(f"bits:{number}")
 
 
-@pytest.mark.parametrize("text", ["range:0.1", "x=exact", "abs:0", "", "12"])
+@pytest.mark.parametrize("text", ["range:0.1", "x=exact", "abs:0", "", "12", "default,dither", "exact,dither"])
 def test_texts_that_are_no_explicit_bounds(text):
     with pytest.raises(ValueError, match=r"bound|number"):
         bound_of_text(text)
@@ -137,11 +146,12 @@ def test_rules_are_for_floats_unless_a_name_says_otherwise():
     assert kinds("Jet_id=abs:1", "Jet_id=range:0.1") == {"Jet_id": "range"}
     assert kinds("tag=exact") == {"tag": "exact"}
     assert kinds("free", "met=exact") == {"met": "exact", "Jet_pt": "free"}
+    assert kinds("bits:3,dither") == kinds("*=bits:3,dither") == {"met": "bits", "Jet_pt": "bits"}
 
 
 @given(st.lists(st.tuples(st.sampled_from((None, "*", "J*", "met", "Jet_pt")), bounds), max_size=5))
 def test_the_last_rule_decides(asked):
-    rules = [BoundRule(bound.kind, bound.size, bound.floor, pattern) for pattern, bound in asked]
+    rules = [BoundRule(bound.kind, bound.size, bound.floor, pattern, bound.dither) for pattern, bound in asked]
     assigned = assign_rules(SCHEMA, rules)
     for name in ("met", "Jet_pt"):
         fitting = [rule for rule in rules if rule.pattern is None or fnmatchcase(name, rule.pattern)]
@@ -156,6 +166,10 @@ def test_the_last_rule_decides(asked):
         ("tag=abs:1", "'tag': text columns are always exact"),
         ("nJet=abs:1", "'nJet': counters are always exact"),
         ("Jet_px=exact", "no column matches.*'Jet_pt'"),
+        ("Jet_id=abs:2,dither", "'Jet_id': only float columns can be dithered.*found int32"),
+        ("pass=default,dither", "'pass': only float columns can be dithered"),
+        ("tag=rel:0.1,dither", "'tag': only float columns can be dithered.*text"),
+        ("nJet=abs:1,dither", "'nJet': only float columns can be dithered.*a counter"),
     ],
 )
 def test_rules_that_columns_cannot_have(text, message):
@@ -166,6 +180,31 @@ def test_rules_that_columns_cannot_have(text, message):
 def resolved(text, values, dtype=F8):
     values = np.array(values, dtype)
     return resolve_bound(None if text is None else parse_bound(text), Column("x", dtype), column_limits(values))
+
+
+@pytest.mark.parametrize("text", ["exact,dither", "free,dither", "x=exact,dither"])
+def test_what_has_no_steps_cannot_be_dithered(text):
+    with pytest.raises(UsageError, match=r"has no steps that could be dithered.*bits:10,dither"):
+        parse_bound(text)
+
+
+def test_cells_of_arrays_cannot_be_dithered():
+    image = Column("image", np.dtype("f4"), shape=(4, 4))
+    schema = Schema((Group("events", (COLUMNS["met"], image)),), ("met", "image"), Origin("npz"))
+    with pytest.raises(UsageError, match=r"'image': the cells of arrays cannot be dithered.*image=bits:12"):
+        assign_rules(schema, [parse_bound("bits:10,dither")])
+    assigned = assign_rules(schema, [parse_bound("bits:10,dither"), parse_bound("image=bits:12")])
+    assert [rule.dither for rule in assigned.values() if rule is not None] == [True, False]
+
+
+def test_the_default_has_a_name():
+    limits = ColumnLimits(0.0, 4.0, 2.0)
+    bound = resolve_bound(None, COLUMNS["met"], limits)
+    assert resolve_bound(parse_bound("default"), COLUMNS["met"], limits) == bound
+    assert resolve_bound(parse_bound("default,dither"), COLUMNS["met"], limits) == replace(bound, dither=True)
+    assert resolve_bound(parse_bound("default,dither"), COLUMNS["met"], ColumnLimits(whole=True)) == EXACT
+    assert resolve_bound(parse_bound("default"), COLUMNS["Jet_id"], limits) == EXACT
+    assert resolve_bound(parse_bound("range:0.5,dither"), COLUMNS["met"], limits) == Bound("abs", 2.0, dither=True)
 
 
 def test_the_default_keeps_twelve_bits():

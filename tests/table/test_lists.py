@@ -33,6 +33,8 @@ def test_columns(patterns, expected):
         (["bits:10; pt=rel:1e-3,floor:0.1, eta=exact"], ("bits:10", "pt=rel:1e-3,floor:0.1", "eta=exact")),
         (["bits:10,floor:0.1"], ("bits:10,floor:0.1",)),
         (["rel:0.1, floor:0.1"], ("rel:0.1, floor:0.1",)),
+        (["bits:10,dither, pt=rel:0.1,dither,floor:2"], ("bits:10,dither", "pt=rel:0.1,dither,floor:2")),
+        (["pt,eta=abs:1, dither;x=default,dither"], ("pt=abs:1, dither", "eta=abs:1, dither", "x=default,dither")),
         (["pt,eta=bits:10"], ("pt=bits:10", "eta=bits:10")),
         (["a,b=bits:10"], ("a,b=bits:10",)),
         (["a,b=bits:10;pt=exact"], ("a,b=bits:10", "pt=exact")),
@@ -51,7 +53,9 @@ def test_bounds(texts, expected):
 
 @given(
     st.lists(
-        st.sampled_from(["exact", "free", "abs:0.5", "bits:3,floor:2", "pt=rel:0.1,floor:1", "x*=range:0.1"]),
+        st.sampled_from(
+            ["exact", "default,dither", "abs:0.5", "bits:3,floor:2,dither", "pt=rel:0.1,floor:1", "x*=range:0.1"]
+        ),
         min_size=1,
         max_size=6,
     ),

@@ -1,0 +1,69 @@
+"""What a manifest says of corrections."""
+
+import itertools
+from collections.abc import Sequence
+
+from baler_vae.archive.manifest import CellEntry, CorrectionEntry, GuardEntry, TailEntry
+from baler_vae.entropy.tables import FrequencyTable
+from baler_vae.errors import UsageError
+from baler_vae.kinematics.formula import parse_formula
+from baler_vae.model.correction import Cell, Correction, Tail
+from baler_vae.model.group import GroupModel
+
+
+def guard_entry(model: GroupModel) -> GuardEntry | None:
+    """What a manifest says of what keeps guarantees."""
+    if not model.is_guarded:
+        return None
+    return GuardEntry(
+        corrections=tuple(
+            CorrectionEntry(
+                formula=one.formula.text,
+                cells={name: CellEntry(column=cell.column, row=cell.row) for name, cell in one.cells.items()},
+                tails={name: TailEntry(formula=own.formula.text, first=own.first) for name, own in one.tails.items()},
+                movable=one.movable,
+                relative=one.relative,
+                absolute=one.absolute,
+                n_tables=len(one.tables),
+                first_class=one.first_class,
+                guarantee=one.promise,
+            )
+            for one in model.corrections
+        ),
+        patched=model.patched,
+    )
+
+
+def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple[Correction, ...]:
+    """The corrections of a manifest, and their tables, one correction after the other.
+
+    Raises:
+        ValueError: what the manifest says of them does not go together.
+    """
+    if sum(entry.n_tables + 2 for entry in guard.corrections) != len(tables):
+        raise ValueError(f"{len(tables)} tables of corrections")
+    rest, found = iter(tables), []
+    for entry in guard.corrections:
+        try:
+            formula = parse_formula(entry.formula)
+            tails = {name: Tail(parse_formula(tail.formula), tail.first) for name, tail in entry.tails.items()}
+        except UsageError as error:
+            raise ValueError(f"a correction: {error}") from error
+        cells = {name: Cell(cell.column, cell.row) for name, cell in entry.cells.items()}
+        own = tuple(itertools.islice(rest, entry.n_tables))
+        found.append(
+            Correction(
+                formula=formula,
+                cells=cells,
+                tails=tails,
+                movable=entry.movable,
+                relative=entry.relative,
+                absolute=entry.absolute,
+                first_class=entry.first_class,
+                tables=own,
+                others=next(rest),
+                modes=next(rest),
+                promise=entry.guarantee,
+            )
+        )
+    return tuple(found)
