@@ -33,13 +33,14 @@ def fit_request(
     columns: list[str] | None,
     bound: list[str] | None,
     model: dict[str, Any],
+    guarantees: list[str] | None = None,
     *,
     skip_unreadable: bool = False,
 ) -> "FitRequest":
     """What a project's settings, and the command line beyond them, ask of a codec.
 
     Raises:
-        UsageError: a bound or a setting is wrong.
+        UsageError: a bound, a guarantee or a setting is wrong.
     """
     from baler_vae.settings.checking import check_settings
     from baler_vae.settings.model import ModelSettings
@@ -49,6 +50,8 @@ def fit_request(
     return FitRequest.of(
         columns=columns or (() if project is None else project.columns),
         bound=bound or (() if project is None else project.bound),
+        guarantees=guarantees or (() if project is None else project.guarantees),
+        quantities=() if project is None else project.evaluation.quantities,
         skip_unreadable=skip_unreadable,
         settings=check_settings(ModelSettings, {**settings, **model}),
     )

@@ -42,18 +42,13 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
         UsageError: one reads a column that is not there, not numeric or `free`; no sampled row passes a cut, or has a
             value of a quantity.
     """
-    explicit = replace(asked, promised=tuple(replace(one, bound=_exactly(one.bound)) for one in asked.promised))
-    promises = Promises(explicit, schema)
+    promises = Promises(asked.exactly(), schema)
     check_promisable(promises, bounds)
     found = []
     for one, promise, values in zip(asked.promised, promises.all, promises.values(batch), strict=True):
         _check_values(promise, values)
         found.append(replace(one, bound=_resolved(one, values)))
     return replace(asked, promised=tuple(found))
-
-
-def _exactly(bound: str | None) -> str | None:
-    return None if bound is None else "exact"
 
 
 def _resolved(one: Guarantee, values: NDArray[np.generic]) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from baler_vae.errors import UsageError, nearest
@@ -14,6 +14,7 @@ from baler_vae.settings.guarantees import GuaranteeSettings
 from baler_vae.table.bounds import bound_of_text, parse_bound
 
 Asked = GuaranteeSettings | Mapping[str, Any] | str
+Declared = QuantitySettings | Mapping[str, Any]
 
 _EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 
@@ -53,7 +54,7 @@ class Guarantees:
         return bool(self.promised)
 
     @classmethod
-    def of(cls, asked: Iterable[Asked], declared: Sequence[QuantitySettings] = ()) -> "Guarantees":
+    def of(cls, asked: Iterable[Asked], declared: Sequence[Declared] = ()) -> "Guarantees":
         """Guarantees as they are asked for, and the quantities that are declared.
 
         A text is a cut, or ``QUANTITY=BOUND``, where the quantity is the name of a declared one or a formula.
@@ -61,7 +62,8 @@ class Guarantees:
         Raises:
             UsageError: one is no guarantee, or names a quantity that is neither declared nor a formula.
         """
-        known = {quantity.name: quantity for quantity in declared}
+        quantities = [check_settings(QuantitySettings, dict(one)) for one in declared]
+        known = {quantity.name: quantity for quantity in quantities}
         own: dict[str, QuantitySettings] = {}
         promised = []
         for one in asked:
@@ -78,6 +80,18 @@ class Guarantees:
                     )
                 promised.append(Guarantee(quantity=quantity.name, bound=_bound_of(settings.bound or "")))
         return cls(_needed(own, known, promised), tuple(dict.fromkeys(promised)))
+
+    def exactly(self) -> "Guarantees":
+        """The same with exact bounds, whatever rows tell of them."""
+        exact = (one if one.bound is None else replace(one, bound="exact") for one in self.promised)
+        return replace(self, promised=tuple(exact))
+
+    def only(self, chosen: Iterable[Guarantee]) -> "Guarantees":
+        """Some of the guarantees, and the quantities that they are about."""
+        promised = tuple(chosen)
+        every = {quantity.name: quantity for quantity in self.quantities}
+        own = {one.quantity: every[one.quantity] for one in promised if one.quantity is not None}
+        return Guarantees(_needed(own, every, promised), promised)
 
     def described(self) -> dict[str, Any]:
         """The guarantees in plain values; `of_document` gives the same back."""

@@ -10,6 +10,7 @@ from baler_vae.errors import SourceError, near_file
 from baler_vae.paths import read_file
 from baler_vae.settings.checking import Seed, Settings, Texts, as_list, check_settings, file_name
 from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.guarantees import GuaranteeSettings
 from baler_vae.settings.kinds import LatentKindName
 from baler_vae.settings.model import ModelSettings
 from baler_vae.settings.sweep import SweepSettings
@@ -61,6 +62,7 @@ class Project(Settings):
     """A whole project: what is read, how it is compressed, what is judged, and where results go.
 
     Paths are relative to the folder of `project.toml`. What `derived` declares becomes part of the model's settings.
+    A guarantee may name a quantity of the evaluation.
     """
 
     name: Annotated[str, AfterValidator(file_name)]
@@ -68,6 +70,7 @@ class Project(Settings):
     output: str = "output"
     columns: Texts = ()
     bound: Texts = ()
+    guarantees: tuple[GuaranteeSettings, ...] = ()
     csv: CsvSettings = CsvSettings()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()

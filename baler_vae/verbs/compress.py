@@ -11,7 +11,7 @@ import numpy as np
 from baler_vae.archive.storage import name_of
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError
-from baler_vae.guarantees.definitions import Asked
+from baler_vae.guarantees.definitions import Asked, Declared
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX
 from baler_vae.output import check_output, check_writable_object, copy_to_object
@@ -43,6 +43,7 @@ def compress(
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     guarantees: Sequence[Asked] = (),
+    quantities: Sequence[Declared] = (),
     skip_unreadable: bool = False,
     verify: bool = True,
     keep_history: bool = False,
@@ -86,6 +87,8 @@ def compress(
         ``"(Jet_pt > 30) & (abs(Jet_eta) < 2.4)"`` or ``{"cut": "Jet_pt > 30", "at_least": 2}``, or a quantity within a
         bound of its own, ``"hypot(px, py)=rel:1e-4"`` or ``{"quantity": {"name": "pair_mass", "kind": "mass",
         "objects": ["Jet_*"], "rows": [0, 1]}, "bound": "rel:1e-3"}``, as `evaluate` computes it.
+    quantities : sequence of QuantitySettings or dict
+        Quantities that guarantees name: ``"pair_mass=rel:1e-3"``, ``"delta_r < 0.4"``.
     skip_unreadable : bool
         Leave out columns, and tables, that cannot be read.
     verify : bool
@@ -144,6 +147,7 @@ def compress(
         columns=columns,
         bound=bound,
         guarantees=guarantees,
+        quantities=quantities,
         skip_unreadable=skip_unreadable,
         settings=settings,
         model=model,

@@ -11,7 +11,7 @@ from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
 from baler_vae.fitting.sampling import FitSample, read_sample
-from baler_vae.guarantees.definitions import Asked, Guarantees
+from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
@@ -33,6 +33,7 @@ def fit(
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
     guarantees: Sequence[Asked] = (),
+    quantities: Sequence[Declared] = (),
     skip_unreadable: bool = False,
     dialect: Options = None,
     settings: ModelSettings | None = None,
@@ -51,6 +52,8 @@ def fit(
         ``bits:10``, ``Jet_eta=abs:1e-4`` and so on; see `compress`.
     guarantees : sequence of GuaranteeSettings, dict or str
         What is guaranteed beyond bounds; see `compress`.
+    quantities : sequence of QuantitySettings or dict
+        Quantities that guarantees name.
     skip_unreadable : bool
         Leave out columns that cannot be read; the settings of the codec name them.
     dialect : DialectOptions or dict, optional
@@ -85,6 +88,7 @@ def fit(
         columns=columns,
         bound=bound,
         guarantees=guarantees,
+        quantities=quantities,
         skip_unreadable=skip_unreadable,
         settings=settings,
         model=model,

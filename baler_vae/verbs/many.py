@@ -10,6 +10,7 @@ from typing import Any
 
 from baler_vae.codec.codec import Codec
 from baler_vae.errors import UsageError, listed
+from baler_vae.guarantees.definitions import Asked, Declared
 from baler_vae.io.chain import Specs, file_specs, open_sources
 from baler_vae.io.files import ARCHIVE_SUFFIX, holds_tables, split_spec, stem_of, suffix_of
 from baler_vae.output import check_output, check_writable, made_folder
@@ -38,6 +39,8 @@ def compress_each(
     codec: Codec | str | Path | None = None,
     columns: str | Sequence[str] = (),
     bound: str | Sequence[str] = (),
+    guarantees: Sequence[Asked] = (),
+    quantities: Sequence[Declared] = (),
     skip_unreadable: bool = False,
     verify: bool = True,
     keep_history: bool = False,
@@ -62,6 +65,8 @@ def compress_each(
         codec=codec,
         columns=columns,
         bound=bound,
+        guarantees=guarantees,
+        quantities=quantities,
         skip_unreadable=skip_unreadable,
         settings=settings,
         model=model,

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from baler_vae.errors import SourceError, listed
+from baler_vae.errors import SourceError, UsageError, listed
+from baler_vae.guarantees.definitions import Guarantee
+from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
 from baler_vae.source.source import Source, Tables
+from baler_vae.table.schema import Schema
 from baler_vae.verbs.globs import Globs
 from baler_vae.verbs.request import FitRequest
 from baler_vae.verbs.tables import in_table
@@ -143,6 +146,7 @@ class _Shares:
         self._columns, self._bounds = Globs(request.columns, names), Globs(filter(None, patterns.values()), names)
         self._weights, self._transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
         self._formulas = Globs(settings.formulas, names)
+        self._guarantees: dict[Guarantee, UsageError | None] = {}
 
     def plan(self, name: str, specs: tuple[str, ...], source: Source) -> Plan | None:
         """What it means for a table; None where no glob of columns matches in it."""
@@ -166,12 +170,33 @@ class _Shares:
             if bound.rules[0].pattern is None or bound.rules[0].pattern in own
         )
         settings = settings.model_copy(update=changes)
-        return Plan(name, specs, source, replace(self._request, columns=globs, bounds=bounds, settings=settings))
+        own_request = replace(
+            self._request,
+            columns=globs,
+            bounds=bounds,
+            guarantees=self._request.guarantees.only(self._guaranteed(schema)),
+            settings=settings,
+        )
+        return Plan(name, specs, source, own_request)
+
+    def _guaranteed(self, schema: Schema) -> Iterator[Guarantee]:
+        """The guarantees that are about columns of a table."""
+        for one in self._request.guarantees.promised:
+            try:
+                Promises(self._request.guarantees.only([one]).exactly(), schema)
+            except UsageError as error:
+                self._guarantees.setdefault(one, error)
+            else:
+                self._guarantees[one] = None
+                yield one
 
     def check(self) -> None:
-        """Raise UsageError where a glob matched in no table."""
+        """Raise UsageError where a glob matched in no table, or a guarantee is about columns of none."""
         for globs in (self._columns, self._bounds, self._weights, self._transforms, self._formulas):
             globs.check()
+        for error in self._guarantees.values():
+            if error is not None:
+                raise error
 
 
 def _renamed(values: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:

@@ -9,7 +9,7 @@ from typing import Any
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.manifests import WRITER
 from baler_vae.errors import UsageError, did_you_mean
-from baler_vae.guarantees.definitions import Asked, Guarantees
+from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
 from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.checking import check_settings
@@ -24,6 +24,7 @@ _ARGUMENTS = (
     "columns",
     "bound",
     "guarantees",
+    "quantities",
     "dialect",
     "codec",
     "skip_unreadable",
@@ -85,6 +86,7 @@ class FitRequest:
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
         guarantees: Sequence[Asked] = (),
+        quantities: Sequence[Declared] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
@@ -97,7 +99,7 @@ class FitRequest:
         return cls(
             columns=as_tuple(columns),
             bounds=tuple(map(AskedBound.parsed, as_tuple(bound))),
-            guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees),
+            guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees, quantities),
             settings=_settings_of(settings, model or {}),
             skip_unreadable=skip_unreadable,
         )
@@ -155,6 +157,7 @@ class Request:
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
         guarantees: Sequence[Asked] = (),
+        quantities: Sequence[Declared] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
@@ -175,6 +178,7 @@ class Request:
                 columns=columns,
                 bound=bound,
                 guarantees=guarantees,
+                quantities=quantities,
                 skip_unreadable=skip_unreadable,
                 settings=settings,
                 model=model,
