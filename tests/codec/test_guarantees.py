@@ -150,3 +150,18 @@ def test_patches_come_back(dtype):
     assert made.tobytes() == wanted[rows].tobytes()
     with pytest.raises(ValueError, match="does not exist"):
         decode_patched_rows(parts[0], 17)
+
+
+def test_one_correction_keeps_several_bounds_of_a_quantity():
+    rng = np.random.default_rng(9)
+    data = {name: rng.normal(10, 3, 300).astype(np.float32) for name in ("x", "y")}
+    made = {}
+    for asked in (["rel:1e-5"], ["rel:1e-3", "rel:1e-5", "rel:1e-4"]):
+        guarantees = [
+            {"quantity": {"name": f"q{number}", "formula": "hypot(x, y)"}, "bound": bound}
+            for number, bound in enumerate(asked)
+        ]
+        codec = baler_vae.fit(data, kind="independent", bound="bits:8", guarantees=guarantees)
+        assert [len(model.corrections) for model in codec.models.values()] == [1]
+        made[len(asked)] = codec.encode(data)
+    assert len(made[1]) == len(made[3])
