@@ -99,7 +99,7 @@ def advise(
     try:
         from baler_vae.evaluation.sensitivity import Sensitivity  # noqa: PLC0415  an extra
         from baler_vae.study.precision import PrecisionSearch  # noqa: PLC0415
-        from baler_vae.study.proposals import proposals_for  # noqa: PLC0415
+        from baler_vae.study.proposals import measuring, proposals_for  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("advice", "report", str(error.name)) from error
     progress = callback(progress)
@@ -123,7 +123,9 @@ def advise(
     search = PrecisionSearch(sample.batch, sample.limits, sample.n_rows, sensitivity, part, tried, share=share)
     advised, joint = search.advise()
     declared = settings or EvaluationSettings()
-    proposals = proposals_for(search, sensitivity, declared, advised, [bound.text for bound in others], part)
+    measured = measuring(source, request, sample.batch, sample.n_rows, declared)
+    texts = [bound.text for bound in others]
+    proposals = proposals_for(search, sensitivity, declared, advised, texts, part, measured)
 
     grows = {table.group.name: sample.n_rows[table.group.name] / max(1, table.n_rows) for table in sample.batch}
     other_bits = sum(

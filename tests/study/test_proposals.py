@@ -1,25 +1,11 @@
 """What guarantees might cost, and when they are proposed."""
 
 import numpy as np
-import pytest
 
 from baler_vae.settings.evaluation import CutSettings, EvaluationSettings, PeakSettings, QuantitySettings
 from baler_vae.study.advise import advise
-from baler_vae.study.proposals import repair_bits
-from baler_vae.table.bounds import Bound, bound_of_text
+from baler_vae.table.bounds import bound_of_text
 from tests.tables import flat_batch
-
-
-def test_what_misses_costs_its_flag_and_its_finer_steps():
-    before = np.full(1_000, 10.0)
-    bound = Bound("rel", 1e-2)
-    assert repair_bits(before, before + 0.09, bound) == 0
-    after = before.copy()
-    after[:250] += 0.4  # four times what is allowed: four bits each, and 0.811 bits of a flag for all
-    assert repair_bits(before, after, bound) == pytest.approx(250 * 4 + 811.3, rel=1e-3)
-    after[:250] = np.nan
-    assert repair_bits(before, after, bound) == pytest.approx(250 * 64 + 811.3, rel=1e-3)
-    assert repair_bits(after, after, bound) == 0
 
 
 def test_a_narrow_peak_of_two_wide_columns_is_better_guaranteed(write):
