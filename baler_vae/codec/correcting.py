@@ -200,7 +200,7 @@ def lever_of(frame: Frame, correction: Correction, items: Integers) -> Lever:
 
 def apply_moves(frame: Frame, correction: Correction, lever: Lever, items: Integers, found: Moves) -> Arrays:
     """The columns of a frame after the moves of some items."""
-    arrays, widths = dict(frame.arrays), frame.widths(correction, items)
+    arrays = dict(frame.arrays)
     shares = shares_of(lever, found)
     for place, name in enumerate(correction.movable):
         cell = correction.cells[name]
@@ -208,7 +208,7 @@ def apply_moves(frame: Frame, correction: Correction, lever: Lever, items: Integ
         moves = (shares[place] != 0) & (rows >= 0)
         if moves.any():
             own = arrays[cell.column].copy()
-            own[rows[moves]] = moved_values(own[rows[moves]], shares[place, moves], widths[place, moves])
+            own[rows[moves]] = moved_values(own[rows[moves]], shares[place, moves], lever.widths[place, moves])
             arrays[cell.column] = own
     return arrays
 

@@ -64,6 +64,7 @@ class _Pass:
         self._models = [guard.models[table.group.name] for table in batch]
         self._moves: list[list[Moves]] = [[] for _ in batch]
         self._exact: Cells = {}
+        self._made: dict[int, Arrays] = {}
 
     def run(self) -> tuple[list[Coded], list[Guarded]]:
         promises, batch = self._guard.promises, self._batch
@@ -80,6 +81,7 @@ class _Pass:
                 missed = ~promise.kept(before[place], after[place])
                 found = self._solve(number, correction, missed, before[place], after[place])
                 self._moves[number].append(found)
+                self._made.clear()
                 changed |= {(number, correction.cells[name].column) for name in correction.movable}
                 touched |= events_of(batch, promise.home, missed | (found.moves != 0))
         if touched.any():
@@ -113,6 +115,12 @@ class _Pass:
 
     def _simulated(self, number: int) -> Arrays:
         """The columns of a group after the moves so far, as a reader makes them."""
+        if number not in self._made:
+            self._made[number] = self._moved(number)
+        return dict(self._made[number])
+
+    def _moved(self, number: int) -> Arrays:
+        """The same, made anew."""
         arrays, model = dict(self._base[number]), self._models[number]
         if not self._moves[number]:
             return arrays
@@ -128,6 +136,7 @@ class _Pass:
 
     def _take(self, number: int, solved: Solved) -> None:
         """Takes other codes, and what they give back, for some rows."""
+        self._made.clear()
         for name, (rows, codes, restored) in solved.codes.items():
             own = self._coded[number][name]
             changed = own.codes.copy()
@@ -197,6 +206,7 @@ class _Pass:
     def _undo(self, number: int, correction: Correction, found: Moves, items: Mask) -> None:
         """Takes back the moves of some items of a correction."""
         found.moves[items], found.modes[items] = 0, 0
+        self._made.clear()
         frame, _ = self._frames(number)
         for name in correction.movable:
             cell = correction.cells[name]
@@ -222,7 +232,8 @@ class _Pass:
         if not model.is_guarded:
             return Guarded()
         counts = counts_of(self._batch, table.group) if number else None
-        events = self._final()[0].arrays if number else {}
+        final = self._final()
+        events = final[0].arrays if number else {}
         frame, classes = Frame(model, dict(self._base[number]), events, counts), []
         for correction, found in zip(model.corrections, self._moves[number], strict=True):
             items = np.arange(frame.n_items(correction))
@@ -234,7 +245,7 @@ class _Pass:
             else:
                 classes.append(np.zeros(len(items), np.int64))
             frame = replace(frame, arrays=apply_moves(frame, correction, lever, moving, found.only(moving)))
-        wanted, patches = self._final()[number], {}
+        wanted, patches = final[number], {}
         for name in model.patched:
             rows = np.flatnonzero(~same_bits(wanted[name], frame.arrays[name]))
             if len(rows):

@@ -176,9 +176,11 @@ class _Problem:
             original=[values[rows] for values in self.original],
         )
 
-    def lattice(self, base: list[Values], moved: list[Values], quantity: Floats64) -> _Attempt:
+    def lattice(
+        self, base: list[Values], moved: list[Values], quantity: Floats64, lever: Lever | None = None
+    ) -> _Attempt:
         """The items whose values are just what a reader gets by a move from what codes give back: they were restored
-        from an archive. `quantity`, float64 (items,), is that of the moved values.
+        from an archive. `quantity`, float64 (items,), is that of the moved values, `lever` that of the others.
 
         Where several moves give the same values, the first of them is found: a move depends on values alone.
         """
@@ -187,20 +189,23 @@ class _Problem:
         differing &= self.rows >= 0
         n_differing = differing.sum(axis=0)
         rows = np.flatnonzero(n_differing)
-        lever = self.only(rows).lever([values[rows] for values in base])
+        lever = self.only(rows).lever([values[rows] for values in base]) if lever is None else lever.only(rows)
         near = _may_be_moved(n_differing[rows], self.correction, quantity[rows], lever.quantity, _ON_LATTICE)
-        rows, lever = rows[near], lever.only(near)
-        part, base, moved = self.only(rows), [own[rows] for own in base], [own[rows] for own in moved]
         for mode, (first, _) in enumerate(MODES):
+            rows, lever = rows[near], lever.only(near)
+            if not len(rows):
+                break
             if first >= len(self.cells):
+                near = np.ones(len(rows), np.bool_)
                 continue
-            whole = part.moves_of(lever, base, moved, mode)
-            usable = (whole != 0) & (np.abs(whole) < _MOST_MOVES)
-            moves = Moves(np.where(usable, whole, 0.0).astype(np.int64), np.full(len(rows), mode, np.uint8))
-            good = usable & ~found.solved[rows]
-            for values, own, there in zip(part.moved(lever, base, moves), moved, part.rows, strict=True):
+            part, own_base, own_moved = self.only(rows), [own[rows] for own in base], [own[rows] for own in moved]
+            whole = part.moves_of(lever, own_base, own_moved, mode)
+            good = (whole != 0) & (np.abs(whole) < _MOST_MOVES)
+            moves = Moves(np.where(good, whole, 0.0).astype(np.int64), np.full(len(rows), mode, np.uint8))
+            for values, own, there in zip(part.moved(lever, own_base, moves), own_moved, part.rows, strict=True):
                 good &= same_bits(values, own) | (there < 0)
             found.moves[rows[good]], found.modes[rows[good]], found.solved[rows[good]] = moves.moves[good], mode, True
+            near = ~good
         return found
 
     def moves_of(self, lever: Lever, base: list[Values], moved: list[Values], mode: int) -> Floats64:
@@ -210,7 +215,7 @@ class _Problem:
                 [own.astype(np.float64) - values.astype(np.float64) for values, own in zip(base, moved, strict=True)]
             )
             largest = lever.order[MODES[mode][0]][np.newaxis]
-            shares = lever.shares(mode, np.ones(len(self.items))) * self._widths(base)
+            shares = lever.shares(mode, np.ones(len(self.items))) * lever.widths
             moves = np.take_along_axis(distances, largest, 0)[0] / np.take_along_axis(shares, largest, 0)[0]
         return np.rint(np.where(np.isfinite(moves), moves, 0.0))
 
@@ -274,7 +279,7 @@ class _Problem:
 
     def _shifted(self, lever: Lever, base: list[Values], mode: int, moves: Floats64) -> list[Values]:
         """The values after moves that need not be whole."""
-        shares, widths = lever.shares(mode, moves), self._widths(base)
+        shares, widths = lever.shares(mode, moves), lever.widths
         return [
             np.where(own != 0, moved_values(values, own, width), values)
             for values, own, width in zip(base, shares, widths, strict=True)
@@ -282,7 +287,7 @@ class _Problem:
 
     def moved(self, lever: Lever, base: list[Values], moves: Moves) -> list[Values]:
         """The values after moves, as a reader gets them."""
-        shares, widths = shares_of(lever, moves), self._widths(base)
+        shares, widths = shares_of(lever, moves), lever.widths
         return [
             np.where(own != 0, moved_values(values, own, width), values)
             for values, own, width in zip(base, shares, widths, strict=True)
@@ -319,9 +324,11 @@ class _Problem:
             changed = ~same_bits(values, self.base[place])
             again = quantise_column(values[changed], grid, bound, self.there[place][changed])
             usable[changed] &= same_bits(again.restored, found.based[place][changed])
-        again_found = self.lattice(found.based, moved, quantity)
-        found.solved[:] = usable & (again_found.solved | self.same(found.based, moved))
-        found.moves[:], found.modes[:] = again_found.moves, again_found.modes
+        good = np.flatnonzero(usable)
+        part, base, ends = self.only(good), [own[good] for own in found.based], [own[good] for own in moved]
+        told = part.lattice(base, ends, quantity[good], lever.only(good))
+        found.solved[good] = told.solved | part.same(base, ends)
+        found.moves[good], found.modes[good] = told.moves, told.modes
         return found, moved
 
     def same(self, base: list[Values], moved: list[Values]) -> NDArray[np.bool_]:

@@ -135,7 +135,7 @@ class _Fitter:
         for place in np.argsort([-count for count in n_missed], kind="stable").tolist():
             promise = self._promises.all[place]
             draft = self._draft(number, promise)
-            if draft is None or n_missed[place] < LEAST_MISSED:
+            if draft is None or n_missed[place] < LEAST_MISSED or self._follows(number, place, promise, draft):
                 continue
             correction = self._correction(number, place, promise, draft, taken)
             if correction is not None:
@@ -205,6 +205,15 @@ class _Fitter:
         own = [cell for cell in draft.cells.values() if cell.column in group.names] if draft is not None else []
         is_home = promise.home == number or (promise.home == 0 and any(cell.row is not None for cell in own))
         return draft if own and is_home else None
+
+    def _follows(self, number: int, place: int, promise: Promise, draft: Draft) -> bool:
+        """Whether what keeps another guarantee, on the same quantity within less, keeps a guarantee as well."""
+        for other_place, other in enumerate(self._promises.all):
+            tighter = other.bound.relative <= promise.bound.relative and other.bound.absolute <= promise.bound.absolute
+            is_first = other.bound.relative < promise.bound.relative or other.bound.absolute < promise.bound.absolute
+            if tighter and (is_first or other_place < place) and self._draft(number, other) == draft:
+                return True
+        return False
 
     def _correction(
         self, number: int, place: int, promise: Promise, draft: Draft, taken: list[Cell | Tail]

@@ -99,7 +99,7 @@ class Correction:
                 changes[place] = moved - quantity
             changes[~np.isfinite(changes)] = 0.0
             order = np.argsort(-np.abs(changes), axis=0, kind="stable")
-        return Lever(quantity, self.steps(quantity), changes, order)
+        return Lever(quantity, self.steps(quantity), changes, order, widths)
 
     def classes(self, lever: "Lever") -> NDArray[np.int64]:
         """The class of each item, int64 (items,): half octaves of the largest change by a step of a grid, in steps."""
@@ -111,13 +111,15 @@ class Correction:
 @dataclass(frozen=True, eq=False)
 class Lever:
     """The quantity, float64 (items,), the step of its moves, its `changes`, float64 (movable, items), by a step of the
-    grid of each, and their `order` from the largest to the smallest, int64 (movable, items).
+    grid of each, their `order` from the largest to the smallest, int64 (movable, items), and these steps, `widths`,
+    float64 (movable, items).
     """
 
     quantity: Floats64
     step: Floats64
     changes: Floats64
     order: NDArray[np.int64]
+    widths: Floats64
 
     def octaves(self) -> NDArray[np.int64]:
         """Half octaves, int64 (items,), of the largest change in steps of the moves; a large negative number where
@@ -147,7 +149,9 @@ class Lever:
 
     def only(self, items: NDArray[Any]) -> "Lever":
         """The same of some items."""
-        return Lever(self.quantity[items], self.step[items], self.changes[:, items], self.order[:, items])
+        return Lever(
+            self.quantity[items], self.step[items], self.changes[:, items], self.order[:, items], self.widths[:, items]
+        )
 
 
 def cell_widths(values: Values, grid: Grid, rows: NDArray[np.int64]) -> Floats64:
