@@ -69,9 +69,9 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
         model = models.get(group.name)
         if model is None:
             continue
-        exact = {name for name in group.names if bounds[name].kind == "exact"}
-        on_grid = {name for name, column in model.columns.items() if isinstance(column, OnGrid)}
-        if not {name for home, name in promises.columns if home == number} & on_grid - exact <= {*model.patched}:
+        read = {name for home, name in promises.columns if home == number} & model.columns.keys()
+        changing = {n for n in read if isinstance(model.columns[n], OnGrid) and bounds[n].kind != "exact"}
+        if not changing <= {*model.patched}:
             raise ValueError("a column that guarantees read has no patches")
         for correction in model.corrections:
             promise = promises.all[correction.promise]
