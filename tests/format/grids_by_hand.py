@@ -69,7 +69,13 @@ def value_of(code, grid, dtype, row=0):
     kind, own = grid["kind"], grid["parameters"]
     if "dithered" in kind:
         size = max(1, abs(code) * own["parts"] - shift_of(grid, row) - (own["parts"] - 1) // 2) if code else 0
-        return value_of(-size if code < 0 else size, fine_of(grid), dtype)
+        return on_plain_grid(-size if code < 0 else size, fine_of(grid), dtype)
+    return on_plain_grid(code, grid, dtype)
+
+
+def on_plain_grid(code, grid, dtype):
+    """The value of a code on a grid whose cells are the same in all rows."""
+    kind, own = grid["kind"], grid["parameters"]
     if kind == "integers":
         return np.bool_(code) if dtype.kind == "b" else of_bits(code, dtype)
     if kind == "pattern":
@@ -93,9 +99,15 @@ def code_of(value, grid, dtype, row=0):
     """The code of a finite value of the dtype, in a row of its table."""
     kind, own = grid["kind"], grid["parameters"]
     if "dithered" in kind:
-        fine = code_of(value, fine_of(grid), dtype)
+        fine = plain_code_of(value, fine_of(grid), dtype)
         size = (abs(fine) + shift_of(grid, row) + own["parts"] - 1) // own["parts"] if fine else 0
         return -size if fine < 0 else size
+    return plain_code_of(value, grid, dtype)
+
+
+def plain_code_of(value, grid, dtype):
+    """The code of a value on a grid whose cells are the same in all rows."""
+    kind, own = grid["kind"], grid["parameters"]
     if kind == "integers":
         return wrapped(int(value))
     if kind == "pattern":

@@ -12,7 +12,7 @@ import numpy as np
 from baler_vae.kinematics.formula import parse_formula
 
 from .by_hand import Group, checked_parts_of, numbers, parts_of, tables_of, under_table
-from .grids_by_hand import code_of, code_limit, is_special, of_bits, rounded, value_of
+from .grids_by_hand import code_limit, code_of, is_special, of_bits, rounded, value_of
 
 MODES = ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 3), (0, 16))
 

@@ -1,4 +1,4 @@
-"""Guarantees in manifests and parts that nobody wrote, under the right digests, and damage to archives that have some."""
+"""Guarantees in manifests and parts that nobody wrote, under the right digests, and damage to blocks that have some."""
 
 import copy
 import re
@@ -46,6 +46,10 @@ def lie(path, target, change, **sections):
             writer.add(name, sections.get(name.replace("/", "_"), file.section(name)))
         writer.finish(_Unchecked(content))
     return target
+
+
+def unchanged(_content):
+    """No change of a manifest."""
 
 
 def setting(*path, value):
@@ -142,7 +146,7 @@ FORGED = {
 
 
 def test_what_is_changed_is_what_was_there(archive, tmp_path):
-    same = decode(lie(archive, tmp_path / "same.bvae", lambda content: None))
+    same = decode(lie(archive, tmp_path / "same.bvae", unchanged))
     assert all(
         np.array_equal(_flat(values), _flat(same[name]), equal_nan=True) for name, values in decode(archive).items()
     )
@@ -204,7 +208,7 @@ def with_part(archive, target, number, part):
     """A copy with another part of a correction, or of patches, of the jets."""
     parts, first, _ = parts_of(archive)
     parts[first + number] = part
-    return lie(archive, target, lambda content: None, groups_1_0=pack_checked_parts(parts))
+    return lie(archive, target, unchanged, groups_1_0=pack_checked_parts(parts))
 
 
 def rows_with(count, steps):
@@ -263,8 +267,8 @@ def test_moves_that_do_not_exist_are_corrupt(archive, tmp_path, code):
 @pytest.mark.parametrize("mode", range(7))
 def test_moves_of_any_size_move_what_the_page_says(archive, tmp_path, mode):
     """The escape of a table holds any code: what is out of all bounds is read as it is written."""
-    from .by_hand import read_zip  # noqa: PLC0415
-    from .guards_by_hand import guarded  # noqa: PLC0415
+    from .by_hand import read_zip
+    from .guards_by_hand import guarded
 
     codes = [(1 << 63) - 1 - number if number % 2 else (1 << 53) + number for number in range(30)]
     path = moved(archive, tmp_path / "large.bvae", codes, [mode] * 30)
@@ -281,7 +285,7 @@ def test_moves_of_any_size_move_what_the_page_says(archive, tmp_path, mode):
 def test_tables_of_too_few_parts_are_corrupt(archive, tmp_path, keep):
     with ArchiveFile(archive) as file:
         parts = unpack_parts(file.section("corrections/1"))
-    path = lie(archive, tmp_path / "lies.bvae", lambda content: None, corrections_1=pack_parts(parts[:keep]))
+    path = lie(archive, tmp_path / "lies.bvae", unchanged, corrections_1=pack_parts(parts[:keep]))
     with pytest.raises(CorruptArchive, match="corrections/1"):
         decode(path)
 
