@@ -11,6 +11,9 @@ SECOND_FORMAT = 2
 FORMAT_VERSIONS = (FIRST_FORMAT, SECOND_FORMAT)
 """The versions that are read: version 0, which no release wrote, was not frozen."""
 
+MOST_CELLS = 256
+"""The most cells, and the most tails, that a correction reads."""
+
 _ADDED_KEYS = {"masks", "padded", "guarantees"}
 """The keys that the first format lacks."""
 
@@ -93,8 +96,8 @@ class CorrectionEntry(_Entry):
     """
 
     formula: str
-    cells: dict[str, CellEntry]
-    tails: dict[str, TailEntry] = {}
+    cells: Annotated[dict[str, CellEntry], Field(max_length=MOST_CELLS)]
+    tails: Annotated[dict[str, TailEntry], Field(max_length=MOST_CELLS)] = {}
     movable: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
     relative: Annotated[float, Field(ge=0, lt=1e300)]
     absolute: Annotated[float, Field(ge=0, lt=1e300)]
@@ -222,6 +225,8 @@ class Manifest(_Entry):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]
         if self.version == FIRST_FORMAT:
-            for latents in (group["latents"] for group in document["groups"] if group["latents"] is not None):
-                latents.pop("categories", None)
+            for group in document["groups"]:
+                group.pop("guard", None)
+                if group["latents"] is not None:
+                    group["latents"].pop("categories", None)
         return document

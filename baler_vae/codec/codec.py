@@ -13,7 +13,7 @@ from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.document import read_json
 from baler_vae.archive.manifest import Manifest
 from baler_vae.archive.storage import Place, name_of
-from baler_vae.codec.guarding import Guard
+from baler_vae.codec.guarding import Guard, check_guarded
 from baler_vae.codec.manifests import (
     HISTORY,
     WRITER,
@@ -293,7 +293,7 @@ class Codec:
             group.name: read_model(archive, number, with_encoder=with_encoder)
             for number, group in enumerate(manifest.groups)
         }
-        return cls(
+        found = cls(
             schema_of(manifest),
             bounds_of(manifest),
             models,
@@ -302,6 +302,12 @@ class Codec:
             fits_of(manifest),
             guarantees_of(manifest),
         )
+        try:
+            if found.guard is not None:
+                check_guarded(found.guard.promises, models, found.bounds)
+        except (ValueError, UsageError) as error:
+            raise CorruptArchive(f"it cannot keep its guarantees: {error}", section="manifest.json") from error
+        return found
 
     def to_bytes(self) -> bytes:
         """The bytes of the file that `save` writes."""

@@ -26,6 +26,7 @@ from baler_vae.model.correction import MODES, Correction, Lever, unzigzag, zigza
 from baler_vae.model.group import GroupModel
 
 _COUNT_BYTES = 4
+_MOST_ITEMS = 1 << 16
 _INT64 = np.dtype(np.int64)
 
 Integers = NDArray[np.int64]
@@ -183,14 +184,19 @@ def corrected(frame: Frame, parts: Mapping[int, bytes], names: Collection[str]) 
 
 def _moved(frame: Frame, correction: Correction, data: bytes) -> Arrays:
     """The columns of a frame after the moves of a correction."""
-    items = np.arange(frame.n_items(correction))
-    lever = None
-    if len(correction.tables) > 1:
-        lever = lever_of(frame, correction, items)
-    classes = np.zeros(len(items), np.int64) if lever is None else correction.classes(lever)
+    classes = np.zeros(frame.n_items(correction), np.int64)
+    for items in _pieces(np.arange(len(classes))) if len(correction.tables) > 1 else ():
+        classes[items] = correction.classes(lever_of(frame, correction, items))
     found = decode_moves(data, correction, classes)
-    lever = lever_of(frame, correction, found.moving) if lever is None else lever.only(found.moving)
-    return apply_moves(frame, correction, lever, found.moving, found.only(found.moving))
+    for items in _pieces(found.moving):
+        lever = lever_of(frame, correction, items)
+        frame = replace(frame, arrays=apply_moves(frame, correction, lever, items, found.only(items)))
+    return dict(frame.arrays)
+
+
+def _pieces(items: Integers) -> list[Integers]:
+    """Items a few at a time, so that all that is computed of them takes little memory."""
+    return [items[start : start + _MOST_ITEMS] for start in range(0, len(items), _MOST_ITEMS)]
 
 
 def lever_of(frame: Frame, correction: Correction, items: Integers) -> Lever:

@@ -1,11 +1,13 @@
 """What a manifest says of corrections."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from baler_vae.archive.manifest import CellEntry, CorrectionEntry, GuardEntry, TailEntry
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.errors import UsageError
+from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.kinematics.formula import parse_formula
 from baler_vae.model.correction import Cell, Correction, Tail
 from baler_vae.model.group import GroupModel
@@ -34,6 +36,15 @@ def guard_entry(model: GroupModel) -> GuardEntry | None:
     )
 
 
+def promised_of(document: Mapping[str, Any] | None) -> Guarantees:
+    """The guarantees of a manifest.
+
+    Raises:
+        ValueError: they are none that this version knows.
+    """
+    return Guarantees() if document is None else Guarantees.of_document(document)
+
+
 def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple[Correction, ...]:
     """The corrections of a manifest, and their tables, one correction after the other.
 
@@ -42,6 +53,8 @@ def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple
     """
     if sum(entry.n_tables + 2 for entry in guard.corrections) != len(tables):
         raise ValueError(f"{len(tables)} tables of corrections")
+    if any(not (entry.relative or entry.absolute) for entry in guard.corrections):
+        raise ValueError("a correction moves a quantity by steps of 0")
     rest, found = iter(tables), []
     for entry in guard.corrections:
         try:
@@ -49,6 +62,9 @@ def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple
             tails = {name: Tail(parse_formula(tail.formula), tail.first) for name, tail in entry.tails.items()}
         except UsageError as error:
             raise ValueError(f"a correction: {error}") from error
+        texts = (entry.formula, *(tail.formula for tail in entry.tails.values()))
+        if texts != (formula.text, *(tail.formula.text for tail in tails.values())):
+            raise ValueError("a correction has a formula that is not written as it should be")
         cells = {name: Cell(cell.column, cell.row) for name, cell in entry.cells.items()}
         own = tuple(itertools.islice(rest, entry.n_tables))
         found.append(

@@ -1,6 +1,6 @@
 """Whether what an archive says of a group's columns can be: every column decodes from others that are there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
@@ -66,22 +66,28 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
             raise ValueError(f"column {name!r} depends on the cells of arrays")
 
 
-def check_guard(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> None:
-    """Check that what corrections read is there, and that only values on a grid change.
+def check_guard(model: GroupModel, number: int, groups: Sequence[GroupEntry], n_guarantees: int) -> None:
+    """Check that what corrections of the group of that number read is there, and that only values on a grid change.
 
     Raises:
         ValueError: something is missing, or is not a number.
     """
+    entry, events = groups[number], groups[0]
+    if entry.guard is not None and not model.is_guarded:
+        raise ValueError("nothing keeps the guarantees")
     scalar = {column.name for column in entry.columns if not column.shape and column.dtype not in _NO_NUMBERS}
     of_events = {column.name for column in events.columns if not column.shape and column.dtype not in _NO_NUMBERS}
-    changing = {name for name in scalar if isinstance(model.columns[name], OnGrid)} - {entry.counter}
+    changing = {name for name in scalar if isinstance(model.columns[name], OnGrid)}
+    changing -= {group.counter for group in groups}
     if len(set(model.patched)) < len(model.patched) or not changing.issuperset(model.patched):
         raise ValueError("a column with patches is missing, or has no codes")
     for correction in model.corrections:
         _check_reads(correction, scalar, of_events, is_of_events=entry is events)
         moving = [correction.cells.get(name) for name in correction.movable]
-        if len(set(correction.movable)) < len(moving):
+        if len(set(moving)) < len(moving):
             raise ValueError("a correction moves a value twice")
+        if correction.promise >= n_guarantees:
+            raise ValueError("a correction keeps a guarantee that is not there")
         if any(cell is None or cell.column not in changing for cell in moving):
             raise ValueError("a correction moves a value that cannot move")
 
@@ -94,6 +100,8 @@ def _check_reads(correction: Correction, own: set[str], of_events: set[str], *, 
         raise ValueError("the formula of a correction reads what is missing")
     if correction.cells.keys() & correction.tails.keys() or not correction.columns <= own | of_events:
         raise ValueError("a correction reads a column that is missing, or holds no numbers")
+    if not all(tail.formula.names for tail in correction.tails.values()):
+        raise ValueError("a correction sums what is the same in all rows")
     if not in_rows <= own or (is_of_events and correction.is_of_events):
         raise ValueError("a correction reads rows of an event that are not there")
     itself = {cell.column for cell in correction.cells.values() if cell.row is None}

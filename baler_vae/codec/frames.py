@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,11 @@ class Frame:
     def n_rows(self) -> int:
         return len(next(iter(self.arrays.values()), ()))
 
+    @cached_property
+    def _offsets(self) -> Places:
+        """The first row of each event of a collection, int64 (events + 1,)."""
+        return offsets_from_counts(np.empty(0, np.int64) if self.counts is None else self.counts)
+
     def n_items(self, correction: Correction) -> int:
         """Of how many rows, or events, a correction is."""
         return self.n_rows if self.counts is None or not correction.is_of_events else len(self.counts)
@@ -38,11 +44,12 @@ class Frame:
         if cell.row is None or self.counts is None:
             return items
         there = self.counts[items] > cell.row
-        return np.where(there, offsets_from_counts(self.counts)[items] + cell.row, -1)
+        return np.where(there, self._offsets[items] + cell.row, -1)
 
     def values(self, correction: Correction, items: Places) -> dict[str, NDArray[np.float64]]:
         """What the formula of a correction reads, float64 (items,) each; NaN where there is none."""
-        found = {name: self._cell(cell, items) for name, cell in correction.cells.items()}
+        events = correction.is_of_events
+        found = {name: self._cell(cell, items, of_events=events) for name, cell in correction.cells.items()}
         for name in correction.tails:
             found[name] = self._tail(correction, name)[items] if self.counts is not None else np.zeros(len(items))
         return found
@@ -58,12 +65,10 @@ class Frame:
                 found[place, there] = cell_widths(self.arrays[cell.column][rows[there]], column.grid, rows[there])
         return found
 
-    def _cell(self, cell: Cell, items: Places) -> NDArray[np.float64]:
+    def _cell(self, cell: Cell, items: Places, *, of_events: bool) -> NDArray[np.float64]:
         if cell.column not in self.arrays:
             own = self.events[cell.column].astype(np.float64)
-            if self.counts is None or cell.row is not None:
-                return own[items]
-            return np.repeat(own, self.counts)[items]
+            return own[items] if self.counts is None or of_events else np.repeat(own, self.counts)[items]
         rows = self.places(cell, items)
         there = rows >= 0
         values = np.full(len(items), np.nan)
@@ -75,8 +80,7 @@ class Frame:
         tail, counts = correction.tails[name], self.counts
         if counts is None:
             return np.zeros(self.n_rows)
-        offsets = offsets_from_counts(counts)
         events = np.repeat(np.arange(len(counts)), counts)
-        behind = np.arange(len(events)) - offsets[events] >= tail.first
+        behind = np.arange(len(events)) - self._offsets[events] >= tail.first
         read = {column: self.arrays[column][behind] for column in tail.formula.names}
         return np.bincount(events[behind], tail.formula.evaluate(read), len(counts)).astype(np.float64, copy=False)

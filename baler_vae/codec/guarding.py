@@ -19,7 +19,17 @@ from baler_vae.codec.rows import Arrays
 from baler_vae.codec.solving import Solved, on_lattice, solve
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.numbers import same_bits
-from baler_vae.guarantees.promises import Cells, Mask, Promise, Promises, cells_read, events_of, items_reading
+from baler_vae.guarantees.promises import (
+    Cells,
+    Mask,
+    Promise,
+    Promises,
+    cells_read,
+    check_promisable,
+    events_of,
+    items_reading,
+)
+from baler_vae.model.columns import OnGrid
 from baler_vae.model.correction import Correction
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound
@@ -45,6 +55,31 @@ class Guard:
         them, so that every guarantee is kept.
         """
         return _Pass(self, batch, coded).run()
+
+
+def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> None:
+    """Check that the models of a schema's groups, by name, can keep what is promised.
+
+    Raises:
+        ValueError: a correction is of something else than its guarantee, or a column that one reads cannot be patched.
+        UsageError: a guarantee reads a column under `free`.
+    """
+    check_promisable(promises, bounds)
+    for number, group in enumerate(promises.quantities.schema.groups):
+        model = models.get(group.name)
+        if model is None:
+            continue
+        read = {name for home, name in promises.columns if home == number} & model.columns.keys()
+        changing = {n for n in read if isinstance(model.columns[n], OnGrid) and bounds[n].kind != "exact"}
+        if not changing <= {*model.patched}:
+            raise ValueError("a column that guarantees read has no patches")
+        for correction in model.corrections:
+            promise = promises.all[correction.promise]
+            home = 0 if correction.is_of_events else number
+            if promise.selection is not None or promise.home != home:
+                raise ValueError("a correction is not of the rows of its guarantee")
+            if not {name for _, name in promise.columns} >= correction.columns:
+                raise ValueError("a correction reads what its guarantee does not read")
 
 
 class _Pass:

@@ -17,7 +17,7 @@ from baler_vae.archive.manifest import (
     PaddedArrayEntry,
     PaddedEntry,
 )
-from baler_vae.codec.correction_entries import guard_entry
+from baler_vae.codec.correction_entries import guard_entry, promised_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.guarantees.definitions import Guarantees
@@ -223,10 +223,8 @@ def guarantees_of(manifest: Manifest) -> Guarantees:
     Raises:
         CorruptArchive: they are none that this version knows.
     """
-    if manifest.guarantees is None:
-        return Guarantees()
     try:
-        return Guarantees.of_document(manifest.guarantees)
+        return promised_of(manifest.guarantees)
     except ValueError as error:
         raise CorruptArchive(str(error), section="manifest.json") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import FIRST_FORMAT, ColumnEntry, GridEntry, GroupEntry, GuardEntry, LatentsEntry
 from baler_vae.archive.parts import pack_parts
-from baler_vae.codec.correction_entries import corrections_of
+from baler_vae.codec.correction_entries import corrections_of, promised_of
 from baler_vae.codec.dependencies import check_arrays, check_guard, check_model
 from baler_vae.entropy import plain
 from baler_vae.entropy.tables import decode_tables, encode_tables
@@ -207,7 +207,8 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
             corrections=corrections_of(guard, moves),
             patched=guard.patched,
         )
-        check_guard(model, entry, archive.manifest.groups[0])
+        promised = promised_of(archive.manifest.guarantees)
+        check_guard(model, number, archive.manifest.groups, len(promised.promised))
         check_model(model, archive.manifest.groups[0] if number else None, networks)
         check_arrays(model, entry, archive.manifest.groups[0])
     except ValueError as error:

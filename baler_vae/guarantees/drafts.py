@@ -7,7 +7,7 @@ from baler_vae.errors import UsageError
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.kinematics.grammar import Call, Chain, Name, Negative, Node, Number, Power, print_tree
 from baler_vae.kinematics.physics import OfObjects, Quantities, RowFormula
-from baler_vae.model.correction import Cell, Tail
+from baler_vae.model.correction import MOST_CELLS, Cell, Tail
 
 Rename = Callable[[str], Node]
 
@@ -26,12 +26,15 @@ def draft_of(name: str, quantities: Quantities) -> Draft | None:
     try:
         found = quantities.prepared[name]
         if isinstance(found, OfObjects):
-            return _of_objects(found)
+            draft = _of_objects(found)
+            return draft if len(draft.cells) <= MOST_CELLS else None
         tree = _with_formulas(found.formula.tree, quantities)
         if tree is None:
             return None
         formula = parse_formula(print_tree(tree))
     except UsageError:  # too long when it is written in full
+        return None
+    if len(formula.names) > MOST_CELLS:
         return None
     return Draft(formula, {read: Cell(read) for read in formula.names}, {})
 

@@ -29,6 +29,8 @@ the first of those that move, and the one behind the last; part of the format.
 """
 MOST_MOVABLE: Final = 16
 """The most columns that a correction may move; part of the format."""
+MOST_CELLS: Final = 256
+"""The most cells, and the most tails, that a correction reads; part of the format."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,10 @@ class Lever:
         """
         with np.errstate(all="ignore"):
             largest = np.abs(self.changes).max(axis=0) / self.step
-            _, exponents = np.frexp(largest * largest)
-        return np.where(np.isfinite(largest) & (largest > 0), exponents.astype(np.int64), -(1 << 20))
+            square = largest * largest
+            usable = np.isfinite(square) & (square > 0)
+            _, exponents = np.frexp(np.where(usable, square, 1.0))
+        return np.where(usable, exponents.astype(np.int64), -(1 << 20))
 
     def shares(self, mode: int, moves: Floats64) -> Floats64:
         """By how many steps of its grid each movable value moves, float64 (movable, items), for moves (items,) that

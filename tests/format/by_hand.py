@@ -289,7 +289,7 @@ class Group:
         for column, codes in enumerate(events or ()):
             self.seen[len(codings) + column] = codes and [codes[event] for event, _ in self.rows]
         self.verbatim, self.plain, streams = {}, {}, {}
-        for place, (data, coding) in enumerate(zip(parts, codings, strict=True)):
+        for place, (data, coding) in enumerate(zip(parts[: len(codings)], codings, strict=True)):
             part = data
             source = place - n_latents if place >= n_latents else len(self.columns) + place
             if source < len(self.columns) and self.columns[source]["grid"] is None:
@@ -373,15 +373,15 @@ class Group:
             return found if column["dtype"] in {"text", "nested"} else np.array(found, column["dtype"])
         dtype, verbatim = np.dtype(column["dtype"]), iter(self.verbatim.get(number, ()))
         for row, code in zip(order, self.seen[number], strict=True):
-            found[row] = restored(code, column["grid"], dtype, verbatim)
+            found[row] = restored(code, column["grid"], dtype, verbatim, row)
         assert next(verbatim, None) is None
         return np.array(found, dtype)
 
 
-def restored(code, grid, dtype, verbatim):
-    """The value of a code; those that stand verbatim come one after the other."""
+def restored(code, grid, dtype, verbatim, row=0):
+    """The value of a code of a row; those that stand verbatim come one after the other."""
     if not is_special(code, grid):
-        return value_of(code, grid, dtype)
+        return value_of(code, grid, dtype, row)
     return (
         dtype.type(SPECIAL[code])
         if code != VERBATIM

@@ -51,8 +51,30 @@ def rounded(number, dtype):
     return dtype.type(round(min(max(number, low), high)))
 
 
-def value_of(code, grid, dtype):
-    """The value of an ordinary code."""
+def code_limit(grid):
+    """What ordinary codes stay below, where not all codes are ordinary."""
+    return 2**61 // grid["parameters"].get("parts", 1)
+
+
+def shift_of(grid, row):
+    """By how many fine steps the cells of a row are shifted."""
+    parts, z = grid["parameters"]["parts"], (grid["parameters"]["key"] + (row + 1) * 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return ((z ^ z >> 31) >> 32) * parts >> 32
+
+
+def value_of(code, grid, dtype, row=0):
+    """The value of an ordinary code, in a row of its table."""
+    kind, own = grid["kind"], grid["parameters"]
+    if "dithered" in kind:
+        size = max(1, abs(code) * own["parts"] - shift_of(grid, row) - (own["parts"] - 1) // 2) if code else 0
+        return on_plain_grid(-size if code < 0 else size, fine_of(grid), dtype)
+    return on_plain_grid(code, grid, dtype)
+
+
+def on_plain_grid(code, grid, dtype):
+    """The value of a code on a grid whose cells are the same in all rows."""
     kind, own = grid["kind"], grid["parameters"]
     if kind == "integers":
         return np.bool_(code) if dtype.kind == "b" else of_bits(code, dtype)
@@ -68,8 +90,23 @@ def value_of(code, grid, dtype):
     return rounded(-size if code < 0 else size, dtype)
 
 
-def code_of(value, grid, dtype):
-    """The code of a finite value of the dtype."""
+def fine_of(grid):
+    """The fine grid of a dithered one."""
+    return {"kind": grid["kind"].removeprefix("dithered-"), "parameters": grid["parameters"]}
+
+
+def code_of(value, grid, dtype, row=0):
+    """The code of a finite value of the dtype, in a row of its table."""
+    kind, own = grid["kind"], grid["parameters"]
+    if "dithered" in kind:
+        fine = plain_code_of(value, fine_of(grid), dtype)
+        size = (abs(fine) + shift_of(grid, row) + own["parts"] - 1) // own["parts"] if fine else 0
+        return -size if fine < 0 else size
+    return plain_code_of(value, grid, dtype)
+
+
+def plain_code_of(value, grid, dtype):
+    """The code of a value on a grid whose cells are the same in all rows."""
     kind, own = grid["kind"], grid["parameters"]
     if kind == "integers":
         return wrapped(int(value))

@@ -23,8 +23,8 @@ from .conftest import INPUTS, SMALL
 GOLDEN = Path(__file__).parents[1] / "golden"
 EXTRAS = ("nested", "extras")
 """Golden archives of nested columns, text and arrays, and of what lies besides columns."""
-SECOND = ("latents", "distances", "images", "padded")
-"""Those of format 2, of which fewer bytes are tried: cells under networks, convolutions, padded arrays."""
+SECOND = ("latents", "distances", "images", "padded", "guards", "dither")
+"""Those of format 2, of which fewer bytes are tried: cells under networks, convolutions, padded arrays, guarantees."""
 
 
 def decode(path):

@@ -17,9 +17,12 @@ from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.document import DEEPEST, LARGEST_VALUES
 from baler_vae.archive.manifest import (
     ArrayEntry,
+    CellEntry,
     ColumnEntry,
+    CorrectionEntry,
     GridEntry,
     GroupEntry,
+    GuardEntry,
     LatentsEntry,
     Manifest,
     MaskEntry,
@@ -27,6 +30,7 @@ from baler_vae.archive.manifest import (
     PaddedArrayEntry,
     PaddedEntry,
     SectionEntry,
+    TailEntry,
 )
 from baler_vae.codec import manifests
 from baler_vae.codec import sections as models
@@ -157,7 +161,7 @@ def test_a_history_in_an_archive_changes_nothing(tmp_path):
 
 
 ENTRIES = [Manifest, OriginEntry, ArrayEntry, GroupEntry, ColumnEntry, GridEntry, LatentsEntry, SectionEntry]
-ENTRIES += [MaskEntry, PaddedEntry, PaddedArrayEntry]
+ENTRIES += [MaskEntry, PaddedEntry, PaddedArrayEntry, GuardEntry, CorrectionEntry, CellEntry, TailEntry]
 
 
 @pytest.mark.parametrize("model", ENTRIES)
@@ -179,6 +183,7 @@ def test_the_page_names_every_section():
         models.tables_section,
         models.networks_section,
         models.cells_section,
+        models.corrections_section,
         models.encoder_section,
     )
     patterns = [re.sub("7", "G", make(7)) for make in makers]

@@ -15,13 +15,16 @@ import pytest
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import SECOND_FORMAT
+from baler_vae.archive.parts import unpack_checked_parts, unpack_parts
 from baler_vae.codec.sections import read_model
 from baler_vae.entropy import plain
+from baler_vae.entropy.tables import decode_codes
 from baler_vae.grid.grids import PlainGrid
 from baler_vae.model import coders
 from baler_vae.model.cells import Seen
 from baler_vae.model.columns import Celled, Networked
 from baler_vae.model.convolution import Convolution
+from baler_vae.model.correction import MODES
 from baler_vae.model.network import Dense
 
 from .digest import branches, digests, extras
@@ -181,6 +184,45 @@ def test_arrays_are_what_was_put_in():
     smooth = np.sin(0.4 * i + 0.2 * rows) * np.cos(0.3 * j - 0.1 * rows)
     assert np.abs(back["field"] - smooth).max() < 0.15
     assert np.argwhere(np.isnan(back["matrix"])).tolist() == [[2, 3, 5]]
+
+
+def test_values_move_in_every_way():
+    """In all modes, under tables by class, of rows and of events, with tails; and patches."""
+    modes, n_classes, kinds, n_patched = set(), set(), set(), 0
+    with ArchiveFile(SECOND / "guards.bvae") as archive:
+        for number, (group, n_rows) in enumerate(
+            zip(archive.manifest.groups, archive.manifest.row_groups[0], strict=True)
+        ):
+            model = read_model(archive, number)
+            parts = unpack_checked_parts(archive.section(f"groups/{number}/0"), model.n_parts)[model.first_guard_part :]
+            for correction, part in zip(model.corrections, parts, strict=False):
+                n_items = archive.manifest.row_groups[0][0] if correction.is_of_events else n_rows
+                modes |= set(decode_codes(unpack_parts(part)[0], correction.modes, n_items).tolist())
+                n_classes.add(len(correction.tables))
+                kinds.add((correction.is_of_events, bool(correction.tails), bool(group.counter)))
+            n_patched += sum(map(bool, parts[len(model.corrections) :]))
+    assert modes == set(range(len(MODES)))
+    assert min(n_classes) == 1 < max(n_classes)
+    assert kinds == {(True, False, True), (True, True, True), (False, False, True), (False, False, False)}
+    assert n_patched > 6
+
+
+def test_dithered_columns_are_under_networks_and_in_several_row_groups():
+    with ArchiveFile(SECOND / "dither.bvae") as archive:
+        columns = [column for group in archive.manifest.groups for column in group.columns if column.grid]
+        assert len(archive.manifest.row_groups) > 1
+        assert read_model(archive, 1).event_columns(["Jet_pt"], ("met", "nJet"))
+    grids = {(c.grid.kind, c.dtype, bool(c.grid.parameters.get("floor"))) for c in columns}
+    assert grids >= {
+        ("dithered-step", "float32", False),
+        ("dithered-logarithmic", "float32", True),
+        ("dithered-logarithmic", "float64", False),
+    }
+    assert {c.coding for c in columns if "dithered" in c.grid.kind} == {coders.TABLE, coders.NETWORK}
+    with baler_vae.open(SECOND / "dither.bvae") as archive:
+        px, pt = (np.concatenate(archive[name].array(library="np")) for name in ("Jet_px", "Jet_pt"))
+    assert px.view(np.uint32)[[3, 7, 9]].tolist() == [0, 0, 0xFF80_0000]
+    assert pt.view(np.uint64)[11] == 0x7FF0_0000_DEAD_BEEF
 
 
 def test_padded_arrays_are_what_was_put_in(tmp_path):
