@@ -224,7 +224,7 @@ def verify(
 
     with progress_bar(shown=not no_progress) as progress:
         done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
-    intact, *verdicts = verification_lines(done, archive)
+    intact, verdicts = verification_lines(done, archive)
     if json:
         say_json(done.to_dict())
     else:

@@ -37,6 +37,15 @@ columns = {columns}
 # Float columns without a bound get "bits:12" with a floor; integers, flags and text are exact.
 bound = []
 
+# What is promised beyond bounds: cuts that no row changes sides of, and quantities within bounds of their own.
+# [[guarantees]]
+# cut = "(Jet_pt > 30) & (abs(Jet_eta) < 2.4)"
+# at_least = 2 # of an event; without it each row keeps its side
+#
+# [[guarantees]]
+# quantity = "dijet_mass" # one of [[evaluation.quantities]], or a formula of columns
+# bound = "rel:1e-3"
+
 # Columns that follow from others are usually found; declare the rest here ("none": no formula for these columns).
 # [[derived]]
 # column = "Jet_energy"
@@ -142,6 +151,8 @@ def run_project(
     request = Request.of(
         columns=project.columns,
         bound=project.bound,
+        guarantees=project.guarantees,
+        quantities=project.evaluation.quantities,
         settings=project.model,
         dialect=project.csv.given(),
         run=RunRequest(force=force),

@@ -34,6 +34,7 @@ def fit_request(
     bound: list[str] | None,
     model: dict[str, Any],
     *,
+    guarantees: list[str] | None = None,
     skip_unreadable: bool = False,
 ) -> "FitRequest":
     """What a project's settings, and the command line beyond them, ask of a codec.
@@ -49,6 +50,8 @@ def fit_request(
     return FitRequest.of(
         columns=columns or (() if project is None else project.columns),
         bound=bound or (() if project is None else project.bound),
+        guarantees=guarantees or (() if project is None else project.guarantees),
+        quantities=() if project is None else project.evaluation.quantities,
         skip_unreadable=skip_unreadable,
         settings=check_settings(ModelSettings, {**settings, **model}),
     )

@@ -59,6 +59,16 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
     return parts, columns
 
 
+def guaranteed_table(info: ArchiveInfo) -> Listing:
+    """What an archive guarantees, with the bytes of what was moved for it, and those of values stored to the bit."""
+    table = Listing("", [Heading("guarantee"), numbers("bytes")])
+    for one in info.guarantees:
+        table.add(short_numbers(one.text), bytes_cell(one.moves_bytes))
+    patches = info.bytes.guarantees - sum(one.moves_bytes for one in info.guarantees)
+    table.add("values stored to the bit, for all of them", bytes_cell(patches))
+    return table
+
+
 def candidates_table(info: ArchiveInfo) -> Listing | None:
     """What each kind of model would take, where `auto` compares them as a sample tells it, group by group, and what the
     one that was fitted took; None where nothing was compared.
@@ -145,11 +155,11 @@ def guarantees_table(done: Verification) -> Listing:
     return table
 
 
-def verification_lines(done: Verification, archive: str) -> tuple[Paragraph | str, ...]:
+def verification_lines(done: Verification, archive: str) -> tuple[Paragraph, list[str]]:
     """What is intact, whether all bounds are kept or what broke, and the same of guarantees where there are any."""
     rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
     intact = f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded"
-    return Paragraph(intact), _bounds_line(done.columns), *_guarantees_line(done.guarantees)
+    return Paragraph(intact), [_bounds_line(done.columns), *_guarantees_line(done.guarantees)]
 
 
 def _bounds_line(columns: Sequence[ColumnCheck]) -> str:

@@ -79,6 +79,12 @@ class Guarantees:
                 promised.append(Guarantee(quantity=quantity.name, bound=_bound_of(settings.bound or "")))
         return cls(_needed(own, known, promised), tuple(dict.fromkeys(promised)))
 
+    def only(self, promised: Sequence[Guarantee]) -> "Guarantees":
+        """Some of the guarantees, and the quantities that they need."""
+        known = {quantity.name: quantity for quantity in self.quantities}
+        own = {one.quantity: known[one.quantity] for one in promised if one.quantity is not None}
+        return Guarantees(_needed(own, known, promised), tuple(promised))
+
     def described(self) -> dict[str, Any]:
         """The guarantees in plain values; `of_document` gives the same back."""
         quantities = [one.model_dump(mode="json", exclude_defaults=True) for one in self.quantities]

@@ -10,6 +10,7 @@ from baler_vae.errors import SourceError, near_file
 from baler_vae.paths import read_file
 from baler_vae.settings.checking import Seed, Settings, Texts, as_list, check_settings, file_name
 from baler_vae.settings.evaluation import EvaluationSettings
+from baler_vae.settings.guarantees import GuaranteeSettings
 from baler_vae.settings.kinds import LatentKindName
 from baler_vae.settings.model import ModelSettings
 from baler_vae.settings.sweep import SweepSettings
@@ -69,6 +70,7 @@ class Project(Settings):
     columns: Texts = ()
     bound: Texts = ()
     csv: CsvSettings = CsvSettings()
+    guarantees: tuple[GuaranteeSettings, ...] = ()
     derived: tuple[DerivedSettings, ...] = ()
     model: ModelSettings = ModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

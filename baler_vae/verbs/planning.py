@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from baler_vae.errors import SourceError, listed
+from baler_vae.errors import SourceError, UsageError, listed
+from baler_vae.guarantees.definitions import Guarantee, Guarantees
+from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
 from baler_vae.source.source import Source, Tables
+from baler_vae.table.schema import Schema
 from baler_vae.verbs.globs import Globs
 from baler_vae.verbs.request import FitRequest
 from baler_vae.verbs.tables import in_table
@@ -143,6 +146,7 @@ class _Shares:
         self._columns, self._bounds = Globs(request.columns, names), Globs(filter(None, patterns.values()), names)
         self._weights, self._transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
         self._formulas = Globs(settings.formulas, names)
+        self._refused: dict[Guarantee, list[str]] = {one: [] for one in request.guarantees.promised}
 
     def plan(self, name: str, specs: tuple[str, ...], source: Source) -> Plan | None:
         """What it means for a table; None where no glob of columns matches in it."""
@@ -166,12 +170,36 @@ class _Shares:
             if bound.rules[0].pattern is None or bound.rules[0].pattern in own
         )
         settings = settings.model_copy(update=changes)
-        return Plan(name, specs, source, replace(self._request, columns=globs, bounds=bounds, settings=settings))
+        fit = replace(
+            self._request,
+            columns=globs,
+            bounds=bounds,
+            guarantees=self._guaranteed(name, schema),
+            settings=settings,
+        )
+        return Plan(name, specs, source, fit)
+
+    def _guaranteed(self, name: str, schema: Schema) -> Guarantees:
+        """The guarantees on what the columns of a table have."""
+        asked, found = self._request.guarantees, []
+        for one in asked.promised:
+            own = asked.only([one])
+            try:
+                Promises(replace(own, promised=(replace(one, bound=one.bound and "exact"),)), schema)
+            except UsageError as error:
+                if one in self._refused:
+                    self._refused[one].append(f"{name} ({error.what})")
+                continue
+            found.append(one)
+            self._refused.pop(one, None)
+        return asked.only(found)
 
     def check(self) -> None:
-        """Raise UsageError where a glob matched in no table."""
+        """Raise UsageError where a glob matched in no table, or no table has what a guarantee reads."""
         for globs in (self._columns, self._bounds, self._weights, self._transforms, self._formulas):
             globs.check()
+        for one, reasons in self._refused.items():
+            raise UsageError(f"no table has what the guarantee {one.text!r} reads: {listed(reasons)}")
 
 
 def _renamed(values: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:

@@ -1,7 +1,9 @@
 """Whether an archive keeps what it guarantees beyond the bounds of columns, judged row by row against the original."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,12 @@ from baler_vae.codec.manifests import guarantees_of
 from baler_vae.errors import BoundBroken, CorruptArchive, UsageError
 from baler_vae.guarantees.promises import Promise, Promises
 from baler_vae.reader.archive import Archive
+from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
 from baler_vae.verbs.verification import GuaranteeCheck
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.numbers import GuaranteeResult
 
 Checks = tuple[GuaranteeCheck, ...]
 
@@ -35,12 +41,48 @@ def blank_guarantees(promises: Promises) -> Checks:
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
-def proved(checks: Checks, promises: Promises, before: Batch, after: Batch) -> Checks:
-    """The checks with one more batch, as it was and as an archive gives it back."""
+def proved(checks: Checks, promises: Promises, before: Batch, after: Batch, others: Promises | None = None) -> Checks:
+    """The checks with one more batch, as it was and as an archive gives it back; `others` are the same guarantees over
+    the columns of what came back, where those are of another schema.
+    """
     if not checks:
         return checks
-    pairs = zip(checks, promises.all, promises.values(before), promises.values(after), strict=True)
+    pairs = zip(checks, promises.all, promises.values(before), (others or promises).values(after), strict=True)
     return tuple(_updated(check, promise, original, restored) for check, promise, original, restored in pairs)
+
+
+class Proof:
+    """The guarantees of an archive over batches of an original and of what came back, given by the schemas of the
+    columns that are compared; what is about other columns is left out.
+    """
+
+    def __init__(self, archive: Archive, before: Schema, after: Schema) -> None:
+        kept = guarantees_of(archive.manifest)
+        own = []
+        for one in kept.promised:
+            with suppress(UsageError):  # a column is not among them
+                own.append((Promises(kept.only([one]), before), Promises(kept.only([one]), after)))
+        self._promises = own
+        self._checks = [blank_guarantees(promises) for promises, _ in own]
+
+    def add(self, before: Batch, after: Batch) -> None:
+        """Takes more rows into account."""
+        for place, (first, second) in enumerate(self._promises):
+            self._checks[place] = proved(self._checks[place], first, before, after, second)
+
+    def results(self) -> "tuple[GuaranteeResult, ...]":
+        """What became of the guarantees in all rows so far."""
+        from baler_vae.evaluation.numbers import GuaranteeResult  # noqa: PLC0415  readers do without it
+
+        return tuple(
+            GuaranteeResult(
+                text=check.text,
+                n=check.n_values,
+                n_broken=check.n_broken,
+                worst=None if promises.guarantees.promised[0].cut is not None else check.worst,
+            )
+            for (promises, _), (check,) in zip(self._promises, self._checks, strict=True)
+        )
 
 
 def joined_guarantees(first: Sequence[GuaranteeCheck], second: Sequence[GuaranteeCheck]) -> Checks:

@@ -13,6 +13,7 @@ from baler_vae.guarantees.definitions import Asked, Guarantees
 from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.checking import check_settings
+from baler_vae.settings.evaluation import QuantitySettings
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import DialectOptions, Options, dialect_options
 from baler_vae.source.source import Source
@@ -85,11 +86,13 @@ class FitRequest:
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
         guarantees: Sequence[Asked] = (),
+        quantities: Sequence[QuantitySettings] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
     ) -> "FitRequest":
-        """The request that the arguments of `fit` make; `model` are the settings of the model given as keywords.
+        """The request that the arguments of `fit` make; `model` are the settings of the model given as keywords, and
+        guarantees may name `quantities`.
 
         Raises:
             UsageError: a bound or a setting is wrong.
@@ -97,7 +100,7 @@ class FitRequest:
         return cls(
             columns=as_tuple(columns),
             bounds=tuple(map(AskedBound.parsed, as_tuple(bound))),
-            guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees),
+            guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees, quantities),
             settings=_settings_of(settings, model or {}),
             skip_unreadable=skip_unreadable,
         )
@@ -155,6 +158,7 @@ class Request:
         columns: str | Sequence[str] = (),
         bound: str | Sequence[str] = (),
         guarantees: Sequence[Asked] = (),
+        quantities: Sequence[QuantitySettings] = (),
         skip_unreadable: bool = False,
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
@@ -175,6 +179,7 @@ class Request:
                 columns=columns,
                 bound=bound,
                 guarantees=guarantees,
+                quantities=quantities,
                 skip_unreadable=skip_unreadable,
                 settings=settings,
                 model=model,
