@@ -5,7 +5,9 @@ import pytest
 import uproot
 
 import baler_vae
+from baler_vae.cli.requests import fit_request
 from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.settings.project import Project
 from baler_vae.verbs.proving import check_guarantees
 from tests.tables import short_row_groups
 
@@ -109,7 +111,7 @@ def test_guarantees_that_cost_much_are_remarked_on(tmp_path):
         ("name > 1", {}, "name"),
         (CUT, {"bound": ["px=free"], "kind": "vae", "epochs": 1, "hidden": (4,)}, "under `free`"),
         ("px > 1e9", {}, "nothing passes the cut"),
-        ("sqrt(0 - 1 - abs(px))=rel:1e-3", {}, "has no value"),
+        ("1 / (px - px)=rel:1e-3", {}, "has no value"),
         ("px >", {}, "px >"),
         ("px=bits", {}, "bits"),
     ],
@@ -130,3 +132,18 @@ def test_a_guarantee_concerns_the_tables_that_have_its_columns(tmp_path):
     assert [(own.text, own.n_broken) for own in done.guarantees] == [(f"a: {CUT}", 0), ("b: pz > 3", 0)]
     with pytest.raises(UsageError, match=r"no table has what the guarantee 'e > 1' reads"):
         baler_vae.compress(tmp_path / "in.root", tmp_path / "all.bvae", guarantees=["e > 1"], **options)
+
+
+def test_a_project_guarantees_a_quantity_that_it_declares():
+    project = Project(
+        name="a",
+        input="a.root",
+        guarantees=[{"quantity": "length", "bound": "rel:1e-4"}],
+        evaluation={"quantities": [{"name": "length", "formula": "hypot(px, py)"}]},
+    )
+    asked = fit_request(project, None, None, {}).guarantees
+    assert [own.text for own in asked.promised] == ["length within rel:0.0001"]
+    assert [own.formula for own in asked.quantities] == ["hypot(px, py)"]
+    typed = fit_request(project, None, None, {}, guarantees=["length > 3"]).guarantees
+    assert [own.text for own in typed.promised] == ["length > 3"]
+    assert [own.name for own in typed.quantities] == ["length"]
