@@ -22,7 +22,7 @@ from baler_vae.cli.options import (
     Dialect,
     Epochs,
     Force,
-    GuaranteeTexts,
+    Guaranteed,
     Inputs,
     Latent,
     Model,
@@ -108,7 +108,7 @@ def fit(
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
-    guarantee: GuaranteeTexts = None,
+    guarantee: Guaranteed = None,
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
@@ -130,7 +130,7 @@ def fit(
     check_inputs(inputs, columns=columns, bounds=bound)
     options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
     read = project_of(project)
-    request = fit_request(read, columns, bound, options, guarantee, skip_unreadable=skip_unreadable)
+    request = fit_request(read, columns, bound, options, guarantees=guarantee, skip_unreadable=skip_unreadable)
     text = dialect_for(read, dialect)
     with owned(output, force=force):
         with progress_bar(shown=not no_progress) as progress:
@@ -156,7 +156,7 @@ def compress(
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
-    guarantee: GuaranteeTexts = None,
+    guarantee: Guaranteed = None,
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = None,
@@ -194,7 +194,7 @@ def compress(
             way_out="Leave out either --codec or the options that describe a model",
         )
     read = project_of(project)
-    asked = fit_request(read, columns, bound, options, guarantee, skip_unreadable=skip_unreadable)
+    asked = fit_request(read, columns, bound, options, guarantees=guarantee, skip_unreadable=skip_unreadable)
     request = Request(
         codec=asked if codec is None else Codec.load(codec),
         dialect=dialect_for(read, dialect),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from baler_vae.cli.console import note, say
-from baler_vae.cli.tables import candidates_table, info_tables, orders_table, sample_lines, summary
+from baler_vae.cli.tables import candidates_table, guaranteed_table, info_tables, orders_table, sample_lines, summary
 from baler_vae.errors import ToleranceFailed, UsageError
 from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo
 from baler_vae.report.listing import Heading, Listing, Paragraph, bytes_cell, numbers
@@ -37,6 +37,8 @@ def info_parts(info: ArchiveInfo) -> Iterator["RenderableType"]:
             yield from info_parts(table)
     else:
         yield from info_tables(info)
+        if info.guarantees:
+            yield guaranteed_table(info)
         yield from (table for table in (candidates_table(info), orders_table(info)) if table is not None)
         yield from map(Paragraph, sample_lines(info))
 

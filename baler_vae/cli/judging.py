@@ -217,16 +217,20 @@ def verify(
     dialect: Dialect = None,
 ) -> None:
     """Check every digest and decode every row; with the original, compare every value with its bound."""
-    from baler_vae.cli.tables import verification_lines, verification_table
+    from baler_vae.cli.tables import guarantees_table, verification_lines, verification_table
+    from baler_vae.verbs.proving import check_guarantees
     from baler_vae.verbs.verify import check_broken
     from baler_vae.verbs.verify import verify as verify_file
 
     with progress_bar(shown=not no_progress) as progress:
         done = verify_file(archive, against=against or None, dialect=dialect, progress=progress)
-    intact, verdict = verification_lines(done, archive)
+    intact, verdicts = verification_lines(done, archive)
     if json:
         say_json(done.to_dict())
     else:
-        say(*([verification_table(done)] if done.columns else []), intact)
-    say_verdict(verdict, as_json=json)
+        say(*([verification_table(done)] if done.columns else []))
+        say(*([guarantees_table(done)] if done.guarantees else []), intact)
+    for verdict in verdicts:
+        say_verdict(verdict, as_json=json)
     check_broken(done.columns, str(archive))
+    check_guarantees(done.guarantees, str(archive))

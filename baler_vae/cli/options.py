@@ -45,13 +45,13 @@ Bounds = Annotated[
         ",dither; for float columns or as GLOB=BOUND; repeatable, or a list A,B (default: bits:12 with a floor).",
     ),
 ]
-GuaranteeTexts = Annotated[
+Guaranteed = Annotated[
     list[str] | None,
     typer.Option(
         "--guarantee",
         metavar="TEXT",
-        help="A cut that nothing changes sides of, '(pt > 30) & (abs(eta) < 2.4)' or 'count(pt > 30) >= 2', or a "
-        "quantity within a bound, 'hypot(px, py)=rel:1e-4'; repeatable.",
+        help="A cut that no row changes sides of, '(Jet_pt > 30) & (abs(Jet_eta) < 2.4)', or a quantity within a bound "
+        "of its own, 'hypot(px, py)=rel:1e-4'; repeatable.",
     ),
 ]
 Epochs = Annotated[

@@ -37,13 +37,13 @@ columns = {columns}
 # Float columns without a bound get "bits:12" with a floor; integers, flags and text are exact.
 bound = []
 
-# What is promised beyond the bounds of columns: cuts that nothing changes sides of, and quantities (by formula, or by
-# the name of one of [[evaluation.quantities]]) within bounds of their own. See docs/guarantees.md.
+# What is promised beyond bounds: cuts that no row changes sides of, and quantities within bounds of their own.
 # [[guarantees]]
 # cut = "(Jet_pt > 30) & (abs(Jet_eta) < 2.4)"
+# at_least = 2 # of an event; without it each row keeps its side
 #
 # [[guarantees]]
-# quantity = "dijet_mass"
+# quantity = "dijet_mass" # one of [[evaluation.quantities]], or a formula of columns
 # bound = "rel:1e-3"
 
 # Columns that follow from others are usually found; declare the rest here ("none": no formula for these columns).

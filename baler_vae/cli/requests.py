@@ -33,8 +33,8 @@ def fit_request(
     columns: list[str] | None,
     bound: list[str] | None,
     model: dict[str, Any],
-    guarantees: list[str] | None = None,
     *,
+    guarantees: list[str] | None = None,
     skip_unreadable: bool = False,
 ) -> "FitRequest":
     """What a project's settings, and the command line beyond them, ask of a codec.

@@ -8,7 +8,7 @@ from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
 from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
-from baler_vae.verbs.verification import ColumnCheck, Verification
+from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification
 
 
 def summary(info: ArchiveInfo) -> Paragraph:
@@ -57,6 +57,16 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
             "in the latents" if column.bytes is None else bytes_cell(column.bytes),
         )
     return parts, columns
+
+
+def guaranteed_table(info: ArchiveInfo) -> Listing:
+    """What an archive guarantees, with the bytes of what was moved for it, and those of values stored to the bit."""
+    table = Listing("", [Heading("guarantee"), numbers("bytes")])
+    for one in info.guarantees:
+        table.add(short_numbers(one.text), bytes_cell(one.moves_bytes))
+    patches = info.bytes.guarantees - sum(one.moves_bytes for one in info.guarantees)
+    table.add("values stored to the bit, for all of them", bytes_cell(patches))
+    return table
 
 
 def candidates_table(info: ArchiveInfo) -> Listing | None:
@@ -126,11 +136,30 @@ def verification_table(done: Verification) -> Listing:
     return table
 
 
-def verification_lines(done: Verification, archive: str) -> tuple[Paragraph, str]:
-    """What is intact, and whether all bounds are kept or what broke."""
+def guarantees_table(done: Verification) -> Listing:
+    """One line per guarantee: rows or events, how many break it, and the worst in units of the bound."""
+    headings = [Heading("guarantee"), Heading("group", 5), numbers("rows", 3), numbers("broken")]
+    headings += [numbers("worst / bound"), numbers("in row", 4), Heading("original", 6), Heading("restored", 5)]
+    table = Listing("", headings)
+    for check in done.guarantees:
+        table.add(
+            short_numbers(check.text),
+            check.group,
+            f"{check.n_values:,}",
+            f"{check.n_broken:,}",
+            Cell(f"{check.worst:.6g}", _in_bounds(check.worst)),
+            "" if check.worst_row is None else f"{check.worst_row:,}",
+            check.original,
+            check.restored,
+        )
+    return table
+
+
+def verification_lines(done: Verification, archive: str) -> tuple[Paragraph, list[str]]:
+    """What is intact, whether all bounds are kept or what broke, and the same of guarantees where there are any."""
     rows = ", ".join(f"{count:,} {name}" for name, count in done.n_rows.items())
     intact = f"{archive}: {done.n_sections} sections and {done.n_bytes:,} bytes intact, {rows} decoded"
-    return Paragraph(intact), _bounds_line(done.columns)
+    return Paragraph(intact), [_bounds_line(done.columns), *_guarantees_line(done.guarantees)]
 
 
 def _bounds_line(columns: Sequence[ColumnCheck]) -> str:
@@ -148,6 +177,17 @@ def _bounds_line(columns: Sequence[ColumnCheck]) -> str:
     worst = max(promised, key=lambda column: column.worst)
     closest = f", the worst at {_in_bounds(worst.worst)} of its bound ({worst.name})" if worst.worst else ""
     return f"PASS: all bounds kept: {sum(own.n_values for own in promised):,} values{closest}{free}"
+
+
+def _guarantees_line(checks: Sequence[GuaranteeCheck]) -> tuple[str, ...]:
+    if not checks:
+        return ()
+    broken = [check for check in checks if check.n_broken]
+    if broken:
+        named = [f"{own.text} ({own.n_broken:,} of {own.n_values:,})" for own in broken]
+        return (f"FAIL: guarantees broken: {listed(named)}",)
+    judged = f"{len(checks)} guarantee{'' if len(checks) == 1 else 's'}"
+    return (f"PASS: all guarantees kept: {judged}, judged {sum(own.n_values for own in checks):,} times",)
 
 
 def _in_bounds(worst: float) -> str:

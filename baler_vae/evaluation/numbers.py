@@ -83,7 +83,7 @@ class ArchiveSizes:
     ----------
     original_bytes, archive_bytes : int or None
         The values in their own dtypes, and the archive.
-    model_bytes, latents_bytes, codes_bytes, metadata_bytes : int or None
+    model_bytes, latents_bytes, codes_bytes, metadata_bytes, guarantees_bytes : int or None
         The parts of the archive.
     candidates : tuple[CandidateSizes, ...]
         Groups for which several kinds of model were compared.
@@ -95,6 +95,7 @@ class ArchiveSizes:
     latents_bytes: int | None = None
     codes_bytes: int | None = None
     metadata_bytes: int | None = None
+    guarantees_bytes: int | None = None
     candidates: tuple[CandidateSizes, ...] = ()
 
     @property

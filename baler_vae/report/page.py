@@ -33,6 +33,7 @@ PARTS = {
     "latents_bytes": "latents",
     "codes_bytes": "codes",
     "metadata_bytes": "metadata",
+    "guarantees_bytes": "guarantees",
 }
 SHAPES = {
     "gauss": "Gaussian",

@@ -27,7 +27,7 @@ from baler_vae.source.source import Source, summary
 from baler_vae.table.padding import without_collections
 from baler_vae.table.schema import Schema
 from baler_vae.verbs.fit import fit_source
-from baler_vae.verbs.remarks import extras_remark, left_out_remark, rounded_remark
+from baler_vae.verbs.remarks import extras_remark, guarantees_remark, left_out_remark, rounded_remark
 from baler_vae.verbs.request import FitRequest, Request
 from baler_vae.verbs.restorable import check_restorable
 from baler_vae.verbs.resuming import Unfinished, check_same, finished_before, unfinished
@@ -168,6 +168,7 @@ def _remarks(
     raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
     yield extras_remark(opened, raw, written.n_bytes)
     yield rounded_remark(_rounded(codec))
+    yield guarantees_remark(written.info(), [name for model in codec.models.values() for name in model.patched])
 
 
 def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> SourceInfo:

@@ -28,6 +28,7 @@ from baler_vae.table.table import Batch, cut_events, empty_batch
 from baler_vae.verbs.evaluation import Evaluation
 from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.inputs import input_files
+from baler_vae.verbs.proving import Proof
 from baler_vae.verbs.told import same_table, told_dialect
 
 
@@ -113,10 +114,13 @@ def evaluate(
             cuts=[CutCounter(cut, computed.schema) for cut in settings.cuts],
             histograms=[declared_spectrum(histogram) for histogram in settings.histograms],
         )
+        proof = None if promised is None else Proof(promised, wanted, found)
         n_events = 0
         for batch, other in _aligned(before, wanted, after, found):
             progress("comparing, events", n_events, before.n_events)
             evaluator.add(computed.extend(batch), again.extend(other))
+            if proof is not None:
+                proof.add(batch, other)
             n_events += batch[0].n_rows
         progress("fitting peaks", 0, 1)
         absent = [name for name in with_arrays_of(before.schema, found).order if name not in found.order]
@@ -126,6 +130,7 @@ def evaluate(
             sizes=None if promised is None else archive_sizes(promised.info()),
             missing=missing,
             left_out=[name for name in absent if name not in missing],
+            guarantees=() if proof is None else proof.results(),
         )
         return Evaluation.of_numbers(
             numbers,
@@ -192,6 +197,7 @@ def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:
         model_bytes=info.bytes.model,
         latents_bytes=info.bytes.latents,
         codes_bytes=info.bytes.codes,
+        guarantees_bytes=info.bytes.guarantees,
         metadata_bytes=info.bytes.metadata,
         candidates=tuple(
             CandidateSizes(

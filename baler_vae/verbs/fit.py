@@ -12,6 +12,7 @@ from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
+from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
@@ -20,7 +21,7 @@ from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, resolve_bound
-from baler_vae.table.schema import match_columns
+from baler_vae.table.schema import Schema, match_columns
 from baler_vae.table.table import counts_of
 from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.request import FitRequest
@@ -147,6 +148,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     guarantees = Guarantees()
     if request.guarantees:
         with located(path=source.path):
+            _check_guaranteed(request, source, schema)
             guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
@@ -167,6 +169,23 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
         return False
     largest = max(-limits.minimum, limits.maximum)
     return max(bound.absolute, bound.relative * largest) >= 0.5
+
+
+def _check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
+    """Check that guarantees read columns that are kept.
+
+    Raises:
+        UsageError: one reads a column that is not there, was left out, or is not numeric.
+    """
+    for one in request.guarantees.promised:
+        own = request.guarantees.only([one]).exactly()
+        try:
+            Promises(own, schema)
+        except UsageError as error:
+            error.what = f"the guarantee {one.text!r}: {error.what}"
+            if error.column in source.schema.order and error.column not in schema.order:
+                error.way_out = "Keep the column (--columns), or leave out the guarantee"
+            raise
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:

@@ -27,8 +27,8 @@ _OF_THE_FIRST = (EXTRAS, HISTORY)
 def merge(
     archives: Sequence[str | Path], output: str | Path, *, force: bool = False, progress: ShownProgress = silent
 ) -> ArchiveInfo:
-    """Merge archives that were compressed with one codec: the same columns, bounds and models. Row groups are copied as
-    they are, every one checked against its digest.
+    """Merge archives that were compressed with one codec: the same columns, bounds, guarantees and models. Row groups
+    are copied as they are, every one checked against its digest.
 
     Parameters
     ----------
@@ -176,17 +176,17 @@ def _shared_sections(manifest: Manifest) -> list[str]:
 
 
 def _what_is_shared(manifest: Manifest) -> object:
-    """What archives of one codec have in common: columns, but for their titles and sizes, and models; of nested columns
-    the type too, which all row groups share.
+    """What archives of one codec have in common: columns, but for their titles and sizes, guarantees and models; of
+    nested columns the type too, which all row groups share.
     """
 
     def group(entry: GroupEntry) -> object:
         columns = [column.model_dump(exclude={"title", "typename", "original_bytes"}) for column in entry.columns]
         types = [column.typename for column in entry.columns if column.dtype == "nested"]
-        return entry.name, entry.counter, entry.latents, columns, types
+        return entry.name, entry.counter, entry.latents, columns, types, entry.guard
 
     arrays = [(array.name, array.shape) for array in manifest.arrays]
     masks = [(mask.values, mask.missing) for mask in manifest.masks]
     padded = [made.model_dump(exclude={"arrays": {"__all__": {"title", "typename"}}}) for made in manifest.padded]
     models = {name: manifest.sections[name] for name in _shared_sections(manifest) if name not in _OF_THE_FIRST}
-    return [group(entry) for entry in manifest.groups], arrays, masks, padded, models
+    return [group(entry) for entry in manifest.groups], arrays, masks, padded, manifest.guarantees, models

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from baler_vae.errors import SourceError, UsageError, listed
-from baler_vae.guarantees.definitions import Guarantee
+from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.io.files import split_spec, tables_of
@@ -146,7 +146,7 @@ class _Shares:
         self._columns, self._bounds = Globs(request.columns, names), Globs(filter(None, patterns.values()), names)
         self._weights, self._transforms = Globs(settings.weights, names), Globs(settings.transforms, names)
         self._formulas = Globs(settings.formulas, names)
-        self._guarantees: dict[Guarantee, UsageError | None] = {}
+        self._refused: dict[Guarantee, list[str]] = {one: [] for one in request.guarantees.promised}
 
     def plan(self, name: str, specs: tuple[str, ...], source: Source) -> Plan | None:
         """What it means for a table; None where no glob of columns matches in it."""
@@ -170,33 +170,35 @@ class _Shares:
             if bound.rules[0].pattern is None or bound.rules[0].pattern in own
         )
         settings = settings.model_copy(update=changes)
-        own_request = replace(
+        fit = replace(
             self._request,
             columns=globs,
             bounds=bounds,
-            guarantees=self._request.guarantees.only(self._guaranteed(schema)),
+            guarantees=self._guaranteed(name, schema),
             settings=settings,
         )
-        return Plan(name, specs, source, own_request)
+        return Plan(name, specs, source, fit)
 
-    def _guaranteed(self, schema: Schema) -> Iterator[Guarantee]:
-        """The guarantees that are about columns of a table."""
-        for one in self._request.guarantees.promised:
+    def _guaranteed(self, name: str, schema: Schema) -> Guarantees:
+        """The guarantees on what the columns of a table have."""
+        asked, found = self._request.guarantees, []
+        for one in asked.promised:
             try:
-                Promises(self._request.guarantees.only([one]).exactly(), schema)
+                Promises(asked.only([one]).exactly(), schema)
             except UsageError as error:
-                self._guarantees.setdefault(one, error)
-            else:
-                self._guarantees[one] = None
-                yield one
+                if one in self._refused:
+                    self._refused[one].append(f"{name} ({error.what})")
+                continue
+            found.append(one)
+            self._refused.pop(one, None)
+        return asked.only(found)
 
     def check(self) -> None:
-        """Raise UsageError where a glob matched in no table, or a guarantee is about columns of none."""
+        """Raise UsageError where a glob matched in no table, or no table has what a guarantee reads."""
         for globs in (self._columns, self._bounds, self._weights, self._transforms, self._formulas):
             globs.check()
-        for error in self._guarantees.values():
-            if error is not None:
-                raise error
+        for one, reasons in self._refused.items():
+            raise UsageError(f"no table has what the guarantee {one.text!r} reads: {listed(reasons)}")
 
 
 def _renamed(values: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:

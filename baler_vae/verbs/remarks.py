@@ -1,9 +1,13 @@
 """What a user is told of a source and its archive, beside the numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from baler_vae.errors import listed
+from baler_vae.reader.archive_info import ArchiveInfo
 from baler_vae.source.source import Source
+
+MOST_OF_GUARANTEES = 0.1
+"""The part of an archive that guarantees take without a remark."""
 
 
 def extras_remark(source: Source, kept_bytes: int, archive_bytes: int) -> str:
@@ -26,6 +30,20 @@ def rounded_remark(rounded: Mapping[str, str]) -> str:
     return (
         f"float columns that contain only whole numbers are rounded, as the bounds demand: {listed(named)}; "
         f"if they count or identify something, add --bound '{next(iter(rounded))}=exact'"
+    )
+
+
+def guarantees_remark(info: ArchiveInfo, columns: Sequence[str]) -> str:
+    """What guarantees cost where that is much, and the columns, all that they read under bounds, which would better be
+    tighter; nothing where it is not.
+    """
+    share = info.bytes.guarantees / info.archive_bytes
+    if share <= MOST_OF_GUARANTEES or not columns:
+        return ""
+    dearest = max(info.guarantees, key=lambda one: one.moves_bytes)
+    return (
+        f"guarantees take {share:.1%} of the archive, most of it {dearest.text!r}: "
+        f"tighter bounds may take less: {listed(columns)}"
     )
 
 

@@ -91,7 +91,8 @@ class FitRequest:
         settings: ModelSettings | None = None,
         model: Mapping[str, Any] | None = None,
     ) -> "FitRequest":
-        """The request that the arguments of `fit` make; `model` are the settings of the model given as keywords.
+        """The request that the arguments of `fit` make; `model` are the settings of the model given as keywords, and
+        guarantees may name `quantities`.
 
         Raises:
             UsageError: a bound or a setting is wrong.

@@ -18,7 +18,8 @@ from baler_vae.source.dialect import DialectOptions
 from baler_vae.source.source import Source
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
-from baler_vae.verbs.verification import ColumnCheck
+from baler_vae.verbs.proving import blank_guarantees, check_guarantees, joined_guarantees, promises_of, proved
+from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck
 from baler_vae.verbs.verify import blank_checks, check_broken, compared, joined_checks
 
 Stamped = tuple[tuple[str, int, int], ...]
@@ -69,23 +70,27 @@ def restored_row_groups(client: Client | None, archive: Archive, selection: Sche
 def verify_on_cluster(
     client: Client, archive: Path, specs: Sequence[str], original: Source, progress: Progress
 ) -> None:
-    """Check that an archive just written gives back what its bounds promise; workers compare its row groups.
+    """Check that an archive just written gives back what its bounds promise, and keeps its guarantees; workers compare
+    its row groups.
 
     Raises:
-        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        BoundBroken: a value misses its bound, or a row breaks a guarantee; it names the first such column, or
+            guarantee, and its worst value.
         ArchiveError: it cannot be decoded.
     """
     with Archive(archive) as written:
-        checks = blank_checks(written)
+        checks, guarantees = blank_checks(written), blank_guarantees(promises_of(written))
         ends = accumulate((rows[0] for rows in written.manifest.row_groups), initial=0)
     files, originals = stamped([str(archive)]), stamped(specs)
     edges = list(pairwise(ends))
     tasks = ((files, originals, original.dialect, number, events) for number, events in enumerate(edges))
     progress("comparing, events", 0, original.n_events)
-    for (_, stop), found in zip(edges, on_cluster(client, _check, tasks), strict=True):
+    for (_, stop), (found, proofs) in zip(edges, on_cluster(client, _check, tasks), strict=True):
         checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
+        guarantees = joined_guarantees(guarantees, proofs)
         progress("comparing, events", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)
+    check_guarantees(guarantees, original.path)
 
 
 def _several(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
@@ -146,9 +151,13 @@ def _decode(files: Stamped, number: int, selection: Schema) -> Batch:
 
 def _check(
     files: Stamped, originals: Stamped, dialect: DialectOptions | None, number: int, events: tuple[int, int]
-) -> dict[str, ColumnCheck]:
+) -> tuple[dict[str, ColumnCheck], tuple[GuaranteeCheck, ...]]:
     archive = _archive(files)
     original = _opened(originals, dialect).as_in(archive.schema)
     schema = original.match(archive.schema, "the archive", "Name the files that were compressed")
     before = concatenate(list(original.read(schema, [events])), schema)
-    return compared(blank_checks(archive), before, archive.row_group(number, archive.schema), archive.bounds)
+    after, promises = archive.row_group(number, archive.schema), promises_of(archive)
+    return (
+        compared(blank_checks(archive), before, after, archive.bounds),
+        proved(blank_guarantees(promises), promises, before, after),
+    )

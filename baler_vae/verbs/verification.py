@@ -1,6 +1,6 @@
 """What a verification found: values to be shown and written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
 _COLUMNS = ("name", "group", "bound", "n_values", "n_broken", "worst", "worst_row", "original", "restored")
+_GUARANTEED = "guaranteed"
+"""What stands in the place of a bound."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,34 @@ class ColumnCheck:
     restored: str = ""
 
 
+@dataclass(frozen=True)
+class GuaranteeCheck:
+    """One guarantee against the original.
+
+    Attributes
+    ----------
+    text, group : str
+        The cut, or the quantity and its bound, and the group whose rows, or events, it is about.
+    n_values, n_broken : int
+        Rows or events that were compared, and those that break it.
+    worst : float
+        The largest deviation of the quantity in units of its bound; infinite where a decision of a cut is another.
+    worst_row : int or None
+        Where in the group that was found; None where nothing differs.
+    original, restored : str
+        The quantity, or the decision, in that row before and after.
+    """
+
+    text: str
+    group: str
+    n_values: int = 0
+    n_broken: int = 0
+    worst: float = 0.0
+    worst_row: int | None = None
+    original: str = ""
+    restored: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Verification:
     """What was checked of an archive. Columns under `free` promise nothing, and none of their values counts as broken.
@@ -56,6 +86,8 @@ class Verification:
         Rows that were decoded, by group.
     columns : tuple[ColumnCheck, ...]
         The columns against the original; empty where it was not at hand.
+    guarantees : tuple[GuaranteeCheck, ...]
+        What is guaranteed beyond bounds against the original; empty where it was not at hand, or nothing is.
     """
 
     path: str
@@ -63,11 +95,17 @@ class Verification:
     n_bytes: int
     n_rows: Mapping[str, int]
     columns: tuple[ColumnCheck, ...] = ()
+    guarantees: tuple[GuaranteeCheck, ...] = ()
 
     @property
     def broken(self) -> tuple[ColumnCheck, ...]:
         """The columns of which a value misses its bound."""
         return tuple(column for column in self.columns if column.n_broken)
+
+    @property
+    def broken_guarantees(self) -> tuple[GuaranteeCheck, ...]:
+        """The guarantees that a row or event breaks."""
+        return tuple(check for check in self.guarantees if check.n_broken)
 
     def __repr__(self) -> str:
         return f"<Verification of {self.path!r}: {self._verdict()}>"
@@ -78,22 +116,33 @@ class Verification:
         return found
 
     def to_pandas(self) -> "DataFrame":
-        """A data frame with a row for each column."""
-        return data_frame(map(vars, self.columns), _COLUMNS)
+        """A data frame with a row for each column, and behind them one for each guarantee, under its text."""
+        return data_frame(self._records(), _COLUMNS)
 
     def _repr_html_(self) -> str:
         rows = (
-            [short_numbers(column.bound) if name == "bound" else getattr(column, name) for name in _COLUMNS]
-            for column in self.columns
+            [short_numbers(str(record[name])) if name == "bound" else record[name] for name in _COLUMNS]
+            for record in self._records()
         )
         headings = ("column", "group", "bound", "values", "broken", "worst / bound", "in row", "original", "restored")
         counts = ", ".join(f"{count:,} {name}" for name, count in self.n_rows.items())
         intact = f"{self.n_sections} sections and {self.n_bytes:,} bytes intact, {counts} decoded"
         return html_table(f"{self.path}: {self._verdict()}", headings, rows, notes=(intact,))
 
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """What is told of each column and guarantee, by the names of `_COLUMNS`."""
+        yield from map(vars, self.columns)
+        for check in self.guarantees:
+            yield {**vars(check), "name": check.text, "bound": _GUARANTEED}
+
     def _verdict(self) -> str:
         if not self.columns:
             return "intact, bounds not compared"
-        if not self.broken:
-            return "intact, all bounds kept"
-        return f"bounds broken in {len(self.broken)} of {len(self.columns)} columns"
+        found = []
+        if self.broken:
+            found.append(f"bounds broken in {len(self.broken)} of {len(self.columns)} columns")
+        if broken := self.broken_guarantees:
+            found.append(f"{len(broken)} of {len(self.guarantees)} guarantees broken")
+        if found:
+            return ", ".join(found)
+        return "intact, all bounds and guarantees kept" if self.guarantees else "intact, all bounds kept"

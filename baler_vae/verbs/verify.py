@@ -22,8 +22,9 @@ from baler_vae.table.bounds import Bound
 from baler_vae.table.nested import Nested, nested_of
 from baler_vae.table.table import Batch, cut_events
 from baler_vae.verbs.in_memory import source_of
+from baler_vae.verbs.proving import blank_guarantees, check_guarantees, promises_of, proved
 from baler_vae.verbs.told import same_table, told_dialect
-from baler_vae.verbs.verification import ColumnCheck, Verification
+from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification
 from baler_vae.verbs.verify_tables import verify_tables
 
 EXTRAS = "extras"
@@ -41,7 +42,8 @@ def verify(
     dialect: Options = None,
     progress: ShownProgress = silent,
 ) -> Verification:
-    """Check every digest of an archive and decode every row; with the original, compare every value with its bound.
+    """Check every digest of an archive and decode every row; with the original, compare every value with its bound, and
+    prove every guarantee.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def verify(
     Returns
     -------
     Verification
-        What was checked. Broken bounds do not raise: they stand in `broken`.
+        What was checked. Broken bounds and guarantees do not raise: they stand in `broken` and `broken_guarantees`.
 
     Raises
     ------
@@ -93,31 +95,39 @@ def _verified(
         specs = [same_table(opened, spec) for spec in file_specs(against)]
         original = open_sources(specs, dialect or told_dialect(opened, specs))
     if original is None:
-        checks: tuple[ColumnCheck, ...] = ()
+        checks, guarantees = tuple[ColumnCheck, ...](), tuple[GuaranteeCheck, ...]()
         progress("decoding, events", 0, opened.num_entries)
         for done, _ in _counted(opened.batches(opened.schema)):
             progress("decoding, events", done, opened.num_entries)
     else:
-        checks = _compare(opened, original, progress)
+        checks, guarantees = _compare(opened, original, progress)
     rows = {
         group.name: sum(counts[number] for counts in opened.manifest.row_groups)
         for number, group in enumerate(opened.schema.groups)
     }
     return Verification(
-        path=str(opened.path), n_sections=n_sections, n_bytes=opened.n_bytes, n_rows=rows, columns=checks
+        path=str(opened.path),
+        n_sections=n_sections,
+        n_bytes=opened.n_bytes,
+        n_rows=rows,
+        columns=checks,
+        guarantees=guarantees,
     )
 
 
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def verify_bounds(archive: Place, original: Source, *, progress: Progress = silent) -> None:
-    """Check that an archive just written gives back what its bounds promise.
+    """Check that an archive just written gives back what its bounds promise, and keeps its guarantees.
 
     Raises:
-        BoundBroken: a value misses its bound; it names the first such column and its worst value.
+        BoundBroken: a value misses its bound, or a row breaks a guarantee; it names the first such column, or
+            guarantee, and its worst value.
         ArchiveError: it cannot be decoded.
     """
     with Archive(archive) as opened:
-        check_broken(_compare(opened, original, progress), original.path)
+        columns, guarantees = _compare(opened, original, progress)
+        check_broken(columns, original.path)
+        check_guarantees(guarantees, original.path)
 
 
 def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
@@ -146,12 +156,17 @@ def check_broken(columns: tuple[ColumnCheck, ...], path: str) -> None:
             )
 
 
-def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[ColumnCheck, ...]:
+def _compare(
+    archive: Archive, original: Source, progress: Progress
+) -> tuple[tuple[ColumnCheck, ...], tuple[GuaranteeCheck, ...]]:
+    """The checks of all columns and guarantees of an archive."""
     original = original.as_in(archive.schema)
     schema = original.match(
         archive.schema, "the archive", "Name the file that was compressed, and the same tree or group"
     )
     checks, bounds = blank_checks(archive), archive.bounds
+    promises = promises_of(archive)
+    guarantees = blank_guarantees(promises)
     restored = archive.batches(archive.schema)
     n_events = [rows[0] for rows in archive.manifest.row_groups]
     progress("comparing, events", 0, archive.num_entries)
@@ -160,10 +175,11 @@ def _compare(archive: Archive, original: Source, progress: Progress) -> tuple[Co
         if [table.n_rows for table in batch] != [table.n_rows for table in other]:
             raise _other_rows(original, archive)
         checks = compared(checks, batch, other, bounds)
+        guarantees = proved(guarantees, promises, batch, other)
         progress("comparing, events", done, archive.num_entries)
     if any(batch[0].n_rows for batch in restored):  # one without events tells types alone
         raise _other_rows(original, archive)
-    return tuple(checks[name] for name in archive.schema.order) + _extras(archive, original)
+    return tuple(checks[name] for name in archive.schema.order) + _extras(archive, original), guarantees
 
 
 def _extras(archive: Archive, original: Source) -> tuple[ColumnCheck, ...]:

@@ -55,4 +55,9 @@ def verify_tables(
                 for name, done in found.items()
                 for check in done.columns
             ),
+            guarantees=tuple(
+                replace(check, text=f"{name}: {check.text}", group=f"{name}:{check.group}")
+                for name, done in found.items()
+                for check in done.guarantees
+            ),
         )

@@ -107,9 +107,9 @@ def test_info_has_the_keys_that_it_promises(archive_path):
     document = info.to_dict()
     assert set(document) == {
         *("path", "writer", "format_version", "model_kind", "n_rows", "original_bytes", "archive_bytes", "ratio"),
-        *("bytes", "columns", "groups", "settings"),
+        *("bytes", "columns", "groups", "guarantees", "settings"),
     }
-    assert set(document["bytes"]) == {"model", "latents", "codes", "metadata"}
+    assert set(document["bytes"]) == {"model", "latents", "codes", "metadata", "guarantees"}
     assert {frozenset(column) for column in document["columns"]} == {
         frozenset(
             {
@@ -152,7 +152,7 @@ def test_info_adds_up(archive_path):
     with baler_vae.open(archive_path) as archive:
         info = archive.info()
     assert info.archive_bytes == archive_path.stat().st_size == sum(vars(info.bytes).values())
-    assert all(n_bytes > 0 for n_bytes in vars(info.bytes).values())
+    assert {name for name, n_bytes in vars(info.bytes).items() if n_bytes <= 0} == {"guarantees"}
     assert sum(column.bytes or 0 for column in info.columns) == info.bytes.codes
     assert info.original_bytes == sum(column.original_bytes for column in info.columns)
     by_name = {column.name: column for column in info.columns}

@@ -1,0 +1,139 @@
+"""Whether an archive keeps what it guarantees beyond the bounds of columns, judged row by row against the original."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.codec.manifests import guarantees_of
+from baler_vae.errors import BoundBroken, CorruptArchive, UsageError
+from baler_vae.guarantees.promises import Promise, Promises
+from baler_vae.reader.archive import Archive
+from baler_vae.table.schema import Schema
+from baler_vae.table.table import Batch
+from baler_vae.verbs.verification import GuaranteeCheck
+
+if TYPE_CHECKING:
+    from baler_vae.evaluation.numbers import GuaranteeResult
+
+Checks = tuple[GuaranteeCheck, ...]
+
+
+def promises_of(archive: Archive) -> Promises:
+    """What an archive guarantees, ready to be judged.
+
+    Raises:
+        CorruptArchive: it guarantees what its columns do not have.
+    """
+    try:
+        return Promises(guarantees_of(archive.manifest), archive.schema)
+    except UsageError as error:
+        raise CorruptArchive(f"a guarantee: {error}", path=archive.path, section="manifest.json") from error
+
+
+def blank_guarantees(promises: Promises) -> Checks:
+    """The checks of guarantees before any row was compared."""
+    groups = promises.quantities.schema.groups
+    return tuple(GuaranteeCheck(promise.guarantee.text, groups[promise.home].name) for promise in promises.all)
+
+
+@np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
+def proved(checks: Checks, promises: Promises, before: Batch, after: Batch, others: Promises | None = None) -> Checks:
+    """The checks with one more batch, as it was and as an archive gives it back; `others` are the same guarantees over
+    the columns of what came back, where those are of another schema.
+    """
+    if not checks:
+        return checks
+    pairs = zip(checks, promises.all, promises.values(before), (others or promises).values(after), strict=True)
+    return tuple(_updated(check, promise, original, restored) for check, promise, original, restored in pairs)
+
+
+class Proof:
+    """The guarantees of an archive over batches of an original and of what came back, given by the schemas of the
+    columns that are compared; what is about other columns is left out.
+    """
+
+    def __init__(self, archive: Archive, before: Schema, after: Schema) -> None:
+        kept = guarantees_of(archive.manifest)
+        own = []
+        for one in kept.promised:
+            with suppress(UsageError):  # a column is not among them
+                own.append((Promises(kept.only([one]), before), Promises(kept.only([one]), after)))
+        self._promises = own
+        self._checks = [blank_guarantees(promises) for promises, _ in own]
+
+    def add(self, before: Batch, after: Batch) -> None:
+        """Takes more rows into account."""
+        for place, (first, second) in enumerate(self._promises):
+            self._checks[place] = proved(self._checks[place], first, before, after, second)
+
+    def results(self) -> "tuple[GuaranteeResult, ...]":
+        """What became of the guarantees in all rows so far."""
+        from baler_vae.evaluation.numbers import GuaranteeResult  # noqa: PLC0415  readers do without it
+
+        return tuple(
+            GuaranteeResult(
+                text=check.text,
+                n=check.n_values,
+                n_broken=check.n_broken,
+                worst=None if promises.guarantees.promised[0].cut is not None else check.worst,
+            )
+            for (promises, _), (check,) in zip(self._promises, self._checks, strict=True)
+        )
+
+
+def joined_guarantees(first: Sequence[GuaranteeCheck], second: Sequence[GuaranteeCheck]) -> Checks:
+    """The checks of the rows of some checks and, behind them, of others of the same guarantees."""
+    return tuple(_joined(*pair) for pair in zip(first, second, strict=True))
+
+
+def check_guarantees(checks: Iterable[GuaranteeCheck], path: str) -> None:
+    """Check that no guarantee is broken.
+
+    Raises:
+        BoundBroken: it names the first one, and its worst row.
+    """
+    for check in checks:
+        if check.n_broken:
+            raise BoundBroken(
+                f"{check.n_broken:,} of {check.n_values:,} break the guarantee {check.text!r}",
+                path=path,
+                rows=f"the worst in row {check.worst_row} of {check.group}",
+                found=check.restored,
+                expected=check.original,
+                way_out="Keep the original, and report this together with the file",
+            )
+
+
+def _updated(
+    check: GuaranteeCheck, promise: Promise, before: NDArray[np.generic], after: NDArray[np.generic]
+) -> GuaranteeCheck:
+    """The check with the values (rows,) of one more batch."""
+    kept, units = promise.kept(before, after), promise.units(before, after)
+    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
+    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
+    worst = int(np.argmax(units)) if len(units) else 0
+    found = replace(
+        check,
+        n_values=check.n_values + len(before),
+        n_broken=check.n_broken + int(np.count_nonzero(~kept)),
+    )
+    if not len(units) or units[worst] <= check.worst:
+        return found
+    return replace(
+        found,
+        worst=float(units[worst]),
+        worst_row=check.n_values + worst,
+        original=repr(before[worst].item()),
+        restored=repr(after[worst].item()),
+    )
+
+
+def _joined(first: GuaranteeCheck, second: GuaranteeCheck) -> GuaranteeCheck:
+    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
+    if second.worst_row is None or second.worst <= first.worst:
+        return replace(first, n_values=n_values, n_broken=n_broken)
+    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=first.n_values + second.worst_row)

@@ -1,0 +1,149 @@
+"""Guarantees from where they are asked for to where they are proved, told and judged."""
+
+import numpy as np
+import pytest
+import uproot
+
+import baler_vae
+from baler_vae.cli.requests import fit_request
+from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.settings.project import Project
+from baler_vae.verbs.proving import check_guarantees
+from tests.tables import short_row_groups
+
+N = 3_000
+CUT = "hypot(px, py) > 20"
+MASS = "hypot(px, py)=rel:1e-5"
+ASKED = {"bound": "bits:8", "kind": "independent"}
+
+
+def momenta(seed=0):
+    rng = np.random.default_rng(seed)
+    columns = {name: rng.normal(0, 20, N).astype(np.float32) for name in ("px", "py")}
+    return {**columns, "charge": rng.integers(0, 2, N), "name": np.array(["a", "b"] * (N // 2), object)}
+
+
+@pytest.fixture(scope="module")
+def blob():
+    with short_row_groups(1_000):
+        return baler_vae.dumps(momenta(), guarantees=[CUT, MASS], **ASKED)
+
+
+def test_what_is_guaranteed_is_proved_again_from_the_archive(blob):
+    done = baler_vae.verify(blob, against=momenta())
+    assert (done.broken, done.broken_guarantees) == ((), ())
+    cut, mass = done.guarantees
+    assert (cut.text, cut.n_values, cut.worst) == (CUT, N, 0.0)
+    assert mass.text.startswith("hypot(px, py) within rel:1e-05")
+    assert 0.5 < mass.worst <= 1
+    before, after = momenta(), baler_vae.loads(blob)
+    lengths = [np.hypot(*(own[name].astype(float) for name in ("px", "py"))) for own in (before, after)]
+    assert (np.abs(lengths[1] - lengths[0]) <= 1e-5 * lengths[0]).all()
+    assert ((lengths[0] > 20) == (lengths[1] > 20)).all()
+    assert list(done.to_pandas()["name"])[-2:] == [cut.text, mass.text]
+    assert "all bounds and guarantees kept" in done._repr_html_()
+
+
+def test_another_value_breaks_a_guarantee_that_its_bound_allows(blob):
+    data = momenta()
+    data["px"] = (data["px"] * np.float32(1 + 2e-4)).astype(np.float32)
+    done = baler_vae.verify(blob, against=data)
+    mass = done.guarantees[1]
+    assert mass.n_broken > N / 2
+    assert mass.worst > 1
+    assert "guarantees broken" in repr(done)
+    with pytest.raises(BoundBroken, match=r"break the guarantee 'hypot\(px, py\) within rel:1e-05'"):
+        check_guarantees(done.guarantees, "a.bvae")
+
+
+def test_parts_of_an_archive_are_as_in_the_whole(blob, tmp_path):
+    whole = baler_vae.loads(blob)
+    (tmp_path / "a.bvae").write_bytes(blob)
+    with baler_vae.open(tmp_path / "a.bvae") as opened:
+        for name in ("px", "py"):
+            alone = opened.arrays(name, library="np")[name]
+            some = opened.arrays(name, entry_start=900, entry_stop=1_100, library="np")[name]
+            assert np.array_equal(alone, whole[name])
+            assert np.array_equal(some, whole[name][900:1_100])
+
+
+def test_one_codec_for_blocks_and_files_that_are_merged(tmp_path):
+    codec = baler_vae.fit(momenta(), guarantees=[CUT, MASS], **ASKED)
+    for seed in (1, 2):
+        data = momenta(seed)
+        decoded = codec.decode(codec.encode(data))
+        baler_vae.compress(data, tmp_path / f"{seed}.bvae", codec=codec)
+        with baler_vae.open(tmp_path / f"{seed}.bvae") as opened:
+            assert np.array_equal(opened.arrays("px", library="np")["px"], decoded["px"])
+    info = baler_vae.merge([tmp_path / "1.bvae", tmp_path / "2.bvae"], tmp_path / "all.bvae")
+    assert [one.text for one in info.guarantees] == [one.text for one in codec.guarantees.promised]
+    done = baler_vae.verify(tmp_path / "all.bvae", against=[momenta(1), momenta(2)])
+    assert [check.n_values for check in done.guarantees] == [2 * N, 2 * N]
+    assert done.broken_guarantees == ()
+    baler_vae.compress(momenta(), tmp_path / "other.bvae", guarantees=[CUT], **ASKED)
+    with pytest.raises(UsageError, match="different codec"):
+        baler_vae.merge([tmp_path / "1.bvae", tmp_path / "other.bvae"], tmp_path / "b.bvae")
+    with pytest.raises(UsageError, match="'py'"):
+        baler_vae.compress({name: momenta()[name] for name in ("px", "charge", "name")}, codec=codec)
+    with pytest.raises(UsageError, match="a codec has its own columns, bounds, guarantees"):
+        baler_vae.compress(momenta(), codec=codec, guarantees=[CUT])
+
+
+def test_an_evaluation_judges_what_its_archive_guarantees(blob):
+    cut, mass = baler_vae.evaluate(momenta(), blob).guarantees
+    assert (cut.n, cut.n_broken, cut.worst) == (N, 0, None)
+    assert (mass.n, mass.n_broken) == (N, 0)
+    assert 0.5 < mass.worst <= 1
+
+
+def test_guarantees_that_cost_much_are_remarked_on(tmp_path):
+    info = baler_vae.compress(momenta(), tmp_path / "a.bvae", guarantees=["hypot(px, py)=rel:1e-7"], **ASKED)
+    (remark,) = [text for text in info.warnings if "guarantees take" in text]
+    assert "px, py" in remark
+    assert info.bytes.guarantees > 0.1 * info.archive_bytes
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "options", "message"),
+    [
+        ("pz > 1", {}, "there is no column 'pz'"),
+        (CUT, {"columns": ["px", "charge"]}, r"column 'py'.*Keep the column \(--columns\)"),
+        ("name > 1", {}, "name"),
+        (CUT, {"bound": ["px=free"], "kind": "vae", "epochs": 1, "hidden": (4,)}, "under `free`"),
+        ("px > 1e9", {}, "nothing passes the cut"),
+        ("1 / (px - px)=rel:1e-3", {}, "has no value"),
+        ("px >", {}, "px >"),
+        ("px=bits", {}, "bits"),
+    ],
+)
+def test_what_cannot_be_guaranteed_is_refused(guarantee, options, message):
+    with pytest.raises(UsageError, match=message):
+        baler_vae.dumps(momenta(), guarantees=[guarantee], **{**ASKED, **options})
+
+
+def test_a_guarantee_concerns_the_tables_that_have_its_columns(tmp_path):
+    with uproot.recreate(tmp_path / "in.root") as file:
+        file["a"] = {name: momenta()[name] for name in ("px", "py")}
+        file["b"] = {"pz": momenta()["px"]}
+    options = {"force": True, **ASKED}
+    info = baler_vae.compress(tmp_path / "in.root", tmp_path / "all.bvae", guarantees=[CUT, "pz > 3"], **options)
+    assert [one.text for one in info.guarantees] == [f"a: {CUT}", "b: pz > 3"]
+    done = baler_vae.verify(tmp_path / "all.bvae", against=tmp_path / "in.root")
+    assert [(own.text, own.n_broken) for own in done.guarantees] == [(f"a: {CUT}", 0), ("b: pz > 3", 0)]
+    with pytest.raises(UsageError, match=r"no table has what the guarantee 'e > 1' reads"):
+        baler_vae.compress(tmp_path / "in.root", tmp_path / "all.bvae", guarantees=["e > 1"], **options)
+
+
+def test_a_project_guarantees_a_quantity_that_it_declares():
+    project = Project(
+        name="a",
+        input="a.root",
+        guarantees=[{"quantity": "length", "bound": "rel:1e-4"}],
+        evaluation={"quantities": [{"name": "length", "formula": "hypot(px, py)"}]},
+    )
+    asked = fit_request(project, None, None, {}).guarantees
+    assert [own.text for own in asked.promised] == ["length within rel:0.0001"]
+    assert [own.formula for own in asked.quantities] == ["hypot(px, py)"]
+    typed = fit_request(project, None, None, {}, guarantees=["length > 3"]).guarantees
+    assert [own.text for own in typed.promised] == ["length > 3"]
+    assert [own.name for own in typed.quantities] == ["length"]
