@@ -2,7 +2,7 @@
 
 A cell is an odd number of steps of a fine grid. What a value is rounded to is the middle of its cell, and as the cells
 of a row begin anywhere, the error is uniform over a cell and does not depend on the value: a histogram of rounded
-values has no comb (L. Schuchman, "Dither signals and their effect on quantization noise", IEEE Trans. Commun. 12
+values has no comb (L. Schuchman, "Dither signals and their effect on quantization noise", IEEE Trans. Communications 12
 (1964) 162). A reader knows the hash, so that the error is not larger than that of a grid that stands still.
 
 Zero remains zero, and no value changes its sign: the cells nearest to zero end there. All of it is whole numbers, the
