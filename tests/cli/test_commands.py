@@ -45,7 +45,7 @@ def test_json_goes_to_standard_output_alone(call, tmp_path):
     assert shown["n_rows"] == {"events": 2_400, "Jet": 20_092}
     assert shown["original_bytes"] == 2_400 * 4 + 20_092 * 9 * 4
     assert shown["archive_bytes"] == (tmp_path / "a.bvae").stat().st_size
-    assert set(shown["bytes"]) == {"model", "latents", "codes", "metadata"}
+    assert set(shown["bytes"]) == {"model", "latents", "codes", "guarantees", "metadata"}
     assert [c["name"] for c in shown["columns"]][:2] == ["nJet", "Jet_pt"]
     assert shown["settings"]["columns"] == ["Jet_*"]
 
