@@ -16,7 +16,6 @@ from baler_vae.fitting.policy import (
     CLASS_BITS,
     GUARDED_EVENTS,
     LEAST_CLASS_ITEMS,
-    LEAST_MISSED,
     LEAST_MOVABLE_SHARE,
     PATCH_BITS,
     STEPS_OF_BOUND,
@@ -126,16 +125,12 @@ class _Fitter:
         self._missed = [~kept for kept in promises.kept(before, after)]
 
     def corrections(self, number: int) -> tuple[Correction, ...]:
-        """The corrections of a group, without tables, of what is missed most first; none moves what those before it
-        read.
-        """
+        """The corrections of a group, without tables, of what is missed; none moves what those before it read."""
         found: list[Correction] = []
         taken: list[Cell | Tail] = []
-        n_missed = [np.count_nonzero(missed) for missed in self._missed]
-        for place in np.argsort([-count for count in n_missed], kind="stable").tolist():
-            promise = self._promises.all[place]
+        for place, promise in enumerate(self._promises.all):
             draft = self._draft(number, promise)
-            if draft is None or n_missed[place] < LEAST_MISSED or self._follows(number, place, promise, draft):
+            if draft is None or not self._missed[place].any() or self._follows(number, place, promise, draft):
                 continue
             correction = self._correction(number, place, promise, draft, taken)
             if correction is not None:

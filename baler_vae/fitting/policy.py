@@ -251,9 +251,6 @@ too far."""
 LEAST_MOVABLE_SHARE = 0.02
 """The least share of the items that miss in which a value is the one that a quantity depends on most; others do not
 move. Each value that may move takes a formula's evaluation. Chosen by hand; not measured."""
-LEAST_MISSED = 32
-"""The rows or events of the sample that must miss a bound before anything moves for it: a correction takes some 600
-bytes itself, a miss some 16 in patches."""
 LEAST_CLASS_ITEMS = 400
 """The least items of a class of moves with a table of its own. Chosen by hand; not measured."""
 CLASS_BITS = 0.1

@@ -10,7 +10,7 @@ from ..tables import batch_of, flat_batch
 
 MASS = {"quantity": {"name": "mjj", "kind": "mass", "objects": ["Jet_*"], "rows": [0, 1]}, "bound": "rel:1e-3"}
 HT = {"quantity": {"name": "ht", "kind": "ht", "objects": ["Jet_*"]}, "bound": "abs:0.01"}
-JAGGED = (HT, MASS, "hypot(Jet_pt, met)=rel:1e-4", "(Jet_pt > 30) & (abs(Jet_eta) < 2.4)", "met > 20")
+JAGGED = (HT, MASS, "hypot(Jet_area, met)=rel:1e-5", "(Jet_pt > 30) & (abs(Jet_eta) < 2.4)", "met > 20")
 FLAT = ("hypot(px, py)=rel:1e-5", "E - hypot(px, py)=abs:0.001", "px > 0.3")
 
 
@@ -26,7 +26,14 @@ def jagged(n_events=60):
     eta = rng.normal(0, 1.5, n_jets)
     eta[[3, 30]] = np.inf, 2.4
     phi, mass = rng.uniform(-3, 3, n_jets).astype(np.float32), rng.exponential(5, n_jets).astype(np.float32)
-    jets = {"Jet_pt": pt, "Jet_eta": eta, "Jet_phi": phi, "Jet_mass": mass, "Jet_id": np.arange(n_jets) % 7}
+    jets = {
+        "Jet_pt": pt,
+        "Jet_eta": eta,
+        "Jet_phi": phi,
+        "Jet_mass": mass,
+        "Jet_area": rng.exponential(40, n_jets),
+        "Jet_id": np.arange(n_jets) % 7,
+    }
     return batch_of({"events": {"met": met, "nJet": counts}, "Jet": jets}, {"Jet": "nJet"}, Origin("root", "Events"))
 
 
