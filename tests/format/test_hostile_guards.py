@@ -154,7 +154,7 @@ def test_what_is_changed_is_what_was_there(archive, tmp_path):
         own = file.manifest.groups[1].guard.corrections
     assert [set(one.cells) >= {"Jet_pt[0]"} for one in own] == [True, True, False]
     assert own[0].tails.keys() == {"rest 0"}
-    assert own[2].movable == ("Jet_pt",)
+    assert own[2].movable == ("Jet_area",)
 
 
 def _flat(values):
