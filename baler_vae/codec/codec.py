@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from baler_vae.archive.container import ArchiveFile, writing_archive
 from baler_vae.archive.document import read_json
 from baler_vae.archive.manifest import Manifest
 from baler_vae.archive.storage import Place, name_of
-from baler_vae.codec.guarding import Guard, check_guarded
 from baler_vae.codec.manifests import (
     HISTORY,
     WRITER,
@@ -33,11 +32,13 @@ from baler_vae.codec.report import FitReport, fit_report
 from baler_vae.codec.sections import check_entries, read_model, write_model
 from baler_vae.errors import CorruptArchive, UsageError, located
 from baler_vae.guarantees.definitions import Guarantees
-from baler_vae.guarantees.promises import Promises
 from baler_vae.model.group import GroupModel
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Schema
+
+if TYPE_CHECKING:
+    from baler_vae.codec.guarding import Guard
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +95,13 @@ class Codec:
         return any(model.encoder is not None and model.encoder.categories for model in self.models.values())
 
     @cached_property
-    def guard(self) -> Guard | None:
+    def guard(self) -> "Guard | None":
         """What keeps the guarantees; None where there are none."""
         if not self.guarantees:
             return None
+        from baler_vae.codec.guarding import Guard  # noqa: PLC0415 - readers need not know how guarantees are kept
+        from baler_vae.guarantees.promises import Promises  # noqa: PLC0415
+
         return Guard(Promises(self.guarantees, self.schema), self.models, self.bounds)
 
     @cached_property
@@ -214,7 +218,7 @@ class Codec:
                     arrays=array_entries(self.schema),
                     masks=mask_entries(self.schema),
                     padded=padded_entries(self.schema),
-                    guarantees=self.guarantees.described() if self.guarantees else None,
+                    guarantees=self.guarantees.described(),
                     settings=dict(self.settings),
                     fits=dict(self.fits),
                 )
@@ -302,6 +306,10 @@ class Codec:
             fits_of(manifest),
             guarantees_of(manifest),
         )
+        if not found.guarantees:
+            return found
+        from baler_vae.codec.guarding import check_guarded  # noqa: PLC0415
+
         try:
             if found.guard is not None:
                 check_guarded(found.guard.promises, models, found.bounds)

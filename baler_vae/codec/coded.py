@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.correcting import Guarded
-from baler_vae.codec.guarding import Guard
 from baler_vae.codec.rows import Arrays, Events, layout_of, shown_codes
 from baler_vae.grid.codes import Codes, is_special, quantise_column
 from baler_vae.grid.grids import Grid
@@ -18,6 +18,9 @@ from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Group
 from baler_vae.table.table import Batch, Table, counts_of
 
+if TYPE_CHECKING:
+    from baler_vae.codec.guarding import Guard
+
 
 @dataclass(frozen=True, eq=False)
 class CodedTable:
@@ -26,7 +29,7 @@ class CodedTable:
     `codes` are those of the columns on a grid; `values` all columns (rows,) as a reader will get them, but those under
     `free`, which are as they were read. A network sees these: what it says does not depend on what a grid takes away,
     so that a restored file is compressed to the same bytes. `events` is what the rows of a collection see of their
-    events.
+    events, `guarded` what keeps guarantees.
     """
 
     group: Group
@@ -80,7 +83,7 @@ def coded_table(
 
 
 def coded_tables(
-    batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound], guard: Guard | None = None
+    batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound], guard: "Guard | None" = None
 ) -> Iterator[CodedTable]:
     """The tables of a batch, one after the other; the events, which come first, are shared by all collections. `models`
     is by group, `bounds` by column; a `guard` keeps guarantees.

@@ -69,9 +69,7 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
         model = models.get(group.name)
         if model is None:
             continue
-        read = {name for home, name in promises.columns if home == number} & model.columns.keys()
-        changing = {n for n in read if isinstance(model.columns[n], OnGrid) and bounds[n].kind != "exact"}
-        if not changing <= {*model.patched}:
+        if not {*patchable(number, model, promises, bounds)} <= {*model.patched}:
             raise ValueError("a column that guarantees read has no patches")
         for correction in model.corrections:
             promise = promises.all[correction.promise]
@@ -82,6 +80,23 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
                 raise ValueError("a correction reads what its guarantee does not read")
 
 
+def patchable(number: int, model: GroupModel, promises: Promises, bounds: Mapping[str, Bound]) -> tuple[str, ...]:
+    """The columns of the group of that number that guarantees read, and that do not come back to the bit."""
+    return tuple(
+        name
+        for name, column in model.columns.items()
+        if (number, name) in promises.columns and isinstance(column, OnGrid) and bounds[name].kind != "exact"
+    )
+
+
+def restored(table: Table, coded: Mapping[str, Codes]) -> Arrays:
+    """The columns of a table as codes give them back."""
+    return {
+        name: coded[name].restored.reshape(array.shape) if name in coded else array
+        for name, array in table.arrays.items()
+    }
+
+
 class _Pass:
     """The guarantees of one batch. `base` are the columns as codes give them back, `final` as a reader gets them."""
 
@@ -89,13 +104,7 @@ class _Pass:
         self._guard, self._batch = guard, batch
         self._coded = [dict(own) for own in coded]
         self._first = [dict(own) for own in coded]
-        self._base: list[Arrays] = [
-            {
-                name: own[name].restored.reshape(array.shape) if name in own else array
-                for name, array in table.arrays.items()
-            }
-            for table, own in zip(batch, coded, strict=True)
-        ]
+        self._base: list[Arrays] = [restored(*pair) for pair in zip(batch, coded, strict=True)]
         self._models = [guard.models[table.group.name] for table in batch]
         self._moves: list[list[Moves]] = [[] for _ in batch]
         self._exact: Cells = {}
@@ -121,7 +130,8 @@ class _Pass:
                 touched |= events_of(batch, promise.home, missed | (found.moves != 0))
         if touched.any():
             self._settle(touched)
-        return self._coded, [self._stored(number) for number in range(len(batch))]
+        final = self._final()
+        return self._coded, [self._stored(number, final) for number in range(len(batch))]
 
     def _solve(self, number: int, correction: Correction, missed: Mask, before: Values, after: Values) -> Moves:
         """The moves of a correction for what misses the guarantee that it keeps; the quantity, float64 (items,), was so
@@ -261,13 +271,12 @@ class _Pass:
             found.append(arrays)
         return self._tables(found)
 
-    def _stored(self, number: int) -> Guarded:
-        """What is stored of a group beside its codes."""
+    def _stored(self, number: int, final: Batch) -> Guarded:
+        """What is stored of a group beside its codes, so that a reader gets the final columns."""
         model, table = self._models[number], self._batch[number]
         if not model.is_guarded:
             return Guarded()
         counts = counts_of(self._batch, table.group) if number else None
-        final = self._final()
         events = final[0].arrays if number else {}
         frame, classes = Frame(model, dict(self._base[number]), events, counts), []
         for correction, found in zip(model.corrections, self._moves[number], strict=True):

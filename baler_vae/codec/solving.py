@@ -93,8 +93,7 @@ def solve(
     with np.errstate(all="ignore"):
         allowed = _WITHIN * np.maximum(bound.relative * np.abs(wanted), bound.absolute)
     attempt = problem.lattice(problem.base, problem.original, wanted)
-    for mode in range(len(MODES)):
-        first, _ = MODES[mode]
+    for mode, (first, _) in enumerate(MODES):
         if first >= len(correction.movable):
             continue
         rest = np.flatnonzero(missed & ~attempt.solved)
@@ -202,7 +201,9 @@ class _Problem:
             whole = part.moves_of(lever, own_base, own_moved, mode)
             good = (whole != 0) & (np.abs(whole) < _MOST_MOVES)
             moves = Moves(np.where(good, whole, 0.0).astype(np.int64), np.full(len(rows), mode, np.uint8))
-            for values, own, there in zip(part.moved(lever, own_base, moves), own_moved, part.rows, strict=True):
+            for values, own, there in zip(
+                _placed(own_base, shares_of(lever, moves), lever), own_moved, part.rows, strict=True
+            ):
                 good &= same_bits(values, own) | (there < 0)
             found.moves[rows[good]], found.modes[rows[good]], found.solved[rows[good]] = moves.moves[good], mode, True
             near = ~good
@@ -228,7 +229,7 @@ class _Problem:
         missing = wanted - lever.quantity
         least = np.sign(missing) * np.maximum(np.abs(missing) - _AIMED * allowed, 0.0)
         with np.errstate(all="ignore"):
-            targets = self._shifted(lever, self.base, mode, least / lever.step)
+            targets = _placed(self.base, lever.shares(mode, least / lever.step), lever)
         for _ in range(2):
             rest = np.flatnonzero(~found.solved)
             part = self.only(rest)
@@ -277,22 +278,6 @@ class _Problem:
         ]
         return np.where(self.rows >= 0, np.array(found).reshape(self.rows.shape), 0.0)
 
-    def _shifted(self, lever: Lever, base: list[Values], mode: int, moves: Floats64) -> list[Values]:
-        """The values after moves that need not be whole."""
-        shares, widths = lever.shares(mode, moves), lever.widths
-        return [
-            np.where(own != 0, moved_values(values, own, width), values)
-            for values, own, width in zip(base, shares, widths, strict=True)
-        ]
-
-    def moved(self, lever: Lever, base: list[Values], moves: Moves) -> list[Values]:
-        """The values after moves, as a reader gets them."""
-        shares, widths = shares_of(lever, moves), lever.widths
-        return [
-            np.where(own != 0, moved_values(values, own, width), values)
-            for values, own, width in zip(base, shares, widths, strict=True)
-        ]
-
     def based(
         self, wanted: Floats64, allowed: Floats64, mode: int, targets: list[Values]
     ) -> tuple[_Attempt, list[Values]]:
@@ -315,7 +300,7 @@ class _Problem:
             usable &= np.abs(moves) < _MOST_MOVES
         whole = np.where(usable, moves, 0.0).astype(np.int64)
         modes = np.where(whole != 0, mode, 0).astype(np.uint8)
-        moved = self.moved(lever, found.based, Moves(whole, modes))
+        moved = _placed(found.based, shares_of(lever, Moves(whole, modes)), lever)
         quantity = self.correction.formula.evaluate(self._read(moved))
         with np.errstate(all="ignore"):
             usable &= np.abs(quantity - wanted) <= allowed / _WITHIN
@@ -337,6 +322,14 @@ class _Problem:
         for values, own, rows in zip(base, moved, self.rows, strict=True):
             found &= same_bits(values, own) | (rows < 0)
         return found
+
+
+def _placed(base: list[Values], shares: Floats64, lever: Lever) -> list[Values]:
+    """Values after moves by shares of the steps of their grids, float64 (movable, items)."""
+    return [
+        np.where(own != 0, moved_values(values, own, width), values)
+        for values, own, width in zip(base, shares, lever.widths, strict=True)
+    ]
 
 
 def _spread(values: list[Values], rows: Integers, n_items: int) -> list[Values]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.coded import quantised
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
-from baler_vae.codec.guarding import Guard
+from baler_vae.codec.guarding import Guard, patchable, restored
 from baler_vae.entropy.tables import FrequencyTable, fit_table, table_bits, table_bytes
 from baler_vae.errors import UsageError
 from baler_vae.fitting.policy import (
@@ -23,7 +23,6 @@ from baler_vae.fitting.policy import (
 from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
-from baler_vae.model.columns import OnGrid
 from baler_vae.model.correction import MOST_MOVABLE, Cell, Correction, Tail, zigzag
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
@@ -81,7 +80,7 @@ def guarded_models(
     promises, batch = Promises(guarantees, schema), _sampled(batch, schema)
     found = {
         table.group.name: replace(
-            models[table.group.name], patched=_patched(number, models[table.group.name], promises, bounds)
+            models[table.group.name], patched=patchable(number, models[table.group.name], promises, bounds)
         )
         for number, table in enumerate(batch)
     }
@@ -99,15 +98,6 @@ def _sampled(batch: Batch, schema: Schema) -> Batch:
     size = GUARDED_EVENTS // _SLICES
     starts = np.linspace(0, n_events - size, _SLICES).astype(int).tolist()
     return concatenate([slice_events(batch, start, start + size) for start in starts], schema)
-
-
-def _patched(number: int, model: GroupModel, promises: Promises, bounds: Mapping[str, Bound]) -> tuple[str, ...]:
-    """The columns of a group that guarantees read, and that do not come back to the bit."""
-    return tuple(
-        name
-        for name, column in model.columns.items()
-        if (number, name) in promises.columns and isinstance(column, OnGrid) and bounds[name].kind != "exact"
-    )
 
 
 class _Fitter:
@@ -177,10 +167,7 @@ class _Fitter:
     def _frame(self, number: int) -> Frame:
         """A group as codes give it back."""
         table = self._batch[number]
-        arrays = {
-            name: self._coded[number][name].restored.reshape(array.shape) if name in self._coded[number] else array
-            for name, array in table.arrays.items()
-        }
+        arrays = restored(table, self._coded[number])
         events = self._frames[0].arrays if number else {}
         counts = counts_of(self._batch, table.group) if number else None
         return Frame(self._models[table.group.name], arrays, events, counts)
@@ -213,7 +200,7 @@ class _Fitter:
     def _correction(
         self, number: int, place: int, promise: Promise, draft: Draft, taken: list[Cell | Tail]
     ) -> Correction | None:
-        """The correction that keeps a guarantee, without tables; None where nothing may move."""
+        """The correction that keeps a guarantee that is missed, without tables; None where nothing may move."""
         patched = self._models[self._batch[number].group.name].patched
         movable = [
             name
@@ -236,9 +223,9 @@ class _Fitter:
         )
         items = np.flatnonzero(self._missed[place])
         lever = lever_of(self._frames[number], correction, items)
-        most = np.bincount(lever.order[0], minlength=len(movable)) if len(items) else np.ones(len(movable), int)
+        most = np.bincount(lever.order[0], minlength=len(movable))
         order = np.argsort(-most, kind="stable")[:MOST_MOVABLE]
-        kept = [movable[i] for i in order if most[i] >= LEAST_MOVABLE_SHARE * max(1, len(items))]
+        kept = [movable[i] for i in order if most[i] >= LEAST_MOVABLE_SHARE * len(items)]
         return replace(correction, movable=tuple(kept or [movable[order[0]]]))
 
 

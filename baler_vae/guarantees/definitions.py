@@ -93,8 +93,10 @@ class Guarantees:
         own = {one.quantity: every[one.quantity] for one in promised if one.quantity is not None}
         return Guarantees(_needed(own, every, promised), promised)
 
-    def described(self) -> dict[str, Any]:
-        """The guarantees in plain values; `of_document` gives the same back."""
+    def described(self) -> dict[str, Any] | None:
+        """The guarantees in plain values, None where there are none; `of_document` gives the same back."""
+        if not self:
+            return None
         quantities = [one.model_dump(mode="json", exclude_defaults=True) for one in self.quantities]
         return {"quantities": quantities, "promised": [one.described() for one in self.promised]}
 

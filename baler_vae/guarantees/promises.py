@@ -138,27 +138,28 @@ def _rows_read(batch: Batch, home: int, items: Mask, read: Read) -> Mask:
     """The rows of a column's group that items read, bool (rows,)."""
     if read.rows is None and read.group == home:
         return items
-    events = items if home == 0 else _events_of(batch, home, items)
+    events = events_of(batch, home, items)
     if read.group == 0:
         return events
+    return _in_places(batch, read, np.repeat(events, counts_of(batch, batch[read.group].group)))
+
+
+def _in_places(batch: Batch, read: Read, rows: Mask) -> Mask:
+    """Those of some rows of a group, bool (rows,), that stand in the places of their events that are read."""
+    if not read.rows:
+        return rows
     counts = counts_of(batch, batch[read.group].group)
-    rows = np.repeat(events, counts)
-    if read.rows:
-        place = np.arange(len(rows)) - np.repeat(offsets_from_counts(counts)[:-1], counts)
-        rows = rows & np.isin(place, read.rows)
-    return rows
-
-
-def _events_of(batch: Batch, home: int, rows: Mask) -> Mask:
-    """The events to which some rows of a collection belong, bool (events,)."""
-    counts = counts_of(batch, batch[home].group)
-    events = np.repeat(np.arange(len(counts)), counts)
-    return np.bincount(events[rows], minlength=len(counts)) > 0
+    places = np.arange(len(rows)) - np.repeat(offsets_from_counts(counts)[:-1], counts)
+    return rows & np.isin(places, read.rows)
 
 
 def events_of(batch: Batch, home: int, items: Mask) -> Mask:
     """The events of some rows of a home, or those events themselves, bool (events,)."""
-    return items if home == 0 else _events_of(batch, home, items)
+    if home == 0:
+        return items
+    counts = counts_of(batch, batch[home].group)
+    events = np.repeat(np.arange(len(counts)), counts)
+    return np.bincount(events[items], minlength=len(counts)) > 0
 
 
 def items_reading(batch: Batch, home: int, reads: Iterable[Read], cells: Cells) -> Mask:
@@ -172,10 +173,6 @@ def items_reading(batch: Batch, home: int, reads: Iterable[Read], cells: Cells) 
         if read.rows is None and read.group == home:
             found |= rows
             continue
-        if read.rows:
-            counts = counts_of(batch, batch[read.group].group)
-            place = np.arange(len(rows)) - np.repeat(offsets_from_counts(counts)[:-1], counts)
-            rows = rows & np.isin(place, read.rows)
-        events = rows if read.group == 0 else _events_of(batch, read.group, rows)
+        events = events_of(batch, read.group, _in_places(batch, read, rows))
         found |= events if home == 0 else np.repeat(events, counts_of(batch, batch[home].group))
     return found

@@ -154,11 +154,12 @@ def _read_back(
     what a user is told of it.
     """
     with Archive(place) as written:
-        return replace(written.info(), path=str(path)), list(_remarks(written, opened, request, codec, fitness))
+        info = replace(written.info(), path=str(path))
+        return info, list(_remarks(written, info, opened, request, codec, fitness))
 
 
 def _remarks(
-    written: Archive, opened: Source, request: Request, codec: Codec, fitness: Sequence[Fitness]
+    written: Archive, info: ArchiveInfo, opened: Source, request: Request, codec: Codec, fitness: Sequence[Fitness]
 ) -> Iterator[str]:
     """What a user is told of an archive and its source; some of it may be nothing."""
     if request.fit is None or request.fit.skip_unreadable:
@@ -168,7 +169,7 @@ def _remarks(
     raw = sum(entry.n_bytes for name, entry in written.manifest.sections.items() if name == EXTRAS)
     yield extras_remark(opened, raw, written.n_bytes)
     yield rounded_remark(_rounded(codec))
-    yield guarantees_remark(written.info(), [name for model in codec.models.values() for name in model.patched])
+    yield guarantees_remark(info, [name for model in codec.models.values() for name in model.patched])
 
 
 def _told(specs: Sequence[str], source: Source, warnings: Sequence[str]) -> SourceInfo:

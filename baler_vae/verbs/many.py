@@ -154,8 +154,8 @@ def _is_of(codec: Codec, output: Path) -> bool:
     """Whether an archive was written with a codec, told by what its fit says of itself."""
     with Archive(output) as archive:
         found = archive.manifest.settings, archive.manifest.fits, archive.manifest.guarantees
-    guarantees = codec.guarantees.described() if codec.guarantees else None
-    return json.dumps(found, sort_keys=True) == json.dumps((codec.settings, codec.fits, guarantees), sort_keys=True)
+    own = codec.settings, codec.fits, codec.guarantees.described()
+    return json.dumps(found, sort_keys=True) == json.dumps(own, sort_keys=True)
 
 
 def _restored(archive: str, output: Path, request: RestoreRequest) -> Path:

@@ -14,7 +14,7 @@ from baler_vae.guarantees.promises import Promise, Promises
 from baler_vae.reader.archive import Archive
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch
-from baler_vae.verbs.verification import GuaranteeCheck
+from baler_vae.verbs.verification import GuaranteeCheck, joined, with_worst
 
 if TYPE_CHECKING:
     from baler_vae.evaluation.numbers import GuaranteeResult
@@ -87,7 +87,7 @@ class Proof:
 
 def joined_guarantees(first: Sequence[GuaranteeCheck], second: Sequence[GuaranteeCheck]) -> Checks:
     """The checks of the rows of some checks and, behind them, of others of the same guarantees."""
-    return tuple(_joined(*pair) for pair in zip(first, second, strict=True))
+    return tuple(joined(*pair) for pair in zip(first, second, strict=True))
 
 
 def check_guarantees(checks: Iterable[GuaranteeCheck], path: str) -> None:
@@ -112,28 +112,5 @@ def _updated(
     check: GuaranteeCheck, promise: Promise, before: NDArray[np.generic], after: NDArray[np.generic]
 ) -> GuaranteeCheck:
     """The check with the values (rows,) of one more batch."""
-    kept, units = promise.kept(before, after), promise.units(before, after)
-    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
-    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
-    worst = int(np.argmax(units)) if len(units) else 0
-    found = replace(
-        check,
-        n_values=check.n_values + len(before),
-        n_broken=check.n_broken + int(np.count_nonzero(~kept)),
-    )
-    if not len(units) or units[worst] <= check.worst:
-        return found
-    return replace(
-        found,
-        worst=float(units[worst]),
-        worst_row=check.n_values + worst,
-        original=repr(before[worst].item()),
-        restored=repr(after[worst].item()),
-    )
-
-
-def _joined(first: GuaranteeCheck, second: GuaranteeCheck) -> GuaranteeCheck:
-    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
-    if second.worst_row is None or second.worst <= first.worst:
-        return replace(first, n_values=n_values, n_broken=n_broken)
-    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=first.n_values + second.worst_row)
+    first_row, check = check.n_values, replace(check, n_values=check.n_values + len(before))
+    return with_worst(check, before, after, promise.kept(before, after), promise.units(before, after), first_row)

@@ -19,8 +19,8 @@ from baler_vae.source.source import Source
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, cut_events, row_groups, without_numbers
 from baler_vae.verbs.proving import blank_guarantees, check_guarantees, joined_guarantees, promises_of, proved
-from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck
-from baler_vae.verbs.verify import blank_checks, check_broken, compared, joined_checks
+from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, joined
+from baler_vae.verbs.verify import blank_checks, check_broken, compared
 
 Stamped = tuple[tuple[str, int, int], ...]
 """Files with their sizes and times of modification."""
@@ -86,7 +86,7 @@ def verify_on_cluster(
     tasks = ((files, originals, original.dialect, number, events) for number, events in enumerate(edges))
     progress("comparing, events", 0, original.n_events)
     for (_, stop), (found, proofs) in zip(edges, on_cluster(client, _check, tasks), strict=True):
-        checks = {name: joined_checks(check, found[name]) for name, check in checks.items()}
+        checks = {name: joined(check, found[name]) for name, check in checks.items()}
         guarantees = joined_guarantees(guarantees, proofs)
         progress("comparing, events", stop, original.n_events)
     check_broken(tuple(checks.values()), original.path)

@@ -1,8 +1,11 @@
 """What a verification found: values to be shown and written."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from baler_vae.reader.showing import short_numbers
 from baler_vae.results import as_plain, data_frame, html_table
@@ -70,6 +73,44 @@ class GuaranteeCheck:
     worst_row: int | None = None
     original: str = ""
     restored: str = ""
+
+
+Check = TypeVar("Check", ColumnCheck, GuaranteeCheck)
+
+
+def with_worst(
+    check: Check,
+    before: NDArray[np.generic],
+    after: NDArray[np.generic],
+    kept: NDArray[np.bool_],
+    units: NDArray[np.float64],
+    first_row: int,
+) -> Check:
+    """A check with more values (rows,) from `first_row` on, of which some are `kept`, bool (rows,), and which are so
+    far off in units of what is allowed, float64 (rows,); the values themselves are counted already.
+    """
+    check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept)))
+    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
+    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
+    worst = int(np.argmax(units)) if len(units) else 0
+    if not len(units) or units[worst] <= check.worst:
+        return check
+    return replace(
+        check,
+        worst=float(units[worst]),
+        worst_row=first_row + worst,
+        original=repr(before[worst].item() if before.dtype != object else before[worst]),
+        restored=repr(after[worst].item() if after.dtype != object else after[worst]),
+    )
+
+
+def joined(first: Check, second: Check) -> Check:
+    """The check of the rows of one check and, behind them, of another of the same column or guarantee."""
+    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
+    if second.worst_row is None or second.worst <= first.worst:
+        return replace(first, n_values=n_values, n_broken=n_broken)
+    worst_row = first.n_values + second.worst_row
+    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=worst_row)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -24,7 +24,7 @@ from baler_vae.table.table import Batch, cut_events
 from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.proving import blank_guarantees, check_guarantees, promises_of, proved
 from baler_vae.verbs.told import same_table, told_dialect
-from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification
+from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification, with_worst
 from baler_vae.verbs.verify_tables import verify_tables
 
 EXTRAS = "extras"
@@ -219,15 +219,6 @@ def compared(
     }
 
 
-def joined_checks(first: ColumnCheck, second: ColumnCheck) -> ColumnCheck:
-    """The check of the rows of one check and, behind them, of another of the same column."""
-    n_values, n_broken = first.n_values + second.n_values, first.n_broken + second.n_broken
-    if second.worst_row is None or second.worst <= first.worst:
-        return replace(first, n_values=n_values, n_broken=n_broken)
-    worst_row = first.n_values + second.worst_row
-    return replace(second, n_values=n_values, n_broken=n_broken, worst_row=worst_row)
-
-
 def _other_rows(original: Source, archive: Archive) -> UsageError:
     return UsageError(
         "is not the file that was compressed: its events have different numbers of rows",
@@ -260,19 +251,7 @@ def _updated(check: ColumnCheck, before: NDArray[np.generic], after: NDArray[np.
         return _updated_arrays(check, before, after, bound, first_row)
     else:
         kept, units = keeps_bound(before, after, bound), in_units_of_bound(before, after, bound)
-    check = replace(check, n_broken=check.n_broken + int(np.count_nonzero(~kept)))
-    # A value whose deviation rounds to just one bound is broken all the same, and then it is the one to show.
-    units = np.where(kept, np.minimum(units, 1.0), np.maximum(units, np.nextafter(1.0, 2.0)))
-    worst = int(np.argmax(units)) if len(units) else 0
-    if not len(units) or units[worst] <= check.worst:
-        return check
-    return replace(
-        check,
-        worst=float(units[worst]),
-        worst_row=first_row + worst,
-        original=repr(before[worst].item() if before.dtype != object else before[worst]),
-        restored=repr(after[worst].item() if after.dtype != object else after[worst]),
-    )
+    return with_worst(check, before, after, kept, units, first_row)
 
 
 def _updated_arrays(

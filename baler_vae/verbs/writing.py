@@ -145,7 +145,7 @@ class _RowGroupWriter:
             arrays=array_entries(self._schema),
             masks=mask_entries(self._schema),
             padded=padded_entries(self._schema),
-            guarantees=self._codec.guarantees.described() if self._codec.guarantees else None,
+            guarantees=self._codec.guarantees.described(),
             row_groups=tuple(self._row_groups),
             settings=dict(self._codec.settings),
             fits=dict(self._codec.fits),
