@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -90,7 +91,7 @@ class Formula:
         """
         results = np.empty(self._n_rows(arrays))
         shifted = np.empty((len(shifts), len(results)))
-        touched = [_reading(self.tree, name) for name in shifts]
+        touched = [self._readers.get(name, set()) for name in shifts]
         with np.errstate(all="ignore"):
             for start, stop, block in self._blocks(arrays, len(results)):
                 known: dict[int, Floats64] = {}
@@ -102,6 +103,11 @@ class Formula:
         results[np.isnan(results)] = np.nan
         shifted[np.isnan(shifted)] = np.nan
         return results, shifted
+
+    @cached_property
+    def _readers(self) -> dict[str, set[int]]:
+        """By column, the `id` of each node of the tree that reads it."""
+        return {name: _reading(self.tree, name) for name in self.names}
 
     def _n_rows(self, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         for name in self.names:
