@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from baler_vae.errors import listed
-from baler_vae.reader.archive_info import ArchiveInfo
+from baler_vae.reader.archive_info import SHARED, ArchiveInfo
 from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
 from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
@@ -60,13 +60,20 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
 
 
 def guaranteed_table(info: ArchiveInfo) -> Listing:
-    """What an archive guarantees, with the bytes of what was moved for it, and those of values stored to the bit."""
-    table = Listing("", [Heading("guarantee"), numbers("bytes")])
+    """What an archive guarantees, each with the bytes of its moves, and below them the bytes of what they share."""
+    table = Listing("", [Heading("guarantee"), numbers("bytes"), numbers("share")])
     for one in info.guarantees:
-        table.add(short_numbers(one.text), bytes_cell(one.moves_bytes))
-    patches = info.bytes.guarantees - sum(one.moves_bytes for one in info.guarantees)
-    table.add("values stored to the bit, for all of them", bytes_cell(patches))
+        table.add(short_numbers(one.text), *_bytes_and_share(one.moves_bytes, info))
+        for text in one.definitions:
+            table.remark(text)
+    for name, n_bytes in info.shared_bytes.items():
+        table.add(f"{SHARED[name]}, of all", *_bytes_and_share(n_bytes, info))
     return table
+
+
+def _bytes_and_share(n_bytes: int, info: ArchiveInfo) -> tuple[Cell, str]:
+    """A number of bytes, and its share of the archive."""
+    return bytes_cell(n_bytes), f"{100 * n_bytes / info.archive_bytes:.2f} %"
 
 
 def candidates_table(info: ArchiveInfo) -> Listing | None:

@@ -43,16 +43,33 @@ class GuaranteeResult:
     ----------
     text : str
         The cut or the quantity with its bound.
+    definitions : tuple[str, ...]
+        What the quantities are that it is about.
+    cut, quantity, bound : str or None
+        The cut, or the name of the quantity and its bound in exact numbers.
+    at_least : int or None
+        The rows of an event that must pass the cut, where events are judged.
+    group : str
+        The group whose rows are judged; ``events`` for whole events.
     n, n_broken : int
         Rows or events that were judged, and those among them that break it.
     worst : float or None
         The largest deviation of a quantity in units of its bound; None for a cut.
+    is_judged : bool
+        Whether the columns that it is about were compared; n is 0 where they were not.
     """
 
     text: str
-    n: int
-    n_broken: int
+    definitions: tuple[str, ...] = ()
+    cut: str | None = None
+    at_least: int | None = None
+    quantity: str | None = None
+    bound: str | None = None
+    group: str = "events"
+    n: int = 0
+    n_broken: int = 0
     worst: float | None = None
+    is_judged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +102,8 @@ class ArchiveSizes:
         The values in their own dtypes, and the archive.
     model_bytes, latents_bytes, codes_bytes, metadata_bytes, guarantees_bytes : int or None
         The parts of the archive.
+    guarantees : Mapping[str, int]
+        What moves of values take for each guarantee, by its text, and behind them what guarantees share.
     candidates : tuple[CandidateSizes, ...]
         Groups for which several kinds of model were compared.
     """
@@ -96,6 +115,7 @@ class ArchiveSizes:
     codes_bytes: int | None = None
     metadata_bytes: int | None = None
     guarantees_bytes: int | None = None
+    guarantees: Mapping[str, int] = field(default_factory=dict)
     candidates: tuple[CandidateSizes, ...] = ()
 
     @property
@@ -190,7 +210,8 @@ class EvaluationNumbers:
             `spectra`: a list of `column`, `window`, `n_bins`, `is_peak`, `percent_moved`, `chi2`, `n_dof`, `p_value`,
                 `chi2_rise`, `chi2_rise_in_deviations`, `largest_pull`, `largest_in_errors`, `largest_window` (of that
                 bin), `steps`, `steps_before`; `steps` are None also where hardly any value occurs twice.
-            `guarantees`: a list of `text`, `n`, `n_broken`, `worst`.
+            `guarantees`: a list of `text`, `definitions`, `cut`, `at_least`, `quantity`, `bound`, `group`, `n`,
+                `n_broken`, `worst`, `is_judged`.
             `groups`: a list of `group`, `names`, matrices in the order of these, each a list of rows:
                 `correlation_before`, `correlation_after`, `mutual_information_before`, `mutual_information_after`
                 (bits); `sliced_wasserstein`, `sliced_wasserstein_of_halves`; and `densities`, a list of `x`, `y`,

@@ -191,6 +191,13 @@ def test_guarantees_are_kept_or_broken():
     assert judgement(broken, None).headline == "Not as promised: guarantees"
 
 
+def test_a_guarantee_that_could_not_be_judged_is_not_said_to_be_kept():
+    cut = GuaranteeResult(text="pt > 30", n=2_000)
+    (found,) = findings(replace(evaluation(), guarantees=(cut, replace(cut, text="E > 1", is_judged=False))))
+    assert (found.state, found.headline) == ("plain", "1 of 2 not judged")
+    assert found.sentences[1] == "E > 1: not judged, since it is about columns that were not compared."
+
+
 def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():
     failures = [Failure("largest", name, 2.0, 1.0, f"{name} is 2, allowed 1") for name in ("a", "b")]
     failed = judgement(evaluation(floats()), failures)
