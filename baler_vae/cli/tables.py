@@ -208,6 +208,8 @@ def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
     headings = [Heading("recipe"), Heading("model"), numbers("archive bytes", 2), numbers("bytes/row", 4)]
     headings += [numbers("ratio"), numbers("train s", 3), numbers("compress s", 6), numbers("decompress s", 5)]
     headings += [numbers("mass difference %"), numbers("width change %", 1)]
+    guaranteed = any(run.guarantees for run in runs)
+    headings += [numbers("bytes of guarantees", 7), numbers("missed")] if guaranteed else []
     table = Listing("mean ± standard deviation over seeds", headings)
     ordered = sorted(runs, key=lambda run: [r.recipe for r in runs].index(run.recipe))
     for (recipe, kind), members in groupby(ordered, key=lambda run: (run.recipe, run.kind)):
@@ -230,8 +232,15 @@ def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
                     ("width_change_percent", 1),
                 )
             ),
+            *(_guarantee_cells(same) if guaranteed else ()),
         )
     return table
+
+
+def _guarantee_cells(runs: Sequence[ExperimentRun]) -> tuple[str, str]:
+    """The mean bytes of what keeps guarantees, and how many rows or events of all runs miss one."""
+    n_broken = sum(one.n_broken for run in runs for one in run.guarantees)
+    return f"{sum(run.guarantees_bytes for run in runs) / len(runs):,.0f}", f"{n_broken:,}"
 
 
 def spread_text(value: Spread, digits: int) -> str:

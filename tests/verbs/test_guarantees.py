@@ -81,6 +81,11 @@ def test_one_codec_for_blocks_and_files_that_are_merged(tmp_path):
         baler_vae.compress(data, tmp_path / f"{seed}.bvae", codec=codec)
         with baler_vae.open(tmp_path / f"{seed}.bvae") as opened:
             assert np.array_equal(opened.arrays("px", library="np")["px"], decoded["px"])
+    told = codec.report()
+    assert (
+        told.guarantees == tuple(one.text for one in codec.guarantees.promised) == tuple(told.to_dict()["guarantees"])
+    )
+    assert f"guaranteed: {CUT.replace('>', '&gt;')}" in told._repr_html_()
     info = baler_vae.merge([tmp_path / "1.bvae", tmp_path / "2.bvae"], tmp_path / "all.bvae")
     assert [one.text for one in info.guarantees] == [one.text for one in codec.guarantees.promised]
     done = baler_vae.verify(tmp_path / "all.bvae", against=[momenta(1), momenta(2)])
