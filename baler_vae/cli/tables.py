@@ -5,7 +5,17 @@ from itertools import groupby
 
 from baler_vae.errors import listed
 from baler_vae.reader.archive_info import SHARED, ArchiveInfo
-from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
+from baler_vae.report.listing import (
+    Cell,
+    Heading,
+    Listing,
+    Paragraph,
+    bytes_cell,
+    bytes_text,
+    guarantee_cell,
+    numbers,
+    short_numbers,
+)
 from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
 from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification
@@ -63,7 +73,7 @@ def guaranteed_table(info: ArchiveInfo) -> Listing:
     """What an archive guarantees, each with the bytes of its moves, and below them the bytes of what they share."""
     table = Listing("", [Heading("guarantee"), numbers("bytes"), numbers("share")])
     for one in info.guarantees:
-        table.add(short_numbers(one.text), *_bytes_and_share(one.moves_bytes, info))
+        table.add(guarantee_cell(one.text), *_bytes_and_share(one.moves_bytes, info))
         for text in one.definitions:
             table.remark(text)
     for name, n_bytes in info.shared_bytes.items():
@@ -150,7 +160,7 @@ def guarantees_table(done: Verification) -> Listing:
     table = Listing("", headings)
     for check in done.guarantees:
         table.add(
-            short_numbers(check.text),
+            guarantee_cell(check.text),
             check.group,
             f"{check.n_values:,}",
             f"{check.n_broken:,}",

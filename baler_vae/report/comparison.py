@@ -8,8 +8,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedGuarantee, Comparison
 from baler_vae.report.drawing import INK, new_figure, short, svg_text
-from baler_vae.report.listing import Cell, Heading, Listing, bytes_cell, numbers, short_numbers, shortened
+from baler_vae.report.listing import Cell, Heading, Listing, bytes_cell, numbers, short_numbers
 from baler_vae.report.wording import figure, in_bounds, percent, plain, signed, size
+from baler_vae.table.bounds import shortened_guarantee
 
 COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd")
 """Of M. A. Petroff's palette (arXiv:2107.02270); shapes say the same again."""
@@ -70,7 +71,7 @@ def guarantees_table(comparison: Comparison) -> Listing | None:
     table = Listing("Guarantees: the bytes of each are those of its moves", [*headings, numbers("bytes")])
     having = [one for one in comparison.archives if one.guarantees]
     for text in dict.fromkeys(own.text for one in having for own in one.guarantees):
-        table.head(shortened(text))
+        table.head(shortened_guarantee(text))
         for one in having:
             for own in one.guarantees:
                 if own.text == text:

@@ -18,10 +18,10 @@ from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
 from baler_vae.report.figures import peak_figure, spectrum_figure
-from baler_vae.report.listing import shortened
 from baler_vae.report.maps import correlation_maps, density_maps, information_map, largest
 from baler_vae.report.record import Origin, record
 from baler_vae.report.verdict import cut_text, steps_text, verdict_of
+from baler_vae.table.bounds import shortened, shortened_guarantee
 
 History = Mapping[str, Sequence[Mapping[str, float]]]
 
@@ -176,7 +176,10 @@ def _kept(sizes: ArchiveSizes | None) -> list[ArchivePart]:
     if sizes is None or not sizes.archive_bytes:
         return []
     total = sizes.archive_bytes
-    return [ArchivePart(shortened(name), n_bytes, 100 * n_bytes / total) for name, n_bytes in sizes.guarantees.items()]
+    return [
+        ArchivePart(shortened_guarantee(name), n_bytes, 100 * n_bytes / total)
+        for name, n_bytes in sizes.guarantees.items()
+    ]
 
 
 def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:

@@ -10,8 +10,8 @@ from baler_vae.errors import UsageError
 from baler_vae.evaluation.inputs import InputFile
 from baler_vae.evaluation.numbers import GuaranteeResult
 from baler_vae.evaluation.residuals import ColumnResiduals
-from baler_vae.report.listing import shortened
 from baler_vae.report.wording import count, in_bounds, number, setting
+from baler_vae.table.bounds import shortened, shortened_guarantee
 from baler_vae.version import __version__
 
 _MOST_NAMES = 12
@@ -132,7 +132,7 @@ def signed_guarantee(result: GuaranteeResult) -> SignedGuarantee:
     """What became of a guarantee, as text."""
     judged, has_worst = result.is_judged, result.is_judged and result.worst is not None
     return SignedGuarantee(
-        text=shortened(result.text),
+        text=shortened_guarantee(result.text),
         definitions=result.definitions,
         judged=f"{result.n:,} {result.group}" if judged else "none",
         n_broken=f"{result.n_broken:,}" if judged else "",

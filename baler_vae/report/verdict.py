@@ -11,7 +11,6 @@ from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.spectra import SpectrumShift
 from baler_vae.evaluation.tolerances import Failure, spectrum_name
-from baler_vae.report.listing import shortened
 from baler_vae.report.wording import (
     NOTHING,
     count,
@@ -25,6 +24,7 @@ from baler_vae.report.wording import (
     signed,
     size,
 )
+from baler_vae.table.bounds import shortened_guarantee
 
 State = Literal["good", "bad", "plain"]
 
@@ -234,7 +234,7 @@ def _guarantees(results: Sequence[GuaranteeResult]) -> Finding:
 
 def _guarantee(result: GuaranteeResult) -> str:
     """What became of a guarantee, in a sentence."""
-    text = shortened(result.text)
+    text = shortened_guarantee(result.text)
     if not result.is_judged:
         return f"{text}: not judged, since it is about columns that were not compared."
     kept = f"broken by {result.n_broken:,}" if result.n_broken else "kept by all"
