@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.spectra import SpectrumShift
     from baler_vae.results import DataFrame
 
-Table = Literal["columns", "peaks", "cuts", "spectra"]
+Table = Literal["columns", "peaks", "cuts", "spectra", "guarantees"]
 
 _COLUMN = ("name", "group", "dtype", "bound", "n_rows", "n_different", "n_lost", "mean", "rms", "largest")
 _WIDTHS = ("half_width_68", "half_width_95", "largest_in_bounds")
@@ -32,6 +32,7 @@ _MOVED = tuple(
 _PEAKS = ("column", "low", "high", "shape", "fit", "valid", *_MOVED)
 _CUTS = ("cut", "at_least", "of", "n", "n_before", "n_after", "n_out", "n_in", "percent")
 _SPECTRA = ("column", "low", "high", "n_bins", "is_peak", "percent_moved", "chi2", "n_dof", "p_value", "chi2_rise")
+_GUARANTEES = ("text", "cut", "at_least", "quantity", "bound", "group", "n", "n_broken", "worst", "is_judged")
 _MOVES = ("chi2_rise_in_deviations", "largest_pull", "largest_in_errors", "steps", "steps_before")
 
 
@@ -233,11 +234,11 @@ class EvaluationNumbers:
         return {key: as_plain(value, finite=True) for key, value in document.items()}
 
     def to_pandas(self, table: Table = "columns") -> "DataFrame":
-        """A data frame with a row for each of the columns, the peaks, the cuts or the spectra.
+        """A data frame with a row for each of the columns, the peaks, the cuts, the spectra or the guarantees.
 
         Parameters
         ----------
-        table : {"columns", "peaks", "cuts", "spectra"}
+        table : {"columns", "peaks", "cuts", "spectra", "guarantees"}
             The rows. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
             are parts of the value.
 
@@ -256,6 +257,7 @@ class EvaluationNumbers:
             "peaks": (self._peak_records, _PEAKS),
             "cuts": (self._cut_records, _CUTS),
             "spectra": (self._spectrum_records, (*_SPECTRA, *_MOVES)),
+            "guarantees": (self._guarantee_records, _GUARANTEES),
         }
         if table not in tables:
             raise UsageError(f"an evaluation has no table {table!r}", expected=" or ".join(get_args(Table)))
@@ -289,6 +291,9 @@ class EvaluationNumbers:
 
     def _cut_records(self) -> list[dict[str, object]]:
         return [{name: getattr(cut, name) for name in _CUTS} for cut in self.cuts]
+
+    def _guarantee_records(self) -> list[dict[str, object]]:
+        return [vars(one) for one in self.guarantees]
 
     def _spectrum_records(self) -> list[dict[str, object]]:
         documents = [spectrum_json(shift) for shift in self.spectra]

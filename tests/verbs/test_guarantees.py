@@ -106,6 +106,9 @@ def test_an_evaluation_judges_what_its_archive_guarantees(blob):
     assert (mass.n, mass.n_broken) == (N, 0)
     assert 0.5 < mass.worst <= 1
     assert (cut.cut, cut.quantity, cut.group) == (CUT, None, "events")
+    frame = baler_vae.evaluate(momenta(), blob).to_pandas("guarantees")
+    assert list(frame["text"]) == [cut.text, mass.text]
+    assert frame.loc[1, ["n", "worst"]].tolist() == [N, mass.worst]
     assert (mass.quantity, mass.bound, mass.definitions) == ("hypot(px, py)", "rel:1e-05", ())
 
 
