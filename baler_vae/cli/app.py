@@ -138,8 +138,11 @@ def fit(
         codec.save(output, force=force)
     if skipped := codec.settings.get("skipped"):
         note(f"baler-vae: left out: {summary(skipped)}")
-    for training in codec.report().trainings:
+    report = codec.report()
+    for training in report.trainings:
         say(str(training))
+    for guaranteed in report.guarantees:
+        say(f"guaranteed: {guaranteed}")
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from baler_vae.archive.manifest import (
     PaddedEntry,
 )
 from baler_vae.codec.correction_entries import guard_entry, promised_of
+from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.guarantees.definitions import Guarantees
@@ -227,6 +228,19 @@ def guarantees_of(manifest: Manifest) -> Guarantees:
         return promised_of(manifest.guarantees)
     except ValueError as error:
         raise CorruptArchive(str(error), section="manifest.json") from error
+
+
+def repeating(manifest: Manifest) -> dict[str, Any]:
+    """What repeats the run: `settings_of`, and where something is guaranteed `guarantees` and the `quantities` that
+    they name, as `compress` takes them.
+
+    Raises:
+        CorruptArchive: the guarantees are none that this version knows.
+    """
+    kept = guarantees_of(manifest).described()
+    if kept is None:
+        return settings_of(manifest)
+    return settings_of(manifest) | {"guarantees": kept["promised"], "quantities": kept["quantities"]}
 
 
 def bounds_of(manifest: Manifest) -> dict[str, Bound]:

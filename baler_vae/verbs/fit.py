@@ -148,7 +148,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     guarantees = Guarantees()
     if request.guarantees:
         with located(path=source.path):
-            _check_guaranteed(request, source, schema)
+            check_guaranteed(request, source, schema)
             guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
@@ -171,7 +171,7 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
     return max(bound.absolute, bound.relative * largest) >= 0.5
 
 
-def _check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
+def check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
     """Check that guarantees read columns that are kept.
 
     Raises:
