@@ -88,7 +88,7 @@ class Guarded:
 def classes_of(correction: Correction, lever: Lever, modes: NDArray[np.uint8]) -> Integers:
     """The class of each item's move, int64 (items,), among those of its mode."""
     classes = np.zeros(len(modes), np.int64)
-    if len(_tables(correction)) == 2:
+    if len(correction.move_tables) == 2:
         return classes
     for mode in np.unique(modes).tolist():
         tables, own = correction.own if mode == 0 else correction.others, modes == mode
@@ -107,11 +107,11 @@ def encode_moves(found: Moves, correction: Correction, classes: Classes) -> byte
         return b""
     if np.any(classes.moves < 0) or np.any(classes.modes < 0):
         raise ValueError("the class of a move is not known")
-    own = _runs(classes.modes, [np.ones(len(found.modes), np.bool_)], [len(correction.modes)])
+    own = mode_runs(correction, classes.modes)
     modes = encode_runs([found.modes[items].astype(np.int64) for items in own], correction.modes)
     codes = zigzag(found.moves)
     moves = encode_runs(
-        [codes[items] for items in _move_runs(found.modes, correction, classes.moves)], _tables(correction)
+        [codes[items] for items in move_runs(found.modes, correction, classes.moves)], correction.move_tables
     )
     return pack_parts([modes, moves])
 
@@ -122,9 +122,7 @@ def decode_modes(data: bytes, correction: Correction, classes: Integers) -> NDAr
     Raises:
         ValueError: the bytes are not those of such modes.
     """
-    modes = _decoded(
-        data, correction.modes, _runs(classes, [np.ones(len(classes), np.bool_)], [len(correction.modes)]), len(classes)
-    )
+    modes = _decoded(data, correction.modes, mode_runs(correction, classes), len(classes))
     if np.any(modes < 0) or np.any(modes >= len(MODES)):
         raise ValueError("a mode of moves does not exist")
     return modes.astype(np.uint8)
@@ -136,18 +134,18 @@ def decode_moves(data: bytes, correction: Correction, modes: NDArray[np.uint8], 
     Raises:
         ValueError: the bytes are not those of such moves.
     """
-    codes = _decoded(data, _tables(correction), _move_runs(modes, correction, classes), len(classes))
+    codes = _decoded(data, correction.move_tables, move_runs(modes, correction, classes), len(classes))
     if np.any(codes < 0):
         raise ValueError("a move does not exist")
     return Moves(unzigzag(codes), modes)
 
 
-def _tables(correction: Correction) -> tuple[FrequencyTable, ...]:
-    """The tables of moves."""
-    return *correction.own.tables, *correction.others.tables
+def mode_runs(correction: Correction, classes: Integers) -> list[Integers]:
+    """The items, int64 (n,), of each table of modes; `classes`, int64 (items,), are those of modes."""
+    return _runs(classes, [np.ones(len(classes), np.bool_)], [len(correction.modes)])
 
 
-def _move_runs(modes: NDArray[np.uint8], correction: Correction, classes: Integers) -> list[Integers]:
+def move_runs(modes: NDArray[np.uint8], correction: Correction, classes: Integers) -> list[Integers]:
     """The items, int64 (n,), of each table of moves."""
     n_tables = [len(correction.own.tables), len(correction.others.tables)]
     return _runs(classes, [modes == 0, modes > 0], n_tables)
@@ -271,7 +269,7 @@ def _moved(frame: Frame, correction: Correction, data: bytes) -> Arrays:
     modes = decode_modes(parts[0], correction, classes)
     classes = (
         levers.joined(lambda lever, items: classes_of(correction, lever, modes[items]))
-        if len(_tables(correction)) > 2
+        if len(correction.move_tables) > 2
         else nothing
     )
     found = decode_moves(parts[1], correction, modes, classes)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.batches import coded_batch
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable
-from baler_vae.codec.correcting import Moves
+from baler_vae.codec.correcting import Classes, Moves, mode_runs, move_runs
 from baler_vae.codec.finite import check_finite
 from baler_vae.codec.groups import known_rows, quantise_latents
 from baler_vae.codec.rows import Rows
@@ -74,16 +74,16 @@ def add_moves(lengths: Lengths, coded: CodedTable) -> None:
         own[MOVES] = own.get(MOVES, 0.0) + _moves_bits(found, correction, classes)
 
 
-def _moves_bits(found: Moves, correction: Correction, classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The bits (items,) of the modes and moves of items of some classes (items,); none where nothing moves."""
+def _moves_bits(found: Moves, correction: Correction, classes: Classes) -> NDArray[np.float64]:
+    """The bits (items,) of the modes and moves of items; none where nothing moves."""
+    bits = np.zeros(len(found.moves))
     if not found.moves.any():
-        return np.zeros(len(found.moves))
-    codes, first = zigzag(found.moves), found.modes == 0
-    bits = code_bits(found.modes.astype(np.int64), correction.modes)
-    for number, table in enumerate(correction.tables):
-        own = first & (classes == number)
-        bits[own] += code_bits(codes[own], table)
-    bits[~first] += code_bits(codes[~first], correction.others)
+        return bits
+    modes, codes = found.modes.astype(np.int64), zigzag(found.moves)
+    for items, table in zip(mode_runs(correction, classes.modes), correction.modes, strict=True):
+        bits[items] += code_bits(modes[items], table)
+    for items, table in zip(move_runs(found.modes, correction, classes.moves), correction.move_tables, strict=True):
+        bits[items] += code_bits(codes[items], table)
     return bits
 
 

@@ -127,7 +127,12 @@ class Correction:
     @property
     def tables(self) -> tuple[FrequencyTable, ...]:
         """All of its tables: of moves in the first mode and in others, and of modes."""
-        return *self.own.tables, *self.others.tables, *self.modes
+        return *self.move_tables, *self.modes
+
+    @property
+    def move_tables(self) -> tuple[FrequencyTable, ...]:
+        """The tables of moves."""
+        return *self.own.tables, *self.others.tables
 
     @property
     def has_classes(self) -> bool:

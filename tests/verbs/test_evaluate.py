@@ -35,6 +35,7 @@ def test_a_file_against_its_archive(jets, tmp_path, quick):
         "original_bytes": info.original_bytes,
         "archive_bytes": info.archive_bytes,
         **{f"{name}_bytes": size for name, size in vars(info.bytes).items()},
+        "guarantees": {},
         "candidates": [],
         "ratio": info.ratio,
     }
