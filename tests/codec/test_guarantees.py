@@ -26,7 +26,7 @@ from baler_vae.entropy.tables import fit_table
 from baler_vae.kinematics.formula import parse_formula
 from baler_vae.model.correction import Cell, ClassTables, Correction, Lever, unzigzag, zigzag
 from tests.guarded import check_laws, drawn_case, fitted, source_of
-from tests.tables import flat_batch
+from tests.tables import flat_batch, short_row_groups
 
 
 @settings(max_examples=12)
@@ -36,6 +36,23 @@ def test_random_guarantees_of_random_tables(seed):
     codec = fitted(case)
     for batch in case.tables if codec is not None else ():
         check_laws(codec, batch)
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 2**32 - 1))
+def test_row_groups_of_random_tables_keep_random_guarantees(seed):
+    """Those of an archive, whose rows are cut where they fall; what comes back makes the same archive."""
+    case = drawn_case(Random(seed), most_events=30)
+    codec = fitted(case)
+    for batch in case.tables if codec is not None else ():
+        source = source_of(case.schema, batch)
+        with short_row_groups(11):
+            blob = baler_vae.dumps(source, codec=codec)
+        done = baler_vae.verify(blob, against=source)
+        assert (done.broken, done.broken_guarantees) == ((), ())
+        assert len(done.guarantees) == len(codec.guarantees.promised)
+        with baler_vae.open(blob) as opened:
+            assert len(opened.manifest.row_groups) >= batch[0].n_rows / 11
 
 
 # Moves of coarse columns, which are not linear; what a move shares with a sum, or with rows of another quantity; two

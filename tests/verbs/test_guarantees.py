@@ -1,5 +1,6 @@
 """Guarantees from where they are asked for to where they are proved, told and judged."""
 
+import io
 import re
 from html import escape
 
@@ -71,6 +72,35 @@ def test_parts_of_an_archive_are_as_in_the_whole(blob, tmp_path):
             some = opened.arrays(name, entry_start=900, entry_stop=1_100, library="np")[name]
             assert np.array_equal(alone, whole[name])
             assert np.array_equal(some, whole[name][900:1_100])
+
+
+def test_file_objects_hold_and_give_what_is_guaranteed(blob):
+    file, restored = io.BytesIO(), io.BytesIO()
+    with short_row_groups(1_000):
+        baler_vae.compress(momenta(), file, guarantees=[CUT, MASS], **ASKED)
+    assert file.getvalue() == blob
+    assert baler_vae.verify(io.BytesIO(blob), against=momenta()).broken_guarantees == ()
+    baler_vae.decompress(io.BytesIO(blob), restored, to="npz")
+    with np.load(io.BytesIO(restored.getvalue())) as found:
+        lengths = [np.hypot(*(own[name].astype(float) for name in ("px", "py"))) for own in (momenta(), found)]
+    assert ((lengths[0] > 20) == (lengths[1] > 20)).all()
+    assert (np.abs(lengths[1] - lengths[0]) <= 1e-5 * lengths[0]).all()
+
+
+def test_quantities_are_declared_in_python():
+    quantities = [{"name": "q", "formula": "px + 2 * py"}, {"name": "length", "formula": "hypot(px, q)"}]
+    asked = {"quantities": quantities, "guarantees": [{"quantity": "length", "bound": "rel:1e-4"}, "q > 5"], **ASKED}
+    blob = baler_vae.dumps(momenta(), **asked)
+    assert [one.text for one in baler_vae.verify(blob).guarantees] == []
+    done = baler_vae.verify(blob, against=momenta())
+    assert [(one.text, one.n_broken) for one in done.guarantees] == [("length within rel:0.0001", 0), ("q > 5", 0)]
+    before, after = ({n: own[n].astype(float) for n in ("px", "py")} for own in (momenta(), baler_vae.loads(blob)))
+    sums = [own["px"] + 2 * own["py"] for own in (before, after)]
+    assert ((sums[0] > 5) == (sums[1] > 5)).all()
+    lengths = [np.hypot(own["px"], values) for own, values in zip((before, after), sums, strict=True)]
+    assert (np.abs(lengths[1] - lengths[0]) <= 1e-4 * lengths[0]).all()
+    with pytest.raises(UsageError, match="neither the name of a declared quantity nor a formula"):
+        baler_vae.dumps(momenta(), **{**asked, "guarantees": [{"quantity": "no such", "bound": "rel:1e-4"}]})
 
 
 def test_one_codec_for_blocks_and_files_that_are_merged(tmp_path):
