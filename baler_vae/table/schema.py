@@ -119,7 +119,7 @@ class Group:
 @dataclass(frozen=True)
 class Origin:
     """Where a table came from: its format, the tree, HDF5 group or npz key, its title, for an n-dimensional array the
-    leading axes that its rows were made of, and whether it was an RNTuple.
+    leading axes that its rows were made of, and of ROOT files whether it was an RNTuple, and how it was compressed.
     """
 
     format: Format
@@ -127,6 +127,7 @@ class Origin:
     title: str = ""
     shape: tuple[int, ...] = ()
     rntuple: bool = False
+    compression: str = ""
 
 
 @dataclass(frozen=True)
