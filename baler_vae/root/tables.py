@@ -40,9 +40,7 @@ def tables_root(path: str) -> Tables:
     return Tables(tuple(names), left_out)
 
 
-def write_tables_root(
-    path: Path, contents: Iterable[Content], *, rntuple: bool = False, compression: str = ""
-) -> None:
+def write_tables_root(path: Path, contents: Iterable[Content], *, rntuple: bool = False, compression: str = "") -> None:
     """Write a TTree for each table; an RNTuple where one was read, or for all of them with `rntuple`. Each is
     compressed as its source was, unless a setting is given.
 

@@ -145,13 +145,11 @@ def _content(
         texts = [string_of(text) for text in values]
         branch.largest = max([branch.largest, *map(len, texts)])
         return b"".join(texts), np.cumsum([len(text) for text in texts], dtype=np.int64)
-    numbers = np.asarray(values)
+    numbers = np.asarray(values, np.dtype(branch.type).newbyteorder(">"))
     if branch.is_counter and numbers.size:
         branch.largest = max(branch.largest, int(numbers.max()))
-    data = numbers.astype(np.dtype(branch.type).newbyteorder(">"), copy=False).tobytes()
-    if counts is None:
-        return data, None
-    return data, np.cumsum(counts) * (numbers.itemsize * int(np.prod(branch.shape, dtype=np.int64)))
+    item_bytes = numbers.itemsize * int(np.prod(branch.shape, dtype=np.int64))
+    return numbers.tobytes(), None if counts is None else np.cumsum(counts) * item_bytes
 
 
 def _time() -> int:
