@@ -25,7 +25,7 @@ from baler_vae.table.nested import bytes_of, nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
-BASKET_ROWS = 4 * ROW_GROUP_ROWS
+BASKET_ROWS = 16 * ROW_GROUP_ROWS
 """A basket of each branch is written when the largest group reaches this number of rows."""
 
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
