@@ -31,7 +31,7 @@ def write_nano(path: Path, n_events: int = 1_000, n_branches: int = 1_479, seed:
     groups, tables = [], []
     for number in range(COLLECTIONS):
         name = f"Obj{number:02d}"
-        counts = random.poisson(_MEAN_OBJECTS[number % len(_MEAN_OBJECTS)] / 1.5, n_events).astype(np.int32)
+        counts = random.poisson(_MEAN_OBJECTS[number % len(_MEAN_OBJECTS)] / 2, n_events).astype(np.int32)
         events[f"n{name}"] = counts
         columns = {f"{name}_{own}": values for own, values in collection(random, np.repeat(event, counts)).items()}
         group = Group(name, _described(columns), f"n{name}")
