@@ -20,6 +20,11 @@ _ADDED_KEYS = {"masks", "padded", "guarantees"}
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
 
+Compression = Annotated[
+    str, Field(pattern=r"^(none|(zlib|lzma):[1-9]|lz4:([1-9]|1[0-2])|zstd:([1-9]|1[0-9]|2[0-2]))?$")
+]
+"""An algorithm and a level; nothing where a reader takes its own."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -183,13 +188,23 @@ class PaddedEntry(_Entry):
 
 
 class OriginEntry(_Entry):
-    """Where the columns came from."""
+    """Where the columns came from, and how the file was compressed; where there is nothing of that the last key is
+    lacking.
+    """
 
     format: str
     name: str
     title: str
     shape: tuple[Count, ...]
     rntuple: bool = False
+    compression: Compression = ""
+
+    @model_serializer(mode="wrap")
+    def _without_no_compression(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.compression:
+            del document["compression"]
+        return document
 
 
 class SectionEntry(_Entry):
@@ -236,6 +251,7 @@ class Manifest(_Entry):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]
         if self.version == FIRST_FORMAT:
+            document["origin"].pop("compression", None)
             for group in document["groups"]:
                 group.pop("guard", None)
                 if group["latents"] is not None:

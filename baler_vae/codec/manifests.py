@@ -92,13 +92,24 @@ def group_entries(
 def origin_entry(origin: Origin) -> OriginEntry:
     """The entry of an origin."""
     return OriginEntry(
-        format=origin.format, name=origin.name, title=origin.title, shape=origin.shape, rntuple=origin.rntuple
+        format=origin.format,
+        name=origin.name,
+        title=origin.title,
+        shape=origin.shape,
+        rntuple=origin.rntuple,
+        compression=origin.compression,
     )
 
 
 def origin_of(entry: OriginEntry) -> Origin:
-    """The origin that an entry tells."""
-    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple)
+    """The origin that an entry tells.
+
+    Raises:
+        ValueError: a file that is not ROOT's has a compression of ROOT's.
+    """
+    if entry.compression and entry.format != "root":
+        raise ValueError(f"a compression of {entry.format!r}: {entry.compression}")
+    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple, entry.compression)
 
 
 def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
@@ -146,10 +157,11 @@ def format_version(
     has_categories: bool = False,
     has_guarantees: bool = False,
 ) -> int:
-    """The version of the format that can say what a schema and its bounds are, what is not a column, that latents are
-    categorical, and what is guaranteed.
+    """The version of the format that can say what a schema and its bounds are, how the source was compressed, what is
+    not a column, that latents are categorical, and what is guaranteed.
     """
-    known = schema.origin.format in _FIRST_ORIGINS and not (has_extras or has_categories or has_guarantees)
+    known = schema.origin.format in _FIRST_ORIGINS and not schema.origin.compression
+    known = known and not (has_extras or has_categories or has_guarantees)
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     has_dither = any(bound.dither for bound in bounds.values())
     return FIRST_FORMAT if known and not has_more and not has_dither else SECOND_FORMAT
@@ -161,7 +173,6 @@ def schema_of(manifest: Manifest) -> Schema:
     Raises:
         CorruptArchive: it does not hang together.
     """
-    origin = manifest.origin
     try:
         schema = Schema(
             tuple(
@@ -183,7 +194,7 @@ def schema_of(manifest: Manifest) -> Schema:
                 for group in manifest.groups
             ),
             manifest.order,
-            origin_of(origin),
+            origin_of(manifest.origin),
             tuple(map(_array_of, manifest.arrays)),
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
             tuple(map(_padded_of, manifest.padded)),

@@ -1,6 +1,7 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
+    schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
