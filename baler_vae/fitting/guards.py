@@ -29,7 +29,6 @@ from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bo
 from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, slice_events
 
-_NO_TABLE = fit_table(np.empty(0, np.int64))
 _SLICES = 4
 
 
@@ -209,6 +208,7 @@ class _Fitter:
         ]
         if not movable:
             return None
+        no_table = fit_table(np.empty(0, np.int64))
         correction = Correction(
             formula=draft.formula,
             cells=draft.cells,
@@ -216,9 +216,9 @@ class _Fitter:
             movable=tuple(movable),
             relative=2 * promise.bound.relative,
             absolute=2 * promise.bound.absolute,
-            tables=(_NO_TABLE,),
-            others=_NO_TABLE,
-            modes=_NO_TABLE,
+            tables=(no_table,),
+            others=no_table,
+            modes=no_table,
             promise=place,
         )
         items = np.flatnonzero(self._missed[place])

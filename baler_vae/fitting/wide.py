@@ -1,0 +1,53 @@
+"""Files of hundreds of columns: for which of them networks are worth a training."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from baler_vae.entropy import plain
+from baler_vae.fitting import policy
+from baler_vae.fitting.conditionals import Target
+from baler_vae.fitting.parents import ContextColumn, Parents, view_of
+from baler_vae.fitting.rows import GroupRows
+from baler_vae.model.coders import pcodec_bits
+from baler_vae.model.columns import Coded, ColumnModel, Plain
+
+
+def promising(
+    targets: Sequence[Target], context: Mapping[int, ContextColumn], rows: GroupRows, *, looks_back: bool, seed: int
+) -> list[Target]:
+    """The columns of which their formula, or a parent or the rank of the object alone, tells enough in all rows to pay
+    for a network.
+    """
+    parents = Parents(context, rows.layout, jagged=looks_back, seed=seed)
+    return [target for target in targets if target.hint is not None or _is_promising(target, context, rows, parents)]
+
+
+def _is_promising(target: Target, context: Mapping[int, ContextColumn], rows: GroupRows, parents: Parents) -> bool:
+    own = context.get(target.number)
+    alphabet = own.view if own is not None and target.coded is own.codes else view_of(target.coded)
+    if alphabet.n_symbols < 3:
+        return False
+    found = [*parents.information(alphabet, target.coded, target.number, target.before).values()]
+    if rows.events is not None:
+        found.append(parents.information_of_ranks(alphabet, target.coded))
+    return max(found, default=0.0) * rows.n_all > policy.LEAST_PROMISE
+
+
+def rank_bits(rows: GroupRows, columns: Mapping[str, ColumnModel]) -> dict[str, float]:
+    """By how many bits columns take more, by name, where the objects of a group are coded rank by rank: those that
+    pcodec codes, which sees the order of the rows.
+    """
+    if rows.events is None:
+        return {}
+    more = {}
+    for name, kept in rows.independent.items():
+        column = columns[name]
+        if isinstance(column, Coded) and column.coder.table is None and name in rows.numeric and not column.predicted:
+            ordered, own = rows.numeric[name].codes, kept.on_grid_bits
+        elif isinstance(column, Plain) and column.coding == plain.PCODEC:
+            ordered, own = rows.table[name], kept.bits
+        else:
+            continue
+        more[name] = pcodec_bits(np.ascontiguousarray(ordered)) * rows.weight - own
+    return more
