@@ -14,7 +14,7 @@ from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_t
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
-from baler_vae.fitting.wide import promising, rank_bits
+from baler_vae.fitting.wide import of_events_in_formulas, promising, rank_bits, seen_of_events
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
@@ -74,7 +74,7 @@ def fit_conditional_group(
     columns = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
-    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
+    followed = choose_relations(rows.numeric, of_events_in_formulas(rows), settings.formulas, settings.seed)
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}
@@ -218,9 +218,9 @@ def _context(
     for number, codes in enumerate(latent_codes, len(rows.names)):
         context[number] = ContextColumn(codes, view_of(codes, networks))
     if rows.events is not None:
-        first = len(rows.names) + len(latent_codes)
+        first, seen = len(rows.names) + len(latent_codes), seen_of_events(rows)
         for number, name in enumerate(rows.events.names, first):
-            if name in rows.others:
+            if name in seen:
                 codes = rows.events.codes(name)[rows.layout.events]
                 context[number] = ContextColumn(codes, view_of(codes, networks))
     return {number: entry for number, entry in context.items() if entry.view.n_symbols > 2}

@@ -68,6 +68,11 @@ network: of 67 networks for a made nanoAOD of 200 events none of the 30 with les
 columns tell together does not count: most of the little that each of hundreds seems to tell is chance.
 """
 
+MOST_EVENT_COLUMNS = 64
+"""Columns of the events that networks of objects may see in such a file: each is looked at for every row of every
+group. Chosen by hand; not measured.
+"""
+
 MOST_FOR_RANKS = 0.005
 """The part of the bits of a group in such a file that it may take to code its objects rank by rank. Networks that see
 the object before need that, while pcodec sees the order of the file, in which momenta fall: sorted ones of generated
