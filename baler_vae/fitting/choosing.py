@@ -61,8 +61,10 @@ def fit_group_model(
     events: Events | None = None,
     *,
     n_rows: int | None = None,
+    many_columns: int = 0,
 ) -> ChosenFit:
-    """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many.
+    """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many,
+    `many_columns` where the file has more than `MANY_COLUMNS`.
 
     Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
@@ -74,7 +76,7 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, progress=progress)
+    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, progress=progress)
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))

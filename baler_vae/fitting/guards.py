@@ -10,8 +10,9 @@ from baler_vae.codec.coded import quantised
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.guarding import Guard, patchable, restored
+from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
-from baler_vae.fitting.moves import NO_TABLE, tabled_moves
+from baler_vae.fitting.moves import tabled_moves
 from baler_vae.fitting.policy import (
     CORRECTION_BITS,
     GUARDED_EVENTS,
@@ -200,6 +201,7 @@ class _Fitter:
         ]
         if not movable:
             return None
+        no_table = fit_table(np.empty(0, np.int64))
         correction = Correction(
             formula=draft.formula,
             cells=draft.cells,
@@ -207,9 +209,9 @@ class _Fitter:
             movable=tuple(movable),
             relative=2 * promise.bound.relative,
             absolute=2 * promise.bound.absolute,
-            own=ClassTables((NO_TABLE,)),
-            others=ClassTables((NO_TABLE,)),
-            modes=(NO_TABLE,),
+            own=ClassTables((no_table,)),
+            others=ClassTables((no_table,)),
+            modes=(no_table,),
             promise=place,
         )
         items = np.flatnonzero(self._missed[place])

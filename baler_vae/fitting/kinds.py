@@ -174,8 +174,8 @@ def images_of(rows: GroupRows) -> Columns:
 
 
 def is_wide(rows: GroupRows) -> bool:
-    """Whether a group has too many columns, so that `auto` tries neither latents nor another order."""
-    return len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
+    """Whether a group, or its file, has too many columns, so that `auto` tries neither latents nor another order."""
+    return rows.many_columns > 0 or len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
 
 
 def _is_any(_rows: GroupRows) -> bool:

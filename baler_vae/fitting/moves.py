@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from baler_vae.model.correction import MODES, MOST_MODE_TABLES, NOTHING, ClassTa
 
 Integers = NDArray[np.int64]
 
-NO_TABLE: Final = fit_table(np.empty(0, np.int64))
 _MOST_CLASSES = 256
 _LOWEST = -(1 << 15)
 _FINENESSES = (1, 2, 3)

@@ -11,13 +11,14 @@ from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
+from baler_vae.fitting.policy import MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
 from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
-from baler_vae.settings.kinds import can_give_free
+from baler_vae.settings.kinds import AUTO, can_give_free
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
@@ -127,6 +128,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         raise UsageError(
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
+    many_columns = _many_columns(schema, settings, progress)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -138,7 +140,9 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
         own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
-            chosen = fit_group_model(table, bounds, own, told, events, n_rows=sample.n_rows[name])
+            chosen = fit_group_model(
+                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns
+            )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(epoch.stored() for epoch in chosen.fit.history)
@@ -163,6 +167,18 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     repeat |= {key: names for key, names in remarkable.items() if names}
     schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
+
+
+def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -> int:
+    """The number of columns in all groups where they are more than `MANY_COLUMNS`, otherwise 0. What `auto` will try
+    then is told.
+    """
+    n_columns = sum(len(group.columns) for group in schema.groups)
+    if n_columns <= MANY_COLUMNS:
+        return 0
+    if settings.kind == AUTO:
+        progress(f"{n_columns:,} columns: independent, formulas, networks that promise to pay; no latents", 0, 1)
+    return n_columns
 
 
 def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:
