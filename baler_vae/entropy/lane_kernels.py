@@ -46,29 +46,17 @@ adds.
 """
 
 
-@compiled(_i(_ALPHABET, _i))
-def _symbol_of(alphabet: PackedAlphabet, code: int) -> Any:  # noqa: ANN401  an integer of 64 bits
-    """The symbol of a code; the number of ranges for the escape."""
-    starts, shifts, shift, first, symbols = alphabet
-    n_ranges = len(starts)
-    if len(symbols):
-        place = (code >> shift) - first
-        if place >= 0 and place < len(symbols):
-            number = _i(symbols[place])
-            if number < n_ranges and (np.uint64(code - starts[number]) >> np.uint64(shifts[number])) == 0:
-                return number
-    # Codes that stand alone far from all others, and those of alphabets that no table serves.
-    low, high = 0, n_ranges
+@compiled(_i(_i8, _i))
+def _range_of(starts: Integers64, code: int) -> int:
+    """The last range that starts at or before a code; -1 where there is none."""
+    low, high = 0, len(starts)
     while low < high:
         middle = (low + high) >> 1
         if starts[middle] <= code:
             low = middle + 1
         else:
             high = middle
-    number = low - 1
-    if number >= 0 and (np.uint64(code - starts[number]) >> np.uint64(shifts[number])) == 0:
-        return number
-    return n_ranges
+    return low - 1
 
 
 @compiled(numba.void(_u2, _i8, _i8, _i8, _FACTOR))
@@ -126,61 +114,89 @@ def subtract_base(codes: Integers64, base: Integers64, holds_everything: bool, a
             codes[row] = coded
 
 
-@compiled(_tuple_of((_i, _i))(_i8, _u1, _ALPHABET, _TABLES, _i8, _u2, _i8, _u8, _u4, _i8))
-def encode_lanes(
+@compiled(_i(_i8, _ALPHABET, _i8, _u1, _u8, _i8))
+def split_lanes(
     coded: Integers64,
-    chosen: Bytes,
     alphabet: PackedAlphabet,
-    tables: PackedTables,
     starts: Integers64,
-    words: NDArray[np.uint16],
-    n_words: Integers64,
+    symbols: Bytes,
     bits: NDArray[np.uint64],
-    states: NDArray[np.uint32],
     n_bits: Integers64,
-) -> tuple[Any, Any]:
-    """Fills words, in the order in which they are read, the number of words of each lane, bits, the last states and the
-    number of bits of each lane for what is `coded` (rows,) under the `chosen` tables (rows,); `starts` tells where
-    lanes begin, and the last one ends. Gives the place of the first word, and the number of all bits.
+) -> Any:  # noqa: ANN401  an integer of 64 bits
+    """Fills the symbols (rows,) of what is `coded` (rows,), the bits of offsets, and by lane how many they are, and
+    gives the number of all; `starts` tells where lanes begin, and the last one ends.
     """
-    _, frequencies, firsts, n_symbols, slot_bits = tables
-    n_ranges, n_rows = len(alphabet[0]), len(coded)
-    symbols = np.empty(n_rows, np.uint8)
-    place = np.int64(0)
-    n_lanes = len(starts) - 1
-    for lane in range(n_lanes):
+    range_starts, range_shifts, shift, first, tried = alphabet
+    n_ranges, n_tried = len(range_starts), len(tried)
+    place, word, left = np.int64(0), np.uint64(0), np.int64(64)
+    at = np.int64(0)
+    for lane in range(len(starts) - 1):
         lane_first = place
         for row in range(starts[lane], starts[lane + 1]):
             code = coded[row]
-            symbol = _symbol_of(alphabet, code)
-            symbols[row] = symbol
+            near = (code >> shift) - first
+            number = np.int64(tried[near]) if 0 <= near < n_tried else _range_of(range_starts, code)
+            symbol: Any = n_ranges
             width, offset = np.int64(64), np.uint64(code)
-            if symbol < n_ranges:
-                width, offset = np.int64(alphabet[1][symbol]), np.uint64(code - alphabet[0][symbol])
-            if width:
-                word, bit = place >> 6, np.uint64(place & 63)
-                bits[word] |= offset << bit
-                bits[word + 1] |= (offset >> np.uint64(1)) >> (np.uint64(63) - bit)
-                place += width
+            if number >= 0:
+                inside, own_width = np.uint64(code - range_starts[number]), np.int64(range_shifts[number])
+                if inside >> np.uint64(own_width) == 0:
+                    symbol, width, offset = number, own_width, inside
+            symbols[row] = symbol
+            if width == 0:
+                continue
+            place += width
+            word |= offset << np.uint64(64 - left)
+            if width < left:
+                left -= width
+                continue
+            bits[at] = word
+            at += 1
+            # A shift by 64 is one by 63 and one more.
+            word = (offset >> np.uint64(left - 1)) >> np.uint64(1)
+            left = 64 - (width - left)
         n_bits[lane] = place - lane_first
-    left = len(words)
-    slots_log = np.uint64(slot_bits)
-    limit_shift = np.uint64(32 - slot_bits)
-    for lane in range(n_lanes - 1, -1, -1):
-        state, before = _LEAST, left
-        for row in range(starts[lane + 1] - 1, starts[lane] - 1, -1):
+    bits[at] = word
+    return place
+
+
+@compiled(numba.void(_u1, _u1, _TABLES, _i8, _u2, _i8, _u4))
+def encode_lanes(
+    symbols: Bytes,
+    chosen: Bytes,
+    tables: PackedTables,
+    starts: Integers64,
+    words: NDArray[np.uint16],
+    firsts_of_words: Integers64,
+    states: NDArray[np.uint32],
+) -> None:
+    """Fills the words of each lane, in the order in which they are read, from some place on to where the lane ends, and
+    gives these places and the last states, for symbols (rows,) under the `chosen` tables (rows,).
+    """
+    _, frequencies, firsts, n_symbols, slot_bits = tables
+    slots_log, limit_shift = np.uint64(slot_bits), np.uint64(32 - slot_bits)
+    n_lanes, longest = len(starts) - 1, np.int64(0)
+    for lane in range(n_lanes):
+        longest = max(longest, starts[lane + 1] - starts[lane])
+        firsts_of_words[lane] = starts[lane + 1]
+        states[lane] = LEAST_STATE
+    for step in range(longest):
+        for lane in range(n_lanes):
+            row = starts[lane + 1] - 1 - step
+            if row < starts[lane]:
+                continue
             entry = np.int64(chosen[row]) * n_symbols + symbols[row]
-            frequency = np.uint64(frequencies[entry])
+            frequency, state = np.uint64(frequencies[entry]), np.uint64(states[lane])
+            # What is written and not needed is written again.
+            at = firsts_of_words[lane] - 1
+            words[at] = np.uint16(state & _LOW)
             if state >= frequency << limit_shift:
-                left -= 1
-                words[left] = np.uint16(state & _LOW)
                 state >>= _WORD_BITS
+                firsts_of_words[lane] = at
             # Both are below 2^32: so is a division.
-            quotient = np.uint32(state) // np.uint32(frequency)
-            state = (np.uint64(quotient) << slots_log) + (state - np.uint64(quotient) * frequency) + firsts[entry]
-        states[lane] = np.uint32(state)
-        n_words[lane] = before - left
-    return left, place
+            quotient = np.uint64(np.uint32(state) // np.uint32(frequency))
+            state = (quotient << slots_log) + (state - quotient * frequency) + firsts[entry]
+            states[lane] = np.uint32(state)
 
 
 @compiled(_i(_i8, _u2, _u1, _ALPHABET, _TABLES, _i8, _u2, _i8, _u8, _u4, _i8, _i8, _i8, _i8, _b, _b, _b, _FACTOR, _i8))

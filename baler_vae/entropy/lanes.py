@@ -30,9 +30,7 @@ _FEW_SLOTS, _MANY_SLOTS = 12, 14
 _ROWS_OF_LANES = 2_048
 """Rows below which there is one lane."""
 _MOST_PLACES = 1 << 14
-"""Places of the table that finds symbols; where codes lie further apart, they are searched."""
-_FAR = -(1 << 62)
-"""Codes below are special, and are searched."""
+"""Places of the table that finds symbols; codes that lie further apart are searched."""
 _STATE_BYTES = 4
 _WORD_BYTES = 2
 _WEIGHTS = np.array([root_of_two_to(16 * 24 - 4 * level) for level in range(LARGEST_LEVEL + 1)], np.int64)
@@ -100,15 +98,18 @@ class LaneTables:
     def packed_alphabet(self) -> "PackedAlphabet":
         """The alphabet as the kernels take it."""
         starts, shifts = self.alphabet.starts, self.alphabet.shifts
-        near = np.flatnonzero(starts >= _FAR)
-        shift, first, symbols = 0, 0, np.empty(0, np.uint8)
-        if len(near):
-            shift = int(shifts[near].min())
-            first = int(starts[near[0]]) >> shift
-            end = (int(starts[near[-1]]) + (1 << int(shifts[near[-1]]))) >> shift
-            if end - first <= _MOST_PLACES:
-                places = (np.arange(first, end) << shift).astype(np.int64)
-                symbols = (np.searchsorted(starts, places, side="right") - 1).astype(np.uint8)
+        low, high = 0, len(starts) - 1
+        bounds = [(int(start), int(start) + (1 << int(width))) for start, width in zip(starts, shifts, strict=True)]
+        shift = int(shifts.min())
+        # Ranges far from most others are searched.
+        while bounds[high][1] - bounds[low][0] > _MOST_PLACES << shift:
+            from_low = bounds[low + 1][0] - bounds[low][0]
+            from_high = bounds[high][1] - bounds[high - 1][1]
+            low, high = (low + 1, high) if from_low > from_high else (low, high - 1)
+            shift = int(shifts[low : high + 1].min())
+        first = bounds[low][0] >> shift
+        places = (np.arange(first, bounds[high][1] >> shift) << shift).astype(np.int64)
+        symbols = (np.searchsorted(starts, places, side="right") - 1).astype(np.uint8)
         return starts, shifts, shift, first, symbols
 
 
@@ -134,21 +135,19 @@ def encode_lanes(coded: Integers64, chosen: NDArray[np.uint8], tables: LaneTable
     from baler_vae.entropy import lane_kernels as kernels  # noqa: PLC0415
 
     n_rows, n_lanes = len(coded), len(starts) - 1
-    words = np.empty(n_rows, np.uint16)
-    wide = int(tables.alphabet.shifts.max(initial=0))
-    n_escapes = n_rows  # until they are counted
-    bits = np.zeros((wide * n_rows >> 6) + n_escapes + 2, np.uint64)
-    states, n_words, n_bits = np.empty(n_lanes, np.uint32), np.empty(n_lanes, np.int64), np.empty(n_lanes, np.int64)
-    first, all_bits = kernels.encode_lanes(
-        coded, chosen, tables.packed_alphabet, tables.packed, starts, words, n_words, bits, states, n_bits
-    )
-    counts = b"".join(leb128(number) for pair in zip(n_words.tolist(), n_bits.tolist(), strict=True) for number in pair)
+    symbols, words = np.empty(n_rows, np.uint8), np.empty(n_rows, np.uint16)
+    bits = np.empty(n_rows + 1, np.uint64)  # none has more than 64
+    states, first_words, n_bits = np.empty(n_lanes, np.uint32), np.empty(n_lanes, np.int64), np.empty(n_lanes, np.int64)
+    all_bits = kernels.split_lanes(coded, tables.packed_alphabet, starts, symbols, bits, n_bits)
+    kernels.encode_lanes(symbols, chosen, tables.packed, starts, words, first_words, states)
+    counts = zip((starts[1:] - first_words).tolist(), n_bits.tolist(), strict=True)
+    lanes = zip(first_words.tolist(), starts[1:].tolist(), strict=True)
     return b"".join(
         (
-            counts,
-            states.astype("<u4").tobytes(),
-            words[first:].astype("<u2", copy=False).tobytes(),
-            bits.astype("<u8", copy=False).tobytes()[: (all_bits + 7) // 8],
+            *(leb128(number) for pair in counts for number in pair),
+            states.astype("<u4", copy=False).tobytes(),
+            *(words[first:end].astype("<u2", copy=False).tobytes() for first, end in lanes),
+            bits[: all_bits // 64 + 1].astype("<u8", copy=False).tobytes()[: (all_bits + 7) // 8],
         )
     )
 
