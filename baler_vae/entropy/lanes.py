@@ -108,7 +108,7 @@ class LaneTables:
             low, high = (low + 1, high) if from_low > from_high else (low, high - 1)
             shift = int(shifts[low : high + 1].min())
         first = bounds[low][0] >> shift
-        places = (np.arange(first, bounds[high][1] >> shift) << shift).astype(np.int64)
+        places = starts[low] + (np.arange((bounds[high][1] >> shift) - first) << np.int64(shift))
         symbols = (np.searchsorted(starts, places, side="right") - 1).astype(np.uint8)
         return starts, shifts, shift, first, symbols
 
