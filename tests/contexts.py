@@ -5,7 +5,7 @@ import numpy as np
 
 def jets(n_events=700, seed=3):
     """Columns of events and of their jets, by name: in falling order of transverse momentum, some fractions zero, a few
-    values that no grid holds, and energies that sum to that of the jet.
+    values that no grid holds, energies that sum to that of the jet, and times that grow from jet to jet.
     """
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 6, n_events)
@@ -21,8 +21,14 @@ def jets(n_events=700, seed=3):
     columns = {f"Jet_{name}": values.astype(np.float32) for name, values in columns.items()}
     columns["Jet_mass"][[5, 80]] = np.nan, -np.inf
     columns["Jet_pt"][11] = 1e-42
-    columns["Jet_n"] = rng.poisson(2 + pt / 10).astype(np.int32)
-    return {"nJet": counts.astype(np.int32), "met": rng.gamma(2, 20, n_events).astype(np.float32)}, columns, counts
+    met = rng.gamma(2, 20, n_events)
+    columns["Jet_n"] = rng.poisson(2 + pt / 10 + met[events] / 4).astype(np.int32)
+    steps = rng.poisson(30, n_jets)
+    is_first = np.append(True, events[1:] != events[:-1])
+    steps[is_first] = rng.integers(0, 1 << 20, int(is_first.sum()))
+    sums = np.cumsum(steps)
+    columns["Jet_t"] = sums - (sums - steps)[np.maximum.accumulate(np.where(is_first, np.arange(n_jets), 0))]
+    return {"nJet": counts.astype(np.int32), "met": met.astype(np.float32)}, columns, counts
 
 
 def awkward_jets(**options):
