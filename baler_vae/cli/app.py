@@ -20,6 +20,7 @@ from baler_vae.cli.options import (
     Columns,
     Device,
     Dialect,
+    EffortOf,
     Epochs,
     Force,
     Guaranteed,
@@ -105,6 +106,7 @@ def fit(
     output: Annotated[Path, output_option("Codec to write (.bvmodel).")],
     columns: Columns = None,
     model: Model = None,
+    effort: EffortOf = None,
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
@@ -128,7 +130,7 @@ def fit(
 
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
-    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows, effort)
     read = project_of(project)
     request = fit_request(read, columns, bound, options, guarantees=guarantee, skip_unreadable=skip_unreadable)
     text = dialect_for(read, dialect)
@@ -156,6 +158,7 @@ def compress(
     ],
     columns: Columns = None,
     model: Model = None,
+    effort: EffortOf = None,
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
@@ -190,7 +193,7 @@ def compress(
     from baler_vae.verbs.request import Request, RunRequest
 
     check_inputs(inputs, columns=columns, bounds=bound)
-    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows, effort)
     if codec is not None and (project or columns or bound or guarantee or options):
         raise UsageError(
             "a codec has its own columns, bounds, guarantees and model",

@@ -53,6 +53,7 @@ bound = []
 
 [model]
 kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these, "conv-vae", "conv-ae"
+# effort = "fast" # formulas and tables without networks, fitted in seconds; "best" takes more time for fewer bytes
 # latent = 4 # latents of "vae" and "ae" per row; half of the float columns by default
 # seed = 0
 # objective.kl.beta = 1e-3 # what "vae" and "ae" minimise under "free": see docs/objectives.md

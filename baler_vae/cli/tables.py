@@ -31,7 +31,10 @@ def summary(info: ArchiveInfo) -> Paragraph:
         n_left_out = info.source.n_columns - _n_columns(info)
         s = "" if n_left_out == 1 else "s"
         text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
-    wanted = info.settings.get("model", {}).get("kind", "auto")
+    model = info.settings.get("model", {})
+    if model.get("effort", "default") in ("fast", "best"):
+        text += f"; effort {model['effort']}"
+    wanted = model.get("kind", "auto")
     if wanted not in {"auto", info.model_kind}:
         text += f"; the {wanted} would cost more than it saves and was left out"
     return Paragraph(text)

@@ -209,6 +209,7 @@ class Codec:
                     version=format_version(
                         self.schema,
                         self.bounds,
+                        self.models,
                         has_categories=self._has_categories,
                         has_guarantees=bool(self.guarantees),
                     ),

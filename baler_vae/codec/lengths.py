@@ -24,7 +24,8 @@ from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.model.cell_stream import cell_bits
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Celled, Coded, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, Contextual, Networked, OnGrid
+from baler_vae.model.context import context_bits
 from baler_vae.model.correction import Correction, zigzag
 from baler_vae.model.group import GroupModel
 from baler_vae.model.stream import conditional_bits
@@ -104,7 +105,9 @@ def without_lengths(model: GroupModel) -> tuple[str, ...]:
 
 
 def _is_counted(column: object) -> bool:
-    return isinstance(column, Networked | Celled) or (isinstance(column, Coded) and column.coder.table is not None)
+    return isinstance(column, Networked | Celled | Contextual) or (
+        isinstance(column, Coded) and column.coder.table is not None
+    )
 
 
 def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
@@ -128,6 +131,10 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
         return _cell_bits(coded, name, column, rows)
     predicted = rows.predict(name, 0, rows.layout.n_rows)
     codes = coded.codes
+    if isinstance(column, Contextual):
+        holds = column.grid.holds_everything
+        own = context_bits(codes, column.context, rows.looked_at, predicted, holds_everything=holds)
+        return own + _verbatim_bits(coded, column)
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
     if isinstance(column, Networked):

@@ -11,7 +11,7 @@ from baler_vae.results import as_plain, data_frame, html_table
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
-KINDS = ("independent", "autoregressive", "vae", "ae", "conv-vae", "conv-ae")
+KINDS = ("independent", "formulas", "autoregressive", "vae", "ae", "conv-vae", "conv-ae")
 """Kinds of model, in the order in which their sizes are told."""
 _COLUMNS = ("name", "kind", "n_rows", "sample_rows", "model_bytes", "fitted_bytes", "pays_from_rows")
 

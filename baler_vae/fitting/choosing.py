@@ -10,10 +10,21 @@ from baler_vae.codec.rows import Events
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
-from baler_vae.fitting.kinds import AUTOREGRESSIVE, CONV_VAE, INDEPENDENT, KINDS, Kind, images_of, is_wide, kind_named
+from baler_vae.fitting.kinds import (
+    AUTOREGRESSIVE,
+    CONV_VAE,
+    FORMULAS,
+    INDEPENDENT,
+    KINDS,
+    Kind,
+    images_of,
+    is_wide,
+    kind_named,
+)
 from baler_vae.fitting.parents import FINE_RANGES
 from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
+from baler_vae.model.columns import Contextual
 from baler_vae.progress import Progress, within
 from baler_vae.settings.kinds import AUTO, kind_of_free, kind_of_stored
 from baler_vae.settings.model import ModelSettings
@@ -83,7 +94,12 @@ def fit_group_model(
         fitted = _fit_free(table, independent, bounds, settings, kind, progress) if table.n_rows else independent
         return ChosenFit(fitted, independent, kind.name)
     found = {INDEPENDENT.name: independent.n_bytes}
-    wanted = None if settings.kind == AUTO else kind_named(settings.kind)
+    wanted = _wanted(settings)
+    if wanted is FORMULAS:
+        fitted = FORMULAS.fit(rows, settings, names=rows.names, part=1.0, progress=progress)
+        has_more = any(isinstance(own, Contextual) for own in fitted.model.columns.values())
+        found[FORMULAS.name] = fitted.n_bytes
+        return ChosenFit(fitted, independent, (FORMULAS if has_more else INDEPENDENT).name, found)
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
     if wanted is INDEPENDENT or not (rows.numeric or rows.cells) or not table.n_rows or (wanted is None and few):
@@ -98,6 +114,13 @@ def fit_group_model(
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
         return ChosenFit(independent, independent, candidates=found, orders=trials.orders)
     return ChosenFit(fitted, independent, stored, found, trials.orders)
+
+
+def _wanted(settings: ModelSettings) -> Kind | None:
+    """The kind that is asked for, by itself or by the effort; None for whichever is smallest."""
+    if settings.kind == AUTO:
+        return FORMULAS if settings.effort == "fast" else None
+    return kind_named(settings.kind)
 
 
 def with_fine_ranges(settings: ModelSettings) -> ModelSettings:

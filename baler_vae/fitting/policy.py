@@ -283,3 +283,48 @@ PATCH_BITS = 21.0
 """About the bits of a patched value: 690 muons in 32,768 events under `bits:10`."""
 CORRECTION_BITS = 3_000.0
 """About the bits that a correction takes by itself: what the manifest says of a mass of two, and tables."""
+
+# Tables in context.
+
+MOST_CONTEXT_RANGES = 63
+"""The most ranges of an alphabet under tables in context, unless more of them say much more."""
+CONTEXT_TABLE_RANGE_BITS = 20.0
+"""The cost of a further range."""
+LEAST_ALONE = 0.02
+"""The part of the rows that must share a code for it to stand for itself where others are differences."""
+MOST_ALONE = 4
+LEAST_BASE_SAVING = 0.005
+"""The part of its bits that a column must save under a table of its own for differences to be considered."""
+LEAST_FACTOR_SAVING = 0.001
+"""The part of its bits that a further factor must save."""
+CLASSES_OF_FACTORS = ((64,), (32, 24), (20, 14, 10))
+"""The classes of one factor, of two, and of three."""
+BITS_OF_PLACES = 11
+"""log2 of the places among which a factor finds a class: one look-up in a small table."""
+MOST_CELLS_OF_TABLES = 2_048
+"""Levels beyond which contexts cost nothing more when factors are chosen: they will share tables."""
+BITS_OF_LEVEL = 4.5
+"""About the bits of a level of a table in an archive."""
+BITS_OF_TABLE = 40.0
+"""About the bits of a table besides."""
+PRIOR_ROWS_OF_TABLES = 4.0
+"""The weight, in rows, of the common distribution that is added to the counts of a table."""
+ROUNDS_OF_CLUSTERS = 12
+LEAST_RANGES_SAVING = 0.004
+"""The part of its bits that a column must save by more than `MOST_CONTEXT_RANGES` ranges."""
+
+CONTEXT_ROWS = 1 << 15
+"""Rows on which factors are chosen."""
+FAST_SAMPLE_ROWS = 1 << 18
+"""Rows of the largest group beyond which `--effort fast` fits on a sample."""
+LEAST_BITS_FOR_CONTEXT = 8_000
+"""Bits of a column up to which no context is looked for: there is too little that it could save."""
+MOST_EXTRA_IN_CONTEXT = 0.002
+"""The part of its bits that a column may take more under tables in context, whose kernels are faster than those of
+other codings."""
+BITS_OF_LANES = 360.0
+"""About the bits of what a row group stores of a column in context beside its codes: the states of lanes."""
+MOST_LOOKS = 16
+"""The most columns that are looked at for the context of another, in the row and the object before."""
+FEW_LOOKS = 6
+"""The same in groups of very many columns, and of the columns of the events."""

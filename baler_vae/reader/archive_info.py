@@ -111,6 +111,8 @@ class ColumnInfo:
         text = self.grid
         if self.coding == "network-1":
             text += ", from other columns"
+        if self.coding == "context-1":
+            text += ", under tables in context"
         if self.coding == "cells-1":
             text += ", from neighbouring cells"
         if self.formula is None:

@@ -13,6 +13,7 @@ from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import GroupInfo
 from baler_vae.codec.sections import (
     cells_section,
+    contexts_section,
     corrections_section,
     decoder_section,
     networks_section,
@@ -24,7 +25,7 @@ from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo, ColumnInf
 from baler_vae.settings.kinds import kind_of_stored
 from baler_vae.table.schema import kind_text
 
-_OF_MODELS = (decoder_section, tables_section, networks_section, cells_section)
+_OF_MODELS = (decoder_section, tables_section, networks_section, cells_section, contexts_section)
 
 
 def describe_archive(archive: ArchiveFile) -> ArchiveInfo:

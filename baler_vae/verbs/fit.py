@@ -11,7 +11,7 @@ from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
-from baler_vae.fitting.policy import MANY_COLUMNS
+from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
 from baler_vae.guarantees.promises import Promises
@@ -115,9 +115,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     for pattern in settings.formulas:
         match_columns(pattern, [column.name for column in schema.columns if column.is_scalar])
 
-    sample = read_sample(
-        source, schema, assigned, sample_rows=settings.sample_rows, seed=settings.seed, progress=progress
-    )
+    n_most = _sample_rows(settings)
+    sample = read_sample(source, schema, assigned, sample_rows=n_most, seed=settings.seed, progress=progress)
     batch, limits = sample.batch, sample.limits
     bounds = {
         column.name: resolve_bound(assigned[column.name], column, limits.get(column.name, ColumnLimits()))
@@ -181,6 +180,11 @@ def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -
     return n_columns
 
 
+def _sample_rows(settings: ModelSettings) -> int:
+    """The rows of the largest group beyond which a model is fitted on a sample."""
+    return min(settings.sample_rows, FAST_SAMPLE_ROWS) if settings.effort == "fast" else settings.sample_rows
+
+
 def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:
     """Whether a bound that was not meant for one column alone lets whole numbers become others."""
     if rule is None or rule.is_default or rule.names_a_column or bound.kind == "free":
@@ -214,6 +218,12 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
     """
     settings.check()  # whoever changed them
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
+    if free and settings.effort == "fast":
+        raise UsageError(
+            "under the bound `free` values come from an autoencoder, which the effort fast does not train",
+            column=free[0],
+            way_out="Leave out the effort, or choose a bound such as bits:10",
+        )
     if free and not can_give_free(settings.kind):
         raise UsageError(
             f"under the bound `free` values come from an autoencoder, which the model {settings.kind!r} lacks",
