@@ -1,9 +1,19 @@
 """Compiling loops."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+
+void: Any = numba.void
+tuple_of: Any = numba.types.Tuple
+INT64: Any = numba.int64
+FLOAT64: Any = numba.float64
+INTS64: Any = numba.int64[::1]
+FLOATS64: Any = numba.float64[::1]
+READ_INTS64: Any = numba.types.Array(numba.int64, 1, "C", readonly=True)
+READ_FLOATS64: Any = numba.types.Array(numba.float64, 1, "C", readonly=True)
+"""Types of signatures; arrays are flat, without gaps. Those that are only read may lie in read-only memory."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -23,3 +33,11 @@ def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN40
         return made
 
     return compile_it
+
+
+def inlined(function: _Function) -> _Function:
+    """A function that becomes part of the compiled functions that call it: a call for every row would count references
+    to the arrays that it is given.
+    """
+    made: Any = numba.njit(inline="always", error_model="numpy")(function)
+    return cast("_Function", made)

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, inlined
 from baler_vae.entropy.vectors import number_at
 
 Integers64 = NDArray[np.int64]
@@ -24,7 +24,7 @@ def _padded(starts: Integers64) -> Integers64:
     return padded
 
 
-@compiled(numba.int64(_i8, numba.int64, numba.int64))
+@inlined
 def _range_of(padded: Integers64, n_ranges: int, code: int) -> int:
     """The last range that starts at or before a code; -1 where there is none. Written out, it is compiled without
     branches, of which none could be foreseen.

@@ -110,14 +110,25 @@ def filled_from(_: Any, array: Any, index: Any, n_lanes: Any) -> Any:  # noqa: A
 
 @_compiled_in
 def number_at(_: Any, array: Any, index: Any) -> Any:  # noqa: ANN401, ARG001
-    """The number, as int64, of a flat array of int32 or int64 at an index that is not negative."""
-    size = array.dtype.bitwidth
+    """The number of a flat array of float64, int64 or int32 at an index that is not negative; int32 become int64."""
+    stored = {numba.float64: _ir.DoubleType(), numba.int64: _ir.IntType(64), numba.int32: _ir.IntType(32)}[array.dtype]
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
-        number = builder.load(_place(context, builder, signature.args[0], args[0], args[1], _ir.IntType(size)))
-        return number if size == 64 else builder.sext(number, _ir.IntType(64))
+        number = builder.load(_place(context, builder, signature.args[0], args[0], args[1], stored))
+        return builder.sext(number, _ir.IntType(64)) if array.dtype == numba.int32 else number
 
-    return _types.int64(array, _types.intp), generate
+    gives = numba.int64 if array.dtype == numba.int32 else array.dtype
+    return gives(array, _types.intp), generate
+
+
+@_compiled_in
+def bits_of(_: Any, number: Any) -> Any:  # noqa: ANN401
+    """The bit pattern of a float64, as int64."""
+
+    def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401
+        return builder.bitcast(args[0], _ir.IntType(64))
+
+    return _types.int64(number), generate
 
 
 def _of(operation: Callable[..., Any], n_vectors: int, *, gives: Any = None) -> Any:  # noqa: ANN401

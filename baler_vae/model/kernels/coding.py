@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, inlined
 from baler_vae.entropy.vectors import number_at
 from baler_vae.model.kernels.layers import BLOCK, PACKED, Ints, PackedNetwork, levels_of, room_for
 from baler_vae.model.kernels.seeing import SEEN, Seen, see
@@ -38,7 +38,7 @@ def _room_for_sums(n_symbols: int) -> Ints:
     return np.full((n_symbols + 1 + _STEP) * STRIDE, _BEYOND, np.int32)
 
 
-@compiled(_i8(_i4[::1], _i8, _i8, _i8, numba.float64))
+@inlined
 def _begin_of(sums: Ints, symbol: int, r: int, n_symbols: int, scale: float) -> int:
     """Where the quantiles of a symbol of row r begin, out of 2^24."""
     if symbol == n_symbols:
@@ -46,7 +46,7 @@ def _begin_of(sums: Ints, symbol: int, r: int, n_symbols: int, scale: float) -> 
     return symbol + int(number_at(sums, symbol * STRIDE + r) * scale)
 
 
-@compiled(_i8(_i4[::1], _i8, _i8, _i8))
+@inlined
 def _count_below(sums: Ints, r: int, n_symbols: int, limit: int) -> int:
     """The last symbol of row r before which the sum of weights is not above a limit."""
     step: int = 0
