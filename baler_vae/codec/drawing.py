@@ -182,6 +182,7 @@ class ConditionalDrawer:
 
     def read(self, start: int, stop: int) -> Codes:
         """Codes int64 (stop - start,) of the rows from `start` on."""
+        self._rows.sources.look_back(stop)
         symbols = draw_symbols(self._seen, self._network, start, stop - start, self._generator)
 
         def again(rows: NDArray[np.intp]) -> Again:

@@ -7,12 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import entrypoints
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
+
+void: Any = numba.void
+tuple_of: Any = numba.types.Tuple
+INT64: Any = numba.int64
+FLOAT64: Any = numba.float64
+INTS64: Any = numba.int64[::1]
+FLOATS64: Any = numba.float64[::1]
+READ_INTS64: Any = numba.types.Array(numba.int64, 1, "C", readonly=True)
+READ_FLOATS64: Any = numba.types.Array(numba.float64, 1, "C", readonly=True)
+"""Types of signatures; arrays are flat, without gaps. Those that are only read may lie in read-only memory."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _cache_of: Callable[[Callable[..., Any]], object] = FunctionCache
@@ -21,6 +31,7 @@ _cache_of: Callable[[Callable[..., Any]], object] = FunctionCache
 
 def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401  of numba
     """A function compiled for a signature, which runs without the interpreter; no float operation is changed for speed.
+    It must not divide by zero.
 
     What was compiled is kept for later processes: in the folder that NUMBA_CACHE_DIR names, beside this package, in the
     user's cache, or in a folder for temporary files, whichever can be written. Where none can, or nothing can be read
@@ -29,7 +40,7 @@ def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN40
 
     def compile_it(function: _Function) -> _Function:
         def made(*, cache: bool) -> _Function:
-            found: _Function = numba.njit(signature, nogil=True, cache=cache)(function)
+            found: _Function = numba.njit(signature, nogil=True, error_model="numpy", cache=cache)(function)
             return found
 
         with global_compiler_lock, _without_extensions():
@@ -92,3 +103,11 @@ def _without_extensions() -> Iterator[None]:
         yield
     finally:
         entrypoints.init_all = load_all
+
+
+def inlined(function: _Function) -> _Function:
+    """A function that becomes part of the compiled functions that call it: a call for every row would count references
+    to the arrays that it is given.
+    """
+    made: Any = numba.njit(inline="always", error_model="numpy")(function)
+    return cast("_Function", made)
