@@ -1,5 +1,6 @@
 """The model of a group: the kind that was asked for, or the one whose archive is smallest."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,11 +12,13 @@ from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
 from baler_vae.fitting.kinds import (
+    AE,
     AUTOREGRESSIVE,
     CONV_VAE,
     FORMULAS,
     INDEPENDENT,
     KINDS,
+    VAE,
     Kind,
     images_of,
     is_wide,
@@ -166,16 +169,20 @@ class _Trials:
         return others
 
     def choose_kind(self, names: tuple[str, ...]) -> Kind:
-        """The kind of network that takes the fewest bytes after a brief training."""
+        """The kind of network that takes the fewest bytes after a brief training. Where latents that are trained for
+        few bits lose clearly, those that are trained for small errors are not tried.
+        """
         candidates = [kind for kind in KINDS if kind.traits.stores_networks and kind.is_candidate(self._rows)]
         if len(candidates) == 1:
             return candidates[0]
         n_kinds = 1 + len(candidates)  # with independent columns
-        self.kinds = {
-            kind.name: self._try(kind, names, policy.TRIAL_PART, f"{number}/{n_kinds} candidates: {kind.name}")
-            for number, kind in enumerate(candidates, 2)
-        }
-        return min(candidates, key=lambda kind: self.kinds[kind.name])
+        for number, kind in enumerate(candidates, 2):
+            least = min(self.kinds.values(), default=math.inf)
+            if kind is AE and self.kinds.get(VAE.name, 0) > least * (1 + policy.HOPELESS_LOSS):
+                break
+            label = f"{number}/{n_kinds} candidates: {kind.name}"
+            self.kinds[kind.name] = self._try(kind, names, policy.TRIAL_PART, label)
+        return min((kind for kind in candidates if kind.name in self.kinds), key=lambda kind: self.kinds[kind.name])
 
     def choose_latents_of_arrays(self, kind: Kind) -> Kind:
         """The kind whose latents are those of arrays, where these take clearly fewer bytes with them after a brief
