@@ -85,7 +85,7 @@ def fit_conditionals(
 ) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
     """The networks that save more than they take, or with `keep` all of them, by number of column, and the history of
     all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take, or as
-    the settings of `networks` say; `many_columns` share the time that `FULLY_TRAINED` take. Each row stands for
+    the settings of `networks` say; half of `many_columns` share the time that `FULLY_TRAINED` take. Each row stands for
     `weight` rows that a network has to save on. Objects before their own are seen where networks are to look back.
 
     The result does not depend on how many cores there are.
@@ -101,7 +101,7 @@ def fit_conditionals(
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
     from baler_vae.learn.loop import threads  # noqa: PLC0415
 
-    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets), many_columns))
+    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets), many_columns // 2))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
     if networks is not None:
