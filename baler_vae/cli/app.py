@@ -138,8 +138,11 @@ def fit(
         codec.save(output, force=force)
     if skipped := codec.settings.get("skipped"):
         note(f"baler-vae: left out: {summary(skipped)}")
-    for training in codec.report().trainings:
+    report = codec.report()
+    for training in report.trainings:
         say(str(training))
+    for guaranteed in report.guarantees:
+        say(f"guaranteed: {guaranteed}")
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 
@@ -229,6 +232,13 @@ def decompress(
     ],
     columns: Columns = None,
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple instead of a TTree.")] = False,
+    compression: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ALGORITHM:LEVEL",
+            help="Compression of a ROOT file: zlib:1, lzma:9, lz4:4, zstd:5 or none. By default that of the source.",
+        ),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Format of the files in the folder: root, csv, parquet, hdf5 or npz.")
     ] = None,
@@ -244,7 +254,12 @@ def decompress(
 
     check_inputs(archives, columns=columns)
     request = RestoreRequest.of(
-        columns=columns or (), rntuple=rntuple, force=force, workers=workers, scheduler=scheduler
+        columns=columns or (),
+        rntuple=rntuple,
+        compression=compression,
+        force=force,
+        workers=workers,
+        scheduler=scheduler,
     )
     with progress_bar(shown=not no_progress) as progress:
         if is_folder(output):

@@ -262,7 +262,7 @@ def show_evaluation(
     are exceeded.
     """
     from baler_vae.report.listing import Paragraph
-    from baler_vae.report.tables import columns_table, cuts_table, peaks_table, spectra_table
+    from baler_vae.report.tables import columns_table, cuts_table, guarantees_table, peaks_table, spectra_table
     from baler_vae.report.verdict import finding_lines
 
     if as_json:
@@ -272,6 +272,8 @@ def show_evaluation(
         if names:
             note(f"{what}: {', '.join(names)}")
     say(columns_table(evaluation))
+    if evaluation.guarantees:
+        say(guarantees_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
     if evaluation.spectra:

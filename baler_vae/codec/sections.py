@@ -90,7 +90,7 @@ def write_model(archive: Sections, number: int, model: GroupModel, *, with_encod
     if cells:
         archive.add(cells_section(number), pack_parts(encode_cells_models(cells)))
     if model.corrections:
-        tables_of_moves = [table for one in model.corrections for table in (*one.tables, one.others, one.modes)]
+        tables_of_moves = [table for one in model.corrections for table in one.tables]
         archive.add(corrections_section(number), pack_parts(encode_tables(tables_of_moves)))
     if with_encoder and model.encoder is not None:
         archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))

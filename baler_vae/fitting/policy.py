@@ -267,7 +267,7 @@ NEIGHBOURS_OF_SCALES = 12
 
 GUARDED_EVENTS = 1 << 16
 """The most events on which corrections are fitted: a table of some dozen moves needs no more."""
-STEPS_OF_BOUND = (0.98, 0.6, 0.35, 0.2)
+STEPS_OF_BOUND = (0.99, 0.6, 0.35, 0.2)
 """Steps of moves as parts of what a bound allows on both sides: what makes the fewest bytes is taken. Wide ones make
 few different moves; where few quantities miss a bound that is wide beside what a column can move by, they move them
 too far."""
@@ -281,3 +281,5 @@ CLASS_BITS = 0.1
 Pairs of muons within 1e-3 save just less, within 1e-4 0.3."""
 PATCH_BITS = 21.0
 """About the bits of a patched value: 690 muons in 32,768 events under `bits:10`."""
+CORRECTION_BITS = 3_000.0
+"""About the bits that a correction takes by itself: what the manifest says of a mass of two, and tables."""

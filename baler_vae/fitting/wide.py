@@ -64,7 +64,8 @@ def rank_bits(rows: GroupRows, columns: Mapping[str, ColumnModel]) -> dict[str, 
     for name, kept in rows.independent.items():
         column = columns[name]
         if isinstance(column, Coded) and column.coder.table is None and name in rows.numeric and not column.predicted:
-            ordered, own = rows.numeric[name].codes, kept.on_grid_bits
+            ordered: NDArray[np.generic] = rows.numeric[name].codes
+            own = kept.on_grid_bits
         elif isinstance(column, Plain) and column.coding == plain.PCODEC:
             ordered, own = rows.table[name], kept.bits
         else:

@@ -77,7 +77,7 @@ class CellReader:
     """
 
     def __init__(self, data: bytes, network: Conditional) -> None:
-        self._stream, self._network = StreamReader(data, network.alphabet), network
+        self._stream, self._network = StreamReader(data), network
         self._coder = self._stream.coder()
 
     def read(self, look: Look) -> Integers64:
@@ -86,7 +86,7 @@ class CellReader:
 
         symbols = np.empty(len(look.items), np.int32)
         decode_seen(self._network.packed, look.inputs, self._stream.words, self._coder, symbols)
-        return self._stream.codes(symbols)
+        return self._stream.codes(symbols, self._network.alphabet)
 
     def finish(self) -> None:
         """Check that everything has been read.

@@ -57,7 +57,7 @@ class ConditionalReader:
     """
 
     def __init__(self, data: bytes, network: Conditional, sources: Context) -> None:
-        self._stream = StreamReader(data, network.alphabet)
+        self._stream = StreamReader(data)
         self._network, self._seen = network, sources.seen(network)
         self._coder = self._stream.coder()
 
@@ -71,7 +71,7 @@ class ConditionalReader:
 
         symbols = np.empty(stop - start, np.int32)
         decode_symbols(self._seen, self._network.packed, self._stream.words, self._coder, start, symbols)
-        return self._stream.codes(symbols)
+        return self._stream.codes(symbols, self._network.alphabet)
 
     def finish(self) -> None:
         """Check that everything has been read.

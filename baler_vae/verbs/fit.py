@@ -1,6 +1,7 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     guarantees = Guarantees()
     if request.guarantees:
         with located(path=source.path):
-            _check_guaranteed(request, source, schema)
+            check_guaranteed(request, source, schema)
             guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
@@ -164,6 +165,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
+    schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
@@ -187,7 +189,7 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
     return max(bound.absolute, bound.relative * largest) >= 0.5
 
 
-def _check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
+def check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
     """Check that guarantees read columns that are kept.
 
     Raises:
