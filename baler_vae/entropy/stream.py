@@ -14,7 +14,7 @@ from baler_vae.entropy.bits import pack_bits
 
 _WORD_BYTES = 4
 _ESCAPE_BITS = 64
-_FEW = 1 << 16
+_FEW = 1 << 20
 """Codes up to which it takes less to read them without numba than to import it."""
 
 
