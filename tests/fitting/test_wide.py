@@ -72,16 +72,18 @@ def test_only_what_another_column_tells_gets_a_network(rows, monkeypatch):
     pytest.importorskip("torch")
     asked = []
 
-    def trained(targets, *_arguments, looks_back, **_others):
-        asked.append(([target.number for target in targets], looks_back))
+    def trained(targets, context, *_arguments, parents, **_others):
+        (last,) = (target for target in targets if target.number == 2)
+        lags = {lag for _, lag in parents.information(context[2].view, last.coded, 2, last.before)}
+        asked.append(([target.number for target in targets], lags))
         return {}, ()
 
     monkeypatch.setattr(fitted_columns, "fit_conditionals", trained)
     for many in (0, MANY):
         fit_conditional_group(rows[many], ModelSettings(), silent, names=rows[many].names)
-    (every, back), (promising, not_back) = asked
+    (every, lags), (promising, none) = asked
     assert every == [0, 1, 2, 3]
-    assert back
+    assert lags == {0, 1, 2}
     assert 2 in promising
     assert not {1, 3} & set(promising)
-    assert not not_back
+    assert none == {0}
