@@ -63,9 +63,10 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
         if {model.names[source] for source in model.sources_of(name) if source < len(model.columns)} & arrays:
             raise ValueError(f"column {name!r} depends on the cells of arrays")
     names = tuple(column.name for column in events.columns)
+    arrays |= {column.name for column in events.columns if column.shape}
     for name in model.columns.keys() - celled:
         seen = model.parents(name) | (model.event_columns([name], names) if entry is not events else set())
-        if seen & (arrays | {column.name for column in events.columns if column.shape}):
+        if seen & arrays:
             raise ValueError(f"column {name!r} depends on the cells of arrays")
 
 

@@ -95,6 +95,7 @@ def fill_group(
     own = [name for name in needed if name in model.parts]
     formulas = [formula for name in needed if (formula := model.formula(name)) is not None]
     read = {name for formula in formulas for name in formula.names}
+    seen = {source for name in needed for source in model.sources_of(name)}
     # One rank after the other needs all columns at once; without ranks each is read to its end before the next.
     for names in [own] if len(layout.slices) > 1 else [[name] for name in own]:
         fillers = []
@@ -103,7 +104,8 @@ def fill_group(
             if isinstance(column, Celled):
                 _fill_cells(supply, name, column, rows)
             elif isinstance(column, Coded | Contextual | Networked):
-                fillers.append(_ColumnFiller(supply, name, column, rows, at_once=name not in read))
+                is_seen = model.names.index(name) in seen
+                fillers.append(_ColumnFiller(supply, name, column, rows, at_once=name not in read, is_seen=is_seen))
             else:
                 rows.values[name] = supply.values(group.column(name), n_rows)
         for start, stop in layout.slices:
@@ -185,16 +187,23 @@ def _fill_cells(supply: Supply, name: str, column: Celled, rows: Rows) -> None:
 
 class _ColumnFiller:
     """Takes a column on a grid from its stream, some rows at a time, into the values of its rows; `at_once` when all
-    are taken, where nobody asks for them before.
+    are taken, where nobody asks for them before. Networks are shown its codes where one of them sees it.
 
     Raises:
         ValueError: the stream is not that of such a column.
     """
 
     def __init__(
-        self, supply: Supply, name: str, column: Coded | Contextual | Networked, rows: Rows, *, at_once: bool
+        self,
+        supply: Supply,
+        name: str,
+        column: Coded | Contextual | Networked,
+        rows: Rows,
+        *,
+        at_once: bool,
+        is_seen: bool,
     ) -> None:
-        self._name, self._column, self._rows, self._at_once = name, column, rows, at_once
+        self._name, self._column, self._rows, self._at_once, self._is_seen = name, column, rows, at_once, is_seen
         self._number = rows.model.names.index(name)
         self._described = rows.group.column(name)
         self._stream = supply.codes(name, column, rows)
@@ -208,7 +217,8 @@ class _ColumnFiller:
             return
         predicted = rows.predict(self._name, start, stop)
         codes = self._stream.read(start, stop, predicted if self._column.predicted else None)
-        rows.show(self._number, codes, start)
+        if self._is_seen:
+            rows.show(self._number, codes, start)
         if not self._at_once:
             self._restore(codes, start)
         elif len(codes):

@@ -4,6 +4,8 @@ Symbols are coded by asymmetric numeral systems (Duda 2009), the stream coder of
 decoded first.
 """
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,9 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.bits import pack_bits
 
 _WORD_BYTES = 4
+_ESCAPE_BITS = 64
+_FEW = 1 << 20
+"""Codes up to which it takes less to read them without numba than to import it."""
 
 
 def join_stream(words: NDArray[np.uint32], offsets: NDArray[np.uint64], widths: NDArray[np.uint8]) -> bytes:
@@ -52,10 +57,14 @@ class StreamReader:
         Raises:
             ValueError: the bits of their offsets are missing.
         """
-        from baler_vae.entropy.kernels import read_codes  # noqa: PLC0415 - numba takes half a second to import
-
         codes = np.empty(len(symbols), np.int64)
-        place = read_codes(alphabet.starts, alphabet.shifts, symbols, self._offsets, self._place, codes)
+        arguments = alphabet.starts, alphabet.shifts, symbols, self._offsets, self._place, codes
+        if len(symbols) <= _FEW and "numba" not in sys.modules:
+            place = read_few_codes(*arguments)
+        else:
+            from baler_vae.entropy.kernels import read_codes  # noqa: PLC0415 - numba takes half a second to import
+
+            place = read_codes(*arguments)
         if place < 0:
             raise ValueError(f"{self._n_bytes} bytes of offsets are too few")
         self._place = place
@@ -73,6 +82,30 @@ class StreamReader:
             raise ValueError(f"{self._n_bytes} bytes of offsets for {self._place} bits")
         if self._place % 8 and self._last >> self._place % 8:
             raise ValueError("bits are left over")
+
+
+def read_few_codes(
+    starts: NDArray[np.int64],
+    shifts: NDArray[np.uint8],
+    symbols: NDArray[np.int32],
+    words: NDArray[np.uint64],
+    place: int,
+    codes: NDArray[np.int64],
+) -> int:
+    """What `kernels.read_codes` does, without anything compiled."""
+    widths = np.append(shifts, np.uint8(_ESCAPE_BITS))[symbols].astype(np.int64)
+    ends = place + np.cumsum(widths)
+    end = int(ends[-1]) if len(ends) else place
+    if end > 64 * (len(words) - 1):
+        return -1
+    number, bit = np.divmod(ends - widths, 64)
+    # Of a code without bits at the very end there is no next word.
+    low, high = words[number], words[np.minimum(number + 1, len(words) - 1)]
+    offsets = low >> bit.astype(np.uint64) | high << (63 - bit).astype(np.uint64) << np.uint64(1)
+    kept = ~np.uint64(0) >> np.minimum(64 - widths, 63).astype(np.uint64)
+    offsets = np.where(widths > 0, offsets & kept, np.uint64(0))
+    codes[:] = np.append(starts, 0)[symbols] + offsets.astype(np.int64)
+    return end
 
 
 def _leb128(number: int) -> bytes:

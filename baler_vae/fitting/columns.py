@@ -11,7 +11,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.fitting import policy
 from baler_vae.fitting.cells import CellTrainer, RowSource
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
-from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
+from baler_vae.fitting.parents import ContextColumn, Parents, most_informative_first, view_of
 from baler_vae.fitting.relations import choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.fitting.wide import of_events_in_formulas, promising, rank_bits, seen_of_events
@@ -82,10 +82,12 @@ def fit_conditional_group(
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
     targets = [t for t in _targets(rows, order, coded, hints, bits, context) if t.bits > least]
-    looks_back = True
+    looks_back = rows.events is not None
     if rows.many_columns and not settings.keep_network:
-        looks_back = sum(rank_bits(rows, columns).values()) <= policy.MOST_FOR_RANKS * sum(bits.values())
-        targets = promising(targets, context, rows, looks_back=looks_back, seed=settings.seed)
+        looks_back &= sum(rank_bits(rows, columns).values()) <= policy.MOST_FOR_RANKS * sum(bits.values())
+    parents = Parents(context, rows.layout, jagged=looks_back, seed=settings.seed)
+    if rows.many_columns and not settings.keep_network:
+        targets = promising(targets, context, rows, parents)
     fitted: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
     if targets and rows.table.n_rows >= policy.LEAST_ROWS_FOR_NETWORKS:
@@ -102,7 +104,7 @@ def fit_conditional_group(
             device=settings.device,
             keep=settings.keep_network,
             networks=settings.networks,
-            looks_back=looks_back,
+            parents=parents,
             many_columns=rows.many_columns,
             progress=progress,
         )

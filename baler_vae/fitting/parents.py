@@ -50,6 +50,7 @@ class Parents:
         self._context, self._layout, self._jagged = context, layout, jagged
         self._rows = random_rows(layout.n_rows, policy.INFORMATION_ROWS, seed)
         self._bins: dict[tuple[int, int], Bins] = {}
+        self._information: dict[int, dict[tuple[int, int], float]] = {}
         self._spikes: dict[int, tuple[int, ...]] = {}
 
     def choose(
@@ -75,7 +76,11 @@ class Parents:
     def information(
         self, alphabet: Alphabet, coded: Integers64, number: int, before: Sequence[int]
     ) -> dict[tuple[int, int], float]:
-        """In bits a row, what each source and lag that may be a parent of column `number` shares with it."""
+        """In bits a row, what each source and lag that may be a parent of column `number` shares with it; what was said
+        of a column is said again.
+        """
+        if number in self._information:
+            return self._information[number]
         near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
         candidates = [(source, 0) for source in near]
         if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
@@ -83,7 +88,8 @@ class Parents:
             candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
         symbols, _ = alphabet.split(coded[self._rows])
         own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
-        return {entry: _information(self._binned(*entry), own) for entry in candidates}
+        self._information[number] = {entry: _information(self._binned(*entry), own) for entry in candidates}
+        return self._information[number]
 
     def information_of_ranks(self, alphabet: Alphabet, coded: Integers64) -> float:
         """In bits a row, what the rank of an object shares with a column of which codes (rows,) of an alphabet are

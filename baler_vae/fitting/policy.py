@@ -58,8 +58,8 @@ say much about so many columns, and trials would take most of the time. Chosen b
 
 MANY_COLUMNS = 256
 """Columns of all groups of a file above which `auto` tries neither latents nor another order in any of its groups,
-trains networks only for columns about which others tell something on a sample, and all of them together no longer than
-`FULLY_TRAINED`: a nanoAOD of 1,479 branches x 1,000 events took twelve minutes otherwise.
+trains networks only for columns about which others tell something on a sample, and as many as half of these columns no
+longer than `FULLY_TRAINED`: a nanoAOD of 1,479 branches x 1,000 events took twelve minutes otherwise.
 """
 
 LEAST_PROMISE = 1_000

@@ -34,12 +34,11 @@ def seen_of_events(rows: GroupRows) -> set[str]:
 
 
 def promising(
-    targets: Sequence[Target], context: Mapping[int, ContextColumn], rows: GroupRows, *, looks_back: bool, seed: int
+    targets: Sequence[Target], context: Mapping[int, ContextColumn], rows: GroupRows, parents: Parents
 ) -> list[Target]:
     """The columns of which their formula, or a parent or the rank of the object alone, tells enough in all rows to pay
     for a network.
     """
-    parents = Parents(context, rows.layout, jagged=looks_back, seed=seed)
     return [target for target in targets if target.hint is not None or _is_promising(target, context, rows, parents)]
 
 

@@ -57,3 +57,17 @@ assert not loaded, loaded
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_column_of_few_rows_is_read_without_anything_compiled():
+    """Importing numba takes longer than all else together."""
+    code = f"""
+import sys
+import baler_vae
+
+with baler_vae.open({str(ARCHIVE.with_name("independent.bvae"))!r}) as opened:
+    opened.arrays(library="np")
+assert "numba" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from baler_vae.entropy.alphabet import LARGEST_ALPHABET, Alphabet, fit_alphabet
+from baler_vae.entropy.bits import pack_bits
 from baler_vae.entropy.frequencies import TOTAL, frequencies, levels_of
+from baler_vae.entropy.kernels import read_codes
 from baler_vae.entropy.plain import encode_numbers
-from baler_vae.entropy.stream import StreamReader, join_stream
+from baler_vae.entropy.stream import StreamReader, join_stream, read_few_codes
 from baler_vae.entropy.tables import (
     FrequencyTable,
     decode_alphabets,
@@ -311,6 +313,22 @@ def test_alphabets_cover_what_they_were_fitted_to(codes):
     reader = StreamReader(join_stream(np.empty(0, np.uint32), offsets, alphabet.widths[symbols]))
     assert np.array_equal(reader.codes(symbols, alphabet), codes)
     assert len(codes) == 0 or np.all(symbols < alphabet.n_symbols - 1)
+
+
+@settings(max_examples=100)
+@given(npst.arrays(np.int64, st.integers(1, 200), elements=INT64), st.integers(0, 3))
+def test_codes_are_read_alike_without_anything_compiled(codes, n_fitted):
+    alphabet = fit_alphabet(codes[: len(codes) >> n_fitted], range_bits=1)
+    symbols, offsets = alphabet.split(codes)
+    widths = alphabet.widths[symbols]
+    n_bits, bits = int(widths.astype(np.int64).sum()), pack_bits(offsets, widths)
+    words = np.frombuffer(bits.ljust(8 * (-(-n_bits // 64) + 1), b"\0"), "<u8").astype(np.uint64)
+    found = np.empty_like(codes)
+    for read in (read_few_codes, read_codes):
+        assert read(alphabet.starts, alphabet.shifts, symbols, words, 0, found) == n_bits
+        assert np.array_equal(found, codes)
+        if n_bits:
+            assert read(alphabet.starts, alphabet.shifts, symbols, words[:-1], 0, found) == -1
 
 
 @settings(max_examples=200)
