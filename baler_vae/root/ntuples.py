@@ -5,7 +5,7 @@ uproot knows the types and writes the records; by itself it splits and compresse
 key of its own. Source: ROOT, tree/ntuple/doc/BinaryFormatSpecification.md (1.0).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ class NTupleWriter:
             elements = _elements(key, buffers)
             counts.append(len(elements))
             pages.append(self.setting.compressed(_page(elements, kind)))
-        place = self._add_blob(b"".join(pages), sum(map(len, pages))) if any(counts) else 0
+        place = self._add_blob(pages, sum(map(len, pages))) if any(counts) else 0
         columns = []
         for number, (page, count) in enumerate(zip(pages, counts, strict=True)):
             listed = [own.NTuple_PageDescription(count, own.NTuple_Locator(len(page), place))] if count else []
@@ -85,18 +85,21 @@ class NTupleWriter:
         """Where an envelope is, after it was written."""
         own = uproot.writing._cascadentuple  # noqa: SLF001
         stored = self.setting.compressed(data)
-        return own.NTuple_EnvLink(len(data), own.NTuple_Locator(len(stored), self._add_blob(stored, len(data))))
+        return own.NTuple_EnvLink(len(data), own.NTuple_Locator(len(stored), self._add_blob([stored], len(data))))
 
-    def _add_blob(self, data: bytes, raw_bytes: int) -> int:
-        """The place of some bytes in the file, after they were written behind a key."""
+    def _add_blob(self, parts: Sequence[bytes], raw_bytes: int) -> int:
+        """The place of some bytes in the file, after they were written one after the other behind a key."""
         free, sink = self.directory._cascading.freesegments, self.directory.file.sink  # noqa: SLF001
         make_key = uproot.writing._cascadentuple.RBlob_Key  # noqa: SLF001
-        size = make_key(0, raw_bytes, len(data), big=True).num_bytes
-        key = make_key(free.allocate(size + len(data)), raw_bytes, len(data), big=True)
+        n_bytes = sum(map(len, parts))
+        size = make_key(0, raw_bytes, n_bytes, big=True).num_bytes
+        key = make_key(free.allocate(size + n_bytes), raw_bytes, n_bytes, big=True)
         key.write(sink)
-        place = int(key.location + size)
-        sink.write(place, data)
-        return place
+        first = place = int(key.location + size)
+        for part in parts:
+            sink.write(place, part)
+            place += len(part)
+        return first
 
 
 def ntuple_writer(

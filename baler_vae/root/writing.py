@@ -26,8 +26,10 @@ from baler_vae.table.nested import bytes_of, nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
-BASKET_ROWS = 16 * ROW_GROUP_ROWS
-"""A basket of each branch is written when the largest group reaches this number of rows."""
+BASKET_ROWS = 8 * ROW_GROUP_ROWS
+"""A basket of each branch is written when the largest group reaches this number of rows, or all values the bytes of a
+row group. Of nanoAOD that is five to eight thousand events, nearly as many as ROOT takes: a trigger flag has a basket
+of some kilobytes then, behind a key of 80 bytes."""
 
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
