@@ -28,7 +28,7 @@ from benchmarks.data import CASES, ROOT, Case, MissingDataError, explicit_bounds
 from benchmarks.dial_picture import draw
 from benchmarks.dial_points import Point, markdown
 from benchmarks.measure import OURS, write_table
-from benchmarks.nano import write_nano
+from benchmarks.nano import COLLECTIONS, write_nano
 from benchmarks.results import circumstances
 from benchmarks.rivals import address_of, find_rival, missing_packages
 
@@ -65,7 +65,9 @@ def case_of(name: str, wide_events: int) -> Case:
 
 def _wide(n_events: int, folder: Path) -> tuple[str, tuple[str, ...]]:
     path = folder / "wide.root"
-    return (f"{path}:Events" if path.exists() else write_nano(path, n_events)), ()
+    if not path.exists():
+        write_nano(path, branches=1_479, events=n_events, collections=len(COLLECTIONS))
+    return f"{path}:Events", ()
 
 
 def measure_case(

@@ -94,10 +94,20 @@ class TailEntry(_Entry):
     first: Annotated[int, Field(ge=0, lt=1 << 31)]
 
 
+class ClassesEntry(_Entry):
+    """Tables of moves by class: how many, the number of the lowest class, and into how many parts, as a power of 2,
+    they divide an octave.
+    """
+
+    n_tables: Annotated[int, Field(ge=1, le=256)]
+    first: Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]
+    fineness: Annotated[int, Field(ge=1, le=3)]
+
+
 class CorrectionEntry(_Entry):
     """What moves values so that a quantity keeps a bound: the formula of the quantity, what it reads by name, which of
-    that may move, the step of moves (a part of the quantity, and a number), the number of its tables, that of the
-    lowest class, and the number of the guarantee.
+    that may move, the step of moves (a part of the quantity, and a number), the classes of moves in the first mode and
+    in others, the number of tables of modes, and that of the guarantee.
     """
 
     formula: str
@@ -106,8 +116,9 @@ class CorrectionEntry(_Entry):
     movable: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
     relative: Annotated[float, Field(ge=0, lt=1e300)]
     absolute: Annotated[float, Field(ge=0, lt=1e300)]
-    n_tables: Annotated[int, Field(ge=1, le=256)]
-    first_class: Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]
+    moves: ClassesEntry
+    others: ClassesEntry
+    n_mode_tables: Annotated[int, Field(ge=1, le=16)]
     guarantee: Annotated[int, Field(ge=0, lt=1 << 16)]
 
 

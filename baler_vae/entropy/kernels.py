@@ -4,26 +4,40 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, inlined
+from baler_vae.entropy.vectors import number_at
 
 Integers64 = NDArray[np.int64]
 
 _u1, _i4, _i8, _u8 = numba.uint8[::1], numba.int32[::1], numba.int64[::1], numba.uint64[::1]
-_SHIFT_LIMIT = 64
+_MOST_RANGES = 256
+_LAST = np.int64((1 << 63) - 1)
 _PLACE_BITS = np.uint64(6)
+_WORD = np.uint64(64)
 
 
-@compiled(numba.int64(_i8, numba.int64))
-def _range_of(starts: Integers64, code: int) -> int:
-    """The last range that starts at or before a code; -1 where there is none."""
-    low, high = 0, len(starts)
-    while low < high:
-        middle = (low + high) >> 1
-        if starts[middle] <= code:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
+@compiled(_i8(_i8))
+def _padded(starts: Integers64) -> Integers64:
+    """The starts of ranges, and behind them what hardly a code reaches."""
+    padded = np.full(_MOST_RANGES, _LAST, np.int64)
+    padded[: len(starts)] = starts
+    return padded
+
+
+@inlined
+def _range_of(padded: Integers64, n_ranges: int, code: int) -> int:
+    """The last range that starts at or before a code; -1 where there is none. Written out, it is compiled without
+    branches, of which none could be foreseen.
+    """
+    found = 128 if number_at(padded, 127) <= code else 0
+    found += 64 if number_at(padded, found + 63) <= code else 0
+    found += 32 if number_at(padded, found + 31) <= code else 0
+    found += 16 if number_at(padded, found + 15) <= code else 0
+    found += 8 if number_at(padded, found + 7) <= code else 0
+    found += 4 if number_at(padded, found + 3) <= code else 0
+    found += 2 if number_at(padded, found + 1) <= code else 0
+    found += 1 if number_at(padded, found) <= code else 0
+    return min(found, n_ranges) - 1
 
 
 @compiled(numba.void(_i8, _u1, _i8, _i4, _u8))
@@ -35,29 +49,50 @@ def split_codes(
     offsets: NDArray[np.uint64],
 ) -> None:
     """Fills symbols and offsets (rows,) of codes (rows,); the escape has the number of ranges, and the code itself."""
+    padded, n_ranges = _padded(starts), len(starts)
     for row in range(len(codes)):
         code = codes[row]
-        number = _range_of(starts, code)
-        symbols[row], offsets[row] = len(starts), np.uint64(code)
-        if number >= 0:
-            offset = np.uint64(code - starts[number])
-            if offset >> np.uint64(shifts[number]) == 0:
-                symbols[row], offsets[row] = number, offset
+        number = _range_of(padded, n_ranges, code)
+        own = max(number, 0)
+        offset = np.uint64(code - number_at(padded, own))
+        is_inside = number >= 0 and offset >> np.uint64(shifts[own]) == 0
+        symbols[row] = number if is_inside else n_ranges
+        offsets[row] = offset if is_inside else np.uint64(code)
 
 
 @compiled(numba.void(_i8, _u1, _i8, _i4))
 def place_codes(starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, places: NDArray[np.int32]) -> None:
     """Fills the places (rows,) of codes (rows,) among ranges, as `Alphabet.positions` tells."""
+    padded, n_ranges = _padded(starts), len(starts)
     for row in range(len(codes)):
         code = codes[row]
-        number = _range_of(starts, code)
-        if number < 0:
-            places[row] = 0
-            continue
-        shift = np.uint64(shifts[number])
-        offset = min(np.uint64(code - starts[number]), (np.uint64(1) << shift) - np.uint64(1))
-        inside = offset >> (shift - _PLACE_BITS) if shift >= _PLACE_BITS else offset << (_PLACE_BITS - shift)
-        places[row] = number << 6 | np.int64(inside & np.uint64(63))
+        number = _range_of(padded, n_ranges, code)
+        own = max(number, 0)
+        shift = np.uint64(shifts[own])
+        offset = min(np.uint64(code - number_at(padded, own)), (np.uint64(1) << shift) - np.uint64(1))
+        # A shift by a negative number would be none: one of the two is by 0.
+        inside = offset >> (max(shift, _PLACE_BITS) - _PLACE_BITS) << (_PLACE_BITS - min(shift, _PLACE_BITS))
+        places[row] = number << 6 | np.int64(inside) if number >= 0 else 0
+
+
+@compiled(numba.int64(_u8, _u1, _u8))
+def pack_numbers(values: NDArray[np.uint64], widths: NDArray[np.uint8], words: NDArray[np.uint64]) -> int:
+    """The number of bits that values (rows,) take, each as many as `widths` (rows,) tells, the lowest bit first, one
+    behind the other in `words`, of which there must be one more than they fill. A value has no bits beyond its width.
+    """
+    word, place, n_words = np.uint64(0), np.uint64(0), 0
+    for row in range(len(values)):
+        value, width = values[row], np.uint64(widths[row])
+        word |= value << place
+        after = place + width
+        if after >= _WORD:
+            words[n_words] = word
+            n_words += 1
+            word = value >> np.uint64(1) >> (np.uint64(63) - place)
+            after -= _WORD
+        place = after
+    words[n_words] = word
+    return 64 * n_words + int(place)
 
 
 @compiled(numba.int64(_i8, _u1, _i4, _u8, numba.int64, _i8))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from baler_vae.grid.dither import DitheredRows
 from baler_vae.grid.grids import Grid, RowGrid, code_limit, grid_at, is_dithered
 from baler_vae.grid.judge import keeps_bound
+from baler_vae.grid.logarithmic import Logarithmic
 from baler_vae.grid.numbers import CODE_LIMIT, Floats64, Integers64, Values, bits_of, from_bits, is_finite, to_dtype
 from baler_vae.table.bounds import EXACT, Bound
 
@@ -95,6 +96,19 @@ def _quantised(values: Values, grid: RowGrid, bound: Bound) -> Codes:
     """What `quantise_column` returns of values (rows,)."""
     if grid.holds_everything:
         return Codes(grid.quantise(values), values)
+    found = grid.settled(values, (bound.relative, bound.absolute)) if isinstance(grid, Logarithmic) else None
+    if found is None:
+        return _quantised_by_arrays(values, grid, bound)
+    codes, restored, rows = found
+    if not len(rows):
+        return Codes(codes, restored)
+    others = _quantised_by_arrays(values[rows], grid, bound)
+    codes[rows], restored[rows] = others.codes, others.restored
+    return Codes(codes, restored, others.verbatim)
+
+
+def _quantised_by_arrays(values: Values, grid: RowGrid, bound: Bound) -> Codes:
+    """What `quantise_column` returns of values (rows,) on a grid that does not hold everything."""
     finite = is_finite(values)
     codes = grid.quantise(_or_zero(values, finite))
     settled, restored = _settle(values, codes, grid, bound)

@@ -4,11 +4,14 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from baler_vae.grid.numbers import Floats64, Integers64, Values, to_codes, to_dtype
+from baler_vae.grid.numbers import Floats64, Integers64, Values, is_compiled, to_codes, to_dtype
+
+if TYPE_CHECKING:
+    from baler_vae.grid.kernels import PackedLayout, PackedNumbers
 
 SEGMENTS = 1024
 """Pieces of the logarithm in an octave; part of what the grid means, so that it cannot change."""
@@ -46,9 +49,58 @@ class Logarithmic:
 
     def quantise(self, values: Values) -> Integers64:
         """The codes (rows,) nearest to values (rows,)."""
+        layout = _layout(self.relative, self.floor)
+        if is_compiled(values.dtype, len(values)) and layout.table is not None:
+            return self._compiled_codes(values, layout)
+        return self._codes(values, layout)
+
+    def settled(self, values: Values, bound: tuple[float, float]) -> tuple[Integers64, Values, Integers64] | None:
+        """The codes (rows,) of values (rows,), what these give back (rows,), and the numbers int64 (n,) of the rows for
+        which nobody has checked that this is finite, keeps a `bound` (relative, absolute), and has the same code again.
+        None where there is no compiled code for the dtype, or so few rows.
+        """
+        layout = _layout(self.relative, self.floor)
+        if not is_compiled(values.dtype, len(values)) or layout.table is None:
+            return None
+        from baler_vae.grid import kernels  # noqa: PLC0415 - numba takes half a second to import
+
+        is_single = values.dtype.itemsize == 4
+        quantise = kernels.quantise_floats if is_single else kernels.quantise_doubles
+        restore = kernels.restore_floats if is_single else kernels.restore_doubles
+        judge = kernels.judge_floats if is_single else kernels.judge_doubles
+        own, numbers = self._packed(layout, bound)
+        values, restored = np.ascontiguousarray(values), np.empty_like(values)
+        codes, again, others = (np.empty(len(values), np.int64) for _ in range(3))
+        quantise(values, codes, own, numbers)
+        restore(codes, restored, own, numbers, _POWERS_OF_TWO)
+        quantise(restored, again, own, numbers)
+        n_others = judge(values, restored, codes, again, numbers, others)
+        return codes, restored, others[:n_others]
+
+    def _packed(
+        self, layout: "_Layout", bound: tuple[float, float] = (0.0, 0.0)
+    ) -> "tuple[PackedLayout, PackedNumbers]":
+        """The grid, and what a bound allows, as the kernels take them."""
+        table = np.empty(0) if layout.table is None else layout.table
+        whole = layout.n_steps, layout.base, layout.exponent, layout.n_linear
+        return (layout.starts, layout.widths, table, *whole), (layout.fraction, layout.threshold, self.floor, *bound)
+
+    def _compiled_codes(self, values: Values, layout: "_Layout") -> Integers64:
+        """The codes (rows,) of values (rows,), as `_codes` gives them."""
+        from baler_vae.grid import kernels  # noqa: PLC0415
+
+        quantise = kernels.quantise_floats if values.dtype.itemsize == 4 else kernels.quantise_doubles
+        codes = np.empty(len(values), np.int64)
+        return (
+            codes
+            if quantise(np.ascontiguousarray(values), codes, *self._packed(layout))
+            else self._codes(values, layout)
+        )
+
+    def _codes(self, values: Values, layout: "_Layout") -> Integers64:
+        """The codes (rows,) of values (rows,)."""
         numbers = values.astype(np.float64)
         size = np.abs(numbers)
-        layout = _layout(self.relative, self.floor)
         mantissas, exponents = np.frexp(size)
         place = (2 * mantissas - 1) * SEGMENTS
         segment = np.fmin(place, SEGMENTS - 1).astype(np.int64)
@@ -64,8 +116,15 @@ class Logarithmic:
 
     def dequantise(self, codes: Integers64, dtype: np.dtype[Any]) -> Values:
         """The values (rows,) of codes (rows,)."""
-        count = np.abs(codes)
         layout = _layout(self.relative, self.floor)
+        if is_compiled(dtype, len(codes)) and layout.table is not None:
+            from baler_vae.grid import kernels  # noqa: PLC0415
+
+            restore = kernels.restore_floats if dtype.itemsize == 4 else kernels.restore_doubles
+            values = np.empty(len(codes), dtype)
+            restore(np.ascontiguousarray(codes), values, *self._packed(layout), _POWERS_OF_TWO)
+            return values
+        count = np.abs(codes)
         octaves, steps = np.divmod(count - layout.base, layout.n_steps)
         mantissas = layout.mantissas(steps) if layout.table is None else layout.table[steps]
         exponents = octaves + (layout.exponent - _LOWEST_EXPONENT)

@@ -12,18 +12,7 @@ from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled
 from baler_vae.entropy.kernels import place_codes
-from baler_vae.model.kernels import (
-    BLOCK,
-    PACKED,
-    Floats,
-    Ints,
-    PackedNetwork,
-    bounds_of,
-    levels_of,
-    pop,
-    push,
-    widest,
-)
+from baler_vae.model.kernels.layers import Floats, Ints
 
 Neighbours = tuple[Ints, NDArray[np.int64], Ints, Ints, NDArray[np.uint8], int]
 """Where neighbours are: `offsets` int32 (offsets, 1 + axes), how far each is in a flat array int64 (offsets,),
@@ -37,7 +26,6 @@ _i2, _i4, _i8, _u1, _f4, _f8 = numba.int16, numba.int32, numba.int64, numba.uint
 _tuple_of: Any = numba.types.Tuple
 _NEIGHBOURS = _tuple_of((_i4[:, ::1], _i8[::1], _i4[:, ::1], _i4[::1], _u1[::1], _i8))
 _RANGES = _tuple_of((_i8[::1], _u1[::1]))
-_CODER = (numba.uint32[::1], numba.uint64[::1])
 
 _SPECIAL = -(1 << 63) + 4
 """The last special code."""
@@ -199,54 +187,3 @@ def see_cells(  # noqa: C901, PLR0912  one loop for each kind of input
                 x[k, i] = 256 if place >> 6 == symbol else 0
             else:
                 x[k, i] = np.floor(np.float64(place << 4) / n_ranges) - 512
-
-
-@compiled(numba.void(PACKED, _f4[:, ::1], *_CODER, _i4[::1]))
-def decode_seen(
-    network: PackedNetwork, inputs: Floats, words: NDArray[np.uint32], coder: NDArray[np.uint64], symbols: Ints
-) -> None:
-    """Fills `symbols` (cells,) with those of cells of which the network sees `inputs` (inputs, cells or more)."""
-    widths, masses = network[4], network[6]
-    width, n_symbols = widest(widths), widths[-1]
-    x, y = np.zeros((width, BLOCK), np.float32), np.zeros((width, BLOCK), np.float32)
-    levels = np.empty((n_symbols, BLOCK), np.uint8)
-    state, left = coder[0], coder[1]
-    for first in range(0, len(symbols), BLOCK):
-        n = min(BLOCK, len(symbols) - first)
-        for i in range(widths[0]):
-            for r in range(n):
-                x[i, r] = inputs[i, first + r]
-        levels_of(network, x, y, levels)
-        for r in range(n):
-            symbols[first + r], state, left = pop(levels, r, masses, words, state, left)
-    coder[0], coder[1] = state, left
-
-
-@compiled(numba.void(PACKED, _f4[:, ::1], _i4[::1], _i4[::1], _i4[::1]))
-def weigh_seen(network: PackedNetwork, inputs: Floats, symbols: Ints, begins: Ints, ends: Ints) -> None:
-    """Fills `begins` and `ends` (cells,) with where the quantiles of the symbols (cells,) begin and end, out of 2^24,
-    of cells of which the network sees `inputs` (inputs, cells or more).
-    """
-    widths, masses = network[4], network[6]
-    width, n_symbols = widest(widths), widths[-1]
-    x, y = np.zeros((width, BLOCK), np.float32), np.zeros((width, BLOCK), np.float32)
-    levels = np.empty((n_symbols, BLOCK), np.uint8)
-    for first in range(0, len(symbols), BLOCK):
-        n = min(BLOCK, len(symbols) - first)
-        for i in range(widths[0]):
-            for r in range(n):
-                x[i, r] = inputs[i, first + r]
-        levels_of(network, x, y, levels)
-        for r in range(n):
-            begins[first + r], ends[first + r] = bounds_of(levels, r, masses, symbols[first + r])
-
-
-@compiled(numba.void(_i4[::1], _i4[::1], *_CODER))
-def push_all(begins: Ints, ends: Ints, words: NDArray[np.uint32], coder: NDArray[np.uint64]) -> None:
-    """Puts the symbols of quantiles (cells,) behind the words so far, the last one first; `coder` (2,) is the state and
-    the number of `words`, of which there must be room for as many as there are cells.
-    """
-    state, n_words = coder[0], coder[1]
-    for place in range(len(begins) - 1, -1, -1):
-        state, n_words = push(begins[place], ends[place], words, state, n_words)
-    coder[0], coder[1] = state, n_words

@@ -10,9 +10,7 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cell_fields import CellField, Look
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.stream import last_words, random_coder
-
-_TOTAL_BITS = 24
+from baler_vae.model.stream import bits_between, draw_symbols, symbol_bounds, words_of
 
 
 class CellCodes(Protocol):
@@ -30,23 +28,16 @@ def encode_cells(field: CellField) -> bytes:
     """The bytes of the codes of all cells of a field, which knows them and their values; without cells there are
     none.
     """
-    from baler_vae.model.cell_kernels import push_all  # noqa: PLC0415 - numba takes half a second to import
-
-    n_codes = len(field.codes)
-    if not n_codes:
+    if not len(field.codes):
         return b""
     symbols, offsets, begins, ends = _weighed(field)
-    words, coder = np.empty(n_codes + 2, np.uint32), np.zeros(2, np.uint64)
-    push_all(begins, ends, words, coder)
-    n_words = last_words(words, coder)
-    return join_stream(words[:n_words], offsets, field.cells.network.alphabet.widths[symbols])
+    return join_stream(words_of(begins, ends), offsets, field.cells.network.alphabet.widths[symbols])
 
 
 def cell_bits(field: CellField) -> NDArray[np.float64]:
     """The bits, float64 (rows,), that the codes of all cells of each row take: symbols and offsets."""
     symbols, _, begins, ends = _weighed(field)
-    sizes = (ends - begins).astype(np.float64)
-    bits = _TOTAL_BITS - np.log2(sizes) + field.cells.network.alphabet.widths[symbols]
+    bits = bits_between(begins, ends) + field.cells.network.alphabet.widths[symbols]
     items = np.concatenate([np.empty(0, np.int64), *field.known_order()])
     found = np.zeros(field.n_rows)
     np.add.at(found, items % max(1, field.n_rows), bits)
@@ -77,16 +68,17 @@ class CellReader:
     """
 
     def __init__(self, data: bytes, network: Conditional) -> None:
-        self._stream, self._network = StreamReader(data, network.alphabet), network
+        self._stream, self._network = StreamReader(data), network
         self._coder = self._stream.coder()
 
     def read(self, look: Look) -> Integers64:
         """What is coded, int64 (n,), of the next cells."""
-        from baler_vae.model.cell_kernels import decode_seen  # noqa: PLC0415
+        from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415 - numba takes half a second to import
+        from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415
 
         symbols = np.empty(len(look.items), np.int32)
-        decode_seen(self._network.packed, look.inputs, self._stream.words, self._coder, symbols)
-        return self._stream.codes(symbols)
+        decode_symbols(seen_as(look.inputs), self._network.packed, self._stream.words, self._coder, 0, symbols)
+        return self._stream.codes(symbols, self._network.alphabet)
 
     def finish(self) -> None:
         """Check that everything has been read.
@@ -99,18 +91,16 @@ class CellReader:
 
 def draw_seen(look: Look, network: Conditional, generator: np.random.Generator) -> NDArray[np.int32]:
     """Symbols int32 (n,) by chance for cells, from the tables that the network makes of what it sees of them."""
-    from baler_vae.model.cell_kernels import decode_seen  # noqa: PLC0415
+    from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415
 
-    symbols, (words, coder) = np.empty(len(look.items), np.int32), random_coder(len(look.items), generator)
-    decode_seen(network.packed, look.inputs, words, coder, symbols)
-    return symbols
+    return draw_symbols(seen_as(look.inputs), network, 0, len(look.items), generator)
 
 
 def _weighed(
     field: CellField,
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.int32], NDArray[np.int32]]:
     """The symbols and offsets of all cells in their order, and where the quantiles of the symbols begin and end."""
-    from baler_vae.model.cell_kernels import weigh_seen  # noqa: PLC0415
+    from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415 - numba takes half a second to import
 
     n_codes, network = len(field.codes), field.cells.network
     symbols, offsets = np.empty(n_codes, np.int32), np.empty(n_codes, np.uint64)
@@ -122,7 +112,7 @@ def _weighed(
         look, own = field.look(items), slice(start, start + len(items))
         coded = field.coded(look.base, field.codes[items])
         symbols[own], offsets[own] = network.alphabet.split(coded)
-        weigh_seen(network.packed, look.inputs, symbols[own], begins[own], ends[own])
+        begins[own], ends[own] = symbol_bounds(seen_as(look.inputs), network, symbols[own])
         field.show_coded(look, coded)
         start += len(items)
     return symbols, offsets, begins, ends

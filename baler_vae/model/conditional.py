@@ -3,6 +3,7 @@
 All numbers are integers, carried by float32 products and sums that cannot round: every machine builds the same tables.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -13,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.entropy.frequencies import root_of_two_to
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.layout import LARGEST_LAG, Layout
 
 if TYPE_CHECKING:
-    from baler_vae.model.kernels import PackedNetwork, Seen
+    from baler_vae.model.kernels.layers import PackedNetwork
+    from baler_vae.model.kernels.seeing import Seen
 
 LARGEST_RANGES: Final = 63
 """The most ranges in the alphabet of a column under a network."""
@@ -32,12 +33,16 @@ LEVELS_PER_OCTAVE: Final = 16
 _LIMIT = 1 << ACTIVATION_BITS
 _EXACT = 1 << 24
 _PLACE = -1
-_NO_PLACES = np.empty(0, np.int32)
-_WEIGHT_BITS = 16
-_WEIGHTS = np.array([root_of_two_to(LEVELS_PER_OCTAVE * _WEIGHT_BITS - level) for level in range(256)], np.uint32)
-"""floor(2^(16 - level / 16)): from 65,536 down to 1."""
+BLOCK_ROWS: Final = 128
+"""Rows that kernels handle at a time."""
+_BEHIND = 1
+"""The symbol of the input that tells how many objects are behind."""
+_MOST_COUNTED = 16
+"""Objects before or behind that are counted."""
+_LAGS = range(1, LARGEST_LAG + 1)
+_NO_PLACES = np.empty(0, np.int16)
 
-Places = NDArray[np.int32]
+Places = NDArray[np.int16]
 Floats = NDArray[np.float32]
 
 
@@ -117,33 +122,27 @@ class Conditional:
 
     def tables(self, inputs: Floats) -> NDArray[np.float64]:
         """The weights float64 (rows, symbols) of all symbols, whole numbers up to 65,536, for inputs (rows, inputs)."""
-        from baler_vae.model.kernels import weigh  # noqa: PLC0415 - numba takes half a second to import
+        from baler_vae.model.kernels.coding import weigh  # noqa: PLC0415 - numba takes half a second to import
+        from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415
 
         weights = np.empty((len(inputs), self.alphabet.n_symbols))
-        weigh(self.packed, np.ascontiguousarray(inputs.T), weights)
+        weigh(seen_as(inputs.T), self.packed, weights)
         return weights
 
     @cached_property
     def packed(self) -> "PackedNetwork":
         """The network as the kernels take it."""
-        from baler_vae.model.kernels import UNROLLED  # noqa: PLC0415
-
-        weights: list[NDArray[np.int16]] = []
-        places: list[NDArray[np.intp]] = []
-        for unit in (unit for layer in self.layers for unit in layer.weights):
-            used = np.flatnonzero(unit)
-            filled = (0, -len(used) % UNROLLED)
-            weights.append(np.pad(unit[used], filled))
-            places.append(np.pad(used, filled))
+        used = [np.nonzero(layer.weights) for layer in self.layers]
         widths = [len(self.inputs), *(len(layer.bias) for layer in self.layers)]
         return (
-            np.concatenate(weights).astype(np.float32),
-            np.concatenate(places).astype(np.int32),
-            np.array([len(own) for own in weights], np.int32),
-            np.concatenate([layer.bias for layer in self.layers]).astype(np.float32),
+            np.concatenate(
+                [layer.weights[own] for layer, own in zip(self.layers, used, strict=True)], dtype=np.float32
+            ),
+            np.concatenate([BLOCK_ROWS * places for _, places in used], dtype=np.int32),
+            np.concatenate([np.count_nonzero(layer.weights, axis=1) for layer in self.layers], dtype=np.int32),
+            np.concatenate([layer.bias for layer in self.layers], dtype=np.float32),
             np.array(widths, np.int32),
             np.array([layer.shift for layer in self.layers], np.int32),
-            _WEIGHTS,
         )
 
 
@@ -163,19 +162,32 @@ class Context:
         self.layout = layout
         self._views = dict(views)
         self._numbers = {source: number for number, source in enumerate(views)}
-        # Memory that is never written is never allocated, even if a damaged archive claims more rows than it has.
-        self._places: Places = np.zeros((len(views), layout.n_rows), np.int32)
+        self._n_padded = layout.n_rows + BLOCK_ROWS
+        # Sources, those of the rows before in the same order, ranks and numbers behind. Memory that is never written is
+        # never allocated, even if a damaged archive claims more rows than it has.
+        self._places: Places = np.zeros(((1 + LARGEST_LAG) * len(views) + 2, self._n_padded), np.int16)
+        self._places[-2, : layout.n_rows] = np.minimum(layout.ranks, _MOST_COUNTED)
+        self._places[-1, : layout.n_rows] = np.minimum(layout.remaining, _MOST_COUNTED)
         self._hint = _NO_PLACES
+        # What `kernels.look_back` takes; what no network wants counts as done. Copies share it.
+        back = [(number, lag, number + lag * len(views)) for lag in _LAGS for number in range(len(views))]
+        self._back = np.array([(*one, layout.n_rows) for one in back], np.int64).reshape(-1, 4)
+        self._wanted: set[int] = set()
+        self._ends = layout.ends.tolist()
 
     def show(self, source: int, codes: Integers64, start: int = 0) -> None:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them uses it."""
         if source in self._views:
-            places = self._places[self._numbers[source]]
-            places[start : start + len(codes)] = self._views[source].positions(codes)
+            number = self._numbers[source]
+            self._places[number, start : start + len(codes)] = self._views[source].positions(codes)
+            # The first row that may look back at these.
+            first = start if len(self._ends) < 2 else self._ends[bisect_right(self._ends, start)]
+            for done in self._back[number :: len(self._numbers)]:
+                done[3] = min(done[3], first)
 
-    def places(self, source: int) -> Places:
+    def places(self, source: int) -> NDArray[np.int32]:
         """The places int32 (rows,) of the codes of a source."""
-        places: Places = self._places[self._numbers[source]]
+        places: NDArray[np.int32] = self._places[self._numbers[source], : self.layout.n_rows].astype(np.int32)
         return places
 
     def show_formula(self, view: Alphabet, codes: Integers64, start: int = 0) -> None:
@@ -190,33 +202,56 @@ class Context:
         return found
 
     def seen(self, network: Conditional) -> "Seen":
-        """The inputs of a network, as the kernels take them."""
+        """The inputs of a network, as the kernels take them; those of rows before are there up to a row once
+        `look_back` was called with it.
+        """
         return self._seen(network.inputs, network.alphabet)
+
+    def look_back(self, stop: int) -> None:
+        """Lets networks see what is known of the rows before those up to `stop`."""
+        if np.any(self._back[:, 3] < stop):
+            from baler_vae.model.kernels.seeing import look_back  # noqa: PLC0415 - numba takes half a second to import
+
+            before, before_that = self.layout.previous
+            look_back(self._places, before, before_that, self._back, stop)
 
     def inputs(self, wanted: Sequence[Input], view: Alphabet, start: int, stop: int) -> Floats:
         """The inputs float32 (rows, inputs) of a network for the rows from `start` to `stop` of the layout;
         `view` is the alphabet of its column.
         """
-        from baler_vae.model.kernels import see  # noqa: PLC0415 - numba takes half a second to import
+        from baler_vae.model.kernels.seeing import see_all  # noqa: PLC0415
 
         found = np.empty((len(wanted), stop - start), np.float32)
-        see(self._seen(wanted, view), start, stop - start, found)
+        seen = self._seen(wanted, view)
+        self.look_back(stop)
+        see_all(seen, start, found)
         return found.T
 
     def _hints(self) -> Places:
         """The places (rows,) of what a formula predicts."""
-        if len(self._hint) != self.layout.n_rows:
-            self._hint = np.zeros(self.layout.n_rows, np.int32)
+        if len(self._hint) != self._n_padded:
+            self._hint = np.zeros(self._n_padded, np.int16)
         return self._hint
 
     def _seen(self, wanted: Sequence[Input], view: Alphabet) -> "Seen":
-        fields = np.empty((len(wanted), 4), np.int32)
-        for row, entry in zip(fields, wanted, strict=True):
-            source = entry.source if entry.source < 0 else self._numbers[entry.source]
-            shown = view if entry.source < 0 else self._views[entry.source]
-            row[:] = source, entry.lag, entry.symbol, len(shown.starts)
-        layout, hint = self.layout, self._hint
-        before, before_that = layout.previous
-        if any(entry.source == FORMULA for entry in wanted):
-            hint = self._hints()
-        return self._places, hint, before, before_that, layout.ranks, layout.remaining, fields
+        from baler_vae.model.kernels.seeing import NO_NUMBERS  # noqa: PLC0415
+
+        fields = np.array([self._field(entry, view) for entry in wanted], np.int32).reshape(-1, 4)
+        hint = self._hints() if any(entry.source == FORMULA for entry in wanted) else self._hint
+        return self._places, hint, fields, NO_NUMBERS
+
+    def _field(self, entry: Input, view: Alphabet) -> tuple[int, int, int, int]:
+        """An input as the kernels take it; `view` is the alphabet of its network's column."""
+        from baler_vae.model.kernels.seeing import BETWEEN, COUNT, EQUAL, HINT, INSIDE  # noqa: PLC0415
+
+        if entry.source == _PLACE:
+            row = len(self._places) - (1 if entry.symbol == _BEHIND else 2)
+            return (row, COUNT, 0, 1) if entry.symbol <= _BEHIND else (row, EQUAL, entry.symbol - _BEHIND - 1, 1)
+        what, symbol = (BETWEEN, 0) if entry.symbol < 0 else (INSIDE, entry.symbol)
+        if entry.source == FORMULA:
+            return HINT, what, symbol, len(view.starts)
+        row = self._numbers[entry.source] + entry.lag * len(self._numbers)
+        if entry.lag and row not in self._wanted:
+            self._wanted.add(row)
+            self._back[row - len(self._numbers), 3] = 0
+        return row, what, symbol, len(self._views[entry.source].starts)

@@ -13,40 +13,62 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.model.conditional import Conditional, Context
 
 if TYPE_CHECKING:
-    from baler_vae.model.kernels import Seen
+    from baler_vae.model.kernels.seeing import Seen
+
+_TOTAL_BITS = 24
+
+Bounds = NDArray[np.int32]
 
 
 def encode_conditional(codes: NDArray[np.int64], network: Conditional, sources: Context) -> bytes:
     """The bytes of the codes (rows,) of all rows; without rows there are no bytes."""
-    from baler_vae.model.kernels import encode_symbols  # noqa: PLC0415 - numba takes half a second to import
-
     if not len(codes):
         return b""
     symbols, offsets = network.alphabet.split(codes)
-    words, coder = np.empty(len(codes) + 2, np.uint32), np.zeros(2, np.uint64)
-    encode_symbols(sources.seen(network), network.packed, words, coder, symbols)
-    return join_stream(words[: last_words(words, coder)], offsets, network.alphabet.widths[symbols])
+    words = words_of(*_symbol_bounds(symbols, network, sources))
+    return join_stream(words, offsets, network.alphabet.widths[symbols])
 
 
-def last_words(words: NDArray[np.uint32], coder: NDArray[np.uint64]) -> int:
-    """Puts the state of a coder (2,), which is followed by the number of its words, behind these, and gives the number
-    of all words.
+def symbol_bounds(seen: "Seen", network: Conditional, symbols: NDArray[np.int32]) -> tuple[Bounds, Bounds]:
+    """Where the quantiles of the symbols (rows,) of all rows begin and end, int32 (rows,), out of 2^24, in the tables
+    that the network makes of what each has `seen`.
     """
+    from baler_vae.model.kernels.coding import bound_symbols  # noqa: PLC0415 - numba takes half a second to import
+
+    begins, ends = np.empty(len(symbols), np.int32), np.empty(len(symbols), np.int32)
+    bound_symbols(seen, network.packed, symbols, begins, ends)
+    return begins, ends
+
+
+def words_of(begins: Bounds, ends: Bounds) -> NDArray[np.uint32]:
+    """The words of symbols whose quantiles begin and end there (rows,)."""
+    from baler_vae.model.kernels.coding import push_all  # noqa: PLC0415
+
+    words, coder = np.empty(len(begins) + 2, np.uint32), np.zeros(2, np.uint64)
+    push_all(begins, ends, words, coder)
     state, n_words = coder.tolist()
     last = [state & 0xFFFFFFFF, state >> 32]
     last = last if last[1] else last[:1] if last[0] else []
     words[n_words : n_words + len(last)] = last
-    return int(n_words + len(last))
+    return words[: n_words + len(last)]
 
 
 def conditional_bits(codes: NDArray[np.int64], network: Conditional, sources: Context) -> NDArray[np.float64]:
     """The bits, float64 (rows,), that each of the codes (rows,) of all rows takes: symbol and offset."""
-    from baler_vae.model.kernels import symbol_bits  # noqa: PLC0415 - numba takes half a second to import
-
     symbols, _ = network.alphabet.split(codes)
-    bits = np.empty(len(codes), np.float64)
-    symbol_bits(sources.seen(network), network.packed, symbols, bits)
-    return bits + network.alphabet.widths[symbols]
+    return bits_between(*_symbol_bounds(symbols, network, sources)) + network.alphabet.widths[symbols]
+
+
+def _symbol_bounds(symbols: NDArray[np.int32], network: Conditional, sources: Context) -> tuple[Bounds, Bounds]:
+    seen = sources.seen(network)
+    sources.look_back(len(symbols))
+    return symbol_bounds(seen, network, symbols)
+
+
+def bits_between(begins: Bounds, ends: Bounds) -> NDArray[np.float64]:
+    """The bits, float64 (rows,), of symbols whose quantiles begin and end there (rows,)."""
+    bits: NDArray[np.float64] = _TOTAL_BITS - np.log2((ends - begins).astype(np.float64))
+    return bits
 
 
 class ConditionalReader:
@@ -57,8 +79,8 @@ class ConditionalReader:
     """
 
     def __init__(self, data: bytes, network: Conditional, sources: Context) -> None:
-        self._stream = StreamReader(data, network.alphabet)
-        self._network, self._seen = network, sources.seen(network)
+        self._stream = StreamReader(data)
+        self._network, self._sources, self._seen = network, sources, sources.seen(network)
         self._coder = self._stream.coder()
 
     def read(self, start: int, stop: int) -> NDArray[np.int64]:
@@ -67,11 +89,12 @@ class ConditionalReader:
         Raises:
             ValueError: the bytes are not those of such codes.
         """
-        from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
+        from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415
 
+        self._sources.look_back(stop)
         symbols = np.empty(stop - start, np.int32)
         decode_symbols(self._seen, self._network.packed, self._stream.words, self._coder, start, symbols)
-        return self._stream.codes(symbols)
+        return self._stream.codes(symbols, self._network.alphabet)
 
     def finish(self) -> None:
         """Check that everything has been read.
@@ -88,7 +111,7 @@ def draw_symbols(
     """Symbols int32 (n_rows,) by chance for the rows from `start` on, from the table that the network makes of what
     each has `seen`: those that random bits decode to.
     """
-    from baler_vae.model.kernels import decode_symbols  # noqa: PLC0415
+    from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415
 
     symbols, (words, coder) = np.empty(n_rows, np.int32), random_coder(n_rows, generator)
     decode_symbols(seen, network.packed, words, coder, start, symbols)

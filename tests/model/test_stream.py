@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_vae.entropy.frequencies import TOTAL
+from baler_vae.entropy.frequencies import TOTAL, root_of_two_to
 from baler_vae.entropy.stream import StreamReader, join_stream
-from baler_vae.model.conditional import _WEIGHTS, FORMULA, PLACE_INPUTS, Context, Input
+from baler_vae.model.conditional import FORMULA, PLACE_INPUTS, Context, Input
 from baler_vae.model.layout import flat_layout, jagged_layout
 from baler_vae.model.stream import ConditionalReader, encode_conditional
 
 from .conditionals import alphabet_of, conditional_of
 
+WEIGHTS = np.array([root_of_two_to(256 - level) for level in range(256)], np.float64)
 FAMILY = constriction.stream.model.Categorical(perfect=False)
 
 
@@ -32,7 +33,7 @@ def weights(draw):
     """Rows of whole numbers such as networks give."""
     n_symbols = draw(st.integers(2, 64))
     levels = draw(st.lists(st.integers(0, 255), min_size=n_symbols, max_size=n_symbols))
-    return _WEIGHTS[levels].astype(np.float64)
+    return WEIGHTS[levels]
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,9 +122,9 @@ def test_constriction_takes_the_same_stream(n_ranges, seed):
     coder = constriction.stream.stack.AnsCoder()
     coder.encode_reverse(symbols, FAMILY, rows)
     assert join_stream(coder.get_compressed(), offsets, network.alphabet.widths[symbols]) == data
-    reader = StreamReader(data, network.alphabet)
+    reader = StreamReader(data)
     coder = constriction.stream.stack.AnsCoder(reader.words)
-    assert np.array_equal(reader.codes(coder.decode(FAMILY, rows)), codes)
+    assert np.array_equal(reader.codes(coder.decode(FAMILY, rows), network.alphabet), codes)
     reader.finish(words_are_used=coder.is_empty())
 
 
