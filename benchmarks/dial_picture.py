@@ -15,14 +15,16 @@ from benchmarks.picture import STYLE
 
 _OURS_COLOUR, _GREY = "#D55E00", "#444444"
 _CODERS = {
+    "ROOT file (zstd)": ("#56B4E9", "D"),
+    "ROOT file (LZMA)": ("#E69F00", "v"),
     "pcodec": ("#0072B2", "o"),
     "zstd": ("#009E73", "s"),
     "xz": ("#CC79A7", "^"),
-    "ROOT file (zstd)": ("#56B4E9", "D"),
-    "ROOT file (LZMA)": ("#E69F00", "v"),
     "SZ3": ("#4D4D4D", "P"),
 }
-"""The colour (Okabe and Ito's, which the colour-blind can tell apart) and the shape of each coder."""
+"""The colour (Okabe and Ito's, which the colour-blind can tell apart) and the shape of each coder, by the first of
+these that is in the name of a method.
+"""
 _OTHERS = ("#999999", "X")
 _HIGHEST = 2.0
 """The largest ratio of bytes that is drawn in its place; others stand at the edge with their number."""
@@ -48,7 +50,12 @@ def draw(path: Path, points: Sequence[Point]) -> None:
     with mpl.rc_context({**STYLE, "axes.spines.left": True}):
         figure = Figure(figsize=(9.2, 6.0), dpi=120)
         panels = figure.subplots(len(_ROWS), len(data), sharex="row", sharey="row", squeeze=False)
+        least = min(point.bytes / units[point.data] for point in kept if point.data in units)
         for row, (what, speed) in zip(panels, _ROWS, strict=True):
+            speeds = [speed(point) for point in kept if point.data in units]
+            row[0].set(xscale="log", yscale="log")
+            row[0].set_xlim(0.5 * min(speeds), 2 * max(speeds))
+            row[0].set_ylim(0.9 * min(1, least), 1.1 * _HIGHEST)
             for panel, name in zip(row, data, strict=True):
                 own = [point for point in kept if point.data == name]
                 _draw_panel(panel, own, units[name], speed)
@@ -57,25 +64,22 @@ def draw(path: Path, points: Sequence[Point]) -> None:
             first = next(point for point in kept if point.data == name)
             title = f"{name}, {first.bound}: {first.raw_bytes / 1e6:.1f} MB"
             panel.set_title(title, fontsize=10, family="DejaVu Sans Mono", pad=8)
-        figure.subplots_adjust(left=0.07, right=0.985, top=0.86, bottom=0.085, wspace=0.08, hspace=0.2)
+        figure.subplots_adjust(left=0.07, right=0.985, top=0.87, bottom=0.09, wspace=0.08, hspace=0.2)
         figure.text(0.53, 0.012, "decoding, MB/s  (down and to the right is better)", ha="center")
         _draw_legend(figure, kept)
         figure.savefig(path)
 
 
 def _draw_panel(panel: Axes, points: Sequence[Point], unit: int, speed: Callable[[Point], float]) -> None:
-    panel.set_xscale("log")
-    panel.set_yscale("log")
     panel.xaxis.set_major_locator(FixedLocator(_SPEEDS))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
     panel.xaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_locator(FixedLocator(_TICKS))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     panel.yaxis.set_minor_locator(NullLocator())
-    low = min(0.95, 0.97 * min(point.bytes / unit for point in points))
-    panel.set_ylim(min(low, panel.get_ylim()[0]) if panel.lines else low, 1.06 * _HIGHEST)
     panel.grid(visible=True, color="#EAEAEA", lw=0.8, zorder=0)
     _draw_front(panel, points, unit, speed)
+    beyond = 0
     for point in points:
         colour, shape = _style(point)
         ratio = point.bytes / unit
@@ -83,13 +87,15 @@ def _draw_panel(panel: Axes, points: Sequence[Point], unit: int, speed: Callable
         fill = "white" if point.method.startswith("truncation") else colour
         size = 8.5 if is_ours else 6
         panel.plot(speed(point), min(ratio, _HIGHEST), shape, color=fill, mec=colour, ms=size, mew=1.2, zorder=4)
-        if ratio > _HIGHEST:
-            _say(panel, f"{ratio:.1f}", (speed(point), _HIGHEST), (0, -13), colour=colour)
+        if ratio > _HIGHEST:  # several may be close to each other
+            beyond += 1
+            _say(panel, f"{ratio:.1f}", (speed(point), _HIGHEST), (0, -5 - 10 * beyond), colour=colour)
     ours = sorted((point for point in points if point.method.startswith(OURS)), key=speed)
     places = [(speed(point), min(point.bytes / unit, _HIGHEST)) for point in ours]
     panel.plot(*zip(*places, strict=True), color=_OURS_COLOUR, lw=1.6, zorder=3)
-    for point, place in zip(ours, places, strict=True):
-        _say(panel, point.method.removeprefix(OURS).strip(), place, (0, 8), colour=_OURS_COLOUR, weight="bold")
+    for number, (point, place) in enumerate(zip(ours, places, strict=True)):
+        shift = (0, 9 if number % 2 else -16)
+        _say(panel, point.method.removeprefix(OURS).strip(), place, shift, colour=_OURS_COLOUR, weight="bold")
 
 
 def _draw_front(panel: Axes, points: Sequence[Point], unit: int, speed: Callable[[Point], float]) -> None:
@@ -99,11 +105,8 @@ def _draw_front(panel: Axes, points: Sequence[Point], unit: int, speed: Callable
         ratio = min(point.bytes / unit, _HIGHEST)
         if not front or ratio < front[-1][1]:
             front.append((speed(point), ratio))
-    speeds, ratios = zip(*[(_SPEEDS[0], front[-1][1]), *reversed(front)], strict=True)
+    speeds, ratios = zip(*[(panel.get_xlim()[0], front[-1][1]), *reversed(front)], strict=True)
     panel.step(speeds, ratios, where="pre", color="#BBBBBB", lw=1.2, zorder=1)
-    slowest, fastest = min(map(speed, points)), max(map(speed, points))
-    left, right = panel.get_xlim() if panel.get_label() else (slowest / 2, fastest * 2)
-    panel.set_xlim(min(left, slowest / 2), max(right, fastest * 2))
 
 
 def _say(panel: Axes, text: str, place: tuple[float, float], shift: tuple[float, float], **looks: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, listed
 from baler_vae.root.compression import Setting
+from baler_vae.root.ntuples import ntuple_writer
 from baler_vae.root.options import IN_LISTS, OptionalPlaces
 from baler_vae.root.records import LETTERS, BranchRecord
 from baler_vae.root.trees import Values, tree_writer
@@ -25,8 +26,10 @@ from baler_vae.table.nested import bytes_of, nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
-BASKET_ROWS = 16 * ROW_GROUP_ROWS
-"""A basket of each branch is written when the largest group reaches this number of rows."""
+BASKET_ROWS = 8 * ROW_GROUP_ROWS
+"""A basket of each branch is written when the largest group reaches this number of rows, or all values the bytes of a
+row group. Of nanoAOD that is five to eight thousand events, nearly as many as ROOT takes: a trigger flag has a basket
+of some kilobytes then, behind a key of 80 bytes."""
 
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
@@ -55,7 +58,7 @@ def add_table(
     setting = Setting(compression or schema.origin.compression)
     file.compression = setting.compression
     if rntuple or schema.origin.rntuple:
-        _add_rntuple(file, schema, batches)
+        _add_rntuple(file, schema, batches, setting)
     else:
         _add_tree(file, schema, batches, setting)
 
@@ -106,7 +109,7 @@ def _record(branch: Branch, names: Mapping[str, str], schema: Schema, *, is_coun
     return record
 
 
-def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch], setting: Setting) -> None:
     """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
     jagged ones as vectors; an implied counter is not written.
 
@@ -123,10 +126,12 @@ def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterab
         arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
         types = {name: array.type.content for name, array in arrays.items()}
         _check_known(branches, [types[names[branch.name]] for branch in branches])
-        ntuple = file.mkrntuple(_tree_name(schema), types, schema.origin.title)
+        ntuple = ntuple_writer(file, _tree_name(schema), schema.origin.title, types, setting)
     for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
         with writing("an RNTuple", *_FAILURES):
             ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
+    with writing("an RNTuple", *_FAILURES):
+        ntuple.close()
 
 
 def _check_known(branches: Sequence[Branch], types: Sequence[Any]) -> None:

@@ -84,6 +84,18 @@ def test_restored_file_and_evaluation(call, folder, tmp_path):
     assert "exists already" in call("evaluate", INPUT, folder / "jets.root", "-o", "report", status=8)[1]
 
 
+def test_decompress_compresses_as_it_is_told(call, folder):
+    call("decompress", folder / "jets.bvae", "-o", "small.root", "--compression", "LZMA", "--no-progress")
+    with uproot.open("small.root") as file:
+        assert file.file.fCompress == 207
+    said = call("decompress", folder / "jets.bvae", "-o", "a.root", "--compression", "brotli", status=2)[1]
+    assert "invalid compression 'brotli'" in said
+    assert "zlib:1 to zlib:9" in said
+    assert (
+        "--compression" in call("decompress", folder / "jets.bvae", "-o", "a.csv", "--compression", "lz4", status=2)[1]
+    )
+
+
 def test_decompress_some_columns_to_another_format(call, folder):
     call("decompress", folder / "jets.bvae", "-o", "pt.parquet", "--columns", "Jet_pt")
     evaluated, _ = call("evaluate", folder / "jets.bvae", "pt.parquet", "--json")

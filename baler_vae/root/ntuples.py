@@ -1,0 +1,164 @@
+"""RNTuples into files that uproot holds open: pages as they come, then header, page lists and footer, as ROOT writes
+them: compressed, numbers of several bytes split, offsets as differences, the pages of a cluster under one key.
+
+uproot knows the types and writes the records; by itself it splits and compresses nothing but whole pages, each under a
+key of its own. Source: ROOT, tree/ntuple/doc/BinaryFormatSpecification.md (1.0).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from baler_vae.root.compression import Setting
+
+_SPLIT = {
+    **{plain: plain + 0x0C for plain in range(0x05, 0x0B)},  # 16, 32 and 64 bits, with and without sign
+    **{plain: plain + 0x0C for plain in range(0x0C, 0x10)},  # float32, float64, offsets of 32 and 64 bits
+}
+"""The type of columns whose bytes are split, by that of those whose are not."""
+_WITH_SIGN, _OFFSETS = {0x05, 0x07, 0x09}, {0x0E, 0x0F}
+
+
+@dataclass
+class NTupleWriter:
+    """An RNTuple in a directory of a file, to be closed when all its entries are written: its header, what it knows of
+    each column, and the records of the clusters that are there.
+    """
+
+    directory: uproot.WritableDirectory
+    header: Any
+    setting: Setting
+    types: tuple[int, ...]
+    n_elements: list[int]
+    n_entries: int = 0
+    groups: list[Any] = field(default_factory=list)
+
+    def extend(self, arrays: Mapping[str, ak.Array]) -> None:
+        """Write a cluster of some entries, a page of each column.
+
+        Raises:
+            ValueError: the arrays have other types than those of which the header was made.
+        """
+        own = uproot.writing._cascadentuple  # noqa: SLF001
+        layout = own._to_packed(ak.Array(dict(arrays)).layout)  # noqa: SLF001
+        if layout.form != self.header._akform:  # noqa: SLF001
+            raise ValueError(f"the types of the entries are {layout.form.type}, not {self.header._akform.type}")  # noqa: SLF001
+        layout = own._reorder_fields_to_match_form(layout, self.header._akform)  # noqa: SLF001
+        buffers = ak.to_buffers(layout)[2]
+        pages: list[bytes] = []
+        counts: list[int] = []
+        for key, kind in zip(self.header._column_keys, self.types, strict=True):  # noqa: SLF001
+            elements = _elements(key, buffers)
+            counts.append(len(elements))
+            pages.append(self.setting.compressed(_page(elements, kind)))
+        place = self._add_blob(pages, sum(map(len, pages))) if any(counts) else 0
+        columns = []
+        for number, (page, count) in enumerate(zip(pages, counts, strict=True)):
+            listed = [own.NTuple_PageDescription(count, own.NTuple_Locator(len(page), place))] if count else []
+            columns.append(own.NTuple_ColumnPageListDescription(listed, self.n_elements[number], self.setting.code))
+            self.n_elements[number] += count
+            place += len(page)
+        cluster = own.NTuple_ClusterSummary(self.n_entries, len(layout))
+        link = self._add_envelope(own.NTuple_PageListEnvelope(self.header._checksum, [cluster], [columns]).serialize())  # noqa: SLF001
+        self.groups.append(own.NTuple_ClusterGroupRecord(self.n_entries, len(layout), 1, link))
+        self.n_entries += len(layout)
+
+    def close(self) -> None:
+        """Write header, footer and what points to them."""
+        own = uproot.writing._cascadentuple  # noqa: SLF001
+        header = self._add_envelope(self.header.serialize())
+        footer_record = own.NTuple_Footer(None, self.header._checksum)  # noqa: SLF001
+        footer_record.cluster_group_record_frames.extend(self.groups)
+        footer = self._add_envelope(footer_record.serialize())
+        places = [number for link in (header, footer) for number in _place_of(link)]
+        anchor = own.NTuple_Anchor(None, *uproot.const.rntuple_version_for_writing, *places, 0).serialize()
+        name = self.header._name  # noqa: SLF001
+        cascade, sink = self.directory._cascading, self.directory.file.sink  # noqa: SLF001
+        cascade.add_object(sink, "ROOT::RNTuple", name, name, anchor, len(anchor), big=False)
+
+    def _add_envelope(self, data: bytes) -> Any:  # noqa: ANN401  a link of uproot's
+        """Where an envelope is, after it was written."""
+        own = uproot.writing._cascadentuple  # noqa: SLF001
+        stored = self.setting.compressed(data)
+        return own.NTuple_EnvLink(len(data), own.NTuple_Locator(len(stored), self._add_blob([stored], len(data))))
+
+    def _add_blob(self, parts: Sequence[bytes], raw_bytes: int) -> int:
+        """The place of some bytes in the file, after they were written one after the other behind a key."""
+        free, sink = self.directory._cascading.freesegments, self.directory.file.sink  # noqa: SLF001
+        make_key = uproot.writing._cascadentuple.RBlob_Key  # noqa: SLF001
+        n_bytes = sum(map(len, parts))
+        size = make_key(0, raw_bytes, n_bytes, big=True).num_bytes
+        key = make_key(free.allocate(size + n_bytes), raw_bytes, n_bytes, big=True)
+        key.write(sink)
+        first = place = int(key.location + size)
+        for part in parts:
+            sink.write(place, part)
+            place += len(part)
+        return first
+
+
+def ntuple_writer(
+    file: uproot.WritableDirectory, path: str, description: str, types: Mapping[str, Any], setting: Setting
+) -> NTupleWriter:
+    """A new RNTuple in a file, with fields of some awkward types; what stands before the last `/` of its path are
+    directories, which are made.
+
+    Raises:
+        ValueError: an RNTuple has no such type.
+    """
+    own = uproot.writing._cascadentuple  # noqa: SLF001
+    folder, _, name = path.rpartition("/")
+    directory = file.mkdir(folder) if folder.strip("/") else file
+    form = uproot.writing.writable._type_specification_to_awkward_form(dict(types))  # noqa: SLF001
+
+    class Header(own.NTuple_Header):  # type: ignore[misc,name-defined]  # uproot is not typed
+        """A header whose columns are split where they can be."""
+
+        def generate_field_col_records(self) -> None:
+            super().generate_field_col_records()
+            self.types = tuple(record.type_num for record in self._column_records)
+            for record in self._column_records:
+                record.type_num = _SPLIT.get(record.type_num, record.type_num)
+
+    header = Header(None, name, description, form)
+    return NTupleWriter(directory, header, setting, header.types, [0] * len(header.types))
+
+
+def _place_of(link: Any) -> tuple[int, int, int]:  # noqa: ANN401  a link of uproot's
+    """Where an envelope is, its bytes there, and those that they become."""
+    return link.locator.offset, link.locator.num_bytes, link.uncomp_size
+
+
+def _elements(key: str, buffers: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The elements of a column: values (n,), where each list ends, how many values there were so far where some are
+    missing, or the alternative that each one is and its place there.
+    """
+    node, _, part = key.partition("-")
+    if part == "offsets":
+        return buffers[key][1:]
+    if part == "index":
+        return np.cumsum(buffers[key] >= 0, dtype=buffers[key].dtype)
+    if part == "switch":
+        switches = np.zeros(len(buffers[f"{node}-tags"]), [("index", "<i8"), ("tag", "<i4")])
+        switches["index"], switches["tag"] = buffers[f"{node}-index"], buffers[f"{node}-tags"] + 1
+        return switches
+    return buffers[key].reshape(-1)
+
+
+def _page(elements: NDArray[Any], kind: int) -> bytes:
+    """The bytes of elements (n,) in a column of a type that is not split: little-endian, and split where that is so."""
+    if elements.dtype == np.bool_:
+        return np.packbits(elements, bitorder="little").tobytes()
+    if kind not in _SPLIT:
+        return elements.tobytes()
+    if kind in _OFFSETS:
+        elements = np.diff(elements, prepend=elements.dtype.type(0))
+    elif kind in _WITH_SIGN:  # the sign is the lowest bit
+        elements = elements << 1 ^ elements >> (8 * elements.itemsize - 1)
+    cells = np.ascontiguousarray(elements.astype(elements.dtype.newbyteorder("<"), copy=False))
+    return cells.view(np.uint8).reshape(-1, cells.itemsize).T.tobytes()
