@@ -20,7 +20,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401  of numba
     """A function compiled for a signature, which runs without the interpreter; no float operation is changed for speed.
-    It must not divide by zero.
+    It must not divide by zero, nor mix numbers with and without a sign: numba takes them for floats, and `int` leaves
+    those without one as they are.
 
     Compiled code is cached on disk where possible.
     """
