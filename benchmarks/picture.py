@@ -29,7 +29,7 @@ _EDGE = 6.6
 _TICKS = (1, 1.2, 1.5, 2, 3, 4)
 _DODGE = 0.6
 """How far apart, in lines, the tables of one rival are drawn, so that none hides another."""
-_STYLE = {
+STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "axes.spines.top": False,
@@ -56,7 +56,7 @@ def draw(path: Path, rows: Sequence[Row], ours: str = "") -> None:
     bounds = list(dict.fromkeys(bound for _, bound, _ in ratios))
     data = [name for name in CASES if any(name == key[0] for key in ratios)]
     methods = sorted({method for _, _, method in ratios}, key=lambda method: _mean(ratios, method))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         height = 1.35 + 0.35 * len(methods)
         figure = Figure(figsize=(9.2, height), dpi=120)
         panels = figure.subplots(1, len(bounds), sharey=True, squeeze=False)[0]

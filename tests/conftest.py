@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,10 +24,17 @@ Collections = Mapping[str, tuple[str, Mapping[str, Any]]]
 # Threads of PyTorch that wait sleep: those of two workers of pytest-xdist would burn the cores that the others need.
 # It is read when PyTorch is imported, also in the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # whose number is that of the cores: more threads would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples at every run, and no verdict on the speed of a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+
+def pytest_collection_finish() -> None:
+    """Lets the garbage collector pass over what was imported and collected, which stays until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from baler_vae.evaluation.cuts import Migration
 from baler_vae.evaluation.distances import Distances
 from baler_vae.evaluation.evaluate import evaluate_tables
 from baler_vae.evaluation.joint import Density, GroupStatistics
-from baler_vae.evaluation.numbers import ArchiveSizes, CandidateSizes
+from baler_vae.evaluation.numbers import ArchiveSizes, CandidateSizes, GuaranteeResult
 from baler_vae.evaluation.peaks import PairedErrors
 from baler_vae.evaluation.profiles import ColumnStatistics, Profile
 from baler_vae.table.schema import TEXT, Column, Group
@@ -21,7 +21,9 @@ SIZES = ArchiveSizes(
     model_bytes=4000,
     latents_bytes=1000,
     codes_bytes=14_000,
-    metadata_bytes=1000,
+    metadata_bytes=700,
+    guarantees_bytes=300,
+    guarantees={"dijet_mass within rel:0.00123456": 200, "patched values, of all": 100},
     candidates=(
         CandidateSizes(group="events", kind="independent", bytes={"independent": 700}, fitted_bytes=None),
         CandidateSizes(group="Jet", kind="vae", bytes={"independent": 21_000, "vae": 19_300}, fitted_bytes=18_100),
@@ -32,6 +34,18 @@ HISTORY = {"Jet": [{"number": n, "training_loss": 5.0 / n, "validation_error": 6
 CUTS = (
     Migration("Jet_mass > 150", None, "rows", 6000, 3850, 3848, 3, 1),
     Migration("Jet_mass > 100", 2, "events", 1500, 900, 900, 0, 0),
+)
+GUARANTEES = (
+    GuaranteeResult(
+        text="dijet_mass within rel:0.00123456",
+        definitions=('dijet_mass: kind = "mass", objects = ["Jet_*"], rows = [0, 1]',),
+        quantity="dijet_mass",
+        bound="rel:0.00123456",
+        n=1500,
+        worst=0.9996,
+    ),
+    GuaranteeResult(text="(Jet_mass > 150) & (abs(Jet_phi) < 2.4)", group="Jet", n=6000, n_broken=3),
+    GuaranteeResult(text="MET > 20", cut="MET > 20", is_judged=False),
 )
 
 
@@ -130,4 +144,5 @@ def full_evaluation(evaluation=None):
         statistics=statistics,
         groups=(group_statistics(),),
         cuts=CUTS,
+        guarantees=GUARANTEES,
     )

@@ -20,6 +20,11 @@ _ADDED_KEYS = {"masks", "padded", "guarantees"}
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
 
+Compression = Annotated[
+    str, Field(pattern=r"^(none|(zlib|lzma):[1-9]|lz4:([1-9]|1[0-2])|zstd:([1-9]|1[0-9]|2[0-2]))?$")
+]
+"""An algorithm and a level; nothing where a reader takes its own."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,10 +94,20 @@ class TailEntry(_Entry):
     first: Annotated[int, Field(ge=0, lt=1 << 31)]
 
 
+class ClassesEntry(_Entry):
+    """Tables of moves by class: how many, the number of the lowest class, and into how many parts, as a power of 2,
+    they divide an octave.
+    """
+
+    n_tables: Annotated[int, Field(ge=1, le=256)]
+    first: Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]
+    fineness: Annotated[int, Field(ge=1, le=3)]
+
+
 class CorrectionEntry(_Entry):
     """What moves values so that a quantity keeps a bound: the formula of the quantity, what it reads by name, which of
-    that may move, the step of moves (a part of the quantity, and a number), the number of its tables, that of the
-    lowest class, and the number of the guarantee.
+    that may move, the step of moves (a part of the quantity, and a number), the classes of moves in the first mode and
+    in others, the number of tables of modes, and that of the guarantee.
     """
 
     formula: str
@@ -101,8 +116,9 @@ class CorrectionEntry(_Entry):
     movable: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
     relative: Annotated[float, Field(ge=0, lt=1e300)]
     absolute: Annotated[float, Field(ge=0, lt=1e300)]
-    n_tables: Annotated[int, Field(ge=1, le=256)]
-    first_class: Annotated[int, Field(ge=-(1 << 16), le=1 << 16)]
+    moves: ClassesEntry
+    others: ClassesEntry
+    n_mode_tables: Annotated[int, Field(ge=1, le=16)]
     guarantee: Annotated[int, Field(ge=0, lt=1 << 16)]
 
 
@@ -172,13 +188,23 @@ class PaddedEntry(_Entry):
 
 
 class OriginEntry(_Entry):
-    """Where the columns came from."""
+    """Where the columns came from, and how the file was compressed; where there is nothing of that the last key is
+    lacking.
+    """
 
     format: str
     name: str
     title: str
     shape: tuple[Count, ...]
     rntuple: bool = False
+    compression: Compression = ""
+
+    @model_serializer(mode="wrap")
+    def _without_no_compression(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.compression:
+            del document["compression"]
+        return document
 
 
 class SectionEntry(_Entry):
@@ -225,6 +251,7 @@ class Manifest(_Entry):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]
         if self.version == FIRST_FORMAT:
+            document["origin"].pop("compression", None)
             for group in document["groups"]:
                 group.pop("guard", None)
                 if group["latents"] is not None:

@@ -20,6 +20,7 @@ from baler_vae.cli.options import (
     Columns,
     Device,
     Dialect,
+    EffortOf,
     Epochs,
     Force,
     Guaranteed,
@@ -105,6 +106,7 @@ def fit(
     output: Annotated[Path, output_option("Codec to write (.bvmodel).")],
     columns: Columns = None,
     model: Model = None,
+    effort: EffortOf = None,
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
@@ -128,7 +130,7 @@ def fit(
 
     check_codec_name(output)
     check_inputs(inputs, columns=columns, bounds=bound)
-    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows, effort)
     read = project_of(project)
     request = fit_request(read, columns, bound, options, guarantees=guarantee, skip_unreadable=skip_unreadable)
     text = dialect_for(read, dialect)
@@ -138,8 +140,11 @@ def fit(
         codec.save(output, force=force)
     if skipped := codec.settings.get("skipped"):
         note(f"baler-vae: left out: {summary(skipped)}")
-    for training in codec.report().trainings:
+    report = codec.report()
+    for training in report.trainings:
         say(str(training))
+    for guaranteed in report.guarantees:
+        say(f"guaranteed: {guaranteed}")
     say(f"codec: {output} ({output.stat().st_size:,} bytes)")
 
 
@@ -153,6 +158,7 @@ def compress(
     ],
     columns: Columns = None,
     model: Model = None,
+    effort: EffortOf = None,
     latent: Latent = None,
     weight: Weights = None,
     bound: Bounds = None,
@@ -187,7 +193,7 @@ def compress(
     from baler_vae.verbs.request import Request, RunRequest
 
     check_inputs(inputs, columns=columns, bounds=bound)
-    options = model_options(model, latent, weight, epochs, seed, device, sample_rows)
+    options = model_options(model, latent, weight, epochs, seed, device, sample_rows, effort)
     if codec is not None and (project or columns or bound or guarantee or options):
         raise UsageError(
             "a codec has its own columns, bounds, guarantees and model",
@@ -229,6 +235,13 @@ def decompress(
     ],
     columns: Columns = None,
     rntuple: Annotated[bool, typer.Option("--rntuple", help="Write an RNTuple instead of a TTree.")] = False,
+    compression: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ALGORITHM:LEVEL",
+            help="Compression of a ROOT file: zlib:1, lzma:9, lz4:4, zstd:5 or none. By default that of the source.",
+        ),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Format of the files in the folder: root, csv, parquet, hdf5 or npz.")
     ] = None,
@@ -244,7 +257,12 @@ def decompress(
 
     check_inputs(archives, columns=columns)
     request = RestoreRequest.of(
-        columns=columns or (), rntuple=rntuple, force=force, workers=workers, scheduler=scheduler
+        columns=columns or (),
+        rntuple=rntuple,
+        compression=compression,
+        force=force,
+        workers=workers,
+        scheduler=scheduler,
     )
     with progress_bar(shown=not no_progress) as progress:
         if is_folder(output):

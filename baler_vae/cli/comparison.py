@@ -22,6 +22,7 @@ def compare_all(
     bounds: Sequence[str],
     models: Sequence[str],
     columns: Sequence[str] | None,
+    guarantees: Sequence[str] | None,
     project: "Project | None",
     dialect: "DialectOptions | None",
     rivals: Path | None,
@@ -37,6 +38,8 @@ def compare_all(
         raise UsageError("--models needs --bounds", way_out="Name one or more with --bounds")
     if not archives and not bounds:
         raise UsageError("nothing to compare", way_out="Name archives, a folder of them, or bounds with --bounds")
+    if guarantees and not bounds:
+        raise UsageError("--guarantee needs --bounds", way_out="Name one or more with --bounds")
     if rivals is not None and not bounds:
         raise UsageError("--rivals needs archives or --bounds", way_out="Name one or more with --bounds")
     if figure is not None:
@@ -53,6 +56,7 @@ def compare_all(
             bounds=bounds,
             models=kinds or ("independent",),
             columns=columns or (project.columns if project is not None else ()),
+            guarantees=guarantees or (project.guarantees if project is not None else ()),
             rivals=rivals,
             settings=settings,
             dialect=dialect,
@@ -62,10 +66,10 @@ def compare_all(
     if as_json:
         say_json(comparison.to_dict())
     else:
-        from baler_vae.report.comparison import archives_table, residuals_table, shifts_table
+        from baler_vae.report.comparison import archives_table, guarantees_table, residuals_table, shifts_table
 
-        shifts = shifts_table(comparison)
-        say(archives_table(comparison), *([] if shifts is None else [shifts]), residuals_table(comparison))
+        between = [table for table in (shifts_table(comparison), guarantees_table(comparison)) if table is not None]
+        say(archives_table(comparison), *between, residuals_table(comparison))
     if figure is not None:
         write_svg(figure, rate_distortion_figure(comparison), force=force)
         (note if as_json else say)(f"figure: {figure.absolute()}")

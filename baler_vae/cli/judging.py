@@ -13,6 +13,7 @@ from baler_vae.cli.options import (
     Columns,
     Dialect,
     Force,
+    Guaranteed,
     Inputs,
     ProjectPath,
     Quiet,
@@ -95,6 +96,7 @@ def compare(
         ),
     ] = None,
     columns: Columns = None,
+    guarantee: Guaranteed = None,
     project: ProjectPath = None,
     rivals: Annotated[
         Path | None,
@@ -122,6 +124,7 @@ def compare(
             bounds=bounds or [],
             models=models or [],
             columns=columns,
+            guarantees=guarantee,
             project=read,
             dialect=dialect_for(read, dialect),
             rivals=rivals,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from baler_vae.output import file_path
-from baler_vae.settings.kinds import WantedKind
+from baler_vae.settings.kinds import Effort, WantedKind
 
 Inputs = Annotated[
     list[str],
@@ -23,9 +23,19 @@ Model = Annotated[
         "--model",
         case_sensitive=False,
         metavar="KIND",
-        help="independent: each column by itself; autoregressive: given those before it; vae, ae: also given latents "
+        help="independent: each column by itself; formulas: under formulas and small tables, without networks; "
+        "autoregressive: under networks of the columns before it; vae, ae: also given latents "
         "of a variational or plain autoencoder; conv-vae, conv-ae: of one with convolutions over arrays; auto "
         "(default): whichever is smallest.",
+    ),
+]
+EffortOf = Annotated[
+    Effort | None,
+    typer.Option(
+        "--effort",
+        case_sensitive=False,
+        metavar="EFFORT",
+        help="How much time the archive may take: fast (formulas and tables, fitted in seconds), default, or best.",
     ),
 ]
 Latent = Annotated[

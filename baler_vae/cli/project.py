@@ -53,6 +53,7 @@ bound = []
 
 [model]
 kind = "auto" # the smallest of "independent", "autoregressive", "vae", "ae"; or one of these, "conv-vae", "conv-ae"
+# effort = "fast" # formulas and tables without networks, fitted in seconds; "best" takes more time for fewer bytes
 # latent = 4 # latents of "vae" and "ae" per row; half of the float columns by default
 # seed = 0
 # objective.kl.beta = 1e-3 # what "vae" and "ae" minimise under "free": see docs/objectives.md
@@ -262,7 +263,7 @@ def show_evaluation(
     are exceeded.
     """
     from baler_vae.report.listing import Paragraph
-    from baler_vae.report.tables import columns_table, cuts_table, peaks_table, spectra_table
+    from baler_vae.report.tables import columns_table, cuts_table, guarantees_table, peaks_table, spectra_table
     from baler_vae.report.verdict import finding_lines
 
     if as_json:
@@ -272,6 +273,8 @@ def show_evaluation(
         if names:
             note(f"{what}: {', '.join(names)}")
     say(columns_table(evaluation))
+    if evaluation.guarantees:
+        say(guarantees_table(evaluation))
     if evaluation.peaks:
         say(peaks_table(evaluation))
     if evaluation.spectra:

@@ -76,6 +76,7 @@ def model_options(
     seed: int | None,
     device: str | None,
     sample_rows: int | None,
+    effort: str | None = None,
 ) -> dict[str, Any]:
     """What options say of a model, without those that were not given."""
     options = {
@@ -86,6 +87,7 @@ def model_options(
         "seed": seed,
         "device": device,
         "sample_rows": sample_rows,
+        "effort": effort,
     }
     return {name: value for name, value in options.items() if value is not None}
 

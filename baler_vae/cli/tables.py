@@ -4,8 +4,18 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from baler_vae.errors import listed
-from baler_vae.reader.archive_info import ArchiveInfo
-from baler_vae.report.listing import Cell, Heading, Listing, Paragraph, bytes_cell, bytes_text, numbers, short_numbers
+from baler_vae.reader.archive_info import SHARED, ArchiveInfo
+from baler_vae.report.listing import (
+    Cell,
+    Heading,
+    Listing,
+    Paragraph,
+    bytes_cell,
+    bytes_text,
+    guarantee_cell,
+    numbers,
+    short_numbers,
+)
 from baler_vae.study.experiment import ExperimentRun, Spread, spread
 from baler_vae.table.schema import mask_name
 from baler_vae.verbs.verification import ColumnCheck, GuaranteeCheck, Verification
@@ -21,7 +31,10 @@ def summary(info: ArchiveInfo) -> Paragraph:
         n_left_out = info.source.n_columns - _n_columns(info)
         s = "" if n_left_out == 1 else "s"
         text += f" with the {n_left_out} column{s} left out" if n_left_out else ""
-    wanted = info.settings.get("model", {}).get("kind", "auto")
+    model = info.settings.get("model", {})
+    if model.get("effort", "default") in ("fast", "best"):
+        text += f"; effort {model['effort']}"
+    wanted = model.get("kind", "auto")
     if wanted not in {"auto", info.model_kind}:
         text += f"; the {wanted} would cost more than it saves and was left out"
     return Paragraph(text)
@@ -60,13 +73,20 @@ def info_tables(info: ArchiveInfo) -> tuple[Listing, Listing]:
 
 
 def guaranteed_table(info: ArchiveInfo) -> Listing:
-    """What an archive guarantees, with the bytes of what was moved for it, and those of values stored to the bit."""
-    table = Listing("", [Heading("guarantee"), numbers("bytes")])
+    """What an archive guarantees, each with the bytes of its moves, and below them the bytes of what they share."""
+    table = Listing("", [Heading("guarantee"), numbers("bytes"), numbers("share")])
     for one in info.guarantees:
-        table.add(short_numbers(one.text), bytes_cell(one.moves_bytes))
-    patches = info.bytes.guarantees - sum(one.moves_bytes for one in info.guarantees)
-    table.add("values stored to the bit, for all of them", bytes_cell(patches))
+        table.add(guarantee_cell(one.text), *_bytes_and_share(one.moves_bytes, info))
+        for text in one.definitions:
+            table.remark(text)
+    for name, n_bytes in info.shared_bytes.items():
+        table.add(f"{SHARED[name]}, of all", *_bytes_and_share(n_bytes, info))
     return table
+
+
+def _bytes_and_share(n_bytes: int, info: ArchiveInfo) -> tuple[Cell, str]:
+    """A number of bytes, and its share of the archive."""
+    return bytes_cell(n_bytes), f"{100 * n_bytes / info.archive_bytes:.2f} %"
 
 
 def candidates_table(info: ArchiveInfo) -> Listing | None:
@@ -143,7 +163,7 @@ def guarantees_table(done: Verification) -> Listing:
     table = Listing("", headings)
     for check in done.guarantees:
         table.add(
-            short_numbers(check.text),
+            guarantee_cell(check.text),
             check.group,
             f"{check.n_values:,}",
             f"{check.n_broken:,}",
@@ -201,6 +221,8 @@ def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
     headings = [Heading("recipe"), Heading("model"), numbers("archive bytes", 2), numbers("bytes/row", 4)]
     headings += [numbers("ratio"), numbers("train s", 3), numbers("compress s", 6), numbers("decompress s", 5)]
     headings += [numbers("mass difference %"), numbers("width change %", 1)]
+    guaranteed = any(run.guarantees for run in runs)
+    headings += [numbers("bytes of guarantees", 7), numbers("missed")] if guaranteed else []
     table = Listing("mean ± standard deviation over seeds", headings)
     ordered = sorted(runs, key=lambda run: [r.recipe for r in runs].index(run.recipe))
     for (recipe, kind), members in groupby(ordered, key=lambda run: (run.recipe, run.kind)):
@@ -223,8 +245,15 @@ def experiment_table(runs: Sequence[ExperimentRun]) -> Listing:
                     ("width_change_percent", 1),
                 )
             ),
+            *(_guarantee_cells(same) if guaranteed else ()),
         )
     return table
+
+
+def _guarantee_cells(runs: Sequence[ExperimentRun]) -> tuple[str, str]:
+    """The mean bytes of what keeps guarantees, and how many rows or events of all runs miss one."""
+    n_broken = sum(one.n_broken for run in runs for one in run.guarantees)
+    return f"{sum(run.guarantees_bytes for run in runs) / len(runs):,.0f}", f"{n_broken:,}"
 
 
 def spread_text(value: Spread, digits: int) -> str:

@@ -11,6 +11,7 @@ from baler_vae.codec.drawing import (
     Again,
     CellDrawer,
     ConditionalDrawer,
+    ContextDrawer,
     TableDrawer,
     Tally,
     Target,
@@ -23,7 +24,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Integers
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Celled, Coded, Networked
+from baler_vae.model.columns import Celled, Coded, Contextual, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.schema import Column
 from baler_vae.table.table import empty_column
@@ -91,12 +92,14 @@ class Chance:
             raise ValueError(f"there are no rows to take the {n_rows} values of {column.name!r} from")
         return self._kept.values[column.name][self._chosen]
 
-    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> "_DrawnCodes":
+    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> "_DrawnCodes | ContextDrawer":
         """The codes of a column."""
         described = rows.group.column(name)
         seen = self._model.views.get(self._model.names.index(name))
         target = Target(name, column.grid, described.dtype, name in self._counters, seen)
         n_cells, n_codes = described.n_cells, rows.layout.n_rows * described.n_cells
+        if isinstance(column, Contextual):
+            return ContextDrawer(column.context, target, rows.looked_at, self._generator, self._tally)
         if isinstance(column, Networked):
             drawer = ConditionalDrawer(column.conditional, target, rows, self._generator, self._tally)
             return _DrawnCodes(target, drawer, self._tally)

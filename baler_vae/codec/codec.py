@@ -179,7 +179,8 @@ class Codec:
     def report(self) -> FitReport:
         """What the fit found, group by group."""
         names = [group.name for group in self.schema.groups]
-        return fit_report(names, self.fits, self.history, self.settings.get("skipped", {}))
+        kept = [one.text for one in self.guarantees.promised]
+        return fit_report(names, self.fits, self.history, self.settings.get("skipped", {}), kept)
 
     def save(self, place: str | Path | BinaryIO, *, force: bool = False) -> None:
         """Write the codec to a file.
@@ -208,6 +209,7 @@ class Codec:
                     version=format_version(
                         self.schema,
                         self.bounds,
+                        self.models,
                         has_categories=self._has_categories,
                         has_guarantees=bool(self.guarantees),
                     ),

@@ -1,8 +1,8 @@
 """Moves and patches: the last that happens to the columns of a row group before a user gets them.
 
-The part of a correction in the section of its group is empty where nothing moves. Else it has parts itself: the modes
-of all items, 0 for those that do not move; for each class the codes (`model.correction.zigzag`) of the moves of its
-items of mode 0, under the table of the class; and the codes of the moves of other modes; all in the order of the table.
+The part of a correction in the section of its group is empty where nothing moves. Else it has two parts itself: the
+modes of all items, 0 for those that do not move, one table after the other; and the codes (`model.correction.zigzag`)
+of their moves, those of mode 0 before all others, one class after the other; those of a table in the order of the rows.
 
 The first of the parts of patches is empty where there are none. Else it has the number of rows with patches (uint32),
 and through pcodec how far each is behind the one before (int64, the first counts from 0). Then follows a part for each
@@ -10,7 +10,7 @@ column that may have patches, empty where it has none: the bit patterns in those
 stood there, int64 modulo 2^64 through pcodec.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from baler_vae.archive.parts import pack_parts, unpack_parts
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.rows import Arrays
 from baler_vae.entropy.plain import decode_numbers, encode_numbers
-from baler_vae.entropy.tables import decode_codes, encode_codes
+from baler_vae.entropy.tables import FrequencyTable, decode_runs, encode_runs
 from baler_vae.grid.numbers import bits_of, from_bits, pattern_dtype, to_dtype
 from baler_vae.model.correction import MODES, Correction, Lever, unzigzag, zigzag
 from baler_vae.model.group import GroupModel
@@ -50,47 +50,122 @@ class Moves:
 
 
 @dataclass(frozen=True, eq=False)
+class Classes:
+    """The number of the table of each item of a correction: of its move, among those of the first mode or of others,
+    and of its mode, int64 (items,) each; -1 where it is not known yet.
+    """
+
+    moves: Integers
+    modes: Integers
+
+    @classmethod
+    def unknown(cls, n_items: int) -> "Classes":
+        """Those of items of which nothing is known."""
+        return cls(np.full(n_items, -1), np.full(n_items, -1))
+
+    def forget(self, items: NDArray[np.bool_]) -> None:
+        """Takes back what is known of some items."""
+        self.moves[items], self.modes[items] = -1, -1
+
+    def tell(self, items: Integers, correction: Correction, lever: Lever | None, modes: NDArray[np.uint8]) -> None:
+        """Tells those of some items with their modes, by their lever where there are several classes."""
+        self.moves[items] = 0 if lever is None else classes_of(correction, lever, modes)
+        self.modes[items] = 0 if lever is None else correction.mode_classes(lever)
+
+
+@dataclass(frozen=True, eq=False)
 class Guarded:
     """What is stored beside the codes of a group: moves of its corrections, in their order, with the classes of their
-    items, int64 (items,), and by column the rows, int64 (n,) in rising order, that get other bit patterns, and how far
-    these are from those that stood there.
+    items, and by column the rows, int64 (n,) in rising order, that get other bit patterns, and how far these are from
+    those that stood there.
     """
 
     moves: tuple[Moves, ...] = ()
-    classes: tuple[Integers, ...] = ()
+    classes: tuple[Classes, ...] = ()
     patches: Mapping[str, tuple[Integers, Integers]] = field(default_factory=dict)
 
 
-def encode_moves(found: Moves, correction: Correction, classes: Integers) -> bytes:
-    """The part of a correction; `classes` int64 (items,)."""
+def classes_of(correction: Correction, lever: Lever, modes: NDArray[np.uint8]) -> Integers:
+    """The class of each item's move, int64 (items,), among those of its mode."""
+    classes = np.zeros(len(modes), np.int64)
+    if len(correction.move_tables) == 2:
+        return classes
+    for mode in np.unique(modes).tolist():
+        tables, own = correction.own if mode == 0 else correction.others, modes == mode
+        if len(tables.tables) > 1:
+            classes[own] = tables.classes(lever.only(own), mode)
+    return classes
+
+
+def encode_moves(found: Moves, correction: Correction, classes: Classes) -> bytes:
+    """The part of a correction.
+
+    Raises:
+        ValueError: the class of an item is not known.
+    """
     if not found.moves.any():
         return b""
-    codes, own = zigzag(found.moves), found.modes == 0
-    parts = [encode_codes(codes[own & (classes == number)], table) for number, table in enumerate(correction.tables)]
-    modes = encode_codes(found.modes.astype(np.int64), correction.modes)
-    return pack_parts([modes, *parts, encode_codes(codes[~own], correction.others)])
+    if np.any(classes.moves < 0) or np.any(classes.modes < 0):
+        raise ValueError("the class of a move is not known")
+    own = mode_runs(correction, classes.modes)
+    modes = encode_runs([found.modes[items].astype(np.int64) for items in own], correction.modes)
+    codes = zigzag(found.moves)
+    moves = encode_runs(
+        [codes[items] for items in move_runs(found.modes, correction, classes.moves)], correction.move_tables
+    )
+    return pack_parts([modes, moves])
 
 
-def decode_moves(data: bytes, correction: Correction, classes: Integers) -> Moves:
-    """The moves that `encode_moves` was given.
+def decode_modes(data: bytes, correction: Correction, classes: Integers) -> NDArray[np.uint8]:
+    """The modes, uint8 (items,), that `encode_moves` was given; `classes`, int64 (items,), are those of modes.
+
+    Raises:
+        ValueError: the bytes are not those of such modes.
+    """
+    modes = _decoded(data, correction.modes, mode_runs(correction, classes), len(classes))
+    if np.any(modes < 0) or np.any(modes >= len(MODES)):
+        raise ValueError("a mode of moves does not exist")
+    return modes.astype(np.uint8)
+
+
+def decode_moves(data: bytes, correction: Correction, modes: NDArray[np.uint8], classes: Integers) -> Moves:
+    """The moves that `encode_moves` was given; `classes`, int64 (items,), are those of moves.
 
     Raises:
         ValueError: the bytes are not those of such moves.
     """
-    parts = unpack_parts(data)
-    if len(parts) != len(correction.tables) + 2:
-        raise ValueError(f"{len(parts)} parts of a correction with {len(correction.tables)} classes")
-    modes = decode_codes(parts[0], correction.modes, len(classes))
-    if np.any(modes < 0) or np.any(modes >= len(MODES)):
-        raise ValueError("a mode of moves does not exist")
-    codes = np.zeros(len(classes), np.int64)
-    streams = [(modes == 0) & (classes == number) for number in range(len(correction.tables))]
-    tables = (*correction.tables, correction.others)
-    for own, table, part in zip([*streams, modes > 0], tables, parts[1:], strict=True):
-        codes[own] = decode_codes(part, table, int(np.count_nonzero(own)))
+    codes = _decoded(data, correction.move_tables, move_runs(modes, correction, classes), len(classes))
     if np.any(codes < 0):
         raise ValueError("a move does not exist")
-    return Moves(unzigzag(codes), modes.astype(np.uint8))
+    return Moves(unzigzag(codes), modes)
+
+
+def mode_runs(correction: Correction, classes: Integers) -> list[Integers]:
+    """The items, int64 (n,), of each table of modes; `classes`, int64 (items,), are those of modes."""
+    return _runs(classes, [np.ones(len(classes), np.bool_)], [len(correction.modes)])
+
+
+def move_runs(modes: NDArray[np.uint8], correction: Correction, classes: Integers) -> list[Integers]:
+    """The items, int64 (n,), of each table of moves."""
+    n_tables = [len(correction.own.tables), len(correction.others.tables)]
+    return _runs(classes, [modes == 0, modes > 0], n_tables)
+
+
+def _runs(classes: Integers, parts: Sequence[NDArray[np.bool_]], n_tables: Sequence[int]) -> list[Integers]:
+    """The items, int64 (n,), of each table, for every part of the items those of each of its classes."""
+    return [
+        np.flatnonzero(part & (classes == number))
+        for part, n in zip(parts, n_tables, strict=True)
+        for number in range(n)
+    ]
+
+
+def _decoded(data: bytes, tables: Sequence[FrequencyTable], runs: Sequence[Integers], n_items: int) -> Integers:
+    """The codes, int64 (items,), of runs of items."""
+    codes = np.zeros(n_items, np.int64)
+    for items, found in zip(runs, decode_runs(data, tables, [len(own) for own in runs]), strict=True):
+        codes[items] = found
+    return codes
 
 
 def encode_patches(patches: Mapping[str, tuple[Integers, Integers]], names: Sequence[str]) -> list[bytes]:
@@ -184,14 +259,46 @@ def corrected(frame: Frame, parts: Mapping[int, bytes], names: Collection[str]) 
 
 def _moved(frame: Frame, correction: Correction, data: bytes) -> Arrays:
     """The columns of a frame after the moves of a correction."""
-    classes = np.zeros(frame.n_items(correction), np.int64)
-    for items in _pieces(np.arange(len(classes))) if len(correction.tables) > 1 else ():
-        classes[items] = correction.classes(lever_of(frame, correction, items))
-    found = decode_moves(data, correction, classes)
+    parts = unpack_parts(data)
+    if len(parts) != 2:
+        raise ValueError(f"{len(parts)} parts of a correction")
+    n_items = frame.n_items(correction)
+    levers = _Levers(frame, correction, _pieces(np.arange(n_items)))
+    nothing = np.zeros(n_items, np.int64)
+    classes = levers.joined(lambda lever, _: correction.mode_classes(lever)) if len(correction.modes) > 1 else nothing
+    modes = decode_modes(parts[0], correction, classes)
+    classes = (
+        levers.joined(lambda lever, items: classes_of(correction, lever, modes[items]))
+        if len(correction.move_tables) > 2
+        else nothing
+    )
+    found = decode_moves(parts[1], correction, modes, classes)
     for items in _pieces(found.moving):
-        lever = lever_of(frame, correction, items)
+        lever = levers.of(items)
         frame = replace(frame, arrays=apply_moves(frame, correction, lever, items, found.only(items)))
     return dict(frame.arrays)
+
+
+class _Levers:
+    """The levers of a correction's items, some at a time; those of few items are computed only once."""
+
+    def __init__(self, frame: Frame, correction: Correction, pieces: Sequence[Integers]) -> None:
+        self._frame, self._correction, self._pieces = frame, correction, pieces
+        self._whole: Lever | None = None
+
+    def joined(self, number: Callable[[Lever, Integers], Integers]) -> Integers:
+        """A number of each item, int64 (items,), which its lever tells."""
+        return np.concatenate([number(self._piece(items), items) for items in self._pieces])
+
+    def of(self, items: Integers) -> Lever:
+        """Those of some items."""
+        return self._whole.only(items) if self._whole is not None else lever_of(self._frame, self._correction, items)
+
+    def _piece(self, items: Integers) -> Lever:
+        lever = self._whole or lever_of(self._frame, self._correction, items)
+        if len(self._pieces) == 1:
+            self._whole = lever
+        return lever
 
 
 def _pieces(items: Integers) -> list[Integers]:

@@ -1,15 +1,15 @@
 """What a manifest says of corrections."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from baler_vae.archive.manifest import CellEntry, CorrectionEntry, GuardEntry, TailEntry
+from baler_vae.archive.manifest import CellEntry, ClassesEntry, CorrectionEntry, GuardEntry, TailEntry
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.errors import UsageError
 from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.kinematics.formula import parse_formula
-from baler_vae.model.correction import Cell, Correction, Tail
+from baler_vae.model.correction import Cell, ClassTables, Correction, Tail
 from baler_vae.model.group import GroupModel
 
 
@@ -26,14 +26,24 @@ def guard_entry(model: GroupModel) -> GuardEntry | None:
                 movable=one.movable,
                 relative=one.relative,
                 absolute=one.absolute,
-                n_tables=len(one.tables),
-                first_class=one.first_class,
+                moves=_classes_entry(one.own),
+                others=_classes_entry(one.others),
+                n_mode_tables=len(one.modes),
                 guarantee=one.promise,
             )
             for one in model.corrections
         ),
         patched=model.patched,
     )
+
+
+def _classes_entry(tables: ClassTables) -> ClassesEntry:
+    return ClassesEntry(n_tables=len(tables.tables), first=tables.first, fineness=tables.fineness)
+
+
+def _class_tables(entry: ClassesEntry, rest: Iterator[FrequencyTable]) -> ClassTables:
+    """Those of the next of the stored tables that an entry tells of."""
+    return ClassTables(tuple(itertools.islice(rest, entry.n_tables)), entry.first, entry.fineness)
 
 
 def promised_of(document: Mapping[str, Any] | None) -> Guarantees:
@@ -51,7 +61,9 @@ def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple
     Raises:
         ValueError: what the manifest says of them does not go together.
     """
-    if sum(entry.n_tables + 2 for entry in guard.corrections) != len(tables):
+    if sum(entry.moves.n_tables + entry.others.n_tables + entry.n_mode_tables for entry in guard.corrections) != len(
+        tables
+    ):
         raise ValueError(f"{len(tables)} tables of corrections")
     if any(not (entry.relative or entry.absolute) for entry in guard.corrections):
         raise ValueError("a correction moves a quantity by steps of 0")
@@ -66,7 +78,6 @@ def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple
         if texts != (formula.text, *(tail.formula.text for tail in tails.values())):
             raise ValueError("a correction has a formula that is not written as it should be")
         cells = {name: Cell(cell.column, cell.row) for name, cell in entry.cells.items()}
-        own = tuple(itertools.islice(rest, entry.n_tables))
         found.append(
             Correction(
                 formula=formula,
@@ -75,10 +86,9 @@ def corrections_of(guard: GuardEntry, tables: Sequence[FrequencyTable]) -> tuple
                 movable=entry.movable,
                 relative=entry.relative,
                 absolute=entry.absolute,
-                first_class=entry.first_class,
-                tables=own,
-                others=next(rest),
-                modes=next(rest),
+                own=_class_tables(entry.moves, rest),
+                others=_class_tables(entry.others, rest),
+                modes=tuple(itertools.islice(rest, entry.n_mode_tables)),
                 promise=entry.guarantee,
             )
         )

@@ -33,7 +33,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import Codes
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Celled, Coded, Free, Networked, Plain
+from baler_vae.model.columns import Celled, Coded, Contextual, Free, Networked, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.table.schema import Column, Group, Schema
@@ -123,7 +123,7 @@ def drawable(codec: Codec, *, kept: Collection[str] = (), latents: Collection[st
     )
 
 
-def _reason(  # noqa: PLR0911  one for each kind of column
+def _reason(  # noqa: C901, PLR0911  one for each kind of column
     column: Column, model: GroupModel, *, has_rows: bool, has_latents: bool
 ) -> str:
     """Why a column cannot be drawn; nothing where it can."""
@@ -141,6 +141,8 @@ def _reason(  # noqa: PLR0911  one for each kind of column
             if no_latents and model.sources_of(column.name) & set(latents):
                 return _NO_LATENTS
             alphabet = own.conditional.alphabet
+        case Contextual():
+            alphabet = own.context.tables.alphabet
         case Celled():
             if no_latents and own.cells.sources & set(latents):
                 return _NO_LATENTS

@@ -1,13 +1,14 @@
 """Whether what an archive says of a group's columns can be: every column decodes from others that are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import CELLS, PCODEC_CODES, TABLE
-from baler_vae.model.columns import Celled, Networked, OnGrid
-from baler_vae.model.conditional import FORMULA, Conditional, Input
+from baler_vae.model.columns import Celled, Contextual, Networked, OnGrid
+from baler_vae.model.conditional import FORMULA, Input
+from baler_vae.model.context import OWN, PREDICTED, RANK, REMAINING
 from baler_vae.model.correction import Correction
 from baler_vae.model.group import GroupModel, own_view
 
@@ -18,9 +19,9 @@ _OF_ARRAYS = (TABLE, PCODEC_CODES, CELLS, plain.PCODEC, None)
 _NO_NUMBERS = ("text", "nested")
 
 
-def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping[int, Conditional]) -> None:
+def check_model(model: GroupModel, events: GroupEntry | None, left_over: Collection[int]) -> None:
     """Check that the columns of a group can be decoded; `events` are those that its rows belong to, `left_over` are
-    networks of no column.
+    the numbers of networks and contexts of no column.
 
     Raises:
         ValueError: a column depends on itself, or on what is missing or not a number.
@@ -38,6 +39,8 @@ def check_model(model: GroupModel, events: GroupEntry | None, left_over: Mapping
             for entry in column.conditional.inputs:
                 if not _can_see(entry, column, model, events):
                     raise ValueError(f"the network of column {name!r} has an input that has no codes")
+        if isinstance(column, Contextual):
+            _check_context(name, column, model, events)
         if isinstance(column, Celled):
             _check_cells(name, column, model)
 
@@ -133,6 +136,33 @@ def _check_cells(name: str, column: Celled, model: GroupModel) -> None:
             raise ValueError(f"the network of column {name!r} sees cells that do not exist")
 
 
+def _check_context(name: str, column: Contextual, model: GroupModel, events: GroupEntry | None) -> None:
+    """Check that what the context of a column looks at is there."""
+    context = column.context
+    if column.predicted is not (column.formula is not None) or (column.predicted and context.subtracts):
+        raise ValueError(f"column {name!r} is stored as differences from two predictions, or from none")
+    if context.alone and (column.grid.holds_everything or not (column.predicted or context.subtracts)):
+        raise ValueError(f"column {name!r} has codes that stand alone without need")
+    predicts = column.predicted or (context.subtracts and context.base != OWN)
+    if not predicts and any(factor.source == PREDICTED or factor.relative for factor in context.factors):
+        raise ValueError(f"the context of column {name!r} looks at a prediction that is not there")
+    places = context.looks_back or any(factor.source in (RANK, REMAINING) for factor in context.factors)
+    if places and events is None:
+        raise ValueError(f"the context of column {name!r} looks at objects of events that are not there")
+    for source in context.sources:
+        of_group = source < len(model.columns)
+        if source < model.first_event_source and not (of_group and _is_coded(model, source)):
+            raise ValueError(f"the context of column {name!r} looks at what has no codes")
+    if model.looks_back:
+        raise ValueError(f"the context of column {name!r} is beside networks that look back")
+
+
+def _is_coded(model: GroupModel, number: int) -> bool:
+    """Whether a column of the group has a code in each row."""
+    column = model.columns[model.names[number]]
+    return isinstance(column, OnGrid) and not isinstance(column, Celled)
+
+
 def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEntry | None) -> bool:
     """Whether an input of a column's network is there."""
     source = entry.source
@@ -147,9 +177,5 @@ def _can_see(entry: Input, column: Networked, model: GroupModel, events: GroupEn
 
 def _has_codes(model: GroupModel, source: int) -> bool:
     """Whether a column or latent has a code in each row, and a view."""
-    if source < len(model.columns):
-        column = model.columns[model.names[source]]
-        has_codes = isinstance(column, OnGrid) and not isinstance(column, Celled)
-    else:
-        has_codes = bool(model.steps)
+    has_codes = _is_coded(model, source) if source < len(model.columns) else bool(model.steps)
     return has_codes and (source in model.views or own_view(model, source) is not None)

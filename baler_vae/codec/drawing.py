@@ -12,7 +12,7 @@ again, from the same table without what came up before.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,13 @@ from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.cells import Cells
 from baler_vae.model.coders import differences, sums
 from baler_vae.model.conditional import Conditional
+from baler_vae.model.context import FIRST_ALONE, InContext, Sources, coded_in_context, draw_in_context, subtracted
 from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
 Symbols = NDArray[np.int32]
+_TRIES = 16
+"""How often a code without a value is drawn again before one is taken that was seen."""
 Again = Callable[[NDArray[np.intp]], Codes]
 """Draws other codes for some of the rows that it was made for, by their places among these."""
 
@@ -198,6 +201,61 @@ class ConditionalDrawer:
         inputs = self._rows.sources.inputs(network.inputs, network.alphabet, first, int(rows[-1]) + 1)
         weights = network.tables(inputs[rows - first])
         return _redrawing(weights, network.alphabet, self._target, self._generator)
+
+
+class ContextDrawer:
+    """Draws the codes of a column under tables in context, all rows at once."""
+
+    shows: Final = False
+
+    def __init__(
+        self, context: InContext, target: Target, looked_at: Sources, generator: np.random.Generator, tally: Tally
+    ) -> None:
+        self._context, self._target, self._looked_at = context, target, looked_at
+        self._generator, self._tally = generator, tally
+
+    def read(self, start: int, stop: int, predicted: Codes | None) -> Codes:  # noqa: ARG002  they are all rows
+        """Codes int64 (rows,), which have a value that was seen."""
+        context, looked_at, target = self._context, self._looked_at, self._target
+        holds, alphabet = target.grid.holds_everything, context.tables.alphabet
+        codes = draw_in_context(context, looked_at, predicted, self._generator, holds_everything=holds)
+        coded, chosen = coded_in_context(codes, context, looked_at, predicted, holds_everything=holds)
+        escaped = alphabet.split(coded)[0] == len(alphabet.starts)
+        base = subtracted(codes, context, looked_at, predicted)
+        codes = target.sensible(codes)
+        wrong = target.lacks_value(codes) | target.is_strange(codes)
+        count_redrawn(self._tally.escapes, target.name, int(escaped.sum()))
+        count_redrawn(self._tally.beyond, target.name, int((wrong & ~escaped).sum()))
+        left = np.flatnonzero(escaped | wrong)
+        weights = context.tables.frequencies.copy()
+        weights[:, -1] = 0
+        for _ in range(_TRIES):
+            if not len(left):
+                break
+            drawn = _within_ranges(
+                _weighted(weights[chosen[left]], len(left), self._generator), alphabet, self._generator
+            )
+            codes[left] = target.sensible(_added(drawn, base, left, context, holds_everything=holds))
+            left = left[target.lacks_value(codes[left]) | target.is_strange(codes[left])]
+        codes[left] = target.nearest_seen(target.sensible(np.zeros(len(left), np.int64)))
+        return codes
+
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+        """None: no code is drawn that stands for one."""
+        return np.empty(n_values * 0, np.uint64)
+
+    def finish(self) -> None:
+        """Nothing is left: as much is drawn as is asked for."""
+
+
+def _added(coded: Codes, base: Codes, rows: NDArray[np.intp], context: InContext, *, holds_everything: bool) -> Codes:
+    """The codes (rows,) of what is coded in some rows, by number, of all that differ from a base."""
+    codes = coded + base[rows] if len(base) else coded
+    if holds_everything:
+        return codes
+    for number, code in enumerate(context.alone):
+        codes = np.where(coded == FIRST_ALONE + number, code, codes)
+    return np.where(is_special(coded), coded, codes)
 
 
 class CellDrawer:

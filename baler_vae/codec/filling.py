@@ -13,7 +13,7 @@ from baler_vae.grid.codes import SPECIAL, dequantise_column
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.cell_fields import rows_of_flat
 from baler_vae.model.cell_stream import CellCodes, decode_cells
-from baler_vae.model.columns import Celled, Coded, Free, Networked
+from baler_vae.model.columns import Celled, Coded, Contextual, Free, Networked
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column
@@ -75,8 +75,8 @@ class Supply(Protocol):
     def values(self, column: Column, n_rows: int) -> NDArray[np.generic]:
         """The values (rows,) or (rows, *shape) of a column without codes."""
 
-    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> CodeStream:
-        """The codes of a column; networks see what is known of the rows by then."""
+    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> CodeStream:
+        """The codes of a column; networks and contexts see what is known of the rows by then."""
 
     def cells(self, name: str, column: Celled, rows: Rows) -> CellStream:
         """The codes of the cells of a column of arrays, whose network sees what is known of the rows by then."""
@@ -106,7 +106,7 @@ def fill_group(
             column = model.columns[name]
             if isinstance(column, Celled):
                 _fill_cells(supply, name, column, rows)
-            elif isinstance(column, Coded | Networked):
+            elif isinstance(column, Coded | Contextual | Networked):
                 fillers.append(_ColumnFiller(supply, name, column, rows, at_once=name not in read))
             else:
                 rows.values[name] = supply.values(group.column(name), n_rows)
@@ -195,7 +195,9 @@ class _ColumnFiller:
         ValueError: the stream is not that of such a column.
     """
 
-    def __init__(self, supply: Supply, name: str, column: Coded | Networked, rows: Rows, *, at_once: bool) -> None:
+    def __init__(
+        self, supply: Supply, name: str, column: Coded | Contextual | Networked, rows: Rows, *, at_once: bool
+    ) -> None:
         self._name, self._column, self._rows, self._at_once = name, column, rows, at_once
         self._number = rows.model.names.index(name)
         self._described = rows.group.column(name)
@@ -210,8 +212,7 @@ class _ColumnFiller:
             return
         predicted = rows.predict(self._name, start, stop)
         codes = self._stream.read(start, stop, predicted if self._column.predicted else None)
-        if not self._stream.shows:
-            rows.sources.show(self._number, codes, start)
+        rows.show(self._number, codes, start, networks_see=self._stream.shows)
         if not self._at_once:
             self._restore(codes, start)
         elif len(codes):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from baler_vae.codec.coded import CodedTable
 from baler_vae.codec.groups import encode_plain
 from baler_vae.model.coders import fit_coder
-from baler_vae.model.columns import Free, OnGrid
+from baler_vae.model.columns import Contextual, Free, OnGrid
 
 TOLERANCE = 0.05
 """By what part rows may take more bits than promised before a user is told."""
 
 _JUDGED_ROWS = 16_384
 """Rows that tell what columns by themselves would take."""
+_JUDGED_ROWS_IN_CONTEXT = 4_096
+"""The same of columns under tables in context, all of whose rows are encoded in a few times as long."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def independent_bits_per_row(coded: CodedTable) -> float | None:
     columns = coded.model.columns
     if not coded.n_rows or any(isinstance(column, Free) for column in columns.values()):
         return None
-    rows = coded.layout.places(min(coded.n_rows, _JUDGED_ROWS))
+    in_context = any(isinstance(column, Contextual) for column in columns.values())
+    n_judged = _JUDGED_ROWS_IN_CONTEXT if in_context else _JUDGED_ROWS
+    rows = coded.layout.places(min(coded.n_rows, n_judged))
     total = 0.0
     for name, column in columns.items():
         if isinstance(column, OnGrid):

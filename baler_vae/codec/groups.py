@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.cell_fields import CellField, Look
 from baler_vae.model.cell_stream import CellReader, encode_cells
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Celled, Coded, Networked, OnGrid, Plain
+from baler_vae.model.columns import Celled, Coded, Contextual, Networked, OnGrid, Plain
+from baler_vae.model.context import decode_in_context, encode_in_context
 from baler_vae.model.group import GroupModel
 from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
@@ -42,7 +43,7 @@ def encode_group(coded: CodedTable) -> list[bytes]:
     for name, column in model.columns.items():
         if isinstance(column, Celled):
             parts.append(_encode_cells(coded.codes[name], rows.fields[name]))
-        elif isinstance(column, Coded | Networked):
+        elif isinstance(column, Coded | Contextual | Networked):
             parts.append(_encode_codes(coded.codes[name], name, column, rows))
         elif isinstance(column, Plain):
             parts.append(encode_plain(rows.values[name]))
@@ -65,7 +66,7 @@ def known_rows(coded: CodedTable) -> Rows:
             rows.sources.show(len(model.columns) + number, latent)
     for name, codes in coded.codes.items():
         if not coded.group.column(name).is_array:
-            rows.sources.show(model.names.index(name), codes.codes)
+            rows.show(model.names.index(name), codes.codes)
     for name in model.needed(coded.codes):
         column = model.columns[name]
         if isinstance(column, Celled):
@@ -74,19 +75,22 @@ def known_rows(coded: CodedTable) -> Rows:
     return rows
 
 
-def _encode_codes(coded: Codes, name: str, column: Coded | Networked, rows: Rows) -> bytes:
+def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Networked, rows: Rows) -> bytes:
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
     predicted = rows.predict(name, 0, rows.layout.n_rows)
-    codes = coded.codes
+    codes, holds = coded.codes, column.grid.holds_everything
+    if isinstance(column, Contextual):
+        data = encode_in_context(codes, column.context, rows.looked_at, predicted, holds_everything=holds)
+        return data if holds else _join_verbatim(coded.verbatim, data)
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
     if isinstance(column, Networked):
         data = encode_conditional(codes, column.conditional, rows.sources)
     else:
         data = column.coder.encode(codes)
-    return data if column.grid.holds_everything else _join_verbatim(coded.verbatim, data)
+    return data if holds else _join_verbatim(coded.verbatim, data)
 
 
 def _encode_cells(coded: Codes, field: CellField) -> bytes:
@@ -171,9 +175,11 @@ class _Stored:
         """The values (rows,) or (rows, *shape) of a column without codes."""
         return decode_plain(self._parts[self._model.parts[column.name]], column, n_rows)
 
-    def codes(self, name: str, column: Coded | Networked, rows: Rows) -> "_StoredCodes":
+    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> "_StoredCodes | _StoredInContext":
         """The codes of a column."""
         part, n_cells = self._parts[self._model.parts[name]], rows.group.column(name).n_cells
+        if isinstance(column, Contextual):
+            return _StoredInContext(part, column, rows)
         return _StoredCodes(part, name, column, rows, n_cells)
 
     def cells(self, name: str, column: Celled, rows: Rows) -> "_StoredCells":
@@ -257,6 +263,27 @@ class _StoredCodes(_StoredVerbatim):
         if self._stream is not None:
             self._stream.finish()
         super().finish()
+
+
+class _StoredInContext(_StoredVerbatim):
+    """Reads the codes of a column under tables in context from its part, all rows at once.
+
+    Raises:
+        ValueError: the part is not that of such a column.
+    """
+
+    shows: Final = False
+
+    def __init__(self, data: bytes, column: Contextual, rows: Rows) -> None:
+        super().__init__(data, column, rows.layout.n_rows)
+        self._column, self._looked_at = column, rows.looked_at
+
+    def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        """The codes of the rows from `start` to `stop`, which are all."""
+        if start or stop != self._looked_at.layout.n_rows:
+            raise ValueError("tables in context give the codes of all rows at once")
+        holds = self._column.grid.holds_everything
+        return decode_in_context(self.rest, self._column.context, self._looked_at, predicted, holds_everything=holds)
 
 
 def _split_verbatim(data: bytes) -> tuple[bytes, bytes]:

@@ -8,15 +8,16 @@ they came from: a restored file is compressed to the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.correcting import Guarded, Moves, apply_moves, differences_of, lever_of
+from baler_vae.codec.correcting import Classes, Guarded, Moves, differences_of, lever_of
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.rows import Arrays
-from baler_vae.codec.solving import Solved, on_lattice, solve
+from baler_vae.codec.solving import on_lattice, solve
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.numbers import same_bits
 from baler_vae.guarantees.promises import (
@@ -98,7 +99,9 @@ def restored(table: Table, coded: Mapping[str, Codes]) -> Arrays:
 
 
 class _Pass:
-    """The guarantees of one batch. `base` are the columns as codes give them back, `final` as a reader gets them."""
+    """The guarantees of one batch. `base` are the columns as codes give them back, `moved` the same after all moves,
+    `final` as a reader gets them.
+    """
 
     def __init__(self, guard: Guard, batch: Batch, coded: Sequence[Coded]) -> None:
         self._guard, self._batch = guard, batch
@@ -106,9 +109,10 @@ class _Pass:
         self._first = [dict(own) for own in coded]
         self._base: list[Arrays] = [restored(*pair) for pair in zip(batch, coded, strict=True)]
         self._models = [guard.models[table.group.name] for table in batch]
+        self._moved: list[Arrays] = [dict(own) for own in self._base]
         self._moves: list[list[Moves]] = [[] for _ in batch]
+        self._classes: list[list[Classes]] = [[] for _ in batch]
         self._exact: Cells = {}
-        self._made: dict[int, Arrays] = {}
 
     def run(self) -> tuple[list[Coded], list[Guarded]]:
         promises, batch = self._guard.promises, self._batch
@@ -120,12 +124,10 @@ class _Pass:
                 place = correction.promise
                 promise = promises.all[place]
                 if changed & promise.columns:
-                    after = promises.values(self._tables([self._simulated(own) for own in range(len(batch))]))
+                    after = promises.values(self._tables(self._moved))
                     changed.clear()
                 missed = ~promise.kept(before[place], after[place])
                 found = self._solve(number, correction, missed, before[place], after[place])
-                self._moves[number].append(found)
-                self._made.clear()
                 changed |= {(number, correction.cells[name].column) for name in correction.movable}
                 touched |= events_of(batch, promise.home, missed | (found.moves != 0))
         if touched.any():
@@ -137,59 +139,42 @@ class _Pass:
         """The moves of a correction for what misses the guarantee that it keeps; the quantity, float64 (items,), was so
         before, and is so after codes gave it back and the corrections before this one.
         """
-        final, original = self._frames(number)
+        moved, original = self._frames(number)
         pair = before.astype(np.float64), after.astype(np.float64)
-        items = np.flatnonzero(missed | on_lattice(final, original, correction, *pair))
+        items = np.flatnonzero(missed | on_lattice(moved, original, correction, *pair))
         found = Moves(np.zeros(len(missed), np.int64), np.zeros(len(missed), np.uint8))
+        classes = Classes.unknown(len(missed))
         if len(items):
             bound = self._guard.promises.all[correction.promise].bound
-            solved = solve(final, original, correction, items, missed[items], bound, self._guard.bounds)
+            solved = solve(moved, original, correction, items, missed[items], bound, self._guard.bounds)
             found.moves[solved.items], found.modes[solved.items] = solved.moves.moves, solved.moves.modes
-            self._take(number, solved)
+            classes.moves[solved.items], classes.modes[solved.items] = solved.classes.moves, solved.classes.modes
+            for name, changes in solved.codes.items():
+                self._take(number, correction.cells[name].column, *changes)
+            for name, ends in solved.ends.items():
+                column = correction.cells[name].column
+                self._moved[number][column] = _placed(self._moved[number][column], *ends)
+        self._moves[number].append(found)
+        self._classes[number].append(classes)
         return found
 
     def _frames(self, number: int) -> tuple[Frame, Frame]:
         """The columns of a group after the moves so far, and as they were read."""
         table, model = self._batch[number], self._models[number]
         counts = counts_of(self._batch, table.group) if number else None
-        events = self._simulated(0) if number else {}
         return (
-            Frame(model, self._simulated(number), events, counts),
+            Frame(model, dict(self._moved[number]), self._moved[0] if number else {}, counts),
             Frame(model, dict(table.arrays), self._batch[0].arrays if number else {}, counts),
         )
 
-    def _simulated(self, number: int) -> Arrays:
-        """The columns of a group after the moves so far, as a reader makes them."""
-        if number not in self._made:
-            self._made[number] = self._moved(number)
-        return dict(self._made[number])
-
-    def _moved(self, number: int) -> Arrays:
-        """The same, made anew."""
-        arrays, model = dict(self._base[number]), self._models[number]
-        if not self._moves[number]:
-            return arrays
-        counts = counts_of(self._batch, self._batch[number].group) if number else None
-        frame = Frame(model, arrays, self._simulated(0) if number else {}, counts)
-        for correction, found in zip(model.corrections, self._moves[number], strict=False):
-            moving = found.moving
-            if len(moving):
-                lever = lever_of(frame, correction, moving)
-                arrays = apply_moves(frame, correction, lever, moving, found.only(moving))
-                frame = replace(frame, arrays=arrays)
-        return dict(frame.arrays)
-
-    def _take(self, number: int, solved: Solved) -> None:
-        """Takes other codes, and what they give back, for some rows."""
-        self._made.clear()
-        for name, (rows, codes, restored) in solved.codes.items():
-            own = self._coded[number][name]
-            changed = own.codes.copy()
-            changed[rows] = codes
-            base = self._base[number][name].copy()
-            base[rows] = restored
-            self._base[number][name] = base
-            self._coded[number][name] = Codes(changed, base, own.verbatim)
+    def _take(
+        self, number: int, name: str, rows: NDArray[np.int64], codes: NDArray[np.int64], restored: Values
+    ) -> None:
+        """Takes other codes, and what they give back, for some rows of a column."""
+        own = self._coded[number][name]
+        base = _placed(self._base[number][name], rows, restored)
+        self._base[number][name] = base
+        self._coded[number][name] = Codes(_placed(own.codes, rows, codes), base, own.verbatim)
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:
         """The events, bool (events,), in which something missed a guarantee."""
@@ -243,28 +228,30 @@ class _Pass:
                     continue
                 _add(more, cells_read(self._batch, promise.home, items, promise.reads))
                 for number, model in enumerate(self._models):
-                    for correction, found in zip(model.corrections, self._moves[number], strict=True):
+                    for own, correction in enumerate(model.corrections):
                         if correction.promise == place:
-                            self._undo(number, correction, found, items)
+                            self._undo(number, own, items)
             waiting = {key: rows & ~self._exact.get(key, np.zeros_like(rows)) for key, rows in more.items()}
 
-    def _undo(self, number: int, correction: Correction, found: Moves, items: Mask) -> None:
+    def _undo(self, number: int, own: int, items: Mask) -> None:
         """Takes back the moves of some items of a correction."""
+        correction, found = self._models[number].corrections[own], self._moves[number][own]
         found.moves[items], found.modes[items] = 0, 0
-        self._made.clear()
+        self._classes[number][own].forget(items)
         frame, _ = self._frames(number)
         for name in correction.movable:
-            cell = correction.cells[name]
-            rows = frame.places(cell, np.flatnonzero(items))
+            column = correction.cells[name].column
+            rows = frame.places(correction.cells[name], np.flatnonzero(items))
             rows = rows[rows >= 0]
-            first = self._first[number][cell.column]
-            self._take(number, Solved.of_codes({cell.column: (rows, first.codes[rows], first.restored[rows])}))
+            first = self._first[number][column]
+            self._take(number, column, rows, first.codes[rows], first.restored[rows])
+            self._moved[number][column] = _placed(self._moved[number][column], rows, first.restored[rows])
 
     def _final(self) -> Batch:
         """The columns as a reader gets them, with what is stored to the bit."""
         found = []
         for number, table in enumerate(self._batch):
-            arrays = self._simulated(number)
+            arrays = dict(self._moved[number])
             for (group, name), rows in self._exact.items():
                 if group == number and rows.any():
                     arrays[name] = np.where(rows, table.arrays[name], arrays[name])
@@ -273,28 +260,22 @@ class _Pass:
 
     def _stored(self, number: int, final: Batch) -> Guarded:
         """What is stored of a group beside its codes, so that a reader gets the final columns."""
-        model, table = self._models[number], self._batch[number]
+        model = self._models[number]
         if not model.is_guarded:
             return Guarded()
-        counts = counts_of(self._batch, table.group) if number else None
-        events = final[0].arrays if number else {}
-        frame, classes = Frame(model, dict(self._base[number]), events, counts), []
-        for correction, found in zip(model.corrections, self._moves[number], strict=True):
-            items = np.arange(frame.n_items(correction))
-            moving = found.moving
-            lever = lever_of(frame, correction, items if len(correction.tables) > 1 and len(moving) else moving)
-            if len(correction.tables) > 1 and len(moving):
-                classes.append(correction.classes(lever))
-                lever = lever.only(moving)
-            else:
-                classes.append(np.zeros(len(items), np.int64))
-            frame = replace(frame, arrays=apply_moves(frame, correction, lever, moving, found.only(moving)))
-        wanted, patches = final[number], {}
+        frame, _ = self._frames(number)
+        for own, correction in enumerate(model.corrections):
+            classes, found = self._classes[number][own], self._moves[number][own]
+            if found.moves.any():
+                items = np.flatnonzero(classes.moves < 0)
+                lever = lever_of(frame, correction, items) if correction.has_classes else None
+                classes.tell(items, correction, lever, found.modes[items])
+        wanted, moved, patches = final[number], self._moved[number], {}
         for name in model.patched:
-            rows = np.flatnonzero(~same_bits(wanted[name], frame.arrays[name]))
+            rows = np.flatnonzero(~same_bits(wanted[name], moved[name]))
             if len(rows):
-                patches[name] = rows, differences_of(frame.arrays[name][rows], wanted[name][rows])
-        return Guarded(tuple(self._moves[number]), tuple(classes), patches)
+                patches[name] = rows, differences_of(moved[name][rows], wanted[name][rows])
+        return Guarded(tuple(self._moves[number]), tuple(self._classes[number]), patches)
 
     def _tables(self, arrays: Sequence[Arrays]) -> Batch:
         return tuple(Table(table.group, own) for table, own in zip(self._batch, arrays, strict=True))
@@ -323,6 +304,15 @@ class _Some:
             every[self._rows[group]] = rows
             found[group, name] = every
         return found
+
+
+def _placed(values: NDArray[Any], rows: NDArray[np.int64], others: NDArray[Any]) -> NDArray[Any]:
+    """Values (n,) with others (rows,) in some rows."""
+    if not len(rows):
+        return values
+    found = values.copy()
+    found[rows] = others
+    return found
 
 
 def _add(cells: Cells, more: Cells) -> None:

@@ -1,8 +1,9 @@
 """What each row takes under a codec: a codec is a density, and the length of a code is minus its logarithm.
 
-The length of a row depends on that row, and what networks see of it, alone, not on the rows beside it. Columns and
-latents without a code for each row have no length: those under `free`, text and nested columns, and what goes through
-pcodec or is stored as floats.
+The length of a row depends on that row, and what networks see of it, alone, not on the rows beside it, but for moves
+that keep a guarantee: they take nothing in a batch without any. Columns and latents without a code for each row have no
+length: those under `free`, text and nested columns, and what goes through pcodec or is stored as floats; nor have
+patches, values that are stored to the bit since they miss a guarantee.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.batches import coded_batch
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable
+from baler_vae.codec.correcting import Classes, Moves, mode_runs, move_runs
 from baler_vae.codec.finite import check_finite
 from baler_vae.codec.groups import known_rows, quantise_latents
 from baler_vae.codec.rows import Rows
@@ -22,13 +24,17 @@ from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.model.cell_stream import cell_bits
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Celled, Coded, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, Contextual, Networked, OnGrid
+from baler_vae.model.context import context_bits
+from baler_vae.model.correction import Correction, zigzag
 from baler_vae.model.group import GroupModel
 from baler_vae.model.stream import conditional_bits
 from baler_vae.table.table import Batch
 
 LATENTS: Final = "(latents)"
 """The key of what the latents of a group take, beside the names of its columns."""
+MOVES: Final = "(moves)"
+"""The key of what the moves of values take that keep guarantees on rows of a group, or on its events."""
 
 Lengths = dict[str, dict[str, NDArray[np.float64]]]
 """By group and column, or `LATENTS`: bits, float64 (rows,)."""
@@ -37,7 +43,8 @@ Lengths = dict[str, dict[str, NDArray[np.float64]]]
 @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
 def code_lengths(codec: Codec, batch: Batch, first_rows: Mapping[str, int] | None = None) -> Lengths:
     """The exact lengths of the codes of a batch, which has the groups of the codec's schema: by group and column the
-    bits of every row, float64 (rows,), in the order of the table, and under `LATENTS` those of its latents.
+    bits of every row, float64 (rows,), in the order of the table, under `LATENTS` those of its latents, and under
+    `MOVES` those of the moves that keep guarantees, where there are any.
 
     A code takes -log2 of its probability under the table or network of its column, and the bits of its offset, which
     are 64 for an escape; a value that stands verbatim takes the bits of its dtype besides. Arrays take the sum over
@@ -50,11 +57,35 @@ def code_lengths(codec: Codec, batch: Batch, first_rows: Mapping[str, int] | Non
             too far from those of the fit.
     """
     check_finite(batch, codec.bounds, first_rows)
-    found = {}
+    found: Lengths = {}
     for coded in coded_batch(batch, codec):
         check_has_encoder(coded.group.name, coded.model)
         found[coded.group.name] = lengths_of(coded, known_rows(coded))
+        add_moves(found, coded)
     return found
+
+
+def add_moves(lengths: Lengths, coded: CodedTable) -> None:
+    """Adds what the moves of values of a table take, each to the rows that they keep a guarantee of: those of the table
+    or, where a guarantee is on events, those of the first group of `lengths`.
+    """
+    guarded = coded.guarded
+    for correction, found, classes in zip(coded.model.corrections, guarded.moves, guarded.classes, strict=True):
+        own = lengths[next(iter(lengths)) if correction.is_of_events else coded.group.name]
+        own[MOVES] = own.get(MOVES, 0.0) + _moves_bits(found, correction, classes)
+
+
+def _moves_bits(found: Moves, correction: Correction, classes: Classes) -> NDArray[np.float64]:
+    """The bits (items,) of the modes and moves of items; none where nothing moves."""
+    bits = np.zeros(len(found.moves))
+    if not found.moves.any():
+        return bits
+    modes, codes = found.modes.astype(np.int64), zigzag(found.moves)
+    for items, table in zip(mode_runs(correction, classes.modes), correction.modes, strict=True):
+        bits[items] += code_bits(modes[items], table)
+    for items, table in zip(move_runs(found.modes, correction, classes.moves), correction.move_tables, strict=True):
+        bits[items] += code_bits(codes[items], table)
+    return bits
 
 
 def check_has_encoder(group: str, model: GroupModel) -> None:
@@ -74,7 +105,9 @@ def without_lengths(model: GroupModel) -> tuple[str, ...]:
 
 
 def _is_counted(column: object) -> bool:
-    return isinstance(column, Networked | Celled) or (isinstance(column, Coded) and column.coder.table is not None)
+    return isinstance(column, Networked | Celled | Contextual) or (
+        isinstance(column, Coded) and column.coder.table is not None
+    )
 
 
 def lengths_of(coded: CodedTable, rows: Rows) -> dict[str, NDArray[np.float64]]:
@@ -98,6 +131,10 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
         return _cell_bits(coded, name, column, rows)
     predicted = rows.predict(name, 0, rows.layout.n_rows)
     codes = coded.codes
+    if isinstance(column, Contextual):
+        holds = column.grid.holds_everything
+        own = context_bits(codes, column.context, rows.looked_at, predicted, holds_everything=holds)
+        return own + _verbatim_bits(coded, column)
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
     if isinstance(column, Networked):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from baler_vae.archive.manifest import (
     PaddedEntry,
 )
 from baler_vae.codec.correction_entries import guard_entry, promised_of
+from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.guarantees.definitions import Guarantees
+from baler_vae.model.columns import Contextual
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
 from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
@@ -91,13 +93,24 @@ def group_entries(
 def origin_entry(origin: Origin) -> OriginEntry:
     """The entry of an origin."""
     return OriginEntry(
-        format=origin.format, name=origin.name, title=origin.title, shape=origin.shape, rntuple=origin.rntuple
+        format=origin.format,
+        name=origin.name,
+        title=origin.title,
+        shape=origin.shape,
+        rntuple=origin.rntuple,
+        compression=origin.compression,
     )
 
 
 def origin_of(entry: OriginEntry) -> Origin:
-    """The origin that an entry tells."""
-    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple)
+    """The origin that an entry tells.
+
+    Raises:
+        ValueError: a file that is not ROOT's has a compression of ROOT's.
+    """
+    if entry.compression and entry.format != "root":
+        raise ValueError(f"a compression of {entry.format!r}: {entry.compression}")
+    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple, entry.compression)
 
 
 def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
@@ -140,15 +153,19 @@ def padded_entries(schema: Schema) -> tuple[PaddedEntry, ...]:
 def format_version(
     schema: Schema,
     bounds: Mapping[str, Bound],
+    models: Mapping[str, GroupModel],
     *,
     has_extras: bool = False,
     has_categories: bool = False,
     has_guarantees: bool = False,
 ) -> int:
-    """The version of the format that can say what a schema and its bounds are, what is not a column, that latents are
-    categorical, and what is guaranteed.
+    """The version of the format that can say what a schema and its bounds are, how the source was compressed, what is
+    not a column, that latents are categorical, what is guaranteed, and that models by group have tables in context.
     """
-    known = schema.origin.format in _FIRST_ORIGINS and not (has_extras or has_categories or has_guarantees)
+    columns = (column for model in models.values() for column in model.columns.values())
+    has_contexts = any(isinstance(column, Contextual) for column in columns)
+    more = has_extras or has_categories or has_guarantees or has_contexts
+    known = schema.origin.format in _FIRST_ORIGINS and not schema.origin.compression and not more
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     has_dither = any(bound.dither for bound in bounds.values())
     return FIRST_FORMAT if known and not has_more and not has_dither else SECOND_FORMAT
@@ -160,7 +177,6 @@ def schema_of(manifest: Manifest) -> Schema:
     Raises:
         CorruptArchive: it does not hang together.
     """
-    origin = manifest.origin
     try:
         schema = Schema(
             tuple(
@@ -182,7 +198,7 @@ def schema_of(manifest: Manifest) -> Schema:
                 for group in manifest.groups
             ),
             manifest.order,
-            origin_of(origin),
+            origin_of(manifest.origin),
             tuple(map(_array_of, manifest.arrays)),
             tuple(Mask(mask.values, mask.missing) for mask in manifest.masks),
             tuple(map(_padded_of, manifest.padded)),
@@ -227,6 +243,19 @@ def guarantees_of(manifest: Manifest) -> Guarantees:
         return promised_of(manifest.guarantees)
     except ValueError as error:
         raise CorruptArchive(str(error), section="manifest.json") from error
+
+
+def repeating(manifest: Manifest) -> dict[str, Any]:
+    """What repeats the run: `settings_of`, and where something is guaranteed `guarantees` and the `quantities` that
+    they name, as `compress` takes them.
+
+    Raises:
+        CorruptArchive: the guarantees are none that this version knows.
+    """
+    kept = guarantees_of(manifest).described()
+    if kept is None:
+        return settings_of(manifest)
+    return settings_of(manifest) | {"guarantees": kept["promised"], "quantities": kept["quantities"]}
 
 
 def bounds_of(manifest: Manifest) -> dict[str, Bound]:

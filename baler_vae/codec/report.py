@@ -11,7 +11,7 @@ from baler_vae.results import as_plain, data_frame, html_table
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
-KINDS = ("independent", "autoregressive", "vae", "ae", "conv-vae", "conv-ae")
+KINDS = ("independent", "formulas", "autoregressive", "vae", "ae", "conv-vae", "conv-ae")
 """Kinds of model, in the order in which their sizes are told."""
 _COLUMNS = ("name", "kind", "n_rows", "sample_rows", "model_bytes", "fitted_bytes", "pays_from_rows")
 
@@ -127,12 +127,15 @@ class FitReport:
         What was trained, in the order in which it was.
     skipped : Mapping[str, str]
         Columns that were left out because they cannot be read, each with the reason.
+    guarantees : tuple[str, ...]
+        What is guaranteed beyond the bounds of columns, in every archive of the codec.
     """
 
     groups: tuple[GroupInfo, ...]
     n_rows: Mapping[str, int]
     trainings: tuple[AutoencoderTraining | NetworkTraining, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    guarantees: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{group.name} {group.kind}" for group in self.groups)
@@ -150,8 +153,9 @@ class FitReport:
     def _repr_html_(self) -> str:
         rows = ([*self._record(group).values()] for group in self.groups)
         left_out = [f"left out: {name} ({why})" for name, why in self.skipped.items()]
+        kept = [f"guaranteed: {text}" for text in self.guarantees]
         headings = ("group", "kind", "rows", "rows of the sample", "model bytes", "fitted bytes", "pays from rows")
-        return html_table("Fitted codec", headings, rows, notes=[*map(str, self.trainings), *left_out])
+        return html_table("Fitted codec", headings, rows, notes=[*map(str, self.trainings), *left_out, *kept])
 
     def _record(self, group: GroupInfo) -> dict[str, object]:
         return {
@@ -170,8 +174,11 @@ def fit_report(
     fits: Mapping[str, Mapping[str, Any]],
     history: Mapping[str, Sequence[Mapping[str, float]]],
     skipped: Mapping[str, str],
+    guarantees: Sequence[str] = (),
 ) -> FitReport:
-    """What is told of the groups of some `names`, as far as the fit of each and the histories of trainings tell."""
+    """What is told of the groups of some `names`, as far as the fit of each and the histories of trainings tell, and of
+    what is guaranteed.
+    """
     known = {name: fits.get(name, {}) for name in names}
     groups = (
         GroupInfo.of_fit(
@@ -185,6 +192,7 @@ def fit_report(
         n_rows={name: n for name, n in rows.items() if n is not None},
         trainings=tuple(_training(name, points) for name, points in history.items() if points),
         skipped=dict(skipped),
+        guarantees=tuple(guarantees),
     )
 
 

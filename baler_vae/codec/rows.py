@@ -11,6 +11,7 @@ from baler_vae.grid.grids import Grid, grid_at
 from baler_vae.model.cell_fields import CellField, Known
 from baler_vae.model.columns import Celled, ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import Context
+from baler_vae.model.context import Sources
 from baler_vae.model.group import GroupModel
 from baler_vae.model.layout import Layout, flat_layout, jagged_layout
 from baler_vae.table.schema import Group
@@ -87,8 +88,9 @@ class Rows:
         self.model, self.group, self.layout = model, group, layout
         self.values: Arrays = {}
         self.latents: Latents | None = None
-        seen = {source for name in model.columns for source in model.sources_of(name)}
-        self.sources = Context(layout, {source: model.view(source) for source in seen})
+        self.sources = Context(layout, {source: model.view(source) for source in model.viewed})
+        self.looked_at = Sources(layout)
+        self._looked_at = model.looked_at
         self.fields: dict[str, CellField] = {}
         self._of_events: Arrays = {}
         self._events = events
@@ -116,7 +118,16 @@ class Rows:
         for name in names:
             self._of_events[name] = self._events.arrays[name][self.layout.events]
             source = self.model.first_event_source + self._events.names.index(name)
-            self.sources.show(source, self._events.codes(name)[self.layout.events])
+            self.show(source, self._events.codes(name)[self.layout.events])
+
+    def show(self, source: int, codes: NDArray[np.int64], start: int = 0, *, networks_see: bool = False) -> None:
+        """Lets networks see the codes (rows,) of a source from row `start` on, unless they do already, and contexts
+        look at all of them.
+        """
+        if not networks_see:
+            self.sources.show(source, codes, start)
+        if source in self._looked_at:
+            self.looked_at.codes[source] = codes
 
     def predict(self, name: str, start: int, stop: int) -> NDArray[np.int64] | None:
         """The codes that the formula of a column predicts for the rows from `start` to `stop`; its network sees them

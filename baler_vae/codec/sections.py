@@ -18,9 +18,11 @@ from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_par
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
 from baler_vae.model.cells import Cells
-from baler_vae.model.coders import CELLS, NETWORK, PCODEC_CODES, TABLE, Coder
-from baler_vae.model.columns import Celled, Coded, ColumnModel, Free, Networked, OnGrid, Plain
+from baler_vae.model.coders import CELLS, CONTEXT, NETWORK, PCODEC_CODES, TABLE, Coder
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Free, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
+from baler_vae.model.context import InContext
+from baler_vae.model.context_parts import decode_contexts, encode_contexts
 from baler_vae.model.group import Decoder, Encoder, GroupModel
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
@@ -34,7 +36,7 @@ from baler_vae.model.weights import (
 from baler_vae.table.schema import Column
 
 _OWN_CODES = (TABLE, PCODEC_CODES)
-_CODES = (*_OWN_CODES, NETWORK, CELLS)
+_CODES = (*_OWN_CODES, NETWORK, CELLS, CONTEXT)
 _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
 """The only coding of what is not a number."""
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
@@ -66,6 +68,11 @@ def cells_section(group: int) -> str:
     return f"cells/{group}"
 
 
+def contexts_section(group: int) -> str:
+    """The section of the tables in context of a group's codes."""
+    return f"contexts/{group}"
+
+
 def corrections_section(group: int) -> str:
     """The section of the tables of a group's corrections."""
     return f"corrections/{group}"
@@ -89,8 +96,11 @@ def write_model(archive: Sections, number: int, model: GroupModel, *, with_encod
     cells = cells_of(model)
     if cells:
         archive.add(cells_section(number), pack_parts(encode_cells_models(cells)))
+    contexts = contexts_of(model)
+    if contexts:
+        archive.add(contexts_section(number), pack_parts(encode_contexts(contexts)))
     if model.corrections:
-        tables_of_moves = [table for one in model.corrections for table in (*one.tables, one.others, one.modes)]
+        tables_of_moves = [table for one in model.corrections for table in one.tables]
         archive.add(corrections_section(number), pack_parts(encode_tables(tables_of_moves)))
     if with_encoder and model.encoder is not None:
         archive.add(encoder_section(number), pack_parts(encode_encoder(model.encoder)))
@@ -106,6 +116,12 @@ def cells_of(model: GroupModel) -> dict[int, Cells]:
     """The networks of the cells of columns of arrays, by the number of the column in its group."""
     columns = enumerate(model.columns.values())
     return {number: column.cells for number, column in columns if isinstance(column, Celled)}
+
+
+def contexts_of(model: GroupModel) -> dict[int, InContext]:
+    """The tables in context of columns, by the number of the column in its group."""
+    columns = enumerate(model.columns.values())
+    return {number: column.context for number, column in columns if isinstance(column, Contextual)}
 
 
 def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
@@ -186,6 +202,9 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         section = cells_section(number)
         shapes = {place: column.shape for place, column in enumerate(entry.columns) if column.coding == CELLS}
         cells = decode_cells_models(archive.parts(section), shapes) if shapes else {}
+        section = contexts_section(number)
+        has_contexts = any(column.coding == CONTEXT for column in entry.columns)
+        contexts = decode_contexts(archive.parts(section)) if has_contexts else {}
         section = corrections_section(number)
         guard = entry.guard or GuardEntry()
         moves = decode_tables(archive.parts(section)) if guard.corrections else ()
@@ -194,7 +213,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         own_coders = iter(coders[n_latents:])
         columns = {}
         for place, column in enumerate(entry.columns):
-            own = networks.pop(place, None), cells.pop(place, None)
+            own = networks.pop(place, None), cells.pop(place, None), contexts.pop(place, None)
             columns[column.name] = column_model(column, own_coders, *own)
         model = GroupModel(
             columns=columns,
@@ -209,7 +228,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         )
         promised = promised_of(archive.manifest.guarantees)
         check_guard(model, number, archive.manifest.groups, len(promised.promised))
-        check_model(model, archive.manifest.groups[0] if number else None, networks)
+        check_model(model, archive.manifest.groups[0] if number else None, [*networks, *contexts])
         check_arrays(model, entry, archive.manifest.groups[0])
     except ValueError as error:
         raise CorruptArchive(str(error), path=archive.path, section=section) from error
@@ -217,7 +236,11 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
 
 
 def column_model(
-    entry: ColumnEntry, coders: Iterator[Coder], network: Conditional | None, cells: Cells | None = None
+    entry: ColumnEntry,
+    coders: Iterator[Coder],
+    network: Conditional | None,
+    cells: Cells | None = None,
+    context: InContext | None = None,
 ) -> ColumnModel:
     """The model of a column of a manifest, whose coder is the next one where it has codes of its own.
 
@@ -229,10 +252,14 @@ def column_model(
         raise ValueError("networks and columns do not match")
     if (cells is not None) is not (entry.coding == CELLS):
         raise ValueError("networks of cells and columns do not match")
+    if (context is not None) is not (entry.coding == CONTEXT):
+        raise ValueError("tables in context and columns do not match")
     if grid is None:
         return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
     if network is not None:
         return Networked(grid=grid, conditional=network, formula=formula, predicted=entry.predicted)
+    if context is not None:
+        return Contextual(grid=grid, context=context, formula=formula, predicted=entry.predicted)
     if cells is not None:
         return Celled(grid=grid, cells=cells, formula=formula, predicted=entry.predicted)
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)
@@ -242,6 +269,8 @@ def _check_format(column: ColumnEntry, grid: Grid | None, version: int) -> None:
     """Check that a grid exists in a version of the format."""
     if grid is not None and is_dithered(grid) and version == FIRST_FORMAT:
         raise ValueError(f"column {column.name!r} is dithered, which format {FIRST_FORMAT} does not know")
+    if column.coding == CONTEXT and version == FIRST_FORMAT:
+        raise ValueError(f"column {column.name!r} has tables in context, which format {FIRST_FORMAT} does not know")
 
 
 def _has_decoder(archive: ArchiveFile, number: int) -> bool:

@@ -1,12 +1,14 @@
 """The moves that keep a quantity: which column moves by how much, found as a reader will find it."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.correcting import Moves, moved_values, shares_of
+from baler_vae.codec.attempts import Attempt, moved_by, moves_between
+from baler_vae.codec.correcting import Classes, Moves, moved_values
 from baler_vae.codec.frames import Frame
 from baler_vae.grid.codes import is_special, quantise_column
 from baler_vae.grid.grids import Grid
@@ -20,12 +22,14 @@ Floats64 = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Values = NDArray[np.generic]
 
-_WITHIN = 0.99
+_WITHIN = 0.995
 """The part of its bound that a moved quantity is aimed at: the rest is room for what rounding to the dtype does."""
 _AIMED = 0.8
 """The part of its bound up to which a quantity is moved at first, before codes are chosen."""
 _ON_LATTICE = 1e-2
 """How far, in steps, a quantity may be from a whole number of them where many values may come from a reader."""
+_MOST_TRIED = 5
+"""The most values that move together whose codes are all tried out, one step to either side."""
 _MOST_MOVES = 2.0**31
 _MANY = 4
 """From so many values on, which only one of the modes moves together, the quantity tells whether a reader may have
@@ -35,17 +39,15 @@ moved them: values that were read for the first time differ from what codes give
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Moves of some `items`; by column the rows that get other codes, these int64 (n,), and what they give back."""
+    """Moves of some `items`, and their classes; by what may move the rows that get other codes, these int64 (n,), and
+    what they give back; and the rows that get other values, and these.
+    """
 
     items: Integers
     moves: Moves
+    classes: Classes
     codes: Mapping[str, tuple[Integers, Integers, Values]]
-
-    @classmethod
-    def of_codes(cls, codes: Mapping[str, tuple[Integers, Integers, Values]]) -> "Solved":
-        """Codes without moves."""
-        none = np.empty(0, np.int64)
-        return cls(none, Moves(none, np.empty(0, np.uint8)), codes)
+    ends: Mapping[str, tuple[Integers, Values]]
 
 
 def on_lattice(
@@ -93,34 +95,18 @@ def solve(
     with np.errstate(all="ignore"):
         allowed = _WITHIN * np.maximum(bound.relative * np.abs(wanted), bound.absolute)
     attempt = problem.lattice(problem.base, problem.original, wanted)
+    rest = np.flatnonzero(missed & ~attempt.solved)
+    lever = problem.only(rest).lever([own[rest] for own in problem.base]) if len(rest) else None
     for mode, (first, _) in enumerate(MODES):
+        if lever is None or not len(rest):
+            break
         if first >= len(correction.movable):
             continue
-        rest = np.flatnonzero(missed & ~attempt.solved)
-        if not len(rest):
-            break
-        attempt.take(rest, problem.only(rest).attempt(wanted[rest], allowed[rest], mode))
+        tried = problem.only(rest).attempt(lever, wanted[rest], allowed[rest], mode)
+        attempt.take(rest, tried)
+        left = np.flatnonzero(~tried.solved)
+        rest, lever = rest[left], lever.only(left)
     return problem.result(attempt)
-
-
-@dataclass(frozen=True, eq=False)
-class _Attempt:
-    """Which items are solved, bool (n,), by which moves, and what is `based` on which codes, (movable, n) each."""
-
-    solved: NDArray[np.bool_]
-    moves: Integers
-    modes: NDArray[np.uint8]
-    codes: Integers
-    based: list[Values]
-
-    def take(self, rows: Integers, other: "_Attempt") -> None:
-        """Takes over what another attempt solved of some rows."""
-        good = rows[other.solved]
-        self.solved[good] = True
-        self.moves[good], self.modes[good] = other.moves[other.solved], other.modes[other.solved]
-        self.codes[:, good] = other.codes[:, other.solved]
-        for own, found in zip(self.based, other.based, strict=True):
-            own[good] = found[other.solved]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -177,7 +163,7 @@ class _Problem:
 
     def lattice(
         self, base: list[Values], moved: list[Values], quantity: Floats64, lever: Lever | None = None
-    ) -> _Attempt:
+    ) -> Attempt:
         """The items whose values are just what a reader gets by a move from what codes give back: they were restored
         from an archive. `quantity`, float64 (items,), is that of the moved values, `lever` that of the others.
 
@@ -185,87 +171,119 @@ class _Problem:
         """
         found = self._nothing()
         differing = np.array([~same_bits(own, other) for own, other in zip(base, moved, strict=True)])
-        differing &= self.rows >= 0
-        n_differing = differing.sum(axis=0)
-        rows = np.flatnonzero(n_differing)
-        lever = self.only(rows).lever([values[rows] for values in base]) if lever is None else lever.only(rows)
-        near = _may_be_moved(n_differing[rows], self.correction, quantity[rows], lever.quantity, _ON_LATTICE)
+        n_differing = (differing & (self.rows >= 0)).sum(axis=0)
+        before = lever.quantity if lever is not None else self.correction.formula.evaluate(self.read(base))
+        rows = np.flatnonzero(_may_be_moved(n_differing, self.correction, quantity, before, _ON_LATTICE))
+        lever = lever.only(rows) if lever is not None else self.only(rows).lever([own[rows] for own in base])
+        near = np.ones(len(rows), np.bool_)
         for mode, (first, _) in enumerate(MODES):
-            rows, lever = rows[near], lever.only(near)
+            if not near.all():
+                rows, lever = rows[near], lever.only(near)
             if not len(rows):
                 break
             if first >= len(self.cells):
                 near = np.ones(len(rows), np.bool_)
                 continue
-            part, own_base, own_moved = self.only(rows), [own[rows] for own in base], [own[rows] for own in moved]
-            whole = part.moves_of(lever, own_base, own_moved, mode)
+            own_base, own_moved = [own[rows] for own in base], [own[rows] for own in moved]
+            whole = moves_between(lever, own_base, own_moved, mode)
             good = (whole != 0) & (np.abs(whole) < _MOST_MOVES)
-            moves = Moves(np.where(good, whole, 0.0).astype(np.int64), np.full(len(rows), mode, np.uint8))
-            for values, own, there in zip(
-                _placed(own_base, shares_of(lever, moves), lever), own_moved, part.rows, strict=True
-            ):
+            ends = moved_by(own_base, lever.shares(mode, np.where(good, whole, 0.0)), lever)
+            for values, own, there in zip(ends, own_moved, self.rows[:, rows], strict=True):
                 good &= same_bits(values, own) | (there < 0)
-            found.moves[rows[good]], found.modes[rows[good]], found.solved[rows[good]] = moves.moves[good], mode, True
+            found.tell(rows, good, whole, mode, own_moved)
+            if self.correction.has_classes:
+                found.classes.tell(rows[good], self.correction, lever.only(good), found.modes[rows[good]])
             near = ~good
         return found
 
-    def moves_of(self, lever: Lever, base: list[Values], moved: list[Values], mode: int) -> Floats64:
-        """The move in a mode, float64 (items,), that brings the value with the largest share where it is, nearly."""
-        with np.errstate(all="ignore"):
-            distances = np.array(
-                [own.astype(np.float64) - values.astype(np.float64) for values, own in zip(base, moved, strict=True)]
-            )
-            largest = lever.order[MODES[mode][0]][np.newaxis]
-            shares = lever.shares(mode, np.ones(len(self.items))) * lever.widths
-            moves = np.take_along_axis(distances, largest, 0)[0] / np.take_along_axis(shares, largest, 0)[0]
-        return np.rint(np.where(np.isfinite(moves), moves, 0.0))
-
-    def attempt(self, wanted: Floats64, allowed: Floats64, mode: int) -> _Attempt:
-        """What moves in one mode solve, so that the quantity is not further from what is wanted than allowed, float64
-        (items,) each.
-        """
+    def retold(self, base: list[Values], moved: list[Values], moves: Floats64, lever: Lever) -> Attempt:
+        """The same, of values that moves (items,) in the first mode brought there: no other values come of them."""
         found = self._nothing()
-        lever = self.lever(self.base)
-        missing = wanted - lever.quantity
-        least = np.sign(missing) * np.maximum(np.abs(missing) - _AIMED * allowed, 0.0)
-        with np.errstate(all="ignore"):
-            targets = _placed(self.base, lever.shares(mode, least / lever.step), lever)
-        for _ in range(2):
-            rest = np.flatnonzero(~found.solved)
-            part = self.only(rest)
-            tried, targets = part.based(wanted[rest], allowed[rest], mode, [values[rest] for values in targets])
-            found.take(rest, tried)
-            targets = _spread(targets, rest, len(self.items))
+        good = (moves != 0) & (moves_between(lever, base, moved, 0) == moves)
+        found.tell(np.arange(len(moves)), good, moves, 0, moved)
+        if self.correction.has_classes:
+            found.classes.tell(np.flatnonzero(good), self.correction, lever.only(good), found.modes[good])
         return found
 
-    def result(self, found: _Attempt) -> Solved:
+    def attempt(self, lever: Lever, wanted: Floats64, allowed: Floats64, mode: int) -> Attempt:
+        """What moves in one mode solve, so that the quantity is not further from what is wanted than allowed, float64
+        (items,) each; `lever` is that of the base.
+        """
+        found = self._nothing()
+        steps = self.cells_to_go(lever, wanted, allowed, mode)
+        usable, away = np.ones(len(self.items), np.bool_), np.zeros(len(self.items), np.bool_)
+        for place, (base, grid, bound) in enumerate(zip(self.base, self.grids, self.bounds, strict=True)):
+            rows = np.flatnonzero(steps[place])
+            target = moved_values(base[rows], steps[place, rows], lever.widths[place, rows])
+            codes = quantise_column(target, grid, bound, self.there[place, rows])
+            found.based[place][rows], found.codes[place, rows] = codes.restored, codes.codes
+            usable[rows] &= is_finite(target) & ~is_special(codes.codes)
+            away[rows] = True
+        rows = np.flatnonzero(away)
+        lever = lever.replaced(rows, self.only(rows).lever([own[rows] for own in found.based]))
+        return self.finished(found, usable, lever, wanted, allowed, mode)
+
+    def cells_to_go(self, lever: Lever, wanted: Floats64, allowed: Floats64, mode: int) -> Floats64:
+        """By how many steps of its grid the code of each value is to change before moves in a mode, float64 (movable,
+        items): so that values end furthest inside their bounds, where the quantity is linear in them.
+        """
+        chosen = lever.order[slice(*MODES[mode])]
+        changes, widths, off = (
+            np.take_along_axis(own, chosen, 0) for own in (lever.changes, lever.widths, self.distances())
+        )
+        with np.errstate(all="ignore"):
+            off = np.where(widths != 0, off / widths, 0.0)
+            pull = changes / (changes * changes).sum(axis=0)
+            missing = wanted - lever.quantity
+            ideal = np.sign(missing) * np.maximum(np.abs(missing) - _AIMED * allowed, 0.0) * pull
+            found, best = np.zeros_like(changes), np.full(len(missing), -np.inf)
+            whole = np.rint(ideal)
+            others = np.where(ideal < whole, -1.0, 1.0)
+            for chosen_others in (
+                itertools.product((0.0, 1.0), repeat=len(changes)) if len(changes) <= _MOST_TRIED else [()]
+            ):
+                steps = whole + others * np.array(chosen_others)[:, np.newaxis] if chosen_others else whole
+                left = missing - (changes * steps).sum(axis=0)
+                moves = np.sign(left) * np.ceil(np.maximum(np.abs(left) - allowed, 0.0) / lever.step)
+                shares = moves * lever.step * pull
+                room = -np.maximum(np.abs(off + steps + shares), np.abs(shares)).max(axis=0)
+                better = room > best
+                found[:, better], best[better] = steps[:, better], room[better]
+        steps = np.zeros_like(lever.changes)
+        np.put_along_axis(steps, chosen, np.where(np.isfinite(found), found, 0.0), 0)
+        return steps
+
+    def distances(self) -> Floats64:
+        """How far the base is from what was read, float64 (movable, items)."""
+        with np.errstate(all="ignore"):
+            found = [b.astype(np.float64) - o.astype(np.float64) for b, o in zip(self.base, self.original, strict=True)]
+        return np.array(found).reshape(self.rows.shape)
+
+    def result(self, found: Attempt) -> Solved:
         """What is stored of an attempt."""
         items = np.flatnonzero(found.solved)
         codes: dict[str, tuple[Integers, Integers, Values]] = {}
-        for place, cell in enumerate(self.cells):
-            changed = items[~same_bits(found.based[place][items], self.base[place][items])]
-            own = self.rows[place, changed], found.codes[place, changed], found.based[place][changed]
-            if cell.column in codes:
-                before = codes[cell.column]
-                own = tuple(np.concatenate(pair) for pair in zip(before, own, strict=True))  # type: ignore[assignment]
-            codes[cell.column] = own
-        return Solved(self.items[items], Moves(found.moves[items], found.modes[items]), codes)
-
-    def _nothing(self) -> _Attempt:
-        n_items = len(self.items)
-        return _Attempt(
-            np.zeros(n_items, np.bool_),
-            np.zeros(n_items, np.int64),
-            np.zeros(n_items, np.uint8),
-            np.zeros((len(self.cells), n_items), np.int64),
-            [values.copy() for values in self.base],
+        ends: dict[str, tuple[Integers, Values]] = {}
+        for place, name in enumerate(self.correction.movable):
+            based, ended = found.based[place], found.ends[place]
+            changed = items[~same_bits(based[items], self.base[place][items])]
+            codes[name] = self.rows[place, changed], found.codes[place, changed], based[changed]
+            changed = items[~same_bits(ended[items], self.base[place][items])]
+            ends[name] = self.rows[place, changed], ended[changed]
+        moves, classes = (
+            Moves(found.moves[items], found.modes[items]),
+            Classes(found.classes.moves[items], found.classes.modes[items]),
         )
+        return Solved(self.items[items], moves, classes, codes, ends)
+
+    def _nothing(self) -> Attempt:
+        return Attempt.at(self.base)
 
     def lever(self, base: list[Values]) -> Lever:
         """How the quantity depends on what may move, where that has some values."""
-        return self.correction.lever(self._read(base), self._widths(base))
+        return self.correction.lever(self.read(base), self._widths(base))
 
-    def _read(self, values: list[Values]) -> dict[str, Floats64]:
+    def read(self, values: list[Values]) -> dict[str, Floats64]:
         """What the formula reads, where what may move has some values."""
         read = dict(self.values)
         for name, rows, own in zip(self.correction.movable, self.rows, values, strict=True):
@@ -278,43 +296,42 @@ class _Problem:
         ]
         return np.where(self.rows >= 0, np.array(found).reshape(self.rows.shape), 0.0)
 
-    def based(
-        self, wanted: Floats64, allowed: Floats64, mode: int, targets: list[Values]
-    ) -> tuple[_Attempt, list[Values]]:
-        """What is solved from the codes nearest to targets, and what came out, to be tried next."""
-        found = self._nothing()
-        n_items = len(self.items)
-        usable = np.ones(n_items, np.bool_)
-        for place, (target, grid, bound) in enumerate(zip(targets, self.grids, self.bounds, strict=True)):
-            moving = is_finite(target) & ~same_bits(target, self.base[place])
-            codes = quantise_column(target, grid, bound, self.there[place])
-            special = is_special(codes.codes) if not grid.holds_everything else np.zeros(n_items, np.bool_)
-            usable &= is_finite(target) & ~(special & moving)
-            take = moving & ~special
-            found.based[place][take] = codes.restored[take]
-            found.codes[place] = codes.codes
-        lever = self.lever(found.based)
+    def finished(
+        self,
+        found: Attempt,
+        usable: NDArray[np.bool_],
+        lever: Lever,
+        wanted: Floats64,
+        allowed: Floats64,
+        mode: int,
+    ) -> Attempt:
+        """An attempt, of which some items are `usable`, bool (items,), with the moves from what it is based on, which
+        has that lever, as far as they solve it.
+        """
         with np.errstate(all="ignore"):
             missing = wanted - lever.quantity
             moves = np.sign(missing) * np.ceil(np.maximum(np.abs(missing) - allowed, 0.0) / lever.step)
             usable &= np.abs(moves) < _MOST_MOVES
-        whole = np.where(usable, moves, 0.0).astype(np.int64)
-        modes = np.where(whole != 0, mode, 0).astype(np.uint8)
-        moved = _placed(found.based, shares_of(lever, Moves(whole, modes)), lever)
-        quantity = self.correction.formula.evaluate(self._read(moved))
-        with np.errstate(all="ignore"):
-            usable &= np.abs(quantity - wanted) <= allowed / _WITHIN
+            shares = lever.shares(mode, np.where(usable, moves, 0.0))
+        moved = moved_by(found.based, shares, lever)
         for place, (values, grid, bound) in enumerate(zip(moved, self.grids, self.bounds, strict=True)):
-            usable &= keeps_bound(self.original[place], values, bound)
-            changed = ~same_bits(values, self.base[place])
-            again = quantise_column(values[changed], grid, bound, self.there[place][changed])
-            usable[changed] &= same_bits(again.restored, found.based[place][changed])
+            rows = np.flatnonzero(~same_bits(values, self.base[place]))
+            kept = keeps_bound(self.original[place][rows], values[rows], bound)
+            again = quantise_column(values[rows], grid, bound, self.there[place, rows])
+            usable[rows] &= kept & same_bits(again.restored, found.based[place][rows])
         good = np.flatnonzero(usable)
         part, base, ends = self.only(good), [own[good] for own in found.based], [own[good] for own in moved]
-        told = part.lattice(base, ends, quantity[good], lever.only(good))
-        found.solved[good] = told.solved | part.same(base, ends)
+        quantity = self.correction.formula.evaluate(part.read(ends))
+        with np.errstate(all="ignore"):
+            kept = np.abs(quantity - wanted[good]) <= allowed[good] / _WITHIN
+        lever = lever.only(good)
+        told = part.lattice(base, ends, quantity, lever) if mode else part.retold(base, ends, moves[good], lever)
+        found.solved[good] = kept & (told.solved | part.same(base, ends))
         found.moves[good], found.modes[good] = told.moves, told.modes
-        return found, moved
+        found.classes.moves[good], found.classes.modes[good] = told.classes.moves, told.classes.modes
+        for own, values in zip(found.ends, ends, strict=True):
+            own[good] = values
+        return found
 
     def same(self, base: list[Values], moved: list[Values]) -> NDArray[np.bool_]:
         """The items whose values did not move, bool (items,)."""
@@ -322,21 +339,3 @@ class _Problem:
         for values, own, rows in zip(base, moved, self.rows, strict=True):
             found &= same_bits(values, own) | (rows < 0)
         return found
-
-
-def _placed(base: list[Values], shares: Floats64, lever: Lever) -> list[Values]:
-    """Values after moves by shares of the steps of their grids, float64 (movable, items)."""
-    return [
-        np.where(own != 0, moved_values(values, own, width), values)
-        for values, own, width in zip(base, shares, lever.widths, strict=True)
-    ]
-
-
-def _spread(values: list[Values], rows: Integers, n_items: int) -> list[Values]:
-    """Values of some rows (n,) at their places among all (items,)."""
-    found = []
-    for own in values:
-        every = np.zeros(n_items, own.dtype)
-        every[rows] = own
-        found.append(every)
-    return found

@@ -120,26 +120,30 @@ def _prune(
     keys = distinct.view(np.uint64) ^ _SIGN
     # Neighbours meet in the node that leaves out all bits up to the highest in which they differ.
     meets = _bit_lengths(keys[1:] ^ keys[:-1])
-    first, mass = np.arange(len(keys)), masses.astype(np.float64)
+    ends, mass = np.arange(1, len(keys) + 1), masses.astype(np.float64)
     bits = mass * np.log2(total / mass) + range_bits
     shifts = np.zeros(len(keys), np.uint8)
-    for shift in np.unique(meets[meets < _ESCAPE_BITS]).tolist():
-        left = np.flatnonzero(meets == shift)
-        together = mass[left] + mass[left + 1]
+    for shift in np.flatnonzero(np.bincount(meets, minlength=_ESCAPE_BITS)[:_ESCAPE_BITS]).tolist():
+        meeting = meets == shift
+        left = meeting.nonzero()[0]
+        right = left + 1
+        together = mass[left] + mass[right]
         as_leaf = together * (np.log2(total / together) + shift) + range_bits
-        branches = bits[left] + bits[left + 1]
-        merged = left[(as_leaf <= branches) & (together <= most * total)]
-        ends = np.append(first, len(keys))
-        marks = np.zeros(len(keys) + 1, np.int8)  # 1 where a new leaf begins, -1 where one ends
-        marks[first[merged]] += 1
-        marks[ends[merged + 2]] -= 1
-        shifts[np.cumsum(marks[:-1], dtype=np.int8) > 0] = shift
+        branches = bits[left] + bits[right]
+        allowed = together <= most * total
+        merged = left[(as_leaf <= branches) & allowed]
+        if len(merged):
+            marks = np.zeros(len(keys) + 1, np.int8)  # 1 where a new leaf begins, -1 where one ends
+            marks[np.where(merged, ends[merged - 1], 0)] += 1
+            marks[ends[merged + 1]] -= 1
+            shifts[np.cumsum(marks[:-1], dtype=np.int8) > 0] = shift
         mass[left] = together
-        bits[left] = np.where(together <= most * total, np.minimum(as_leaf, branches), branches)
+        bits[left] = np.where(allowed, np.minimum(as_leaf, branches), branches)
+        ends[left] = ends[right]
         kept = np.ones(len(mass), bool)
-        kept[left + 1] = False
-        first, mass, bits = first[kept], mass[kept], bits[kept]
-        meets = np.delete(meets, left)
+        kept[right] = False
+        ends, mass, bits = ends[kept], mass[kept], bits[kept]
+        meets = meets[~meeting]
     # An arithmetic shift there and back: the start of the range in which each code lies.
     starts, where = np.unique((distinct >> shifts) << shifts, return_index=True)
     return starts, shifts[where]
@@ -147,9 +151,8 @@ def _prune(
 
 def _bit_lengths(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """The number of bits that each value (n,) takes."""
-    lengths = np.zeros(len(values), np.uint8)
-    for step in (32, 16, 8, 4, 2, 1):
-        large = values >= np.uint64(1 << step)
-        lengths[large] += np.uint8(step)
-        values = np.where(large, values >> np.uint64(step), values)
-    return lengths + (values > 0).astype(np.uint8)
+    high = values >> np.uint64(32)
+    is_large = high > 0
+    # Whole numbers below 2^53 are exact in float64.
+    exponents = np.frexp(np.where(is_large, high, values).astype(np.float64))[1]
+    return (exponents + np.where(is_large, 32, 0)).astype(np.uint8)

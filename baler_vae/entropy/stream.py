@@ -27,7 +27,7 @@ class StreamReader:
         ValueError: the bytes are not those of a stream.
     """
 
-    def __init__(self, data: bytes, alphabet: Alphabet) -> None:
+    def __init__(self, data: bytes) -> None:
         n_words, start = _read_leb128(data) if data else (0, 0)
         stop = start + _WORD_BYTES * n_words
         if stop > len(data):
@@ -35,7 +35,7 @@ class StreamReader:
         self.words: NDArray[np.uint32] = np.frombuffer(data[start:stop], "<u4").astype(np.uint32)
         if n_words and not self.words[-1]:
             raise ValueError("the last word is zero")
-        self._alphabet, self._n_bytes, self._last = alphabet, len(data) - stop, data[-1] if data else 0
+        self._n_bytes, self._last = len(data) - stop, data[-1] if data else 0
         # One extra word: the bits of a number may span two.
         padded = data[stop:].ljust(8 * ((self._n_bytes + 7) // 8 + 1), b"\0")
         self.offsets: NDArray[np.uint64] = np.frombuffer(padded, "<u8").astype(np.uint64)
@@ -47,16 +47,16 @@ class StreamReader:
         state = sum(word << 32 * place for place, word in enumerate(reversed(last)))
         return np.array([state, len(self.words) - len(last)], np.uint64)
 
-    def codes(self, symbols: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The codes int64 (rows,) of the next symbols.
+    def codes(self, symbols: NDArray[np.int32], alphabet: Alphabet) -> NDArray[np.int64]:
+        """The codes int64 (rows,) of the next symbols, which are of an alphabet.
 
         Raises:
             ValueError: the bits of their offsets are missing.
         """
         from baler_vae.entropy.kernels import read_codes  # noqa: PLC0415 - numba takes half a second to import
 
-        codes, own = np.empty(len(symbols), np.int64), self._alphabet
-        self.advance(read_codes(own.starts, own.shifts, symbols, self.offsets, self.place, codes))
+        codes = np.empty(len(symbols), np.int64)
+        self.advance(read_codes(alphabet.starts, alphabet.shifts, symbols, self.offsets, self.place, codes))
         return codes
 
     def advance(self, place: int) -> None:

@@ -70,12 +70,20 @@ def encode_codes(codes: NDArray[np.int64], table: FrequencyTable) -> bytes:
     """The bytes of codes (rows,): the number of words (LEB128), the words (uint32, little-endian), the offsets as bits;
     without rows there are no bytes.
     """
-    if not len(codes):
-        return b""
-    symbols, offsets = table.alphabet.split(codes)
+    return encode_runs([codes], [table])
+
+
+def encode_runs(codes: Sequence[NDArray[np.int64]], tables: Sequence[FrequencyTable]) -> bytes:
+    """The same of several runs of codes (rows,), each under its own table, one after the other in one stream."""
     coder = constriction.stream.stack.AnsCoder()
-    coder.encode_reverse(symbols, _model(table))
-    return join_stream(coder.get_compressed(), offsets, table.alphabet.widths[symbols])
+    split = [table.alphabet.split(own) for own, table in zip(codes, tables, strict=True)]
+    for (symbols, _), table in zip(reversed(split), reversed(tables), strict=True):
+        if len(symbols):
+            coder.encode_reverse(symbols, _model(table))
+    if not any(len(own) for own in codes):
+        return b""
+    widths = [table.alphabet.widths[symbols] for (symbols, _), table in zip(split, tables, strict=True)]
+    return join_stream(coder.get_compressed(), np.concatenate([own for _, own in split]), np.concatenate(widths))
 
 
 def decode_codes(data: bytes, table: FrequencyTable, n_rows: int) -> NDArray[np.int64]:
@@ -84,18 +92,29 @@ def decode_codes(data: bytes, table: FrequencyTable, n_rows: int) -> NDArray[np.
     Raises:
         ValueError: the bytes are not those of such codes.
     """
-    if not n_rows:
+    return decode_runs(data, [table], [n_rows])[0]
+
+
+def decode_runs(data: bytes, tables: Sequence[FrequencyTable], n_rows: Sequence[int]) -> list[NDArray[np.int64]]:
+    """The codes of runs, int64 (rows,) each, that `encode_runs` was given.
+
+    Raises:
+        ValueError: the bytes are not those of such codes.
+    """
+    found = [np.empty(own, np.int64) for own in n_rows]
+    if not any(n_rows):
         if data:
             raise ValueError(f"{len(data)} bytes for no rows")
-        return np.empty(0, np.int64)
-    reader = StreamReader(data, table.alphabet)
+        return found
+    reader = StreamReader(data)
     coder = constriction.stream.stack.AnsCoder(reader.words)
-    codes, model = np.empty(n_rows, np.int64), _model(table)
-    for start in range(0, n_rows, _CHUNK_ROWS):
-        chunk = codes[start : start + _CHUNK_ROWS]
-        chunk[:] = reader.codes(coder.decode(model, len(chunk)))
+    for codes, table in zip(found, tables, strict=True):
+        model = _model(table) if len(codes) else None
+        for start in range(0, len(codes), _CHUNK_ROWS):
+            chunk = codes[start : start + _CHUNK_ROWS]
+            chunk[:] = reader.codes(coder.decode(model, len(chunk)), table.alphabet)
     reader.finish(words_are_used=coder.is_empty())
-    return codes
+    return found
 
 
 def _model(table: FrequencyTable) -> Any:  # noqa: ANN401  of constriction

@@ -53,6 +53,20 @@ class ComparedPeak:
     width_in_errors: float | None
 
 
+@dataclass(frozen=True)
+class ComparedGuarantee:
+    """What an archive guarantees beyond bounds: the rows or events that were judged, those that miss it, the worst in
+    units of its bound (None for a cut), and the bytes of moves that keep it; n is None where its columns were not
+    compared.
+    """
+
+    text: str
+    n: int | None
+    n_broken: int
+    worst: float | None
+    moves_bytes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """An archive against the original.
@@ -71,6 +85,10 @@ class Compared:
         What became of each column.
     peaks : tuple[ComparedPeak, ...]
         By how much peaks moved.
+    guarantees : tuple[ComparedGuarantee, ...]
+        What it guarantees beyond the bounds of columns.
+    guarantees_bytes : int
+        Bytes of all that keeps them: moves, their tables and patched values.
     exceeded : tuple[str, ...]
         A sentence for each tolerance that is exceeded.
     bound, model : str or None
@@ -85,6 +103,8 @@ class Compared:
     n_values: int
     columns: tuple[ComparedColumn, ...]
     peaks: tuple[ComparedPeak, ...]
+    guarantees: tuple[ComparedGuarantee, ...] = ()
+    guarantees_bytes: int = 0
     exceeded: tuple[str, ...] = ()
     bound: str | None = None
     model: str | None = None
@@ -176,7 +196,12 @@ class Comparison:
             for name, n_bytes in found.items()
         ]
         exceeded = [f"{own.name}: {text}" for own in self.archives for text in own.exceeded]
-        return html_table(f"Against {self.against}", headings, rows, notes=exceeded)
+        kept = [
+            f"{own.name}, {own.guarantees_bytes:,} bytes of guarantees: {', '.join(one.text for one in own.guarantees)}"
+            for own in self.archives
+            if own.guarantees
+        ]
+        return html_table(f"Against {self.against}", headings, rows, notes=[*kept, *exceeded])
 
 
 def _record(own: Compared) -> dict[str, object]:

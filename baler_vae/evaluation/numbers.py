@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from baler_vae.evaluation.spectra import SpectrumShift
     from baler_vae.results import DataFrame
 
-Table = Literal["columns", "peaks", "cuts", "spectra"]
+Table = Literal["columns", "peaks", "cuts", "spectra", "guarantees"]
 
 _COLUMN = ("name", "group", "dtype", "bound", "n_rows", "n_different", "n_lost", "mean", "rms", "largest")
 _WIDTHS = ("half_width_68", "half_width_95", "largest_in_bounds")
@@ -32,6 +32,7 @@ _MOVED = tuple(
 _PEAKS = ("column", "low", "high", "shape", "fit", "valid", *_MOVED)
 _CUTS = ("cut", "at_least", "of", "n", "n_before", "n_after", "n_out", "n_in", "percent")
 _SPECTRA = ("column", "low", "high", "n_bins", "is_peak", "percent_moved", "chi2", "n_dof", "p_value", "chi2_rise")
+_GUARANTEES = ("text", "cut", "at_least", "quantity", "bound", "group", "n", "n_broken", "worst", "is_judged")
 _MOVES = ("chi2_rise_in_deviations", "largest_pull", "largest_in_errors", "steps", "steps_before")
 
 
@@ -43,16 +44,33 @@ class GuaranteeResult:
     ----------
     text : str
         The cut or the quantity with its bound.
+    definitions : tuple[str, ...]
+        What the quantities are that it is about.
+    cut, quantity, bound : str or None
+        The cut, or the name of the quantity and its bound in exact numbers.
+    at_least : int or None
+        The rows of an event that must pass the cut, where events are judged.
+    group : str
+        The group whose rows are judged; ``events`` for whole events.
     n, n_broken : int
         Rows or events that were judged, and those among them that break it.
     worst : float or None
         The largest deviation of a quantity in units of its bound; None for a cut.
+    is_judged : bool
+        Whether the columns that it is about were compared; n is 0 where they were not.
     """
 
     text: str
-    n: int
-    n_broken: int
+    definitions: tuple[str, ...] = ()
+    cut: str | None = None
+    at_least: int | None = None
+    quantity: str | None = None
+    bound: str | None = None
+    group: str = "events"
+    n: int = 0
+    n_broken: int = 0
     worst: float | None = None
+    is_judged: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +103,8 @@ class ArchiveSizes:
         The values in their own dtypes, and the archive.
     model_bytes, latents_bytes, codes_bytes, metadata_bytes, guarantees_bytes : int or None
         The parts of the archive.
+    guarantees : Mapping[str, int]
+        What moves of values take for each guarantee, by its text, and behind them what guarantees share.
     candidates : tuple[CandidateSizes, ...]
         Groups for which several kinds of model were compared.
     """
@@ -96,6 +116,7 @@ class ArchiveSizes:
     codes_bytes: int | None = None
     metadata_bytes: int | None = None
     guarantees_bytes: int | None = None
+    guarantees: Mapping[str, int] = field(default_factory=dict)
     candidates: tuple[CandidateSizes, ...] = ()
 
     @property
@@ -190,7 +211,8 @@ class EvaluationNumbers:
             `spectra`: a list of `column`, `window`, `n_bins`, `is_peak`, `percent_moved`, `chi2`, `n_dof`, `p_value`,
                 `chi2_rise`, `chi2_rise_in_deviations`, `largest_pull`, `largest_in_errors`, `largest_window` (of that
                 bin), `steps`, `steps_before`; `steps` are None also where hardly any value occurs twice.
-            `guarantees`: a list of `text`, `n`, `n_broken`, `worst`.
+            `guarantees`: a list of `text`, `definitions`, `cut`, `at_least`, `quantity`, `bound`, `group`, `n`,
+                `n_broken`, `worst`, `is_judged`.
             `groups`: a list of `group`, `names`, matrices in the order of these, each a list of rows:
                 `correlation_before`, `correlation_after`, `mutual_information_before`, `mutual_information_after`
                 (bits); `sliced_wasserstein`, `sliced_wasserstein_of_halves`; and `densities`, a list of `x`, `y`,
@@ -212,11 +234,11 @@ class EvaluationNumbers:
         return {key: as_plain(value, finite=True) for key, value in document.items()}
 
     def to_pandas(self, table: Table = "columns") -> "DataFrame":
-        """A data frame with a row for each of the columns, the peaks, the cuts or the spectra.
+        """A data frame with a row for each of the columns, the peaks, the cuts, the spectra or the guarantees.
 
         Parameters
         ----------
-        table : {"columns", "peaks", "cuts", "spectra"}
+        table : {"columns", "peaks", "cuts", "spectra", "guarantees"}
             The rows. Residuals of columns, and means and widths of peaks, are in the unit of the column; responses
             are parts of the value.
 
@@ -235,6 +257,7 @@ class EvaluationNumbers:
             "peaks": (self._peak_records, _PEAKS),
             "cuts": (self._cut_records, _CUTS),
             "spectra": (self._spectrum_records, (*_SPECTRA, *_MOVES)),
+            "guarantees": (self._guarantee_records, _GUARANTEES),
         }
         if table not in tables:
             raise UsageError(f"an evaluation has no table {table!r}", expected=" or ".join(get_args(Table)))
@@ -268,6 +291,9 @@ class EvaluationNumbers:
 
     def _cut_records(self) -> list[dict[str, object]]:
         return [{name: getattr(cut, name) for name in _CUTS} for cut in self.cuts]
+
+    def _guarantee_records(self) -> list[dict[str, object]]:
+        return [vars(one) for one in self.guarantees]
 
     def _spectrum_records(self) -> list[dict[str, object]]:
         documents = [spectrum_json(shift) for shift in self.spectra]

@@ -11,6 +11,7 @@ from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.spectra import SpectrumShift
 from baler_vae.evaluation.units import unit
 from baler_vae.settings.evaluation import ToleranceSettings
+from baler_vae.table.bounds import shortened_guarantee
 from baler_vae.table.schema import match_columns
 
 LARGEST_CHANCE = 1e-3
@@ -66,7 +67,9 @@ def _of_guarantees(evaluation: EvaluationNumbers) -> Iterator[Failure]:
     """What the archive guarantees and does not keep."""
     for found in evaluation.guarantees:
         if found.n_broken:
-            text = f"guarantee {found.text}: broken by {found.n_broken:,} of {found.n:,}; allowed: 0"
+            text = (
+                f"guarantee {shortened_guarantee(found.text)}: broken by {found.n_broken:,} of {found.n:,}; allowed: 0"
+            )
             yield Failure("guarantee", found.text, found.n_broken, 0, text)
 
 

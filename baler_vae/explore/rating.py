@@ -13,7 +13,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.filling import decode_free_columns
 from baler_vae.codec.finite import LARGEST
 from baler_vae.codec.groups import known_rows, quantise_latents
-from baler_vae.codec.lengths import check_has_encoder, lengths_of
+from baler_vae.codec.lengths import MOVES, Lengths, add_moves, check_has_encoder, lengths_of
 from baler_vae.codec.observations import observation_variances
 from baler_vae.evaluation.residuals import half_widths
 from baler_vae.grid.uniform import UniformGrid
@@ -37,8 +37,9 @@ Levels = dict[str, dict[str, Floats]]
 class Seen:
     """Rows of a group as its model sees them, in the order of the table.
 
-    `bits` by column float64 (rows,); `wrong` bool (rows,) where a value that a network needs is not finite or beyond
-    its reach; `latents` and `log_variances` float32 (rows, k) and (rows, k) or (rows, 0), where there is an encoder;
+    `bits` by column, and key of `codec.lengths`, float64 (rows,); `wrong` bool (rows,) where a value that a network
+    needs is not finite or beyond its reach; `latents` and `log_variances` float32 (rows, k) and (rows, k) or (rows, 0),
+    where there is an encoder;
     where there is a decoder the `values` of its columns and the `restored` ones, float64 (rows, columns), and `scores`
     float32 (rows, columns), the values as the network has them. Where columns are arrays, each cell of them is one
     there, and `cells` are the numbers of cells of the columns.
@@ -119,10 +120,13 @@ def seen_rows(codec: Codec, batches: Iterable[Batch]) -> SeenRows:
 def _seen(codec: Codec, batch: Batch) -> dict[str, Seen]:
     cleaned = [_cleaned(table, codec.models[table.group.name]) for table in batch]
     wrong = {table.group.name: rows for table, rows in cleaned}
-    found = {}
+    found: dict[str, Seen] = {}
+    lengths: Lengths = {}
     for coded, table in zip(coded_batch(tuple(table for table, _ in cleaned), codec), batch, strict=True):
         rows, model, name = known_rows(coded), coded.model, coded.group.name
-        found[name] = Seen(lengths_of(coded, rows), wrong[name])
+        lengths[name] = lengths_of(coded, rows)
+        add_moves(lengths, coded)
+        found[name] = Seen({}, wrong[name])
         if rows.latents is None:
             continue
         latents, log_variances = (coded.layout.restore(array) for array in rows.latents)
@@ -138,7 +142,7 @@ def _seen(codec: Codec, batch: Batch) -> dict[str, Seen]:
                 cells=model.decoder.cells if any(model.decoder.shapes) else (),
                 scores=scores_of(names, _transforms(model, names), own.arrays, model.decoder.shapes),
             )
-    return found
+    return {name: replace(one, bits=lengths[name]) for name, one in found.items()}
 
 
 def _cleaned(table: Table, model: GroupModel) -> tuple[Table, NDArray[np.bool_]]:
@@ -217,7 +221,8 @@ def reference_of(seen: Seen) -> Reference:
         ends = np.cumsum((0, *seen.cells)) if seen.cells else np.arange(seen.values.shape[1] + 1)
         own = [_width(seen.values[used, start:stop]) for start, stop in pairwise(ends)]
         widths = np.repeat(own, np.diff(ends))
-    varying = {name: own[used] for name, own in seen.bits.items() if used.any() and np.ptp(own[used])}
+    of_columns = {name: own[used] for name, own in seen.bits.items() if name != MOVES}
+    varying = {name: own for name, own in of_columns.items() if used.any() and np.ptp(own)}
     bits = {name: (float(own.mean()), float(own.std())) for name, own in varying.items()}
     return Reference(cloud, widths, np.empty(0), bits)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.lengths import LATENTS
+from baler_vae.codec.lengths import LATENTS, MOVES
 from baler_vae.explore.rating import Levels, SeenRows
 from baler_vae.io.files import holds_tables, is_text, write_file
 from baler_vae.measures.scores import EVENT
@@ -98,7 +98,7 @@ def _arrays(schema: Schema, scored: Scored, sample: int | None) -> dict[str, Arr
 
 def _own(scored: Scored, group: str, level: str, prefix: str) -> Arrays:
     scores: Mapping[str, NDArray[np.float64]] = scored.levels[level]
-    names = {LATENTS: "latents"}
+    names = {LATENTS: "latents", MOVES: "moves"}
     seen = scored.rows.seen[group]
     columns = {
         f"{prefix}bits_{names.get(name, name)}": np.where(seen.wrong, np.nan, own) for name, own in seen.bits.items()

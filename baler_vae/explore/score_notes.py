@@ -9,6 +9,8 @@ from baler_vae.codec.lengths import without_lengths
 from baler_vae.codec.observations import observation_variances
 from baler_vae.explore.rating import Reference, SeenRows, has_elbo
 
+_PATCHES = "bits are without those of values that are stored to the bit to keep guarantees"
+
 
 def notes_of(
     codec: Codec,
@@ -20,7 +22,7 @@ def notes_of(
     n_samples: int,
 ) -> tuple[str, ...]:
     """What a reader of the scores of inputs has to know."""
-    notes = []
+    notes = [_PATCHES] if codec.guarantees else []
     for name, model in codec.models.items():
         seen = inputs[0].seen[name]
         free = () if model.decoder is None else model.decoder.columns

@@ -86,7 +86,12 @@ def request_of(project: Project, setting: Setting, seed: int) -> FitRequest:
             model = _with(model, _path(name), value)
     with located(section="sweep"):
         checked = check_settings(ModelSettings, {**model, "seed": seed})
-        request = FitRequest.of(columns=project.columns, bound=bound)
+        request = FitRequest.of(
+            columns=project.columns,
+            bound=bound,
+            guarantees=project.guarantees,
+            quantities=project.evaluation.quantities,
+        )
     return replace(request, settings=checked)
 
 

@@ -100,6 +100,7 @@ def _of_archive(codec: Codec, task: RunTask, progress: Progress) -> dict[str, An
         info = compress_files(task.source, archive, request, progress)
         if "bytes" in measures:
             found |= {"bytes": info.archive_bytes, "ratio": info.original_bytes / info.archive_bytes}
+            found |= {"guarantees_bytes": info.bytes.guarantees} if codec.guarantees else {}
         if "peak" in measures:
             found |= _of_peak(task, archive)
         source = open_sources(task.source, task.dialect).as_in(codec.schema)

@@ -35,6 +35,7 @@ from baler_vae.settings.sweep import SweepSettings
 from baler_vae.source.dialect import DialectOptions, dialect_options
 from baler_vae.table.bounds import assign_rules
 from baler_vae.table.schema import Schema
+from baler_vae.verbs.fit import check_guaranteed
 from baler_vae.verbs.planning import check_one_table
 from baler_vae.verbs.request import FitRequest, Request, RunRequest
 
@@ -116,7 +117,14 @@ class _Work:
 
     def described(self) -> dict[str, Any]:
         """All that the runs depend on, in plain values by name: what changed is named by these."""
-        asked = FitRequest.of(columns=self.project.columns, bound=self.project.bound, settings=self.project.model)
+        project = self.project
+        asked = FitRequest.of(
+            columns=project.columns,
+            bound=project.bound,
+            guarantees=project.guarantees,
+            quantities=project.evaluation.quantities,
+            settings=project.model,
+        )
         request = Request(codec=asked, dialect=self.dialect, run=RunRequest())
         found = request.described(file_specs(self.source))
         model = found.pop("model")
@@ -130,7 +138,7 @@ class _Work:
 
         Raises:
             SourceError: the source cannot be read.
-            UsageError: a column or a bound is wrong, or there are more latents than columns.
+            UsageError: a column, a bound or a guarantee is wrong, or there are more latents than columns.
         """
         check_one_table(self.source)
         source = open_sources(self.source, self.dialect)
@@ -139,6 +147,7 @@ class _Work:
             with located(path=source.path):
                 schema = source.select(own.columns)
                 assign_rules(schema, own.rules)
+                check_guaranteed(own, source, schema)
                 _check_latents(schema, request.settings)
 
     def task(self, number: int, setting: Setting, seed: int) -> RunTask:

@@ -1,5 +1,6 @@
 """The model of a group: the kind that was asked for, or the one whose archive is smallest."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,10 +11,23 @@ from baler_vae.codec.rows import Events
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_independent, information_order
 from baler_vae.fitting.conditionals import check_training
-from baler_vae.fitting.kinds import AUTOREGRESSIVE, CONV_VAE, INDEPENDENT, KINDS, Kind, images_of, is_wide, kind_named
+from baler_vae.fitting.kinds import (
+    AE,
+    AUTOREGRESSIVE,
+    CONV_VAE,
+    FORMULAS,
+    INDEPENDENT,
+    KINDS,
+    VAE,
+    Kind,
+    images_of,
+    is_wide,
+    kind_named,
+)
 from baler_vae.fitting.parents import FINE_RANGES
 from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
+from baler_vae.model.columns import Contextual
 from baler_vae.progress import Progress, within
 from baler_vae.settings.kinds import AUTO, kind_of_free, kind_of_stored
 from baler_vae.settings.model import ModelSettings
@@ -61,8 +75,10 @@ def fit_group_model(
     events: Events | None = None,
     *,
     n_rows: int | None = None,
+    many_columns: int = 0,
 ) -> ChosenFit:
-    """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many.
+    """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many,
+    `many_columns` where the file has more than `MANY_COLUMNS`.
 
     Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
@@ -74,14 +90,19 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, progress=progress)
+    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, progress=progress)
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))
         fitted = _fit_free(table, independent, bounds, settings, kind, progress) if table.n_rows else independent
         return ChosenFit(fitted, independent, kind.name)
     found = {INDEPENDENT.name: independent.n_bytes}
-    wanted = None if settings.kind == AUTO else kind_named(settings.kind)
+    wanted = _wanted(settings)
+    if wanted is FORMULAS:
+        fitted = FORMULAS.fit(rows, settings, names=rows.names, part=1.0, progress=progress)
+        has_more = any(isinstance(own, Contextual) for own in fitted.model.columns.values())
+        found[FORMULAS.name] = fitted.n_bytes
+        return ChosenFit(fitted, independent, (FORMULAS if has_more else INDEPENDENT).name, found)
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
     if wanted is INDEPENDENT or not (rows.numeric or rows.cells) or not table.n_rows or (wanted is None and few):
@@ -96,6 +117,13 @@ def fit_group_model(
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
         return ChosenFit(independent, independent, candidates=found, orders=trials.orders)
     return ChosenFit(fitted, independent, stored, found, trials.orders)
+
+
+def _wanted(settings: ModelSettings) -> Kind | None:
+    """The kind that is asked for, by itself or by the effort; None for whichever is smallest."""
+    if settings.kind == AUTO:
+        return FORMULAS if settings.effort == "fast" else None
+    return kind_named(settings.kind)
 
 
 def with_fine_ranges(settings: ModelSettings) -> ModelSettings:
@@ -141,16 +169,20 @@ class _Trials:
         return others
 
     def choose_kind(self, names: tuple[str, ...]) -> Kind:
-        """The kind of network that takes the fewest bytes after a brief training."""
+        """The kind of network that takes the fewest bytes after a brief training. Where latents that are trained for
+        few bits lose clearly, those that are trained for small errors are not tried.
+        """
         candidates = [kind for kind in KINDS if kind.traits.stores_networks and kind.is_candidate(self._rows)]
         if len(candidates) == 1:
             return candidates[0]
         n_kinds = 1 + len(candidates)  # with independent columns
-        self.kinds = {
-            kind.name: self._try(kind, names, policy.TRIAL_PART, f"{number}/{n_kinds} candidates: {kind.name}")
-            for number, kind in enumerate(candidates, 2)
-        }
-        return min(candidates, key=lambda kind: self.kinds[kind.name])
+        for number, kind in enumerate(candidates, 2):
+            least = min(self.kinds.values(), default=math.inf)
+            if kind is AE and self.kinds.get(VAE.name, 0) > least * (1 + policy.HOPELESS_LOSS):
+                break
+            label = f"{number}/{n_kinds} candidates: {kind.name}"
+            self.kinds[kind.name] = self._try(kind, names, policy.TRIAL_PART, label)
+        return min((kind for kind in candidates if kind.name in self.kinds), key=lambda kind: self.kinds[kind.name])
 
     def choose_latents_of_arrays(self, kind: Kind) -> Kind:
         """The kind whose latents are those of arrays, where these take clearly fewer bytes with them after a brief

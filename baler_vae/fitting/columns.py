@@ -14,6 +14,7 @@ from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_t
 from baler_vae.fitting.parents import ContextColumn, most_informative_first, view_of
 from baler_vae.fitting.relations import choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
+from baler_vae.fitting.wide import of_events_in_formulas, promising, rank_bits, seen_of_events
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
@@ -73,7 +74,7 @@ def fit_conditional_group(
     columns = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
-    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
+    followed = choose_relations(rows.numeric, of_events_in_formulas(rows), settings.formulas, settings.seed)
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}
@@ -81,6 +82,10 @@ def fit_conditional_group(
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
     targets = [t for t in _targets(rows, order, coded, hints, bits, context) if t.bits > least]
+    looks_back = True
+    if rows.many_columns and not settings.keep_network:
+        looks_back = sum(rank_bits(rows, columns).values()) <= policy.MOST_FOR_RANKS * sum(bits.values())
+        targets = promising(targets, context, rows, looks_back=looks_back, seed=settings.seed)
     fitted: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
     if targets and rows.table.n_rows >= policy.LEAST_ROWS_FOR_NETWORKS:
@@ -97,6 +102,8 @@ def fit_conditional_group(
             device=settings.device,
             keep=settings.keep_network,
             networks=settings.networks,
+            looks_back=looks_back,
+            many_columns=rows.many_columns,
             progress=progress,
         )
     for number, found in fitted.items():
@@ -115,6 +122,9 @@ def fit_conditional_group(
         if on_grid is not None:
             columns[rows.names[number]] = on_grid
             bits[rows.names[number]] = rows.independent[rows.names[number]].on_grid_bits
+    if rows.many_columns and model.looks_back:
+        for name, more in rank_bits(rows, columns).items():
+            bits[name] += more
     model_bits = sum(found.weight_bits for found in fitted.values())
     model_bits += _put_under_cells(rows, columns, bits, context, settings, part, progress)
     model = replace(model, columns=columns)
@@ -208,9 +218,9 @@ def _context(
     for number, codes in enumerate(latent_codes, len(rows.names)):
         context[number] = ContextColumn(codes, view_of(codes, networks))
     if rows.events is not None:
-        first = len(rows.names) + len(latent_codes)
+        first, seen = len(rows.names) + len(latent_codes), seen_of_events(rows)
         for number, name in enumerate(rows.events.names, first):
-            if name in rows.others:
+            if name in seen:
                 codes = rows.events.codes(name)[rows.layout.events]
                 context[number] = ContextColumn(codes, view_of(codes, networks))
     return {number: entry for number, entry in context.items() if entry.view.n_symbols > 2}

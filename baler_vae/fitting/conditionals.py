@@ -79,11 +79,14 @@ def fit_conditionals(
     device: str,
     keep: bool,
     networks: NetworkSettings | None = None,
+    looks_back: bool = True,
+    many_columns: int = 0,
     progress: Progress,
 ) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
     """The networks that save more than they take, or with `keep` all of them, by number of column, and the history of
     all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take, or as
-    the settings of `networks` say. Each row stands for `weight` rows that a network has to save on.
+    the settings of `networks` say; `many_columns` share the time that `FULLY_TRAINED` take. Each row stands for
+    `weight` rows that a network has to save on. Objects before their own are seen where networks are to look back.
 
     The result does not depend on how many cores there are.
 
@@ -98,7 +101,7 @@ def fit_conditionals(
     from baler_vae.learn.conditional import training_for  # noqa: PLC0415
     from baler_vae.learn.loop import threads  # noqa: PLC0415
 
-    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets)))
+    part *= min(1.0, policy.FULLY_TRAINED / max(1, len(targets), many_columns))
     training = training_for(layout.n_rows, seed=seed, part=part, epochs=epochs, device=device)
     training = replace(training, n_rows=round(layout.n_rows * weight))
     if networks is not None:
@@ -108,7 +111,9 @@ def fit_conditionals(
         training = replace(
             training, steps=steps, width=width, learning_rate=rate, weight_cost=networks.weight_cost, calibrated=True
         )
-    trainer = NetworkTrainer(context, layout, jagged=jagged, seed=seed, weight=weight, networks=networks)
+    trainer = NetworkTrainer(
+        context, layout, jagged=jagged, seed=seed, weight=weight, networks=networks, looks_back=looks_back
+    )
     fitted: dict[int, FittedNetwork] = {}
     histories: list[tuple[Progression, ...]] = []
     at_once = policy.TRAINED_AT_ONCE
@@ -178,9 +183,10 @@ class NetworkTrainer:
         seed: int,
         weight: float,
         networks: NetworkSettings | None = None,
+        looks_back: bool = True,
     ) -> None:
         self._columns, self._jagged, self._weight, self._settings = context, jagged, weight, networks
-        self._parents = Parents(context, layout, jagged=jagged, seed=seed)
+        self._parents = Parents(context, layout, jagged=jagged and looks_back, seed=seed)
         self._rows = random_rows(layout.n_rows, policy.LARGEST_TRAINING_SET, seed)
         self._context = Context(layout, {source: entry.view for source, entry in context.items()})
         for source, entry in context.items():

@@ -1,7 +1,7 @@
 """What keeps the guarantees of a codec: which values move, and the tables of their moves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,12 @@ from baler_vae.codec.coded import quantised
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.guarding import Guard, patchable, restored
-from baler_vae.entropy.tables import FrequencyTable, fit_table, table_bits, table_bytes
+from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
+from baler_vae.fitting.moves import tabled_moves
 from baler_vae.fitting.policy import (
-    CLASS_BITS,
+    CORRECTION_BITS,
     GUARDED_EVENTS,
-    LEAST_CLASS_ITEMS,
     LEAST_MOVABLE_SHARE,
     PATCH_BITS,
     STEPS_OF_BOUND,
@@ -23,13 +23,12 @@ from baler_vae.fitting.policy import (
 from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
-from baler_vae.model.correction import MOST_MOVABLE, Cell, Correction, Tail, zigzag
+from baler_vae.model.correction import MOST_MOVABLE, Cell, ClassTables, Correction, Tail
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
 from baler_vae.table.schema import Column, Schema
 from baler_vae.table.table import Batch, concatenate, counts_of, slice_events
 
-_NO_TABLE = fit_table(np.empty(0, np.int64))
 _SLICES = 4
 
 
@@ -115,12 +114,16 @@ class _Fitter:
         self._missed = [~kept for kept in promises.kept(before, after)]
 
     def corrections(self, number: int) -> tuple[Correction, ...]:
-        """The corrections of a group, without tables, of what is missed; none moves what those before it read."""
+        """The corrections of a group, without tables, of what is missed so often that patches alone would take more;
+        none moves what those before it read.
+        """
         found: list[Correction] = []
         taken: list[Cell | Tail] = []
         for place, promise in enumerate(self._promises.all):
             draft = self._draft(number, promise)
-            if draft is None or not self._missed[place].any() or self._follows(number, place, promise, draft):
+            if draft is None or self._follows(number, place, promise, draft):
+                continue
+            if np.count_nonzero(self._missed[place]) * len(draft.cells) * PATCH_BITS <= CORRECTION_BITS:
                 continue
             correction = self._correction(number, place, promise, draft, taken)
             if correction is not None:
@@ -146,20 +149,9 @@ class _Fitter:
             model, fitted = models[table.group.name], []
             for correction, moves in zip(model.corrections, own.moves, strict=True):
                 items = np.arange(len(moves.moves))
-                octaves = lever_of(self._frames[number], correction, items).octaves()
-                first, codes = moves.modes == 0, zigzag(moves.moves)
-                tabled = _with_tables(codes[first], octaves[first])
-                others, modes = _single(codes[~first]), _single(moves.modes.astype(np.int64))
-                bits += tabled.bits + others.bits + modes.bits
-                fitted.append(
-                    replace(
-                        correction,
-                        tables=tabled.tables,
-                        first_class=tabled.first_class,
-                        others=others.tables[0],
-                        modes=modes.tables[0],
-                    )
-                )
+                tabled = tabled_moves(moves, lever_of(self._frames[number], correction, items))
+                bits += tabled.bits
+                fitted.append(replace(correction, own=tabled.own, others=tabled.others, modes=tabled.modes))
             bits += PATCH_BITS * sum(len(rows) for rows, _ in own.patches.values())
             found[table.group.name] = replace(model, corrections=tuple(fitted))
         return found, bits
@@ -209,6 +201,7 @@ class _Fitter:
         ]
         if not movable:
             return None
+        no_table = fit_table(np.empty(0, np.int64))
         correction = Correction(
             formula=draft.formula,
             cells=draft.cells,
@@ -216,9 +209,9 @@ class _Fitter:
             movable=tuple(movable),
             relative=2 * promise.bound.relative,
             absolute=2 * promise.bound.absolute,
-            tables=(_NO_TABLE,),
-            others=_NO_TABLE,
-            modes=_NO_TABLE,
+            own=ClassTables((no_table,)),
+            others=ClassTables((no_table,)),
+            modes=(no_table,),
             promise=place,
         )
         items = np.flatnonzero(self._missed[place])
@@ -227,15 +220,6 @@ class _Fitter:
         order = np.argsort(-most, kind="stable")[:MOST_MOVABLE]
         kept = [movable[i] for i in order if most[i] >= LEAST_MOVABLE_SHARE * len(items)]
         return replace(correction, movable=tuple(kept or [movable[order[0]]]))
-
-
-@dataclass(frozen=True)
-class _Tabled:
-    """Tables of moves by class, the number of the lowest, and the bits of codes under them."""
-
-    tables: tuple[FrequencyTable, ...]
-    first_class: int
-    bits: float
 
 
 def _overlap(cell: Cell, other: Cell | Tail) -> bool:
@@ -248,33 +232,3 @@ def _overlap(cell: Cell, other: Cell | Tail) -> bool:
 def _stepped(corrections: tuple[Correction, ...], step: float) -> tuple[Correction, ...]:
     """Corrections by a part of the steps that they have."""
     return tuple(replace(one, relative=step * one.relative, absolute=step * one.absolute) for one in corrections)
-
-
-def _with_tables(codes: NDArray[np.int64], octaves: NDArray[np.int64]) -> _Tabled:
-    """The tables of codes (items,): one for each class of `octaves` (items,), where that pays for what
-    it takes to tell the class of every item.
-    """
-    single, several = _single(codes), _by_class(codes, octaves)
-    if several is not None and single.bits - several.bits > CLASS_BITS * len(codes):
-        return several
-    return single
-
-
-def _single(codes: NDArray[np.int64]) -> _Tabled:
-    table = fit_table(codes)
-    return _Tabled((table,), 0, table_bits(codes, table) + 8 * table_bytes([table]))
-
-
-def _by_class(codes: NDArray[np.int64], octaves: NDArray[np.int64]) -> _Tabled | None:
-    """Tables by class, each of enough items; None where there is but one."""
-    order = np.sort(octaves)
-    if len(order) < 2 * LEAST_CLASS_ITEMS:
-        return None
-    first, last = int(order[LEAST_CLASS_ITEMS]), int(order[-LEAST_CLASS_ITEMS])
-    if not -(1 << 15) < first < last or last - first > 255:
-        return None
-    classes = np.clip(octaves, first, last) - first
-    own = [codes[classes == number] for number in range(last - first + 1)]
-    tables = tuple(map(fit_table, own))
-    bits = sum(table_bits(some, table) for some, table in zip(own, tables, strict=True))
-    return _Tabled(tables, first, bits + 8 * table_bytes(tables))

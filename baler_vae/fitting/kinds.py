@@ -17,6 +17,7 @@ from baler_vae.codec.groups import latents_of, quantise_latents
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit, fit_conditional_group, fit_independent, sees_latents, without_latents
 from baler_vae.fitting.conditionals import check_training
+from baler_vae.fitting.formulas import fit_formulas
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.model.coders import fit_coder
 from baler_vae.model.columns import Free
@@ -80,6 +81,10 @@ def kind_named(name: str) -> Kind:
 
 def _fit_independent(rows: GroupRows, settings: ModelSettings, **_options: object) -> GroupFit:  # noqa: ARG001
     return fit_independent(rows)  # whatever the settings are
+
+
+def _fit_formulas(rows: GroupRows, settings: ModelSettings, *, progress: Progress, **_options: object) -> GroupFit:
+    return fit_formulas(rows, settings, progress)
 
 
 def _fit_networks(
@@ -174,8 +179,8 @@ def images_of(rows: GroupRows) -> Columns:
 
 
 def is_wide(rows: GroupRows) -> bool:
-    """Whether a group has too many columns, so that `auto` tries neither latents nor another order."""
-    return len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
+    """Whether a group, or its file, has too many columns, so that `auto` tries neither latents nor another order."""
+    return rows.many_columns > 0 or len(rows.numeric) > policy.MOST_COLUMNS_FOR_TRIALS
 
 
 def _is_any(_rows: GroupRows) -> bool:
@@ -210,11 +215,12 @@ _BITS_OF_IMAGES = _fit_latents(_bits_encoder(is_convolutional=True), images_of)
 _SQUARED_ERROR_OF_IMAGES = _fit_latents(_squared_error_encoder(is_convolutional=True), images_of)
 
 INDEPENDENT = Kind(traits=_TRAITS["independent"], fit=_fit_independent, is_candidate=_is_any)
+FORMULAS = Kind(traits=_TRAITS["formulas"], fit=_fit_formulas, is_candidate=_is_none)
 AUTOREGRESSIVE = Kind(traits=_TRAITS["autoregressive"], fit=_fit_networks, is_candidate=_is_any)
 VAE = Kind(traits=_TRAITS["vae"], fit=_BITS, is_candidate=_gains_by_latents, is_variational=True)
 AE = Kind(traits=_TRAITS["ae"], fit=_SQUARED_ERROR, is_candidate=_gains_by_latents)
 CONV_VAE = Kind(traits=_TRAITS["conv-vae"], fit=_BITS_OF_IMAGES, is_candidate=_is_none, is_variational=True)
 CONV_AE = Kind(traits=_TRAITS["conv-ae"], fit=_SQUARED_ERROR_OF_IMAGES, is_candidate=_is_none)
 
-KINDS = (INDEPENDENT, AUTOREGRESSIVE, VAE, AE, CONV_VAE, CONV_AE)
+KINDS = (INDEPENDENT, FORMULAS, AUTOREGRESSIVE, VAE, AE, CONV_VAE, CONV_AE)
 """In the order in which `auto` tries them; of two that take as many bytes the first is chosen."""

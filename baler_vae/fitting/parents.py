@@ -61,14 +61,8 @@ class Parents:
         Of many columns, the near and individually most informative ones are taken; what few columns say together
         is left to the training to find out.
         """
-        near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
-        candidates = [(source, 0) for source in near]
-        if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
-            window = [source for source in self._context if abs(source - number) <= policy.NEAR_COLUMNS]
-            candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
-        symbols, _ = alphabet.split(coded[self._rows])
-        own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
-        information = {entry: _information(self._binned(*entry), own) for entry in candidates}
+        information = self.information(alphabet, coded, number, before)
+        candidates = list(information)
         by_source: dict[int, float] = {}
         for (source, _), bits in information.items():
             by_source[source] = max(by_source.get(source, 0.0), bits)
@@ -77,6 +71,27 @@ class Parents:
         informative = (source for source in by_source if by_source[source] > policy.LEAST_INFORMATION)
         best = set(sorted(informative, key=lambda source: -by_source[source])[: policy.LARGEST_PARENTS])
         return [entry for entry in candidates if entry[0] in best and information[entry] > 0]
+
+    def information(
+        self, alphabet: Alphabet, coded: Integers64, number: int, before: Sequence[int]
+    ) -> dict[tuple[int, int], float]:
+        """In bits a row, what each source and lag that may be a parent of column `number` shares with it."""
+        near = dict.fromkeys((*before[: policy.NEAR_COLUMNS], *before[-policy.NEAR_COLUMNS :]))
+        candidates = [(source, 0) for source in near]
+        if self._jagged and self._layout.n_rows >= policy.ROWS_PER_RANK * len(self._layout.ends):
+            window = [source for source in self._context if abs(source - number) <= policy.NEAR_COLUMNS]
+            candidates += [(source, lag) for lag in range(1, LARGEST_LAG + 1) for source in window]
+        symbols, _ = alphabet.split(coded[self._rows])
+        own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
+        return {entry: _information(self._binned(*entry), own) for entry in candidates}
+
+    def information_of_ranks(self, alphabet: Alphabet, coded: Integers64) -> float:
+        """In bits a row, what the rank of an object shares with a column of which codes (rows,) of an alphabet are
+        coded.
+        """
+        symbols, _ = alphabet.split(coded[self._rows])
+        own = _ranked_bins(symbols.astype(np.int64), policy.TARGET_BINS)
+        return _information(_ranked_bins(self._layout.ranks[self._rows], policy.PARENT_BINS), own)
 
     def spikes(self, source: int) -> list[Input]:
         """Inputs for the single codes that a source often has in the same row."""

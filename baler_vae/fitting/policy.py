@@ -56,6 +56,29 @@ MOST_COLUMNS_FOR_TRIALS = 64
 say much about so many columns, and trials would take most of the time. Chosen by hand; not measured.
 """
 
+MANY_COLUMNS = 256
+"""Columns of all groups of a file above which `auto` tries neither latents nor another order in any of its groups,
+trains networks only for columns about which others tell something on a sample, and all of them together no longer than
+`FULLY_TRAINED`: a nanoAOD of 1,479 branches x 1,000 events took twelve minutes otherwise.
+"""
+
+LEAST_PROMISE = 1_000
+"""Bits that another column, or the rank of the object, must tell of all rows of a column in such a file for it to get a
+network: of 67 networks for a made nanoAOD of 200 events none of the 30 with less paid, and 23 of the others. What many
+columns tell together does not count: most of the little that each of hundreds seems to tell is chance.
+"""
+
+MOST_EVENT_COLUMNS = 64
+"""Columns of the events that networks of objects may see in such a file: each is looked at for every row of every
+group. Chosen by hand; not measured.
+"""
+
+MOST_FOR_RANKS = 0.005
+"""The part of the bits of a group in such a file that it may take to code its objects rank by rank. Networks that see
+the object before need that, while pcodec sees the order of the file, in which momenta fall: sorted ones of generated
+particles took 11.7 kB in their order and 18.5 kB rank by rank, of 109 kB in all.
+"""
+
 TRIAL_PART = 0.2
 """The part of the usual steps of training that trials of kinds and orders make: enough to rank kinds and orders, too
 little to be used. Chosen by hand; not measured.
@@ -76,6 +99,11 @@ MOST_EXTRA_ON_GRID = 0.01
 that is seen has to stay on its grid: of degrees in radians under `exact`, where pcodec takes far less than a grid, this
 costs more than networks that see them save (`tests/codec/test_networks.py`). The 1 % itself is chosen by hand; not
 measured.
+"""
+
+HOPELESS_LOSS = 0.03
+"""The part of the bytes by which networks with the latents of a VAE lose in a trial where those of an autoencoder are
+not tried, which have not won a trial under a bound so far.
 """
 
 LEAST_FORMULA_SAVING = 0.1
@@ -244,7 +272,7 @@ NEIGHBOURS_OF_SCALES = 12
 
 GUARDED_EVENTS = 1 << 16
 """The most events on which corrections are fitted: a table of some dozen moves needs no more."""
-STEPS_OF_BOUND = (0.98, 0.6, 0.35, 0.2)
+STEPS_OF_BOUND = (0.99, 0.6, 0.35, 0.2)
 """Steps of moves as parts of what a bound allows on both sides: what makes the fewest bytes is taken. Wide ones make
 few different moves; where few quantities miss a bound that is wide beside what a column can move by, they move them
 too far."""
@@ -258,3 +286,50 @@ CLASS_BITS = 0.1
 Pairs of muons within 1e-3 save just less, within 1e-4 0.3."""
 PATCH_BITS = 21.0
 """About the bits of a patched value: 690 muons in 32,768 events under `bits:10`."""
+CORRECTION_BITS = 3_000.0
+"""About the bits that a correction takes by itself: what the manifest says of a mass of two, and tables."""
+
+# Tables in context.
+
+MOST_CONTEXT_RANGES = 63
+"""The most ranges of an alphabet under tables in context, unless more of them say much more."""
+CONTEXT_TABLE_RANGE_BITS = 20.0
+"""The cost of a further range."""
+LEAST_ALONE = 0.02
+"""The part of the rows that must share a code for it to stand for itself where others are differences."""
+MOST_ALONE = 4
+LEAST_BASE_SAVING = 0.005
+"""The part of its bits that a column must save under a table of its own for differences to be considered."""
+LEAST_FACTOR_SAVING = 0.001
+"""The part of its bits that a further factor must save."""
+CLASSES_OF_FACTORS = ((64,), (32, 24), (20, 14, 10))
+"""The classes of one factor, of two, and of three."""
+BITS_OF_PLACES = 11
+"""log2 of the places among which a factor finds a class: one look-up in a small table."""
+MOST_CELLS_OF_TABLES = 2_048
+"""Levels beyond which contexts cost nothing more when factors are chosen: they will share tables."""
+BITS_OF_LEVEL = 4.5
+"""About the bits of a level of a table in an archive."""
+BITS_OF_TABLE = 40.0
+"""About the bits of a table besides."""
+PRIOR_ROWS_OF_TABLES = 4.0
+"""The weight, in rows, of the common distribution that is added to the counts of a table."""
+ROUNDS_OF_CLUSTERS = 12
+LEAST_RANGES_SAVING = 0.004
+"""The part of its bits that a column must save by more than `MOST_CONTEXT_RANGES` ranges."""
+
+CONTEXT_ROWS = 1 << 15
+"""Rows on which factors are chosen."""
+FAST_SAMPLE_ROWS = 1 << 18
+"""Rows of the largest group beyond which `--effort fast` fits on a sample."""
+LEAST_BITS_FOR_CONTEXT = 8_000
+"""Bits of a column up to which no context is looked for: there is too little that it could save."""
+MOST_EXTRA_IN_CONTEXT = 0.002
+"""The part of its bits that a column may take more under tables in context, whose kernels are faster than those of
+other codings."""
+BITS_OF_LANES = 360.0
+"""About the bits of what a row group stores of a column in context beside its codes: the states of lanes."""
+MOST_LOOKS = 16
+"""The most columns that are looked at for the context of another, in the row and the object before."""
+FEW_LOOKS = 6
+"""The same in groups of very many columns, and of the columns of the events."""

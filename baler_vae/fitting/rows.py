@@ -47,7 +47,8 @@ class GroupRows:
     `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows
     of the columns of arrays with codes, under their `bounds`, `events` what the rows see of their events. Bits are
     counted for `weight` rows for each of these: more than one where they stand for a
-    larger file. `part` is the same for each row that `independent` was made of.
+    larger file. `part` is the same for each row that `independent` was made of. `many_columns` is the number of columns
+    in all groups where it is above `MANY_COLUMNS`, otherwise 0.
     """
 
     table: Table
@@ -60,6 +61,7 @@ class GroupRows:
     part: float = 1.0
     cells: Mapping[str, CellColumn] = field(default_factory=dict)
     bounds: Mapping[str, Bound] = field(default_factory=dict)
+    many_columns: int = 0
 
     @property
     def n_all(self) -> float:
@@ -81,6 +83,7 @@ def rows_of_group(
     events: Events | None,
     n_rows: int | None = None,
     *,
+    many_columns: int = 0,
     progress: Progress = silent,
 ) -> GroupRows:
     """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
@@ -109,7 +112,7 @@ def rows_of_group(
         for column in table.group.columns
         if 0 < len(column.shape) <= MOST_CELL_AXES and (coded := independent[column.name].on_grid) is not None
     }
-    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds)
+    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds, many_columns)
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:

@@ -48,6 +48,8 @@ def choose_grid(values: Values, bound: Bound, *, cost: Callable[[Codes], float],
         return everything
     candidates: list[Grid] = [everything, *exact_grids(sample), *_lossy_grids(sample, bound, key)]
     grids = list(dict.fromkeys(candidates))
+    if len(grids) == 1:
+        return everything
     costs = [cost(quantise_column(sample, grid, bound)) for grid in grids]
     best = [grids[index] for index in np.argsort(costs, kind="stable")[:_BEST]]
     if len(sample) < len(values) and len(best) > 1:

@@ -27,8 +27,6 @@ _PATTERNS: Final = {
 _PIECE: Final = 1 << 20
 """The most values that are quantised at once: what is held meanwhile is several times as large as they are."""
 
-_COMPILED: Final = (np.dtype(np.float32), np.dtype(np.float64))
-_WITHOUT_SIZE: Final = ("exact", "free")
 _NO_VERBATIM: Final = np.empty(0, np.uint64)
 
 
@@ -98,10 +96,24 @@ def _quantised(values: Values, grid: RowGrid, bound: Bound) -> Codes:
     """What `quantise_column` returns of values (rows,)."""
     if grid.holds_everything:
         return Codes(grid.quantise(values), values)
-    codes, restored, settled = _nearest(values, grid, bound)
+    found = grid.settled(values, (bound.relative, bound.absolute)) if isinstance(grid, Logarithmic) else None
+    if found is None:
+        return _quantised_by_arrays(values, grid, bound)
+    codes, restored, rows = found
+    if not len(rows):
+        return Codes(codes, restored)
+    others = _quantised_by_arrays(values[rows], grid, bound)
+    codes[rows], restored[rows] = others.codes, others.restored
+    return Codes(codes, restored, others.verbatim)
+
+
+def _quantised_by_arrays(values: Values, grid: RowGrid, bound: Bound) -> Codes:
+    """What `quantise_column` returns of values (rows,) on a grid that does not hold everything."""
+    finite = is_finite(values)
+    codes = grid.quantise(_or_zero(values, finite))
+    settled, restored = _settle(values, codes, grid, bound)
     if settled.all():
         return Codes(codes, restored)
-    finite = is_finite(values)
     rows = np.flatnonzero(finite & ~settled)
     nearest, own = codes[rows], _only(grid, rows)
     # Where the restored value has another code, that one may do; the last that does is taken.
@@ -113,19 +125,6 @@ def _quantised(values: Values, grid: RowGrid, bound: Bound) -> Codes:
     rows = np.flatnonzero(~settled)
     restored[rows] = values[rows]
     return Codes(codes, restored, _make_special(codes, rows, values))
-
-
-def _nearest(values: Values, grid: RowGrid, bound: Bound) -> tuple[Integers64, Values, NDArray[np.bool_]]:
-    """The codes (rows,) nearest to values (rows,), what they give back (rows,), and where that will do; what is not
-    finite counts as 0.
-    """
-    if isinstance(grid, Logarithmic) and values.dtype in _COMPILED and bound.kind not in _WITHOUT_SIZE:
-        codes, restored, settled, tied = grid.settled(values, bound.relative, bound.absolute)
-        settled[tied] = keeps_bound(values[tied], restored[tied], bound)
-        return codes, restored, settled
-    codes = grid.quantise(_or_zero(values, is_finite(values)))
-    settled, restored = _settle(values, codes, grid, bound)
-    return codes, restored, settled
 
 
 def dequantise_column(
@@ -142,10 +141,6 @@ def dequantise_column(
         ValueError: there is a code that the grid or the dtype does not have, or the verbatim values are not those of
             the codes.
     """
-    if isinstance(grid, Logarithmic) and not len(verbatim):
-        values, n_strange = grid.restored(codes, dtype)
-        if not n_strange:
-            return values
     special = np.zeros(len(codes), np.bool_) if grid.holds_everything else is_special(codes)
     places = np.flatnonzero(special)
     numbers = codes[places] - SPECIAL

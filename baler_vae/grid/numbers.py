@@ -17,6 +17,15 @@ CODE_LIMIT: Final = 1 << 61
 """Codes of grids that leave room for special codes stay below this in absolute value."""
 
 
+LEAST_COMPILED: Final = 1_024
+"""Rows below which arrays are as fast as compiled loops, which have to be loaded first."""
+
+
+def is_compiled(dtype: np.dtype[Any], n_rows: int) -> bool:
+    """Whether so many values of a dtype are worth a compiled loop, and there is one."""
+    return n_rows >= LEAST_COMPILED and dtype.kind == "f" and dtype.itemsize in (4, 8) and dtype.isnative
+
+
 def bits_of(values: Values) -> NDArray[np.uint64]:
     """The bit patterns of values (rows,) of any width, zero-extended."""
     return values.view(pattern_dtype(values.dtype)).astype(np.uint64)

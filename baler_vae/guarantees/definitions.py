@@ -1,5 +1,6 @@
 """Guarantees as they are asked for and stored."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,6 +94,14 @@ class Guarantees:
         own = {one.quantity: every[one.quantity] for one in promised if one.quantity is not None}
         return Guarantees(_needed(own, every, promised), promised)
 
+    def definitions(self, one: Guarantee) -> tuple[str, ...]:
+        """What the quantities are that a guarantee is about, one line each: all but formulas that are their own
+        names.
+        """
+        return tuple(
+            _definition(quantity) for quantity in self.only([one]).quantities if quantity.formula != quantity.name
+        )
+
     def described(self) -> dict[str, Any] | None:
         """The guarantees in plain values, None where there are none; `of_document` gives the same back."""
         if not self:
@@ -119,6 +128,14 @@ class Guarantees:
         if any(one.quantity is not None and one.quantity not in names for one in promised):
             raise ValueError("it guarantees a quantity that it does not define")
         return cls(quantities, promised)
+
+
+def _definition(quantity: QuantitySettings) -> str:
+    """What a quantity is, in the words of a project."""
+    if quantity.formula is not None:
+        return f"{quantity.name} = {quantity.formula}"
+    said = quantity.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    return f"{quantity.name}: " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in said.items())
 
 
 def _settings_of(asked: Asked) -> GuaranteeSettings:

@@ -153,12 +153,14 @@ def write_file(
     *,
     force: bool = False,
     rntuple: bool = False,
+    compression: str = "",
     extras: bytes = b"",
     n_rows: Mapping[str, int] | None = None,
 ) -> None:
     """Write all batches into a file, its format given by its suffix; it appears whole or not at all. With `rntuple` a
-    ROOT file holds an RNTuple in place of a TTree. `extras` are those of a source of the same format; others are left
-    out. `n_rows` are the numbers of rows of all groups, where they are known: datasets in HDF5 files may not grow.
+    ROOT file holds an RNTuple in place of a TTree; `compression` is that of a ROOT file, by default as the source was.
+    `extras` are those of a source of the same format; others are left out. `n_rows` are the numbers of rows of all
+    groups, where they are known: datasets in HDF5 files may not grow.
 
     Raises:
         OutputError: the file exists and `force` is false, cannot be written, or its format cannot hold the schema.
@@ -166,7 +168,7 @@ def write_file(
     """
     write = _function("write", str(path))
     name = MODULES[suffix_of(str(path))]
-    options = _root_options(path, rntuple=rntuple)
+    options = _root_options(path, rntuple=rntuple, compression=compression)
     if name == "delimited":
         options["suffix"] = suffix_of(str(path))
     if extras and name == MODULES_OF_ORIGINS.get(schema.origin.format):
@@ -176,7 +178,14 @@ def write_file(
         write(part, without_collections(schema), spread_batches(batches, schema), **options)
 
 
-def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool = False, rntuple: bool = False) -> None:
+def write_tables(
+    path: str | Path,
+    contents: Iterable[Content],
+    *,
+    force: bool = False,
+    rntuple: bool = False,
+    compression: str = "",
+) -> None:
     """Write several tables into one file, its format given by its suffix, as `write_file` writes one.
 
     Raises:
@@ -184,7 +193,7 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
         UsageError: the suffix is unknown.
     """
     name = _format(str(path))
-    options = _root_options(path, rntuple=rntuple)
+    options = _root_options(path, rntuple=rntuple, compression=compression)
     if not holds_tables(path):
         raise OutputError(
             f"a {suffix_of(str(path))} file holds one table",
@@ -200,16 +209,29 @@ def write_tables(path: str | Path, contents: Iterable[Content], *, force: bool =
         write(part, spread, **options)
 
 
-def _root_options(path: str | Path, *, rntuple: bool) -> dict[str, Any]:
+def check_compression(text: str) -> str:
+    """A compression of ROOT files in full, `zstd:5` for `zstd`.
+
+    Raises:
+        UsageError: there is no such algorithm or level.
+    """
+    from baler_vae.root.compression import check_compression as check  # noqa: PLC0415 - uproot is slow to load
+
+    return check(text)
+
+
+def _root_options(path: str | Path, *, rntuple: bool, compression: str) -> dict[str, Any]:
     """The options of the writer of ROOT files; none for other formats.
 
     Raises:
-        UsageError: another format is asked for an RNTuple.
+        UsageError: another format is asked for an RNTuple or for a compression.
     """
     if _format(str(path)) == "root":
-        return {"rntuple": rntuple}
+        return {"rntuple": rntuple, "compression": compression}
     if rntuple:
         raise UsageError("only ROOT files hold an RNTuple", path=path, way_out="Leave out --rntuple")
+    if compression:
+        raise UsageError("only ROOT files have a choice of compression", path=path, way_out="Leave out --compression")
     return {}
 
 

@@ -19,6 +19,7 @@ VALUES = (
     "distortion",
     "bytes",
     "ratio",
+    "guarantees_bytes",
     "sample_auc",
     "peak_shift_percent",
     "peak_width_percent",
@@ -47,7 +48,8 @@ class SweepRun:
         What was measured. `validation_error` is the least of the epochs and `training_loss` that of the last one, both
         in units of squared widths of columns, or what the objective says; `rate` is in bits per row, `distortion` the
         mean squared error of all rows in units of the variances of the columns, `bytes` the size of the archive and
-        `ratio` how much smaller than the original that is; `sample_auc` is that of a classifier of samples against
+        `ratio` how much smaller than the original that is, `guarantees_bytes` the part of it that keeps what the
+        project guarantees; `sample_auc` is that of a classifier of samples against
         data, 0.5 at best; the peak's shift and change of width are in per cent.
     terms : Mapping[str, float]
         The terms of the training loss in the last epoch, without their weights, where they are known.

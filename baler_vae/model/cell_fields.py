@@ -15,10 +15,10 @@ from baler_vae.grid.grids import Grid
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cells import WEIGHT_UNIT, Cells, Seen
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.distances import PointsOfRows
 
 if TYPE_CHECKING:
     from baler_vae.model.cell_kernels import Neighbours
+    from baler_vae.model.distances import PointsOfRows
 
 _AT_ONCE: Final = 8_192
 """The most cells whose inputs are made at once: 40 of them take 1.3 MB. Results do not depend on it."""
@@ -90,7 +90,7 @@ class CellField:
         self._others = np.array([*known.others.values()], np.int16) if known.others else empty[:, :1]
         self._weights = [own.weights.astype(np.float64) * WEIGHT_UNIT for own in cells.predictors]
         geometric = any(own.is_geometric for own in cells.predictors)
-        self._points = PointsOfRows(n_rows, cells.shape[0]) if geometric else None
+        self._points = _points_of_rows(n_rows, cells.shape[0]) if geometric else None
         self._mirrors = self._mirror_images() if cells.mirrored else None
 
     def order(self) -> Iterator[Integers64]:
@@ -296,3 +296,10 @@ def _sorted_cells(cells: Cells, coordinates: NDArray[np.int32], n_rows: int) -> 
     times = times[order]
     ends = np.append(np.flatnonzero(times[1:] != times[:-1]) + 1, len(times))
     return order, ends
+
+
+def _points_of_rows(n_rows: int, n_points: int) -> "PointsOfRows":
+    """The points of matrices of distances of so many points, none of which are known."""
+    from baler_vae.model.distances import PointsOfRows  # noqa: PLC0415 - numba takes half a second to import
+
+    return PointsOfRows(n_rows, n_points)

@@ -68,7 +68,7 @@ class CellReader:
     """
 
     def __init__(self, data: bytes, network: Conditional) -> None:
-        self._stream, self._network = StreamReader(data, network.alphabet), network
+        self._stream, self._network = StreamReader(data), network
         self._coder = self._stream.coder()
 
     def read(self, look: Look) -> Integers64:

@@ -19,6 +19,7 @@ TABLE: Final[CodesCoding] = "table-1"
 PCODEC_CODES: Final[CodesCoding] = "pcodec-codes-1"
 NETWORK: Final = "network-1"
 CELLS: Final = "cells-1"
+CONTEXT: Final = "context-1"
 
 _SLICES = 4
 """Slices of neighbouring rows on which pcodec is tried. Chosen by hand; not measured."""

@@ -7,8 +7,9 @@ from baler_vae.entropy.plain import Coding
 from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.cells import Cells
-from baler_vae.model.coders import CELLS, NETWORK, Coder, CodesCoding
+from baler_vae.model.coders import CELLS, CONTEXT, NETWORK, Coder, CodesCoding
 from baler_vae.model.conditional import Conditional
+from baler_vae.model.context import InContext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Plain:
 
 @dataclass(frozen=True, kw_only=True)
 class OnGrid:
-    """As codes on a grid: `Coded`, `Networked` or `Celled`.
+    """As codes on a grid: `Coded`, `Contextual`, `Networked` or `Celled`.
 
     A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
     otherwise they are an input of the network.
@@ -50,6 +51,15 @@ class Coded(OnGrid):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Contextual(OnGrid):
+    """As codes on a grid, under tables that a small context chooses; differences from a formula, if there is one."""
+
+    context: InContext
+
+    coding: ClassVar[Literal["context-1"]] = CONTEXT
+
+
+@dataclass(frozen=True, kw_only=True)
 class Networked(OnGrid):
     """As codes on a grid, under a network with other columns as inputs."""
 
@@ -67,4 +77,4 @@ class Celled(OnGrid):
     coding: ClassVar[Literal["cells-1"]] = CELLS
 
 
-ColumnModel = Free | Plain | Coded | Networked | Celled
+ColumnModel = Free | Plain | Coded | Contextual | Networked | Celled

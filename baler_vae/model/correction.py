@@ -23,10 +23,18 @@ from baler_vae.kinematics.formula import Formula
 Floats64 = NDArray[np.float64]
 Values = NDArray[np.generic]
 
-MODES: Final = ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 3), (0, 16))
+MODES: Final = ((0, 1), (1, 3), (0, 5), (0, 2), (0, 4), (1, 4), (0, 16), (2, 6))
 """The ways to share a move among the columns, which stand in the order of how strongly the quantity depends on them:
-the first of those that move, and the one behind the last; part of the format.
+the first of those that move, and the one behind the last; part of the format. Found one by one as what takes the fewest
+bits for masses of pairs of muons within 1e-5.
 """
+_ALL: Final = MODES.index((0, 16))
+MOST_MODE_TABLES: Final = 16
+"""The most tables of modes; part of the format."""
+_RATIO_CLASSES: Final = 8.0
+"""Classes of a ratio of changes up to twice the least; part of the format."""
+NOTHING: Final = -(1 << 20)
+"""The octave of what changes nothing; part of the format."""
 MOST_MOVABLE: Final = 16
 """The most columns that a correction may move; part of the format."""
 MOST_CELLS: Final = 256
@@ -49,16 +57,33 @@ class Tail:
     first: int
 
 
+@dataclass(frozen=True)
+class ClassTables:
+    """Tables of moves by class: how far the columns that move can change the quantity tells how large moves will be.
+
+    A class is one of 2 ** `fineness` parts of an octave; `first` is the number of the lowest.
+    """
+
+    tables: tuple[FrequencyTable, ...]
+    first: int = 0
+    fineness: int = 1
+
+    def classes(self, lever: "Lever", mode: int) -> NDArray[np.int64]:
+        """The class of each item, int64 (items,), in a mode."""
+        if len(self.tables) < 2:
+            return np.zeros(len(lever.quantity), np.int64)
+        return np.clip(lever.octaves(mode, self.fineness) - self.first, 0, len(self.tables) - 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Correction:
     """Moves of values that keep a quantity, which is a number for each row of a group, or of each event.
 
     `formula` computes the quantity, nearly, from `cells` and `tails` by the names under which it reads them; `movable`
     names the cells that may move, which are of columns on a grid. A move by k changes the quantity by about k steps of
-    max(`relative` abs(quantity), `absolute`). `tables` are those of the moves, by class: how strongly the quantity
-    depends on the columns tells how large moves will be. `first_class` is the number of the lowest of several classes,
-    `others` the table of moves in other modes than the first, `modes` that of the modes of all items. `promise` is the
-    number of the guarantee which is kept.
+    max(`relative` abs(quantity), `absolute`). `own` has the tables of moves in the first mode, `others` those of moves
+    in all other modes, and `modes` those of the modes of all items, by how the quantity depends on what may move beside
+    what it depends on most. `promise` is the number of the guarantee which is kept.
     """
 
     formula: Formula
@@ -67,10 +92,9 @@ class Correction:
     movable: tuple[str, ...]
     relative: float
     absolute: float
-    first_class: int = 0
-    tables: tuple[FrequencyTable, ...]
-    others: FrequencyTable
-    modes: FrequencyTable
+    own: ClassTables
+    others: ClassTables
+    modes: tuple[FrequencyTable, ...]
     promise: int = 0
 
     @property
@@ -93,21 +117,33 @@ class Correction:
         """How the quantity depends on what may move, from what the formula reads, float64 (items,) each, and the steps
         of the grids, float64 (movable, items), 0 for what cannot move.
         """
-        quantity = self.formula.evaluate(values)
-        changes = np.zeros((len(self.movable), len(quantity)))
+        quantity, moved = self.formula.evaluate_shifted(values, dict(zip(self.movable, widths, strict=True)))
         with np.errstate(all="ignore"):
-            for place, name in enumerate(self.movable):
-                moved = self.formula.evaluate({**values, name: values[name] + widths[place]})
-                changes[place] = moved - quantity
+            changes = moved - quantity
             changes[~np.isfinite(changes)] = 0.0
             order = np.argsort(-np.abs(changes), axis=0, kind="stable")
         return Lever(quantity, self.steps(quantity), changes, order, widths)
 
-    def classes(self, lever: "Lever") -> NDArray[np.int64]:
-        """The class of each item, int64 (items,): half octaves of the largest change by a step of a grid, in steps."""
-        if len(self.tables) < 2:
+    @property
+    def tables(self) -> tuple[FrequencyTable, ...]:
+        """All of its tables: of moves in the first mode and in others, and of modes."""
+        return *self.move_tables, *self.modes
+
+    @property
+    def move_tables(self) -> tuple[FrequencyTable, ...]:
+        """The tables of moves."""
+        return *self.own.tables, *self.others.tables
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether how the quantity depends on what may move tells the table of an item."""
+        return len(self.tables) > 3
+
+    def mode_classes(self, lever: "Lever") -> NDArray[np.int64]:
+        """The number of the table of the mode of each item, int64 (items,)."""
+        if len(self.modes) < 2:
             return np.zeros(len(lever.quantity), np.int64)
-        return np.clip(lever.octaves() - self.first_class, 0, len(self.tables) - 1)
+        return np.minimum(lever.ratios(), len(self.modes) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,38 +159,73 @@ class Lever:
     order: NDArray[np.int64]
     widths: Floats64
 
-    def octaves(self) -> NDArray[np.int64]:
-        """Half octaves, int64 (items,), of the largest change in steps of the moves; a large negative number where
-        there is none.
+    def octaves(self, mode: int, fineness: int) -> NDArray[np.int64]:
+        """How far what moves in a mode can change the quantity, in steps of the moves: as octaves, int64 (items,), in 2
+        ** `fineness` parts of one; a large negative number where it cannot.
         """
+        own, total = self._moving(mode)
         with np.errstate(all="ignore"):
-            largest = np.abs(self.changes).max(axis=0) / self.step
-            square = largest * largest
-            usable = np.isfinite(square) & (square > 0)
-            _, exponents = np.frexp(np.where(usable, square, 1.0))
-        return np.where(usable, exponents.astype(np.int64), -(1 << 20))
+            reach = (total / np.abs(own[0])) / self.step if len(own) else np.zeros(len(total))
+            for _ in range(fineness):
+                reach = reach * reach
+            usable = np.isfinite(reach) & (reach > 0)
+            _, exponents = np.frexp(np.where(usable, reach, 1.0))
+        return np.where(usable, exponents.astype(np.int64), NOTHING)
+
+    def ratios(self) -> NDArray[np.int64]:
+        """By how much the squares of all changes exceed the largest of them, in parts of that, int64 (items,)."""
+        own, total = self._moving(_ALL)
+        with np.errstate(all="ignore"):
+            ratios = (total / (own[0] * own[0]) - 1.0) * _RATIO_CLASSES
+            usable = (ratios >= 0) & (ratios < MOST_MODE_TABLES)
+        return np.where(usable, ratios, np.where(ratios >= MOST_MODE_TABLES, MOST_MODE_TABLES - 1, 0)).astype(np.int64)
+
+    def _moving(self, mode: int) -> tuple[Floats64, Floats64]:
+        """The changes by what moves in a mode, float64 (moving, items), and the sum of their squares, (items,)."""
+        own = np.take_along_axis(self.changes, self.order[slice(*MODES[mode])], 0)
+        total = np.zeros(len(self.quantity))
+        with np.errstate(all="ignore"):
+            for change in own:
+                total = total + change * change
+        return own, total
 
     def shares(self, mode: int, moves: Floats64) -> Floats64:
         """By how many steps of its grid each movable value moves, float64 (movable, items), for moves (items,) that
         are shared in a mode.
         """
-        first, stop = MODES[mode]
-        chosen = self.order[first:stop]
+        own, total = self._moving(mode)
         with np.errstate(all="ignore"):
-            own = np.take_along_axis(self.changes, chosen, 0)
-            total = np.zeros(len(moves))
-            for change in own:
-                total = total + change * change
             found = own * ((moves * self.step) / total)
         found[~np.isfinite(found)] = 0.0
         shares = np.zeros_like(self.changes)
-        np.put_along_axis(shares, chosen, found, 0)
+        np.put_along_axis(shares, self.order[slice(*MODES[mode])], found, 0)
         return shares
 
+    def replaced(self, items: NDArray[Any], other: "Lever") -> "Lever":
+        """The same with those of some items in place of its own."""
+        quantity, step, changes, widths = (own.copy() for own in (self.quantity, self.step, self.changes, self.widths))
+        found = Lever(quantity, step, changes, self.order.copy(), widths)
+        found.quantity[items], found.step[items] = other.quantity, other.step
+        found.changes[:, items], found.order[:, items], found.widths[:, items] = (
+            other.changes,
+            other.order,
+            other.widths,
+        )
+        return found
+
     def only(self, items: NDArray[Any]) -> "Lever":
-        """The same of some items."""
+        """The same of some items, by their numbers or as bool (items,)."""
+        if items.dtype == np.bool_:
+            items = np.flatnonzero(items)
+        if len(items) == len(self.quantity):
+            return self
+        # Much faster than an index of two axes.
         return Lever(
-            self.quantity[items], self.step[items], self.changes[:, items], self.order[:, items], self.widths[:, items]
+            self.quantity[items],
+            self.step[items],
+            np.take(self.changes, items, 1).astype(np.float64, copy=False),
+            np.take(self.order, items, 1).astype(np.int64, copy=False),
+            np.take(self.widths, items, 1).astype(np.float64, copy=False),
         )
 
 

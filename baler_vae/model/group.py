@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
-from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Networked, OnGrid
 from baler_vae.model.correction import Correction
 from baler_vae.model.network import Dense, Network, apply_network
 from baler_vae.model.transform import Transform
@@ -256,6 +256,18 @@ class GroupModel:
         return self.latents + tuple(column.coder for column in self.columns.values() if isinstance(column, Coded))
 
     @property
+    def viewed(self) -> set[int]:
+        """The sources that networks see."""
+        columns = self.columns.items()
+        return {source for name, own in columns if not isinstance(own, Contextual) for source in self.sources_of(name)}
+
+    @property
+    def looked_at(self) -> set[int]:
+        """The sources that contexts look at."""
+        columns = self.columns.values()
+        return {source for own in columns if isinstance(own, Contextual) for source in own.context.sources}
+
+    @property
     def looks_back(self) -> bool:
         """Whether a network uses preceding objects: the rows are then coded rank by rank."""
         return any(isinstance(c, Networked) and c.conditional.looks_back for c in self.columns.values())
@@ -274,8 +286,10 @@ class GroupModel:
         return own
 
     def sources_of(self, name: str) -> set[int]:
-        """The sources that are inputs of a column's network."""
+        """The sources that are inputs of a column's network, or that its context looks at."""
         column = self.columns[name]
+        if isinstance(column, Contextual):
+            return column.context.sources
         if isinstance(column, Celled):
             return column.cells.sources
         if not isinstance(column, Networked):
@@ -297,6 +311,8 @@ class GroupModel:
         if isinstance(column, Celled):
             seen = column.cells.sources | {*column.cells.others}
             found |= {self.names[source] for source in seen if source < len(self.columns)}
+        if isinstance(column, Contextual):  # all rows of them are known before the first
+            found |= {self.names[source] for source in column.context.sources if source < len(self.columns)}
         if isinstance(column, Networked):
             found |= {
                 self.names[entry.source]
@@ -346,7 +362,7 @@ def own_view(model: GroupModel, source: int) -> Alphabet | None:
             return None
         if isinstance(column, Networked):
             return column.conditional.alphabet
-        if isinstance(column, Celled):
+        if isinstance(column, Contextual | Celled):
             return None
         return None if column.coder.table is None else column.coder.table.alphabet
     latent = source - len(model.columns)

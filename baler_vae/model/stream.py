@@ -82,7 +82,7 @@ class ConditionalReader:
     """
 
     def __init__(self, data: bytes, network: Conditional, sources: Context, source: int | None = None) -> None:
-        self._stream = StreamReader(data, network.alphabet)
+        self._stream = StreamReader(data)
         self._network, self._sources, self._seen = network, sources, sources.seen(network)
         self._coder, self._source = self._stream.coder(), source
         self._shown = None if source is None else sources.shown_in(source, network.alphabet)

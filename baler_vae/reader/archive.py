@@ -10,8 +10,7 @@ from baler_vae.archive.container import ArchiveFile, several_tables
 from baler_vae.archive.manifest import ColumnEntry
 from baler_vae.archive.storage import Place, is_url
 from baler_vae.codec.codec import read_history
-from baler_vae.codec.manifests import EXTRAS, HISTORY, bounds_of
-from baler_vae.codec.provenance import settings_of
+from baler_vae.codec.manifests import EXTRAS, HISTORY, bounds_of, repeating
 from baler_vae.entropy import plain
 from baler_vae.errors import CorruptArchive, SourceError, UsageError, located
 from baler_vae.io.files import split_spec
@@ -193,7 +192,7 @@ class Archive(Face):
 
     def settings(self) -> dict[str, Any]:
         """What repeats the run that wrote the archive, as far as it tells."""
-        return settings_of(self.manifest)
+        return repeating(self.manifest)
 
     def extras(self) -> bytes:
         """Read what the source held besides its columns.

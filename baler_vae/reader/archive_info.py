@@ -11,6 +11,9 @@ from baler_vae.results import as_plain, data_frame, html_table
 if TYPE_CHECKING:
     from baler_vae.results import DataFrame
 
+SHARED = {"tables": "tables of moves", "patches": "patched values"}
+"""What guarantees share, in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartBytes:
@@ -19,7 +22,7 @@ class PartBytes:
     Attributes
     ----------
     model : int
-        Bytes of networks and frequency tables.
+        Bytes of networks and of frequency tables of codes.
     latents : int
         Bytes of the latents of autoencoders.
     codes : int
@@ -27,7 +30,7 @@ class PartBytes:
     metadata : int
         Bytes of all else.
     guarantees : int
-        Bytes of the moves and patches that keep guarantees.
+        Bytes of all that keeps guarantees: moves, the tables of these, and patched values.
     """
 
     model: int
@@ -45,11 +48,16 @@ class GuaranteeInfo:
     ----------
     text : str
         The cut, or the quantity and its bound.
+    definitions : tuple[str, ...]
+        What the quantities are that it is about, such as ``dijet_mass: kind = "mass", objects = ["Jet_*"]``; formulas
+        that are their own names are not told again.
     moves_bytes : int
-        Bytes of the moves of values that keep it; patches, which may serve several guarantees, come beside.
+        Bytes of the moves of values that keep it: 0 for a cut, for which nothing moves, and for a quantity that is
+        kept by the moves of another guarantee. What several guarantees share comes beside.
     """
 
     text: str
+    definitions: tuple[str, ...] = ()
     moves_bytes: int
 
 
@@ -103,6 +111,8 @@ class ColumnInfo:
         text = self.grid
         if self.coding == "network-1":
             text += ", from other columns"
+        if self.coding == "context-1":
+            text += ", under tables in context"
         if self.coding == "cells-1":
             text += ", from neighbouring cells"
         if self.formula is None:
@@ -158,6 +168,9 @@ class ArchiveInfo:
         The groups of columns of equal length.
     guarantees : tuple[GuaranteeInfo, ...]
         What is guaranteed beyond the bounds of columns.
+    shared_bytes : Mapping[str, int]
+        Bytes that belong to no guarantee alone: ``tables`` of moves, and ``patches``, which are values stored to the
+        bit since they miss any of the guarantees; empty where nothing is guaranteed.
     settings : Mapping[str, Any]
         What repeats the run, as far as the archive tells.
     source : SourceInfo or None
@@ -175,6 +188,7 @@ class ArchiveInfo:
     columns: tuple[ColumnInfo, ...]
     groups: tuple[GroupInfo, ...]
     guarantees: tuple[GuaranteeInfo, ...]
+    shared_bytes: Mapping[str, int]
     settings: Mapping[str, Any]
     source: SourceInfo | None = None
 
@@ -223,7 +237,8 @@ class ArchiveInfo:
             )
             for column in self.columns
         )
-        kept = (f"guaranteed: {one.text}" for one in self.guarantees)
+        kept = [f"guaranteed: {one.text} (moves {one.moves_bytes:,} bytes)" for one in self.guarantees]
+        kept += [f"{SHARED[name]}: {n_bytes:,} bytes" for name, n_bytes in self.shared_bytes.items()]
         return html_table(f"{self.path}: {self._rows()}", headings, rows, notes=(sizes, *kept, *self.warnings))
 
     def _rows(self) -> str:
@@ -243,7 +258,7 @@ class ArchiveInfo:
         }
 
     def _contents(self) -> dict[str, Any]:
-        names = ("columns", "groups", "guarantees", "settings")
+        names = ("columns", "groups", "guarantees", "shared_bytes", "settings")
         return {name: as_plain(getattr(self, name)) for name in names}
 
     def _of_source(self) -> dict[str, Any]:

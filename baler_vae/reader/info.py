@@ -8,11 +8,12 @@ import numpy as np
 from baler_vae.archive.collection import CollectionFile
 from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import ColumnEntry, GroupEntry, GuardEntry, Manifest
-from baler_vae.codec.manifests import guarantees_of, section_name
+from baler_vae.codec.manifests import guarantees_of, repeating, section_name
 from baler_vae.codec.provenance import fits_of, settings_of
 from baler_vae.codec.report import GroupInfo
 from baler_vae.codec.sections import (
     cells_section,
+    contexts_section,
     corrections_section,
     decoder_section,
     networks_section,
@@ -24,7 +25,7 @@ from baler_vae.reader.archive_info import ArchiveInfo, CollectionInfo, ColumnInf
 from baler_vae.settings.kinds import kind_of_stored
 from baler_vae.table.schema import kind_text
 
-_OF_MODELS = (decoder_section, tables_section, networks_section, cells_section, corrections_section)
+_OF_MODELS = (decoder_section, tables_section, networks_section, cells_section, contexts_section)
 
 
 def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
@@ -34,10 +35,11 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
         CorruptArchive: an index is damaged.
     """
     manifest = archive.manifest
-    settings = settings_of(manifest)
+    settings = repeating(manifest)
     whole = settings.get("whole_numbers", ())
     sizes = {"model": 0, "latents": 0, "codes": 0, "guarantees": 0}
     moves: dict[int, int] = {}
+    shared = {"tables": 0, "patches": 0}
     columns: dict[str, ColumnInfo] = {}
     for number, group in enumerate(manifest.groups):
         sizes["model"] += _model_bytes(manifest, number)
@@ -45,16 +47,20 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
         first = 0 if latents is None else len(latents.codings) * (2 if latents.keeps_log_variance else 1)
         behind = first + sum(column.coding is not None for column in group.columns)
         guard = group.guard or GuardEntry()
-        n_parts = behind + len(guard.corrections) + (1 + len(guard.patched) if guard.patched else 0)
+        first_patch = behind + len(guard.corrections)
+        n_parts = first_patch + (1 + len(guard.patched) if guard.patched else 0)
         n_bytes = np.zeros(n_parts, np.int64)
         for row_group in range(len(manifest.row_groups)):
             n_bytes += archive.checked_part_sizes(section_name(number, row_group), n_parts)
         sizes["latents"] += int(n_bytes[:first].sum())
         sizes["codes"] += int(n_bytes[first:behind].sum())
-        sizes["guarantees"] += int(n_bytes[behind:].sum())
-        for correction, own in zip(guard.corrections, n_bytes[behind:].tolist(), strict=False):
+        shared["tables"] += _section_bytes(manifest, corrections_section(number))
+        shared["patches"] += int(n_bytes[first_patch:].sum())
+        for correction, own in zip(guard.corrections, n_bytes[behind:first_patch].tolist(), strict=True):
             moves[correction.guarantee] = moves.get(correction.guarantee, 0) + own
         columns |= _columns(group, n_bytes[first:behind].tolist(), whole)
+    sizes["guarantees"] = sum(moves.values()) + sum(shared.values())
+    kept = guarantees_of(manifest)
     rows = {
         group.name: sum(counts[number] for counts in manifest.row_groups)
         for number, group in enumerate(manifest.groups)
@@ -71,9 +77,10 @@ def describe_archive(archive: ArchiveFile) -> ArchiveInfo:
         columns=tuple(columns[name] for name in manifest.order),
         groups=tuple(_described(group, number, manifest) for number, group in enumerate(manifest.groups)),
         guarantees=tuple(
-            GuaranteeInfo(text=one.text, moves_bytes=moves.get(number, 0))
-            for number, one in enumerate(guarantees_of(manifest).promised)
+            GuaranteeInfo(text=one.text, definitions=kept.definitions(one), moves_bytes=moves.get(number, 0))
+            for number, one in enumerate(kept.promised)
         ),
+        shared_bytes=shared if kept else {},
         settings=settings,
     )
 
@@ -105,6 +112,7 @@ def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo])
         guarantees=tuple(
             replace(one, text=f"{name}: {one.text}") for name, table in tables.items() for one in table.guarantees
         ),
+        shared_bytes=_added(table.shared_bytes for table in found),
         left_out=dict(manifest.left_out),
         tables=tables,
     )
@@ -112,8 +120,20 @@ def describe_collection(file: CollectionFile, tables: Mapping[str, ArchiveInfo])
 
 def _model_bytes(manifest: Manifest, number: int) -> int:
     """The bytes of all that a group's model takes."""
-    names = (section(number) for section in _OF_MODELS)
-    return sum(manifest.sections[name].n_bytes for name in names if name in manifest.sections)
+    return sum(_section_bytes(manifest, section(number)) for section in _OF_MODELS)
+
+
+def _section_bytes(manifest: Manifest, name: str) -> int:
+    """The bytes of a section, 0 where there is none."""
+    return manifest.sections[name].n_bytes if name in manifest.sections else 0
+
+
+def _added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Numbers by name, those of one name added up."""
+    found: dict[str, int] = {}
+    for part in parts:
+        found |= {name: found.get(name, 0) + n_bytes for name, n_bytes in part.items()}
+    return found
 
 
 def _kind(group: GroupEntry, manifest: Manifest) -> str:

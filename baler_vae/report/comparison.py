@@ -6,10 +6,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from baler_vae.evaluation.comparison import Compared, ComparedColumn, Comparison
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedGuarantee, Comparison
 from baler_vae.report.drawing import INK, new_figure, short, svg_text
 from baler_vae.report.listing import Cell, Heading, Listing, bytes_cell, numbers, short_numbers
-from baler_vae.report.wording import figure, percent, plain, signed, size
+from baler_vae.report.wording import figure, in_bounds, percent, plain, signed, size
+from baler_vae.table.bounds import shortened_guarantee
 
 COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#7a21dd")
 """Of M. A. Petroff's palette (arXiv:2107.02270); shapes say the same again."""
@@ -60,6 +61,33 @@ def shifts_table(comparison: Comparison) -> Listing | None:
                     )
                     table.add(one.name, *map(plain, cells))
     return table if peaks else None
+
+
+def guarantees_table(comparison: Comparison) -> Listing | None:
+    """A line for each guarantee, and one for each archive that has it below: what was judged, what misses it, and the
+    bytes of its moves; at last the bytes of all that keeps guarantees. None without guarantees.
+    """
+    headings = [Heading("archive"), numbers("judged", 2), numbers("missed"), numbers("worst / bound", 1)]
+    table = Listing("Guarantees: the bytes of each are those of its moves", [*headings, numbers("bytes")])
+    having = [one for one in comparison.archives if one.guarantees]
+    for text in dict.fromkeys(own.text for one in having for own in one.guarantees):
+        table.head(shortened_guarantee(text))
+        for one in having:
+            for own in one.guarantees:
+                if own.text == text:
+                    table.add(one.name, *_guarantee_cells(own))
+    if having:
+        table.head("all, with tables and patched values")
+    for one in having:
+        table.add(one.name, "", "", "", bytes_cell(one.guarantees_bytes))
+    return table if having else None
+
+
+def _guarantee_cells(own: ComparedGuarantee) -> tuple[str | Cell, ...]:
+    if own.n is None:
+        return "none", "", "", bytes_cell(own.moves_bytes)
+    worst = "" if own.worst is None else plain(in_bounds(own.worst))
+    return f"{own.n:,}", f"{own.n_broken:,}", worst, bytes_cell(own.moves_bytes)
 
 
 def _rival_cells(comparison: Comparison, bound: str, n_bytes: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from baler_vae.errors import shown as escaped
+from baler_vae.table.bounds import shortened, shortened_guarantee
 
 _GAP = "  "
 _NAME_SHARE = 0.45
@@ -19,7 +20,6 @@ _LEAST_NAME_WIDTH = 24
 _NO_BREAK = "\ue000"  # of private use: in no text
 _UNIT = re.compile(r"(?<=\d) (?=\w|%)")
 """The space between a number and its unit, where no line breaks."""
-_DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def short_numbers(text: str) -> Cell:
     return Cell(text, shortened(text))
 
 
-def shortened(text: str) -> str:
-    """A bound or a grid with at most three significant digits in each of its numbers."""
-    return _DIGITS.sub(lambda found: f"{float(found[0]):.3g}" if len(found[0]) > 4 else found[0], text)
+def guarantee_cell(text: str) -> Cell:
+    """A guarantee, or the same with three digits in each number of its bound."""
+    return Cell(text, shortened_guarantee(text))
 
 
 def _cell(cell: str | Cell) -> Cell:

@@ -18,10 +18,10 @@ from baler_vae.report import wording
 from baler_vae.report.columns import column_sections, column_table, left_out, n_rows_text
 from baler_vae.report.curves import training_figure
 from baler_vae.report.figures import peak_figure, spectrum_figure
-from baler_vae.report.listing import shortened
 from baler_vae.report.maps import correlation_maps, density_maps, information_map, largest
 from baler_vae.report.record import Origin, record
 from baler_vae.report.verdict import cut_text, steps_text, verdict_of
+from baler_vae.table.bounds import shortened, shortened_guarantee
 
 History = Mapping[str, Sequence[Mapping[str, float]]]
 
@@ -130,6 +130,7 @@ def render_page(
             parts=_parts(sizes),
             bars=_bars(sizes, rivals or {}),
             kinds=_kinds(sizes),
+            kept=_kept(sizes),
             table=column_table(evaluation),
             anchors={section.column.name: number for number, section in enumerate(sections, 1)},
             sections=sections,
@@ -142,7 +143,7 @@ def render_page(
             groups=groups,
             trainings=[Markup(figure) for figure in trainings],  # noqa: S704 - made here
             settings=_flat(settings or {}),
-            record=record(origin or Origin(), evaluation.columns),
+            record=record(origin or Origin(), evaluation.columns, evaluation.guarantees),
         )
     )
 
@@ -157,7 +158,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(lambda name: files("baler_vae.report").joinpath(name).read_text("utf-8")),
     )
-    names = ("failed_fits", "measured", "number", "percent", "signed", "size", "unit")
+    names = ("count", "failed_fits", "measured", "number", "percent", "signed", "size", "unit")
     own = {"cut_text": cut_text, "shortened": shortened, "steps_text": steps_text}
     made.globals = {name: getattr(wording, name) for name in names} | own
     return made
@@ -168,6 +169,17 @@ def _parts(sizes: ArchiveSizes | None) -> list[ArchivePart]:
     known = {name: n_bytes for name, n_bytes in found.items() if n_bytes is not None}
     total = sum(known.values())
     return [ArchivePart(name, n_bytes, 100 * n_bytes / total if total else 0.0) for name, n_bytes in known.items()]
+
+
+def _kept(sizes: ArchiveSizes | None) -> list[ArchivePart]:
+    """What keeps guarantees, in per cent of the archive."""
+    if sizes is None or not sizes.archive_bytes:
+        return []
+    total = sizes.archive_bytes
+    return [
+        ArchivePart(shortened_guarantee(name), n_bytes, 100 * n_bytes / total)
+        for name, n_bytes in sizes.guarantees.items()
+    ]
 
 
 def _bars(sizes: ArchiveSizes | None, rivals: Mapping[str, int]) -> list[Bar]:

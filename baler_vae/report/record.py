@@ -8,9 +8,10 @@ from typing import Any
 
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.inputs import InputFile
+from baler_vae.evaluation.numbers import GuaranteeResult
 from baler_vae.evaluation.residuals import ColumnResiduals
-from baler_vae.report.listing import shortened
-from baler_vae.report.wording import count, number, setting
+from baler_vae.report.wording import count, in_bounds, number, setting
+from baler_vae.table.bounds import shortened, shortened_guarantee
 from baler_vae.version import __version__
 
 _MOST_NAMES = 12
@@ -58,19 +59,44 @@ class SharedBound:
 
 
 @dataclass(frozen=True)
+class SignedGuarantee:
+    """What is guaranteed and what became of it, as text: all but `exact_text` and `exact_worst` with three digits.
+
+    `definitions` say what its quantities are, `judged` of what, and how many, it was judged; `n_broken` and the worst
+    deviation in units of the bound are empty where it was not, the latter for a cut, too.
+    """
+
+    text: str
+    definitions: tuple[str, ...]
+    judged: str
+    n_broken: str
+    worst: str
+    is_broken: bool
+    exact_text: str
+    exact_worst: str
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether three digits say everything."""
+        return (self.text, self.worst) == (self.exact_text, self.exact_worst)
+
+
+@dataclass(frozen=True)
 class Record:
-    """The foot of a page: `tolerances` by what they are of, `bounds` with three digits, `exact_bounds` by column; these
-    are empty where the first say everything.
+    """The foot of a page: `tolerances` by what they are of, `bounds` and `guarantees` with three digits, `exact_bounds`
+    by column, and `exact_guarantees`, of which three digits do not say everything; empty where there are none.
     """
 
     origin: Origin
     tolerances: Mapping[str, str]
     bounds: tuple[SharedBound, ...]
     exact_bounds: Mapping[str, str]
+    guarantees: tuple[SignedGuarantee, ...] = ()
+    exact_guarantees: tuple[SignedGuarantee, ...] = ()
 
 
-def record(origin: Origin, columns: Sequence[ColumnResiduals]) -> Record:
-    """The record of some columns."""
+def record(origin: Origin, columns: Sequence[ColumnResiduals], guarantees: Sequence[GuaranteeResult] = ()) -> Record:
+    """The record of some columns, and of what is guaranteed beyond their bounds."""
     exact = {column.name: column.bound for column in columns if column.bound is not None}
     shared: dict[str, list[str]] = {}
     for name, bound in exact.items():
@@ -79,7 +105,9 @@ def record(origin: Origin, columns: Sequence[ColumnResiduals]) -> Record:
     all_named = all(len(names) <= _MOST_NAMES for names in shared.values())
     if all_named and all(shortened(bound) == bound for bound in exact.values()):
         exact = {}
-    return Record(origin, {_SAYS[name]: _allowed(value) for name, value in origin.tolerances.items()}, bounds, exact)
+    tolerances = {_SAYS[name]: _allowed(value) for name, value in origin.tolerances.items()}
+    signed = tuple(map(signed_guarantee, guarantees))
+    return Record(origin, tolerances, bounds, exact, signed, tuple(one for one in signed if not one.is_exact))
 
 
 def date_of_source() -> str | None:
@@ -98,6 +126,21 @@ def date_of_source() -> str | None:
         raise UsageError(
             "SOURCE_DATE_EPOCH is not a date", found=text, expected="seconds since 1970-01-01, such as 1700000000"
         ) from error
+
+
+def signed_guarantee(result: GuaranteeResult) -> SignedGuarantee:
+    """What became of a guarantee, as text."""
+    judged, has_worst = result.is_judged, result.is_judged and result.worst is not None
+    return SignedGuarantee(
+        text=shortened_guarantee(result.text),
+        definitions=result.definitions,
+        judged=f"{result.n:,} {result.group}" if judged else "none",
+        n_broken=f"{result.n_broken:,}" if judged else "",
+        worst=in_bounds(result.worst) if has_worst else "",
+        is_broken=result.n_broken > 0,
+        exact_text=result.text,
+        exact_worst=repr(result.worst) if has_worst else "",
+    )
 
 
 def _names(names: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ WORDS = {
     "distortion": "distortion",
     "bytes": "bytes",
     "ratio": "ratio",
+    "guarantees_bytes": "bytes of guarantees",
     "sample_auc": "AUC of samples",
     "peak_shift_percent": "peak shift [%]",
     "peak_width_percent": "peak width change [%]",

@@ -11,7 +11,20 @@ from baler_vae.evaluation.peaks import PeakShift
 from baler_vae.evaluation.residuals import ColumnResiduals
 from baler_vae.evaluation.spectra import SpectrumShift
 from baler_vae.evaluation.tolerances import Failure, spectrum_name
-from baler_vae.report.wording import NOTHING, count, failed_fits, few, number, peak_name, percent, plain, signed, size
+from baler_vae.report.wording import (
+    NOTHING,
+    count,
+    failed_fits,
+    few,
+    in_bounds,
+    number,
+    peak_name,
+    percent,
+    plain,
+    signed,
+    size,
+)
+from baler_vae.table.bounds import shortened_guarantee
 
 State = Literal["good", "bad", "plain"]
 
@@ -164,7 +177,7 @@ def _bounds(columns: Sequence[ColumnResiduals]) -> Finding:
         headline = "all the same" if same else "none known"
         return Finding("Bounds", "good" if same else "plain", headline, (differing,))
     worst = max(judged, key=lambda column: column.largest_in_bounds or 0)
-    text = f"The largest residual is {number(worst.largest_in_bounds)} of its bound, in {worst.name}."
+    text = f"The largest residual is {in_bounds(worst.largest_in_bounds)} of its bound, in {worst.name}."
     unknown = len(columns) - len(judged)
     without = (f"{count(unknown, 'column')} of floats without a bound.",) if unknown else ()
     return Finding("Bounds", "good", "kept", (text, *without, differing))
@@ -209,13 +222,24 @@ def _peaks(shifts: Sequence[PeakShift]) -> Finding:
 
 def _guarantees(results: Sequence[GuaranteeResult]) -> Finding:
     broken = [result for result in results if result.n_broken]
-    sentences = tuple(
-        f"{result.text}: {f'broken by {result.n_broken:,}' if result.n_broken else 'kept by all'} of {result.n:,}"
-        + ("." if result.worst is None else f"; the largest deviation is {number(result.worst)} of its bound.")
-        for result in results
-    )
-    headline = f"{len(broken):,} of {len(results):,} broken" if broken else "kept"
-    return Finding("Guarantees", "bad" if broken else "good", headline, sentences)
+    sentences = tuple(map(_guarantee, results))
+    if broken:
+        return Finding("Guarantees", "bad", f"{len(broken):,} of {len(results):,} broken", sentences)
+    n_unjudged = sum(not result.is_judged for result in results)
+    if n_unjudged:
+        headline = f"{n_unjudged:,} of {len(results):,} not judged"
+        return Finding("Guarantees", "plain", headline, sentences)
+    return Finding("Guarantees", "good", "kept", sentences)
+
+
+def _guarantee(result: GuaranteeResult) -> str:
+    """What became of a guarantee, in a sentence."""
+    text = shortened_guarantee(result.text)
+    if not result.is_judged:
+        return f"{text}: not judged, since it is about columns that were not compared."
+    kept = f"broken by {result.n_broken:,}" if result.n_broken else "kept by all"
+    worst = "" if result.worst is None else f"; the largest deviation is {in_bounds(result.worst)} of its bound"
+    return f"{text}: {kept} of {result.n:,}{worst}."
 
 
 def _spectra(shifts: Sequence[SpectrumShift]) -> Finding:

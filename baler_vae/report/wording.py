@@ -32,6 +32,14 @@ def number(value: float | None) -> str:
     return f"{mantissa} {TIMES} 10{power_of_ten(power)}".replace("-", MINUS)
 
 
+def in_bounds(value: float | None) -> str:
+    """A deviation in units of its bound, as `number`, but never rounded up to the bound or down to it."""
+    text = number(value)
+    if text != "1.00":
+        return text
+    return "0.999" if value is not None and value < 1 else "1.01"
+
+
 def plain(text: str) -> str:
     """A text in which numbers look as the terminal and `project.toml` show them: 1.23e-05, not a power of ten."""
     text = _POWER.sub(lambda found: f"e{int(found[1].translate(_FROM_SUPERSCRIPTS)):+03}", text)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from baler_vae.errors import SourceError, listed, nearest
 from baler_vae.root.branches import FAILURES, describe_branches
 from baler_vae.root.classes import open_file
+from baler_vae.root.compression import compression_in
 from baler_vae.root.fields import describe_fields
 from baler_vae.root.reading import KIND, bytes_by_branch, is_ntuple, read_events
-from baler_vae.root.writing import write_rntuple, write_tree
+from baler_vae.root.writing import add_table, recreated
 from baler_vae.source.grouping import (
     Described,
     Lists,
@@ -51,7 +52,8 @@ def open_root(path: str, inner: str) -> Source:
         described = [branch for branch in described if branch.name not in clashes]
         unsupported |= clashes
         title = str((tree.description if rntuple else tree.title) or "")
-        origin = Origin("root", name.rpartition(";")[0], title, rntuple=rntuple)
+        compression = compression_in(tree, file.file.fCompress)
+        origin = Origin("root", name.rpartition(";")[0], title, rntuple=rntuple, compression=compression)
         n_events = int(tree.num_entries)
         branch_bytes = bytes_by_branch(tree)
     schema = _grouped(path, name, described, unsupported, origin, branch_bytes)
@@ -108,14 +110,17 @@ def _grouped(
             unsupported[damaged[0].name] = f"damaged: {error.what}"
 
 
-def write_root(path: Path, schema: Schema, batches: Iterable[Batch], *, rntuple: bool = False) -> None:
-    """Write a TTree; an RNTuple where one was read, or is asked for.
+def write_root(
+    path: Path, schema: Schema, batches: Iterable[Batch], *, rntuple: bool = False, compression: str = ""
+) -> None:
+    """Write a TTree; an RNTuple where one was read, or is asked for; compressed as the source was, unless a setting is
+    given.
 
     Raises:
         OutputError: ROOT has no type for a column, two columns get the same name, or a string is missing.
     """
-    write = write_rntuple if rntuple or schema.origin.rntuple else write_tree
-    write(path, schema, batches)
+    with recreated(path) as file:
+        add_table(file, schema, batches, rntuple=rntuple, compression=compression)
 
 
 def _check_length(file: uproot.ReadOnlyDirectory, path: str) -> None:

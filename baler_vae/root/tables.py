@@ -6,7 +6,7 @@ from pathlib import Path
 from baler_vae.root.branches import FAILURES
 from baler_vae.root.classes import open_file
 from baler_vae.root.files import NTUPLES, TREES
-from baler_vae.root.writing import add_rntuple, add_tree, recreated
+from baler_vae.root.writing import add_table, recreated
 from baler_vae.source.source import Content, Tables, reading
 
 _DIRECTORIES = frozenset({"TDirectory", "TDirectoryFile"})
@@ -40,13 +40,13 @@ def tables_root(path: str) -> Tables:
     return Tables(tuple(names), left_out)
 
 
-def write_tables_root(path: Path, contents: Iterable[Content], *, rntuple: bool = False) -> None:
-    """Write a TTree for each table; an RNTuple where one was read, or for all of them with `rntuple`.
+def write_tables_root(path: Path, contents: Iterable[Content], *, rntuple: bool = False, compression: str = "") -> None:
+    """Write a TTree for each table; an RNTuple where one was read, or for all of them with `rntuple`. Each is
+    compressed as its source was, unless a setting is given.
 
     Raises:
         OutputError: as for `write_root`.
     """
     with recreated(path) as file:
         for content in contents:
-            add = add_rntuple if rntuple or content.schema.origin.rntuple else add_tree
-            add(file, content.schema, content.batches)
+            add_table(file, content.schema, content.batches, rntuple=rntuple, compression=compression)

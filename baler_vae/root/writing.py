@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,47 +14,53 @@ import uproot
 from numpy.typing import NDArray
 
 from baler_vae.errors import OutputError, listed
+from baler_vae.root.compression import Setting
 from baler_vae.root.options import IN_LISTS, OptionalPlaces
+from baler_vae.root.records import LETTERS, BranchRecord
+from baler_vae.root.trees import Values, tree_writer
 from baler_vae.source.grouping import missing
 from baler_vae.source.source import writing
 from baler_vae.table.branches import Branch, branches_of
-from baler_vae.table.nested import nested_of, strings_of
+from baler_vae.table.nested import bytes_of, nested_of, strings_of
 from baler_vae.table.schema import Schema
 from baler_vae.table.table import ROW_GROUP_ROWS, Batch, empty_batch, offsets_from_counts, row_groups
 
-BASKET_ROWS = 4 * ROW_GROUP_ROWS
+BASKET_ROWS = 16 * ROW_GROUP_ROWS
 """A basket of each branch is written when the largest group reaches this number of rows."""
 
-_STRING = ak.types.ListType(
-    ak.types.NumpyType("uint8", parameters={"__array__": "char"}), parameters={"__array__": "string"}
-)
-_LETTERS = {
-    f"{sign}int{bits}": letter.lower() if sign else letter
-    for bits, letter in ((8, "B"), (16, "S"), (32, "I"), (64, "L"))
-    for sign in ("", "u")
-}
-"""What ROOT calls the types of integers in titles."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
-def recreated(path: Path) -> uproot.WritableDirectory:
-    """A new ROOT file, to be closed."""
-    return uproot.recreate(path, compression=uproot.ZSTD(3))
+@contextmanager
+def recreated(path: Path) -> Iterator[uproot.WritableDirectory]:
+    """A new ROOT file, which is closed with the context."""
+    with uproot.recreate(path, initial_streamers_bytes=0) as file:
+        yield file
 
 
-def write_tree(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a file of one TTree, as `add_tree` makes it."""
-    with recreated(path) as file:
-        add_tree(file, schema, batches)
+def add_table(
+    file: uproot.WritableDirectory,
+    schema: Schema,
+    batches: Iterable[Batch],
+    *,
+    rntuple: bool = False,
+    compression: str = "",
+) -> None:
+    """Add a TTree to a file, or an RNTuple where one was read or is asked for, compressed as the source was unless a
+    setting is given.
+
+    Raises:
+        OutputError: ROOT has no type for a column, two columns get the same name, or a string is missing.
+    """
+    setting = Setting(compression or schema.origin.compression)
+    file.compression = setting.compression
+    if rntuple or schema.origin.rntuple:
+        _add_rntuple(file, schema, batches)
+    else:
+        _add_tree(file, schema, batches, setting)
 
 
-def write_rntuple(path: Path, schema: Schema, batches: Iterable[Batch]) -> None:
-    """Write a file of one RNTuple, as `add_rntuple` makes it."""
-    with recreated(path) as file:
-        add_rntuple(file, schema, batches)
-
-
-def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+def _add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch], setting: Setting) -> None:
     """Add a TTree to a file: branches named and titled as the columns (`_` for `/` and brackets in names), and one
     counter branch for each jagged group.
 
@@ -62,32 +69,44 @@ def add_tree(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[B
     """
     branches = branches_of(schema, masks=False)
     names = _branch_names(branches)
-    # uproot writes the wrong number of bytes for jagged arrays of arrays.
     nested = [branch.name for branch in branches if branch.is_nested or (branch.is_jagged and branch.shape)]
     if nested:
         raise OutputError(
             f"a TTree cannot hold nested columns or arrays in lists: {listed(nested)}",
             way_out="Write an RNTuple with --rntuple, or .parquet, or choose columns without them",
         )
-    counters = {names[b.name]: names[str(b.group.counter)] for b in branches if b.is_jagged}
-    types = {names[branch.name]: _tree_type(branch) for branch in branches}
-    written = [branch for branch in branches if names[branch.name] not in counters.values()]
-    counter_name: Callable[[str], str] = counters.__getitem__
+    counters = {str(branch.group.counter) for branch in branches if branch.is_jagged}
+    records = [_record(branch, names, schema, is_counter=branch.name in counters) for branch in branches]
     with writing("a ROOT file", *_FAILURES):
-        tree = file.mktree(_tree_name(schema), types, title=schema.origin.title, counter_name=counter_name)
-        own_types = {
-            names[b.name]: b.dtype
-            for b in branches
-            # RDataFrame reads no lists under counters of one byte: they stay what they were, but are not made.
-            if names[b.name] in counters.values() and (b.dtype.itemsize > 1 or schema.origin.format == "root")
-        }
-        _amend(tree, {names[branch.name]: branch.title for branch in branches}, own_types)
+        tree = tree_writer(file, _tree_name(schema), schema.origin.title, records, setting)
     for batch in row_groups(batches, schema, BASKET_ROWS):
         with writing("a ROOT file", *_FAILURES):
-            tree.extend({names[branch.name]: _array(branch, batch) for branch in written})
+            values = {names[branch.name]: _tree_values(branch, batch) for branch in branches}
+            tree.extend(batch[0].n_rows, values, {names[own]: batch[0][own].astype(np.int64) for own in counters})
+    with writing("a ROOT file", *_FAILURES):
+        tree.close()
 
 
-def add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
+def _record(branch: Branch, names: Mapping[str, str], schema: Schema, *, is_counter: bool) -> BranchRecord:
+    """A branch as it is to be described, without baskets. RDataFrame reads no lists under counters of one byte: they
+    stay what they were in ROOT files, but are not made.
+    """
+    dtype = _written_dtype(branch)
+    if is_counter and dtype.itemsize == 1 and schema.origin.format != "root":
+        dtype = np.dtype(np.int32)
+    record = BranchRecord(
+        name=names[branch.name],
+        title=branch.title,
+        type="str" if branch.is_text else dtype.name,
+        shape=branch.shape,
+        counter=names[str(branch.group.counter)] if branch.is_jagged else "",
+        is_counter=is_counter,
+    )
+    record.title = record.title or f"{record.leaf_title}/{LETTERS[record.type]}"
+    return record
+
+
+def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch]) -> None:
     """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
     jagged ones as vectors; an implied counter is not written.
 
@@ -149,31 +168,9 @@ def _branch_names(branches: Sequence[Branch], reserved: str = r"[/\[\]]") -> dic
     return names
 
 
-def _tree_type(branch: Branch) -> Any:  # noqa: ANN401  uproot takes a numpy dtype or an awkward type
-    if branch.is_text:
-        return _STRING
-    if not branch.is_jagged:
-        return np.dtype((_written_dtype(branch), branch.shape))
-    return ak.types.ListType(ak.types.NumpyType(_written_dtype(branch).name))
-
-
 def _written_dtype(branch: Branch) -> np.dtype[Any]:
     """The dtype in which a branch is written: what an RNTuple held as floats of half the size is `float` to ROOT."""
     return np.dtype(np.float32) if branch.dtype == np.float16 and "float" in branch.typename else branch.dtype
-
-
-def _amend(tree: Any, titles: Mapping[str, str], counters: Mapping[str, np.dtype[Any]]) -> None:  # noqa: ANN401
-    """Gives branches their titles, and counters their types, in the description of a tree without entries: `mktree`
-    takes neither, and makes every counter an int32.
-    """
-    description = tree._cascading  # noqa: SLF001 - there is no other way in uproot 5
-    for datum in description._branch_data:  # noqa: SLF001
-        name = datum["fName"]
-        if name in counters:
-            datum["dtype"] = counters[name].newbyteorder(">")
-            datum["fTitle"] = f"{name}/{_LETTERS[counters[name].name]}"
-        datum["fTitle"] = titles[name] or datum["fTitle"]
-    description._relocate(tree._file, tree._file.sink)  # noqa: SLF001
 
 
 def _options(branch: Branch, first: Batch, schema: Schema) -> OptionalPlaces:
@@ -216,7 +213,21 @@ def _array(branch: Branch, batch: Batch) -> Any:  # noqa: ANN401  a numpy or an 
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
 
 
+def _tree_values(branch: Branch, batch: Batch) -> Values:
+    """The values of a branch as a TTree has them: those of all lists one after the other, or the bytes of texts."""
+    values = branch.values(batch)
+    if not branch.is_text:
+        return values
+    _check_strings(branch.name, values)
+    return [bytes_of(text) for text in values.tolist()]
+
+
 def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
+    _check_strings(name, values)
+    return strings_of(values)
+
+
+def _check_strings(name: str, values: NDArray[np.generic]) -> None:
     rows = missing(values)
     if len(rows):
         raise OutputError(
@@ -225,4 +236,3 @@ def _strings(name: str, values: NDArray[np.generic]) -> ak.Array:
             found=f"{len(rows)} missing",
             way_out="Write .parquet or .csv instead, or choose columns without them",
         )
-    return strings_of(values)

@@ -10,8 +10,10 @@ from typing import Literal
 AUTO = "auto"
 """In place of a kind: the one of those that are candidates whose archive is smallest."""
 
-KindName = Literal["independent", "autoregressive", "vae", "ae", "conv-vae", "conv-ae"]
-WantedKind = Literal["auto", "independent", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"]
+KindName = Literal["independent", "formulas", "autoregressive", "vae", "ae", "conv-vae", "conv-ae"]
+WantedKind = Literal["auto", "independent", "formulas", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"]
+Effort = Literal["fast", "default", "best"]
+"""How much time an archive may take for its size."""
 LatentKindName = Literal["ae", "vae", "conv-ae", "conv-vae"]
 
 
@@ -33,6 +35,7 @@ class KindTraits:
 
 KINDS: tuple[KindTraits, ...] = (
     KindTraits(name="independent", stores_networks=False, stores_latents=False, gives_free=False, needs_torch=False),
+    KindTraits(name="formulas", stores_networks=False, stores_latents=False, gives_free=False, needs_torch=False),
     KindTraits(name="autoregressive", stores_networks=True, stores_latents=False, gives_free=False, needs_torch=True),
     KindTraits(name="vae", stores_networks=True, stores_latents=True, gives_free=True, needs_torch=True),
     KindTraits(name="ae", stores_networks=True, stores_latents=True, gives_free=True, needs_torch=True),
@@ -67,6 +70,11 @@ def kind_of_free(wanted: WantedKind) -> KindName:
     """The kind that gives columns under `free` where a kind, or `auto`, was asked for."""
     able = [kind.name for kind in KINDS if kind.gives_free]
     return next((name for name in able if name == wanted), able[0])
+
+
+def needs_torch(wanted: WantedKind) -> bool:
+    """Whether fitting the kind that was asked for needs PyTorch."""
+    return any(kind.name == wanted and kind.needs_torch for kind in KINDS)
 
 
 def takes_images(wanted: WantedKind) -> bool:

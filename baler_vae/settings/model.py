@@ -7,10 +7,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from baler_vae.errors import UsageError
 from baler_vae.settings.checking import Globs, NotNegative, Positive, RowCount, Seed, Settings, as_list, in_lower_case
 from baler_vae.settings.convolution import ConvolutionSettings
-from baler_vae.settings.kinds import AUTO, WantedKind, takes_images
+from baler_vae.settings.kinds import AUTO, Effort, WantedKind, needs_torch, takes_images
 from baler_vae.settings.objective import ObjectiveSettings
 
-_LATER = ("sample_rows", "networks", "convolution")
+_LATER = ("sample_rows", "networks", "convolution", "effort")
 """Settings that older archives do not name; where they are the default, newer ones do not either."""
 
 
@@ -55,7 +55,7 @@ class ModelSettings(Settings):
 
     Parameters
     ----------
-    kind : {"auto", "independent", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"}
+    kind : {"auto", "independent", "formulas", "autoregressive", "ae", "vae", "conv-ae", "conv-vae"}
         The kind of model; ``auto`` takes what makes the smallest archive. ``model`` means the same where keywords are
         taken.
     latent : int, optional
@@ -111,6 +111,9 @@ class ModelSettings(Settings):
         `l1`.
     networks : NetworkSettings or mapping, optional
         How the networks of codes are built and trained, where values keep a bound.
+    effort : {"fast", "default", "best"}
+        What ``auto`` does for a small archive: ``fast`` makes formulas and tables only, which are fitted in seconds and
+        decoded many times as fast, and needs no PyTorch.
     convolution : ConvolutionSettings or mapping, optional
         How the networks of ``conv-vae`` and ``conv-ae`` are built.
     """
@@ -142,6 +145,7 @@ class ModelSettings(Settings):
     objective: ObjectiveSettings | None = None
     networks: NetworkSettings | None = None
     convolution: ConvolutionSettings | None = None
+    effort: Annotated[Effort, BeforeValidator(in_lower_case)] = "default"
 
     @model_validator(mode="after")
     def _with_an_objective_that_makes_sense(self) -> "ModelSettings":
@@ -156,6 +160,11 @@ class ModelSettings(Settings):
             raise UsageError(
                 f"the model {self.kind!r} has no convolutions to be described",
                 way_out='Set kind = "conv-vae" or "conv-ae" in [model], or leave out [model.convolution]',
+            )
+        if self.effort == "fast" and self.kind != AUTO and needs_torch(self.kind):
+            raise UsageError(
+                f"the effort fast trains no networks, which the model {self.kind!r} has",
+                way_out="Leave out the model, or choose formulas or independent; or leave out the effort",
             )
         if self.objective is None:
             return

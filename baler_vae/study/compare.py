@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.errors import SourceError, UsageError
-from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedPeak, Comparison
+from baler_vae.evaluation.comparison import Compared, ComparedColumn, ComparedGuarantee, ComparedPeak, Comparison
+from baler_vae.guarantees.definitions import Asked
 from baler_vae.io.files import ARCHIVE_SUFFIX, open_source
 from baler_vae.paths import is_folder, temporary_folder
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
@@ -36,6 +37,7 @@ def compare(
     bounds: str | Sequence[str] = (),
     models: str | Sequence[str] = ("independent",),
     columns: str | Sequence[str] = (),
+    guarantees: Sequence[Asked] = (),
     rivals: str | Path | None = None,
     settings: EvaluationSettings | None = None,
     model: ModelSettings | None = None,
@@ -57,6 +59,8 @@ def compare(
         Kinds of model to compress it with under each of the bounds.
     columns : str or sequence of str
         Names or globs of the columns to compress; all of them by default.
+    guarantees : sequence of GuaranteeSettings, dict or str
+        What is guaranteed beyond each of the bounds; see `compress`. They may name quantities of `settings`.
     rivals : str or Path, optional
         A file with the sizes of other compressors for the same rows under the same bounds: the table of the benchmarks,
         or, for a single bound, JSON of bytes by name.
@@ -101,6 +105,7 @@ def compare(
             bounds=as_tuple(bounds),
             models=as_tuple(models),
             columns=columns,
+            guarantees=guarantees,
             settings=settings,
             model=model,
             dialect=dialect,
@@ -188,22 +193,32 @@ def compare_ways(
     bounds: Sequence[str],
     models: Sequence[str] = ("independent",),
     columns: str | Sequence[str] = (),
+    guarantees: Sequence[Asked] = (),
     settings: EvaluationSettings | None = None,
     model: ModelSettings | None = None,
     dialect: Options = None,
     progress: Progress = silent,
 ) -> Iterator[Compared]:
     """What each kind of model makes of a file under each bound, through archives in a temporary folder. A text of
-    `bounds` may hold several, separated by semicolons; `model` says all but the kind.
+    `bounds` may hold several, separated by semicolons; `model` says all but the kind, `guarantees` what is kept beyond
+    each of the bounds.
 
     Raises:
         SourceError: the file cannot be read.
-        UsageError: a bound, a kind or a column is wrong.
+        UsageError: a bound, a kind, a column or a guarantee is wrong.
         MissingExtra: the packages for evaluation or training are not installed.
     """
     base = (model or ModelSettings()).model_dump(exclude_defaults=True)
+    quantities = () if settings is None else settings.quantities
+
+    def asked(text: str, chosen: ModelSettings) -> FitRequest:
+        bound = [own.strip() for own in text.split(";")]
+        return FitRequest.of(
+            columns=columns, bound=bound, guarantees=guarantees, quantities=quantities, settings=chosen
+        )
+
     ways = [
-        (text, FitRequest.of(columns=columns, bound=[own.strip() for own in text.split(";")], settings=chosen))
+        (text, asked(text, chosen))
         for chosen in [check_settings(ModelSettings, {**base, "kind": kind}) for kind in models]
         for text in bounds
     ]
@@ -268,6 +283,12 @@ def _compared(place: str | Path, evaluation: Evaluation, widths: Mapping[str, fl
         )
         for shift in evaluation.peaks
     )
+    kept = tuple(
+        ComparedGuarantee(
+            found.text, found.n if found.is_judged else None, found.n_broken, found.worst, entry.moves_bytes
+        )
+        for found, entry in zip(evaluation.guarantees, info.guarantees, strict=True)
+    )
     return Compared(
         name=Path(place).name,
         archive_bytes=info.archive_bytes,
@@ -277,6 +298,8 @@ def _compared(place: str | Path, evaluation: Evaluation, widths: Mapping[str, fl
         n_values=sum(info.n_rows[entry.group] for entry in info.columns),
         columns=columns,
         peaks=peaks,
+        guarantees=kept,
+        guarantees_bytes=info.bytes.guarantees,
         exceeded=tuple(failure.text for failure in evaluation.failures),
     )
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baler_vae.errors import UsageError
+from baler_vae.evaluation.numbers import GuaranteeResult
 from baler_vae.io.chain import open_sources
 from baler_vae.paths import temporary_folder
 from baler_vae.progress import Progress, silent, within
+from baler_vae.results import as_plain
 from baler_vae.settings.checking import check_settings
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.settings.model import ModelSettings
@@ -26,7 +28,7 @@ from baler_vae.verbs.restoring import RestoreRequest
 @dataclass(frozen=True)
 class ExperimentRun:
     """One model of an experiment. `n_rows` are those of the largest group; seconds are wall-clock; the two percentages
-    are None where a fit failed.
+    are None where a fit failed; `guarantees` are what the project guarantees, and `guarantees_bytes` what keeps it.
     """
 
     kind: str
@@ -40,10 +42,13 @@ class ExperimentRun:
     decompression_seconds: float
     mass_difference_percent: float | None
     width_change_percent: float | None
+    guarantees_bytes: int = 0
+    guarantees: tuple[GuaranteeResult, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
-        return dict(vars(self))
+        found: dict[str, Any] = as_plain(self)
+        return found
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,12 @@ def run_experiment(project: Project, source: str, *, progress: Progress = silent
         for kind in experiment.kinds
         for seed in experiment.seeds
     ]
-    asked = FitRequest.of(columns=project.columns, bound=project.bound)
+    asked = FitRequest.of(
+        columns=project.columns,
+        bound=project.bound,
+        guarantees=project.guarantees,
+        quantities=project.evaluation.quantities,
+    )
     dialect = dialect_options(project.csv.given())
     for recipe, model in models:
         told = within(progress, f"{recipe}, {model.kind}, seed {model.seed}")
@@ -97,7 +107,9 @@ def _run(
         compressed = time.perf_counter()
         restore(archive, restored, RestoreRequest(), progress)
         decompressed = time.perf_counter()
-        evaluation = evaluate(source, restored_spec, settings=evaluation_settings, dialect=dialect, progress=progress)
+        evaluation = evaluate(
+            source, restored_spec, settings=evaluation_settings, archive=archive, dialect=dialect, progress=progress
+        )
     if not evaluation.peaks:
         raise UsageError("the experiment has no peak to follow", way_out="Declare [[evaluation.peaks]] in project.toml")
     peak = evaluation.peaks[0]
@@ -113,6 +125,8 @@ def _run(
         decompression_seconds=decompressed - compressed,
         mass_difference_percent=peak.mass_difference_percent,
         width_change_percent=peak.width_change_percent,
+        guarantees_bytes=info.bytes.guarantees,
+        guarantees=evaluation.guarantees,
     )
 
 

@@ -18,6 +18,14 @@ _ZSTD: Final = 1
 """The number of a codec there; LZ4, which is 0, need not be said."""
 
 
+def lz4_block(data: bytes, level: int) -> bytes:
+    """Bytes as a block of LZ4, without a frame: with its fast method below level 3, with the other one above."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    compressed: bytes = pa.Codec("lz4_raw", compression_level=level).compress(data, asbytes=True)
+    return compressed
+
+
 def schema_of_array(values: "pa.Array") -> "pa.Schema":
     """The schema of one field that holds an array."""
     import pyarrow as pa  # noqa: PLC0415 - only where there are nested columns

@@ -1,6 +1,7 @@
 """What a user promises of the values of each column."""
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
@@ -24,6 +25,8 @@ _GRAMMAR = (
 )
 _EXAMPLE = "Write a bound such as abs:0.01, or GLOB=BOUND such as 'Jet_*=bits:12' for the columns that match"
 _WILDCARDS = frozenset("*?[")
+_DIGITS = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])")
+_WITHIN = " within "
 
 
 @dataclass(frozen=True)
@@ -298,3 +301,16 @@ def _positive(number: str, what: str, text: str, example: str) -> float:
 
 def _number_text(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
+
+
+def shortened(text: str) -> str:
+    """A bound or a grid with at most three significant digits in each of its numbers."""
+    return _DIGITS.sub(lambda found: f"{float(found[0]):.3g}" if len(found[0]) > 4 else found[0], text)
+
+
+def shortened_guarantee(text: str) -> str:
+    """A guarantee with at most three significant digits in each number of its bound; the numbers of cuts and formulas
+    stay, since others would mean something else.
+    """
+    what, within, bound = text.rpartition(_WITHIN)
+    return f"{what}{within}{shortened(bound)}" if within else text

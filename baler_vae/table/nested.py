@@ -194,14 +194,15 @@ def strings_of(values: NDArray[np.generic]) -> Any:  # noqa: ANN401  of awkward
     """Text (rows,), none of it missing, as an awkward array of strings; what was not UTF-8 gets its bytes back."""
     import awkward as ak  # noqa: PLC0415
 
-    encoded = [_bytes_of(text) for text in values.tolist()]
+    encoded = [bytes_of(text) for text in values.tolist()]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(text) for text in encoded], dtype=np.int64)])
     letters = np.frombuffer(b"".join(encoded), np.uint8)
     content = ak.contents.NumpyArray(letters, parameters={"__array__": "char"})
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content, parameters={"__array__": "string"}))
 
 
-def _bytes_of(text: str) -> bytes:
+def bytes_of(text: str) -> bytes:
+    """A text in UTF-8; what was not UTF-8 has its bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -118,8 +118,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a table came from: its format, the tree, HDF5 group or npz key, its title, for an n-dimensional array the
-    leading axes that its rows were made of, and whether it was an RNTuple.
+    """Where a table came from: its format, the tree, HDF5 group or npz key, its title, of an n-dimensional array the
+    leading axes that rows were made of, of a ROOT file whether it is an RNTuple and (`lzma:9`) how it is compressed.
     """
 
     format: Format
@@ -127,13 +127,12 @@ class Origin:
     title: str = ""
     shape: tuple[int, ...] = ()
     rntuple: bool = False
+    compression: str = ""
 
 
 @dataclass(frozen=True)
 class FixedArray:
-    """A branch that holds an array of one `shape` in every row; its elements are columns of one group and one dtype,
-    `columns` in C order.
-    """
+    """A branch of an array of one `shape` in each row; `columns` of one group and dtype, in C order, are its cells."""
 
     name: str
     shape: tuple[int, ...]

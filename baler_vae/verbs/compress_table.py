@@ -22,6 +22,7 @@ from baler_vae.progress import Progress, silent, within
 from baler_vae.reader.archive import Archive
 from baler_vae.reader.archive_info import ArchiveInfo, SourceInfo
 from baler_vae.scale.cluster import cluster
+from baler_vae.source.keeping import keeping
 from baler_vae.source.matching import described_as
 from baler_vae.source.source import Source, summary
 from baler_vae.table.padding import without_collections
@@ -66,7 +67,7 @@ def compress_table(
         kept = work.load_codec()
         codec = request.codec
         known = codec if kept is None or request.fit is None else kept[0]
-        opened = opened.as_in(known.schema) if isinstance(known, Codec) else opened
+        opened = keeping(opened.as_in(known.schema) if isinstance(known, Codec) else opened)
         extras, hint = _prepared(opened, known)
         if isinstance(codec, FitRequest):
             codec = _fitted(work, opened, codec, kept, steps[0])
@@ -110,7 +111,7 @@ def compress_stream(
     run, request = request.run, request.listed_for(opened)
     steps = _steps(progress, fits=request.fit is not None, verifies=run.verify)
     codec = request.codec
-    opened = opened.as_in(codec.schema) if isinstance(codec, Codec) else opened
+    opened = keeping(opened.as_in(codec.schema) if isinstance(codec, Codec) else opened)
     extras, hint = _prepared(opened, codec)
     codec = fit_source(opened, codec, steps[0]) if isinstance(codec, FitRequest) else codec
     schema = codec.match(opened)

@@ -33,6 +33,7 @@ def decompress(
     to: str | None = None,
     columns: str | Sequence[str] = (),
     rntuple: bool = False,
+    compression: str | None = None,
     force: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
@@ -58,6 +59,9 @@ def decompress(
         Names or globs of the columns that are wanted; all by default.
     rntuple : bool
         Whether a ROOT file gets an RNTuple in place of a TTree, whatever was read.
+    compression : str, optional
+        How a ROOT file is compressed: ``zlib:1``, ``lzma:9``, ``lz4:4``, ``zstd:5``, ``none``, with any level of the
+        algorithm; without a level with that which ROOT takes. By default as the source was, or with ``zstd:5``.
     force : bool
         Whether an output may be overwritten.
     workers, scheduler : int; str or dask.distributed.Client, optional
@@ -79,9 +83,17 @@ def decompress(
     OutputError
         The file exists and `force` is false, it cannot be written, or its format cannot hold the columns.
     UsageError
-        The suffix or the format is unknown, a glob matches nothing, or the library cannot hold the columns.
+        The suffix, the format or the compression is unknown, a glob matches nothing, or the library cannot hold the
+        columns.
     """
-    request = RestoreRequest.of(columns=columns, rntuple=rntuple, force=force, workers=workers, scheduler=scheduler)
+    request = RestoreRequest.of(
+        columns=columns,
+        rntuple=rntuple,
+        compression=compression,
+        force=force,
+        workers=workers,
+        scheduler=scheduler,
+    )
     told = callback(progress)
     if output is None:
         if to is not None:
@@ -116,6 +128,7 @@ def restore(archive: Place, output: str | Path, request: RestoreRequest, progres
             restored_batches(client, opened, selection, progress),
             force=request.force,
             rntuple=request.rntuple,
+            compression=request.compression,
             extras=extras,
             n_rows=n_rows(opened),
         )

@@ -46,11 +46,14 @@ def decompress_tables(archive: Place, output: str | Path, request: RestoreReques
                 only.batches,
                 force=request.force,
                 rntuple=request.rntuple,
+                compression=request.compression,
                 extras=only.extras,
                 n_rows=only.n_rows,
             )
         else:
-            write_tables(output, contents, force=request.force, rntuple=request.rntuple)
+            write_tables(
+                output, contents, force=request.force, rntuple=request.rntuple, compression=request.compression
+            )
 
 
 def _selected(collection: Collection, columns: Sequence[str]) -> list[tuple[str, Archive, Schema]]:

@@ -16,7 +16,7 @@ from baler_vae.kinematics.physics import Quantity, quantities_of
 from baler_vae.memory.kinds import is_file_object
 from baler_vae.progress import ShownProgress, callback, shows_progress, silent
 from baler_vae.reader.archive import Archive
-from baler_vae.reader.archive_info import ArchiveInfo
+from baler_vae.reader.archive_info import SHARED, ArchiveInfo
 from baler_vae.settings.evaluation import EvaluationSettings
 from baler_vae.source.dialect import Options, dialect_options
 from baler_vae.source.matching import with_arrays_of
@@ -199,6 +199,8 @@ def archive_sizes(info: ArchiveInfo) -> ArchiveSizes:
         codes_bytes=info.bytes.codes,
         guarantees_bytes=info.bytes.guarantees,
         metadata_bytes=info.bytes.metadata,
+        guarantees={one.text: one.moves_bytes for one in info.guarantees}
+        | {f"{SHARED[name]}, of all": n_bytes for name, n_bytes in info.shared_bytes.items()},
         candidates=tuple(
             CandidateSizes(
                 group=group.name, kind=group.kind, bytes=group.candidate_bytes, fitted_bytes=group.fitted_bytes

@@ -1,6 +1,7 @@
 """Fitting a codec to a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
+from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
 from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
 from baler_vae.progress import Progress, ShownProgress, callback, shows_progress, silent, within
-from baler_vae.settings.kinds import can_give_free
+from baler_vae.settings.kinds import AUTO, can_give_free
 from baler_vae.settings.model import ModelSettings
 from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
@@ -113,9 +115,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     for pattern in settings.formulas:
         match_columns(pattern, [column.name for column in schema.columns if column.is_scalar])
 
-    sample = read_sample(
-        source, schema, assigned, sample_rows=settings.sample_rows, seed=settings.seed, progress=progress
-    )
+    n_most = _sample_rows(settings)
+    sample = read_sample(source, schema, assigned, sample_rows=n_most, seed=settings.seed, progress=progress)
     batch, limits = sample.batch, sample.limits
     bounds = {
         column.name: resolve_bound(assigned[column.name], column, limits.get(column.name, ColumnLimits()))
@@ -126,6 +127,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         raise UsageError(
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
+    many_columns = _many_columns(schema, settings, progress)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -137,7 +139,9 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
         own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
-            chosen = fit_group_model(table, bounds, own, told, events, n_rows=sample.n_rows[name])
+            chosen = fit_group_model(
+                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns
+            )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
             history[name] = tuple(epoch.stored() for epoch in chosen.fit.history)
@@ -148,7 +152,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     guarantees = Guarantees()
     if request.guarantees:
         with located(path=source.path):
-            _check_guaranteed(request, source, schema)
+            check_guaranteed(request, source, schema)
             guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
@@ -160,7 +164,25 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
+    schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
+
+
+def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -> int:
+    """The number of columns in all groups where they are more than `MANY_COLUMNS`, otherwise 0. What `auto` will try
+    then is told.
+    """
+    n_columns = sum(len(group.columns) for group in schema.groups)
+    if n_columns <= MANY_COLUMNS:
+        return 0
+    if settings.kind == AUTO:
+        progress(f"{n_columns:,} columns: independent, formulas, networks that promise to pay; no latents", 0, 1)
+    return n_columns
+
+
+def _sample_rows(settings: ModelSettings) -> int:
+    """The rows of the largest group beyond which a model is fitted on a sample."""
+    return min(settings.sample_rows, FAST_SAMPLE_ROWS) if settings.effort == "fast" else settings.sample_rows
 
 
 def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> bool:
@@ -171,7 +193,7 @@ def _is_rounded(rule: BoundRule | None, bound: Bound, limits: ColumnLimits) -> b
     return max(bound.absolute, bound.relative * largest) >= 0.5
 
 
-def _check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
+def check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> None:
     """Check that guarantees read columns that are kept.
 
     Raises:
@@ -196,6 +218,12 @@ def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSetting
     """
     settings.check()  # whoever changed them
     free = [name for name, rule in assigned.items() if rule is not None and rule.kind == "free"]
+    if free and settings.effort == "fast":
+        raise UsageError(
+            "under the bound `free` values come from an autoencoder, which the effort fast does not train",
+            column=free[0],
+            way_out="Leave out the effort, or choose a bound such as bits:10",
+        )
     if free and not can_give_free(settings.kind):
         raise UsageError(
             f"under the bound `free` values come from an autoencoder, which the model {settings.kind!r} lacks",

@@ -111,6 +111,7 @@ def decompress_each(
     to: str | None = None,
     columns: str | Sequence[str] = (),
     rntuple: bool = False,
+    compression: str | None = None,
     force: bool = False,
     workers: int | None = None,
     scheduler: str | Client | None = None,
@@ -124,7 +125,14 @@ def decompress_each(
         UsageError: two archives have one name, or the format is unknown.
         BalerError: as `decompress`.
     """
-    request = RestoreRequest.of(columns=columns, rntuple=rntuple, force=force, workers=workers, scheduler=scheduler)
+    request = RestoreRequest.of(
+        columns=columns,
+        rntuple=rntuple,
+        compression=compression,
+        force=force,
+        workers=workers,
+        scheduler=scheduler,
+    )
     return restore_into(archives, folder, request, to=to, progress=progress)
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.manifests import guarantees_of
 from baler_vae.errors import BoundBroken, CorruptArchive, UsageError
+from baler_vae.guarantees.definitions import Guarantee
 from baler_vae.guarantees.promises import Promise, Promises
 from baler_vae.reader.archive import Archive
 from baler_vae.table.schema import Schema
@@ -53,36 +54,36 @@ def proved(checks: Checks, promises: Promises, before: Batch, after: Batch, othe
 
 class Proof:
     """The guarantees of an archive over batches of an original and of what came back, given by the schemas of the
-    columns that are compared; what is about other columns is left out.
+    columns that are compared; what is about other columns is not judged.
     """
 
     def __init__(self, archive: Archive, before: Schema, after: Schema) -> None:
-        kept = guarantees_of(archive.manifest)
-        own = []
-        for one in kept.promised:
+        self._kept = guarantees_of(archive.manifest)
+        self._promises: dict[Guarantee, tuple[Promises, Promises]] = {}
+        for one in self._kept.promised:
+            own = self._kept.only([one])
             with suppress(UsageError):  # a column is not among them
-                own.append((Promises(kept.only([one]), before), Promises(kept.only([one]), after)))
-        self._promises = own
-        self._checks = [blank_guarantees(promises) for promises, _ in own]
+                self._promises[one] = Promises(own, before), Promises(own, after)
+        self._checks = {one: blank_guarantees(first) for one, (first, _) in self._promises.items()}
 
     def add(self, before: Batch, after: Batch) -> None:
         """Takes more rows into account."""
-        for place, (first, second) in enumerate(self._promises):
-            self._checks[place] = proved(self._checks[place], first, before, after, second)
+        for one, (first, second) in self._promises.items():
+            self._checks[one] = proved(self._checks[one], first, before, after, second)
 
     def results(self) -> "tuple[GuaranteeResult, ...]":
         """What became of the guarantees in all rows so far."""
+        return tuple(self._result(one) for one in self._kept.promised)
+
+    def _result(self, one: Guarantee) -> "GuaranteeResult":
         from baler_vae.evaluation.numbers import GuaranteeResult  # noqa: PLC0415  readers do without it
 
-        return tuple(
-            GuaranteeResult(
-                text=check.text,
-                n=check.n_values,
-                n_broken=check.n_broken,
-                worst=None if promises.guarantees.promised[0].cut is not None else check.worst,
-            )
-            for (promises, _), (check,) in zip(self._promises, self._checks, strict=True)
-        )
+        said: dict[str, Any] = {"text": one.text, "definitions": self._kept.definitions(one), **vars(one)}
+        if one not in self._checks:
+            return GuaranteeResult(is_judged=False, **said)
+        (check,) = self._checks[one]
+        worst = None if one.cut is not None else check.worst
+        return GuaranteeResult(group=check.group, n=check.n_values, n_broken=check.n_broken, worst=worst, **said)
 
 
 def joined_guarantees(first: Sequence[GuaranteeCheck], second: Sequence[GuaranteeCheck]) -> Checks:

@@ -1,6 +1,7 @@
 """What a user is told of a source and its archive, beside the numbers."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from baler_vae.errors import listed
 from baler_vae.reader.archive_info import ArchiveInfo
@@ -40,11 +41,10 @@ def guarantees_remark(info: ArchiveInfo, columns: Sequence[str]) -> str:
     share = info.bytes.guarantees / info.archive_bytes
     if share <= MOST_OF_GUARANTEES or not columns:
         return ""
-    dearest = max(info.guarantees, key=lambda one: one.moves_bytes)
-    return (
-        f"guarantees take {share:.1%} of the archive, most of it {dearest.text!r}: "
-        f"tighter bounds may take less: {listed(columns)}"
-    )
+    parts = [(repr(one.text), one.moves_bytes) for one in info.guarantees]
+    dearest, most_bytes = max([*parts, ("values stored to the bit", info.shared_bytes["patches"])], key=itemgetter(1))
+    mostly = f", most of it {dearest}" if 2 * most_bytes > info.bytes.guarantees else ""
+    return f"guarantees take {share:.1%} of the archive{mostly}: tighter bounds may take less: {listed(columns)}"
 
 
 def left_out_remark(left_out: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Whether what is compressed can become a file again, tried before any work is done."""
 
 import errno
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -14,6 +15,11 @@ from baler_vae.table.table import Batch
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _N_EVENTS = 256
 """The events that are written to try a format: types and names decide, and these show in few."""
+
+
+_TREE_TYPES = frozenset({"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))})
+_TREE_TYPES |= {"float32", "float64"}
+_NAME = re.compile(r"\w+", re.ASCII)
 
 
 class _Trial(NamedTuple):
@@ -47,6 +53,8 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
     """
     if schema.origin.format == "memory":
         return ""  # it comes back as an object
+    if _is_as_in_a_tree(schema):
+        return ""
     first = _first_batch(source, schema)
     own = _NTUPLE if schema.origin.rntuple else _OWN.get(schema.origin.format, _TREE)
     refusal = _refusal(own, schema, first, extras)
@@ -60,6 +68,20 @@ def check_restorable(source: Source, schema: Schema, extras: bytes) -> str:
         f"no format can hold these columns together: {reason}",
         path=source.path,
         way_out="Choose fewer columns with --columns, in several archives if necessary",
+    )
+
+
+def _is_as_in_a_tree(schema: Schema) -> bool:
+    """Whether columns come from a TTree whose branches are written as they were: flags, integers and floats, one number
+    or one list under a counter in each event, and with names of letters, digits and underscores. Nothing else has to be
+    tried, which takes seconds where branches are hundreds.
+    """
+    origin = schema.origin
+    if origin.format != "root" or origin.rntuple or schema.arrays or schema.masks or schema.padded:
+        return False
+    return all(
+        column.is_scalar and column.dtype.name in _TREE_TYPES and not column.implied and _NAME.fullmatch(column.name)
+        for column in schema.columns
     )
 
 

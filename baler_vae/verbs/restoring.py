@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from baler_vae.archive.manifest import FIRST_FORMAT
-from baler_vae.io.files import WITH_WHOLE_FILES
+from baler_vae.io.files import WITH_WHOLE_FILES, check_compression
 from baler_vae.progress import Progress
 from baler_vae.reader.archive import Archive
 from baler_vae.scale.cluster import Client
@@ -19,6 +19,7 @@ class RestoreRequest:
 
     columns: tuple[str, ...] = ()
     rntuple: bool = False
+    compression: str = ""
     force: bool = False
     workers: int | None = None
     scheduler: str | Client | None = None
@@ -29,12 +30,24 @@ class RestoreRequest:
         *,
         columns: str | Sequence[str] = (),
         rntuple: bool = False,
+        compression: str | None = None,
         force: bool = False,
         workers: int | None = None,
         scheduler: str | Client | None = None,
     ) -> "RestoreRequest":
-        """The request that the arguments of `decompress` make."""
-        return cls(columns=as_tuple(columns), rntuple=rntuple, force=force, workers=workers, scheduler=scheduler)
+        """The request that the arguments of `decompress` make.
+
+        Raises:
+            UsageError: there is no such compression.
+        """
+        return cls(
+            columns=as_tuple(columns),
+            rntuple=rntuple,
+            compression="" if compression is None else check_compression(compression),
+            force=force,
+            workers=workers,
+            scheduler=scheduler,
+        )
 
 
 def restored_batches(client: Client | None, archive: Archive, selection: Schema, progress: Progress) -> Iterator[Batch]:

@@ -135,6 +135,7 @@ class _RowGroupWriter:
             version=format_version(
                 self._schema,
                 self._codec.bounds,
+                self._codec.models,
                 has_extras=self._has_extras,
                 has_guarantees=bool(self._codec.guarantees),
             ),

@@ -20,6 +20,7 @@ NOT_LOADED = (
     "verbs.resuming",
     "verbs.request",
 )
+HEAVY = {"torch", "sklearn", "matplotlib", "iminuit", "dask", "uproot", "rich", "vector", "sympy"}
 
 
 def test_giving_values_back_loads_nothing_of_a_fit(tmp_path):
@@ -35,9 +36,24 @@ baler_vae.decompress(archive, output / "a.npz", columns=["met*", "jet_*", "flag"
 with baler_vae.open(archive) as opened:
     opened.arrays()
 loaded = [name for name in sys.modules if name.startswith({tuple(f"baler_vae.{name}" for name in NOT_LOADED)!r})]
-loaded += {{"torch", "sklearn", "matplotlib", "iminuit", "dask", "uproot", "rich"}} & set(sys.modules)
+loaded += {HEAVY!r} & set(sys.modules)
 assert not loaded, loaded
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "a.npz"}
+
+
+def test_opening_an_archive_compiles_nothing():
+    """Names, types and sizes need no numba."""
+    code = f"""
+import sys
+import baler_vae
+
+with baler_vae.open({str(ARCHIVE)!r}) as opened:
+    opened.info()
+loaded = {{"numba", "llvmlite", "awkward", "pandas", "pyarrow"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -199,3 +199,12 @@ def test_a_page_is_printed(chromium, page, tmp_path):
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")
     assert list(tmp_path.iterdir()) == [pdf]
+
+
+def test_the_record_fits_a_small_screen(tab, page):
+    tab.open(page, width=390)
+    assert tab.run("document.querySelectorAll('#record .bad-line').length") == 1
+    wide = (
+        "Array.from(document.querySelectorAll('#record > .scroll')).filter(d => d.scrollWidth > d.clientWidth).length"
+    )
+    assert tab.run(wide) == 0

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import baler_vae
+from baler_vae.archive.parts import unpack_parts
 from baler_vae.codec.batches import decode_batch, encode_batch
 from baler_vae.codec.correcting import (
+    Classes,
     Moves,
+    decode_modes,
     decode_moves,
     decode_patched_rows,
     decode_patches,
@@ -21,9 +24,9 @@ from baler_vae.codec.correcting import (
 )
 from baler_vae.entropy.tables import fit_table
 from baler_vae.kinematics.formula import parse_formula
-from baler_vae.model.correction import Cell, Correction, Lever, unzigzag, zigzag
+from baler_vae.model.correction import Cell, ClassTables, Correction, Lever, unzigzag, zigzag
 from tests.guarded import check_laws, drawn_case, fitted, source_of
-from tests.tables import flat_batch
+from tests.tables import flat_batch, short_row_groups
 
 
 @settings(max_examples=12)
@@ -33,6 +36,23 @@ def test_random_guarantees_of_random_tables(seed):
     codec = fitted(case)
     for batch in case.tables if codec is not None else ():
         check_laws(codec, batch)
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 2**32 - 1))
+def test_row_groups_of_random_tables_keep_random_guarantees(seed):
+    """Those of an archive, whose rows are cut where they fall; what comes back makes the same archive."""
+    case = drawn_case(Random(seed), most_events=30)
+    codec = fitted(case)
+    for batch in case.tables if codec is not None else ():
+        source = source_of(case.schema, batch)
+        with short_row_groups(11):
+            blob = baler_vae.dumps(source, codec=codec)
+        done = baler_vae.verify(blob, against=source)
+        assert (done.broken, done.broken_guarantees) == ((), ())
+        assert len(done.guarantees) == len(codec.guarantees.promised)
+        with baler_vae.open(blob) as opened:
+            assert len(opened.manifest.row_groups) >= batch[0].n_rows / 11
 
 
 # Moves of coarse columns, which are not linear; what a move shares with a sum, or with rows of another quantity; two
@@ -86,7 +106,7 @@ def test_a_block_keeps_guarantees():
     assert codec.encode(back) == codec.encode(other)
 
 
-def correction_of(text, movable, tables):
+def correction_of(text, movable, tables, modes=()):
     formula = parse_formula(text)
     return Correction(
         formula=formula,
@@ -95,14 +115,14 @@ def correction_of(text, movable, tables):
         movable=movable,
         relative=0.0,
         absolute=0.5,
-        tables=tables,
-        others=fit_table(np.array([0, 1, 2])),
-        modes=fit_table(np.array([0, 0, 1])),
+        own=tables,
+        others=ClassTables((fit_table(np.array([0, 1, 2])),)),
+        modes=modes or (fit_table(np.array([0, 0, 1])),),
     )
 
 
 def test_a_lever_of_known_slopes():
-    one = correction_of("3*x - y", ("x", "y"), (fit_table(np.array([0])),))
+    one = correction_of("3*x - y", ("x", "y"), ClassTables((fit_table(np.array([0])),)))
     values = {"x": np.array([1.0, 2.0]), "y": np.array([5.0, np.nan])}
     lever = one.lever(values, np.array([[0.25, 0.0], [1.0, 1.0]]))
     np.testing.assert_array_equal(lever.quantity, [-2.0, np.nan])
@@ -112,26 +132,40 @@ def test_a_lever_of_known_slopes():
     np.testing.assert_array_equal(lever.shares(0, np.array([1.0, 1.0])), [[0, 0], [-0.5, 0]])
     # In the second mode, of x: 0.5 / 3 more of it, which is 2/3 of its step.
     np.testing.assert_allclose(lever.shares(1, np.array([1.0, 1.0]))[:, 0], [2 / 3, 0])
-    both = lever.shares(2, np.array([4.0, 0.0]))[:, 0]
+    both = lever.shares(3, np.array([4.0, 0.0]))[:, 0]
     assert both @ lever.changes[:, 0] == pytest.approx(2.0)
 
 
-def test_octaves_are_of_the_square():
-    changes = np.array([[1.0, 2.0, 0.0, 1e-3]])
+def test_octaves_and_ratios_of_changes():
+    changes = np.array([[1.0, 2.0, 0.0, 1e-3], [0.5, 2.0, 0.0, 1e-3]])
     ones = np.ones(4)
-    lever = Lever(ones, ones, changes, np.zeros((1, 4), np.int64), changes)
-    assert lever.octaves().tolist() == [1, 3, -(1 << 20), -19]
+    lever = Lever(ones, ones, changes, np.array([[0] * 4, [1] * 4]), changes)
+    # 1, 2, none and 0.001, of which the exponents of the square, fourth and eighth power are told.
+    assert lever.octaves(0, 1).tolist() == [1, 3, -(1 << 20), -19]
+    assert lever.octaves(0, 3).tolist() == [1, 9, -(1 << 20), -79]
+    # Both together reach (1 + 0.25) / 1, and (4 + 4) / 2.
+    assert lever.octaves(3, 2).tolist()[:2] == [2, 9]
+    # The second alone in the second mode.
+    assert lever.octaves(1, 1).tolist()[:2] == [-1, 3]
+    # The square of the second is 1/4, 1, nothing and 1 of that of the first, in eighths.
+    assert lever.ratios().tolist() == [2, 8, 0, 8]
 
 
-def test_moves_come_back():
+@pytest.mark.parametrize("n_mode_tables", [1, 3])
+def test_moves_come_back(n_mode_tables):
     rng = np.random.default_rng(1)
     moves = np.where(rng.random(300) < 0.4, rng.integers(-40, 41, 300), 0)
     modes = np.where(moves == 0, 0, rng.integers(0, 2, 300)).astype(np.uint8)
-    classes = rng.integers(0, 2, 300)
+    classes = Classes(np.where(modes, 0, rng.integers(0, 2, 300)), rng.integers(0, n_mode_tables, 300))
     assert zigzag(np.array([0, -1, 1, -2, 2])).tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(unzigzag(zigzag(moves)), moves)
-    one = correction_of("x", ("x",), tuple(fit_table(zigzag(moves)[classes == number]) for number in range(2)))
-    back = decode_moves(encode_moves(Moves(moves, modes), one, classes), one, classes)
+    tables = tuple(fit_table(zigzag(moves)[classes.moves == number]) for number in range(2))
+    of_modes = tuple(fit_table(modes[classes.modes == number].astype(np.int64)) for number in range(n_mode_tables))
+    one = correction_of("x", ("x",), ClassTables(tables), of_modes)
+    parts = unpack_parts(encode_moves(Moves(moves, modes), one, classes))
+    found = decode_modes(parts[0], one, classes.modes)
+    np.testing.assert_array_equal(found, modes)
+    back = decode_moves(parts[1], one, found, classes.moves)
     np.testing.assert_array_equal(back.moves, moves)
     np.testing.assert_array_equal(back.modes, modes)
     assert encode_moves(Moves(0 * moves, 0 * modes), one, classes) == b""

@@ -9,7 +9,7 @@ import baler_vae
 from baler_vae.codec.batches import coded_batch
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.groups import encode_group
-from baler_vae.codec.lengths import LATENTS, code_lengths, without_lengths
+from baler_vae.codec.lengths import LATENTS, MOVES, code_lengths, without_lengths
 from baler_vae.entropy.tables import code_bits
 from baler_vae.errors import SourceError, UsageError
 from baler_vae.fitting.rows import fit_independent_column
@@ -19,6 +19,8 @@ from baler_vae.table.bounds import EXACT
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table, slice_events
 from tests.codec.test_networks import TINY, table_of, write
+from tests.format import guarded
+from tests.guarded import source_of
 from tests.tables import batch_of, flat_batch
 
 EVENTS = 600
@@ -73,6 +75,25 @@ def test_the_length_of_a_row_does_not_depend_on_other_events(tmp_path, kind):
         for name, bits in whole[group].items():
             assert np.array_equal(bits[:cut], first[group][name])
             assert np.array_equal(bits[cut:], second[group][name])
+
+
+def test_moves_count_for_what_their_guarantee_is_about():
+    schema, batch = guarded.jagged(800)
+    asked = [guarded.HT, "hypot(Jet_area, met)=rel:1e-5", "Jet_pt > 30"]
+    codec = baler_vae.fit(source_of(schema, batch), guarantees=asked, bound="bits:10", kind="independent")
+    lengths = code_lengths(codec, batch)
+    _, coded = coded_batch(batch, codec)
+    first = coded.model.first_guard_part
+    corrections = list(zip(coded.model.corrections, encode_group(coded)[first:], strict=False))
+    assert sorted(one.is_of_events for one, _ in corrections) == [False, True]
+    for correction, part in corrections:
+        bits = lengths["events" if correction.is_of_events else "Jet"][MOVES]
+        assert bits.shape == (batch[0 if correction.is_of_events else 1].n_rows,)
+        assert bits.min() > 0
+        n_parts = len(correction.tables) + 2
+        assert abs(bits.sum() / 8 - (len(part) - 4 - 8 * n_parts)) < SOME_BYTES * n_parts
+    nothing = code_lengths(codec, slice_events(batch, 0, 0))
+    assert len(nothing["events"][MOVES]) == len(nothing["Jet"][MOVES]) == 0
 
 
 def test_what_a_table_has_not_seen_is_an_escape():

@@ -308,8 +308,8 @@ def test_alphabets_cover_what_they_were_fitted_to(codes):
     alphabet = fit_alphabet(codes, range_bits=1)
     assert alphabet.n_symbols <= LARGEST_ALPHABET + 1
     symbols, offsets = alphabet.split(codes)
-    reader = StreamReader(join_stream(np.empty(0, np.uint32), offsets, alphabet.widths[symbols]), alphabet)
-    assert np.array_equal(reader.codes(symbols), codes)
+    reader = StreamReader(join_stream(np.empty(0, np.uint32), offsets, alphabet.widths[symbols]))
+    assert np.array_equal(reader.codes(symbols, alphabet), codes)
     assert len(codes) == 0 or np.all(symbols < alphabet.n_symbols - 1)
 
 

@@ -135,7 +135,8 @@ def test_json_has_plain_values_only():
     found = evaluate_tables((original,), (restored,), peaks=[Peak("x", (0, 1), 10)], sizes=sizes)
     document = found.to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document["sizes"] == {"original_bytes": 1000, "archive_bytes": 250, "candidates": [], "ratio": 4.0}
+    known = {"original_bytes": 1000, "archive_bytes": 250, "ratio": 4.0}
+    assert document["sizes"] == {**known, "candidates": [], "guarantees": {}}
     assert document["n_rows"] == {"": 4}
     x, none, flag, text = document["columns"]
     assert (x["n_different"], x["n_lost"], x["residual"]["largest"]) == (4, 2, None)

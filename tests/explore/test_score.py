@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 import baler_vae
 from baler_vae.codec.codec import Codec
-from baler_vae.codec.lengths import code_lengths
+from baler_vae.codec.lengths import MOVES, code_lengths
 from baler_vae.errors import OutputError, SourceError, UsageError
 from baler_vae.explore import score
 from baler_vae.io.files import open_source, write_file
@@ -83,6 +83,25 @@ def test_the_bits_of_an_event_are_those_of_its_columns_and_objects(jagged):
     parts = found.levels["event"]["mahalanobis_events"] ** 2 + found.levels["event"]["mahalanobis_Jet"] ** 2
     assert np.allclose(squares, parts)
     assert found.column_bits["Jet"]["Jet_id"] == pytest.approx(lengths["Jet"]["Jet_id"].mean())
+
+
+def test_the_bits_of_an_event_hold_those_of_moves(tmp_path):
+    schema, batch = jagged_batch(EVENTS)
+    write_file(tmp_path / "in.root", schema, [batch])
+    ht = {"quantity": {"name": "x", "kind": "ht", "objects": ["Jet_*"]}, "bound": "rel:1e-4"}
+    codec = baler_vae.fit(tmp_path / "in.root", guarantees=[ht], bound="bits:8", kind="independent")
+    found = score(codec, tmp_path / "in.root", tmp_path / "scores.npz")
+    moves = found.column_bits["events"][MOVES]
+    assert moves > 0
+    with np.load(tmp_path / "scores.npz") as written:
+        own = [name for name in written.files if name.startswith("bits_") and not name.startswith("bits_Jet")]
+        assert np.mean(written["bits_moves"]) == pytest.approx(moves)
+        assert np.allclose(sum(written[name] for name in own if name != "bits_events"), written["bits_events"])
+    without = score(codec, tmp_path / "in.root").levels["event"]["standard_bits_events"]
+    means = {name: bits for name, bits in code_lengths(codec, batch)["events"].items() if name != MOVES}
+    varying = [bits for bits in means.values() if np.ptp(bits)]
+    assert np.allclose(without, sum((bits - bits.mean()) / bits.std() for bits in varying))
+    assert any("stored to the bit to keep guarantees" in note for note in found.notes)
 
 
 def test_standardised_bits_weigh_columns_by_the_spread_of_their_bits(flat):

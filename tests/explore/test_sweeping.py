@@ -273,6 +273,23 @@ def test_the_peak_is_followed(tmp_path):
     assert run.values["peak_width_percent"] == 0
 
 
+def test_a_sweep_keeps_what_the_project_guarantees(tmp_path):
+    project = PROJECT.replace('"free"', '"bits:8"').replace("[model]", '[[guarantees]]\ncut = "{cut}"\n[model]')
+    text = (
+        '[sweep]\nseeds = [1]\nmeasures = ["bytes"]\nminimise = "bytes"\n[sweep.settings]\nbound = ["bits:6", "free"]\n'
+    )
+    folder = write_project(tmp_path, text, project=project.replace("{cut}", "hypot(a, c) > 1"))
+    kept, refused = sweep(folder, folder / "sweep").runs
+    assert 0 < kept.values["guarantees_bytes"] < kept.values["bytes"]
+    assert "under `free`" in refused.failure
+    write_project(tmp_path, text, project=project.replace("{cut}", "hypot(a, c) > 2"))
+    with pytest.raises(UsageError, match="guarantees"):
+        sweep(folder, folder / "sweep", resume=True)
+    write_project(tmp_path, text, project=project.replace("{cut}", "d > 2"))
+    with pytest.raises(UsageError, match=r"the guarantee 'd > 2'.*'d'"):
+        sweep(folder)
+
+
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [

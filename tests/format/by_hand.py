@@ -164,9 +164,13 @@ class Stream:
                 break
         self.words = list(struct.unpack_from(f"<{n_words}I", data, place))
         self.bits = int.from_bytes(data[place + 4 * n_words :], "little")
-        self.starts, self.widths = [*alphabet[0], 0], [*alphabet[1], 64]
+        self.use(alphabet)
         self.state = 0
         self._refill()
+
+    def use(self, alphabet):
+        """Codes of another alphabet follow."""
+        self.starts, self.widths = [*alphabet[0], 0], [*alphabet[1], 64]
 
     def _refill(self):
         while self.words and self.state < 2**32:

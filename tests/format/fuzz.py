@@ -89,7 +89,17 @@ def originals(folder: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
     baler_vae.fit(source, **runs["vae"]).save(folder / "codec.bvmodel")
     paths = sorted(folder.glob("*.bv*"))
     found = {column.coding for path in paths for column in columns_of(path)}
-    if found != {None, "table-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1"}:
+    if found != {
+        None,
+        "table-1",
+        "context-1",
+        "network-1",
+        "cells-1",
+        "pcodec-codes-1",
+        "pcodec-1",
+        "text-1",
+        "arrow-1",
+    }:
         raise SystemExit(f"codings are missing: {sorted(map(str, found))}")
     if not any(column.formula and column.coding == "network-1" for path in paths for column in columns_of(path)):
         raise SystemExit("no network serves differences from a formula")

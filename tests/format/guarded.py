@@ -6,6 +6,7 @@ import baler_vae
 from baler_vae.io.files import write_file
 from baler_vae.table.schema import Origin
 
+from ..guarded import moving
 from ..tables import batch_of, flat_batch
 
 MASS = {"quantity": {"name": "mjj", "kind": "mass", "objects": ["Jet_*"], "rows": [0, 1]}, "bound": "rel:1e-3"}
@@ -49,5 +50,6 @@ def write(folder, name, data, **options):
     """The paths of a ROOT file and its archive."""
     source, path = folder / f"{name}.root", folder / f"{name}.bvae"
     write_file(source, data[0], [data[1]])
-    baler_vae.compress(source, path, kind="independent", **options)
+    with moving():
+        baler_vae.compress(source, path, kind="independent", **options)
     return source, path

@@ -11,10 +11,10 @@ import numpy as np
 
 from baler_vae.kinematics.formula import parse_formula
 
-from .by_hand import Group, checked_parts_of, numbers, parts_of, tables_of, under_table
+from .by_hand import Group, Stream, checked_parts_of, numbers, parts_of, tables_of
 from .grids_by_hand import code_limit, code_of, is_special, of_bits, rounded, value_of
 
-MODES = ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 3), (0, 16))
+MODES = ((0, 1), (1, 3), (0, 5), (0, 2), (0, 4), (1, 4), (0, 16), (2, 6))
 
 
 def guarded(contents):
@@ -47,7 +47,7 @@ class Guarded:
         section = contents.get(f"corrections/{number}")
         tables = tables_of(parts_of(section)) if section else []
         for correction in guard["corrections"]:
-            n_tables = correction["n_tables"] + 2
+            n_tables = correction["moves"]["n_tables"] + correction["others"]["n_tables"] + correction["n_mode_tables"]
             own, tables, part, *parts = tables[:n_tables], tables[n_tables:], *parts
             if part:
                 self.correct(correction, own, parts_of(part))
@@ -61,13 +61,14 @@ class Guarded:
         of_events = bool(tails) or any(cell["row"] is not None for cell in cells.values())
         items = range(len(self.counts) if of_events else self.n_rows)
         levers = [self.lever(correction, item, of_events) for item in items]
-        classes = [self.class_of(correction, *lever[1:3]) for lever in levers]
-        modes = under_table(parts[0], tables[-1], len(items))
-        codes = {}
-        streams = [[i for i in items if modes[i] == 0 and classes[i] == own] for own in range(correction["n_tables"])]
-        streams.append([i for i in items if modes[i]])
-        for own, table, part in zip(streams, tables[:-1], parts[1:], strict=True):
-            codes |= zip(own, under_table(part, table, len(own)), strict=True)
+        n_own, n_others = correction["moves"]["n_tables"], correction["others"]["n_tables"]
+        ratios = [self.ratio(lever[2], correction["n_mode_tables"]) for lever in levers]
+        order = [[i for i in items if ratios[i] == number] for number in range(correction["n_mode_tables"])]
+        modes = under_tables(parts[0], order, tables[n_own + n_others :])
+        classes = [self.class_of(correction, modes[item], *lever[1:3]) for item, lever in enumerate(levers)]
+        order = [[i for i in items if not modes[i] and classes[i] == number] for number in range(n_own)]
+        order += [[i for i in items if modes[i] and classes[i] == number] for number in range(n_others)]
+        codes = under_tables(parts[1], order, tables[: n_own + n_others])
         for item, (places, h, changes, widths) in enumerate(levers):
             code = codes[item]
             self.move(correction, places, h, changes, widths, modes[item], -(code + 1) // 2 if code % 2 else code // 2)
@@ -122,20 +123,38 @@ class Guarded:
         return width if math.isfinite(width) else 0.0
 
     @staticmethod
-    def class_of(correction, h, changes):
-        if correction["n_tables"] == 1:
+    def in_order(changes):
+        return sorted(range(len(changes)), key=lambda i: -abs(changes[i]))
+
+    @classmethod
+    def squares(cls, changes, mode):
+        """The first of the changes of a mode, and the sum of their squares."""
+        chosen, total = [changes[i] for i in cls.in_order(changes)[slice(*MODES[mode])]], 0.0
+        for change in chosen:
+            total += change * change
+        return (chosen or [0.0])[0], total
+
+    @classmethod
+    def class_of(cls, correction, mode, h, changes):
+        entry = correction["others" if mode else "moves"]
+        if entry["n_tables"] == 1:
             return 0
-        r = divided(max(map(abs, changes)), h)
-        s = r * r
-        e = math.frexp(s)[1] if math.isfinite(s) and s else -(2**20)
-        return min(max(e - correction["first_class"], 0), correction["n_tables"] - 1)
+        first, total = cls.squares(changes, mode)
+        r = divided(divided(total, abs(first)), h)
+        for _ in range(entry["fineness"]):
+            r *= r
+        e = math.frexp(r)[1] if math.isfinite(r) and r > 0 else -(2**20)
+        return min(max(e - entry["first"], 0), entry["n_tables"] - 1)
+
+    @classmethod
+    def ratio(cls, changes, n_tables):
+        first, total = cls.squares(changes, 6)
+        u = (divided(total, first * first) - 1.0) * 8.0
+        return min(math.floor(min(u, 15.0)) if u >= 0 else 0, n_tables - 1)
 
     def move(self, correction, places, h, changes, widths, mode, k):
-        order = sorted(range(len(changes)), key=lambda i: -abs(changes[i]))
-        chosen, total = order[slice(*MODES[mode])], 0.0
-        for i in chosen:
-            total += changes[i] * changes[i]
-        for i in chosen:
+        total = self.squares(changes, mode)[1]
+        for i in self.in_order(changes)[slice(*MODES[mode])]:
             share = changes[i] * divided(float(k) * h, total)
             if math.isfinite(share) and share and places[i] is not None:
                 name = correction["cells"][correction["movable"][i]]["column"]
@@ -151,6 +170,20 @@ class Guarded:
                 x = self.arrays[name][row]
                 bits = int(np.array(x).view(f"u{x.dtype.itemsize}"))
                 self.arrays[name][row] = of_bits(bits + change, x.dtype)
+
+
+def under_tables(data, order, tables):
+    """The codes of items in some order, by item: those under each of the tables, one after the other in one stream."""
+    if not data:
+        assert not any(order)
+        return {}
+    stream = Stream(data, tables[0][0])
+    codes = {}
+    for items, (alphabet, frequencies) in zip(order, tables, strict=True):
+        stream.use(alphabet)
+        codes |= {item: stream.next(frequencies) for item in items}
+    stream.finish()
+    return codes
 
 
 def divided(a, b):

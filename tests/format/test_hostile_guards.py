@@ -14,10 +14,11 @@ from baler_vae.archive.parts import pack_checked_parts, pack_parts, unpack_check
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.sections import read_model
 from baler_vae.entropy.plain import encode_numbers
-from baler_vae.entropy.tables import encode_codes, fit_table
+from baler_vae.entropy.tables import encode_codes, encode_runs, fit_table
 from baler_vae.errors import ArchiveError, CorruptArchive, UsageError
 from baler_vae.model import correction
 
+from ..guarded import moving
 from .fuzz import _Unchecked
 from .guarded import FLAT, JAGGED, flat, jagged, write
 from .test_damage import decode
@@ -115,11 +116,17 @@ FORGED = {
     "a huge number": of_correction("absolute", value=1e300),
     "a whole number": of_correction("absolute", value=1),
     "steps of 0": of_correction("absolute", value=0.0),
-    "no tables": of_correction("n_tables", value=0),
-    "too many tables": of_correction("n_tables", value=257),
-    "a table too many": of_correction("n_tables", value=2),
-    "a class too low": of_correction("first_class", value=-(1 << 16) - 1),
-    "a class too high": of_correction("first_class", value=1 << 40),
+    "no tables": of_correction("moves", "n_tables", value=0),
+    "too many tables": of_correction("others", "n_tables", value=257),
+    "a table too many": of_correction("moves", "n_tables", value=2),
+    "a class too low": of_correction("moves", "first", value=-(1 << 16) - 1),
+    "a class too high": of_correction("others", "first", value=1 << 40),
+    "classes too fine": of_correction("moves", "fineness", value=4),
+    "classes too coarse": of_correction("moves", "fineness", value=0),
+    "classes of no kind": of_correction("others", value=1),
+    "no tables of modes": of_correction("n_mode_tables", value=0),
+    "too many tables of modes": of_correction("n_mode_tables", value=17),
+    "a table of modes too many": of_correction("n_mode_tables", value=2),
     "a guarantee that is not there": of_correction("guarantee", value=len(JAGGED)),
     "a guarantee below 0": of_correction("guarantee", value=-1),
     "one key more": of_correction("more", value=0),
@@ -182,7 +189,8 @@ PROMISED = {
 
 @pytest.fixture(scope="module")
 def codec_file(written, tmp_path_factory):
-    codec = baler_vae.fit(written[0], kind="independent", bound="bits:8", guarantees=JAGGED)
+    with moving():
+        codec = baler_vae.fit(written[0], kind="independent", bound="bits:8", guarantees=JAGGED)
     path = tmp_path_factory.mktemp("codec") / "c.bvmodel"
     codec.save(path)
     assert Codec.load(path) == codec
@@ -248,11 +256,11 @@ def moved(archive, target, codes, modes):
     own = model.corrections[MASS]
     codes, modes = np.array(codes, np.int64), np.array(modes, np.int64)
     first = modes == 0
-    part = [encode_codes(modes, own.modes), encode_codes(codes[first], own.tables[0])]
-    return with_part(archive, target, MASS, pack_parts([*part, encode_codes(codes[~first], own.others)]))
+    moves = encode_runs([codes[first], codes[~first]], [own.own.tables[0], own.others.tables[0]])
+    return with_part(archive, target, MASS, pack_parts([encode_codes(modes, own.modes[0]), moves]))
 
 
-@pytest.mark.parametrize("mode", [-1, 7, 1 << 40, -(1 << 63)])
+@pytest.mark.parametrize("mode", [-1, 8, 1 << 40, -(1 << 63)])
 def test_modes_that_do_not_exist_are_corrupt(archive, tmp_path, mode):
     with pytest.raises(CorruptArchive, match="a mode of moves does not exist"):
         decode(moved(archive, tmp_path / "lies.bvae", [0] * 30, [mode] * 30))
@@ -264,7 +272,7 @@ def test_moves_that_do_not_exist_are_corrupt(archive, tmp_path, code):
         decode(moved(archive, tmp_path / "lies.bvae", [code] * 30, [0] * 30))
 
 
-@pytest.mark.parametrize("mode", range(7))
+@pytest.mark.parametrize("mode", range(8))
 def test_moves_of_any_size_move_what_the_page_says(archive, tmp_path, mode):
     """The escape of a table holds any code: what is out of all bounds is read as it is written."""
     from .by_hand import read_zip
@@ -292,9 +300,10 @@ def test_tables_of_too_few_parts_are_corrupt(archive, tmp_path, keep):
 
 def test_blocks_with_any_byte_changed_are_refused():
     data = {name: values for table in flat(40)[1] for name, values in table.arrays.items()}
-    codec, other = (
-        baler_vae.fit(data, kind="independent", bound="abs:0.05", guarantees=own) for own in (FLAT, FLAT[:2])
-    )
+    with moving():
+        codec, other = (
+            baler_vae.fit(data, kind="independent", bound="abs:0.05", guarantees=own) for own in (FLAT, FLAT[:2])
+        )
     block = codec.encode(data)
     assert codec.identity != other.identity
     with pytest.raises(UsageError):

@@ -122,9 +122,9 @@ def test_constriction_takes_the_same_stream(n_ranges, seed):
     coder = constriction.stream.stack.AnsCoder()
     coder.encode_reverse(symbols, FAMILY, rows)
     assert join_stream(coder.get_compressed(), offsets, network.alphabet.widths[symbols]) == data
-    reader = StreamReader(data, network.alphabet)
+    reader = StreamReader(data)
     coder = constriction.stream.stack.AnsCoder(reader.words)
-    assert np.array_equal(reader.codes(coder.decode(FAMILY, rows)), codes)
+    assert np.array_equal(reader.codes(coder.decode(FAMILY, rows), network.alphabet), codes)
     reader.finish(words_are_used=coder.is_empty())
 
 

@@ -107,7 +107,7 @@ def test_info_has_the_keys_that_it_promises(archive_path):
     document = info.to_dict()
     assert set(document) == {
         *("path", "writer", "format_version", "model_kind", "n_rows", "original_bytes", "archive_bytes", "ratio"),
-        *("bytes", "columns", "groups", "guarantees", "settings"),
+        *("bytes", "columns", "groups", "guarantees", "shared_bytes", "settings"),
     }
     assert set(document["bytes"]) == {"model", "latents", "codes", "metadata", "guarantees"}
     assert {frozenset(column) for column in document["columns"]} == {

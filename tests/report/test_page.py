@@ -103,7 +103,7 @@ def test_identifiers_are_unique(page):
 def test_its_parts_are_named_for_those_who_listen(page):
     assert page.attributes("html") == [{"lang": "en"}]
     assert len(page.attributes("h1")) == 1
-    assert len(page.attributes("caption")) == len(page.attributes("table")) == 10
+    assert len(page.attributes("caption")) == len(page.attributes("table")) == 13
     assert all("scope" in attributes for attributes in page.attributes("th"))
     figures = page.attributes("svg")
     # the peak; three each for mass, phi, the odd column and the flag; text and NaN have none; two profiles of the mass;

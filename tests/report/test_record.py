@@ -10,6 +10,7 @@ from baler_vae.evaluation.inputs import InputFile
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.report.record import _SAYS, Origin, date_of_source, record
 from baler_vae.settings.evaluation import ToleranceSettings
+from tests.pages import GUARANTEES
 
 
 def columns(**bounds):
@@ -31,6 +32,17 @@ def test_short_bounds_need_no_second_list_unless_names_are_left_out():
     many = record(Origin(), columns(**{f"c{n}": "bits:10" for n in range(15)}))
     assert many.bounds[0].columns.endswith(", c11 and 3 more columns")
     assert len(many.exact_bounds) == 15
+
+
+def test_guarantees_have_three_digits_and_exactly_what_these_leave_out():
+    mass, cut, other = record(Origin(), [], GUARANTEES).guarantees
+    assert (mass.text, mass.judged, mass.n_broken) == ("dijet_mass within rel:0.00123", "1,500 events", "0")
+    assert mass.worst == "0.999"  # never rounded up to what is allowed
+    assert (mass.exact_text, mass.exact_worst) == ("dijet_mass within rel:0.00123456", "0.9996")
+    assert (cut.judged, cut.n_broken, cut.worst, cut.is_broken) == ("6,000 Jet", "3", "", True)
+    assert (other.judged, other.n_broken, other.is_broken) == ("none", "", False)
+    assert record(Origin(), [], GUARANTEES).exact_guarantees == (mass,)
+    assert record(Origin(), [], GUARANTEES[1:]).exact_guarantees == ()
 
 
 def test_every_tolerance_has_words():

@@ -9,9 +9,10 @@ from baler_vae.evaluation.numbers import ArchiveSizes, GuaranteeResult
 from baler_vae.evaluation.peaks import Peak, PeakFit, PeakShift
 from baler_vae.evaluation.residuals import column_residuals
 from baler_vae.evaluation.spectra import Spectrum, SpectrumCounter
-from baler_vae.evaluation.tolerances import Failure
+from baler_vae.evaluation.tolerances import Failure, judge
 from baler_vae.report.verdict import findings, judgement, verdict_line
 from baler_vae.report.wording import number, signed
+from baler_vae.settings.evaluation import ToleranceSettings
 from tests.pages import table
 
 PEAK = Peak("Jet_mass", (100, 225), 10)
@@ -189,6 +190,25 @@ def test_guarantees_are_kept_or_broken():
     assert findings(broken)[0].headline == "1 of 2 broken"
     assert findings(broken)[0].sentences[1] == "pt > 30: broken by 2 of 2,000."
     assert judgement(broken, None).headline == "Not as promised: guarantees"
+
+
+def test_three_digits_of_a_bound_and_all_those_of_a_cut():
+    mass = GuaranteeResult(text="m * 0.1056583755 within abs:0.5460855259715575", n=9, n_broken=1, worst=1.0004)
+    cut = GuaranteeResult(text="pt > 17.25", n=9)
+    found = replace(evaluation(), guarantees=(mass, cut))
+    assert findings(found)[0].sentences == (
+        "m * 0.1056583755 within abs:0.546: broken by 1 of 9; the largest deviation is 1.01 of its bound.",
+        "pt > 17.25: kept by all of 9.",
+    )
+    (failure,) = judge(found, ToleranceSettings())
+    assert failure.text == "guarantee m * 0.1056583755 within abs:0.546: broken by 1 of 9; allowed: 0"
+
+
+def test_a_guarantee_that_could_not_be_judged_is_not_said_to_be_kept():
+    cut = GuaranteeResult(text="pt > 30", n=2_000)
+    (found,) = findings(replace(evaluation(), guarantees=(cut, replace(cut, text="E > 1", is_judged=False))))
+    assert (found.state, found.headline) == ("plain", "1 of 2 not judged")
+    assert found.sentences[1] == "E > 1: not judged, since it is about columns that were not compared."
 
 
 def test_the_judgement_lists_failures_or_says_what_is_not_as_promised():

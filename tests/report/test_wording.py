@@ -2,7 +2,19 @@ import numpy as np
 import pytest
 
 from baler_vae.evaluation.residuals import column_residuals
-from baler_vae.report.wording import column_unit, count, few, measured, number, percent, setting, signed, size, unit
+from baler_vae.report.wording import (
+    column_unit,
+    count,
+    few,
+    in_bounds,
+    measured,
+    number,
+    percent,
+    setting,
+    signed,
+    size,
+    unit,
+)
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -86,3 +98,8 @@ def test_counts_have_no_unit():
 def test_few_names():
     assert few(["a", "b", "c"]) == "a, b, c"
     assert few(["a", "b", "c", "d"]) == "a, b, c, …"
+
+
+def test_a_deviation_is_not_rounded_to_its_bound():
+    assert [in_bounds(value) for value in (0.5, 0.99951, 1.0, 1.0004, 2.0)] == ["0.500", "0.999", "1", "1.01", "2"]
+    assert in_bounds(None) == number(None)

@@ -13,7 +13,8 @@ ORACLE = Path(__file__).parent / "oracle.py"
 
 @pytest.fixture(scope="session")
 def root():
-    """What ROOT says: `write(path, n_events)` makes a tree, `write_odd(folder, n_events)` the files of odd.hxx,
+    """What ROOT says: `write(path, n_events)` makes a tree, `write_wide(path, n_events, n_flags, compression)` one as
+    nanoAOD has them, with a setting of ROOT's such as 101, `write_odd(folder, n_events)` the files of odd.hxx,
     `read(path, tree, columns)` gives the values of columns by name.
     """
     if importlib.util.find_spec("ROOT") is None:
@@ -27,6 +28,10 @@ def root():
         @staticmethod
         def write(path, n_events):
             run("write", path, n_events)
+
+        @staticmethod
+        def write_wide(path, n_events, n_flags, compression):
+            run("wide", path, n_events, n_flags, compression)
 
         @staticmethod
         def write_odd(folder, n_events):

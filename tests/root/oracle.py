@@ -1,6 +1,7 @@
 """ROOT itself, in a process of its own: writes a tree of every type of branch, reads any tree or RNTuple.
 
 python oracle.py write FILE N_EVENTS
+python oracle.py wide FILE N_EVENTS N_FLAGS COMPRESSION    (a tree as nanoAOD has them)
 python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx and xaod.hxx, a file each)
 python oracle.py read FILE TREE [COLUMN ...]    (prints JSON: the values by column, of all that it knows the type of)
 """
@@ -67,6 +68,54 @@ void write_kinds(const char *path, int n_events) {
 """
 
 
+WIDE = r"""
+#include <TFile.h>
+#include <TRandom3.h>
+#include <TTree.h>
+
+void write_wide(const char *path, int n_events, int n_flags, int compression) {
+  TFile file(path, "RECREATE", "", compression);
+  TTree tree("Events", "Events");
+  const int n_collections = 6, n_columns = 20, most = 200;
+  const char *names[n_collections] = {"Jet", "Muon", "Tau", "FatJet", "GenPart", "TrigObj"};
+  const double means[n_collections] = {8, 2, 2, 2, 60, 20};
+  std::vector<char> flags(n_flags);
+  std::vector<float> met(n_flags / 10);
+  int counts[n_collections];
+  static float values[n_collections][n_columns][most];
+  for (int i = 0; i < n_flags / 10; i++) {
+    tree.Branch(Form("MET_variable%d", i), (void *)&met[i], Form("MET_variable%d/F", i))
+        ->SetTitle("missing momentum of the particle flow, variation");
+  }
+  for (int c = 0; c < n_collections; c++) {
+    tree.Branch(Form("n%s", names[c]), (void *)&counts[c], Form("n%s/I", names[c]))
+        ->SetTitle(Form("slimmed %s", names[c]));
+    for (int k = 0; k < n_columns; k++) {
+      TString name = Form("%s_variable%d", names[c], k);
+      tree.Branch(name, (void *)values[c][k], Form("%s[n%s]/F", name.Data(), names[c]));
+    }
+  }
+  for (int i = 0; i < n_flags; i++) {
+    tree.Branch(Form("HLT_Path%d_with_a_long_name", i), (void *)&flags[i], Form("HLT_Path%d_with_a_long_name/O", i))
+        ->SetTitle("Trigger/flag bit (process: HLT)");
+  }
+  TRandom3 random(5);
+  for (int e = 0; e < n_events; e++) {
+    for (auto &flag : flags) flag = random.Uniform() < 0.05;
+    for (auto &value : met) value = int(random.Exp(30) * 32) / 32.f;
+    for (int c = 0; c < n_collections; c++) {
+      counts[c] = std::min(most, int(random.Poisson(means[c])) + 150 * (c == 4 && e % 10 == 9));
+      for (int k = 0; k < n_columns; k++) {
+        for (int i = 0; i < counts[c]; i++) values[c][k][i] = int(random.Gaus(0, 1) * 1024) / 1024.f;
+      }
+    }
+    tree.Fill();
+  }
+  tree.Write();
+}
+"""
+
+
 _LINK = "ElementLink<DataVector<xAOD::Jet_v1> >"
 XAOD = (
     *(
@@ -108,6 +157,10 @@ def main() -> None:
     if sys.argv[1] == "write":
         ROOT.gInterpreter.Declare(KINDS)
         ROOT.write_kinds(sys.argv[2], int(sys.argv[3]))
+        return
+    if sys.argv[1] == "wide":
+        ROOT.gInterpreter.Declare(WIDE)
+        ROOT.write_wide(sys.argv[2], *map(int, sys.argv[3:]))
         return
     if sys.argv[1] == "odd":
         here, folder, n_events = Path(__file__).parent, Path(sys.argv[2]).resolve(), int(sys.argv[3])

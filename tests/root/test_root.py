@@ -39,7 +39,7 @@ def plain(tmp_path):
 
 def test_the_only_tree_need_not_be_named(plain):
     source = open_source(plain("Events"))
-    assert source.schema.origin == Origin("root", "Events")
+    assert source.schema.origin == Origin("root", "Events", compression="zlib:1")
     assert source.n_events == 1
 
 

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 import baler_vae
 from baler_vae.errors import OutputError, SourceError
 from baler_vae.io.files import open_source, write_file
-from baler_vae.root import writing as root_writing
+from baler_vae.root.compression import Setting
 from baler_vae.root.options import OptionalPlaces
+from baler_vae.root.records import BranchRecord
+from baler_vae.root.trees import tree_writer
 from baler_vae.source.source import summary
 from baler_vae.table.schema import Origin
 
@@ -150,11 +152,13 @@ def test_counters_keep_their_types_and_branches_their_titles(dtype, tmp_path):
     path = tmp_path / "in.root"
     counts = COUNTS.astype(dtype)
     jets = ak.unflatten(np.arange(6, dtype="f4"), COUNTS)
+    number = BranchRecord(name="nJet", title="jets", type=counts.dtype.name, is_counter=True)
+    pt = BranchRecord(name="Jet_pt", title="Jet_pt[nJet]/F", type="float32", counter="nJet")
     with uproot.recreate(path) as file:
-        tree = file.mktree("T", {"nJet": dtype, "Jet_pt": "var * float32"}, counter_name=lambda _: "nJet")
-        root_writing._amend(tree, {"nJet": "jets", "Jet_pt": ""}, {"nJet": np.dtype(dtype)})
-        tree.extend({"Jet_pt": jets})
-        tree.extend({"Jet_pt": jets})
+        tree = tree_writer(file, "T", "", [pt, number], Setting())
+        for _ in range(2):
+            tree.extend(4, {"nJet": counts, "Jet_pt": np.arange(6)}, {"nJet": COUNTS})
+        tree.close()
     with uproot.open(f"{path}:T") as before:
         expected = before["nJet"].typename
         assert before["nJet"].array().to_numpy().dtype == counts.dtype

@@ -9,7 +9,8 @@ import baler_vae
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.comparison import Comparison
 from baler_vae.io.files import open_source
-from baler_vae.settings.evaluation import EvaluationSettings, PeakSettings
+from baler_vae.report.comparison import guarantees_table
+from baler_vae.settings.evaluation import EvaluationSettings, PeakSettings, QuantitySettings
 from baler_vae.study.compare import compare_archives, compare_ways, widths_of
 from tests.tables import flat_batch, jagged_batch
 
@@ -74,6 +75,24 @@ def test_ways_are_compared_through_real_archives(masses):
     assert any(what.startswith("1/2 settings: independent, bits:8, 1/3 fitting, ") for what in told)
     document = Comparison(against="masses", archives=tuple(found)).to_dict()
     assert json.loads(json.dumps(document))["archives"][0]["bits_per_value"] == found[0].bits_per_value
+
+
+def test_ways_keep_guarantees_and_tell_what_they_take(masses):
+    settings = EvaluationSettings(quantities=(QuantitySettings(name="double", formula="m + m"),))
+    asked = ["double=rel:1e-4", {"cut": "x > 0.5"}]
+    comparison = baler_vae.compare(masses, bounds=["bits:8", "bits:12"], guarantees=asked, settings=settings)
+    texts = ["double within rel:0.0001", "x > 0.5"]
+    for own in comparison.archives:
+        assert [(one.text, one.n, one.n_broken) for one in own.guarantees] == [(text, 4_000, 0) for text in texts]
+        assert own.guarantees[0].worst <= 1
+        assert own.guarantees[1].worst is None
+        assert own.guarantees_bytes >= sum(one.moves_bytes for one in own.guarantees)
+    assert comparison.archives[0].guarantees[0].moves_bytes > comparison.archives[1].guarantees[0].moves_bytes > 0
+    lines = [line.plain for line in guarantees_table(comparison).lines(120)]
+    assert [line for line in lines if "independent" not in line][-3:] == [*texts, "all, with tables and patched values"]
+    assert f"{comparison.archives[1].guarantees_bytes:,}" in lines[-1]
+    assert guarantees_table(Comparison(against="a", archives=())) is None
+    assert comparison.to_dict()["archives"][0]["guarantees"][1]["text"] == "x > 0.5"
 
 
 def test_widths_are_those_of_all_rows(write):

@@ -1,5 +1,6 @@
 """Comparing files and archives, and the experiment."""
 
+import re
 from dataclasses import replace
 from itertools import repeat
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import baler_vae
+from baler_vae.cli.tables import experiment_table
 from baler_vae.errors import UsageError
 from baler_vae.evaluation.numbers import CandidateSizes
 from baler_vae.sample import SAMPLE
@@ -33,6 +35,7 @@ def test_a_file_against_its_archive(jets, tmp_path, quick):
         "original_bytes": info.original_bytes,
         "archive_bytes": info.archive_bytes,
         **{f"{name}_bytes": size for name, size in vars(info.bytes).items()},
+        "guarantees": {},
         "candidates": [],
         "ratio": info.ratio,
     }
@@ -108,6 +111,34 @@ def test_experiment_reads_and_restores_every_format(write, tmp_path, suffix, tre
     assert run.n_rows == 500
     assert run.original_bytes == 500 * 16
     assert run.archive_bytes > 500
+
+
+def test_an_experiment_keeps_what_the_project_guarantees(write):
+    rng = np.random.default_rng(0)
+    path = write(*flat_batch({"mass": rng.normal(91, 3, 500), "pt": rng.exponential(30, 500)}))
+    project = Project.model_validate(
+        {
+            "name": "tiny",
+            "input": "unused",
+            "bound": ["bits:8"],
+            "guarantees": [{"quantity": "ratio", "bound": "rel:1e-4"}, {"cut": "pt > 20"}],
+            "model": {"hidden": [4], "epochs": 1},
+            "evaluation": {
+                "peaks": [{"column": "mass", "window": [80.0, 100.0], "bins": 20}],
+                "quantities": [{"name": "ratio", "formula": "mass / pt"}],
+            },
+            "experiment": {"kinds": ["ae"], "seeds": [1], "recipes": [{"name": "plain"}]},
+        }
+    )
+    (run,) = run_experiment(project, path)
+    assert [(one.text, one.n, one.n_broken) for one in run.guarantees] == [
+        ("ratio within rel:0.0001", 500, 0),
+        ("pt > 20", 500, 0),
+    ]
+    assert 0 < run.guarantees_bytes < run.archive_bytes
+    assert run.to_dict()["guarantees"][1]["cut"] == "pt > 20"
+    *_, line = experiment_table([run]).lines(200)
+    assert re.search(rf" {run.guarantees_bytes:,} +0$", line.plain)
 
 
 def test_a_failed_fit_of_the_peak_is_no_number(write):

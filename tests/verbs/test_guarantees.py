@@ -1,12 +1,19 @@
 """Guarantees from where they are asked for to where they are proved, told and judged."""
 
+import io
+import re
+from html import escape
+
 import numpy as np
 import pytest
 import uproot
 
 import baler_vae
+from baler_vae.cli.project import show_evaluation
 from baler_vae.cli.requests import fit_request
 from baler_vae.errors import BoundBroken, UsageError
+from baler_vae.guarantees.definitions import Guarantees
+from baler_vae.report.record import signed_guarantee
 from baler_vae.settings.project import Project
 from baler_vae.verbs.proving import check_guarantees
 from tests.tables import short_row_groups
@@ -67,6 +74,35 @@ def test_parts_of_an_archive_are_as_in_the_whole(blob, tmp_path):
             assert np.array_equal(some, whole[name][900:1_100])
 
 
+def test_file_objects_hold_and_give_what_is_guaranteed(blob):
+    file, restored = io.BytesIO(), io.BytesIO()
+    with short_row_groups(1_000):
+        baler_vae.compress(momenta(), file, guarantees=[CUT, MASS], **ASKED)
+    assert file.getvalue() == blob
+    assert baler_vae.verify(io.BytesIO(blob), against=momenta()).broken_guarantees == ()
+    baler_vae.decompress(io.BytesIO(blob), restored, to="npz")
+    with np.load(io.BytesIO(restored.getvalue())) as found:
+        lengths = [np.hypot(*(own[name].astype(float) for name in ("px", "py"))) for own in (momenta(), found)]
+    assert ((lengths[0] > 20) == (lengths[1] > 20)).all()
+    assert (np.abs(lengths[1] - lengths[0]) <= 1e-5 * lengths[0]).all()
+
+
+def test_quantities_are_declared_in_python():
+    quantities = [{"name": "q", "formula": "px + 2 * py"}, {"name": "length", "formula": "hypot(px, q)"}]
+    asked = {"quantities": quantities, "guarantees": [{"quantity": "length", "bound": "rel:1e-4"}, "q > 5"], **ASKED}
+    blob = baler_vae.dumps(momenta(), **asked)
+    assert [one.text for one in baler_vae.verify(blob).guarantees] == []
+    done = baler_vae.verify(blob, against=momenta())
+    assert [(one.text, one.n_broken) for one in done.guarantees] == [("length within rel:0.0001", 0), ("q > 5", 0)]
+    before, after = ({n: own[n].astype(float) for n in ("px", "py")} for own in (momenta(), baler_vae.loads(blob)))
+    sums = [own["px"] + 2 * own["py"] for own in (before, after)]
+    assert ((sums[0] > 5) == (sums[1] > 5)).all()
+    lengths = [np.hypot(own["px"], values) for own, values in zip((before, after), sums, strict=True)]
+    assert (np.abs(lengths[1] - lengths[0]) <= 1e-4 * lengths[0]).all()
+    with pytest.raises(UsageError, match="neither the name of a declared quantity nor a formula"):
+        baler_vae.dumps(momenta(), **{**asked, "guarantees": [{"quantity": "no such", "bound": "rel:1e-4"}]})
+
+
 def test_one_codec_for_blocks_and_files_that_are_merged(tmp_path):
     codec = baler_vae.fit(momenta(), guarantees=[CUT, MASS], **ASKED)
     for seed in (1, 2):
@@ -75,6 +111,11 @@ def test_one_codec_for_blocks_and_files_that_are_merged(tmp_path):
         baler_vae.compress(data, tmp_path / f"{seed}.bvae", codec=codec)
         with baler_vae.open(tmp_path / f"{seed}.bvae") as opened:
             assert np.array_equal(opened.arrays("px", library="np")["px"], decoded["px"])
+    told = codec.report()
+    assert (
+        told.guarantees == tuple(one.text for one in codec.guarantees.promised) == tuple(told.to_dict()["guarantees"])
+    )
+    assert f"guaranteed: {CUT.replace('>', '&gt;')}" in told._repr_html_()
     info = baler_vae.merge([tmp_path / "1.bvae", tmp_path / "2.bvae"], tmp_path / "all.bvae")
     assert [one.text for one in info.guarantees] == [one.text for one in codec.guarantees.promised]
     done = baler_vae.verify(tmp_path / "all.bvae", against=[momenta(1), momenta(2)])
@@ -94,6 +135,66 @@ def test_an_evaluation_judges_what_its_archive_guarantees(blob):
     assert (cut.n, cut.n_broken, cut.worst) == (N, 0, None)
     assert (mass.n, mass.n_broken) == (N, 0)
     assert 0.5 < mass.worst <= 1
+    assert (cut.cut, cut.quantity, cut.group) == (CUT, None, "events")
+    frame = baler_vae.evaluate(momenta(), blob).to_pandas("guarantees")
+    assert list(frame["text"]) == [cut.text, mass.text]
+    assert frame.loc[1, ["n", "worst"]].tolist() == [N, mass.worst]
+    assert (mass.quantity, mass.bound, mass.definitions) == ("hypot(px, py)", "rel:1e-05", ())
+
+
+def test_page_terminal_and_json_tell_the_same_of_guarantees(blob, tmp_path, capsys):
+    evaluation = baler_vae.evaluate(momenta(), blob)
+    evaluation.write_page(tmp_path / "page.html", date="2026-01-01")
+    page = (tmp_path / "page.html").read_text("utf-8").partition('<section id="record">')[2]
+    show_evaluation(evaluation)
+    terminal = capsys.readouterr().out
+    told = evaluation.to_dict()
+    for result, stored in zip(evaluation.guarantees, told["guarantees"], strict=True):
+        one = signed_guarantee(result)
+        assert (stored["text"], stored["n"], stored["n_broken"]) == (result.text, N, 0)
+        line = re.search(rf"<tr><th scope=\"row\" class=\"wrap\">{re.escape(escape(one.text))}</th>.*</tr>", page)[0]
+        assert re.findall("<td>(.*?)</td>", line) == [one.judged, one.n_broken, one.worst]
+        assert re.search(rf"{re.escape(one.text)} +{one.judged} +{one.n_broken} *{one.worst}", terminal)
+    mass = told["guarantees"][1]
+    assert f"<td>{mass['worst']!r}</td>" in page
+    assert told["sizes"]["guarantees"].keys() == {
+        CUT,
+        mass["text"],
+        "tables of moves, of all",
+        "patched values, of all",
+    }
+
+
+def test_what_is_not_compared_is_not_judged(blob):
+    some = {name: values for name, values in baler_vae.loads(blob).items() if name != "py"}
+    found = baler_vae.evaluate(momenta(), some, archive=blob, columns=["px", "charge", "name"])
+    assert [(one.is_judged, one.n, one.worst) for one in found.guarantees] == [(False, 0, None)] * 2
+    assert "columns that were not compared" in " ".join(
+        found.verdict().judgement.sentences + found.verdict().findings[-2].sentences
+    )
+
+
+def test_the_bytes_of_each_guarantee_and_of_what_they_share(blob):
+    with baler_vae.open(blob) as opened:
+        info, settings = opened.info(), opened.settings()
+    cut, mass = info.guarantees
+    assert cut.moves_bytes == 0 < mass.moves_bytes
+    assert info.shared_bytes["tables"] == info.bytes.guarantees - mass.moves_bytes - info.shared_bytes["patches"] > 0
+    assert sum(vars(info.bytes).values()) == info.archive_bytes
+    again = baler_vae.fit(
+        momenta(), **{name: settings[name] for name in ("bound", "guarantees", "quantities")}, kind="independent"
+    )
+    assert [one.text for one in again.guarantees.promised] == [cut.text, mass.text]
+
+
+def test_a_guarantee_tells_what_its_quantities_are():
+    declared = [{"name": "length", "formula": "hypot(px, py)"}, {"name": "m", "kind": "mass", "objects": ["*1", "*2"]}]
+    asked = Guarantees.of(["length / m > 2", "m=rel:1e-3", "hypot(px, py)=abs:1"], declared)
+    assert [asked.definitions(one) for one in asked.promised] == [
+        ("length = hypot(px, py)", 'm: kind = "mass", objects = ["*1", "*2"]'),
+        ('m: kind = "mass", objects = ["*1", "*2"]',),
+        (),
+    ]
 
 
 def test_guarantees_that_cost_much_are_remarked_on(tmp_path):

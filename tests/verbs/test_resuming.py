@@ -163,6 +163,16 @@ def test_with_a_stored_codec(source, expected, killed, tmp_path):
     assert resumed(source, output, codec=Codec.load(tmp_path / "c.bvmodel")) == expected
 
 
+def test_guarantees_are_gone_on_with(source, killed, tmp_path):
+    asked = {**REQUEST, "guarantees": ["x > 0.5", "x * i=abs:1e-3"]}
+    baler_vae.compress(source, tmp_path / "whole.bvae", **asked)
+    output, _ = killed(2, **asked)
+    with pytest.raises(UsageError, match="a different"):
+        baler_vae.compress(source, output, resume=True, **{**asked, "guarantees": ["x > 0.5"]})
+    assert resumed(source, output, **asked) == (tmp_path / "whole.bvae").read_bytes()
+    assert baler_vae.verify(output, against=source).broken_guarantees == ()
+
+
 def test_a_folder_of_someone_else_is_not_removed(source, tmp_path):
     folder = tmp_path / "a.bvae.part"
     folder.mkdir()

@@ -111,6 +111,27 @@ def test_workers_give_the_same_archive_and_the_same_file(files, codec, client, s
     assert not baler_vae.verify(serial, against=f"{files}/run*.root:Events").broken
 
 
+@pytest.mark.parametrize("of_its_own", [False, True], ids=["scheduler", "workers"])
+def test_workers_keep_guarantees(files, guarded, client, tmp_path, of_its_own):
+    codec, alone = guarded
+    workers = {"workers": 2} if of_its_own else {"scheduler": client}
+    baler_vae.compress(f"{files}/run[01].root:Events", tmp_path / "a.bvae", codec=codec, **workers)
+    assert (tmp_path / "a.bvae").read_bytes() == alone.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def guarded(files):
+    """A codec with guarantees, and an archive that one process wrote with it."""
+    asked = [{"cut": "(Jet_pt > 30) & (abs(Jet_eta) < 2.4)", "at_least": 2}, "Jet_pt * sinh(Jet_eta)=rel:1e-4"]
+    codec = baler_vae.fit(f"{files}/run1.root:Events", kind="independent", bound="bits:10", guarantees=asked)
+    baler_vae.compress(f"{files}/run[01].root:Events", files / "guarded.bvae", codec=codec)
+    with baler_vae.open(files / "guarded.bvae") as opened:
+        assert len(opened.manifest.row_groups) > 1
+    done = baler_vae.verify(files / "guarded.bvae", against=f"{files}/run[01].root:Events")
+    assert [check.n_broken for check in done.guarantees] == [0, 0]
+    return codec, files / "guarded.bvae"
+
+
 def test_a_scheduler_is_reached_by_its_address(files, codec, client, serial, tmp_path):
     address = client.scheduler.address
     baler_vae.compress(f"{files}/run*.root:Events", tmp_path / "a.bvae", codec=codec, scheduler=address)
