@@ -144,6 +144,8 @@ class _Taken:
 class _DrawnCodes:
     """The codes of a column on a grid, as chance gives them; a row has `n_cells`."""
 
+    shows: Final = False
+
     def __init__(
         self,
         target: Target,

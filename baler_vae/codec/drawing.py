@@ -12,7 +12,7 @@ again, from the same table without what came up before.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,6 +205,8 @@ class ConditionalDrawer:
 
 class ContextDrawer:
     """Draws the codes of a column under tables in context, all rows at once."""
+
+    shows: Final = False
 
     def __init__(
         self, context: InContext, target: Target, looked_at: Sources, generator: np.random.Generator, tally: Tally

@@ -23,11 +23,15 @@ _DECODED_CELLS = 1 << 20
 
 
 class CodeStream(Protocol):
-    """Gives the codes of a column on a grid, some rows at a time, in the order of the layout.
+    """Gives the codes of a column on a grid, some rows at a time, in the order of the layout. One that `shows` them
+    lets networks see them as it reads.
 
     Raises:
         ValueError: there are no such codes.
     """
+
+    @property
+    def shows(self) -> bool: ...
 
     def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """The codes int64 of the rows from `start` to `stop`, or of their cells where rows hold arrays; `predicted`
@@ -218,7 +222,7 @@ class _ColumnFiller:
         predicted = rows.predict(self._name, start, stop)
         codes = self._stream.read(start, stop, predicted if self._column.predicted else None)
         if self._is_seen:
-            rows.show(self._number, codes, start)
+            rows.show(self._number, codes, start, networks_see=self._stream.shows)
         if not self._at_once:
             self._restore(codes, start)
         elif len(codes):

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ class _Stored:
         part, n_cells = self._parts[self._model.parts[name]], rows.group.column(name).n_cells
         if isinstance(column, Contextual):
             return _StoredInContext(part, column, rows)
-        return _StoredCodes(part, column, rows, n_cells)
+        return _StoredCodes(part, name, column, rows, n_cells)
 
     def cells(self, name: str, column: Celled, rows: Rows) -> "_StoredCells":
         """The codes of the cells of a column of arrays."""
@@ -238,15 +238,17 @@ class _StoredCodes(_StoredVerbatim):
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, column: Coded | Networked, rows: Rows, n_cells: int) -> None:
+    def __init__(self, data: bytes, name: str, column: Coded | Networked, rows: Rows, n_cells: int) -> None:
         n_codes = n_cells * rows.layout.n_rows
         super().__init__(data, column, n_codes)
         self._grid, self._n_cells = column.grid, n_cells
         self._stream: ConditionalReader | None = None
         if isinstance(column, Networked):
-            self._stream = ConditionalReader(self.rest, column.conditional, rows.sources)
+            own = None if column.predicted else rows.model.names.index(name)
+            self._stream = ConditionalReader(self.rest, column.conditional, rows.sources, own)
         else:
             self._codes = column.coder.decode(self.rest, n_codes)
+        self.shows = self._stream is not None and self._stream.shows
 
     def read(self, start: int, stop: int, predicted: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """The codes of the rows from `start` to `stop`, or of their cells."""
@@ -269,6 +271,8 @@ class _StoredInContext(_StoredVerbatim):
     Raises:
         ValueError: the part is not that of such a column.
     """
+
+    shows: Final = False
 
     def __init__(self, data: bytes, column: Contextual, rows: Rows) -> None:
         super().__init__(data, column, rows.layout.n_rows)

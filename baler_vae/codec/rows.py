@@ -120,9 +120,12 @@ class Rows:
             source = self.model.first_event_source + self._events.names.index(name)
             self.show(source, self._events.codes(name)[self.layout.events])
 
-    def show(self, source: int, codes: NDArray[np.int64], start: int = 0) -> None:
-        """Lets networks see the codes (rows,) of a source from row `start` on, and contexts look at all of them."""
-        self.sources.show(source, codes, start)
+    def show(self, source: int, codes: NDArray[np.int64], start: int = 0, *, networks_see: bool = False) -> None:
+        """Lets networks see the codes (rows,) of a source from row `start` on, unless they do already, and contexts
+        look at all of them.
+        """
+        if not networks_see:
+            self.sources.show(source, codes, start)
         if source in self._looked_at:
             self.looked_at.codes[source] = codes
 

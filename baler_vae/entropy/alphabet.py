@@ -66,11 +66,15 @@ class Alphabet:
         """Where codes (rows,) lie among the ranges, int32 (rows,): 64 for each range below, and how far inside the
         own one in 64ths; codes below all ranges have 0, codes between ranges stand at the end of the range below.
         """
+        places = np.empty(len(codes), np.int16)
+        self.place(codes, places)
+        return places.astype(np.int32)
+
+    def place(self, codes: NDArray[np.int64], places: NDArray[np.int16]) -> None:
+        """Fills in the positions (rows,) of codes (rows,)."""
         from baler_vae.entropy.kernels import place_codes  # noqa: PLC0415
 
-        places = np.empty(len(codes), np.int32)
         place_codes(self.starts, self.shifts, codes, places)
-        return places
 
 
 def fit_alphabet(

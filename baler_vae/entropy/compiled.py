@@ -31,7 +31,8 @@ _cache_of: Callable[[Callable[..., Any]], object] = FunctionCache
 
 def compiled(signature: Any) -> Callable[[_Function], _Function]:  # noqa: ANN401  of numba
     """A function compiled for a signature, which runs without the interpreter; no float operation is changed for speed.
-    It must not divide by zero.
+    It must not divide by zero, nor mix numbers with and without a sign: numba takes them for floats, and `int` leaves
+    those without one as they are.
 
     What was compiled is kept for later processes: in the folder that NUMBA_CACHE_DIR names, beside this package, in the
     user's cache, or in a folder for temporary files, whichever can be written. Where none can, or nothing can be read

@@ -1,5 +1,7 @@
 """The loops over codes, symbols and bits, compiled."""
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ Integers64 = NDArray[np.int64]
 _u1, _i4, _i8, _u8 = numba.uint8[::1], numba.int32[::1], numba.int64[::1], numba.uint64[::1]
 _MOST_RANGES = 256
 _LAST = np.int64((1 << 63) - 1)
-_PLACE_BITS = np.uint64(6)
+_PLACE_BITS = 6
 _WORD = np.uint64(64)
 
 
@@ -60,19 +62,25 @@ def split_codes(
         offsets[row] = offset if is_inside else np.uint64(code)
 
 
-@compiled(numba.void(_i8, _u1, _i8, _i4))
-def place_codes(starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, places: NDArray[np.int32]) -> None:
+@inlined
+def place_within(offset: Any, shift: int) -> int:  # noqa: ANN401  uint64
+    """The place of an offset uint64 in a range of 2^shift codes, in 64ths."""
+    # A shift by a negative number would be none: one of the two is by 0.
+    down, up = np.uint64(max(shift - _PLACE_BITS, 0)), np.uint64(max(_PLACE_BITS - shift, 0))
+    return np.int64(offset >> down << up)  # type: ignore[return-value]
+
+
+@compiled(numba.void(_i8, _u1, _i8, numba.int16[::1]))
+def place_codes(starts: Integers64, shifts: NDArray[np.uint8], codes: Integers64, places: NDArray[np.int16]) -> None:
     """Fills the places (rows,) of codes (rows,) among ranges, as `Alphabet.positions` tells."""
     padded, n_ranges = _padded(starts), len(starts)
     for row in range(len(codes)):
         code = codes[row]
         number = _range_of(padded, n_ranges, code)
         own = max(number, 0)
-        shift = np.uint64(shifts[own])
-        offset = min(np.uint64(code - number_at(padded, own)), (np.uint64(1) << shift) - np.uint64(1))
-        # A shift by a negative number would be none: one of the two is by 0.
-        inside = offset >> (max(shift, _PLACE_BITS) - _PLACE_BITS) << (_PLACE_BITS - min(shift, _PLACE_BITS))
-        places[row] = number << 6 | np.int64(inside) if number >= 0 else 0
+        shift: Any = np.int64(shifts[own])
+        offset = min(np.uint64(code - number_at(padded, own)), (np.uint64(1) << np.uint64(shift)) - np.uint64(1))
+        places[row] = number << 6 | place_within(offset, shift) if number >= 0 else 0
 
 
 @compiled(numba.int64(_u8, _u1, _u8))
@@ -92,7 +100,17 @@ def pack_numbers(values: NDArray[np.uint64], widths: NDArray[np.uint8], words: N
             after -= _WORD
         place = after
     words[n_words] = word
-    return 64 * n_words + int(place)
+    n_bits: Any = np.int64(place)
+    return 64 * n_words + n_bits  # type: ignore[no-any-return]
+
+
+@inlined
+def bits_at(words: NDArray[np.uint64], place: int, width: int) -> Any:  # noqa: ANN401  uint64
+    """So many bits of words from a place on, at most 64, all of which are there; none may be behind the last."""
+    word, bit, last = place >> 6, np.uint64(place & 63), len(words) - 1
+    found = words[min(word, last)] >> bit | words[min(word + 1, last)] << (np.uint64(63) - bit) << np.uint64(1)
+    # A shift by 64 would be none: one by 63 and one more.
+    return found & ~(~np.uint64(0) << np.uint64(width >> 1) << np.uint64(width - (width >> 1)))
 
 
 @compiled(numba.int64(_i8, _u1, _i4, _u8, numba.int64, _i8))
@@ -110,16 +128,12 @@ def read_codes(
     n_bits = 64 * (len(words) - 1)
     for row in range(len(symbols)):
         symbol = symbols[row]
-        start, width = np.int64(0), np.int64(64)
+        start: Any = np.int64(0)
+        width: Any = np.int64(64)
         if symbol < len(starts):
             start, width = starts[symbol], np.int64(shifts[symbol])
-        offset = np.uint64(0)
-        if width:
-            if place + width > n_bits:
-                return -1
-            word, bit = place >> 6, np.uint64(place & 63)
-            offset = words[word] >> bit | words[word + 1] << (np.uint64(63) - bit) << np.uint64(1)
-            offset &= ~np.uint64(0) >> np.uint64(64 - width)
-            place += int(width)
-        codes[row] = start + np.int64(offset)
+        if place + width > n_bits:
+            return -1
+        codes[row] = start + np.int64(bits_at(words, place, width))
+        place += width
     return place

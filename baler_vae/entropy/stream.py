@@ -25,7 +25,8 @@ def join_stream(words: NDArray[np.uint32], offsets: NDArray[np.uint64], widths: 
 
 
 class StreamReader:
-    """The words of a stream, and its codes once their symbols are known.
+    """The words of a stream, and its codes once their symbols are known: `offsets` are the bits behind the words, with
+    a word more, of which those up to `place` have been read.
 
     Raises:
         ValueError: the bytes are not those of a stream.
@@ -42,8 +43,8 @@ class StreamReader:
         self._n_bytes, self._last = len(data) - stop, data[-1] if data else 0
         # One extra word: the bits of a number may span two.
         padded = data[stop:].ljust(8 * ((self._n_bytes + 7) // 8 + 1), b"\0")
-        self._offsets = np.frombuffer(padded, "<u8").astype(np.uint64)
-        self._place = 0
+        self.offsets: NDArray[np.uint64] = np.frombuffer(padded, "<u8").astype(np.uint64)
+        self.place = 0
 
     def coder(self) -> NDArray[np.uint64]:
         """The state of a coder that has read nothing, and the number of words behind it, uint64 (2,)."""
@@ -58,17 +59,24 @@ class StreamReader:
             ValueError: the bits of their offsets are missing.
         """
         codes = np.empty(len(symbols), np.int64)
-        arguments = alphabet.starts, alphabet.shifts, symbols, self._offsets, self._place, codes
+        arguments = alphabet.starts, alphabet.shifts, symbols, self.offsets, self.place, codes
         if len(symbols) <= _FEW and "numba" not in sys.modules:
-            place = read_few_codes(*arguments)
+            self.advance(read_few_codes(*arguments))
         else:
             from baler_vae.entropy.kernels import read_codes  # noqa: PLC0415 - numba takes half a second to import
 
-            place = read_codes(*arguments)
+            self.advance(read_codes(*arguments))
+        return codes
+
+    def advance(self, place: int) -> None:
+        """Takes note that the bits of offsets were read up to a place, which is -1 where there were too few.
+
+        Raises:
+            ValueError: there were.
+        """
         if place < 0:
             raise ValueError(f"{self._n_bytes} bytes of offsets are too few")
-        self._place = place
-        return codes
+        self.place = place
 
     def finish(self, *, words_are_used: bool) -> None:
         """Check that everything has been read.
@@ -78,9 +86,9 @@ class StreamReader:
         """
         if not words_are_used:
             raise ValueError("words are left over")
-        if (self._place + 7) // 8 != self._n_bytes:
-            raise ValueError(f"{self._n_bytes} bytes of offsets for {self._place} bits")
-        if self._place % 8 and self._last >> self._place % 8:
+        if (self.place + 7) // 8 != self._n_bytes:
+            raise ValueError(f"{self._n_bytes} bytes of offsets for {self.place} bits")
+        if self.place % 8 and self._last >> self.place % 8:
             raise ValueError("bits are left over")
 
 

@@ -137,7 +137,7 @@ def see_cells(  # noqa: C901, PLR0912  one loop for each kind of input
     """
     _, deltas, coordinates, shape, _, n_rows = neighbours
     n = len(items)
-    there, wanted, found = np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int32)
+    there, wanted, found = np.empty(n, np.uint8), np.empty(n, np.int64), np.empty(n, np.int16)
     for k in range(len(inputs)):
         kind, number, symbol, n_ranges = inputs[k, 0], inputs[k, 1], inputs[k, 2], inputs[k, 3]
         if kind == 5:

@@ -10,7 +10,7 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.cell_fields import CellField, Look
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.stream import bits_between, draw_symbols, symbol_bounds, words_of
+from baler_vae.model.stream import bits_between, decode_given, draw_symbols, symbol_bounds, words_of
 
 
 class CellCodes(Protocol):
@@ -73,12 +73,7 @@ class CellReader:
 
     def read(self, look: Look) -> Integers64:
         """What is coded, int64 (n,), of the next cells."""
-        from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415 - numba takes half a second to import
-        from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415
-
-        symbols = np.empty(len(look.items), np.int32)
-        decode_symbols(seen_as(look.inputs), self._network.packed, self._stream.words, self._coder, 0, symbols)
-        return self._stream.codes(symbols, self._network.alphabet)
+        return decode_given(look.inputs, self._network, self._stream, self._coder)
 
     def finish(self) -> None:
         """Check that everything has been read.
@@ -91,7 +86,7 @@ class CellReader:
 
 def draw_seen(look: Look, network: Conditional, generator: np.random.Generator) -> NDArray[np.int32]:
     """Symbols int32 (n,) by chance for cells, from the tables that the network makes of what it sees of them."""
-    from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415
+    from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415 - numba takes half a second to import
 
     return draw_symbols(seen_as(look.inputs), network, 0, len(look.items), generator)
 

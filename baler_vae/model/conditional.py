@@ -179,10 +179,23 @@ class Context:
         """Lets networks see the codes (rows,) of a source from row `start` on, if any of them uses it."""
         if source in self._views:
             number = self._numbers[source]
-            self._places[number, start : start + len(codes)] = self._views[source].positions(codes)
+            self._views[source].place(codes, self._places[number, start : start + len(codes)])
+            self.forget(source, start)
+
+    def shown_in(self, source: int, alphabet: Alphabet) -> Places | None:
+        """Where the places int16 (rows,) of the codes of a source lie, if any network uses it and they are those among
+        the ranges of an alphabet: who decodes under that may put them there, and then `forget` what was seen before.
+        """
+        if source not in self._views or not self._views[source].same_as(alphabet):
+            return None
+        return self._places[self._numbers[source], : self.layout.n_rows]
+
+    def forget(self, source: int, start: int) -> None:
+        """Lets rows that look back at those from `start` on of a source see them anew."""
+        if source in self._numbers:
             # The first row that may look back at these.
             first = start if len(self._ends) < 2 else self._ends[bisect_right(self._ends, start)]
-            for done in self._back[number :: len(self._numbers)]:
+            for done in self._back[self._numbers[source] :: len(self._numbers)]:
                 done[3] = min(done[3], first)
 
     def places(self, source: int) -> NDArray[np.int32]:
@@ -192,7 +205,7 @@ class Context:
 
     def show_formula(self, view: Alphabet, codes: Integers64, start: int = 0) -> None:
         """Lets the network of one column see the codes (rows,) that its formula predicts."""
-        self._hints()[start : start + len(codes)] = view.positions(codes)
+        view.place(codes, self._hints()[start : start + len(codes)])
 
     def with_formula(self, view: Alphabet, codes: Integers64) -> "Context":
         """The same sources and, for the network of one column, the codes (rows,) that its formula predicts."""

@@ -13,9 +13,11 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.model.conditional import Conditional, Context
 
 if TYPE_CHECKING:
+    from baler_vae.model.kernels.coding import Ranges
     from baler_vae.model.kernels.seeing import Seen
 
 _TOTAL_BITS = 24
+_NOTHING = np.empty(0, np.int16)
 
 Bounds = NDArray[np.int32]
 
@@ -72,16 +74,19 @@ def bits_between(begins: Bounds, ends: Bounds) -> NDArray[np.float64]:
 
 
 class ConditionalReader:
-    """Gives back the codes that `encode_conditional` was given in the order of their rows, some rows at a time.
+    """Gives back the codes that `encode_conditional` was given in the order of their rows, some rows at a time. Where
+    a `source` is seen among the ranges in which they are coded, it `shows` them as those of the source.
 
     Raises:
         ValueError: the bytes are not those of a stream.
     """
 
-    def __init__(self, data: bytes, network: Conditional, sources: Context) -> None:
+    def __init__(self, data: bytes, network: Conditional, sources: Context, source: int | None = None) -> None:
         self._stream = StreamReader(data)
         self._network, self._sources, self._seen = network, sources, sources.seen(network)
-        self._coder = self._stream.coder()
+        self._coder, self._source = self._stream.coder(), source
+        self._shown = None if source is None else sources.shown_in(source, network.alphabet)
+        self.shows = self._shown is not None
 
     def read(self, start: int, stop: int) -> NDArray[np.int64]:
         """The codes int64 (stop - start,) of the next rows, which have the numbers from `start` on.
@@ -89,12 +94,16 @@ class ConditionalReader:
         Raises:
             ValueError: the bytes are not those of such codes.
         """
-        from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415
-
         self._sources.look_back(stop)
-        symbols = np.empty(stop - start, np.int32)
-        decode_symbols(self._seen, self._network.packed, self._stream.words, self._coder, start, symbols)
-        return self._stream.codes(symbols, self._network.alphabet)
+        codes, stream = np.empty(stop - start, np.int64), self._stream
+        shown = None if self._shown is None else self._shown[start:stop]
+        place = _decoded(
+            self._seen, self._network, stream.words, self._coder, stream.offsets, stream.place, start, codes, shown
+        )
+        stream.advance(place)
+        if self._source is not None:
+            self._sources.forget(self._source, start)
+        return codes
 
     def finish(self) -> None:
         """Check that everything has been read.
@@ -105,17 +114,53 @@ class ConditionalReader:
         self._stream.finish(words_are_used=not self._coder.any())
 
 
+def decode_given(
+    inputs: NDArray[np.float32], network: Conditional, stream: StreamReader, coder: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """The next codes int64 (rows,) of a stream, whose network is given its `inputs` float32 (inputs, rows).
+
+    Raises:
+        ValueError: there are no such codes.
+    """
+    from baler_vae.model.kernels.seeing import seen_as  # noqa: PLC0415 - numba takes half a second to import
+
+    codes = np.empty(inputs.shape[1], np.int64)
+    place = _decoded(seen_as(inputs), network, stream.words, coder, stream.offsets, stream.place, 0, codes)
+    stream.advance(place)
+    return codes
+
+
 def draw_symbols(
     seen: "Seen", network: Conditional, start: int, n_rows: int, generator: np.random.Generator
 ) -> NDArray[np.int32]:
     """Symbols int32 (n_rows,) by chance for the rows from `start` on, from the table that the network makes of what
     each has `seen`: those that random bits decode to.
     """
-    from baler_vae.model.kernels.coding import decode_symbols  # noqa: PLC0415
+    symbols, (words, coder) = np.empty(n_rows, np.int64), random_coder(n_rows, generator)
+    # Ranges of one code each: the code of a symbol is its own number, without offsets.
+    each = np.arange(network.alphabet.n_symbols), np.zeros(network.alphabet.n_symbols, np.uint8)
+    _decoded(seen, network, words, coder, np.zeros(1, np.uint64), 0, start, symbols, ranges=each)
+    return symbols.astype(np.int32)
 
-    symbols, (words, coder) = np.empty(n_rows, np.int32), random_coder(n_rows, generator)
-    decode_symbols(seen, network.packed, words, coder, start, symbols)
-    return symbols
+
+def _decoded(
+    seen: "Seen",
+    network: Conditional,
+    words: NDArray[np.uint32],
+    coder: NDArray[np.uint64],
+    offsets: NDArray[np.uint64],
+    place: int,
+    start: int,
+    codes: NDArray[np.int64],
+    shown: NDArray[np.int16] | None = None,
+    ranges: "Ranges | None" = None,
+) -> int:
+    """What `kernels.decode_codes` does and returns."""
+    from baler_vae.model.kernels.coding import decode_codes  # noqa: PLC0415
+
+    own = (network.alphabet.starts, network.alphabet.shifts) if ranges is None else ranges
+    shown = _NOTHING if shown is None else shown
+    return decode_codes(seen, network.packed, words, coder, own, offsets, place, start, codes, shown)
 
 
 def random_coder(n_symbols: int, generator: np.random.Generator) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:

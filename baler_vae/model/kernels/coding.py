@@ -7,17 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled, inlined
+from baler_vae.entropy.kernels import bits_at, place_codes, place_within
 from baler_vae.entropy.vectors import number_at
 from baler_vae.model.kernels.layers import BLOCK, PACKED, Ints, PackedNetwork, levels_of, room_for
-from baler_vae.model.kernels.seeing import SEEN, Seen, see
-from baler_vae.model.kernels.tables import STRIDE, sum_weights
+from baler_vae.model.kernels.seeing import SEEN, Seen, Shorts, see
+from baler_vae.model.kernels.tables import LANES, sum_weights
 
 Words = NDArray[np.uint32]
 State = NDArray[np.uint64]
+Codes = NDArray[np.int64]
+Ranges = tuple[NDArray[np.int64], NDArray[np.uint8]]
+"""Starts and shifts of an alphabet."""
 
 _i4, _i8, _u8 = numba.int32, numba.int64, numba.uint64
 _tuple_of: Any = numba.types.Tuple
 _CODER = (numba.uint32[::1], numba.uint64[::1])
+_RANGES = _tuple_of((_i8[::1], numba.uint8[::1]))
 
 _TOTAL = 1 << 24
 _TOTAL_BITS = np.uint64(24)
@@ -27,15 +32,17 @@ _WORD_BITS = np.uint64(32)
 _INVERSE_BITS = 38
 _STEP = 8
 """Symbols among which one is sought at a time."""
+_FEW = 64
+"""As many symbols as networks mostly have."""
 _BEYOND = np.int32((1 << 31) - 1)
 
 
 @compiled(_i4[::1](_i8))
 def _room_for_sums(n_symbols: int) -> Ints:
-    """Room for the sums of weights before each symbol, and of more symbols up to a whole number of steps, that are
-    never reached.
-    """
-    return np.full((n_symbols + 1 + _STEP) * STRIDE, _BEYOND, np.int32)
+    """Room for the sums of weights before each symbol, and for some more, which are never reached."""
+    sums = np.empty((max(n_symbols, _FEW) + 1 + _STEP) * LANES, np.int32)
+    sums[(n_symbols + 1) * LANES :] = _BEYOND
+    return sums
 
 
 @inlined
@@ -43,65 +50,101 @@ def _begin_of(sums: Ints, symbol: int, r: int, n_symbols: int, scale: float) -> 
     """Where the quantiles of a symbol of row r begin, out of 2^24."""
     if symbol == n_symbols:
         return _TOTAL
-    return symbol + int(number_at(sums, symbol * STRIDE + r) * scale)
+    return symbol + int(number_at(sums, symbol * LANES + r) * scale)
 
 
 @inlined
 def _count_below(sums: Ints, r: int, n_symbols: int, limit: int) -> int:
     """The last symbol of row r before which the sum of weights is not above a limit."""
-    step: int = 0
-    for k in range(_STEP, n_symbols, _STEP):
-        step += number_at(sums, k * STRIDE + r) <= limit
+    # Written out, it is compiled without branches, of which none could be foreseen.
+    step: int = number_at(sums, 8 * LANES + r) <= limit
+    step += number_at(sums, 16 * LANES + r) <= limit
+    step += number_at(sums, 24 * LANES + r) <= limit
+    step += number_at(sums, 32 * LANES + r) <= limit
+    step += number_at(sums, 40 * LANES + r) <= limit
+    step += number_at(sums, 48 * LANES + r) <= limit
+    step += number_at(sums, 56 * LANES + r) <= limit
+    for k in range(_FEW, n_symbols, _STEP):
+        step += number_at(sums, k * LANES + r) <= limit
     first = step * _STEP
-    place = first * STRIDE + r
+    place = first * LANES + r
     found = first
-    found += number_at(sums, place + STRIDE) <= limit
-    found += number_at(sums, place + 2 * STRIDE) <= limit
-    found += number_at(sums, place + 3 * STRIDE) <= limit
-    found += number_at(sums, place + 4 * STRIDE) <= limit
-    found += number_at(sums, place + 5 * STRIDE) <= limit
-    found += number_at(sums, place + 6 * STRIDE) <= limit
-    found += number_at(sums, place + 7 * STRIDE) <= limit
+    found += number_at(sums, place + LANES) <= limit
+    found += number_at(sums, place + 2 * LANES) <= limit
+    found += number_at(sums, place + 3 * LANES) <= limit
+    found += number_at(sums, place + 4 * LANES) <= limit
+    found += number_at(sums, place + 5 * LANES) <= limit
+    found += number_at(sums, place + 6 * LANES) <= limit
+    found += number_at(sums, place + 7 * LANES) <= limit
     return int(min(found, n_symbols - 1))
 
 
-@compiled(numba.void(SEEN, PACKED, *_CODER, _i8, _i4[::1]))
-def decode_symbols(seen: Seen, network: PackedNetwork, words: Words, coder: State, start: int, symbols: Ints) -> None:
-    """Fills `symbols` (rows,) with those of the rows from `start` on; `coder` (2,) is the state and the number of
-    `words` left, which are taken from the last one on.
+@compiled(_i8(SEEN, PACKED, *_CODER, _RANGES, numba.uint64[::1], _i8, _i8, _i8[::1], numba.int16[::1]))
+def decode_codes(
+    seen: Seen,
+    network: PackedNetwork,
+    words: Words,
+    coder: State,
+    ranges: Ranges,
+    bits: NDArray[np.uint64],
+    place: int,
+    start: int,
+    codes: Codes,
+    shown: Shorts,
+) -> int:
+    """Fills `codes` (rows,) with those of the rows from `start` on, and, where it has them, the rows of `shown` with
+    the places of these among the ranges.
+
+    `coder` (2,) is the state and the number of `words` left, which are taken from the last one on. Behind symbols the
+    offsets lie in `bits` from `place` on; the place behind the last is returned, -1 where there are not so many bits.
+    The last word of `bits` is none of them.
     """
-    widths = network[4]
+    widths, (starts, shifts) = network[4], ranges
     x, y, n_symbols = room_for(widths), room_for(widths), int(widths[-1])
-    sums = _room_for_sums(n_symbols)
-    scales, inverses = np.empty(BLOCK), np.empty(BLOCK, np.uint64)
-    state, left = coder[0], coder[1]
-    for first in range(0, len(symbols), BLOCK):
-        n = min(BLOCK, len(symbols) - first)
+    sums, found = _room_for_sums(n_symbols), np.empty(1, np.int16)
+    state, left, n_bits = coder[0], coder[1], 64 * (len(bits) - 1)
+    for first in range(0, len(codes), BLOCK):
+        n = min(BLOCK, len(codes) - first)
         see(seen, start + first, n, x)
-        sum_weights(levels_of(network, x, y), n_symbols, n, sums)
-        totals = sums[n_symbols * STRIDE : n_symbols * STRIDE + n]
-        for r in range(n):
-            scales[r] = (_TOTAL - n_symbols) / totals[r]
-            inverses[r] = np.uint64(np.float64(totals[r]) * ((1 << _INVERSE_BITS) / (_TOTAL - n_symbols)))
-        for r in range(n):
-            quantile = state & _QUANTILE
-            sought, scale = int(quantile), scales[r]
-            symbol = _count_below(sums, r, n_symbols, int((quantile * inverses[r]) >> np.uint64(_INVERSE_BITS)))
-            # Nearly right: the sums do not tell of the one quantile that each symbol has in any case.
-            begin = _begin_of(sums, symbol, r, n_symbols, scale)
-            while sought < begin:
-                symbol -= 1
+        levels = levels_of(network, x, y)
+        for some in range(0, n, LANES):
+            sum_weights(levels, n_symbols, some, sums)
+            for r in range(min(LANES, n - some)):
+                total, row = number_at(sums, n_symbols * LANES + r), first + some + r
+                scale = (_TOTAL - n_symbols) / total
+                inverse = np.uint64(total * ((1 << _INVERSE_BITS) / (_TOTAL - n_symbols)))
+                quantile = state & _QUANTILE
+                sought: Any = np.int64(quantile)
+                limit: Any = np.int64((quantile * inverse) >> np.uint64(_INVERSE_BITS))
+                symbol = _count_below(sums, r, n_symbols, limit)
+                # Nearly right: the sums do not tell of the one quantile that each symbol has in any case.
                 begin = _begin_of(sums, symbol, r, n_symbols, scale)
-            end = _begin_of(sums, symbol + 1, r, n_symbols, scale)
-            while sought >= end:
-                symbol += 1
-                begin, end = end, _begin_of(sums, symbol + 1, r, n_symbols, scale)
-            symbols[first + r] = symbol
-            state = np.uint64(end - begin) * (state >> _TOTAL_BITS) + np.uint64(sought - begin)
-            if state < _WORD and left:
-                left -= np.uint64(1)
-                state = state << _WORD_BITS | np.uint64(words[left])
+                while sought < begin:
+                    symbol -= 1
+                    begin = _begin_of(sums, symbol, r, n_symbols, scale)
+                end = _begin_of(sums, symbol + 1, r, n_symbols, scale)
+                while sought >= end:
+                    symbol += 1
+                    begin, end = end, _begin_of(sums, symbol + 1, r, n_symbols, scale)
+                state = np.uint64(end - begin) * (state >> _TOTAL_BITS) + np.uint64(sought - begin)
+                if state < _WORD and left:
+                    left -= np.uint64(1)
+                    state = state << _WORD_BITS | np.uint64(words[left])
+                is_escape = symbol == len(starts)
+                width: Any = np.int64(64 if is_escape else shifts[symbol])
+                if place + width > n_bits:
+                    return -1
+                offset = bits_at(bits, place, width)
+                place += width
+                codes[row] = np.int64(offset) if is_escape else starts[symbol] + np.int64(offset)
+                if len(shown):
+                    if is_escape:
+                        place_codes(starts, shifts, codes[row : row + 1], found)
+                        shown[row] = found[0]
+                    else:
+                        shown[row] = symbol << 6 | place_within(offset, width)
     coder[0], coder[1] = state, left
+    return place
 
 
 @compiled(numba.void(SEEN, PACKED, _i4[::1], _i4[::1], _i4[::1]))
@@ -115,12 +158,14 @@ def bound_symbols(seen: Seen, network: PackedNetwork, symbols: Ints, begins: Int
     for first in range(0, len(symbols), BLOCK):
         n = min(BLOCK, len(symbols) - first)
         see(seen, first, n, x)
-        sum_weights(levels_of(network, x, y), n_symbols, n, sums)
-        for r in range(n):
-            symbol = int(symbols[first + r])
-            scale = (_TOTAL - n_symbols) / number_at(sums, n_symbols * STRIDE + r)
-            begins[first + r] = _begin_of(sums, symbol, r, n_symbols, scale)
-            ends[first + r] = _begin_of(sums, symbol + 1, r, n_symbols, scale)
+        levels = levels_of(network, x, y)
+        for some in range(0, n, LANES):
+            sum_weights(levels, n_symbols, some, sums)
+            for r in range(min(LANES, n - some)):
+                row = first + some + r
+                symbol, scale = int(symbols[row]), (_TOTAL - n_symbols) / number_at(sums, n_symbols * LANES + r)
+                begins[row] = _begin_of(sums, symbol, r, n_symbols, scale)
+                ends[row] = _begin_of(sums, symbol + 1, r, n_symbols, scale)
 
 
 @compiled(numba.void(_i4[::1], _i4[::1], *_CODER))
@@ -148,7 +193,10 @@ def weigh(seen: Seen, network: PackedNetwork, found: NDArray[np.float64]) -> Non
     for first in range(0, len(found), BLOCK):
         n = min(BLOCK, len(found) - first)
         see(seen, first, n, x)
-        sum_weights(levels_of(network, x, y), n_symbols, n, sums)
-        for r in range(n):
-            for k in range(n_symbols):
-                found[first + r, k] = sums[(k + 1) * STRIDE + r] - sums[k * STRIDE + r]
+        levels = levels_of(network, x, y)
+        for some in range(0, n, LANES):
+            sum_weights(levels, n_symbols, some, sums)
+            for r in range(min(LANES, n - some)):
+                for k in range(n_symbols):
+                    weight = number_at(sums, (k + 1) * LANES + r) - number_at(sums, k * LANES + r)
+                    found[first + some + r, k] = weight

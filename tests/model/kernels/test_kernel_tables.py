@@ -3,20 +3,19 @@
 from fractions import Fraction
 
 import numpy as np
-import pytest
 
 from baler_vae.entropy.frequencies import root_of_two_to
 from baler_vae.model.kernels import tables
 from baler_vae.model.kernels.layers import BLOCK
-from baler_vae.model.kernels.tables import LANES, STRIDE, sum_weights
+from baler_vae.model.kernels.tables import LANES, sum_weights
 
 WEIGHTS = [root_of_two_to(256 - level) for level in range(256)]
 
 
-def sums_of(levels, n_rows):
-    sums = np.full((len(levels) + 1) * STRIDE, -1, np.int32)
-    sum_weights(np.ascontiguousarray(levels, np.float32).reshape(-1), len(levels), n_rows, sums)
-    return sums.reshape(-1, STRIDE)
+def sums_of(levels, first=0):
+    sums = np.full((len(levels) + 1) * LANES, -1, np.int32)
+    sum_weights(np.ascontiguousarray(levels, np.float32).reshape(-1), len(levels), first, sums)
+    return sums.reshape(-1, LANES)
 
 
 def test_every_level_has_its_weight():
@@ -24,12 +23,12 @@ def test_every_level_has_its_weight():
     levels = np.empty((256, BLOCK), np.float32)
     levels[:, ::2] = np.arange(256)[:, None] - 9_000
     levels[:, 1::2] = 7_000_000 - np.arange(256)[:, None]
-    found = np.diff(sums_of(levels, BLOCK), axis=0)
+    found = np.diff(sums_of(levels), axis=0)
     assert found[:, 0].tolist() == WEIGHTS[::-1]
     assert found[:, 1].tolist() == WEIGHTS
-    assert np.array_equal(found[:, :BLOCK], np.tile(found[:, :2], BLOCK // 2))
+    assert np.array_equal(found, np.tile(found[:, :2], LANES // 2))
     far = np.array([[0.0] * BLOCK, [-256.0] * BLOCK, [-(2.0**24)] * BLOCK])
-    assert np.diff(sums_of(far, BLOCK), axis=0)[:, 0].tolist() == [65_536, 1, 1]
+    assert np.diff(sums_of(far), axis=0)[:, 0].tolist() == [65_536, 1, 1]
 
 
 def test_no_rounding_could_change_a_weight():
@@ -41,9 +40,8 @@ def test_no_rounding_could_change_a_weight():
         assert WEIGHTS[sixteenths] + most < value < WEIGHTS[sixteenths] + 1 - most
 
 
-@pytest.mark.parametrize("n_rows", [1, LANES, LANES + 1])
-def test_only_rows_that_are_there_are_summed(n_rows):
-    found = sums_of(np.zeros((3, BLOCK)), n_rows)
-    behind = -(-n_rows // LANES) * LANES
-    assert np.all(found[1:, :behind] == 65_536 * np.arange(1, 4)[:, None])
-    assert np.all(found[:, behind:] == -1)
+def test_rows_are_summed_from_the_first_on():
+    levels = np.zeros((3, BLOCK))
+    levels[1, 2 * LANES :] = -16
+    assert sums_of(levels, LANES).tolist() == [[65_536 * k] * LANES for k in range(4)]
+    assert sums_of(levels, 2 * LANES).tolist() == [[n] * LANES for n in (0, 65_536, 98_304, 163_840)]
