@@ -20,6 +20,10 @@ Integers64 = NDArray[np.int64]
 _LARGEST_BASE = 1 << 61
 
 
+Seen = dict[tuple[int, int, int], tuple[Integers64, int]]
+"""The classes (rows of a sample,) of sources, by number and lag, and how many there are, by how many were wanted."""
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """What a context can look at: a source, in the row or an object before, and its codes (rows,) there; `missing` is
@@ -49,15 +53,18 @@ def fit_in_context(
     predicted: Integers64 | None,
     sample: Integers64,
     weight: float,
+    seen: Seen | None = None,
 ) -> ContextFit:
     """The context that takes the fewest bits for codes (rows,) of a column, each of which stands for `weight` rows,
     chosen by the rows of a `sample`, by number. Codes that a formula `predicted` (rows,) are subtracted where given.
+    Classes of looks are kept in `seen`, for the next columns.
     """
     holds = grid.holds_everything
     alone = () if holds else _alone(codes[sample])
     found = []
     for base in _bases(codes, looks, predicted, sample, alone, holds=holds):
         search = _Search(codes, base, looks, sample, alone, len(codes) * weight / len(sample), holds=holds)
+        search.seen = {} if seen is None else seen
         found.append((search.choose(), base, search))
     (_, factors), base, _ = min(found, key=lambda each: each[0][0])
     coded = _differences(codes, base, alone, holds=holds)
@@ -103,16 +110,19 @@ def _bases(
     if predicted is not None:
         return [Look(PREDICTED, predicted)]
     own = codes[sample]
-    least, best = policy.LEAST_BASE_SAVING, None
-    nothing = alone_bits(own)
-    for look in looks:
-        if not look.can_be_base:
-            continue
-        base = replace(look, codes=_base_codes(look))
-        bits = alone_bits(_differences(own, _only(base, sample), alone, holds=holds))
-        if bits < nothing * (1 - least):
-            least, best = 1 - bits / nothing, base
-    return [None] if best is None else [None, best]
+    possible = [replace(look, codes=_base_codes(look)) for look in looks if look.can_be_base]
+    some = [_differences(own, _only(base, sample), alone, holds=holds) for base in possible]
+    if not some:
+        return [None]
+    best = min(range(len(some)), key=lambda number: _width(some[number]))
+    saves = alone_bits(some[best]) < alone_bits(own) * (1 - policy.LEAST_BASE_SAVING)
+    return [None, possible[best]] if saves else [None]
+
+
+def _width(coded: Integers64) -> float:
+    """How widely what is coded (rows,) is spread, in bits: few of them are looked at."""
+    few = coded[:: max(1, len(coded) // policy.ROWS_OF_WIDTHS)].astype(np.float64)
+    return float(np.log2(1 + np.abs(few - np.median(few))).mean())
 
 
 def alone_bits(coded: Integers64) -> float:
@@ -155,7 +165,9 @@ def _values(look: Look, base: Look | None, *, relative: bool = False) -> Integer
 
 
 class _Search:
-    """The search for factors among looks, on a sample of rows, for one base."""
+    """The search for factors among looks, on a sample of rows, for one base; `seen` are classes that are known."""
+
+    seen: Seen
 
     def __init__(
         self,
@@ -221,6 +233,11 @@ class _Search:
 
     def _classes(self, number: int, size: int) -> tuple[Integers64, int]:
         """The classes (rows,) of a look, and how many there are."""
+        look, relative = self._looks[number][:2]
+        shared = look.source, look.lag, size
+        is_shared = not relative and look.source not in (OWN, PREDICTED)
+        if is_shared and shared in self.seen:
+            return self.seen[shared]
         key = number, size
         if key not in self._cache:
             _, _, values, missing = self._looks[number]
@@ -229,6 +246,8 @@ class _Search:
                 self._cache[key] = np.zeros(len(values), np.int64), 1
             else:
                 self._cache[key] = classes_of(factor, values, missing), factor.n_classes
+        if is_shared:
+            self.seen[shared] = self._cache[key]
         return self._cache[key]
 
     @cached_property

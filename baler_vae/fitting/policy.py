@@ -303,3 +303,6 @@ MOST_LOOKS = 16
 """The most columns that are looked at for the context of another, in the row and the object before."""
 FEW_LOOKS = 6
 """The same in groups of very many columns, and of the columns of the events."""
+
+ROWS_OF_WIDTHS = 4_096
+"""Rows by which one of many columns is chosen from whose codes differences may be taken."""
