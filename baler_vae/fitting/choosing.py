@@ -21,7 +21,7 @@ from baler_vae.fitting.kinds import (
     is_wide,
     kind_named,
 )
-from baler_vae.fitting.parents import FINE_RANGES
+from baler_vae.fitting.parents import BEST_RANGES, FINE_RANGES
 from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
 from baler_vae.progress import Progress, within
@@ -132,6 +132,15 @@ def with_fine_ranges(settings: ModelSettings) -> ModelSettings:
     the fewest bits; the same settings where they say how networks are built.
     """
     return settings if settings.networks is not None else settings.model_copy(update={"networks": FINE_RANGES})
+
+
+def with_effort(settings: ModelSettings) -> ModelSettings:
+    """The settings under which networks see finer ranges where the effort is the best one, unless they say how networks
+    are built.
+    """
+    if settings.effort != "best" or settings.networks is not None:
+        return settings
+    return settings.model_copy(update={"networks": BEST_RANGES})
 
 
 class _Trials:
