@@ -31,6 +31,8 @@ _ROWS_OF_LANES = 2_048
 """Rows below which there is one lane."""
 _MOST_PLACES = 1 << 14
 """Places of the table that finds symbols; codes that lie further apart are searched."""
+_NEAR = 256
+"""Rows in which most lanes find where an event begins."""
 _STATE_BYTES = 4
 _WORD_BYTES = 2
 _WEIGHTS = np.array([root_of_two_to(16 * 24 - 4 * level) for level in range(LARGEST_LEVEL + 1)], np.int64)
@@ -123,8 +125,9 @@ def lanes_of(n_rows: int, previous: Integers64) -> Integers64:
     starts = [0]
     for lane in range(1, n_lanes):
         at = n_rows * lane // n_lanes
-        first = np.flatnonzero(previous[at:] < 0)[:1] if previous[at] >= 0 else [0]
-        starts.append(at + int(first[0]) if len(first) else n_rows)
+        near = previous[at : at + _NEAR] < 0
+        behind = near if near.any() else previous[at:] < 0
+        starts.append(at + int(np.argmax(behind)) if behind.any() else n_rows)
     return np.array([*starts, n_rows], np.int64)
 
 

@@ -24,10 +24,9 @@ from baler_vae.fitting.kinds import (
     is_wide,
     kind_named,
 )
-from baler_vae.fitting.parents import FINE_RANGES
+from baler_vae.fitting.parents import BEST_RANGES, FINE_RANGES
 from baler_vae.fitting.rows import GroupRows, rows_of_group, sample_of, sample_of_largest_array
 from baler_vae.model.coders import fit_coder
-from baler_vae.model.columns import Contextual
 from baler_vae.progress import Progress, within
 from baler_vae.settings.kinds import AUTO, kind_of_free, kind_of_stored
 from baler_vae.settings.model import ModelSettings
@@ -99,10 +98,7 @@ def fit_group_model(
     found = {INDEPENDENT.name: independent.n_bytes}
     wanted = _wanted(settings)
     if wanted is FORMULAS:
-        fitted = FORMULAS.fit(rows, settings, names=rows.names, part=1.0, progress=progress)
-        has_more = any(isinstance(own, Contextual) for own in fitted.model.columns.values())
-        found[FORMULAS.name] = fitted.n_bytes
-        return ChosenFit(fitted, independent, (FORMULAS if has_more else INDEPENDENT).name, found)
+        return _in_context(rows, settings, progress, ChosenFit(independent, independent, candidates=found))
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
     if wanted is INDEPENDENT or not (rows.numeric or rows.cells) or not table.n_rows or (wanted is None and few):
@@ -112,11 +108,21 @@ def fit_group_model(
     kind = wanted or trials.choose_latents_of_arrays(trials.choose_kind(names))
     found |= trials.kinds
     fitted = trials.fit_all(kind, names)
-    stored = kind_of_stored(networks=True, latents=bool(fitted.model.n_latents), said=kind.name)
+    stored: str = kind_of_stored(networks=True, latents=bool(fitted.model.n_latents), said=kind.name)
     found.setdefault(stored, fitted.n_bytes)
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
-        return ChosenFit(independent, independent, candidates=found, orders=trials.orders)
-    return ChosenFit(fitted, independent, stored, found, trials.orders)
+        fitted, stored = independent, INDEPENDENT.name
+    chosen = ChosenFit(fitted, independent, stored, found, trials.orders)
+    if settings.effort == "best" and wanted is None:
+        return _in_context(rows, settings, within(progress, FORMULAS.name), chosen)
+    return chosen
+
+
+def _in_context(rows: GroupRows, settings: ModelSettings, progress: Progress, other: ChosenFit) -> ChosenFit:
+    """Formulas and tables in context, where they take fewer bits than another fit, or that; with the bytes of both."""
+    fitted = FORMULAS.fit(rows, settings, names=rows.names, part=1.0, progress=progress)
+    other = replace(other, candidates={**other.candidates, FORMULAS.name: fitted.n_bytes})
+    return replace(other, fit=fitted, kind=FORMULAS.name) if fitted.bits < other.fit.bits else other
 
 
 def _wanted(settings: ModelSettings) -> Kind | None:
@@ -131,6 +137,15 @@ def with_fine_ranges(settings: ModelSettings) -> ModelSettings:
     the fewest bits; the same settings where they say how networks are built.
     """
     return settings if settings.networks is not None else settings.model_copy(update={"networks": FINE_RANGES})
+
+
+def with_effort(settings: ModelSettings) -> ModelSettings:
+    """The settings under which networks see finer ranges where the effort is the best one, unless they say how networks
+    are built.
+    """
+    if settings.effort != "best" or settings.networks is not None:
+        return settings
+    return settings.model_copy(update={"networks": BEST_RANGES})
 
 
 class _Trials:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
-from baler_vae.entropy.lanes import LARGEST_LEVEL, LEVELS_PER_OCTAVE, MOST_TABLES, LaneTables
+from baler_vae.entropy.lanes import LaneTables
 from baler_vae.entropy.plain import encode_numbers
 from baler_vae.fitting import policy
+from baler_vae.fitting.clusters import clustered, entropy, levels_of
 from baler_vae.grid.codes import is_special
 from baler_vae.grid.grids import Grid
 from baler_vae.model.context import FIRST_ALONE, OWN, PREDICTED, Factor, InContext
@@ -18,6 +19,10 @@ from baler_vae.model.context import FIRST_ALONE, OWN, PREDICTED, Factor, InConte
 Integers64 = NDArray[np.int64]
 
 _LARGEST_BASE = 1 << 61
+
+
+Seen = dict[tuple[int, int, int], tuple[Integers64, int]]
+"""The classes (rows of a sample,) of sources, by number and lag, and how many there are, by how many were wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +54,18 @@ def fit_in_context(
     predicted: Integers64 | None,
     sample: Integers64,
     weight: float,
+    seen: Seen | None = None,
 ) -> ContextFit:
     """The context that takes the fewest bits for codes (rows,) of a column, each of which stands for `weight` rows,
     chosen by the rows of a `sample`, by number. Codes that a formula `predicted` (rows,) are subtracted where given.
+    Classes of looks are kept in `seen`, for the next columns.
     """
     holds = grid.holds_everything
     alone = () if holds else _alone(codes[sample])
     found = []
     for base in _bases(codes, looks, predicted, sample, alone, holds=holds):
         search = _Search(codes, base, looks, sample, alone, len(codes) * weight / len(sample), holds=holds)
+        search.seen = {} if seen is None else seen
         found.append((search.choose(), base, search))
     (_, factors), base, _ = min(found, key=lambda each: each[0][0])
     coded = _differences(codes, base, alone, holds=holds)
@@ -103,23 +111,26 @@ def _bases(
     if predicted is not None:
         return [Look(PREDICTED, predicted)]
     own = codes[sample]
-    least, best = policy.LEAST_BASE_SAVING, None
-    nothing = alone_bits(own)
-    for look in looks:
-        if not look.can_be_base:
-            continue
-        base = replace(look, codes=_base_codes(look))
-        bits = alone_bits(_differences(own, _only(base, sample), alone, holds=holds))
-        if bits < nothing * (1 - least):
-            least, best = 1 - bits / nothing, base
-    return [None] if best is None else [None, best]
+    possible = [replace(look, codes=_base_codes(look)) for look in looks if look.can_be_base]
+    some = [_differences(own, _only(base, sample), alone, holds=holds) for base in possible]
+    if not some:
+        return [None]
+    best = min(range(len(some)), key=lambda number: _width(some[number]))
+    saves = alone_bits(some[best]) < alone_bits(own) * (1 - policy.LEAST_BASE_SAVING)
+    return [None, possible[best]] if saves else [None]
+
+
+def _width(coded: Integers64) -> float:
+    """How widely what is coded (rows,) is spread, in bits: few of them are looked at."""
+    few = coded[:: max(1, len(coded) // policy.ROWS_OF_WIDTHS)].astype(np.float64)
+    return float(np.log2(1 + np.abs(few - np.median(few))).mean())
 
 
 def alone_bits(coded: Integers64) -> float:
     """About the bits of what is coded (rows,) under one table."""
     alphabet = fit_alphabet(coded, range_bits=policy.CONTEXT_TABLE_RANGE_BITS, largest=policy.MOST_CONTEXT_RANGES)
     counts = np.bincount(alphabet.split(coded)[0], minlength=alphabet.n_symbols)
-    return float((counts * alphabet.widths).sum()) + _entropy(counts[None, :]) + 1.0
+    return float((counts * alphabet.widths).sum()) + entropy(counts[None, :]) + 1.0
 
 
 def _base_codes(look: Look) -> Integers64:
@@ -155,7 +166,9 @@ def _values(look: Look, base: Look | None, *, relative: bool = False) -> Integer
 
 
 class _Search:
-    """The search for factors among looks, on a sample of rows, for one base."""
+    """The search for factors among looks, on a sample of rows, for one base; `seen` are classes that are known."""
+
+    seen: Seen
 
     def __init__(
         self,
@@ -221,6 +234,11 @@ class _Search:
 
     def _classes(self, number: int, size: int) -> tuple[Integers64, int]:
         """The classes (rows,) of a look, and how many there are."""
+        look, relative = self._looks[number][:2]
+        shared = look.source, look.lag, size
+        is_shared = not relative and look.source not in (OWN, PREDICTED)
+        if is_shared and shared in self.seen:
+            return self.seen[shared]
         key = number, size
         if key not in self._cache:
             _, _, values, missing = self._looks[number]
@@ -229,6 +247,8 @@ class _Search:
                 self._cache[key] = np.zeros(len(values), np.int64), 1
             else:
                 self._cache[key] = classes_of(factor, values, missing), factor.n_classes
+        if is_shared:
+            self.seen[shared] = self._cache[key]
         return self._cache[key]
 
     @cached_property
@@ -241,7 +261,7 @@ class _Search:
         counts = pairs.reshape(n_contexts, self._n_symbols)
         cells, used = np.count_nonzero(counts), np.count_nonzero(counts.any(axis=1))
         # What is not known of a cell makes entropies too small (Miller 1955).
-        bits = _entropy(counts) + (cells - used) / (2 * np.log(2)) + self._offset_bits
+        bits = entropy(counts) + (cells - used) / (2 * np.log(2)) + self._offset_bits
         paid = min(int(cells), policy.MOST_CELLS_OF_TABLES)
         return float(bits * self._weight + paid * policy.BITS_OF_LEVEL)
 
@@ -286,10 +306,10 @@ def _with_tables(draft: _Draft, coded: Integers64, values: Sequence[Integers64],
     symbols = alphabet.split(coded)[0].astype(np.int64)
     pairs = np.bincount(contexts * alphabet.n_symbols + symbols, minlength=n_contexts * alphabet.n_symbols)
     counts = pairs.reshape(n_contexts, alphabet.n_symbols).astype(np.float64)
-    table_of = _clusters(counts, weight)
+    table_of = clustered(counts, weight)
     sums = np.zeros((int(table_of.max()) + 1, alphabet.n_symbols))
     np.add.at(sums, table_of, counts)
-    tables = LaneTables(alphabet, _levels(sums))
+    tables = LaneTables(alphabet, levels_of(sums))
     model = InContext(tables, tuple(factors), table_of.astype(np.uint8), draft.base, draft.lag, draft.alone)
     model_bits = 8.0 * (len(encode_numbers(tables.levels.reshape(-1))) + len(encode_numbers(model.table_of)) + 40)
     bits = float((sums * tables.symbol_bits).sum()) * weight
@@ -305,94 +325,5 @@ def _alphabet(coded: Integers64, weight: float) -> Alphabet:
     bits = []
     for alphabet in (few, many):
         counts = np.bincount(alphabet.split(coded)[0], minlength=alphabet.n_symbols)
-        bits.append(_entropy(counts[None, :]) + float((counts * alphabet.widths).sum()))
+        bits.append(entropy(counts[None, :]) + float((counts * alphabet.widths).sum()))
     return many if bits[1] < bits[0] * (1 - policy.LEAST_RANGES_SAVING) else few
-
-
-def _levels(sums: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The levels uint8 (tables, symbols) of counts (tables, symbols)."""
-    overall = sums.sum(axis=0) + 0.5
-    masses = sums + policy.PRIOR_ROWS_OF_TABLES * overall / overall.sum()
-    below = np.log2(masses.max(axis=1, keepdims=True)) - np.log2(masses)
-    levels: NDArray[np.uint8] = np.minimum(np.rint(LEVELS_PER_OCTAVE * below), LARGEST_LEVEL).astype(np.uint8)
-    return levels
-
-
-def _clusters(counts: NDArray[np.float64], weight: float) -> Integers64:
-    """The table of each context, int64 (contexts,), for counts (contexts, symbols): contexts with alike symbols share
-    one, as many as pay for themselves.
-    """
-    totals = counts.sum(axis=1)
-    filled = np.flatnonzero(totals)
-    if len(filled) < 2:
-        return np.zeros(len(counts), np.int64)
-    own = counts[filled]
-    shares = np.cumsum(totals[filled]) - 0.5 * totals[filled]
-    chosen = np.minimum((shares / totals.sum() * MOST_TABLES).astype(np.int64), MOST_TABLES - 1)
-    if len(filled) <= MOST_TABLES:
-        chosen = np.arange(len(filled))
-    overall = own.sum(axis=0) + 0.5
-    overall /= overall.sum()
-    for _ in range(policy.ROUNDS_OF_CLUSTERS):
-        sums = np.zeros((MOST_TABLES, own.shape[1]))
-        np.add.at(sums, chosen, own)
-        masses = sums + policy.PRIOR_ROWS_OF_TABLES * overall
-        logs = np.log2(masses / masses.sum(axis=1, keepdims=True))
-        costs = own @ -logs.T
-        costs[:, sums.sum(axis=1) == 0] = np.inf
-        better = np.argmin(costs, axis=1)
-        if np.array_equal(better, chosen):
-            break
-        chosen = better
-    sums = np.zeros((MOST_TABLES, own.shape[1]))
-    np.add.at(sums, chosen, own)
-    chosen = _merged(sums, weight)[chosen]
-    _, chosen = np.unique(chosen, return_inverse=True)
-    # An empty context has the table of the one before it.
-    before = np.maximum.accumulate(np.where(totals > 0, np.cumsum(totals > 0) - 1, 0))
-    return chosen.reshape(-1)[before]
-
-
-def _merged(sums: NDArray[np.float64], weight: float) -> Integers64:
-    """The number of the table with which each of some tables (tables, symbols) of counts is joined, int64 (tables,)."""
-    n_tables = len(sums)
-    joined = np.arange(n_tables)
-    alive = sums.sum(axis=1) > 0
-    sums = sums.copy()
-    alone = _entropies(sums)
-    losses = np.full((n_tables, n_tables), np.inf)
-    for one in np.flatnonzero(alive).tolist():
-        losses[one] = _entropies(sums + sums[one]) - alone - alone[one]
-    losses[:, ~alive] = losses[~alive] = np.inf
-    losses[np.diag_indices(n_tables)] = np.inf
-    while True:
-        place = int(np.argmin(losses))
-        one, other = place // n_tables, place % n_tables
-        price = policy.BITS_OF_LEVEL * np.count_nonzero(np.minimum(sums[one], sums[other])) + policy.BITS_OF_TABLE
-        if not losses[one, other] * weight < price:
-            return joined
-        sums[one] += sums[other]
-        sums[other] = 0
-        joined[joined == other] = one
-        alive[other] = False
-        alone = _entropies(sums)
-        losses[one] = np.where(alive, _entropies(sums + sums[one]) - alone - alone[one], np.inf)
-        losses[one, one] = np.inf
-        losses[:, one] = losses[one]
-        losses[other] = losses[:, other] = np.inf
-
-
-def _entropies(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The bits, float64 (tables,), of counts (tables, symbols), each under a table of its own."""
-    totals = counts.sum(axis=1)
-    bits: NDArray[np.float64] = _x_log_x(totals) - _x_log_x(counts).sum(axis=1)
-    return bits
-
-
-def _entropy(counts: NDArray[np.integer] | NDArray[np.float64]) -> float:
-    return float(_entropies(counts.astype(np.float64)).sum())
-
-
-def _x_log_x(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    product: NDArray[np.float64] = x * np.log2(np.maximum(x, 1.0))
-    return product

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit
-from baler_vae.fitting.contexts import ContextFit, Look, alone_bits, fit_in_context
+from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.kinematics.formula import Formula
@@ -86,6 +86,7 @@ class _Columns:
     def __init__(self, rows: GroupRows, sample: Integers64) -> None:
         self._rows, self._sample = rows, sample
         self._shown: dict[int, Numeric] = {}
+        self._seen: Seen = {}
         self._jagged = rows.events is not None
         self._previous = rows.layout.previous[0]
         self._missing = self._previous < 0
@@ -107,7 +108,7 @@ class _Columns:
             looks += self._before(OWN, column.codes, can_be_base=predicted is None)
             looks += [Look(RANK, self._rows.layout.ranks), Look(REMAINING, self._rows.layout.remaining)]
         looks += self._of_events
-        return fit_in_context(column.codes, column.grid, looks, predicted, self._sample, self._rows.weight)
+        return fit_in_context(column.codes, column.grid, looks, predicted, self._sample, self._rows.weight, self._seen)
 
     def _near(self, number: int) -> list[int]:
         """The columns that are looked at: the nearest, where there are many."""

@@ -43,6 +43,10 @@ FINE_RANGES = NetworkSettings(most_in_range=policy.MOST_IN_FINE_RANGE)
 """Ranges that are no wider than a network needs to tell where codes lie in them."""
 
 
+BEST_RANGES = NetworkSettings(range_bits=policy.BEST_RANGE_BITS, most_in_range=policy.MOST_IN_FINE_RANGE)
+"""Finer ranges still, for `--effort best`."""
+
+
 class Parents:
     """Chooses parents by the information that they share with a column on a sample of rows."""
 

@@ -131,6 +131,11 @@ class InContext:
         sizes = [factor.n_classes for factor in self.factors]
         return tuple(prod(sizes[number + 1 :]) for number in range(len(sizes)))
 
+    @cached_property
+    def packed(self) -> "tuple[PackedFactor, ...]":
+        """The factors as the kernels take them."""
+        return tuple(factor.packed(step) for factor, step in zip(self.factors, self.steps, strict=True))
+
     @property
     def sources(self) -> set[int]:
         """The columns, by number, whose codes are looked at."""
@@ -192,8 +197,7 @@ def _known(model: InContext, sources: Sources, predicted: Integers64 | None, own
         fill_base(base, codes, previous if model.lag else _NONE)
     contexts = np.zeros(n_rows, np.uint16)
     of_own = None
-    for factor, step in zip(model.factors, model.steps, strict=True):
-        packed = factor.packed(step)
+    for factor, packed in zip(model.factors, model.packed, strict=True):
         if factor.source == OWN and own is None:
             of_own = packed
             continue

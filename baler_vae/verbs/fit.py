@@ -9,7 +9,7 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
-from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
+from baler_vae.fitting.choosing import fit_group_model, with_effort, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
@@ -137,7 +137,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
-        own = with_fine_ranges(settings) if name in padded else settings
+        own = with_effort(settings)
+        own = with_fine_ranges(own) if name in padded else own
         with located(path=source.path):
             chosen = fit_group_model(
                 table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns

@@ -160,3 +160,14 @@ main()
     )
     assert done.returncode == 0, done.stderr
     assert "effort fast" in done.stdout
+
+
+def test_the_best_effort_looks_at_tables_in_context_too():
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 100, 700)
+    data = {"x": x, "y": x + rng.normal(0, 0.1, 700)}
+    small = {"epochs": 1, "hidden": (4,), "latent": 1}
+    found = baler_vae.fit(data, bound="abs:1e-3", effort="best", **small).fits["events"]
+    candidates = found["candidate_bytes"]
+    assert candidates.keys() > {"independent", "autoregressive", "formulas"}
+    assert found["fitted_bytes"] <= candidates["formulas"] < candidates["independent"]

@@ -151,7 +151,7 @@ def changed_value(content: object, rng: random.Random) -> object:
 
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, 1, -1, 2**24, 2**31, 2**63, 2**64, 10**400, 1e300, 5e-324),
-    *("", "table-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
+    *("", "table-1", "context-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
     *("float16", "uint64", "bool", "text", "nested", "exact", "abs:1", "free", "pt * pz", "met + pt"),
     *("\x1b[31m", "\udcff", "\N{RIGHT-TO-LEFT OVERRIDE}x", "../../x", "/tmp/x", ".", "..", "a/../b", "a\0b", "x" * 400),
     *([], {}, [[]], [None], {"": {}}, {"kind": []}, [1e300], {"a": 10**400}, [8, 9], [2] * 9, [2**20], [4096, 4096]),
@@ -168,6 +168,8 @@ def deeply_changed(manifest: Manifest, name: str, data: bytes, rng: random.Rando
         n_parts = sum(column.coding is not None for column in group.columns)
         if group.latents is not None:
             n_parts += len(group.latents.codings) * (2 if group.latents.keeps_log_variance else 1)
+        if group.guard is not None:
+            n_parts += len(group.guard.corrections) + (1 + len(group.guard.patched) if group.guard.patched else 0)
         parts = unpack_checked_parts(data, n_parts)
     elif name in {"extras", "history"}:
         return changed_frame(data, rng)
