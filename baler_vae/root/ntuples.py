@@ -13,6 +13,7 @@ import awkward as ak
 import numpy as np
 import uproot
 from numpy.typing import NDArray
+from uproot.writing import _cascadentuple as own
 
 from baler_vae.root.compression import Setting
 
@@ -44,11 +45,10 @@ class NTupleWriter:
         Raises:
             ValueError: the arrays have other types than those of which the header was made.
         """
-        own = uproot.writing._cascadentuple  # noqa: SLF001
         layout = own._to_packed(ak.Array(dict(arrays)).layout)  # noqa: SLF001
-        if layout.form != self.header._akform:  # noqa: SLF001
-            raise ValueError(f"the types of the entries are {layout.form.type}, not {self.header._akform.type}")  # noqa: SLF001
-        layout = own._reorder_fields_to_match_form(layout, self.header._akform)  # noqa: SLF001
+        form = self.header._akform  # noqa: SLF001
+        if layout.form != form or _names(layout.form) != _names(form):
+            raise ValueError(f"the types of the entries are {layout.form.type}, not {form.type}")
         buffers = ak.to_buffers(layout)[2]
         pages: list[bytes] = []
         counts: list[int] = []
@@ -70,7 +70,6 @@ class NTupleWriter:
 
     def close(self) -> None:
         """Write header, footer and what points to them."""
-        own = uproot.writing._cascadentuple  # noqa: SLF001
         header = self._add_envelope(self.header.serialize())
         footer_record = own.NTuple_Footer(None, self.header._checksum)  # noqa: SLF001
         footer_record.cluster_group_record_frames.extend(self.groups)
@@ -83,14 +82,13 @@ class NTupleWriter:
 
     def _add_envelope(self, data: bytes) -> Any:  # noqa: ANN401  a link of uproot's
         """Where an envelope is, after it was written."""
-        own = uproot.writing._cascadentuple  # noqa: SLF001
         stored = self.setting.compressed(data)
         return own.NTuple_EnvLink(len(data), own.NTuple_Locator(len(stored), self._add_blob([stored], len(data))))
 
     def _add_blob(self, parts: Sequence[bytes], raw_bytes: int) -> int:
         """The place of some bytes in the file, after they were written one after the other behind a key."""
         free, sink = self.directory._cascading.freesegments, self.directory.file.sink  # noqa: SLF001
-        make_key = uproot.writing._cascadentuple.RBlob_Key  # noqa: SLF001
+        make_key = own.RBlob_Key
         n_bytes = sum(map(len, parts))
         size = make_key(0, raw_bytes, n_bytes, big=True).num_bytes
         key = make_key(free.allocate(size + n_bytes), raw_bytes, n_bytes, big=True)
@@ -111,12 +109,11 @@ def ntuple_writer(
     Raises:
         ValueError: an RNTuple has no such type.
     """
-    own = uproot.writing._cascadentuple  # noqa: SLF001
     folder, _, name = path.rpartition("/")
     directory = file.mkdir(folder) if folder.strip("/") else file
     form = uproot.writing.writable._type_specification_to_awkward_form(dict(types))  # noqa: SLF001
 
-    class Header(own.NTuple_Header):  # type: ignore[misc,name-defined]  # uproot is not typed
+    class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed
         """A header whose columns are split where they can be."""
 
         def generate_field_col_records(self) -> None:
@@ -127,6 +124,12 @@ def ntuple_writer(
 
     header = Header(None, name, description, form)
     return NTupleWriter(directory, header, setting, header.types, [0] * len(header.types))
+
+
+def _names(form: Any) -> list[Any]:  # noqa: ANN401  a form of awkward
+    """The names of fields at all levels, in their order, which forms do not mind when they are compared."""
+    inside = getattr(form, "contents", None) or filter(None, [getattr(form, "content", None)])
+    return [getattr(form, "fields", []), *map(_names, inside)]
 
 
 def _place_of(link: Any) -> tuple[int, int, int]:  # noqa: ANN401  a link of uproot's
