@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,10 +113,11 @@ def measure(case: str, made: Path, repeat: int) -> dict[str, object]:
     return {"source_bytes": source.stat().st_size, "runs": runs}
 
 
-def markdown(cases: Mapping[str, Mapping[str, object]]) -> str:
-    """A table for each case."""
+def markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table for each case. Seconds by the clock say little where more processes were busy than there are cores."""
     lines = []
     for name, case in cases.items():
+        measured = case["measured"]
         size = f": {case['source_bytes']:,} bytes" if "source_bytes" in case else ""
         lines += [
             f"## {name}{size}",
@@ -123,11 +125,12 @@ def markdown(cases: Mapping[str, Mapping[str, object]]) -> str:
             "| | s | s of cores | MB at most | bytes of the archive |",
             "|---|---:|---:|---:|---:|",
         ]
-        for record in case["runs"]:  # type: ignore[attr-defined]
+        for record in case["runs"]:
             one = Run(**record)
             archive = "" if one.bytes is None else f"{one.bytes:,}"
             lines.append(f"| {one.what} | {one.seconds:.2f} | {one.cpu_s:.2f} | {one.peak_mb:.0f} | {archive} |")
-        lines.append("")
+        busy, cores = measured["busy_processes"], measured["machine"]["cores"]
+        lines += ["", f"{measured['date']}, {cores} cores, on which {busy} processes were busy before.", ""]
     return "\n".join(lines)
 
 
@@ -145,7 +148,8 @@ def main() -> None:
         made = asked.made or Path(temporary)
         made.mkdir(parents=True, exist_ok=True)
         for case in asked.cases.split(","):
-            known[case] = {"measured": circumstances(), **measure(case, made, asked.repeat)}
+            measured = circumstances() | {"busy_processes": round(os.getloadavg()[0], 1)}
+            known[case] = {"measured": measured, **measure(case, made, asked.repeat)}
     cases = {name: known[name] for name in CASES if name in known}
     asked.output.mkdir(parents=True, exist_ok=True)
     stored.write_text(json.dumps({"cases": cases}, indent=1) + "\n", "utf-8")
