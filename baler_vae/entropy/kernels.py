@@ -21,8 +21,9 @@ _WORD = np.uint64(64)
 @compiled(_i8(_i8))
 def _padded(starts: Integers64) -> Integers64:
     """The starts of ranges, and behind them what hardly a code reaches."""
-    padded = np.full(_MOST_RANGES, _LAST, np.int64)
-    padded[: len(starts)] = starts
+    padded = np.empty(_MOST_RANGES, np.int64)
+    for number in range(_MOST_RANGES):
+        padded[number] = starts[number] if number < len(starts) else _LAST
     return padded
 
 
