@@ -41,7 +41,7 @@ def test_random_guarantees_of_random_tables(seed):
 @settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1))
 def test_row_groups_of_random_tables_keep_random_guarantees(seed):
-    """Those of an archive, whose rows are cut where they fall; what comes back makes the same archive."""
+    """Those of an archive, whose rows are cut where they fall."""
     case = drawn_case(Random(seed), most_events=30)
     codec = fitted(case)
     for batch in case.tables if codec is not None else ():
