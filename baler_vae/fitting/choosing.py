@@ -97,7 +97,7 @@ def fit_group_model(
         return ChosenFit(fitted, independent, kind.name)
     found = {INDEPENDENT.name: independent.n_bytes}
     wanted = _wanted(settings)
-    if wanted is FORMULAS:
+    if wanted is FORMULAS or (wanted is None and many_columns and not _is_large(table)):
         return _in_context(rows, settings, progress, ChosenFit(independent, independent, candidates=found))
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
@@ -113,9 +113,14 @@ def fit_group_model(
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
         fitted, stored = independent, INDEPENDENT.name
     chosen = ChosenFit(fitted, independent, stored, found, trials.orders)
-    if settings.effort == "best" and wanted is None:
+    if wanted is None and (settings.effort == "best" or many_columns):
         return _in_context(rows, settings, within(progress, FORMULAS.name), chosen)
     return chosen
+
+
+def _is_large(table: Table) -> bool:
+    """Whether a group of a file of many columns has enough of them, and rows, for networks to be tried."""
+    return len(table.arrays) > policy.MANY_COLUMNS and table.n_rows >= policy.LEAST_ROWS_IN_MANY_COLUMNS
 
 
 def _in_context(rows: GroupRows, settings: ModelSettings, progress: Progress, other: ChosenFit) -> ChosenFit:

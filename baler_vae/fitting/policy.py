@@ -342,3 +342,9 @@ FEW_LOOKS = 6
 
 ROWS_OF_WIDTHS = 4_096
 """Rows by which one of many columns is chosen from whose codes differences may be taken."""
+
+LEAST_ROWS_IN_MANY_COLUMNS = 16_384
+"""Rows below which `auto` tries no networks in a group of such a file, only tables in context, and none where the group
+itself has fewer columns: a made nanoAOD of 947 branches and 200 events takes 1.4 % fewer bytes with these, in half the
+time; a group of 1,500 columns and 20,000 rows 1 % more.
+"""

@@ -177,7 +177,7 @@ def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -
     if n_columns <= MANY_COLUMNS:
         return 0
     if settings.kind == AUTO:
-        progress(f"{n_columns:,} columns: independent, formulas, networks that promise to pay; no latents", 0, 1)
+        progress(f"{n_columns:,} columns: tables in context, and networks where a group has as many; no latents", 0, 1)
     return n_columns
 
 
