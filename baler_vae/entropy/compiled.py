@@ -13,6 +13,7 @@ import numba
 from numba.core import entrypoints
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 
 void: Any = numba.void
 tuple_of: Any = numba.types.Tuple
@@ -112,3 +113,9 @@ def inlined(function: _Function) -> _Function:
     """
     made: Any = numba.njit(inline="always", error_model="numpy")(function)
     return cast("_Function", made)
+
+
+# numba makes this when a function is first compiled: under a lock of its own it waits for that of the compiler. Above,
+# the two are taken in the other order: of two threads that compile for the first time each could hold one, for ever.
+with _without_extensions():
+    _ = cpu_target.target_context

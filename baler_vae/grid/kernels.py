@@ -1,13 +1,12 @@
 """The loops of the logarithmic grid over values and codes, compiled: the same bits as its array operations give."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, inlined
 
 _i8, _f8 = numba.int64[::1], numba.float64[::1]
 _tuple_of: Any = numba.types.Tuple
@@ -26,24 +25,13 @@ PackedNumbers = tuple[float, float, float, float, float]
 
 _SEGMENTS = 1024
 _MANTISSA = np.uint64((1 << 52) - 1)
-_SIGN = np.uint64(1 << 63)
 _ONE = np.uint64(0x3FF0_0000_0000_0000)
 _LARGEST_CODE = np.int64(1 << 61)
 _LEAST_NORMAL = 2.0**-1022
 _LOWEST_EXPONENT = -1074
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-
-def _inlined(function: _Function) -> _Function:
-    """A function that becomes part of the loops that call it: arrays that it is handed would be counted at each
-    call.
-    """
-    made: Any = numba.njit(inline="always")(function)
-    return made  # type: ignore[no-any-return]
-
-
-@_inlined
+@inlined
 def _code_of(number: float, layout: PackedLayout, numbers: PackedNumbers) -> Any:  # noqa: ANN401  of 64 bits
     """The code of a finite number that is normal or within the linear part."""
     starts, widths, _, n_steps, base, exponent, _ = layout
@@ -64,7 +52,7 @@ def _code_of(number: float, layout: PackedLayout, numbers: PackedNumbers) -> Any
     return -code if number < 0 else code
 
 
-@_inlined
+@inlined
 def _number_of(code: int, layout: PackedLayout, numbers: PackedNumbers, powers: Floats64) -> Any:  # noqa: ANN401
     """The number of a code, as float64."""
     _, _, mantissas, n_steps, base, exponent, n_linear = layout

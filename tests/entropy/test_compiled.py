@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from functools import partial
+from textwrap import dedent
 
 import numba
 import pytest
@@ -85,3 +86,29 @@ assert total(awkward.Array([{"x": 1.5}, {"x": 2.0}])) == 3.5
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+TOGETHER = """
+    import threading
+    import numba
+    from numba.core.compiler_lock import global_compiler_lock
+    from baler_vae.entropy.compiled import compiled
+
+    def double(number):
+        return 2 * number
+
+    other = threading.Thread(target=numba.njit, args=(double,))
+    with global_compiler_lock:
+        other.start()
+        other.join(1)
+        print(compiled(numba.int64(numba.int64))(double)(4))
+    other.join()
+"""
+
+
+def test_threads_that_compile_for_the_first_time_do_not_wait_for_each_other():
+    """One holds the lock of the compiler, as every `compiled` does, while another makes a function of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(TOGETHER)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "8\n", done.stderr
