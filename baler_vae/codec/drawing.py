@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import Rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import frequencies
+from baler_vae.entropy.lanes import FIRST_ALONE
 from baler_vae.entropy.tables import FrequencyTable
 from baler_vae.grid.codes import SPECIAL, is_special
 from baler_vae.grid.grids import Grid, Integers, code_limit, grid_at, is_dithered
@@ -29,7 +30,7 @@ from baler_vae.model.cell_stream import draw_seen
 from baler_vae.model.cells import Cells
 from baler_vae.model.coders import differences, sums
 from baler_vae.model.conditional import Conditional
-from baler_vae.model.context import FIRST_ALONE, InContext, Sources, coded_in_context, draw_in_context, subtracted
+from baler_vae.model.context import InContext, Sources, coded_in_context, draw_in_context, subtracted
 from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
@@ -240,9 +241,9 @@ class ContextDrawer:
         codes[left] = target.nearest_seen(target.sensible(np.zeros(len(left), np.int64)))
         return codes
 
-    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:  # noqa: ARG002
         """None: no code is drawn that stands for one."""
-        return np.empty(n_values * 0, np.uint64)
+        return np.empty(0, np.uint64)
 
     def finish(self) -> None:
         """Nothing is left: as much is drawn as is asked for."""
@@ -282,9 +283,9 @@ class CellDrawer:
         count_redrawn(self._tally.beyond, self._target.name, int(lacking.sum()))
         return differences(np.where(lacking, look.base, codes), look.base, self._target.grid)
 
-    def verbatim(self, n_values: int) -> NDArray[np.uint64]:
+    def verbatim(self, n_values: int) -> NDArray[np.uint64]:  # noqa: ARG002
         """None: no code is drawn that stands for one."""
-        return np.empty(n_values * 0, np.uint64)
+        return np.empty(0, np.uint64)
 
     def finish(self) -> None:
         """Nothing is left: as much is drawn as is asked for."""

@@ -15,15 +15,8 @@ from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
-void: Any = numba.void
 tuple_of: Any = numba.types.Tuple
-INT64: Any = numba.int64
-FLOAT64: Any = numba.float64
-INTS64: Any = numba.int64[::1]
-FLOATS64: Any = numba.float64[::1]
-READ_INTS64: Any = numba.types.Array(numba.int64, 1, "C", readonly=True)
-READ_FLOATS64: Any = numba.types.Array(numba.float64, 1, "C", readonly=True)
-"""Types of signatures; arrays are flat, without gaps. Those that are only read may lie in read-only memory."""
+"""The type of tuples in signatures."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _cache_of: Callable[[Callable[..., Any]], object] = FunctionCache

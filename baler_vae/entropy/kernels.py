@@ -6,12 +6,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled, inlined
+from baler_vae.entropy.compiled import compiled, inlined, tuple_of
 from baler_vae.entropy.vectors import number_at
 
 Integers64 = NDArray[np.int64]
+Ranges = tuple[Integers64, NDArray[np.uint8]]
+"""Starts and shifts of an alphabet."""
 
 _u1, _i4, _i8, _u8 = numba.uint8[::1], numba.int32[::1], numba.int64[::1], numba.uint64[::1]
+RANGES: Any = tuple_of((_i8, _u1))
 _MOST_RANGES = 256
 _LAST = np.int64((1 << 63) - 1)
 _PLACE_BITS = 6

@@ -6,21 +6,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
-
-LANES: Final = 4
-"""The lanes of many rows: their states do not depend on each other, so that a core works on all at once."""
-LEAST_STATE: Final = 1 << 16
-"""A state lies in [2^16, 2^32); each word has 16 bits."""
+from baler_vae.entropy.compiled import compiled, tuple_of
+from baler_vae.entropy.lanes import FIRST_ALONE, LARGEST_BASE, LEAST_STATE
 
 _SPECIAL_LIMIT: Final = -(1 << 63) + 4
-_FIRST_ALONE: Final = -(1 << 63) + 16
-_LARGEST_BASE: Final = 1 << 61
 
 _i8, _u1, _u2, _u4, _u8 = numba.int64[::1], numba.uint8[::1], numba.uint16[::1], numba.uint32[::1], numba.uint64[::1]
 _i = numba.int64
 _b = numba.boolean
-_tuple_of: Any = numba.types.Tuple
 
 _WORD_BITS = np.uint64(16)
 _LOW = np.uint64(0xFFFF)
@@ -29,17 +22,17 @@ _LEAST = np.uint64(LEAST_STATE)
 Integers64 = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-_ALPHABET = _tuple_of((_i8, _u1, _i, _i, _u1))
+_ALPHABET = tuple_of((_i8, _u1, _i, _i, _u1))
 PackedAlphabet = tuple[Integers64, Bytes, int, int, Bytes]
 """Starts and shifts (ranges,); then the shift, the first and the symbols (places,) of a table of the symbol to try for
 `code >> shift`, which counts from the first: empty where codes lie too far apart.
 """
-_TABLES = _tuple_of((_u1, _u4, _u4, _i, _i))
+_TABLES = tuple_of((_u1, _u4, _u4, _i, _i))
 PackedTables = tuple[Bytes, NDArray[np.uint32], NDArray[np.uint32], int, int]
 """The symbol of each slot of each table, one table behind the other; the frequency and the first slot of each symbol;
 the number of symbols, and log2 of the slots of a table.
 """
-_FACTOR = _tuple_of((_i, _i, _u2, _i))
+_FACTOR = tuple_of((_i, _i, _u2, _i))
 PackedFactor = tuple[int, int, NDArray[np.uint16], int]
 """The shift, the first place, for each place (places,) what it adds to the number of a context, and what a missing row
 adds.
@@ -94,7 +87,7 @@ def fill_base(base: Integers64, codes: Integers64, previous: Integers64) -> None
         code = _i(0)
         if source >= 0:
             code = codes[source]
-            if code > _LARGEST_BASE or code < -_LARGEST_BASE:
+            if code > LARGEST_BASE or code < -LARGEST_BASE:
                 code = _i(0)
         base[row] = code
 
@@ -110,7 +103,7 @@ def subtract_base(codes: Integers64, base: Integers64, holds_everything: bool, a
             coded = code - base[row]
             for number in range(len(alone)):
                 if code == alone[number]:
-                    coded = _FIRST_ALONE + number
+                    coded = FIRST_ALONE + number
             codes[row] = coded
 
 
@@ -249,7 +242,7 @@ def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
                     before = codes[source]
                     if own_factor:
                         context += added[min(max(before >> shift, first) - first, last)]
-                    if own_base and before <= _LARGEST_BASE and before >= -_LARGEST_BASE:
+                    if own_base and before <= LARGEST_BASE and before >= -LARGEST_BASE:
                         less = before
                 elif own_factor:
                     context += missing
@@ -281,8 +274,8 @@ def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
             if holds_everything:
                 code += less
             elif code > _SPECIAL_LIMIT:
-                number = code - _FIRST_ALONE
-                if code < -_LARGEST_BASE and number < len(alone) and number >= 0:
+                number = code - FIRST_ALONE
+                if code < -LARGEST_BASE and number < len(alone) and number >= 0:
                     code = alone[number]
                 else:
                     code += less

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.entropy.bits import leb128, read_leb128
 from baler_vae.entropy.frequencies import root_of_two_to
 
 if TYPE_CHECKING:
@@ -23,6 +24,14 @@ Integers64 = NDArray[np.int64]
 MOST_TABLES: Final = 64
 LARGEST_LEVEL: Final = 63
 LEVELS_PER_OCTAVE: Final = 4
+LANES: Final = 4
+"""The lanes of many rows: their states do not depend on each other, so that a core works on all at once."""
+LEAST_STATE: Final = 1 << 16
+"""A state lies in [2^16, 2^32); each word has 16 bits."""
+FIRST_ALONE: Final = -(1 << 63) + 16
+"""What is coded for the first code that stands alone; the others follow."""
+LARGEST_BASE: Final = 1 << 61
+"""A code beyond it, to either side, counts as 0 where it is subtracted."""
 
 _FEW_SYMBOLS = 64
 """Symbols up to which a table has 2^12 slots; with more it has 2^14."""
@@ -119,8 +128,6 @@ def lanes_of(n_rows: int, previous: Integers64) -> Integers64:
     """Where the lanes of rows begin, and the last one ends, int64 (lanes + 1,): equally long runs, that begin at the
     next row without a `previous` one (rows,) each, which is -1 then.
     """
-    from baler_vae.entropy.lane_kernels import LANES  # noqa: PLC0415 - numba takes half a second to import
-
     n_lanes = LANES if n_rows >= _ROWS_OF_LANES else 1
     starts = [0]
     for lane in range(1, n_lanes):
@@ -180,8 +187,6 @@ class Lanes:
         Raises:
             ValueError: something is left over, or was read twice.
         """
-        from baler_vae.entropy.lane_kernels import LEAST_STATE  # noqa: PLC0415
-
         if np.any(self.word_places != self.word_ends) or np.any(self.bit_places != self.bit_ends):
             raise ValueError("the words or bits of a lane are not all used")
         if np.any(self.states != LEAST_STATE):
@@ -228,34 +233,9 @@ def random_lanes(starts: Integers64, generator: np.random.Generator) -> Lanes:
     return Lanes(
         words=generator.integers(0, 1 << 16, n_rows, np.uint16),
         bits=generator.integers(0, 1 << 64, n_rows + 1, np.uint64),
-        states=generator.integers(1 << 16, 1 << 32, len(starts) - 1, np.uint32),
+        states=generator.integers(LEAST_STATE, 1 << 32, len(starts) - 1, np.uint32),
         word_ends=starts[1:],
         bit_ends=64 * starts[1:],
         word_places=starts[:-1].copy(),
         bit_places=64 * starts[:-1],
     )
-
-
-def leb128(number: int) -> bytes:
-    """A number in groups of seven bits, the lowest first; all but the last have the highest bit set."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*groups, number])
-
-
-def read_leb128(data: bytes, place: int) -> tuple[int, int]:
-    """The number at a place in the bytes, and where it ends.
-
-    Raises:
-        ValueError: it is cut off, or longer than necessary.
-    """
-    number = 0
-    for count, group in enumerate(data[place : place + 5]):
-        number |= (group & 127) << 7 * count
-        if group < 128:
-            if count and not group:
-                raise ValueError("a number is longer than necessary")
-            return number, place + count + 1
-    raise ValueError("a number is cut off")

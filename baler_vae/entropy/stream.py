@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
-from baler_vae.entropy.bits import pack_bits
+from baler_vae.entropy.bits import leb128, pack_bits, read_leb128
 
 _WORD_BYTES = 4
 _ESCAPE_BITS = 64
@@ -21,7 +21,7 @@ _FEW = 1 << 20
 def join_stream(words: NDArray[np.uint32], offsets: NDArray[np.uint64], widths: NDArray[np.uint8]) -> bytes:
     """The number of words (LEB128), the words (uint32, little-endian), the offsets (rows,) as bits."""
     word_bytes: bytes = words.astype("<u4").tobytes()
-    return _leb128(len(words)) + word_bytes + pack_bits(offsets, widths)
+    return leb128(len(words)) + word_bytes + pack_bits(offsets, widths)
 
 
 class StreamReader:
@@ -33,7 +33,7 @@ class StreamReader:
     """
 
     def __init__(self, data: bytes) -> None:
-        n_words, start = _read_leb128(data) if data else (0, 0)
+        n_words, start = read_leb128(data, 0) if data else (0, 0)
         stop = start + _WORD_BYTES * n_words
         if stop > len(data):
             raise ValueError(f"{n_words} words in {len(data)} bytes")
@@ -114,24 +114,3 @@ def read_few_codes(
     offsets = np.where(widths > 0, offsets & kept, np.uint64(0))
     codes[:] = np.append(starts, 0)[symbols] + offsets.astype(np.int64)
     return end
-
-
-def _leb128(number: int) -> bytes:
-    """A number in groups of seven bits, the lowest first; all but the last have the highest bit set."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*groups, number])
-
-
-def _read_leb128(data: bytes) -> tuple[int, int]:
-    """The number at the start of the bytes, and where it ends."""
-    number = 0
-    for place, group in enumerate(data[:5]):
-        number |= (group & 127) << 7 * place
-        if group < 128:
-            if place and not group:
-                raise ValueError("a number is longer than necessary")
-            return number, place + 1
-    raise ValueError("a number is cut off")

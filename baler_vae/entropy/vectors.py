@@ -121,16 +121,6 @@ def number_at(_: Any, array: Any, index: Any) -> Any:  # noqa: ANN401, ARG001
     return gives(array, _types.intp), generate
 
 
-@_compiled_in
-def bits_of(_: Any, number: Any) -> Any:  # noqa: ANN401
-    """The bit pattern of a float64, as int64."""
-
-    def generate(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401
-        return builder.bitcast(args[0], _ir.IntType(64))
-
-    return _types.int64(number), generate
-
-
 def _of(operation: Callable[..., Any], n_vectors: int, *, gives: Any = None) -> Any:  # noqa: ANN401
     """An operation on the lanes of some vectors; it has the type of the last one, or gives numbers `gives`."""
 
@@ -165,7 +155,6 @@ def _called(name: str) -> Callable[..., Any]:
 add: Any = _of(lambda builder, _, a, b: builder.fadd(a, b), 2)
 subtract: Any = _of(lambda builder, _, a, b: builder.fsub(a, b), 2)
 multiply: Any = _of(lambda builder, _, a, b: builder.fmul(a, b), 2)
-divide: Any = _of(lambda builder, _, a, b: builder.fdiv(a, b), 2)
 smaller: Any = _of(lambda builder, _, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b), 2)
 larger: Any = _of(lambda builder, _, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b), 2)
 multiply_add: Any = _of(_called("fmuladd"), 3)

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet, fit_alphabet
-from baler_vae.entropy.lanes import LaneTables
+from baler_vae.entropy.lanes import FIRST_ALONE, LaneTables
 from baler_vae.entropy.plain import encode_numbers
 from baler_vae.fitting import policy
 from baler_vae.fitting.clusters import clustered, entropy, levels_of
 from baler_vae.grid.codes import is_special
 from baler_vae.grid.grids import Grid
-from baler_vae.model.context import FIRST_ALONE, OWN, PREDICTED, Factor, InContext
+from baler_vae.model.context import OWN, PREDICTED, Factor, InContext
 
 Integers64 = NDArray[np.int64]
 

@@ -6,13 +6,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled, inlined
+from baler_vae.entropy.compiled import compiled, inlined, tuple_of
 
 _i8, _f8 = numba.int64[::1], numba.float64[::1]
-_tuple_of: Any = numba.types.Tuple
 _array_of: Any = numba.types.Array
-_LAYOUT = _tuple_of((_f8, _f8, _f8, numba.int64, numba.int64, numba.int64, numba.int64))
-_NUMBERS = _tuple_of((numba.float64, numba.float64, numba.float64, numba.float64, numba.float64))
+_LAYOUT = tuple_of((_f8, _f8, _f8, numba.int64, numba.int64, numba.int64, numba.int64))
+_NUMBERS = tuple_of((numba.float64, numba.float64, numba.float64, numba.float64, numba.float64))
 
 Floats64 = NDArray[np.float64]
 Integers64 = NDArray[np.int64]

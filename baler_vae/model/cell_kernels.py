@@ -4,14 +4,12 @@ All arrays of cells are flat, cell by cell, of each the rows one after the other
 mostly lie together.
 """
 
-from typing import Any
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
-from baler_vae.entropy.kernels import place_codes
+from baler_vae.entropy.compiled import compiled, tuple_of
+from baler_vae.entropy.kernels import RANGES, Ranges, place_codes
 from baler_vae.model.kernels.layers import Floats, Ints
 
 Neighbours = tuple[Ints, NDArray[np.int64], Ints, Ints, NDArray[np.uint8], int]
@@ -19,13 +17,9 @@ Neighbours = tuple[Ints, NDArray[np.int64], Ints, Ints, NDArray[np.uint8], int]
 coordinates int32 (cells, axes), the shape int32 (axes,), whether all neighbours of a cell are in the array uint8
 (cells,), and the number of rows.
 """
-Ranges = tuple[NDArray[np.int64], NDArray[np.uint8]]
-"""Starts and shifts of an alphabet."""
 
 _i2, _i4, _i8, _u1, _f4, _f8 = numba.int16, numba.int32, numba.int64, numba.uint8, numba.float32, numba.float64
-_tuple_of: Any = numba.types.Tuple
-_NEIGHBOURS = _tuple_of((_i4[:, ::1], _i8[::1], _i4[:, ::1], _i4[::1], _u1[::1], _i8))
-_RANGES = _tuple_of((_i8[::1], _u1[::1]))
+_NEIGHBOURS = tuple_of((_i4[:, ::1], _i8[::1], _i4[:, ::1], _i4[::1], _u1[::1], _i8))
 
 _SPECIAL = -(1 << 63) + 4
 """The last special code."""
@@ -107,8 +101,8 @@ def mean_of_neighbours(
 
 @compiled(
     numba.void(
-        _NEIGHBOURS, _i8[::1], _i4[:, ::1], _i8[::1], _i2[::1], _i2[::1], _i8[:, ::1], _i8[::1], _u1[::1], _RANGES,
-        _RANGES, numba.boolean, _i4[:, ::1], _i2[:, ::1], _f4[:, ::1]
+        _NEIGHBOURS, _i8[::1], _i4[:, ::1], _i8[::1], _i2[::1], _i2[::1], _i8[:, ::1], _i8[::1], _u1[::1], RANGES,
+        RANGES, numba.boolean, _i4[:, ::1], _i2[:, ::1], _f4[:, ::1]
     )
 )  # fmt: skip
 def see_cells(  # noqa: C901, PLR0912  one loop for each kind of input

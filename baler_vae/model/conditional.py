@@ -196,7 +196,8 @@ class Context:
             # The first row that may look back at these.
             first = start if len(self._ends) < 2 else self._ends[bisect_right(self._ends, start)]
             for done in self._back[self._numbers[source] :: len(self._numbers)]:
-                done[3] = min(done[3], first)
+                if int(done[2]) in self._wanted:
+                    done[3] = min(done[3], first)
 
     def places(self, source: int) -> NDArray[np.int32]:
         """The places int32 (rows,) of the codes of a source."""

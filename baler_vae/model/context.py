@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.lanes import Lanes, LaneTables, encode_lanes, lanes_of, random_lanes, read_lanes
+from baler_vae.entropy.lanes import LARGEST_BASE, Lanes, LaneTables, encode_lanes, lanes_of, random_lanes, read_lanes
 from baler_vae.model.layout import Layout
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ PREDICTED: Final = -3
 OWN: Final = -4
 """The column itself, in the object before."""
 
-FIRST_ALONE: Final = -(1 << 63) + 16
-"""What is coded for the first code that stands alone; the others follow."""
 MOST_FACTORS: Final = 4
 MOST_CLASSES: Final = 256
 MOST_CONTEXTS: Final = 1 << 14
@@ -116,7 +114,7 @@ class InContext:
             raise ValueError("a context has a table that is missing")
         if sum(factor.source == OWN for factor in self.factors) > 1:
             raise ValueError("a context sees the object before twice")
-        if len(self.alone) > MOST_ALONE or not all(abs(code) <= 1 << 61 for code in self.alone):
+        if len(self.alone) > MOST_ALONE or not all(abs(code) <= LARGEST_BASE for code in self.alone):
             raise ValueError(f"{len(self.alone)} codes stand alone")
         if self.base is None:
             possible = self.lag == 0
@@ -140,13 +138,6 @@ class InContext:
     def sources(self) -> set[int]:
         """The columns, by number, whose codes are looked at."""
         looked_at = {factor.source for factor in self.factors} | ({self.base} if self.base is not None else set())
-        return {source for source in looked_at if source >= 0}
-
-    @property
-    def sources_of_row(self) -> set[int]:
-        """Those of the same row among them."""
-        looked_at = {factor.source for factor in self.factors if not factor.lag}
-        looked_at |= {self.base} if self.base is not None and not self.lag else set()
         return {source for source in looked_at if source >= 0}
 
     @property
@@ -187,15 +178,10 @@ def _known(model: InContext, sources: Sources, predicted: Integers64 | None, own
     """What is known of rows; `predicted` (rows,) are codes of a formula, `own` (rows,) those of the column itself,
     where they are known already.
     """
-    from baler_vae.entropy.lane_kernels import add_factor, fill_base  # noqa: PLC0415 - numba takes long to import
+    from baler_vae.entropy.lane_kernels import add_factor  # noqa: PLC0415 - numba takes long to import
 
-    n_rows, previous = sources.layout.n_rows, sources.previous
-    base = _NONE if predicted is None else predicted
-    codes = own if model.base == OWN else None if model.base is None else sources.codes[model.base]
-    if codes is not None:
-        base = np.empty(n_rows, np.int64)
-        fill_base(base, codes, previous if model.lag else _NONE)
-    contexts = np.zeros(n_rows, np.uint16)
+    previous, base = sources.previous, _base(model, sources, predicted, own)
+    contexts = np.zeros(sources.layout.n_rows, np.uint16)
     of_own = None
     for factor, packed in zip(model.factors, model.packed, strict=True):
         if factor.source == OWN and own is None:
@@ -204,6 +190,18 @@ def _known(model: InContext, sources: Sources, predicted: Integers64 | None, own
         less = base if factor.relative else _NONE
         add_factor(contexts, _looked_at(factor, sources, base, own), previous if factor.lag else _NONE, less, packed)
     return _Known(base, contexts, of_own)
+
+
+def _base(model: InContext, sources: Sources, predicted: Integers64 | None, own: Integers64 | None) -> Integers64:
+    """What is subtracted from codes (rows,), int64 (rows,), or (0,) where nothing is known of that."""
+    codes = own if model.base == OWN else None if model.base is None else sources.codes[model.base]
+    if codes is None:
+        return _NONE if predicted is None else predicted
+    from baler_vae.entropy.lane_kernels import fill_base  # noqa: PLC0415
+
+    base = np.empty(sources.layout.n_rows, np.int64)
+    fill_base(base, codes, sources.previous if model.lag else _NONE)
+    return base
 
 
 def _looked_at(factor: Factor, sources: Sources, base: Integers64, own: Integers64 | None) -> Integers64:
@@ -240,7 +238,7 @@ def coded_in_context(
 
 def subtracted(codes: Integers64, model: InContext, sources: Sources, predicted: Integers64 | None) -> Integers64:
     """What is subtracted from codes (rows,), int64 (rows,), or (0,) where nothing is."""
-    return _known(model, sources, predicted, codes).base
+    return _base(model, sources, predicted, codes)
 
 
 def encode_in_context(

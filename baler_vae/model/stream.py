@@ -13,7 +13,7 @@ from baler_vae.entropy.stream import StreamReader, join_stream
 from baler_vae.model.conditional import Conditional, Context
 
 if TYPE_CHECKING:
-    from baler_vae.model.kernels.coding import Ranges
+    from baler_vae.entropy.kernels import Ranges
     from baler_vae.model.kernels.seeing import Seen
 
 _TOTAL_BITS = 24

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled, inlined
-from baler_vae.entropy.kernels import bits_at, place_codes, place_within
+from baler_vae.entropy.kernels import RANGES, Ranges, bits_at, place_codes, place_within
 from baler_vae.entropy.vectors import number_at
 from baler_vae.model.kernels.layers import BLOCK, PACKED, Ints, PackedNetwork, levels_of, room_for
 from baler_vae.model.kernels.seeing import SEEN, Seen, Shorts, see
@@ -16,13 +16,9 @@ from baler_vae.model.kernels.tables import LANES, sum_weights
 Words = NDArray[np.uint32]
 State = NDArray[np.uint64]
 Codes = NDArray[np.int64]
-Ranges = tuple[NDArray[np.int64], NDArray[np.uint8]]
-"""Starts and shifts of an alphabet."""
 
 _i4, _i8, _u8 = numba.int32, numba.int64, numba.uint64
-_tuple_of: Any = numba.types.Tuple
 _CODER = (numba.uint32[::1], numba.uint64[::1])
-_RANGES = _tuple_of((_i8[::1], numba.uint8[::1]))
 
 _TOTAL = 1 << 24
 _TOTAL_BITS = np.uint64(24)
@@ -79,7 +75,7 @@ def _count_below(sums: Ints, r: int, n_symbols: int, limit: int) -> int:
     return int(min(found, n_symbols - 1))
 
 
-@compiled(_i8(SEEN, PACKED, *_CODER, _RANGES, numba.uint64[::1], _i8, _i8, _i8[::1], numba.int16[::1]))
+@compiled(_i8(SEEN, PACKED, *_CODER, RANGES, numba.uint64[::1], _i8, _i8, _i8[::1], numba.int16[::1]))
 def decode_codes(
     seen: Seen,
     network: PackedNetwork,

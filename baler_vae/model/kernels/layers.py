@@ -1,12 +1,12 @@
 """The layers of networks, for a block of rows at once."""
 
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, tuple_of
 from baler_vae.entropy.vectors import (
     add,
     filled,
@@ -36,8 +36,7 @@ has; `biases` (units,); `widths` (layers + 1,) and `shifts` (layers,) those of t
 """
 
 _i4, _i8, _f4 = numba.int32, numba.int64, numba.float32
-_tuple_of: Any = numba.types.Tuple
-PACKED = _tuple_of((_f4[::1], _i4[::1], _i4[::1], _f4[::1], _i4[::1], _i4[::1]))
+PACKED = tuple_of((_f4[::1], _i4[::1], _i4[::1], _f4[::1], _i4[::1], _i4[::1]))
 
 _LOWEST, _HIGHEST = np.float32(-1024), np.float32(1023)
 _SLOPE = np.float32(0.125)

@@ -1,12 +1,12 @@
 """What networks see of a block of rows."""
 
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.compiled import compiled
+from baler_vae.entropy.compiled import compiled, tuple_of
 from baler_vae.entropy.vectors import (
     add,
     filled,
@@ -38,8 +38,7 @@ without inputs.
 """
 
 _i2, _i4, _i8, _f4 = numba.int16, numba.int32, numba.int64, numba.float32
-_tuple_of: Any = numba.types.Tuple
-SEEN = _tuple_of((_i2[:, ::1], _i2[::1], _i4[:, ::1], _f4[:, ::1]))
+SEEN = tuple_of((_i2[:, ::1], _i2[::1], _i4[:, ::1], _f4[:, ::1]))
 
 NO_NUMBERS: Final = np.empty((0, 0), np.float32)
 _NOTHING, _HALF, _ONE, _MIDDLE = (np.float32(a) for a in (0, 0.5, 256, 512))
