@@ -26,6 +26,8 @@ _CODERS = {
 these that is in the name of a method.
 """
 _OTHERS = ("#999999", "X")
+_NEAR = 2.0
+"""Times the speed of a point up to which the next one of ours shares its label."""
 _HIGHEST = 2.0
 """The largest ratio of bytes that is drawn in its place; others stand at the edge with their number."""
 _TICKS = (0.9, 1, 1.1, 1.2, 1.4, 1.6, 1.8, 2)
@@ -93,9 +95,13 @@ def _draw_panel(panel: Axes, points: Sequence[Point], unit: int, speed: Callable
     ours = sorted((point for point in points if point.method.startswith(OURS)), key=speed)
     places = [(speed(point), min(point.bytes / unit, _HIGHEST)) for point in ours]
     panel.plot(*zip(*places, strict=True), color=_OURS_COLOUR, lw=1.6, zorder=3)
-    for number, (point, place) in enumerate(zip(ours, places, strict=True)):
-        shift = (0, 9 if number % 2 else -16)
-        _say(panel, point.method.removeprefix(OURS).strip(), place, shift, colour=_OURS_COLOUR, weight="bold")
+    labels: list[tuple[tuple[float, float], list[str]]] = []
+    for point, place in zip(ours, places, strict=True):
+        if not labels or place[0] > _NEAR * labels[-1][0][0]:
+            labels.append((place, []))
+        labels[-1][1].append(point.method.removeprefix(OURS).strip())
+    for place, names in labels:  # those of points close to each other stand on each other
+        _say(panel, "\n".join(names), place, (0, 9), colour=_OURS_COLOUR, weight="bold")
 
 
 def _draw_front(panel: Axes, points: Sequence[Point], unit: int, speed: Callable[[Point], float]) -> None:
@@ -116,6 +122,7 @@ def _say(panel: Axes, text: str, place: tuple[float, float], shift: tuple[float,
         xytext=shift,
         textcoords="offset points",
         ha="center",
+        va="bottom",
         fontsize=8.5,
         color=looks["colour"],
         fontweight=looks.get("weight", "normal"),
