@@ -94,12 +94,12 @@ def wide(n_columns: int = 1_500, n_rows: int = ROWS, seed: int = 0) -> dict[str,
     event = random.normal(0, 1, n_rows)
     columns: dict[str, Values] = {}
     for number in range(-(-n_columns // 25)):
-        columns |= {f"Obj{number:02d}_{name}": values for name, values in collection(random, event).items()}
+        columns |= {f"Obj{number:02d}_{name}": values for name, values in _collection(random, event).items()}
     return dict(list(columns.items())[:n_columns])
 
 
-def collection(random: np.random.Generator, event: Values) -> dict[str, Values]:
-    """The 25 columns (rows,) of one object for each row, which know of its event by one number (rows,)."""
+def _collection(random: np.random.Generator, event: Values) -> dict[str, Values]:
+    """The 25 columns (rows,) of the leading object of one collection."""
     n_rows = len(event)
     hard = 0.5 * event + random.normal(0, 0.8, n_rows)
     flavour = random.choice([0, 4, 5], n_rows, p=[0.75, 0.1, 0.15])

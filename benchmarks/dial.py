@@ -17,7 +17,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -27,6 +26,7 @@ from typing import Any
 from benchmarks.data import CASES, ROOT, Case, MissingDataError, explicit_bounds, flat_columns, read_batch
 from benchmarks.dial_picture import draw
 from benchmarks.dial_points import Point, markdown
+from benchmarks.dial_worker import seconds_of
 from benchmarks.measure import OURS, write_table
 from benchmarks.nano import COLLECTIONS, write_nano
 from benchmarks.results import circumstances
@@ -65,8 +65,7 @@ def case_of(name: str, wide_events: int) -> Case:
 
 def _wide(n_events: int, folder: Path) -> tuple[str, tuple[str, ...]]:
     path = folder / "wide.root"
-    if not path.exists():
-        write_nano(path, branches=1_479, events=n_events, collections=len(COLLECTIONS))
+    write_nano(path, branches=1_479, events=n_events, collections=len(COLLECTIONS))
     return f"{path}:Events", ()
 
 
@@ -127,12 +126,9 @@ def _environment() -> dict[str, str]:
 
 def _process_s(code: str, repeat: int) -> float:
     """The seconds of a process of Python, the fastest of some."""
-    found = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, env=_environment(), timeout=_ENOUGH_S)  # noqa: S603
-        found.append(time.perf_counter() - started)
-    return min(found)
+    command, environment = [sys.executable, "-c", code], _environment()
+    run = partial(subprocess.run, command, check=True, env=environment, timeout=_ENOUGH_S)
+    return seconds_of(run, repeat)
 
 
 def _in_process(verb: str, job: dict[str, Any], place: Path) -> dict[str, Any]:
@@ -161,12 +157,11 @@ def read_points(folder: Path) -> list[Point]:
 
 
 def write_points(folder: Path, points: Sequence[Point]) -> None:
-    """Writes `dial.json`, `dial.md` and, where there is anything to draw, `dial.png`."""
+    """Writes `dial.json` and `dial.md`."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {**circumstances(), "points": [asdict(point) for point in points]}
     (folder / "dial.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     (folder / "dial.md").write_text(markdown(points), "utf-8")
-    draw(folder / "dial.png", points)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -190,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             points[point.key] = point
             print(f"{point.data:10} {point.method:24} {said(point)}", file=sys.stderr, flush=True)
             write_points(options.output, list(points.values()))
-    write_points(options.output, list(points.values()))
+    draw(options.output / "dial.png", list(points.values()))
 
 
 def said(point: Point) -> str:

@@ -6,7 +6,6 @@ rivals; ours read the file that they compress, and the archive.
 """
 
 import json
-import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -15,10 +14,9 @@ from typing import Any
 
 import baler_vae
 from baler_vae.errors import BalerError
-from baler_vae.table.table import concatenate
 from benchmarks.rivals import find_rival
 from benchmarks.rivals.signature import Columns, NotApplicableError
-from benchmarks.worker import count_violations
+from benchmarks.worker import count_violations, from_archive, read_table
 
 
 def seconds_of(work: Callable[[], Any], repeat: int = 1) -> float:
@@ -44,7 +42,7 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
 
 def rival(job: dict[str, Any]) -> dict[str, Any]:
     """Bytes and seconds of a rival; the bytes are left in `job["blob"]`."""
-    columns, _, bounds = _table(job)
+    columns, _, bounds = read_table(job)
     one, kept = find_rival(job["rival"]), []
     compress_s = seconds_of(lambda: kept.append(one.compress(columns, bounds[job["bound"]])))
     Path(job["blob"]).write_bytes(kept[0])
@@ -60,24 +58,13 @@ def decode(job: dict[str, Any]) -> dict[str, Any]:
     kept: list[Columns] = []
 
     def restore() -> None:
-        kept[:] = [_from_archive(job["blob"]) if one is None else one.decompress(data)]
+        kept[:] = [from_archive(job["blob"]) if one is None else one.decompress(data)]
 
     first_s = seconds_of(restore)
     decode_s = seconds_of(restore, job["repeat"])
-    columns, raw_bytes, bounds = _table(job)
+    columns, raw_bytes, bounds = read_table(job)
     violations, _ = count_violations(columns, kept[0], bounds[job["bound"]])
     return {"first_s": first_s, "decode_s": decode_s, "raw_bytes": raw_bytes, "violations": violations}
-
-
-def _from_archive(path: str) -> Columns:
-    with baler_vae.open(path) as archive:
-        groups = concatenate(list(archive.batches(archive.schema)), archive.schema)
-    return {name: table[name] for table in groups for name in table.group.names}
-
-
-def _table(job: dict[str, Any]) -> tuple[Columns, int, dict[str, Any]]:
-    table: tuple[Columns, int, dict[str, Any]] = pickle.loads(Path(job["table"]).read_bytes())  # noqa: S301  ours
-    return table
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def compress(job: dict[str, Any]) -> dict[str, Any]:
         _, figures = measured(lambda: baler_vae.compress(job["source"], blob, verify=False, **settings))
     else:
         rival = find_rival(job["rival"])
-        columns, _, bounds = _table(job)
+        columns, _, bounds = read_table(job)
         data, figures = measured(lambda: rival.compress(columns, bounds[job["bound"]]))
         blob.write_bytes(data)
     return {"bytes": blob.stat().st_size, **{f"compress_{name}": figure for name, figure in figures.items()}}
@@ -87,12 +87,12 @@ def compress(job: dict[str, Any]) -> dict[str, Any]:
 def decompress(job: dict[str, Any]) -> dict[str, Any]:
     """The figures of decompressing what `job["blob"]` holds, and how the values keep each of `job["judge"]`."""
     if job["kind"]:
-        restored, figures = measured(lambda: _from_archive(job["blob"]))
+        restored, figures = measured(lambda: from_archive(job["blob"]))
     else:
         rival = find_rival(job["rival"])
         data = Path(job["blob"]).read_bytes()
         restored, figures = measured(lambda: rival.decompress(data))
-    columns, raw, bounds = _table(job)
+    columns, raw, bounds = read_table(job)
     return {
         **{f"decompress_{name}": figure for name, figure in figures.items()},
         "raw_bytes": raw,
@@ -100,13 +100,14 @@ def decompress(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _table(job: dict[str, Any]) -> tuple[Columns, int, dict[str, Bounds]]:
+def read_table(job: dict[str, Any]) -> tuple[Columns, int, dict[str, Bounds]]:
     """The columns, their bytes, and their bounds by text; the runner wrote this file a moment ago."""
     table: tuple[Columns, int, dict[str, Bounds]] = pickle.loads(Path(job["table"]).read_bytes())  # noqa: S301
     return table
 
 
-def _from_archive(path: str) -> Columns:
+def from_archive(path: str) -> Columns:
+    """All columns of an archive, by name."""
     with baler_vae.open(path) as archive:
         groups = concatenate(list(archive.batches(archive.schema)), archive.schema)
         return {name: table[name] for table in groups for name in table.group.names}

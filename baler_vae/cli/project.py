@@ -138,26 +138,20 @@ def run_project(
         ToleranceFailed: `strict`, and a tolerance of the project is exceeded; all results are there.
     """
     from baler_vae.cli.tables import summary
+    from baler_vae.source.dialect import dialect_options
     from baler_vae.verbs.compress import compress_files
     from baler_vae.verbs.decompress import restore, restored_beside
     from baler_vae.verbs.evaluate import evaluate
     from baler_vae.verbs.planning import check_one_table
-    from baler_vae.verbs.request import Request, RunRequest
+    from baler_vae.verbs.request import FitRequest, Request, RunRequest
     from baler_vae.verbs.restoring import RestoreRequest
 
     path = path / "project.toml" if is_folder(path) else path
     project = read_project(path)
     if epochs is not None:
         project = _with_epochs(project, epochs)
-    request = Request.of(
-        columns=project.columns,
-        bound=project.bound,
-        guarantees=project.guarantees,
-        quantities=project.evaluation.quantities,
-        settings=project.model,
-        dialect=project.csv.given(),
-        run=RunRequest(force=force),
-    )
+    dialect = dialect_options(project.csv.given())
+    request = Request(codec=FitRequest.of_project(project), dialect=dialect, run=RunRequest(force=force))
     source = input_spec or _beside(project.input, path.parent)
     check_one_table(source)
     folder = output or path.parent / project.output

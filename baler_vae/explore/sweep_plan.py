@@ -86,13 +86,7 @@ def request_of(project: Project, setting: Setting, seed: int) -> FitRequest:
             model = _with(model, _path(name), value)
     with located(section="sweep"):
         checked = check_settings(ModelSettings, {**model, "seed": seed})
-        request = FitRequest.of(
-            columns=project.columns,
-            bound=bound,
-            guarantees=project.guarantees,
-            quantities=project.evaluation.quantities,
-        )
-    return replace(request, settings=checked)
+        return replace(FitRequest.of_project(project, bound=bound), settings=checked)
 
 
 def check_plan(project: Project, settings: SweepSettings) -> list[FitRequest]:

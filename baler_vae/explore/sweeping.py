@@ -117,15 +117,7 @@ class _Work:
 
     def described(self) -> dict[str, Any]:
         """All that the runs depend on, in plain values by name: what changed is named by these."""
-        project = self.project
-        asked = FitRequest.of(
-            columns=project.columns,
-            bound=project.bound,
-            guarantees=project.guarantees,
-            quantities=project.evaluation.quantities,
-            settings=project.model,
-        )
-        request = Request(codec=asked, dialect=self.dialect, run=RunRequest())
+        request = Request(codec=FitRequest.of_project(self.project), dialect=self.dialect, run=RunRequest())
         found = request.described(file_specs(self.source))
         model = found.pop("model")
         swept = self.settings.model_dump(mode="json")

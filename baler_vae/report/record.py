@@ -83,8 +83,8 @@ class SignedGuarantee:
 
 @dataclass(frozen=True)
 class Record:
-    """The foot of a page: `tolerances` by what they are of, `bounds` and `guarantees` with three digits, `exact_bounds`
-    by column, and `exact_guarantees`, of which three digits do not say everything; empty where there are none.
+    """The foot of a page: `tolerances` by what they are of, `bounds` and `guarantees` with three digits, and
+    `exact_bounds` by column; empty where there are none.
     """
 
     origin: Origin
@@ -92,7 +92,11 @@ class Record:
     bounds: tuple[SharedBound, ...]
     exact_bounds: Mapping[str, str]
     guarantees: tuple[SignedGuarantee, ...] = ()
-    exact_guarantees: tuple[SignedGuarantee, ...] = ()
+
+    @property
+    def exact_guarantees(self) -> tuple[SignedGuarantee, ...]:
+        """The guarantees of which three digits do not say everything."""
+        return tuple(one for one in self.guarantees if not one.is_exact)
 
 
 def record(origin: Origin, columns: Sequence[ColumnResiduals], guarantees: Sequence[GuaranteeResult] = ()) -> Record:
@@ -106,8 +110,7 @@ def record(origin: Origin, columns: Sequence[ColumnResiduals], guarantees: Seque
     if all_named and all(shortened(bound) == bound for bound in exact.values()):
         exact = {}
     tolerances = {_SAYS[name]: _allowed(value) for name, value in origin.tolerances.items()}
-    signed = tuple(map(signed_guarantee, guarantees))
-    return Record(origin, tolerances, bounds, exact, signed, tuple(one for one in signed if not one.is_exact))
+    return Record(origin, tolerances, bounds, exact, tuple(map(signed_guarantee, guarantees)))
 
 
 def date_of_source() -> str | None:

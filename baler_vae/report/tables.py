@@ -2,7 +2,7 @@
 
 from baler_vae.evaluation.numbers import EvaluationNumbers
 from baler_vae.evaluation.peaks import PeakFit
-from baler_vae.report.listing import Cell, Heading, Listing, numbers
+from baler_vae.report.listing import Heading, Listing, guarantee_cell, numbers
 from baler_vae.report.record import signed_guarantee
 from baler_vae.report.verdict import cut_text, steps_text
 from baler_vae.report.wording import NOTHING, figure, measured, peak_name, percent, plain, signed, unit
@@ -63,7 +63,7 @@ def guarantees_table(evaluation: EvaluationNumbers) -> Listing:
     headings = [Heading("guarantee"), numbers("judged", 2), numbers("missed"), numbers("worst / bound", 1)]
     table = Listing("Guarantees", headings)
     for one in map(signed_guarantee, evaluation.guarantees):
-        table.add(Cell(one.exact_text, one.text), one.judged, one.n_broken, plain(one.worst))
+        table.add(guarantee_cell(one.exact_text), one.judged, one.n_broken, plain(one.worst))
         for text in one.definitions:
             table.remark(text)
     return table

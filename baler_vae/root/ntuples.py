@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from uproot.writing import _cascadentuple as own
 
 from baler_vae.root.compression import Setting
+from baler_vae.root.directories import directory_of
 
 _SPLIT = {
     **{plain: plain + 0x0C for plain in range(0x05, 0x0B)},  # 16, 32 and 64 bits, with and without sign
@@ -109,8 +110,7 @@ def ntuple_writer(
     Raises:
         ValueError: an RNTuple has no such type.
     """
-    folder, _, name = path.rpartition("/")
-    directory = file.mkdir(folder) if folder.strip("/") else file
+    directory, name = directory_of(file, path)
     form = uproot.writing.writable._type_specification_to_awkward_form(dict(types))  # noqa: SLF001
 
     class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed

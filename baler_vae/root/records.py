@@ -94,7 +94,7 @@ def tree_record(
         *(10**12, 10**12, 0, -300_000_000, -30_000_000, 1_000_000),
     )
     start = named + _LINE_FILL_MARKER + numbers + b"\0\0" + _IO_FEATURES
-    inside = _object(0) + b"\0" + struct.pack(">ii", len(branches), 0)
+    inside = _array_head(len(branches))
     place = before + 6 + len(start) + 6 + len(inside)
     references: dict[str, int] = {}
     parts = [inside]
@@ -103,8 +103,7 @@ def tree_record(
         references[branch.name] = place + leaf + _REFERENCES_FROM
         parts.append(record)
         place += len(record)
-    leaves = _object(0) + b"\0" + struct.pack(">ii", len(branches), 0)
-    leaves += struct.pack(f">{len(branches)}I", *references.values())
+    leaves = _array_head(len(branches)) + struct.pack(f">{len(branches)}I", *references.values())
     return _counted(20, start, _counted(3, *parts), _counted(3, leaves), b"\0" * 28)
 
 
@@ -119,7 +118,7 @@ def _branch(
     start = named + _FILL + _BRANCH_START.pack(compression, _BASKET_BYTES, offset_bytes, n_baskets, first_entries[-1])
     numbers = (0, capacity, 0, first_entries[-1], 0, branch.raw_bytes, sum(branch.basket_bytes))
     start += _IO_FEATURES + _BRANCH_END.pack(*numbers) + _EMPTY_ARRAY
-    inside = _object(0) + b"\0" + struct.pack(">ii", 1, 0)
+    inside = _array_head(1)
     baskets = b"".join(
         b"\1" + np.array([*values, *[0] * (capacity - len(values))], dtype).tobytes()
         for values, dtype in ((branch.basket_bytes, ">i4"), (first_entries, ">i8"), (branch.places, ">i8"))
@@ -204,6 +203,11 @@ def _any(name: str, content: bytes) -> bytes:
 
 def _object(bits: int) -> bytes:
     return struct.pack(">HII", 1, 0, _OBJECT | bits)
+
+
+def _array_head(n_objects: int) -> bytes:
+    """What a TObjArray has before its objects: no name, their number, and that the first is 0."""
+    return _object(0) + b"\0" + struct.pack(">ii", n_objects, 0)
 
 
 def _named(name: str, title: str, bits: int) -> bytes:

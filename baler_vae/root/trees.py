@@ -15,6 +15,7 @@ import uproot
 from numpy.typing import NDArray
 
 from baler_vae.root.compression import Setting
+from baler_vae.root.directories import directory_of
 from baler_vae.root.records import FIRST_BIG, BranchRecord, basket_head_bytes, basket_record, string_of, tree_record
 
 _LEAVES = ("TLeafB_v1", "TLeafS_v1", "TLeafI_v1", "TLeafL_v1", "TLeafF_v1", "TLeafD_v1", "TLeafC_v1", "TLeafO_v1")
@@ -95,8 +96,7 @@ def tree_writer(
 ) -> TreeWriter:
     """A new TTree in a file; what stands before the last `/` of its path are directories, which are made."""
     _describe_classes(file.file, setting)
-    folder, _, name = path.rpartition("/")
-    directory = file.mkdir(folder) if folder.strip("/") else file
+    directory, name = directory_of(file, path)
     return TreeWriter(directory, name, title, _ordered(branches), setting)
 
 

@@ -2,8 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,9 @@ of some kilobytes then, behind a key of 80 bytes."""
 _FAILURES = (TypeError, ValueError, NotImplementedError, AssertionError)
 
 
-@contextmanager
-def recreated(path: Path) -> Iterator[uproot.WritableDirectory]:
-    """A new ROOT file, which is closed with the context."""
-    with uproot.recreate(path, initial_streamers_bytes=0) as file:
-        yield file
+def recreated(path: Path) -> uproot.WritableDirectory:
+    """A new ROOT file, open for writing: a context that closes it."""
+    return uproot.recreate(path, initial_streamers_bytes=0)
 
 
 def add_table(

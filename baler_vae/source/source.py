@@ -79,12 +79,15 @@ class Source:
 
     def read(self, selection: Schema, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection, or of ranges of its events, of about 64 MB and at most 65,536 events each."""
-        n_bytes = sum(
+        return self.read_in_steps(selection, step_for(self.bytes_of_event(selection)), ranges)
+
+    def bytes_of_event(self, selection: Schema) -> float:
+        """About how many bytes the values of a selection take in an event."""
+        return sum(
             self.event_bytes.get(column.name, column.dtype.itemsize * column.n_cells)
             + (0 if column.is_number else TEXT_BYTES)
             for column in without_collections(selection, whole=True).columns
         )
-        return self.read_in_steps(selection, step_for(n_bytes), ranges)
 
     def read_in_steps(self, selection: Schema, step: int, ranges: Ranges | None = None) -> Iterator[Batch]:
         """The batches of a selection of at most `step` events each. It may ask where values of columns are missing of

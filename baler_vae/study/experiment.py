@@ -77,12 +77,7 @@ def run_experiment(project: Project, source: str, *, progress: Progress = silent
         for kind in experiment.kinds
         for seed in experiment.seeds
     ]
-    asked = FitRequest.of(
-        columns=project.columns,
-        bound=project.bound,
-        guarantees=project.guarantees,
-        quantities=project.evaluation.quantities,
-    )
+    asked = FitRequest.of_project(project)
     dialect = dialect_options(project.csv.given())
     for recipe, model in models:
         told = within(progress, f"{recipe}, {model.kind}, seed {model.seed}")

@@ -128,6 +128,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     many_columns = _many_columns(schema, settings, progress)
+    effective = with_effort(settings)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -137,8 +138,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
-        own = with_effort(settings)
-        own = with_fine_ranges(own) if name in padded else own
+        own = with_fine_ranges(effective) if name in padded else effective
         with located(path=source.path):
             chosen = fit_group_model(
                 table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns

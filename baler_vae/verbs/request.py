@@ -14,6 +14,7 @@ from baler_vae.io.files import file_stamp, split_spec
 from baler_vae.scale.cluster import Client
 from baler_vae.settings.checking import check_settings
 from baler_vae.settings.model import ModelSettings
+from baler_vae.settings.project import Project
 from baler_vae.source.dialect import DialectOptions, Options, dialect_options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import BoundRule, parse_bound
@@ -103,6 +104,21 @@ class FitRequest:
             guarantees=Guarantees.of([guarantees] if isinstance(guarantees, str | Mapping) else guarantees, quantities),
             settings=_settings_of(settings, model or {}),
             skip_unreadable=skip_unreadable,
+        )
+
+    @classmethod
+    def of_project(cls, project: Project, *, bound: Sequence[str] | None = None) -> "FitRequest":
+        """What a project asks, or the same under other bounds.
+
+        Raises:
+            UsageError: a bound, or a quantity of a guarantee, is wrong.
+        """
+        return cls.of(
+            columns=project.columns,
+            bound=project.bound if bound is None else bound,
+            guarantees=project.guarantees,
+            quantities=project.evaluation.quantities,
+            settings=project.model,
         )
 
     @property

@@ -7,11 +7,12 @@ import pytest
 from pcodec import standalone
 
 import baler_vae
-from baler_vae.archive.container import ArchiveFile, writing_archive
+from baler_vae.archive.container import ArchiveFile
 from baler_vae.archive.manifest import OriginEntry
 from baler_vae.archive.parts import pack_parts, unpack_parts
 from baler_vae.entropy.plain import encode_numbers
 from baler_vae.errors import CorruptArchive
+from tests.codec.test_odd_manifests import saying
 from tests.golden.digest import digests
 
 from ..contexts import awkward_jets
@@ -19,6 +20,7 @@ from .by_hand import read_zip
 from .contexts_by_hand import collection
 from .grids_by_hand import code_of
 from .test_damage import GOLDEN, decode
+from .test_hostile_guards import lie
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +56,17 @@ def forged(path, target, change=None, **columns):
     """A copy of the golden archive in which the description of contexts is what `change` makes of its numbers, and
     columns of jets have other entries.
     """
-    with ArchiveFile(path) as file, writing_archive(target, force=True) as writer:
+    with ArchiveFile(path) as file:
         parts = unpack_parts(file.section("contexts/1"))
-        numbers = standalone.simple_decompress(parts[0][4:]).tolist()
-        numbers = numbers if change is None else change(numbers)
-        parts[0] = len(numbers).to_bytes(4, "little") + encode_numbers(np.array(numbers, np.int64))
-        for name in file.manifest.sections:
-            writer.add(name, pack_parts(parts) if name == "contexts/1" else file.section(name))
-        events, jets = file.manifest.groups
-        own = tuple(column.model_copy(update=columns.get(column.name, {})) for column in jets.columns)
-        writer.finish(file.manifest.model_copy(update={"groups": (events, jets.model_copy(update={"columns": own}))}))
-    return target
+    numbers = standalone.simple_decompress(parts[0][4:]).tolist()
+    numbers = numbers if change is None else change(numbers)
+    parts[0] = len(numbers).to_bytes(4, "little") + encode_numbers(np.array(numbers, np.int64))
+
+    def of_jets(content):
+        for column in content["groups"][1]["columns"]:
+            column.update(columns.get(column["name"], {}))
+
+    return lie(path, target, of_jets, contexts_1=pack_parts(parts))
 
 
 def put(place, *values):
@@ -120,9 +122,6 @@ def test_columns_that_do_not_fit_their_contexts_are_corrupt(tmp_path, columns, w
 
 
 def test_the_first_format_has_no_tables_in_context(tmp_path):
-    with ArchiveFile(GOLDEN_ARCHIVE) as file, writing_archive(tmp_path / "lies.bvae") as writer:
-        for name in file.manifest.sections:
-            writer.add(name, file.section(name))
-        writer.finish(file.manifest.model_copy(update={"version": 1, "origin": ORIGIN}))
+    path = saying(GOLDEN_ARCHIVE, tmp_path / "lies.bvae", version=1, origin=ORIGIN)
     with pytest.raises(CorruptArchive, match="tables in context, which format 1 does not know"):
-        decode(tmp_path / "lies.bvae")
+        decode(path)

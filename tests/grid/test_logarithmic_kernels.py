@@ -1,6 +1,7 @@
-"""The compiled logarithmic grid against one of NumPy, operation by operation."""
+"""The compiled logarithmic grid against one of NumPy, operation by operation, and against its own without loops."""
 
 import math
+from contextlib import contextmanager
 from itertools import accumulate
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from baler_vae.grid import logarithmic, numbers
-from baler_vae.grid.codes import quantise_column
+from baler_vae.grid.codes import dequantise_column, quantise_column
 from baler_vae.grid.logarithmic import LEAST_RELATIVE, SEGMENTS, Logarithmic
-from baler_vae.table.bounds import Bound
+from baler_vae.grid.numbers import LEAST_COMPILED
+from baler_vae.table.bounds import Bound, bound_of_text
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +102,25 @@ def test_numbers_are_those_of_numpy(grid, codes):
     assert found.tobytes() == Reference(grid).dequantise(codes).tobytes()
 
 
+@contextmanager
+def arrays_only():
+    """A context without compiled loops."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(logarithmic, "is_compiled", lambda *_: False)
+        yield
+
+
+def same_without_compiled_loops(values, grid, bound):
+    """What a grid finds for values, after operations on arrays found the same bits."""
+    found = quantise_column(values, grid, bound)
+    with arrays_only():
+        expected = quantise_column(values, grid, bound)
+    assert np.array_equal(found.codes, expected.codes)
+    assert found.restored.tobytes() == expected.restored.tobytes()
+    assert np.array_equal(found.verbatim, expected.verbatim)
+    return found
+
+
 VALUES = npst.arrays(
     st.sampled_from(["f4", "f8"]),
     st.integers(1, 60),
@@ -113,10 +134,35 @@ def test_settling_at_once_is_settling_step_by_step(floor, values, bits, factor):
     """Also where the grid is too coarse for the bound, or fits it exactly, so that sums tie."""
     bound = Bound("bits", bits, floor)
     grid = Logarithmic(min(factor * bound.relative, 0.9), floor)
-    with np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patched:
-        found = quantise_column(values, grid, bound)
-        patched.setattr(logarithmic, "is_compiled", lambda *_: False)
-        expected = quantise_column(values, grid, bound)
-    assert np.array_equal(found.codes, expected.codes)
-    assert found.restored.tobytes() == expected.restored.tobytes()
-    assert np.array_equal(found.verbatim, expected.verbatim)
+    with np.errstate(all="ignore"):
+        same_without_compiled_loops(values, grid, bound)
+
+
+ODD = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-40, 5e-324, 3.4e38, 1.0, -1.0, 0.01, 1.7e308, 2.2e-308]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    exponents=st.sampled_from([(-3, 3), (-30, 30), (-300, 300)]),
+    bits=st.integers(4, 14),
+    floor=st.sampled_from([0.0, 1e-3, 2.0]),
+    n_odd=st.integers(0, 200),
+)
+def test_as_many_rows_as_are_compiled_for_give_the_same(dtype, seed, exponents, bits, floor, n_odd):
+    rng = np.random.default_rng(seed)
+    with np.errstate(over="ignore"):
+        values = (rng.normal(size=LEAST_COMPILED) * 10.0 ** rng.uniform(*exponents, LEAST_COMPILED)).astype(dtype)
+        values[rng.integers(0, len(values), n_odd)] = rng.choice(ODD, n_odd).astype(dtype)
+    grid = Logarithmic(2.0 ** -(bits + 1) * 0.999, floor * 2.0 ** -(bits + 1) if floor else 0.0)
+    bound = bound_of_text(f"bits:{bits}" + (f",floor:{floor * 2.0 ** -(bits + 1)}" if floor else ""))
+    values.flags.writeable = bool(seed % 2)
+    finite = np.where(np.isfinite(values), values, 0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(numbers, "LEAST_COMPILED", LEAST_COMPILED)
+        found = same_without_compiled_loops(values, grid, bound)
+        back = dequantise_column(found.codes, found.verbatim, grid, values.dtype)
+        codes = grid.quantise(finite)
+    assert found.restored.tobytes() == back.tobytes()
+    with arrays_only():
+        assert np.array_equal(codes, grid.quantise(finite))
