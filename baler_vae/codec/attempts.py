@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.correcting import Classes, moved_values
+from baler_vae.codec.correcting import Classes, Moves, moved_values
 from baler_vae.model.correction import MODES, Lever
 
 Floats64 = NDArray[np.float64]
@@ -15,13 +15,12 @@ Values = NDArray[np.generic]
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """Which items are solved, bool (n,), by which moves of which classes; on which codes what may move is `based`, and
+    """Which items are solved, bool (n,), by which moves, of which classes; on which codes what may move is `based`, and
     where it `ends`, (movable, n) each.
     """
 
     solved: NDArray[np.bool_]
-    moves: Integers
-    modes: NDArray[np.uint8]
+    moves: Moves
     classes: Classes
     codes: Integers
     based: list[Values]
@@ -33,8 +32,7 @@ class Attempt:
         n_items = len(base[0])
         return cls(
             np.zeros(n_items, np.bool_),
-            np.zeros(n_items, np.int64),
-            np.zeros(n_items, np.uint8),
+            Moves.none(n_items),
             Classes.unknown(n_items),
             np.zeros((len(base), n_items), np.int64),
             [values.copy() for values in base],
@@ -44,22 +42,21 @@ class Attempt:
     def tell(self, rows: Integers, good: NDArray[np.bool_], moves: Floats64, mode: int, ends: list[Values]) -> None:
         """Takes over the `good` ones, bool (rows,), of some moves (rows,) in a mode, and where they end."""
         solved = rows[good]
-        self.solved[solved], self.moves[solved], self.modes[solved] = True, moves[good].astype(np.int64), mode
+        self.solved[solved] = True
+        self.moves.moves[solved], self.moves.modes[solved] = moves[good].astype(np.int64), mode
         for own, values in zip(self.ends, ends, strict=True):
             own[solved] = values[good]
 
     def take(self, rows: Integers, other: "Attempt") -> None:
         """Takes over what another attempt solved of some rows."""
-        good = rows[other.solved]
+        solved = np.flatnonzero(other.solved)
+        good = rows[solved]
         self.solved[good] = True
-        self.moves[good], self.modes[good] = other.moves[other.solved], other.modes[other.solved]
-        self.classes.moves[good], self.classes.modes[good] = (
-            other.classes.moves[other.solved],
-            other.classes.modes[other.solved],
-        )
-        self.codes[:, good] = other.codes[:, other.solved]
+        self.moves.put(good, other.moves.only(solved))
+        self.classes.put(good, other.classes.only(solved))
+        self.codes[:, good] = other.codes[:, solved]
         for own, found in zip([*self.based, *self.ends], [*other.based, *other.ends], strict=True):
-            own[good] = found[other.solved]
+            own[good] = found[solved]
 
 
 def moved_by(base: list[Values], shares: Floats64, lever: Lever) -> list[Values]:

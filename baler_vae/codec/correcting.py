@@ -39,6 +39,11 @@ class Moves:
     moves: Integers
     modes: NDArray[np.uint8]
 
+    @classmethod
+    def none(cls, n_items: int) -> "Moves":
+        """Those of items that do not move."""
+        return cls(np.zeros(n_items, np.int64), np.zeros(n_items, np.uint8))
+
     @property
     def moving(self) -> Integers:
         """The items that move, int64 (n,)."""
@@ -47,6 +52,10 @@ class Moves:
     def only(self, items: Integers) -> "Moves":
         """Those of some items."""
         return Moves(self.moves[items], self.modes[items])
+
+    def put(self, items: Integers, others: "Moves") -> None:
+        """Takes over others for some items."""
+        self.moves[items], self.modes[items] = others.moves, others.modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,14 @@ class Classes:
     def unknown(cls, n_items: int) -> "Classes":
         """Those of items of which nothing is known."""
         return cls(np.full(n_items, -1), np.full(n_items, -1))
+
+    def only(self, items: Integers) -> "Classes":
+        """Those of some items."""
+        return Classes(self.moves[items], self.modes[items])
+
+    def put(self, items: Integers, others: "Classes") -> None:
+        """Takes over others for some items."""
+        self.moves[items], self.modes[items] = others.moves, others.modes
 
     def forget(self, items: NDArray[np.bool_]) -> None:
         """Takes back what is known of some items."""
@@ -142,22 +159,19 @@ def decode_moves(data: bytes, correction: Correction, modes: NDArray[np.uint8], 
 
 def mode_runs(correction: Correction, classes: Integers) -> list[Integers]:
     """The items, int64 (n,), of each table of modes; `classes`, int64 (items,), are those of modes."""
-    return _runs(classes, [np.ones(len(classes), np.bool_)], [len(correction.modes)])
+    return _runs(classes, len(correction.modes))
 
 
 def move_runs(modes: NDArray[np.uint8], correction: Correction, classes: Integers) -> list[Integers]:
     """The items, int64 (n,), of each table of moves."""
-    n_tables = [len(correction.own.tables), len(correction.others.tables)]
-    return _runs(classes, [modes == 0, modes > 0], n_tables)
+    numbers = np.where(modes == 0, classes, classes + len(correction.own.tables))
+    return _runs(numbers, len(correction.move_tables))
 
 
-def _runs(classes: Integers, parts: Sequence[NDArray[np.bool_]], n_tables: Sequence[int]) -> list[Integers]:
-    """The items, int64 (n,), of each table, for every part of the items those of each of its classes."""
-    return [
-        np.flatnonzero(part & (classes == number))
-        for part, n in zip(parts, n_tables, strict=True)
-        for number in range(n)
-    ]
+def _runs(numbers: Integers, n_tables: int) -> list[Integers]:
+    """The items, int64 (n,), of each of so many tables; `numbers`, int64 (items,), are those of tables."""
+    order = np.argsort(numbers.astype(np.int16), kind="stable")  # of short integers a radix sort
+    return np.split(order, np.cumsum(np.bincount(numbers, minlength=n_tables))[:-1])
 
 
 def _decoded(data: bytes, tables: Sequence[FrequencyTable], runs: Sequence[Integers], n_items: int) -> Integers:

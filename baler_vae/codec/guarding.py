@@ -142,13 +142,13 @@ class _Pass:
         moved, original = self._frames(number)
         pair = before.astype(np.float64), after.astype(np.float64)
         items = np.flatnonzero(missed | on_lattice(moved, original, correction, *pair))
-        found = Moves(np.zeros(len(missed), np.int64), np.zeros(len(missed), np.uint8))
+        found = Moves.none(len(missed))
         classes = Classes.unknown(len(missed))
         if len(items):
             bound = self._guard.promises.all[correction.promise].bound
             solved = solve(moved, original, correction, items, missed[items], bound, self._guard.bounds)
-            found.moves[solved.items], found.modes[solved.items] = solved.moves.moves, solved.moves.modes
-            classes.moves[solved.items], classes.modes[solved.items] = solved.classes.moves, solved.classes.modes
+            found.put(solved.items, solved.moves)
+            classes.put(solved.items, solved.classes)
             for name, changes in solved.codes.items():
                 self._take(number, correction.cells[name].column, *changes)
             for name, ends in solved.ends.items():

@@ -192,7 +192,7 @@ class _Problem:
                 good &= same_bits(values, own) | (there < 0)
             found.tell(rows, good, whole, mode, own_moved)
             if self.correction.has_classes:
-                found.classes.tell(rows[good], self.correction, lever.only(good), found.modes[rows[good]])
+                found.classes.tell(rows[good], self.correction, lever.only(good), found.moves.modes[rows[good]])
             near = ~good
         return found
 
@@ -202,7 +202,7 @@ class _Problem:
         good = (moves != 0) & (moves_between(lever, base, moved, 0) == moves)
         found.tell(np.arange(len(moves)), good, moves, 0, moved)
         if self.correction.has_classes:
-            found.classes.tell(np.flatnonzero(good), self.correction, lever.only(good), found.modes[good])
+            found.classes.tell(np.flatnonzero(good), self.correction, lever.only(good), found.moves.modes[good])
         return found
 
     def attempt(self, lever: Lever, wanted: Floats64, allowed: Floats64, mode: int) -> Attempt:
@@ -270,11 +270,7 @@ class _Problem:
             codes[name] = self.rows[place, changed], found.codes[place, changed], based[changed]
             changed = items[~same_bits(ended[items], self.base[place][items])]
             ends[name] = self.rows[place, changed], ended[changed]
-        moves, classes = (
-            Moves(found.moves[items], found.modes[items]),
-            Classes(found.classes.moves[items], found.classes.modes[items]),
-        )
-        return Solved(self.items[items], moves, classes, codes, ends)
+        return Solved(self.items[items], found.moves.only(items), found.classes.only(items), codes, ends)
 
     def _nothing(self) -> Attempt:
         return Attempt.at(self.base)
@@ -327,8 +323,8 @@ class _Problem:
         lever = lever.only(good)
         told = part.lattice(base, ends, quantity, lever) if mode else part.retold(base, ends, moves[good], lever)
         found.solved[good] = kept & (told.solved | part.same(base, ends))
-        found.moves[good], found.modes[good] = told.moves, told.modes
-        found.classes.moves[good], found.classes.modes[good] = told.classes.moves, told.classes.modes
+        found.moves.put(good, told.moves)
+        found.classes.put(good, told.classes)
         for own, values in zip(found.ends, ends, strict=True):
             own[good] = values
         return found

@@ -82,16 +82,16 @@ def fit_conditional_group(
     order = in_order(names, set(rows.names), parents_of(rows.names, followed))
     least = 0 if settings.keep_network else policy.LEAST_BITS_FOR_NETWORK
     targets = [t for t in _targets(rows, order, coded, hints, bits, context) if t.bits > least]
-    looks_back = rows.events is not None
-    if rows.many_columns and not settings.keep_network:
+    jagged = rows.events is not None
+    looks_back, only_promising = jagged, rows.many_columns > 0 and not settings.keep_network
+    if only_promising:
         looks_back &= sum(rank_bits(rows, columns).values()) <= policy.MOST_FOR_RANKS * sum(bits.values())
     parents = Parents(context, rows.layout, jagged=looks_back, seed=settings.seed)
-    if rows.many_columns and not settings.keep_network:
+    if only_promising:
         targets = promising(targets, context, rows, parents)
     fitted: dict[int, FittedNetwork] = {}
     history: tuple[Point, ...] = ()
     if targets and rows.table.n_rows >= policy.LEAST_ROWS_FOR_NETWORKS:
-        jagged = rows.events is not None
         fitted, history = fit_conditionals(
             targets,
             context,

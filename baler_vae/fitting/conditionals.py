@@ -78,15 +78,15 @@ def fit_conditionals(
     epochs: int | None,
     device: str,
     keep: bool,
-    networks: NetworkSettings | None = None,
-    parents: Parents | None = None,
-    many_columns: int = 0,
+    networks: NetworkSettings | None,
+    parents: Parents,
+    many_columns: int,
     progress: Progress,
 ) -> tuple[dict[int, FittedNetwork], tuple[Point, ...]]:
     """The networks that save more than they take, or with `keep` all of them, by number of column, and the history of
     all that were trained. They are trained for `part` of the usual steps, or for as many as `epochs` take, or as
     the settings of `networks` say; half of `many_columns` share the time that `FULLY_TRAINED` take. Each row stands for
-    `weight` rows that a network has to save on. `parents` choose what networks see, where they are known.
+    `weight` rows that a network has to save on. `parents` choose what networks see.
 
     The result does not depend on how many cores there are.
 
@@ -182,11 +182,11 @@ class NetworkTrainer:
         jagged: bool,
         seed: int,
         weight: float,
-        networks: NetworkSettings | None = None,
-        parents: Parents | None = None,
+        networks: NetworkSettings | None,
+        parents: Parents,
     ) -> None:
         self._columns, self._jagged, self._weight, self._settings = context, jagged, weight, networks
-        self._parents = parents or Parents(context, layout, jagged=jagged, seed=seed)
+        self._parents = parents
         self._rows = random_rows(layout.n_rows, policy.LARGEST_TRAINING_SET, seed)
         self._context = Context(layout, {source: entry.view for source, entry in context.items()})
         for source, entry in context.items():

@@ -66,8 +66,8 @@ def fit_in_context(
     for base in _bases(codes, looks, predicted, sample, alone, holds=holds):
         search = _Search(codes, base, looks, sample, alone, len(codes) * weight / len(sample), holds=holds)
         search.seen = {} if seen is None else seen
-        found.append((search.choose(), base, search))
-    (_, factors), base, _ = min(found, key=lambda each: each[0][0])
+        found.append((*search.choose(), base))
+    _, factors, base = min(found, key=lambda each: each[0])
     coded = _differences(codes, base, alone, holds=holds)
     draft = _Draft(factors, None, 0, ())
     if base is not None:
@@ -129,8 +129,13 @@ def _width(coded: Integers64) -> float:
 def alone_bits(coded: Integers64) -> float:
     """About the bits of what is coded (rows,) under one table."""
     alphabet = fit_alphabet(coded, range_bits=policy.CONTEXT_TABLE_RANGE_BITS, largest=policy.MOST_CONTEXT_RANGES)
+    return _bits_under(alphabet, coded) + 1.0
+
+
+def _bits_under(alphabet: Alphabet, coded: Integers64) -> float:
+    """About the bits of what is coded (rows,) under one table of an alphabet."""
     counts = np.bincount(alphabet.split(coded)[0], minlength=alphabet.n_symbols)
-    return float((counts * alphabet.widths).sum()) + entropy(counts[None, :]) + 1.0
+    return float((counts * alphabet.widths).sum()) + entropy(counts[None, :])
 
 
 def _base_codes(look: Look) -> Integers64:
@@ -257,8 +262,7 @@ class _Search:
 
     def _bits(self, contexts: Integers64, n_contexts: int) -> float:
         """About the bits of all rows under a table for each context, with the tables."""
-        pairs = np.bincount(contexts * self._n_symbols + self._symbols, minlength=n_contexts * self._n_symbols)
-        counts = pairs.reshape(n_contexts, self._n_symbols)
+        counts = _counts(contexts, n_contexts, self._symbols, self._n_symbols)
         cells, used = np.count_nonzero(counts), np.count_nonzero(counts.any(axis=1))
         # What is not known of a cell makes entropies too small (Miller 1955).
         bits = entropy(counts) + (cells - used) / (2 * np.log(2)) + self._offset_bits
@@ -294,6 +298,11 @@ def _joined(kept: Sequence[tuple[Integers64, int]], n_rows: int) -> tuple[Intege
     return contexts, n_contexts
 
 
+def _counts(contexts: Integers64, n_contexts: int, symbols: Integers64, n_symbols: int) -> Integers64:
+    """How often each symbol stands in each context, int64 (contexts, symbols), of those of rows (rows,)."""
+    return np.bincount(contexts * n_symbols + symbols, minlength=n_contexts * n_symbols).reshape(n_contexts, n_symbols)
+
+
 def _with_tables(draft: _Draft, coded: Integers64, values: Sequence[Integers64], weight: float) -> ContextFit:
     """The context with the tables for what is coded (rows,)."""
     alphabet = _alphabet(coded, weight)
@@ -304,8 +313,7 @@ def _with_tables(draft: _Draft, coded: Integers64, values: Sequence[Integers64],
     ]
     contexts, n_contexts = _joined(kept, len(coded))
     symbols = alphabet.split(coded)[0].astype(np.int64)
-    pairs = np.bincount(contexts * alphabet.n_symbols + symbols, minlength=n_contexts * alphabet.n_symbols)
-    counts = pairs.reshape(n_contexts, alphabet.n_symbols).astype(np.float64)
+    counts = _counts(contexts, n_contexts, symbols, alphabet.n_symbols).astype(np.float64)
     table_of = clustered(counts, weight)
     sums = np.zeros((int(table_of.max()) + 1, alphabet.n_symbols))
     np.add.at(sums, table_of, counts)
@@ -322,8 +330,5 @@ def _alphabet(coded: Integers64, weight: float) -> Alphabet:
     if len(few.starts) < policy.MOST_CONTEXT_RANGES:
         return few
     many = fit_alphabet(coded, range_bits=policy.CONTEXT_TABLE_RANGE_BITS / weight)
-    bits = []
-    for alphabet in (few, many):
-        counts = np.bincount(alphabet.split(coded)[0], minlength=alphabet.n_symbols)
-        bits.append(entropy(counts[None, :]) + float((counts * alphabet.widths).sum()))
-    return many if bits[1] < bits[0] * (1 - policy.LEAST_RANGES_SAVING) else few
+    most = _bits_under(few, coded) * (1 - policy.LEAST_RANGES_SAVING)
+    return many if _bits_under(many, coded) < most else few

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,10 @@ class _Columns:
         self._shown: dict[int, Numeric] = {}
         self._seen: Seen = {}
         self._jagged = rows.events is not None
-        self._previous = rows.layout.previous[0]
-        self._missing = self._previous < 0
+        previous = rows.layout.previous[0]
+        self._previous, self._missing = np.maximum(previous, 0), previous < 0
+        self._has_before = self._jagged and not self._missing.all()
+        self._before_shown: dict[int, list[Look]] = {}
         self._of_events = self._event_looks()
 
     def show(self, number: int, column: Numeric) -> None:
@@ -98,12 +101,13 @@ class _Columns:
 
     def fit(self, number: int, column: Numeric, predicted: Integers64 | None) -> ContextFit:
         """The context of a column."""
+        near = {other: self._shown[other] for other in self._near(number)}
+        # Of columns that are no longer near, none is kept: each takes as much memory as the codes.
+        self._before_shown = {n: self._before_shown.get(n) or self._before(n, near[n].codes) for n in near}
         looks = []
-        for other in self._near(number):
-            shown = self._shown[other]
+        for other, shown in near.items():
             can_be_base = type(shown.grid) is type(column.grid)
-            looks.append(Look(other, shown.codes, can_be_base=can_be_base))
-            looks += self._before(other, shown.codes)
+            looks += [Look(other, shown.codes, can_be_base=can_be_base), *self._before_shown[other]]
         if self._jagged:
             looks += self._before(OWN, column.codes, can_be_base=predicted is None)
             looks += [Look(RANK, self._rows.layout.ranks), Look(REMAINING, self._rows.layout.remaining)]
@@ -116,9 +120,9 @@ class _Columns:
         return sorted(sorted(self._shown, key=lambda other: abs(other - number))[:most])
 
     def _before(self, source: int, codes: Integers64, *, can_be_base: bool = False) -> list[Look]:
-        if not self._jagged or self._missing.all():
+        if not self._has_before:
             return []
-        before = np.where(self._missing, 0, codes[np.maximum(self._previous, 0)])
+        before = np.where(self._missing, 0, codes[self._previous])
         return [Look(source, before, 1, self._missing, can_be_base)]
 
     def _event_looks(self) -> list[Look]:
@@ -126,9 +130,7 @@ class _Columns:
         if rows.events is None:
             return []
         first = len(rows.names)
-        found = [
-            Look(first + number, rows.events.codes(name)[rows.layout.events])
-            for number, name in enumerate(rows.events.names)
-            if name in rows.others
+        seen = ((number, name) for number, name in enumerate(rows.events.names, first) if name in rows.others)
+        return [
+            Look(number, rows.events.codes(name)[rows.layout.events]) for number, name in islice(seen, policy.FEW_LOOKS)
         ]
-        return found[: policy.FEW_LOOKS]

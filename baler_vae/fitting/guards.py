@@ -1,6 +1,6 @@
 """What keeps the guarantees of a codec: which values move, and the tables of their moves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from baler_vae.fitting.policy import (
 from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
-from baler_vae.model.correction import MOST_MOVABLE, Cell, ClassTables, Correction, Tail
+from baler_vae.model.correction import MOST_MOVABLE, Cell, ClassTables, Correction, Lever, Tail
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
 from baler_vae.table.schema import Column, Schema
@@ -135,21 +135,26 @@ class _Fitter:
         """Models whose corrections have the steps that take the fewest bits, and the tables of the moves they make."""
         if not any(model.corrections for model in models.values()):
             return dict(models)
-        tried = [self._tabled(models, step) for step in STEPS_OF_BOUND]
+        levers = [
+            [lever_of(frame, one, np.arange(frame.n_items(one))) for one in models[table.group.name].corrections]
+            for table, frame in zip(self._batch, self._frames, strict=True)
+        ]
+        tried = [self._tabled(models, levers, step) for step in STEPS_OF_BOUND]
         return min(tried, key=lambda found: found[1])[0]
 
-    def _tabled(self, models: Mapping[str, GroupModel], step: float) -> tuple[dict[str, GroupModel], float]:
+    def _tabled(
+        self, models: Mapping[str, GroupModel], levers: Sequence[Sequence[Lever]], step: float
+    ) -> tuple[dict[str, GroupModel], float]:
         """Models with tables for moves by a part of what a bound allows, and about how many bits moves and patches
-        take.
+        take; `levers` are those of all items of each correction, by group, for moves by all of it.
         """
         models = {name: replace(model, corrections=_stepped(model.corrections, step)) for name, model in models.items()}
         _, guarded = Guard(self._promises, models, self._bounds).guard(self._batch, self._coded)
         found, bits = {}, 0.0
-        for number, (table, own) in enumerate(zip(self._batch, guarded, strict=True)):
+        for table, own, of_group in zip(self._batch, guarded, levers, strict=True):
             model, fitted = models[table.group.name], []
-            for correction, moves in zip(model.corrections, own.moves, strict=True):
-                items = np.arange(len(moves.moves))
-                tabled = tabled_moves(moves, lever_of(self._frames[number], correction, items))
+            for correction, moves, lever in zip(model.corrections, own.moves, of_group, strict=True):
+                tabled = tabled_moves(moves, replace(lever, step=correction.steps(lever.quantity)))
                 bits += tabled.bits
                 fitted.append(replace(correction, own=tabled.own, others=tabled.others, modes=tabled.modes))
             bits += PATCH_BITS * sum(len(rows) for rows, _ in own.patches.values())

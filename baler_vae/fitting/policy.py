@@ -57,9 +57,17 @@ say much about so many columns, and trials would take most of the time. Chosen b
 """
 
 MANY_COLUMNS = 256
-"""Columns of all groups of a file above which `auto` tries neither latents nor another order in any of its groups,
-trains networks only for columns about which others tell something on a sample, and as many as half of these columns no
-longer than `FULLY_TRAINED`: a nanoAOD of 1,479 branches x 1,000 events took twelve minutes otherwise.
+"""Columns of all groups of a file above which `auto` takes formulas and tables in context, and tries networks as well
+only in groups that are large themselves, of more than so many columns and at least `LEAST_ROWS_IN_MANY_COLUMNS` rows,
+and there neither latents nor another order. Networks, where they are asked for too, are trained only for columns about
+which others tell something on a sample, and as many as half of the columns of the file no longer than `FULLY_TRAINED`:
+a nanoAOD of 1,479 branches x 1,000 events took twelve minutes otherwise.
+"""
+
+LEAST_ROWS_IN_MANY_COLUMNS = 16_384
+"""Rows below which `auto` tries no networks in a group of such a file, only tables in context, as in groups that have
+no more columns than that themselves: a made nanoAOD of 947 branches and 200 events takes 1.4 % fewer bytes with these,
+in half the time; a group of 1,500 columns and 20,000 rows 1 % more.
 """
 
 LEAST_PROMISE = 1_000
@@ -342,9 +350,3 @@ FEW_LOOKS = 6
 
 ROWS_OF_WIDTHS = 4_096
 """Rows by which one of many columns is chosen from whose codes differences may be taken."""
-
-LEAST_ROWS_IN_MANY_COLUMNS = 16_384
-"""Rows below which `auto` tries no networks in a group of such a file, only tables in context, and none where the group
-itself has fewer columns: a made nanoAOD of 947 branches and 200 events takes 1.4 % fewer bytes with these, in half the
-time; a group of 1,500 columns and 20,000 rows 1 % more.
-"""

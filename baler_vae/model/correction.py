@@ -70,8 +70,6 @@ class ClassTables:
 
     def classes(self, lever: "Lever", mode: int) -> NDArray[np.int64]:
         """The class of each item, int64 (items,), in a mode."""
-        if len(self.tables) < 2:
-            return np.zeros(len(lever.quantity), np.int64)
         return np.clip(lever.octaves(mode, self.fineness) - self.first, 0, len(self.tables) - 1)
 
 
