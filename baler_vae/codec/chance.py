@@ -16,6 +16,7 @@ from baler_vae.codec.drawing import (
     Tally,
     Target,
     count_redrawn,
+    drawn_by_neighbours,
     drawn_from_ranges,
 )
 from baler_vae.codec.groups import quantise_latents
@@ -24,7 +25,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.grid.codes import Codes
 from baler_vae.grid.grids import Integers
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Celled, Coded, Contextual, Networked
+from baler_vae.model.columns import Celled, Coded, Contextual, Neighboured, Networked
 from baler_vae.model.group import GroupModel
 from baler_vae.table.schema import Column
 from baler_vae.table.table import empty_column
@@ -92,7 +93,9 @@ class Chance:
             raise ValueError(f"there are no rows to take the {n_rows} values of {column.name!r} from")
         return self._kept.values[column.name][self._chosen]
 
-    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> "_DrawnCodes | ContextDrawer":
+    def codes(
+        self, name: str, column: Coded | Contextual | Neighboured | Networked, rows: Rows
+    ) -> "_DrawnCodes | ContextDrawer":
         """The codes of a column."""
         described = rows.group.column(name)
         seen = self._model.views.get(self._model.names.index(name))
@@ -100,6 +103,9 @@ class Chance:
         n_cells, n_codes = described.n_cells, rows.layout.n_rows * described.n_cells
         if isinstance(column, Contextual):
             return ContextDrawer(column.context, target, rows.looked_at, self._generator, self._tally)
+        if isinstance(column, Neighboured):
+            codes = drawn_by_neighbours(column.neighbours, target, rows.layout.n_rows, self._generator, self._tally)
+            return _DrawnCodes(target, _Taken(codes), self._tally, n_cells)
         if isinstance(column, Networked):
             drawer = ConditionalDrawer(column.conditional, target, rows, self._generator, self._tally)
             return _DrawnCodes(target, drawer, self._tally)

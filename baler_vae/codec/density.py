@@ -33,7 +33,7 @@ from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.errors import UsageError
 from baler_vae.grid.codes import Codes
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Celled, Coded, Contextual, Free, Networked, Plain
+from baler_vae.model.columns import Celled, Coded, Contextual, Free, Neighboured, Networked, Plain
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
 from baler_vae.table.schema import Column, Group, Schema
@@ -143,6 +143,8 @@ def _reason(  # noqa: C901, PLR0911  one for each kind of column
             alphabet = own.conditional.alphabet
         case Contextual():
             alphabet = own.context.tables.alphabet
+        case Neighboured():
+            alphabet = own.neighbours.context.tables.alphabet
         case Celled():
             if no_latents and own.cells.sources & set(latents):
                 return _NO_LATENTS

@@ -5,14 +5,14 @@ from collections.abc import Collection, Sequence
 from baler_vae.archive.manifest import GroupEntry
 from baler_vae.entropy import plain
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import CELLS, PCODEC_CODES, TABLE
-from baler_vae.model.columns import Celled, Contextual, Networked, OnGrid
+from baler_vae.model.coders import CELLS, NEIGHBOURS, PCODEC_CODES, TABLE
+from baler_vae.model.columns import Celled, Contextual, Neighboured, Networked, OnGrid
 from baler_vae.model.conditional import FORMULA, Input
 from baler_vae.model.context import OWN, PREDICTED, RANK, REMAINING
 from baler_vae.model.correction import Correction
 from baler_vae.model.group import GroupModel, own_view
 
-_OF_ARRAYS = (TABLE, PCODEC_CODES, CELLS, plain.PCODEC, None)
+_OF_ARRAYS = (TABLE, PCODEC_CODES, CELLS, NEIGHBOURS, plain.PCODEC, None)
 """The codings that the cells of arrays can have; those under `free` have none."""
 
 
@@ -56,8 +56,10 @@ def check_arrays(model: GroupModel, entry: GroupEntry, events: GroupEntry) -> No
         column = model.columns[name]
         if column.coding not in _OF_ARRAYS or (isinstance(column, OnGrid) and column.formula is not None):
             raise ValueError(f"column {name!r} holds arrays, which have codings of their own")
+        if isinstance(column, Neighboured) and column.neighbours.context.alone and column.grid.holds_everything:
+            raise ValueError(f"column {name!r} has codes that stand alone without need")
     celled = {name for name in arrays if isinstance(model.columns[name], Celled)}
-    if any(isinstance(column, Celled) for name, column in model.columns.items() if name not in celled):
+    if any(isinstance(own, Celled | Neighboured) for name, own in model.columns.items() if name not in arrays):
         raise ValueError("a column without a shape is coded as cells")
     for name in celled:
         if {model.names[source] for source in model.sources_of(name) if source < len(model.columns)} & arrays:

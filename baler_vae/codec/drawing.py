@@ -31,6 +31,7 @@ from baler_vae.model.cells import Cells
 from baler_vae.model.coders import differences, sums
 from baler_vae.model.conditional import Conditional
 from baler_vae.model.context import InContext, Sources, coded_in_context, draw_in_context, subtracted
+from baler_vae.model.neighbours import Neighbours, draw_by_neighbours
 from baler_vae.model.stream import draw_symbols
 
 Codes = NDArray[np.int64]
@@ -257,6 +258,19 @@ def _added(coded: Codes, base: Codes, rows: NDArray[np.intp], context: InContext
     for number, code in enumerate(context.alone):
         codes = np.where(coded == FIRST_ALONE + number, code, codes)
     return np.where(is_special(coded), coded, codes)
+
+
+def drawn_by_neighbours(
+    neighbours: Neighbours, target: Target, n_rows: int, generator: np.random.Generator, tally: Tally
+) -> Codes:
+    """Codes int64 (rows * cells,) of arrays under the tables of their neighbours; what leads beyond the values of the
+    column is moved to them, and what has no value is the code 0 or the nearest.
+    """
+    holds = target.grid.holds_everything
+    codes = target.sensible(draw_by_neighbours(neighbours, n_rows, generator, holds_everything=holds))
+    lacking = target.lacks_value(codes)
+    count_redrawn(tally.valueless, target.name, int(lacking.sum()))
+    return np.where(lacking, target.sensible(np.zeros(1, np.int64)), codes)
 
 
 class CellDrawer:

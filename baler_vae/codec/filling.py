@@ -13,7 +13,7 @@ from baler_vae.grid.codes import SPECIAL, dequantise_column
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.cell_fields import rows_of_flat
 from baler_vae.model.cell_stream import CellCodes, decode_cells
-from baler_vae.model.columns import Celled, Coded, Contextual, Free, Networked
+from baler_vae.model.columns import Celled, Coded, Contextual, Free, Neighboured, Networked
 from baler_vae.model.group import Decoder, GroupModel
 from baler_vae.table.schema import Column, Group
 from baler_vae.table.table import empty_column
@@ -75,7 +75,7 @@ class Supply(Protocol):
     def values(self, column: Column, n_rows: int) -> NDArray[np.generic]:
         """The values (rows,) or (rows, *shape) of a column without codes."""
 
-    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> CodeStream:
+    def codes(self, name: str, column: Coded | Contextual | Neighboured | Networked, rows: Rows) -> CodeStream:
         """The codes of a column; networks and contexts see what is known of the rows by then."""
 
     def cells(self, name: str, column: Celled, rows: Rows) -> CellStream:
@@ -107,7 +107,7 @@ def fill_group(
             column = model.columns[name]
             if isinstance(column, Celled):
                 _fill_cells(supply, name, column, rows)
-            elif isinstance(column, Coded | Contextual | Networked):
+            elif isinstance(column, Coded | Contextual | Neighboured | Networked):
                 is_seen = model.names.index(name) in seen
                 fillers.append(_ColumnFiller(supply, name, column, rows, at_once=name not in read, is_seen=is_seen))
             else:
@@ -201,7 +201,7 @@ class _ColumnFiller:
         self,
         supply: Supply,
         name: str,
-        column: Coded | Contextual | Networked,
+        column: Coded | Contextual | Neighboured | Networked,
         rows: Rows,
         *,
         at_once: bool,

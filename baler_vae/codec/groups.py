@@ -18,9 +18,10 @@ from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.cell_fields import CellField, Look
 from baler_vae.model.cell_stream import CellReader, encode_cells
 from baler_vae.model.coders import differences, sums
-from baler_vae.model.columns import Celled, Coded, Contextual, Networked, OnGrid, Plain
+from baler_vae.model.columns import Celled, Coded, Contextual, Neighboured, Networked, OnGrid, Plain
 from baler_vae.model.context import decode_in_context, encode_in_context
 from baler_vae.model.group import GroupModel
+from baler_vae.model.neighbours import decode_by_neighbours, encode_by_neighbours
 from baler_vae.model.network import LARGEST_ACTIVATION
 from baler_vae.model.stream import ConditionalReader, encode_conditional
 from baler_vae.table.nested import Nested, nested_of
@@ -43,7 +44,7 @@ def encode_group(coded: CodedTable) -> list[bytes]:
     for name, column in model.columns.items():
         if isinstance(column, Celled):
             parts.append(_encode_cells(coded.codes[name], rows.fields[name]))
-        elif isinstance(column, Coded | Contextual | Networked):
+        elif isinstance(column, Coded | Contextual | Neighboured | Networked):
             parts.append(_encode_codes(coded.codes[name], name, column, rows))
         elif isinstance(column, Plain):
             parts.append(encode_plain(rows.values[name]))
@@ -75,12 +76,15 @@ def known_rows(coded: CodedTable) -> Rows:
     return rows
 
 
-def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Networked, rows: Rows) -> bytes:
+def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Neighboured | Networked, rows: Rows) -> bytes:
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
     predicted = rows.predict(name, 0, rows.layout.n_rows)
     codes, holds = coded.codes, column.grid.holds_everything
+    if isinstance(column, Neighboured):
+        data = encode_by_neighbours(codes, column.neighbours, rows.layout.n_rows, holds_everything=holds)
+        return data if holds else _join_verbatim(coded.verbatim, data)
     if isinstance(column, Contextual):
         data = encode_in_context(codes, column.context, rows.looked_at, predicted, holds_everything=holds)
         return data if holds else _join_verbatim(coded.verbatim, data)
@@ -175,7 +179,9 @@ class _Stored:
         """The values (rows,) or (rows, *shape) of a column without codes."""
         return decode_plain(self._parts[self._model.parts[column.name]], column, n_rows)
 
-    def codes(self, name: str, column: Coded | Contextual | Networked, rows: Rows) -> "_StoredCodes | _StoredInContext":
+    def codes(
+        self, name: str, column: Coded | Contextual | Neighboured | Networked, rows: Rows
+    ) -> "_StoredCodes | _StoredInContext":
         """The codes of a column."""
         part, n_cells = self._parts[self._model.parts[name]], rows.group.column(name).n_cells
         if isinstance(column, Contextual):
@@ -238,7 +244,9 @@ class _StoredCodes(_StoredVerbatim):
         ValueError: the part is not that of such a column.
     """
 
-    def __init__(self, data: bytes, name: str, column: Coded | Networked, rows: Rows, n_cells: int) -> None:
+    def __init__(
+        self, data: bytes, name: str, column: Coded | Neighboured | Networked, rows: Rows, n_cells: int
+    ) -> None:
         n_codes = n_cells * rows.layout.n_rows
         super().__init__(data, column, n_codes)
         self._grid, self._n_cells = column.grid, n_cells
@@ -246,6 +254,9 @@ class _StoredCodes(_StoredVerbatim):
         if isinstance(column, Networked):
             own = None if column.predicted else rows.model.names.index(name)
             self._stream = ConditionalReader(self.rest, column.conditional, rows.sources, own)
+        elif isinstance(column, Neighboured):
+            holds = column.grid.holds_everything
+            self._codes = decode_by_neighbours(self.rest, column.neighbours, rows.layout.n_rows, holds_everything=holds)
         else:
             self._codes = column.coder.decode(self.rest, n_codes)
         self.shows = self._stream is not None and self._stream.shows

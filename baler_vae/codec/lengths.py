@@ -24,10 +24,11 @@ from baler_vae.errors import UsageError
 from baler_vae.grid.codes import SPECIAL, Codes
 from baler_vae.model.cell_stream import cell_bits
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import Celled, Coded, Contextual, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, Contextual, Neighboured, Networked, OnGrid
 from baler_vae.model.context import context_bits
 from baler_vae.model.correction import Correction, zigzag
 from baler_vae.model.group import GroupModel
+from baler_vae.model.neighbours import neighbour_bits
 from baler_vae.model.stream import conditional_bits
 from baler_vae.table.table import Batch
 
@@ -105,7 +106,7 @@ def without_lengths(model: GroupModel) -> tuple[str, ...]:
 
 
 def _is_counted(column: object) -> bool:
-    return isinstance(column, Networked | Celled | Contextual) or (
+    return isinstance(column, Networked | Celled | Contextual | Neighboured) or (
         isinstance(column, Coded) and column.coder.table is not None
     )
 
@@ -137,7 +138,10 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
         return own + _verbatim_bits(coded, column)
     if column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)
-    if isinstance(column, Networked):
+    if isinstance(column, Neighboured):
+        holds = column.grid.holds_everything
+        bits = neighbour_bits(codes, column.neighbours, rows.layout.n_rows, holds_everything=holds)
+    elif isinstance(column, Networked):
         bits = conditional_bits(codes, column.conditional, rows.sources)
     elif isinstance(column, Coded) and column.coder.table is not None:
         bits = code_bits(codes, column.coder.table)

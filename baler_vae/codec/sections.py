@@ -18,12 +18,14 @@ from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_par
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
 from baler_vae.model.cells import Cells
-from baler_vae.model.coders import CELLS, CONTEXT, NETWORK, PCODEC_CODES, TABLE, Coder
-from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Free, Networked, OnGrid, Plain
+from baler_vae.model.coders import CELLS, CONTEXT, NEIGHBOURS, NETWORK, PCODEC_CODES, TABLE, Coder
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Free, Neighboured, Networked, OnGrid, Plain
 from baler_vae.model.conditional import Conditional
 from baler_vae.model.context import InContext
 from baler_vae.model.context_parts import decode_contexts, encode_contexts
 from baler_vae.model.group import Decoder, Encoder, GroupModel
+from baler_vae.model.neighbour_parts import decode_neighbours, encode_neighbours
+from baler_vae.model.neighbours import Neighbours
 from baler_vae.model.networks import decode_networks, encode_networks
 from baler_vae.model.weights import (
     decode_coders,
@@ -36,7 +38,7 @@ from baler_vae.model.weights import (
 from baler_vae.table.schema import Column
 
 _OWN_CODES = (TABLE, PCODEC_CODES)
-_CODES = (*_OWN_CODES, NETWORK, CELLS, CONTEXT)
+_CODES = (*_OWN_CODES, NETWORK, CELLS, CONTEXT, NEIGHBOURS)
 _KEPT_AS = {"text": plain.TEXT, "nested": plain.ARROW}
 """The only coding of what is not a number."""
 _VALUES = (plain.PCODEC, plain.TEXT, plain.ARROW)
@@ -73,6 +75,11 @@ def contexts_section(group: int) -> str:
     return f"contexts/{group}"
 
 
+def neighbours_section(group: int) -> str:
+    """The section of the tables that the neighbours of the cells of a group's arrays choose."""
+    return f"neighbours/{group}"
+
+
 def corrections_section(group: int) -> str:
     """The section of the tables of a group's corrections."""
     return f"corrections/{group}"
@@ -99,6 +106,9 @@ def write_model(archive: Sections, number: int, model: GroupModel, *, with_encod
     contexts = contexts_of(model)
     if contexts:
         archive.add(contexts_section(number), pack_parts(encode_contexts(contexts)))
+    neighbours = neighbours_of(model)
+    if neighbours:
+        archive.add(neighbours_section(number), pack_parts(encode_neighbours(neighbours)))
     if model.corrections:
         tables_of_moves = [table for one in model.corrections for table in one.tables]
         archive.add(corrections_section(number), pack_parts(encode_tables(tables_of_moves)))
@@ -122,6 +132,12 @@ def contexts_of(model: GroupModel) -> dict[int, InContext]:
     """The tables in context of columns, by the number of the column in its group."""
     columns = enumerate(model.columns.values())
     return {number: column.context for number, column in columns if isinstance(column, Contextual)}
+
+
+def neighbours_of(model: GroupModel) -> dict[int, Neighbours]:
+    """The tables of columns of arrays that neighbours choose, by the number of the column in its group."""
+    columns = enumerate(model.columns.values())
+    return {number: column.neighbours for number, column in columns if isinstance(column, Neighboured)}
 
 
 def column_entry(column: Column, model: ColumnModel, bound: str, original_bytes: int) -> ColumnEntry:
@@ -205,6 +221,9 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         section = contexts_section(number)
         has_contexts = any(column.coding == CONTEXT for column in entry.columns)
         contexts = decode_contexts(archive.parts(section)) if has_contexts else {}
+        section = neighbours_section(number)
+        shapes = {place: column.shape for place, column in enumerate(entry.columns) if column.coding == NEIGHBOURS}
+        neighbours = decode_neighbours(archive.parts(section), shapes) if shapes else {}
         section = corrections_section(number)
         guard = entry.guard or GuardEntry()
         moves = decode_tables(archive.parts(section)) if guard.corrections else ()
@@ -214,7 +233,7 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
         columns = {}
         for place, column in enumerate(entry.columns):
             own = networks.pop(place, None), cells.pop(place, None), contexts.pop(place, None)
-            columns[column.name] = column_model(column, own_coders, *own)
+            columns[column.name] = column_model(column, own_coders, *own, neighbours.get(place))
         model = GroupModel(
             columns=columns,
             decoder=decoder,
@@ -241,6 +260,7 @@ def column_model(
     network: Conditional | None,
     cells: Cells | None = None,
     context: InContext | None = None,
+    neighbours: Neighbours | None = None,
 ) -> ColumnModel:
     """The model of a column of a manifest, whose coder is the next one where it has codes of its own.
 
@@ -254,12 +274,16 @@ def column_model(
         raise ValueError("networks of cells and columns do not match")
     if (context is not None) is not (entry.coding == CONTEXT):
         raise ValueError("tables in context and columns do not match")
+    if (neighbours is not None) is not (entry.coding == NEIGHBOURS):
+        raise ValueError("tables that neighbours choose and columns do not match")
     if grid is None:
         return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
     if network is not None:
         return Networked(grid=grid, conditional=network, formula=formula, predicted=entry.predicted)
     if context is not None:
         return Contextual(grid=grid, context=context, formula=formula, predicted=entry.predicted)
+    if neighbours is not None:
+        return Neighboured(grid=grid, neighbours=neighbours, formula=formula, predicted=entry.predicted)
     if cells is not None:
         return Celled(grid=grid, cells=cells, formula=formula, predicted=entry.predicted)
     return Coded(grid=grid, coder=next(coders), formula=formula, predicted=entry.predicted)

@@ -22,12 +22,12 @@ _LEAST = np.uint64(LEAST_STATE)
 Integers64 = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-_ALPHABET = tuple_of((_i8, _u1, _i, _i, _u1))
+ALPHABET = tuple_of((_i8, _u1, _i, _i, _u1))
 PackedAlphabet = tuple[Integers64, Bytes, int, int, Bytes]
 """Starts and shifts (ranges,); then the shift, the first and the symbols (places,) of a table of the symbol to try for
 `code >> shift`, which counts from the first: empty where codes lie too far apart.
 """
-_TABLES = tuple_of((_u1, _u4, _u4, _i, _i))
+TABLES = tuple_of((_u1, _u4, _u4, _i, _i))
 PackedTables = tuple[Bytes, NDArray[np.uint32], NDArray[np.uint32], int, int]
 """The symbol of each slot of each table, one table behind the other; the frequency and the first slot of each symbol;
 the number of symbols, and log2 of the slots of a table.
@@ -107,7 +107,7 @@ def subtract_base(codes: Integers64, base: Integers64, holds_everything: bool, a
             codes[row] = coded
 
 
-@compiled(_i(_i8, _ALPHABET, _i8, _u1, _u8, _i8))
+@compiled(_i(_i8, ALPHABET, _i8, _u1, _u8, _i8))
 def split_lanes(
     coded: Integers64,
     alphabet: PackedAlphabet,
@@ -153,7 +153,7 @@ def split_lanes(
     return place
 
 
-@compiled(numba.void(_u1, _u1, _TABLES, _i8, _u2, _i8, _u4))
+@compiled(numba.void(_u1, _u1, TABLES, _i8, _u2, _i8, _u4))
 def encode_lanes(
     symbols: Bytes,
     chosen: Bytes,
@@ -192,7 +192,7 @@ def encode_lanes(
             states[lane] = np.uint32(state)
 
 
-@compiled(_i(_i8, _u2, _u1, _ALPHABET, _TABLES, _i8, _u2, _i8, _u8, _u4, _i8, _i8, _i8, _i8, _b, _b, _b, _FACTOR, _i8))
+@compiled(_i(_i8, _u2, _u1, ALPHABET, TABLES, _i8, _u2, _i8, _u8, _u4, _i8, _i8, _i8, _i8, _b, _b, _b, _FACTOR, _i8))
 def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep states out of registers
     codes: Integers64,
     contexts: NDArray[np.uint16],

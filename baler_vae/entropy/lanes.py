@@ -94,7 +94,18 @@ class LaneTables:
     @cached_property
     def packed(self) -> "PackedTables":
         """The tables as the kernels take them."""
-        frequencies, n_symbols = self.frequencies, self.levels.shape[1]
+        return self._packed(self.frequencies)
+
+    @cached_property
+    def without_escape(self) -> "PackedTables":
+        """The same, but the likeliest symbol of each table stands for the escape, too."""
+        frequencies = self.frequencies.copy()
+        frequencies[np.arange(len(frequencies)), frequencies[:, :-1].argmax(axis=1)] += frequencies[:, -1]
+        frequencies[:, -1] = 0
+        return self._packed(frequencies)
+
+    def _packed(self, frequencies: Integers64) -> "PackedTables":
+        n_symbols = frequencies.shape[1]
         firsts = np.cumsum(frequencies, axis=1) - frequencies
         symbols = np.tile(np.arange(n_symbols, dtype=np.uint8), len(frequencies))
         return (

@@ -125,10 +125,10 @@ class CellTrainer:
 
     def _plans(self, column: CellColumn) -> list[Cells]:
         """The ways to predict cells that are worth a trial, each with a network that knows nothing yet."""
-        mirrored = _is_symmetric(column)
+        mirrored = is_symmetric(column)
         view = view_of(column.codes, self._settings.networks or FINE_RANGES)
         found = []
-        lags = [0, _LAGS] if _comes_in_order(column) else [0]
+        lags = [0, _LAGS] if comes_in_order(column) else [0]
         for lag in lags:
             predictors, offsets = self._predictors(column, lag, local=True)
             plan = self._plan(column, view, offsets, predictors, lag, mirrored=mirrored, predicted=True)
@@ -322,7 +322,7 @@ def _often(codes: Integers64, view: Alphabet) -> list[int]:
     return [k for k in first if view.shifts[k] == 0 and counts[k] > policy.LEAST_SPIKE * len(codes)]
 
 
-def _comes_in_order(column: CellColumn) -> bool:
+def comes_in_order(column: CellColumn) -> bool:
     """Whether arrays are more like those of the row before than like others."""
     n_rows = len(column.rows)
     if n_rows < policy.LEAST_ROWS_FOR_LAGS:
@@ -333,7 +333,7 @@ def _comes_in_order(column: CellColumn) -> bool:
     return bool(near < policy.MOST_FROM_ROW_TO_ROW * far)
 
 
-def _is_symmetric(column: CellColumn) -> bool:
+def is_symmetric(column: CellColumn) -> bool:
     """Whether the arrays are square matrices, each of them its own transpose."""
     shape = column.shape
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:

@@ -61,25 +61,25 @@ def fit_in_context(
     Classes of looks are kept in `seen`, for the next columns.
     """
     holds = grid.holds_everything
-    alone = () if holds else _alone(codes[sample])
+    alone = () if holds else codes_alone(codes[sample])
     found = []
     for base in _bases(codes, looks, predicted, sample, alone, holds=holds):
-        search = _Search(codes, base, looks, sample, alone, len(codes) * weight / len(sample), holds=holds)
+        search = Search(codes, base, looks, sample, alone, len(codes) * weight / len(sample), holds=holds)
         search.seen = {} if seen is None else seen
         found.append((*search.choose(), base))
     _, factors, base = min(found, key=lambda each: each[0])
-    coded = _differences(codes, base, alone, holds=holds)
-    draft = _Draft(factors, None, 0, ())
+    coded = differences_from(codes, base, alone, holds=holds)
+    draft = Draft(factors, None, 0, ())
     if base is not None:
         is_source = base.source != PREDICTED
-        draft = _Draft(factors, base.source if is_source else None, base.lag if is_source else 0, alone)
-    return _with_tables(
+        draft = Draft(factors, base.source if is_source else None, base.lag if is_source else 0, alone)
+    return with_tables(
         draft, coded, [_values(look, base, relative=factor.relative) for look, factor in draft.looks], weight
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Draft:
+class Draft:
     """A context without tables."""
 
     looks: tuple[tuple[Look, Factor], ...]
@@ -88,7 +88,7 @@ class _Draft:
     alone: tuple[int, ...]
 
 
-def _alone(codes: Integers64) -> tuple[int, ...]:
+def codes_alone(codes: Integers64) -> tuple[int, ...]:
     """The codes that many rows share, as zero often is: they stand for themselves where others are differences."""
     distinct, counts = np.unique(codes, return_counts=True)
     ordinary = np.abs(distinct.astype(np.float64)) < _LARGEST_BASE
@@ -112,7 +112,7 @@ def _bases(
         return [Look(PREDICTED, predicted)]
     own = codes[sample]
     possible = [replace(look, codes=_base_codes(look)) for look in looks if look.can_be_base]
-    some = [_differences(own, _only(base, sample), alone, holds=holds) for base in possible]
+    some = [differences_from(own, _only(base, sample), alone, holds=holds) for base in possible]
     if not some:
         return [None]
     best = min(range(len(some)), key=lambda number: _width(some[number]))
@@ -150,7 +150,7 @@ def _only(look: Look, rows: Integers64) -> Look:
     return replace(look, codes=look.codes[rows], missing=missing)
 
 
-def _differences(codes: Integers64, base: Look | None, alone: tuple[int, ...], *, holds: bool) -> Integers64:
+def differences_from(codes: Integers64, base: Look | None, alone: tuple[int, ...], *, holds: bool) -> Integers64:
     """What is coded of codes (rows,), less those of a base (rows,), as `model.context` has it."""
     if base is None:
         return codes
@@ -170,7 +170,7 @@ def _values(look: Look, base: Look | None, *, relative: bool = False) -> Integer
     return look.codes - base.codes if relative and base is not None else look.codes
 
 
-class _Search:
+class Search:
     """The search for factors among looks, on a sample of rows, for one base; `seen` are classes that are known."""
 
     seen: Seen
@@ -187,7 +187,7 @@ class _Search:
         holds: bool,
     ) -> None:
         own_base = None if base is None else _only(base, sample)
-        coded = _differences(codes[sample], own_base, alone, holds=holds)
+        coded = differences_from(codes[sample], own_base, alone, holds=holds)
         alphabet = fit_alphabet(coded, range_bits=policy.CONTEXT_TABLE_RANGE_BITS, largest=policy.MOST_CONTEXT_RANGES)
         symbols = alphabet.split(coded)[0]
         self._offset_bits = float(alphabet.widths[symbols].sum(dtype=np.int64))
@@ -303,9 +303,9 @@ def _counts(contexts: Integers64, n_contexts: int, symbols: Integers64, n_symbol
     return np.bincount(contexts * n_symbols + symbols, minlength=n_contexts * n_symbols).reshape(n_contexts, n_symbols)
 
 
-def _with_tables(draft: _Draft, coded: Integers64, values: Sequence[Integers64], weight: float) -> ContextFit:
+def with_tables(draft: Draft, coded: Integers64, values: Sequence[Integers64], weight: float) -> ContextFit:
     """The context with the tables for what is coded (rows,)."""
-    alphabet = _alphabet(coded, weight)
+    alphabet = alphabet_for(coded, weight)
     factors = [factor for _, factor in draft.looks]
     kept = [
         (classes_of(factor, own, look.missing), factor.n_classes)
@@ -324,7 +324,7 @@ def _with_tables(draft: _Draft, coded: Integers64, values: Sequence[Integers64],
     return ContextFit(model, bits + model_bits, model_bits)
 
 
-def _alphabet(coded: Integers64, weight: float) -> Alphabet:
+def alphabet_for(coded: Integers64, weight: float) -> Alphabet:
     """The alphabet of what is coded (rows,): of few symbols, unless many say much more."""
     few = fit_alphabet(coded, range_bits=policy.CONTEXT_TABLE_RANGE_BITS / weight, largest=policy.MOST_CONTEXT_RANGES)
     if len(few.starts) < policy.MOST_CONTEXT_RANGES:

@@ -11,11 +11,13 @@ from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
+from baler_vae.fitting.neighbours import fit_neighbours
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
+from baler_vae.grid.codes import SPECIAL
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
-from baler_vae.model.columns import ColumnModel, Contextual, OnGrid
+from baler_vae.model.columns import ColumnModel, Contextual, Neighboured, OnGrid
 from baler_vae.model.context import OWN, RANK, REMAINING
 from baler_vae.model.group import GroupModel, in_order
 from baler_vae.progress import Progress
@@ -31,15 +33,16 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
     """
     columns: dict[str, ColumnModel] = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
+    model_bits = _fit_arrays(rows, settings, columns, bits, progress) if rows.table.n_rows else 0.0
     if not rows.table.n_rows or not rows.numeric:
-        return GroupFit(GroupModel(columns=columns), rows.bits)
+        return GroupFit(GroupModel(columns=columns), sum(bits.values()), model_bits)
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))
-    saved, model_bits = dict[str, float](), 0.0
+    saved = dict[str, float]()
     for done, name in enumerate(order):
         progress("columns in context", done, len(order))
         number, own = rows.names.index(name), rows.independent[name]
@@ -60,6 +63,33 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
         if column is not None and isinstance(columns[name], OnGrid):
             search.show(number, column)
     return GroupFit(GroupModel(columns=columns), sum(bits.values()), model_bits, saved)
+
+
+def _fit_arrays(
+    rows: GroupRows,
+    settings: ModelSettings,
+    columns: dict[str, ColumnModel],
+    bits: dict[str, float],
+    progress: Progress,
+) -> float:
+    """Puts columns of arrays under tables that neighbours choose where that takes fewer bits, and gives the bits of
+    these models.
+    """
+    model_bits = 0.0
+    for done, (name, column) in enumerate(rows.cells.items()):
+        progress("arrays by their neighbours", done, len(rows.cells))
+        own = rows.independent[name]
+        if own.bits < policy.LEAST_BITS_FOR_CONTEXT:
+            continue
+        found = fit_neighbours(column, settings.seed)
+        n_verbatim = 0 if column.grid.holds_everything else np.count_nonzero(column.codes == SPECIAL)
+        verbatim = 8.0 * column.restored.dtype.itemsize * n_verbatim * column.weight
+        whole = found.bits + verbatim + _lane_bits(rows)
+        if whole < own.bits * (1 + policy.MOST_EXTRA_IN_CONTEXT):
+            columns[name] = Neighboured(grid=column.grid, neighbours=found.model)
+            bits[name] = whole
+            model_bits += found.model_bits
+    return model_bits
 
 
 def _lane_bits(rows: GroupRows) -> float:

@@ -350,3 +350,22 @@ FEW_LOOKS = 6
 
 ROWS_OF_WIDTHS = 4_096
 """Rows by which one of many columns is chosen from whose codes differences may be taken."""
+
+# Arrays under tables that neighbours choose.
+
+PREDICTIONS_TRIED = 2
+"""Predictions by neighbours that are looked at closely, besides none: those under which one table takes the fewest
+bits.
+"""
+MOST_LORENZO_AXES = 3
+"""The most axes, the rows among them, of a prediction by the corners of a box."""
+TAPS_OF_SUMS = (6, 24)
+"""The most neighbours of predictions by least squares, each of which takes time to decode."""
+OFFSETS_OF_TAPS = 60
+"""The nearest neighbours out of which these are taken."""
+CELLS_OF_QUICK_TAPS = 1 << 16
+"""Cells among which their weights are found."""
+NEIGHBOURS_OF_MARKS = (6, 12)
+"""The nearest neighbours whose marks are summed."""
+SINGLE_MARKS = 4
+"""The nearest neighbours whose marks are looked at by themselves, too."""

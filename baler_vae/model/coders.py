@@ -20,6 +20,7 @@ PCODEC_CODES: Final[CodesCoding] = "pcodec-codes-1"
 NETWORK: Final = "network-1"
 CELLS: Final = "cells-1"
 CONTEXT: Final = "context-1"
+NEIGHBOURS: Final = "neighbours-1"
 
 _SLICES = 4
 """Slices of neighbouring rows on which pcodec is tried. Chosen by hand; not measured."""

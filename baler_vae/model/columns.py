@@ -7,9 +7,10 @@ from baler_vae.entropy.plain import Coding
 from baler_vae.grid.grids import Grid
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.cells import Cells
-from baler_vae.model.coders import CELLS, CONTEXT, NETWORK, Coder, CodesCoding
+from baler_vae.model.coders import CELLS, CONTEXT, NEIGHBOURS, NETWORK, Coder, CodesCoding
 from baler_vae.model.conditional import Conditional
 from baler_vae.model.context import InContext
+from baler_vae.model.neighbours import Neighbours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Plain:
 
 @dataclass(frozen=True, kw_only=True)
 class OnGrid:
-    """As codes on a grid: `Coded`, `Contextual`, `Networked` or `Celled`.
+    """As codes on a grid: `Coded`, `Contextual`, `Neighboured`, `Networked` or `Celled`.
 
     A `formula` predicts codes from other columns. Where `predicted` is true the differences from them are coded;
     otherwise they are an input of the network.
@@ -60,6 +61,15 @@ class Contextual(OnGrid):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Neighboured(OnGrid):
+    """Arrays as codes on a grid, under tables that the neighbours of a cell choose."""
+
+    neighbours: Neighbours
+
+    coding: ClassVar[Literal["neighbours-1"]] = NEIGHBOURS
+
+
+@dataclass(frozen=True, kw_only=True)
 class Networked(OnGrid):
     """As codes on a grid, under a network with other columns as inputs."""
 
@@ -77,4 +87,4 @@ class Celled(OnGrid):
     coding: ClassVar[Literal["cells-1"]] = CELLS
 
 
-ColumnModel = Free | Plain | Coded | Contextual | Networked | Celled
+ColumnModel = Free | Plain | Coded | Contextual | Neighboured | Networked | Celled

@@ -54,18 +54,18 @@ def decode_contexts(parts: Sequence[bytes]) -> dict[int, InContext]:
     (n_described,) = _COUNT.unpack_from(parts[0])
     if n_described > _MOST_DESCRIBED:
         raise ValueError(f"tables in context are described by {n_described} numbers")
-    described = _Numbers(_decoded(parts[0][_COUNT.size :], _INT64, n_described))
+    described = Numbers(_decoded(parts[0][_COUNT.size :], _INT64, n_described))
     shapes = [_Shape(described) for _ in range(described.count(0, n_described))]
     described.finish()
-    edges = _Numbers(_decoded(parts[1], _INT64, sum(shape.n_edges for shape in shapes)))
+    edges = Numbers(_decoded(parts[1], _INT64, sum(shape.n_edges for shape in shapes)))
     alphabets = decode_alphabets(parts[2 : 2 + _ALPHABET_PARTS])
     if len(alphabets) != len(shapes) or len({shape.column for shape in shapes}) != len(shapes):
         raise ValueError(f"{len(alphabets)} alphabets for {len(shapes)} columns with tables in context")
     sizes = [shape.n_tables * alphabet.n_symbols for shape, alphabet in zip(shapes, alphabets, strict=True)]
     if sum(sizes) > _MOST_LEVELS:
         raise ValueError(f"tables of {sum(sizes)} levels")
-    tables = _Numbers(_decoded(parts[-2], _UINT8, sum(shape.n_contexts for shape in shapes)))
-    levels = _Numbers(_decoded(parts[-1], _UINT8, sum(sizes)))
+    tables = Numbers(_decoded(parts[-2], _UINT8, sum(shape.n_contexts for shape in shapes)))
+    levels = Numbers(_decoded(parts[-1], _UINT8, sum(sizes)))
     found = {}
     for shape, alphabet, size in zip(shapes, alphabets, sizes, strict=True):
         own = _levels(levels.take(size).reshape(shape.n_tables, -1))
@@ -91,7 +91,7 @@ def _levels(differing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return levels
 
 
-class _Numbers:
+class Numbers:
     """Gives numbers in their order."""
 
     def __init__(self, numbers: NDArray[Any]) -> None:
@@ -127,7 +127,7 @@ class _Numbers:
 class _Shape:
     """What the next numbers of a description say of a column."""
 
-    def __init__(self, described: _Numbers) -> None:
+    def __init__(self, described: Numbers) -> None:
         self.column = described.count(0, _MOST_DESCRIBED)
         base = described.count(_NO_BASE, _MOST_DESCRIBED)
         self.base = None if base == _NO_BASE else base
@@ -142,7 +142,7 @@ class _Shape:
             raise ValueError(f"a column of {self.n_contexts} contexts")
 
 
-def _factor(described: _Numbers) -> tuple[int, int, bool, int, int]:
+def _factor(described: Numbers) -> tuple[int, int, bool, int, int]:
     """Source, lag, whether it is relative, shift, and the number of edges of a factor."""
     source, lag = described.count(OWN, _MOST_DESCRIBED), described.count(0, 1)
     relative, shift = bool(described.count(0, 1)), described.count(0, 62)

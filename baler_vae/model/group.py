@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
-from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Networked, OnGrid
+from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Neighboured, Networked, OnGrid
 from baler_vae.model.correction import Correction
 from baler_vae.model.network import Dense, Network, apply_network
 from baler_vae.model.transform import Transform
@@ -362,7 +362,7 @@ def own_view(model: GroupModel, source: int) -> Alphabet | None:
             return None
         if isinstance(column, Networked):
             return column.conditional.alphabet
-        if isinstance(column, Contextual | Celled):
+        if isinstance(column, Contextual | Neighboured | Celled):
             return None
         return None if column.coder.table is None else column.coder.table.alphabet
     latent = source - len(model.columns)

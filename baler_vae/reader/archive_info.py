@@ -113,6 +113,8 @@ class ColumnInfo:
             text += ", from other columns"
         if self.coding == "context-1":
             text += ", under tables in context"
+        if self.coding == "neighbours-1":
+            text += ", under tables that neighbouring cells choose"
         if self.coding == "cells-1":
             text += ", from neighbouring cells"
         if self.formula is None:
