@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import numpy as np
@@ -66,13 +66,30 @@ class _Plan:
 
     taps: Weighted
     shift: int
+    alone: tuple[int, ...] = ()
 
 
 def fit_neighbours(column: CellColumn, seed: int) -> NeighboursFit:
     """The way to code the cells of a column of arrays that takes the fewest bits: predicted by neighbours or not, under
     tables that these choose.
     """
-    return _Fitting(column, seed).fit()
+    some = _Fitting(_first_rows(column, policy.CELLS_OF_PLANS), seed)
+    plan = min(some.plans(), key=lambda each: some.fit(each).bits)
+    return _Fitting(column, seed).fit(plan)
+
+
+def _first_rows(column: CellColumn, most: int) -> CellColumn:
+    """The first rows of a column, of at most so many cells, or one, which stand for all."""
+    n_rows = min(len(column.rows), max(1, most // math.prod(column.shape)))
+    n_codes = n_rows * math.prod(column.shape)
+    weight = column.weight * len(column.rows) / n_rows
+    return replace(
+        column,
+        rows=column.rows[:n_rows],
+        codes=column.codes[:n_codes],
+        restored=column.restored[:n_rows],
+        weight=weight,
+    )
 
 
 class _Fitting:
@@ -87,9 +104,11 @@ class _Fitting:
         self._sample = random_rows(len(self._codes), policy.CONTEXT_ROWS, seed)
         self._alone = () if self._holds else codes_alone(self._codes[self._sample])
 
-    def fit(self) -> NeighboursFit:
-        plans = [_Plan(no_taps(), 0), *self._best(list(self._plans()))]
-        return min((self._fitted(plan) for plan in plans), key=lambda found: found.bits)
+    def plans(self) -> list[_Plan]:
+        """The plans that are worth a closer look."""
+        best = self._best(list(self._plans()))
+        with_alone = [replace(plan, alone=self._alone) for plan in best] if self._alone else []
+        return [_Plan(no_taps(), 0), *best, *with_alone]
 
     def _best(self, plans: Sequence[_Plan]) -> list[_Plan]:
         """The plans whose differences take the fewest bits under one table."""
@@ -97,7 +116,8 @@ class _Fitting:
         for plan in plans:
             base = Look(PREDICTED, self._base(plan)[self._sample])
             own = self._codes[self._sample]
-            bits.append(alone_bits(differences_from(own, base, self._alone, holds=self._holds)))
+            tried = {(), self._alone}
+            bits.append(min(alone_bits(differences_from(own, base, alone, holds=self._holds)) for alone in tried))
         return [plans[k] for k in np.argsort(bits, kind="stable")[: policy.PREDICTIONS_TRIED].tolist()]
 
     def _plans(self) -> Iterator[_Plan]:
@@ -144,13 +164,12 @@ class _Fitting:
             marks = np.zeros(context.tables.alphabet.n_symbols, np.uint8)
         return Neighbours(self._shape, context, marks, plan.taps, plan.shift, self._mirrored, tuple(sums))
 
-    def _fitted(self, plan: _Plan) -> NeighboursFit:
+    def fit(self, plan: _Plan) -> NeighboursFit:
         """The model of a plan."""
         codes, weight = self._codes, self._column.weight
         predicts = bool(plan.taps.offsets) or self._mirrored
-        alone = self._alone if plan.taps.offsets else ()
         base = Look(PREDICTED, self._base(plan)) if predicts else None
-        coded = differences_from(codes, base, alone, holds=self._holds)
+        coded = differences_from(codes, base, plan.alone, holds=self._holds)
         alphabet = alphabet_for(coded, weight)
         marks = _marks(alphabet, is_rank=not plan.taps.offsets)
         sums = self._sums()
@@ -161,13 +180,13 @@ class _Fitting:
         places |= {SIDE: -1} if self._mirrored else {}
         looks += [Look(source, np.tile(places_of(self._shape, axis), self._n_rows)) for source, axis in places.items()]
         n_codes = len(codes) * weight
-        search = Search(codes, base, looks, self._sample, alone, n_codes / len(self._sample), holds=self._holds)
+        search = Search(codes, base, looks, self._sample, plan.alone, n_codes / len(self._sample), holds=self._holds)
         search.seen = {}
         _, chosen = search.choose()
         values = [base.codes if look.source == PREDICTED and base is not None else look.codes for look, _ in chosen]
         kept, numbered = self._numbered([factor for _, factor in chosen], sums)
         factors = tuple((look, factor) for (look, _), factor in zip(chosen, numbered, strict=True))
-        found = with_tables(Draft(factors, None, 0, alone), coded, values, weight)
+        found = with_tables(Draft(factors, None, 0, plan.alone), coded, values, weight)
         model_bits = found.model_bits + 8.0 * (len(marks) + 3 * sum(len(own.offsets) for own in (plan.taps, *kept)))
         bits = found.bits + model_bits - found.model_bits
         return NeighboursFit(self._model(plan, found.model, marks, kept), bits, model_bits)
@@ -222,4 +241,5 @@ def _marks(alphabet: Alphabet, *, is_rank: bool) -> NDArray[np.uint8]:
     is_alone = starts < SPECIAL / 2  # special codes, and those that stand alone
     last = found[~is_alone].max(initial=0.0) + _FURTHER
     found = np.append(np.where(is_alone, last + _FURTHER, found), last)
-    return np.minimum(found, _LARGEST_MARK).astype(np.uint8)
+    marks: NDArray[np.uint8] = np.minimum(found, _LARGEST_MARK).astype(np.uint8)
+    return marks

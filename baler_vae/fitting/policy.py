@@ -363,6 +363,8 @@ TAPS_OF_SUMS = (6, 24)
 """The most neighbours of predictions by least squares, each of which takes time to decode."""
 OFFSETS_OF_TAPS = 60
 """The nearest neighbours out of which these are taken."""
+CELLS_OF_PLANS = 1 << 18
+"""Cells on which predictions are compared."""
 CELLS_OF_QUICK_TAPS = 1 << 16
 """Cells among which their weights are found."""
 NEIGHBOURS_OF_MARKS = (6, 12)

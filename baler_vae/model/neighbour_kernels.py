@@ -1,6 +1,6 @@
 """The loops over the cells of arrays that their neighbours predict, compiled; `neighbours` tells what they do."""
 
-from typing import Any, Final
+from typing import Final
 
 import numba
 import numpy as np
@@ -52,17 +52,6 @@ def _all_there(at: Integers64, firsts: Integers64, ends: Integers64) -> bool:
 
 
 @inlined
-def _is_there(at: Integers64, steps: Integers64, number: int, sizes: Integers64) -> bool:
-    """Whether one of the neighbours of a cell is."""
-    there = True
-    for axis in range(len(at)):
-        moved = at[axis] + steps[number, axis]
-        if moved < 0 or moved >= sizes[axis]:
-            there = False
-    return there
-
-
-@inlined
 def _advance(at: Integers64, sizes: Integers64) -> None:
     """Goes on to the next cell."""
     axis = len(at) - 1
@@ -73,56 +62,33 @@ def _advance(at: Integers64, sizes: Integers64) -> None:
         at[axis] += 1
 
 
-@inlined
-def _predicted(
-    seen: Integers64, item: int, inside: bool, at: Integers64, geometry: Geometry, taps: Taps
-) -> tuple[Any, Any]:
-    """The first neighbour of a cell that is there, and what all of them predict; 0 where there is none."""
+@compiled(numba.void(_i8, _i8, _i8, _GEOMETRY, _i8))
+def _resolve(near: Integers64, there: Integers64, at: Integers64, geometry: Geometry, begins: Integers64) -> None:
+    """Fills in how many cells `away` the neighbours of a cell are that are not all there: in the taps and in each sum
+    (sums + 1,), the first that is there takes the place of those that are not. Where none is, `there` is 0.
+    """
     sizes, steps, away = geometry[0], geometry[1], geometry[2]
-    weights, shift = taps
-    first, total = np.int64(0), np.int64(0)
-    if inside:
-        if len(weights):
-            first = seen[item + away[0]]
-        for number in range(1, len(weights)):
-            total += weights[number] * (seen[item + away[number]] - first)
-    else:
-        found = False
-        for number in range(len(weights)):
-            if _is_there(at, steps, number, sizes):
-                code = seen[item + away[number]]
-                if found:
-                    total += weights[number] * (code - first)
-                else:
-                    first, found = code, True
-    return first, first + ((total + ((np.int64(1) << shift) >> 1)) >> shift)
-
-
-@inlined
-def _sum(marks: Bytes, item: int, inside: bool, at: Integers64, geometry: Geometry, sums: Sums, which: int) -> Any:  # noqa: ANN401
-    """A weighted sum of the marks of neighbours; those that are missing count as the first that is there."""
-    sizes, steps, away = geometry[0], geometry[1], geometry[2]
-    begins, weights = sums
-    total = np.int64(0)
-    if inside:
-        for number in range(begins[which], begins[which + 1]):
-            total += weights[number] * np.int64(marks[item + away[number]])
-    else:
-        found, first, missing = False, np.int64(0), np.int64(0)
-        for number in range(begins[which], begins[which + 1]):
-            if _is_there(at, steps, number, sizes):
-                mark = np.int64(marks[item + away[number]])
-                if not found:
-                    first, found = mark, True
-                total += weights[number] * mark
-            else:
-                missing += weights[number]
-        total += missing * first
-    return total
+    begin = np.int64(0)
+    for which in range(len(begins)):
+        end, first, found = begins[which], np.int64(0), np.int64(0)
+        for number in range(begin, end):
+            inside = True
+            for axis in range(len(at)):
+                moved = at[axis] + steps[number, axis]
+                if moved < 0 or moved >= sizes[axis]:
+                    inside = False
+            near[number] = away[number] if inside else 0
+            if inside and not found:
+                first, found = away[number], np.int64(1)
+        for number in range(begin, end):
+            if near[number] == 0:
+                near[number] = first
+        there[which] = found
+        begin = end
 
 
 @compiled(numba.void(_i8, _i8, _i8, _b, _GEOMETRY, _TAPS, _i8))
-def predict_cells(
+def predict_cells(  # noqa: C901  one loop
     base: Integers64,
     codes: Integers64,
     seen: Integers64,
@@ -132,10 +98,23 @@ def predict_cells(
     mirrors: Integers64,
 ) -> None:
     """Fills the base (cells,) from which codes (cells,) differ, and how these are `seen` as neighbours."""
-    sizes, firsts, ends = geometry[0], geometry[3], geometry[4]
+    sizes, _, away, firsts, ends = geometry
+    weights, shift = taps
+    rounding, begins = (np.int64(1) << shift) >> 1, np.full(1, len(weights), np.int64)
     at, cell, n_cells = np.zeros(len(sizes), np.int64), np.int64(0), len(codes) // sizes[0]
+    near, there, is_usual = away.copy(), np.ones(1, np.int64), False
     for item in range(len(codes)):
-        first, less = _predicted(seen, item, _all_there(at, firsts, ends), at, geometry, taps)
+        if not _all_there(at, firsts, ends):
+            _resolve(near, there, at, geometry, begins)
+            is_usual = False
+        elif not is_usual:
+            near[:], there[:], is_usual = away, 1, True
+        first, less = np.int64(0), np.int64(0)
+        if len(weights) and there[0]:
+            first = seen[item + near[0]]
+            for number in range(1, len(weights)):
+                less += weights[number] * (seen[item + near[number]] - first)
+            less = first + ((less + rounding) >> shift)
         if len(mirrors) and mirrors[cell] >= 0:
             first = seen[item - cell + mirrors[cell]]
             less = first
@@ -155,10 +134,22 @@ def predict_cells(
 @compiled(numba.void(_i8, _u1, _i, _GEOMETRY, _SUMS))
 def sum_all_marks(totals: Integers64, marks: Bytes, which: int, geometry: Geometry, sums: Sums) -> None:
     """Fills one of the sums (cells,) of the marks (cells,) of neighbours."""
-    sizes, firsts, ends = geometry[0], geometry[3], geometry[4]
+    sizes, _, away, firsts, ends = geometry
+    begins, weights = sums
+    begin, end = begins[which], begins[which + 1]
     at = np.zeros(len(sizes), np.int64)
+    near, there, is_usual = away.copy(), np.ones(len(begins), np.int64), False
     for item in range(len(marks)):
-        totals[item] = _sum(marks, item, _all_there(at, firsts, ends), at, geometry, sums, which)
+        if not _all_there(at, firsts, ends):
+            _resolve(near, there, at, geometry, begins)
+            is_usual = False
+        elif not is_usual:
+            near[:], there[:], is_usual = away, 1, True
+        total = np.int64(0)
+        if there[which + 1]:
+            for number in range(begin, end):
+                total += weights[number] * np.int64(marks[item + near[number]])
+        totals[item] = total
         _advance(at, sizes)
 
 
@@ -192,27 +183,40 @@ def decode_cells(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
     factors: Factors,
     mirrors: Integers64,
 ) -> int:
-    """Fills codes (cells,), how they are `seen` as neighbours, and their marks, of lanes that begin at `starts`. What the
-    place of a cell says of its context is `fixed`. `word_places`, `bit_places` and `states` (lanes,) are where lanes
+    """Fills codes (cells,), how they are `seen` as neighbours, and their marks, of lanes that begin at `starts`. Of the
+    context of a cell its place says what is `fixed`. `word_places`, `bit_places` and `states` (lanes,) are where lanes
     stand, before and after; `limits` the number of words, and of bits, without 64 more. Gives -1 where these do not
     suffice.
     """
     slots, frequencies, first_slots, n_symbols, slot_bits = tables
     range_starts, range_shifts, n_ranges = alphabet[0], alphabet[1], len(alphabet[0])
-    sizes, firsts, ends = geometry[0], geometry[3], geometry[4]
+    sizes, _, away, firsts, ends = geometry
+    tap_weights, tap_shift = taps
+    sum_begins, sum_weights = sums
     sources, shifts, first_places, begins, added = factors
     slots_log, mask = np.uint64(slot_bits), np.uint64((1 << slot_bits) - 1)
     n_lanes, longest = len(starts) - 1, np.int64(0)
     for lane in range(n_lanes):
         longest = max(longest, starts[lane + 1] - starts[lane])
     at, cell, n_cells = np.zeros(len(sizes), np.int64), np.int64(0), len(fixed)
+    near, there, is_usual = away.copy(), np.ones(len(sum_begins), np.int64), False
+    rounding = (np.int64(1) << tap_shift) >> 1
     for step in range(longest):
-        inside = _all_there(at, firsts, ends)
+        if not _all_there(at, firsts, ends):
+            _resolve(near, there, at, geometry, sum_begins)
+            is_usual = False
+        elif not is_usual:
+            near[:], there[:], is_usual = away, 1, True
         for lane in range(n_lanes):
             item = starts[lane] + step
             if item >= starts[lane + 1]:
                 continue
-            first, less = _predicted(seen, item, inside, at, geometry, taps)
+            first, less = np.int64(0), np.int64(0)
+            if len(tap_weights) and there[0]:
+                first = seen[item + near[0]]
+                for number in range(1, len(tap_weights)):
+                    less += tap_weights[number] * (seen[item + near[number]] - first)
+                less = first + ((less + rounding) >> tap_shift)
             if len(mirrors) and mirrors[cell] >= 0:
                 first = seen[item - cell + mirrors[cell]]
                 less = first
@@ -221,8 +225,12 @@ def decode_cells(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
             context = np.int64(fixed[cell])
             for number in range(len(sources)):
                 value = less
-                if sources[number] >= 0:
-                    value = _sum(marks, item, inside, at, geometry, sums, sources[number])
+                source = sources[number]
+                if source >= 0:
+                    value = np.int64(0)
+                    if there[source + 1]:
+                        for summed in range(sum_begins[source], sum_begins[source + 1]):
+                            value += sum_weights[summed] * np.int64(marks[item + near[summed]])
                 place = max(value >> shifts[number], first_places[number]) - first_places[number]
                 context += np.int64(added[min(begins[number] + place, begins[number + 1] - 1)])
             table = np.int64(table_of[context])
@@ -232,30 +240,30 @@ def decode_cells(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
             entry = table * n_symbols + symbol
             state = np.uint64(frequencies[entry]) * (state >> slots_log) + slot - first_slots[entry]
             if state < _LEAST:
-                place = word_places[lane]
-                if place >= limits[0]:
+                word = word_places[lane]
+                if word >= limits[0]:
                     return -1
-                state = state << _WORD_BITS | np.uint64(words[place])
-                word_places[lane] = place + 1
+                state = state << _WORD_BITS | np.uint64(words[word])
+                word_places[lane] = word + 1
             states[lane] = np.uint32(state)
             code, width = np.int64(0), np.int64(64)
             if symbol < n_ranges:
                 code, width = range_starts[symbol], np.int64(range_shifts[symbol])
             if width:
-                place = bit_places[lane]
-                if place + width > limits[1]:
+                first_bit = bit_places[lane]
+                if first_bit + width > limits[1]:
                     return -1
-                word, bit = place >> 6, np.uint64(place & 63)
-                offset = bits[word] >> bit | bits[word + 1] << (np.uint64(63) - bit) << np.uint64(1)
+                at_bits, bit = first_bit >> 6, np.uint64(first_bit & 63)
+                offset = bits[at_bits] >> bit | bits[at_bits + 1] << (np.uint64(63) - bit) << np.uint64(1)
                 code += np.int64(offset & (~np.uint64(0) >> np.uint64(64 - width)))
-                bit_places[lane] = place + width
+                bit_places[lane] = first_bit + width
             marks[item] = marks_of[symbol]
             if holds_everything:
                 code += less
             elif code > _SPECIAL_LIMIT:
-                number = code - FIRST_ALONE
-                if code < -LARGEST_BASE and number < len(alone) and number >= 0:
-                    code = alone[number]
+                stands = code - FIRST_ALONE
+                if code < -LARGEST_BASE and stands < len(alone) and stands >= 0:
+                    code = alone[stands]
                 else:
                     code += less
             codes[item] = code

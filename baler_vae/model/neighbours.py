@@ -206,10 +206,11 @@ def places_of(shape: tuple[int, ...], axis: int) -> Integers64:
     """The coordinate of each cell along an axis, int64 (cells,); on which side of the diagonal, where that is less than
     0.
     """
-    coordinates = np.indices(shape).reshape(len(shape), -1)
-    if axis >= 0:
-        return coordinates[axis].astype(np.int64)
-    return (1 + np.sign(coordinates[0] - coordinates[1])).astype(np.int64)
+    if axis < 0:
+        sides: Integers64 = 1 + np.sign(places_of(shape, 0) - places_of(shape, 1))
+        return sides
+    before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    return np.tile(np.repeat(np.arange(shape[axis]), behind), before)
 
 
 def mirror_images(shape: tuple[int, ...]) -> Integers64:

@@ -42,9 +42,9 @@ class Context:
             self.tables.append(list(accumulate(found, initial=0)))
 
 
-def contexts_of(section):
+def contexts_of(parts):
     """The context of each column, by its number."""
-    description, edges, *alphabets, tables, levels = parts_of(section)
+    description, edges, *alphabets, tables, levels = parts
     described = numbers(description[4:])
     assert len(described) == int.from_bytes(description[:4], "little")
     described = iter(described)
@@ -158,7 +158,7 @@ def collection(contents, manifest, number, events, counts):
     group = manifest["groups"][number]
     ranks = [rank for count in counts for rank in range(count)]
     remaining = [count - 1 - rank for count in counts for rank in range(count)]
-    contexts = contexts_of(contents[f"contexts/{number}"])
+    contexts = contexts_of(parts_of(contents[f"contexts/{number}"]))
     parts = checked_parts_of(contents[f"groups/{number}/0"])
     section = contents.get(f"tables/{number}")
     tables = iter(tables_of(parts_of(section)) if section else ())

@@ -93,6 +93,7 @@ def originals(folder: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
         None,
         "table-1",
         "context-1",
+        "neighbours-1",
         "network-1",
         "cells-1",
         "pcodec-codes-1",
@@ -152,6 +153,7 @@ def changed_value(content: object, rng: random.Random) -> object:
 VALUES: tuple[Any, ...] = (
     *(None, True, 0, 1, -1, 2**24, 2**31, 2**63, 2**64, 10**400, 1e300, 5e-324),
     *("", "table-1", "context-1", "network-1", "cells-1", "pcodec-codes-1", "pcodec-1", "text-1", "arrow-1", "raw-1"),
+    "neighbours-1",
     *("float16", "uint64", "bool", "text", "nested", "exact", "abs:1", "free", "pt * pz", "met + pt"),
     *("\x1b[31m", "\udcff", "\N{RIGHT-TO-LEFT OVERRIDE}x", "../../x", "/tmp/x", ".", "..", "a/../b", "a\0b", "x" * 400),
     *([], {}, [[]], [None], {"": {}}, {"kind": []}, [1e300], {"a": 10**400}, [8, 9], [2] * 9, [2**20], [4096, 4096]),
