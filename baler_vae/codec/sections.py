@@ -200,7 +200,8 @@ def read_model(archive: ArchiveFile, number: int, *, with_encoder: bool = False)
     entry = archive.manifest.groups[number]
     section = decoder_section(number)
     try:
-        decoder = decode_decoder(archive.parts(section)) if _has_decoder(archive, number) else None
+        has_decoder = section in archive.manifest.sections
+        decoder = decode_decoder(archive.parts(section)) if has_decoder else None
         _check_served(entry, decoder)
         encoder = None
         if entry.latents is not None and with_encoder:
@@ -268,14 +269,14 @@ def column_model(
         ValueError: what the manifest says of it does not go together.
     """
     grid, formula = _grid(entry), _formula(entry)
-    if (network is not None) is not (entry.coding == NETWORK):
-        raise ValueError("networks and columns do not match")
-    if (cells is not None) is not (entry.coding == CELLS):
-        raise ValueError("networks of cells and columns do not match")
-    if (context is not None) is not (entry.coding == CONTEXT):
-        raise ValueError("tables in context and columns do not match")
-    if (neighbours is not None) is not (entry.coding == NEIGHBOURS):
-        raise ValueError("tables that neighbours choose and columns do not match")
+    for coding, own, what in (
+        (NETWORK, network, "networks"),
+        (CELLS, cells, "networks of cells"),
+        (CONTEXT, context, "tables in context"),
+        (NEIGHBOURS, neighbours, "tables that neighbours choose"),
+    ):
+        if (own is not None) is not (entry.coding == coding):
+            raise ValueError(f"{what} and columns do not match")
     if grid is None:
         return Free() if entry.coding is None else Plain(coding=cast("plain.Coding", entry.coding))
     if network is not None:
@@ -295,11 +296,6 @@ def _check_format(column: ColumnEntry, grid: Grid | None, version: int) -> None:
         raise ValueError(f"column {column.name!r} is dithered, which format {FIRST_FORMAT} does not know")
     if column.coding == CONTEXT and version == FIRST_FORMAT:
         raise ValueError(f"column {column.name!r} has tables in context, which format {FIRST_FORMAT} does not know")
-
-
-def _has_decoder(archive: ArchiveFile, number: int) -> bool:
-    """Whether a group has a decoder: its section is there."""
-    return decoder_section(number) in archive.manifest.sections
 
 
 def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:

@@ -119,7 +119,7 @@ def looked_at(cell, source, own, marks, predicted):
 
 
 def arrays(contents, manifest):
-    """The restored columns of group 0 whose neighbours choose their tables, by name, all row groups one after another."""
+    """The restored columns of group 0 whose neighbours choose their tables, by name: all row groups, in their order."""
     columns = manifest["groups"][0]["columns"]
     models, found = neighbours_of(contents["neighbours/0"], columns), {}
     assert [*models] == [k for k, column in enumerate(columns) if column["coding"] == "neighbours-1"]
