@@ -115,12 +115,12 @@ def _bases(
     some = [differences_from(own, _only(base, sample), alone, holds=holds) for base in possible]
     if not some:
         return [None]
-    best = min(range(len(some)), key=lambda number: _width(some[number]))
+    best = min(range(len(some)), key=lambda number: width_of(some[number]))
     saves = alone_bits(some[best]) < alone_bits(own) * (1 - policy.LEAST_BASE_SAVING)
     return [None, possible[best]] if saves else [None]
 
 
-def _width(coded: Integers64) -> float:
+def width_of(coded: Integers64) -> float:
     """How widely what is coded (rows,) is spread, in bits: few of them are looked at."""
     few = coded[:: max(1, len(coded) // policy.ROWS_OF_WIDTHS)].astype(np.float64)
     return float(np.log2(1 + np.abs(few - np.median(few))).mean())

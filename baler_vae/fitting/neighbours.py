@@ -21,6 +21,7 @@ from baler_vae.fitting.contexts import (
     alphabet_for,
     codes_alone,
     differences_from,
+    width_of,
     with_tables,
 )
 from baler_vae.fitting.taps import causal_offsets, fit_taps, local_scales, neighbourhood
@@ -74,8 +75,10 @@ def fit_neighbours(column: CellColumn, seed: int) -> NeighboursFit:
     tables that these choose.
     """
     some = _Fitting(_first_rows(column, policy.CELLS_OF_PLANS), seed)
-    plan = min(some.plans(), key=lambda each: some.fit(each).bits)
-    return _Fitting(column, seed).fit(plan)
+    plans = some.plans()
+    tried = [some.fit(plan) for plan in plans]
+    best = min(range(len(plans)), key=lambda number: tried[number].bits)
+    return tried[best] if some.sees_all_of(column) else _Fitting(column, seed).fit(plans[best])
 
 
 def _first_rows(column: CellColumn, most: int) -> CellColumn:
@@ -104,6 +107,10 @@ class _Fitting:
         self._sample = random_rows(len(self._codes), policy.CONTEXT_ROWS, seed)
         self._alone = () if self._holds else codes_alone(self._codes[self._sample])
 
+    def sees_all_of(self, column: CellColumn) -> bool:
+        """Whether a column has no more rows than are seen here."""
+        return self._n_rows == len(column.rows)
+
     def plans(self) -> list[_Plan]:
         """The plans that are worth a closer look."""
         best = self._best(list(self._plans()))
@@ -111,14 +118,16 @@ class _Fitting:
         return [_Plan(no_taps(), 0), *best, *with_alone]
 
     def _best(self, plans: Sequence[_Plan]) -> list[_Plan]:
-        """The plans whose differences take the fewest bits under one table."""
-        bits = []
-        for plan in plans:
-            base = Look(PREDICTED, self._base(plan)[self._sample])
-            own = self._codes[self._sample]
-            tried = {(), self._alone}
-            bits.append(min(alone_bits(differences_from(own, base, alone, holds=self._holds)) for alone in tried))
-        return [plans[k] for k in np.argsort(bits, kind="stable")[: policy.PREDICTIONS_TRIED].tolist()]
+        """The plans whose differences take the fewest bits under one table, of those that come nearest to the codes."""
+        own, tried = self._codes[self._sample], {(), self._alone}
+        bases = [Look(PREDICTED, self._base(plan)[self._sample]) for plan in plans]
+        widths = [width_of(differences_from(own, base, (), holds=self._holds)) for base in bases]
+        near = np.argsort(widths, kind="stable")[: policy.PREDICTIONS_NEAR].tolist()
+        bits = {
+            k: min(alone_bits(differences_from(own, bases[k], alone, holds=self._holds)) for alone in tried)
+            for k in near
+        }
+        return [plans[k] for k in sorted(bits, key=lambda k: bits[k])[: policy.PREDICTIONS_TRIED]]
 
     def _plans(self) -> Iterator[_Plan]:
         """Predictions by the corners of boxes, and by least squares, in the array and with rows before."""

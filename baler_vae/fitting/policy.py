@@ -357,6 +357,8 @@ PREDICTIONS_TRIED = 2
 """Predictions by neighbours that are looked at closely, besides none: those under which one table takes the fewest
 bits.
 """
+PREDICTIONS_NEAR = 5
+"""Predictions of which that is counted: those from which codes differ least."""
 MOST_LORENZO_AXES = 3
 """The most axes, the rows among them, of a prediction by the corners of a box."""
 TAPS_OF_SUMS = (6, 24)
