@@ -74,25 +74,27 @@ def fit_neighbours(column: CellColumn, seed: int) -> NeighboursFit:
     """The way to code the cells of a column of arrays that takes the fewest bits: predicted by neighbours or not, under
     tables that these choose.
     """
-    some = _Fitting(_first_rows(column, policy.CELLS_OF_PLANS), seed)
+    few = _some_cells_of(column, policy.CELLS_OF_PLANS)
+    some = _Fitting(few, seed)
     plans = some.plans()
     tried = [some.fit(plan) for plan in plans]
     best = min(range(len(plans)), key=lambda number: tried[number].bits)
-    return tried[best] if some.sees_all_of(column) else _Fitting(column, seed).fit(plans[best])
+    return tried[best] if few is column else _Fitting(column, seed).fit(plans[best])
 
 
-def _first_rows(column: CellColumn, most: int) -> CellColumn:
-    """The first rows of a column, of at most so many cells, or one, which stand for all."""
-    n_rows = min(len(column.rows), max(1, most // math.prod(column.shape)))
-    n_codes = n_rows * math.prod(column.shape)
-    weight = column.weight * len(column.rows) / n_rows
-    return replace(
-        column,
-        rows=column.rows[:n_rows],
-        codes=column.codes[:n_codes],
-        restored=column.restored[:n_rows],
-        weight=weight,
-    )
+def _some_cells_of(column: CellColumn, most: int) -> CellColumn:
+    """The first rows of a column, of at most so many cells, which stand for all; where one row has more, the beginning
+    of that along its first axis. The column itself, where it has no more.
+    """
+    shape, n_rows = column.shape, len(column.rows)
+    length = max(1, min(shape[0], most // math.prod(shape[1:])))
+    n_kept = min(n_rows, max(1, most // math.prod(shape)))
+    if n_kept == n_rows and length == shape[0]:
+        return column
+    codes = column.codes.reshape(n_rows, *shape)[:n_kept, :length].reshape(-1)
+    weight = column.weight * len(column.codes) / len(codes)
+    restored = column.restored[:n_kept, :length]
+    return replace(column, rows=column.rows[:n_kept], codes=codes, restored=restored, weight=weight)
 
 
 class _Fitting:
@@ -106,10 +108,6 @@ class _Fitting:
         self._in_order = comes_in_order(column)
         self._sample = random_rows(len(self._codes), policy.CONTEXT_ROWS, seed)
         self._alone = () if self._holds else codes_alone(self._codes[self._sample])
-
-    def sees_all_of(self, column: CellColumn) -> bool:
-        """Whether a column has no more rows than are seen here."""
-        return self._n_rows == len(column.rows)
 
     def plans(self) -> list[_Plan]:
         """The plans that are worth a closer look."""
