@@ -1,5 +1,6 @@
 """Arrays under tables that their neighbours choose: what is found, what it saves, and that bounds hold."""
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from baler_vae.model.columns import Neighboured
 from baler_vae.table import table as tables
 
 from ..codec.test_cells import keeps, odd, smooth
+from ..contexts import awkward_jets
 from ..fields import fields
 
 BOUND = ["abs:0.01", "n=exact", "light=exact", "profile=bits:9", "coarse=range:1e-3"]
@@ -75,7 +77,7 @@ FITS = [
 @pytest.mark.parametrize(("shape", "dtype", "bound"), FITS)
 def test_any_values_keep_their_bounds(shape, dtype, bound):
     """Under tables that were fitted to others: a larger archive is the worst that comes of it."""
-    data = {"x": smooth(300, shape, dtype)}
+    data = {"x": smooth(120, shape, dtype)}
     codec = baler_vae.fit(data, bound=bound, effort="fast")
     assert neighboured(codec).keys() == {"x"}
     loaded = Codec.from_bytes(codec.to_bytes())
@@ -92,10 +94,10 @@ def test_any_values_keep_their_bounds(shape, dtype, bound):
     [
         np.full((50, 8, 8), np.nan, "f4"),
         np.full((50, 8, 8), 2.5),
-        np.zeros((1, 64), "i8"),
-        np.random.default_rng(0).normal(size=(1, 40, 50)),
-        odd(smooth(90, (8, 8))),
-        np.where(np.random.default_rng(1).random((90, 64)) < 0.5, np.nan, 7.25),
+        np.zeros((1, 8, 8), "i8"),
+        np.random.default_rng(0).normal(size=(1, 20, 30)),
+        odd(smooth(40, (8, 8))),
+        np.where(np.random.default_rng(1).random((40, 8, 8)) < 0.5, np.nan, 7.25),
     ],
     ids=["NaN", "constant", "tiny", "one row", "odd", "half"],
 )
@@ -122,6 +124,23 @@ def test_any_row_group_and_column_can_be_read_alone(codec, tmp_path, monkeypatch
         assert kept["flow"] == "steps of 0.02, under tables that neighbouring cells choose"
     with ArchiveFile(tmp_path / "a.bvae") as file:
         assert "neighbours/0" in file.manifest.sections
+
+
+def test_arrays_beside_collections():
+    rng = np.random.default_rng(2)
+    events = awkward_jets(n_events=900)
+    images = np.cumsum(rng.normal(size=(900, 8, 9)), axis=1).astype("f4")
+    data = ak.with_field(events, ak.from_numpy(images, regulararray=True), "image")
+    archive = baler_vae.compress(data, bound=["bits:9", "Jet_n=exact"], effort="fast")
+    assert not baler_vae.verify(archive).broken
+    back = baler_vae.decompress(archive)
+    found = ak.to_numpy(back["image"])
+    assert np.all(np.abs(found - images) <= 2.0**-9 * np.abs(images))
+    assert ak.num(back["Jet_pt"]).tolist() == ak.num(data["Jet_pt"]).tolist()
+    with baler_vae.open(archive) as opened:
+        codings = {column.name: column.coding for column in opened.info().columns}
+    assert codings["image"] == "neighbours-1"
+    assert "context-1" in codings.values()
 
 
 def test_lengths_are_those_of_the_archive(codec):
