@@ -161,14 +161,14 @@ class _Fitting:
 
     def _base(self, plan: _Plan) -> Integers64:
         """What a plan predicts, int64 (cells,); (0,) where that is nothing."""
-        model = self._model(plan, _empty_context())
+        alphabet = Alphabet(np.zeros(1, np.int64), np.zeros(1, np.uint8))
+        nothing = InContext(LaneTables(alphabet, np.zeros((1, alphabet.n_symbols), np.uint8)))
+        model = self._model(plan, nothing, np.zeros(alphabet.n_symbols, np.uint8))
         return predict_cells(self._codes, model, self._n_rows, holds_everything=self._holds)
 
     def _model(
-        self, plan: _Plan, context: InContext, marks: NDArray[np.uint8] | None = None, sums: Sequence[Weighted] = ()
+        self, plan: _Plan, context: InContext, marks: NDArray[np.uint8], sums: Sequence[Weighted] = ()
     ) -> Neighbours:
-        if marks is None:
-            marks = np.zeros(context.tables.alphabet.n_symbols, np.uint8)
         return Neighbours(self._shape, context, marks, plan.taps, plan.shift, self._mirrored, tuple(sums))
 
     def fit(self, plan: _Plan) -> NeighboursFit:
@@ -181,8 +181,7 @@ class _Fitting:
         marks = _marks(alphabet, is_rank=not plan.taps.offsets)
         sums = self._sums()
         own_marks = marks[alphabet.split(coded)[0]]
-        each = [self._model(plan, _empty_context(alphabet), marks, [own]) for own in sums]
-        looks = [Look(number, sum_marks(own_marks, own, self._n_rows, 0)) for number, own in enumerate(each)]
+        looks = [Look(number, sum_marks(own_marks, own, self._shape, self._n_rows)) for number, own in enumerate(sums)]
         places = {len(sums) + axis: axis for axis, size in enumerate(self._shape) if size > 1}
         places |= {SIDE: -1} if self._mirrored else {}
         looks += [Look(source, np.tile(places_of(self._shape, axis), self._n_rows)) for source, axis in places.items()]
@@ -213,12 +212,6 @@ class _Fitting:
         moved |= {len(sums) + axis: len(used) + axis for axis in range(len(self._shape))}
         numbered = [Factor(moved.get(factor.source, factor.source), factor.edges, factor.shift) for factor in factors]
         return [sums[source] for source in used], numbered
-
-
-def _empty_context(alphabet: Alphabet | None = None) -> InContext:
-    """A context that nothing is looked at for."""
-    own = Alphabet(np.zeros(1, np.int64), np.zeros(1, np.uint8)) if alphabet is None else alphabet
-    return InContext(LaneTables(own, np.zeros((1, own.n_symbols), np.uint8)))
 
 
 def corners(axes: Sequence[int], n_axes: int) -> Weighted:

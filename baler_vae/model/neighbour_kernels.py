@@ -131,14 +131,12 @@ def predict_cells(  # noqa: C901  one loop
         _advance(at, sizes)
 
 
-@compiled(numba.void(_i8, _u1, _i, _GEOMETRY, _SUMS))
-def sum_all_marks(totals: Integers64, marks: Bytes, which: int, geometry: Geometry, sums: Sums) -> None:
-    """Fills one of the sums (cells,) of the marks (cells,) of neighbours."""
+@compiled(numba.void(_i8, _u1, _GEOMETRY, _i8))
+def sum_all_marks(totals: Integers64, marks: Bytes, geometry: Geometry, weights: Integers64) -> None:
+    """Fills the sums (cells,) of the marks (cells,) of neighbours under their weights."""
     sizes, _, away, firsts, ends = geometry
-    begins, weights = sums
-    begin, end = begins[which], begins[which + 1]
-    at = np.zeros(len(sizes), np.int64)
-    near, there, is_usual = away.copy(), np.ones(len(begins), np.int64), False
+    at, begins = np.zeros(len(sizes), np.int64), np.full(1, len(weights), np.int64)
+    near, there, is_usual = away.copy(), np.ones(1, np.int64), False
     for item in range(len(marks)):
         if not _all_there(at, firsts, ends):
             _resolve(near, there, at, geometry, begins)
@@ -146,8 +144,8 @@ def sum_all_marks(totals: Integers64, marks: Bytes, which: int, geometry: Geomet
         elif not is_usual:
             near[:], there[:], is_usual = away, 1, True
         total = np.int64(0)
-        if there[which + 1]:
-            for number in range(begin, end):
+        if there[0]:
+            for number in range(len(weights)):
                 total += weights[number] * np.int64(marks[item + near[number]])
         totals[item] = total
         _advance(at, sizes)

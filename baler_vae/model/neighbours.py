@@ -7,6 +7,7 @@ predicted, and the place of the cell in its array. All of it are integers; no ne
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -143,15 +144,6 @@ class Neighbours:
         n_lanes = LANES if n_rows * self.n_cells >= _CELLS_OF_LANES and not self.looks_back else 1
         return np.arange(n_lanes + 1) * n_rows // n_lanes * self.n_cells
 
-    def geometry(self, n_rows: int) -> "Geometry":
-        """Where neighbours are, as the kernels take it."""
-        sizes = np.array([n_rows, *self.shape], np.int64)
-        strides = np.append(np.cumprod(sizes[:0:-1])[::-1], 1)
-        steps = np.array([(-own[0], *own[1:]) for own in self.offsets], np.int64).reshape(-1, len(sizes))
-        firsts = np.maximum(0, -steps.min(axis=0, initial=0))
-        ends = sizes - np.maximum(0, steps.max(axis=0, initial=0))
-        return sizes, steps, steps @ strides, firsts, ends
-
     @cached_property
     def packed_taps(self) -> "Taps":
         """The weights of the taps, and their shift."""
@@ -202,6 +194,16 @@ class Neighbours:
         return factor.source == PREDICTED or 0 <= factor.source < len(self.sums)
 
 
+def geometry_of(offsets: Sequence[Offset], shape: tuple[int, ...], n_rows: int) -> "Geometry":
+    """Where the neighbours at some offsets of the cells of rows are, as the kernels take it."""
+    sizes = np.array([n_rows, *shape], np.int64)
+    strides = np.append(np.cumprod(sizes[:0:-1])[::-1], 1)
+    steps = np.array([(-own[0], *own[1:]) for own in offsets], np.int64).reshape(-1, len(sizes))
+    firsts = np.maximum(0, -steps.min(axis=0, initial=0))
+    ends = sizes - np.maximum(0, steps.max(axis=0, initial=0))
+    return sizes, steps, steps @ strides, firsts, ends
+
+
 def places_of(shape: tuple[int, ...], axis: int) -> Integers64:
     """The coordinate of each cell along an axis, int64 (cells,); on which side of the diagonal, where that is less than
     0.
@@ -226,7 +228,8 @@ def predict_cells(codes: Integers64, model: Neighbours, n_rows: int, *, holds_ev
     if not model.predicts:
         return np.empty(0, np.int64)
     seen, base = codes if holds_everything else np.empty_like(codes), np.empty_like(codes)
-    fill(base, codes, seen, holds_everything, model.geometry(n_rows), model.packed_taps, model.mirrors)
+    geometry = geometry_of(model.taps.offsets, model.shape, n_rows)
+    fill(base, codes, seen, holds_everything, geometry, model.packed_taps, model.mirrors)
     return base
 
 
@@ -241,12 +244,12 @@ def subtract(codes: Integers64, base: Integers64, alone: tuple[int, ...], *, hol
     return coded
 
 
-def sum_marks(marks: NDArray[np.uint8], model: Neighbours, n_rows: int, number: int) -> Integers64:
-    """One of the sums of the marks (rows * cells,) of neighbours, int64 (rows * cells,)."""
+def sum_marks(marks: NDArray[np.uint8], own: Weighted, shape: tuple[int, ...], n_rows: int) -> Integers64:
+    """The weighted sums of the marks (rows * cells,) of neighbours, int64 (rows * cells,)."""
     from baler_vae.model.neighbour_kernels import sum_all_marks  # noqa: PLC0415
 
     sums = np.empty(len(marks), np.int64)
-    sum_all_marks(sums, marks, number, model.geometry(n_rows), model.packed_sums)
+    sum_all_marks(sums, marks, geometry_of(own.offsets, shape, n_rows), own.weights)
     return sums
 
 
@@ -264,7 +267,7 @@ def coded_by_neighbours(
         if factor.source == PREDICTED:
             add_factor(contexts, base, none, none, packed)
         elif 0 <= factor.source < len(model.sums):
-            add_factor(contexts, sum_marks(marks, model, n_rows, factor.source), none, none, packed)
+            add_factor(contexts, sum_marks(marks, model.sums[factor.source], model.shape, n_rows), none, none, packed)
     return coded, model.context.table_of[contexts]
 
 
@@ -329,7 +332,7 @@ def _decoded(
         holds_everything,
         np.array(model.context.alone, np.int64),
         model.marks,
-        model.geometry(n_rows),
+        geometry_of(model.offsets, model.shape, n_rows),
         model.packed_taps,
         model.packed_sums,
         model.packed_factors,
