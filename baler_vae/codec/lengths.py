@@ -1,9 +1,10 @@
 """What each row takes under a codec: a codec is a density, and the length of a code is minus its logarithm.
 
-The length of a row depends on that row, and what networks see of it, alone, not on the rows beside it, but for moves
-that keep a guarantee: they take nothing in a batch without any. Columns and latents without a code for each row have no
-length: those under `free`, text and nested columns, and what goes through pcodec or is stored as floats; nor have
-patches, values that are stored to the bit since they miss a guarantee.
+The length of a row depends on that row, and what networks see of it, alone, not on the rows beside it, but for arrays
+whose cells are predicted by rows before, and for moves that keep a guarantee: they take nothing in a batch without any.
+Columns and latents without a code for each row have no length: those under `free`, text and nested columns, and what
+goes through pcodec or is stored as floats; nor have patches, values that are stored to the bit since they miss a
+guarantee.
 """
 
 from collections.abc import Mapping
