@@ -17,6 +17,7 @@ from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
 from baler_vae.model.columns import ColumnModel, Contextual, OnGrid
 from baler_vae.model.context import OWN, RANK, REMAINING
+from baler_vae.model.context_parts import encode_contexts
 from baler_vae.model.group import GroupModel, in_order
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
@@ -59,7 +60,14 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
                     saved[name] = own.bits - whole
         if column is not None and isinstance(columns[name], OnGrid):
             search.show(number, column)
-    return GroupFit(GroupModel(columns=columns), sum(bits.values()), model_bits, saved)
+    exact_bits = _model_bits(columns)
+    return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits, saved)
+
+
+def _model_bits(columns: Mapping[str, ColumnModel]) -> float:
+    """The bits of all contexts of a group in an archive, where they stand together."""
+    contexts = {n: column.context for n, column in enumerate(columns.values()) if isinstance(column, Contextual)}
+    return 8.0 * sum(map(len, encode_contexts(contexts))) + policy.BITS_OF_CONTEXTS if contexts else 0.0
 
 
 def _lane_bits(rows: GroupRows) -> float:

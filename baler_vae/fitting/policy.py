@@ -343,6 +343,8 @@ MOST_EXTRA_IN_CONTEXT = 0.002
 other codings."""
 BITS_OF_LANES = 360.0
 """About the bits of what a row group stores of a column in context beside its codes: the states of lanes."""
+BITS_OF_CONTEXTS = 1_600.0
+"""About the bits that an archive needs for the contexts of a group beside these: the entry and the names of codings."""
 MOST_LOOKS = 16
 """The most columns that are looked at for the context of another, in the row and the object before."""
 FEW_LOOKS = 6

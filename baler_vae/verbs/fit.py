@@ -9,7 +9,7 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
-from baler_vae.fitting.choosing import fit_group_model, with_effort, with_fine_ranges
+from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
@@ -128,7 +128,6 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     many_columns = _many_columns(schema, settings, progress)
-    effective = with_effort(settings)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -138,7 +137,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
-        own = with_fine_ranges(effective) if name in padded else effective
+        own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
             chosen = fit_group_model(
                 table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns
