@@ -79,7 +79,8 @@ def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Networke
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
-    predicted = rows.predict(name, 0, rows.layout.n_rows)
+    found = rows.predict(name, 0, rows.layout.n_rows)
+    predicted = None if found is None else found.codes
     codes, holds = coded.codes, column.grid.holds_everything
     if isinstance(column, Contextual):
         data = encode_in_context(codes, column.context, rows.looked_at, predicted, holds_everything=holds)

@@ -22,7 +22,8 @@ from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
 from baler_vae.guarantees.definitions import Guarantees
-from baler_vae.model.columns import Contextual
+from baler_vae.grid.grids import is_centred
+from baler_vae.model.columns import Contextual, OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
 from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
@@ -160,11 +161,13 @@ def format_version(
     has_guarantees: bool = False,
 ) -> int:
     """The version of the format that can say what a schema and its bounds are, how the source was compressed, what is
-    not a column, that latents are categorical, what is guaranteed, and that models by group have tables in context.
+    not a column, that latents are categorical, what is guaranteed, and that models by group have tables in context or
+    cells that are centred on predictions.
     """
-    columns = (column for model in models.values() for column in model.columns.values())
+    columns = [column for model in models.values() for column in model.columns.values()]
     has_contexts = any(isinstance(column, Contextual) for column in columns)
-    more = has_extras or has_categories or has_guarantees or has_contexts
+    has_centres = any(isinstance(column, OnGrid) and is_centred(column.grid) for column in columns)
+    more = has_extras or has_categories or has_guarantees or has_contexts or has_centres
     known = schema.origin.format in _FIRST_ORIGINS and not schema.origin.compression and not more
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     has_dither = any(bound.dither for bound in bounds.values())

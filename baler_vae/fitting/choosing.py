@@ -75,9 +75,10 @@ def fit_group_model(
     *,
     n_rows: int | None = None,
     many_columns: int = 0,
+    held: frozenset[str] = frozenset(),
 ) -> ChosenFit:
     """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many,
-    `many_columns` where the file has more than `MANY_COLUMNS`.
+    `many_columns` where the file has more than `MANY_COLUMNS`. Columns that are `held` may be moved by a guarantee.
 
     Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
@@ -89,7 +90,7 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, progress=progress)
+    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, held=held, progress=progress)
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit
+from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
+from baler_vae.grid.grids import is_centred
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
 from baler_vae.model.columns import ColumnModel, Contextual, OnGrid
@@ -37,6 +39,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
+    rows = with_centres(rows, followed)
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))
@@ -84,7 +87,7 @@ def _predictions(rows: GroupRows, followed: Mapping[str, Formula], sample: Integ
         column = rows.numeric[name]
         few = column.only(sample)
         differing = differences(few.codes, few.predicted_by(formula, some), column.grid)
-        if alone_bits(differing) < alone_bits(few.codes) * (1 - policy.LEAST_FORMULA_SAVING):
+        if is_centred(column.grid) or alone_bits(differing) < alone_bits(few.codes) * (1 - policy.LEAST_FORMULA_SAVING):
             found[name] = column.predicted_by(formula, arrays)
     return found
 

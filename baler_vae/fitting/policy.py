@@ -119,6 +119,11 @@ LEAST_FORMULA_SAVING = 0.1
 the network of the column sees what the formula predicts instead. Chosen by hand; not measured.
 """
 
+LEAST_CENTRING_SAVING = 0.01
+"""The part of the bits of differences from a formula that cells centred on it must save: less is not worth the time.
+Chosen by hand; not measured.
+"""
+
 LEAST_HINT_SAVING = -0.05
 """The part of a column's bits that a formula must save on a sample to be of any use. Negative, since what it predicts
 may tell a network something even where differences from it save nothing. Chosen by hand; not measured.

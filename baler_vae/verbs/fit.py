@@ -10,7 +10,7 @@ from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
 from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
-from baler_vae.fitting.guards import guarded_models, resolved_guarantees
+from baler_vae.fitting.guards import guarded_models, held_columns, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
@@ -128,6 +128,12 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     many_columns = _many_columns(schema, settings, progress)
+    guarantees = Guarantees()
+    if request.guarantees:
+        with located(path=source.path):
+            check_guaranteed(request, source, schema)
+            guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
+    held = held_columns(guarantees, schema)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -140,7 +146,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
             chosen = fit_group_model(
-                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns
+                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns, held=held
             )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
@@ -149,11 +155,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             history[f"{name}, networks"] = chosen.fit.network_history
         if table is batch[0] and len(batch) > 1:
             coded_events = coded_table(table, models[name], bounds)
-    guarantees = Guarantees()
-    if request.guarantees:
+    if guarantees:
         with located(path=source.path):
-            check_guaranteed(request, source, schema)
-            guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
     if request.skip_unreadable:
