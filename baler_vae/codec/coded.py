@@ -140,9 +140,7 @@ def _quantised(
     for name in (*(name for name in on_grid if name not in after), *after):
         column, grid = on_grid[name], on_grid[name].grid
         if column.formula is not None and is_centred(grid):
-            read = {
-                n: values[n] if n in values else of_events.arrays[n][of_events.rows] for n in column.formula.names
-            }
+            read = {n: values[n] if n in values else of_events.arrays[n][of_events.rows] for n in column.formula.names}
             numbers = column.formula.evaluate(read)
             codes[name] = quantise_column(
                 values[name], predict_codes(numbers, grid, group.column(name).dtype).grid, bounds[name]

@@ -21,8 +21,8 @@ from baler_vae.codec.correction_entries import guard_entry, promised_of
 from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
-from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.grid.grids import is_centred
+from baler_vae.guarantees.definitions import Guarantees
 from baler_vae.model.columns import Contextual, OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
-from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.centring import with_centres
+from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows

@@ -59,8 +59,8 @@ def dither_of(key: int, rows: Integers64, parts: int) -> Integers64:
 
 @dataclass(frozen=True, eq=False)
 class DitheredRows:
-    """A dithered or centred grid for certain rows: the `fine` grid, the `parts` fine steps of a cell, and by how many each row is
-    shifted, `offsets` int64 (rows,).
+    """A dithered or centred grid for certain rows: the `fine` grid, the `parts` fine steps of a cell, and by how many
+    each row is shifted, `offsets` int64 (rows,).
 
     A value with code f on the fine grid has code 0 where f is 0, else that of its sign with
     1 + floor((abs(f) - 1 + offset) / parts).

@@ -174,15 +174,11 @@ def describe_grid(grid: Grid) -> str:
             text = f"steps of {step:.6g}"
         case Logarithmic(relative, floor):
             text = _describe_relative(relative, floor)
-        case DitheredStep(step, parts):
-            text = f"dithered steps of {step * parts:.6g}"
-        case DitheredLogarithmic(relative, floor, parts):
-            text = f"dithered {_describe_relative(relative * parts, floor * parts)}"
-        case CentredStep(step, parts):
-            text = f"steps of {step * parts:.6g} from its formula"
-        case CentredLogarithmic(relative, floor, parts):
-            text = f"{_describe_relative(relative * parts, floor * parts)}, from its formula"
-    return text
+        case DitheredStep(step, parts) | CentredStep(step, parts):
+            text = f"steps of {step * parts:.6g}"
+        case DitheredLogarithmic(relative, floor, parts) | CentredLogarithmic(relative, floor, parts):
+            text = _describe_relative(relative * parts, floor * parts)
+    return f"dithered {text}" if is_dithered(grid) else f"{text}, from its formula" if is_centred(grid) else text
 
 
 def _describe_relative(relative: float, floor: float) -> str:

@@ -24,7 +24,7 @@ from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, resolve_bound
 from baler_vae.table.schema import Schema, match_columns
-from baler_vae.table.table import counts_of
+from baler_vae.table.table import Batch, counts_of
 from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.request import FitRequest
 
@@ -128,11 +128,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     many_columns = _many_columns(schema, settings, progress)
-    guarantees = Guarantees()
-    if request.guarantees:
-        with located(path=source.path):
-            check_guaranteed(request, source, schema)
-            guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
+    guarantees = _guaranteed(request, source, schema, batch, bounds)
     held = held_columns(guarantees, schema)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
@@ -169,6 +165,17 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     repeat |= {key: names for key, names in remarkable.items() if names}
     schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
+
+
+def _guaranteed(
+    request: FitRequest, source: Source, schema: Schema, batch: Batch, bounds: Mapping[str, Bound]
+) -> Guarantees:
+    """What is guaranteed, with bounds in explicit numbers."""
+    if not request.guarantees:
+        return Guarantees()
+    with located(path=source.path):
+        check_guaranteed(request, source, schema)
+        return resolved_guarantees(request.guarantees, batch, schema, bounds)
 
 
 def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -> int:
