@@ -38,7 +38,8 @@ class NTupleWriter:
     groups: list[Any] = field(default_factory=list)
 
     def extend(self, arrays: Mapping[str, ak.Array]) -> None:
-        """Write a cluster of some entries, a page of each column: `arrays` of all fields that have values.
+        """Write a cluster of some entries, a page of each column: `arrays` of all fields that have values. Pages of the
+        same bytes, as those of the lengths of lists often are, are written once.
 
         Raises:
             ValueError: the arrays have other types than those of which the header was made.
@@ -54,13 +55,19 @@ class NTupleWriter:
             elements = _elements(key, buffers)
             counts.append(len(elements))
             pages.append(self.setting.compressed(_page(elements, kind)))
-        place = self._add_blob(pages, sum(map(len, pages))) if any(counts) else 0
+        starts: dict[bytes, int] = {}
+        n_bytes = 0
+        for page in pages:
+            if page not in starts:
+                starts[page] = n_bytes
+                n_bytes += len(page)
+        place = self._add_blob(tuple(starts), n_bytes) if any(counts) else 0
         columns = []
         for number, (page, count) in enumerate(zip(pages, counts, strict=True)):
-            listed = [own.NTuple_PageDescription(count, own.NTuple_Locator(len(page), place))] if count else []
+            where = own.NTuple_Locator(len(page), place + starts[page])
+            listed = [own.NTuple_PageDescription(count, where)] if count else []
             columns.append(own.NTuple_ColumnPageListDescription(listed, self.n_elements[number], self.setting.code))
             self.n_elements[number] += count
-            place += len(page)
         cluster = own.NTuple_ClusterSummary(self.n_entries, len(layout))
         link = self._add_envelope(own.NTuple_PageListEnvelope(self.header._checksum, [cluster], [columns]).serialize())  # noqa: SLF001
         self.groups.append(own.NTuple_ClusterGroupRecord(self.n_entries, len(layout), 1, link))
