@@ -123,7 +123,7 @@ def ntuple_writer(
     Raises:
         ValueError: an RNTuple has no such type.
     """
-    directory, name = directory_of(file, path)
+    directory, name = directory_of(file, path, path)
     form = uproot.writing.writable._type_specification_to_awkward_form(dict(types))  # noqa: SLF001
     header = Header(name, description, form, collections, typenames)
     return NTupleWriter(directory, header, setting, [0] * len(header.types))
