@@ -4,6 +4,7 @@ Source: ROOT, tree/ntuple/doc/BinaryFormatSpecification.md (1.0), "Field Descrip
 """
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -65,11 +66,13 @@ class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed
         typenames: Mapping[str, str],
     ) -> None:
         collections = tuple(collections)
+        self._collections = {made.name for made in collections}
         self._forms = dict(zip(form.fields, form.contents, strict=True))
         self._sources = {b: (made.name, field) for made in collections for field, b in made.members}
         self._counters = {made.counter: made.name for made in collections if made.counter}
         self._typenames = typenames
         self._places: dict[str, tuple[int, int]] = {}
+        self._members: dict[str, dict[str, tuple[int, int]]] = {}
         self._aliases: list[_Alias] = []
         self._envelope = b""
         self._ak_node_count = 0
@@ -90,6 +93,8 @@ class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed
             else:
                 self._places[name] = len(self._field_records), len(self._column_records)
                 self._add(name, packed[name])
+                if name in self._collections:
+                    self._members[name] = self._members_of(*self._places[name])
         self.types = tuple(record.type_num for record in self._column_records)
         for record in self._column_records:
             record.type_num = SPLIT.get(record.type_num, record.type_num)
@@ -120,13 +125,20 @@ class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed
             for record in made:
                 record.type_name = record.type_name.replace(_VECTOR, _ROOT_VECTOR)
 
+    def _members_of(self, lists: int, column: int) -> dict[str, tuple[int, int]]:
+        """The number of the field, and of the first column, of each member of the records in the last field, by name;
+        `lists` and `column` are those of that field.
+        """
+        fields = [record.field_id for record in self._column_records]
+        inside = enumerate(self._field_records[lists + 2 :], lists + 2)
+        members = ((number, record) for number, record in inside if record.parent_field_id == lists + 1)
+        return {record.field_name: (number, bisect_left(fields, number, column)) for number, record in members}
+
     def _add_projection(self, name: str, form: Any) -> None:  # noqa: ANN401
         """Add a field of lists that a member of records shows: the lists are theirs, the values those of the member."""
         collection, member = self._sources[name]
         lists, list_column = self._places[collection]
-        inside, known = enumerate(self._field_records), enumerate(self._column_records)
-        field = next(i for i, one in inside if one.parent_field_id == lists + 1 and one.field_name == member)
-        column = next(i for i, one in known if one.field_id >= field)
+        field, column = self._members[collection][member]
         first, n_columns, n_nodes = len(self._field_records), len(self._column_records), self._ak_node_count
         self._add(name, form)
         columns = self._column_records[n_columns:]

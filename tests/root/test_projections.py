@@ -250,6 +250,27 @@ def test_clusters_of_records_are_read(sizes, tmp_path):
         assert read["nA"].typename == "ROOT::RNTupleCardinality<std::uint64_t>"
 
 
+def test_records_may_stand_behind_projections_of_others(tmp_path):
+    both = [ProjectedCollection(name, (("x", f"{name}_x"), ("y", f"{name}_y")), f"n{name}") for name in "AB"]
+    counts = np.array([2, 0, 1])
+    found = {
+        f"{made.name}_{field}": ak.unflatten(np.arange(3) + 10 * i + 100 * (field == "y"), counts)
+        for i, made in enumerate(both)
+        for field in "xy"
+    }
+    found |= {f"n{made.name}": counts for made in both}
+    found |= {made.name: records_of(made, found.__getitem__) for made in both}
+    types = {name: ak.Array(found[name]).type.content for name in ("A", "A_x", "A_y", "nA", "B", "nB", "B_y", "B_x")}
+    with uproot.recreate(tmp_path / "t.root") as file:
+        ntuple = ntuple_writer(file, "t", "", types, Setting(), collections=both)
+        ntuple.extend(found)
+        ntuple.close()
+    with uproot.open(f"{tmp_path}/t.root:t") as read:
+        assert {name: read[name].array().to_list() for name in types} == {
+            name: ak.Array(found[name]).to_list() for name in types
+        }
+
+
 @pytest.mark.full
 def test_root_reads_projections_that_come_back(root, tmp_path):
     root.write_wide(tmp_path / "tree.root", 200, 50, 505)
