@@ -163,7 +163,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
-    schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
+    origin = replace(schema.origin, compression="", collections=())  # these are of a file, not of what is known
+    schema = replace(schema, origin=origin)
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
