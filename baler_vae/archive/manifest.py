@@ -16,6 +16,8 @@ MOST_CELLS = 256
 
 _ADDED_KEYS = {"masks", "padded", "guarantees"}
 """The keys that the first format lacks."""
+_OF_ROOT_FILES = ("compression", "collections")
+"""The keys of an origin that the first format lacks."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Dtype = Annotated[str, Field(pattern="^(bool|u?int(8|16|32|64)|float(16|32|64)|text|nested)$")]
@@ -187,9 +189,22 @@ class PaddedEntry(_Entry):
     arrays: tuple[PaddedArrayEntry, ...]
 
 
+class ProjectedEntry(_Entry):
+    """A field of an RNTuple with lists of records, whose members are branches by projection: its name and description,
+    how many fields stand before it, the field of a record and the branch of each member, and the branch that counts
+    the records.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    title: str
+    place: Count
+    counter: str
+    members: Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
+
+
 class OriginEntry(_Entry):
-    """Where the columns came from, and how the file was compressed; where there is nothing of that the last key is
-    lacking.
+    """Where the columns came from, how the file was compressed, and which branches were projections; where there is
+    nothing of these two their keys are lacking.
     """
 
     format: str
@@ -198,12 +213,14 @@ class OriginEntry(_Entry):
     shape: tuple[Count, ...]
     rntuple: bool = False
     compression: Compression = ""
+    collections: tuple[ProjectedEntry, ...] = ()
 
     @model_serializer(mode="wrap")
-    def _without_no_compression(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_lacking(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = serialize(self)
-        if not self.compression:
-            del document["compression"]
+        for key in _OF_ROOT_FILES:
+            if not document[key]:
+                del document[key]
         return document
 
 
@@ -251,7 +268,7 @@ class Manifest(_Entry):
             if self.version == FIRST_FORMAT or not column["shape"]:
                 del column["shape"]
         if self.version == FIRST_FORMAT:
-            document["origin"].pop("compression", None)
+            document["origin"] = {key: own for key, own in document["origin"].items() if key not in _OF_ROOT_FILES}
             for group in document["groups"]:
                 group.pop("guard", None)
                 if group["latents"] is not None:

@@ -1,7 +1,7 @@
 """The rows of a group on their way to bytes: every value quantised once, its restored value kept."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.correcting import Guarded
 from baler_vae.codec.rows import Arrays, Events, layout_of, shown_codes
-from baler_vae.grid.codes import Codes, is_special, quantise_column
-from baler_vae.grid.grids import Grid
+from baler_vae.grid.codes import Codes, is_special, predict_codes, quantise_column
+from baler_vae.grid.grids import Grid, is_centred
 from baler_vae.model.columns import OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.model.layout import Layout
@@ -71,14 +71,12 @@ def coded_table(
     """
     layout = layout_of(model, table.n_rows, events)
     values: Arrays = {name: layout.arrange(array) for name, array in table.arrays.items()}
-    codes = {}
-    for name, column in model.columns.items():
-        if isinstance(column, OnGrid):
-            if own_codes is None:
-                codes[name] = quantise_column(values[name], column.grid, bounds[name], layout.order)
-            else:
-                codes[name] = own_codes[name] if layout.is_own_order else own_codes[name].only(layout.order)
-            values[name] = codes[name].restored.reshape(values[name].shape)
+    if own_codes is None:
+        of_events = _OfEvents({}, layout.events) if events is None else _OfEvents(events.arrays, layout.events)
+        codes = _quantised(values, table.group, model, bounds, of_events, layout.order)
+    else:
+        codes = {n: own if layout.is_own_order else own.only(layout.order) for n, own in own_codes.items()}
+        values |= {n: own.restored.reshape(values[n].shape) for n, own in codes.items()}
     return CodedTable(table.group, model, layout, codes, values, events, guarded or Guarded())
 
 
@@ -91,7 +89,7 @@ def coded_tables(
     codes: Sequence[Mapping[str, Codes] | None] = [None] * len(batch)
     guarded: Sequence[Guarded | None] = [None] * len(batch)
     if guard is not None:
-        nearest = [quantised(table, models[table.group.name], bounds) for table in batch]
+        nearest = quantised(batch, models, bounds)
         codes, guarded = guard.guard(batch, nearest)
     first = coded_table(batch[0], models[batch[0].group.name], bounds, None, codes[0], guarded[0])
     yield first
@@ -101,19 +99,64 @@ def coded_tables(
         yield coded_table(table, model, bounds, events, own, kept)
 
 
-def quantised(table: Table, model: GroupModel, bounds: Mapping[str, Bound]) -> dict[str, Codes]:
-    """The codes of the columns on a grid, in the order of a table."""
-    return {
-        name: quantise_column(table[name], column.grid, bounds[name])
-        for name, column in model.columns.items()
-        if isinstance(column, OnGrid)
-    }
+def quantised(batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> list[dict[str, Codes]]:
+    """The codes of the columns on a grid, in the order of each table; `models` is by group, `bounds` by column."""
+    found: list[dict[str, Codes]] = []
+    of_events = _OfEvents({}, np.empty(0, np.int64))
+    for table in batch:
+        values = dict(table.arrays)
+        if found:
+            counts = counts_of(batch, table.group)
+            of_events = replace(of_events, rows=np.repeat(np.arange(len(counts)), counts))
+        found.append(_quantised(values, table.group, models[table.group.name], bounds, of_events, None))
+        if len(found) == 1:
+            of_events = replace(of_events, arrays=values)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _OfEvents:
+    """What formulas of rows read of their events: columns (events,), and the event int64 (rows,) of each row."""
+
+    arrays: Mapping[str, NDArray[np.generic]]
+    rows: NDArray[np.int64]
+
+
+def _quantised(
+    values: Arrays,
+    group: Group,
+    model: GroupModel,
+    bounds: Mapping[str, Bound],
+    of_events: _OfEvents,
+    order: NDArray[np.int64] | None,
+) -> dict[str, Codes]:
+    """The codes of the columns on a grid, whose `values` become those that codes give back; of what is centred on
+    predictions after all that these read. `order` int64 (rows,) are the numbers of the rows, from 0 on where None.
+    """
+    on_grid = {name: column for name, column in model.columns.items() if isinstance(column, OnGrid)}
+    centred = [name for name, column in on_grid.items() if is_centred(column.grid)]
+    after = [name for name in model.needed(centred) if name in centred]
+    codes = {}
+    for name in (*(name for name in on_grid if name not in after), *after):
+        column, grid = on_grid[name], on_grid[name].grid
+        if column.formula is not None and is_centred(grid):
+            read = {n: values[n] if n in values else of_events.arrays[n][of_events.rows] for n in column.formula.names}
+            numbers = column.formula.evaluate(read)
+            codes[name] = quantise_column(
+                values[name], predict_codes(numbers, grid, group.column(name).dtype).grid, bounds[name]
+            )
+        else:
+            codes[name] = quantise_column(values[name], grid, bounds[name], order)
+        values[name] = codes[name].restored.reshape(values[name].shape)
+    return {name: codes[name] for name in on_grid}
 
 
 def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:
     """The codes (rows,) that restored values have where special ones are not seen as such."""
     if grid.holds_everything:
         return coded.codes
+    if is_centred(grid):
+        return shown_codes(coded.restored, grid, rows=None)
     rows = np.flatnonzero(is_special(coded.codes))
     if not len(rows):
         return coded.codes

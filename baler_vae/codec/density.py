@@ -78,7 +78,7 @@ def kept_rows(codec: Codec, batch: Batch) -> dict[str, Kept]:
             for name, column in chosen.items():
                 predicted = rows.predict(name, 0, coded.n_rows) if column.predicted else None
                 if predicted is not None:
-                    less = differences(own[name].codes, predicted, column.grid)
+                    less = differences(own[name].codes, predicted.codes, column.grid)
                     own[name] = Codes(less, own[name].restored, own[name].verbatim)
         values = {n: array for n, array in coded.values.items() if isinstance(coded.model.columns[n], Plain)}
         found[coded.group.name] = Kept(coded.n_rows, values, own)

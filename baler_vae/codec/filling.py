@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import Arrays, Events, Rows, layout_of
 from baler_vae.grid.codes import SPECIAL, dequantise_column
+from baler_vae.grid.grids import RowGrid, is_centred
 from baler_vae.grid.uniform import UniformGrid
 from baler_vae.model.cell_fields import rows_of_flat
 from baler_vae.model.cell_stream import CellCodes, decode_cells
@@ -220,10 +221,13 @@ class _ColumnFiller:
             self._restore(self._stream.read(start, stop, None), start)
             return
         predicted = rows.predict(self._name, start, stop)
-        codes = self._stream.read(start, stop, predicted if self._column.predicted else None)
+        base = predicted.codes if predicted is not None and self._column.predicted else None
+        codes = self._stream.read(start, stop, base)
         if self._is_seen:
             rows.show(self._number, codes, start, networks_see=self._stream.shows)
-        if not self._at_once:
+        if predicted is not None and is_centred(self._column.grid):
+            self._restore(codes, start, predicted.grid)
+        elif not self._at_once:
             self._restore(codes, start)
         elif len(codes):
             self._read.append(codes)
@@ -234,12 +238,14 @@ class _ColumnFiller:
             self._restore(np.concatenate(self._read), 0)
         self._stream.finish()
 
-    def _restore(self, codes: NDArray[np.int64], start: int) -> None:
-        """Gives the rows from `start` on the values of codes (rows,), or (rows * cells,) where they hold arrays."""
+    def _restore(self, codes: NDArray[np.int64], start: int, row_grid: RowGrid | None = None) -> None:
+        """Gives the rows from `start` on the values of codes (rows,), or (rows * cells,) where they hold arrays; on the
+        grid as it is for these rows where that depends on what was predicted of them.
+        """
         grid, values, shape = self._column.grid, self._rows.values, self._described.shape
         verbatim = self._stream.verbatim(0 if grid.holds_everything else int(np.count_nonzero(codes == SPECIAL)))
         if self._name not in values:  # not before: a damaged column of many rows should take no memory
             values[self._name] = np.empty((self._rows.layout.n_rows, *shape), self._described.dtype)
         rows = None if shape else self._rows.layout.order[start : start + len(codes)]
-        restored = dequantise_column(codes, verbatim, grid, self._described.dtype, rows).reshape(-1, *shape)
+        restored = dequantise_column(codes, verbatim, row_grid or grid, self._described.dtype, rows).reshape(-1, *shape)
         values[self._name][start : start + len(restored)] = restored

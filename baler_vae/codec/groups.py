@@ -80,17 +80,16 @@ def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Neighbou
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
-    predicted = rows.predict(name, 0, rows.layout.n_rows)
+    found = rows.predict(name, 0, rows.layout.n_rows)
+    predicted = None if found is None else found.codes
     codes, holds = coded.codes, column.grid.holds_everything
+    if isinstance(column, Coded | Networked) and column.predicted and predicted is not None:
+        codes = differences(codes, predicted, column.grid)
     if isinstance(column, Neighboured):
         data = encode_by_neighbours(codes, column.neighbours, rows.layout.n_rows, holds_everything=holds)
-        return data if holds else _join_verbatim(coded.verbatim, data)
-    if isinstance(column, Contextual):
+    elif isinstance(column, Contextual):
         data = encode_in_context(codes, column.context, rows.looked_at, predicted, holds_everything=holds)
-        return data if holds else _join_verbatim(coded.verbatim, data)
-    if column.predicted and predicted is not None:
-        codes = differences(codes, predicted, column.grid)
-    if isinstance(column, Networked):
+    elif isinstance(column, Networked):
         data = encode_conditional(codes, column.conditional, rows.sources)
     else:
         data = column.coder.encode(codes)

@@ -19,6 +19,7 @@ from baler_vae.codec.frames import Frame
 from baler_vae.codec.rows import Arrays
 from baler_vae.codec.solving import on_lattice, solve
 from baler_vae.grid.codes import Codes
+from baler_vae.grid.grids import is_centred
 from baler_vae.grid.numbers import same_bits
 from baler_vae.guarantees.promises import (
     Cells,
@@ -77,8 +78,18 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
             home = 0 if correction.is_of_events else number
             if promise.selection is not None or promise.home != home:
                 raise ValueError("a correction is not of the rows of its guarantee")
+            moved = {correction.cells[name].column for name in correction.movable}
+            if any(moved & read for read in _centring(models)):
+                raise ValueError("a correction moves what a column is centred on")
             if not {name for _, name in promise.columns} >= correction.columns:
                 raise ValueError("a correction reads what its guarantee does not read")
+
+
+def _centring(models: Mapping[str, GroupModel]) -> list[set[str]]:
+    """Each column whose cells are centred on what a formula predicts, of all groups, and what that reads."""
+    columns = (pair for model in models.values() for pair in model.columns.items())
+    on_grid = ((name, own) for name, own in columns if isinstance(own, OnGrid) and is_centred(own.grid))
+    return [{name, *(() if own.formula is None else own.formula.names)} for name, own in on_grid]
 
 
 def patchable(number: int, model: GroupModel, promises: Promises, bounds: Mapping[str, Bound]) -> tuple[str, ...]:

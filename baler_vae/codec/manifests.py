@@ -16,17 +16,20 @@ from baler_vae.archive.manifest import (
     OriginEntry,
     PaddedArrayEntry,
     PaddedEntry,
+    ProjectedEntry,
 )
 from baler_vae.codec.correction_entries import guard_entry, promised_of
 from baler_vae.codec.provenance import settings_of
 from baler_vae.codec.sections import column_entry, latents_entry
 from baler_vae.errors import CorruptArchive
+from baler_vae.grid.grids import is_centred
 from baler_vae.guarantees.definitions import Guarantees
-from baler_vae.model.columns import Contextual
+from baler_vae.model.columns import Contextual, OnGrid
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, bound_of_text
 from baler_vae.table.padded import MOST_COLUMNS, PaddedArray, PaddedCollection
 from baler_vae.table.padding import without_collections
+from baler_vae.table.projected import ProjectedCollection, check_projected
 from baler_vae.table.schema import (
     NESTED,
     TEXT,
@@ -99,6 +102,12 @@ def origin_entry(origin: Origin) -> OriginEntry:
         shape=origin.shape,
         rntuple=origin.rntuple,
         compression=origin.compression,
+        collections=tuple(
+            ProjectedEntry(
+                name=made.name, title=made.title, place=made.place, counter=made.counter, members=made.members
+            )
+            for made in origin.collections
+        ),
     )
 
 
@@ -106,11 +115,26 @@ def origin_of(entry: OriginEntry) -> Origin:
     """The origin that an entry tells.
 
     Raises:
-        ValueError: a file that is not ROOT's has a compression of ROOT's.
+        ValueError: a file that is not ROOT's has a compression of ROOT's, what is no RNTuple has projections, or two of
+            these have one name.
     """
     if entry.compression and entry.format != "root":
         raise ValueError(f"a compression of {entry.format!r}: {entry.compression}")
-    return Origin(cast("Format", entry.format), entry.name, entry.title, entry.shape, entry.rntuple, entry.compression)
+    if entry.collections and not (entry.rntuple and entry.format == "root"):
+        raise ValueError(f"projections of {entry.format!r}")
+    collections = tuple(
+        ProjectedCollection(made.name, made.members, made.counter, made.title, made.place) for made in entry.collections
+    )
+    check_projected(collections)
+    return Origin(
+        cast("Format", entry.format),
+        entry.name,
+        entry.title,
+        entry.shape,
+        entry.rntuple,
+        entry.compression,
+        collections,
+    )
 
 
 def array_entries(schema: Schema) -> tuple[ArrayEntry, ...]:
@@ -159,13 +183,16 @@ def format_version(
     has_categories: bool = False,
     has_guarantees: bool = False,
 ) -> int:
-    """The version of the format that can say what a schema and its bounds are, how the source was compressed, what is
-    not a column, that latents are categorical, what is guaranteed, and that models by group have tables in context.
+    """The version of the format that can say what a schema and its bounds are, how the source was compressed and which
+    of its fields were projections, what is not a column, that latents are categorical, what is guaranteed, and that
+    models by group have tables in context or cells that are centred on predictions.
     """
-    columns = (column for model in models.values() for column in model.columns.values())
+    columns = [column for model in models.values() for column in model.columns.values()]
     has_contexts = any(isinstance(column, Contextual) for column in columns)
-    more = has_extras or has_categories or has_guarantees or has_contexts
-    known = schema.origin.format in _FIRST_ORIGINS and not schema.origin.compression and not more
+    has_centres = any(isinstance(column, OnGrid) and is_centred(column.grid) for column in columns)
+    more = has_extras or has_categories or has_guarantees or has_contexts or has_centres
+    origin = schema.origin
+    known = origin.format in _FIRST_ORIGINS and not origin.compression and not origin.collections and not more
     has_more = schema.masks or schema.padded or any(column.is_array for column in schema.columns)
     has_dither = any(bound.dither for bound in bounds.values())
     return FIRST_FORMAT if known and not has_more and not has_dither else SECOND_FORMAT

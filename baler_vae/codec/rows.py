@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.grid.codes import predicted_codes
+from baler_vae.grid.codes import Predicted, predict_codes
 from baler_vae.grid.grids import Grid, grid_at
 from baler_vae.model.cell_fields import CellField, Known
 from baler_vae.model.columns import Celled, ColumnModel, Networked, OnGrid
@@ -129,9 +129,9 @@ class Rows:
         if source in self._looked_at:
             self.looked_at.codes[source] = codes
 
-    def predict(self, name: str, start: int, stop: int) -> NDArray[np.int64] | None:
-        """The codes that the formula of a column predicts for the rows from `start` to `stop`; its network sees them
-        where they are not what is coded.
+    def predict(self, name: str, start: int, stop: int) -> Predicted | None:
+        """What the formula of a column predicts for the rows from `start` to `stop`; its network sees the codes where
+        they are not what is coded.
         """
         column = self.model.columns[name]
         if not isinstance(column, OnGrid) or column.formula is None:
@@ -141,7 +141,7 @@ class Rows:
             for read in column.formula.names
         }
         numbers = column.formula.evaluate(arrays)
-        codes = predicted_codes(numbers, column.grid, self.group.column(name).dtype, self.layout.order[start:stop])
+        found = predict_codes(numbers, column.grid, self.group.column(name).dtype, self.layout.order[start:stop])
         if not column.predicted and isinstance(column, Networked):
-            self.sources.show_formula(column.conditional.alphabet, codes, start)
-        return codes
+            self.sources.show_formula(column.conditional.alphabet, found.codes, start)
+        return found

@@ -14,7 +14,7 @@ from baler_vae.codec.dependencies import check_arrays, check_guard, check_model
 from baler_vae.entropy import plain
 from baler_vae.entropy.tables import decode_tables, encode_tables
 from baler_vae.errors import CorruptArchive, UnsupportedVersion, UsageError
-from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters, is_dithered
+from baler_vae.grid.grids import GRID_KINDS, Grid, check_grid, grid_of, grid_parameters, is_centred, is_dithered
 from baler_vae.kinematics.formula import Formula, parse_formula
 from baler_vae.model.cell_weights import decode_cells_models, encode_cells_models
 from baler_vae.model.cells import Cells
@@ -269,12 +269,9 @@ def column_model(
         ValueError: what the manifest says of it does not go together.
     """
     grid, formula = _grid(entry), _formula(entry)
-    for coding, own, what in (
-        (NETWORK, network, "networks"),
-        (CELLS, cells, "networks of cells"),
-        (CONTEXT, context, "tables in context"),
-        (NEIGHBOURS, neighbours, "tables that neighbours choose"),
-    ):
+    told = (NETWORK, network), (CELLS, cells), (CONTEXT, context), (NEIGHBOURS, neighbours)
+    kinds = "networks", "networks of cells", "tables in context", "tables that neighbours choose"
+    for (coding, own), what in zip(told, kinds, strict=True):
         if (own is not None) is not (entry.coding == coding):
             raise ValueError(f"{what} and columns do not match")
     if grid is None:
@@ -292,10 +289,11 @@ def column_model(
 
 def _check_format(column: ColumnEntry, grid: Grid | None, version: int) -> None:
     """Check that a grid exists in a version of the format."""
-    if grid is not None and is_dithered(grid) and version == FIRST_FORMAT:
-        raise ValueError(f"column {column.name!r} is dithered, which format {FIRST_FORMAT} does not know")
-    if column.coding == CONTEXT and version == FIRST_FORMAT:
-        raise ValueError(f"column {column.name!r} has tables in context, which format {FIRST_FORMAT} does not know")
+    new = ["has tables in context"] if column.coding == CONTEXT else []
+    if grid is not None:
+        new += ["is dithered"] * is_dithered(grid) + ["is centred"] * is_centred(grid)
+    if new and version == FIRST_FORMAT:
+        raise ValueError(f"column {column.name!r} {new[-1]}, which format {FIRST_FORMAT} does not know")
 
 
 def _check_known(archive: ArchiveFile, entry: GroupEntry) -> None:
@@ -396,4 +394,6 @@ def _grid(column: ColumnEntry) -> Grid | None:
     check_grid(grid, np.dtype(column.dtype))
     if is_dithered(grid) and column.shape:
         raise ValueError(f"the cells of column {column.name!r} are dithered")
+    if is_centred(grid) and (column.shape or column.formula is None or not column.predicted):
+        raise ValueError(f"column {column.name!r} is centred on what no formula predicts")
     return grid

@@ -75,9 +75,10 @@ def fit_group_model(
     *,
     n_rows: int | None = None,
     many_columns: int = 0,
+    held: frozenset[str] = frozenset(),
 ) -> ChosenFit:
     """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many,
-    `many_columns` where the file has more than `MANY_COLUMNS`.
+    `many_columns` where the file has more than `MANY_COLUMNS`. Columns that are `held` may be moved by a guarantee.
 
     Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.
@@ -89,7 +90,7 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, progress=progress)
+    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, held=held, progress=progress)
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))
@@ -108,6 +109,9 @@ def fit_group_model(
     kind = wanted or trials.choose_latents_of_arrays(trials.choose_kind(names))
     found |= trials.kinds
     fitted = trials.fit_all(kind, names)
+    finer = with_effort(settings)
+    if finer is not settings:
+        fitted = min(fitted, trials.fit_all(kind, names, finer), key=lambda fit: fit.bits)
     stored: str = kind_of_stored(networks=True, latents=bool(fitted.model.n_latents), said=kind.name)
     found.setdefault(stored, fitted.n_bytes)
     if fitted.bits >= independent.bits and not (settings.keep_network and wanted is not None):
@@ -145,10 +149,10 @@ def with_fine_ranges(settings: ModelSettings) -> ModelSettings:
 
 
 def with_effort(settings: ModelSettings) -> ModelSettings:
-    """The settings under which networks see finer ranges where the effort is the best one, unless they say how networks
-    are built.
+    """The settings under which networks see still finer ranges where the effort is the best one, unless they say how
+    networks are built.
     """
-    if settings.effort != "best" or settings.networks is not None:
+    if settings.effort != "best" or settings.networks not in {None, FINE_RANGES}:
         return settings
     return settings.model_copy(update={"networks": BEST_RANGES})
 
@@ -226,13 +230,13 @@ class _Trials:
         saved = (bits[0] - bits[1]) * grows
         return CONV_VAE if saved > policy.LEAST_LATENTS_SAVING * bits[0] * grows else kind
 
-    def fit_all(self, kind: Kind, names: tuple[str, ...]) -> GroupFit:
-        """The fit of all rows."""
+    def fit_all(self, kind: Kind, names: tuple[str, ...], finer: ModelSettings | None = None) -> GroupFit:
+        """The fit of all rows, under the settings of the trials or `finer` ones."""
         # A trial takes a transform of its own for the scores that an encoder sees.
-        same = self._is_whole and not kind.traits.stores_latents
+        same = self._is_whole and not kind.traits.stores_latents and finer is None
         whole = self._done.get((kind.name, names, 1.0)) if same else None
-        progress = within(self._progress, kind.name)
-        return whole or kind.fit(self._rows, self._settings, names=names, part=1.0, progress=progress)
+        progress = within(self._progress, kind.name if finer is None else f"{kind.name}, finer ranges")
+        return whole or kind.fit(self._rows, finer or self._settings, names=names, part=1.0, progress=progress)
 
     def _try(self, kind: Kind, names: tuple[str, ...], part: float, label: str) -> int:
         """About how many bytes all rows would take after a training on the sample, for `part` of the usual steps."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.fitting import policy
 from baler_vae.fitting.cells import CellTrainer, RowSource
+from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, Parents, most_informative_first, view_of
 from baler_vae.fitting.relations import choose_relations, parents_of
@@ -75,6 +76,7 @@ def fit_conditional_group(
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
     followed = choose_relations(rows.numeric, of_events_in_formulas(rows), settings.formulas, settings.seed)
+    rows = with_centres(rows, followed)
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}

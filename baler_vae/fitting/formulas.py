@@ -9,17 +9,21 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
+from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.neighbours import fit_neighbours
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.grid.codes import SPECIAL
+from baler_vae.grid.grids import is_centred
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
 from baler_vae.model.columns import ColumnModel, Contextual, Neighboured, OnGrid
 from baler_vae.model.context import OWN, RANK, REMAINING
+from baler_vae.model.context_parts import encode_contexts
 from baler_vae.model.group import GroupModel, in_order
+from baler_vae.model.neighbour_parts import encode_neighbours
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
 from baler_vae.table.table import ROW_GROUP_ROWS
@@ -35,10 +39,12 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     model_bits = _fit_arrays(rows, settings, columns, bits, progress) if rows.table.n_rows else 0.0
     if not rows.table.n_rows or not rows.numeric:
-        return GroupFit(GroupModel(columns=columns), sum(bits.values()), model_bits)
+        exact_bits = _model_bits(columns)
+        return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits)
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
     followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
+    rows = with_centres(rows, followed)
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))
@@ -62,7 +68,17 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
                     saved[name] = own.bits - whole
         if column is not None and isinstance(columns[name], OnGrid):
             search.show(number, column)
-    return GroupFit(GroupModel(columns=columns), sum(bits.values()), model_bits, saved)
+    exact_bits = _model_bits(columns)
+    return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits, saved)
+
+
+def _model_bits(columns: Mapping[str, ColumnModel]) -> float:
+    """The bits of all contexts of a group in an archive, where they stand together, and of those of arrays."""
+    contexts = {n: column.context for n, column in enumerate(columns.values()) if isinstance(column, Contextual)}
+    arrays = {n: column.neighbours for n, column in enumerate(columns.values()) if isinstance(column, Neighboured)}
+    parts = [encode_contexts(contexts)] if contexts else []
+    parts += [encode_neighbours(arrays)] if arrays else []
+    return sum(8.0 * sum(map(len, own)) + policy.BITS_OF_CONTEXTS for own in parts)
 
 
 def _fit_arrays(
@@ -106,7 +122,7 @@ def _predictions(rows: GroupRows, followed: Mapping[str, Formula], sample: Integ
         column = rows.numeric[name]
         few = column.only(sample)
         differing = differences(few.codes, few.predicted_by(formula, some), column.grid)
-        if alone_bits(differing) < alone_bits(few.codes) * (1 - policy.LEAST_FORMULA_SAVING):
+        if is_centred(column.grid) or alone_bits(differing) < alone_bits(few.codes) * (1 - policy.LEAST_FORMULA_SAVING):
             found[name] = column.predicted_by(formula, arrays)
     return found
 

@@ -48,6 +48,12 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
     return replace(asked, promised=tuple(found))
 
 
+def held_columns(guarantees: Guarantees, schema: Schema) -> frozenset[str]:
+    """The columns that guarantees of quantities read, and may move."""
+    quantities = (promise for promise in Promises(guarantees, schema).all if promise.selection is None)
+    return frozenset(name for promise in quantities for _, name in promise.columns)
+
+
 def _resolved(one: Guarantee, values: NDArray[np.generic]) -> str | None:
     if one.bound is None:
         return None
@@ -106,7 +112,7 @@ class _Fitter:
         self, promises: Promises, batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]
     ) -> None:
         self._promises, self._batch, self._models, self._bounds = promises, batch, models, bounds
-        self._coded = [quantised(table, models[table.group.name], bounds) for table in batch]
+        self._coded = quantised(batch, models, bounds)
         self._frames: list[Frame] = []
         for number in range(len(batch)):
             self._frames.append(self._frame(number))

@@ -119,6 +119,11 @@ LEAST_FORMULA_SAVING = 0.1
 the network of the column sees what the formula predicts instead. Chosen by hand; not measured.
 """
 
+LEAST_CENTRING_SAVING = 0.01
+"""The part of the bits of differences from a formula that cells centred on it must save: less is not worth the time.
+Chosen by hand; not measured.
+"""
+
 LEAST_HINT_SAVING = -0.05
 """The part of a column's bits that a formula must save on a sample to be of any use. Negative, since what it predicts
 may tell a network something even where differences from it save nothing. Chosen by hand; not measured.
@@ -343,6 +348,8 @@ MOST_EXTRA_IN_CONTEXT = 0.002
 other codings."""
 BITS_OF_LANES = 360.0
 """About the bits of what a row group stores of a column in context beside its codes: the states of lanes."""
+BITS_OF_CONTEXTS = 1_600.0
+"""About the bits that an archive needs for the contexts of a group beside these: the entry and the names of codings."""
 MOST_LOOKS = 16
 """The most columns that are looked at for the context of another, in the row and the object before."""
 FEW_LOOKS = 6

@@ -48,7 +48,8 @@ class GroupRows:
     of the columns of arrays with codes, under their `bounds`, `events` what the rows see of their events. Bits are
     counted for `weight` rows for each of these: more than one where they stand for a
     larger file. `part` is the same for each row that `independent` was made of. `many_columns` is the number of columns
-    in all groups where it is above `MANY_COLUMNS`, otherwise 0.
+    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees may move is `held`: no cells are
+    centred on what follows from that.
     """
 
     table: Table
@@ -62,6 +63,7 @@ class GroupRows:
     cells: Mapping[str, CellColumn] = field(default_factory=dict)
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     many_columns: int = 0
+    held: frozenset[str] = frozenset()
 
     @property
     def n_all(self) -> float:
@@ -84,6 +86,7 @@ def rows_of_group(
     n_rows: int | None = None,
     *,
     many_columns: int = 0,
+    held: frozenset[str] = frozenset(),
     progress: Progress = silent,
 ) -> GroupRows:
     """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
@@ -112,7 +115,9 @@ def rows_of_group(
         for column in table.group.columns
         if 0 < len(column.shape) <= MOST_CELL_AXES and (coded := independent[column.name].on_grid) is not None
     }
-    return GroupRows(ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds, many_columns)
+    return GroupRows(
+        ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds, many_columns, held
+    )
 
 
 def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
@@ -138,6 +143,8 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
         events,
         {name: values[kept] for name, values in rows.others.items()},
         part=part,
+        bounds=rows.bounds,
+        held=rows.held,
     )
 
 

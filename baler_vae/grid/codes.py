@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.grid.dither import DitheredRows
-from baler_vae.grid.grids import Grid, RowGrid, code_limit, grid_at, is_dithered
+from baler_vae.grid.grids import Grid, RowGrid, code_limit, grid_at, is_centred, is_dithered
 from baler_vae.grid.judge import keeps_bound
 from baler_vae.grid.logarithmic import Logarithmic
 from baler_vae.grid.numbers import CODE_LIMIT, Floats64, Integers64, Values, bits_of, from_bits, is_finite, to_dtype
@@ -64,7 +64,7 @@ def is_special(codes: Integers64) -> NDArray[np.bool_]:
     return np.less_equal(codes, SPECIAL + 4)
 
 
-def quantise_column(values: Values, grid: Grid, bound: Bound, rows: Integers64 | None = None) -> Codes:
+def quantise_column(values: Values, grid: Grid | RowGrid, bound: Bound, rows: Integers64 | None = None) -> Codes:
     """The codes of values (rows,) whose restored values keep a bound, verbatim where there is none; of the cells of
     arrays (rows, *shape) in C order. `rows` int64 (rows,) are the numbers of the rows in their table, from 0 on where
     they are None: those of some rows have the same codes as among all.
@@ -73,7 +73,7 @@ def quantise_column(values: Values, grid: Grid, bound: Bound, rows: Integers64 |
     keeps its bits.
     """
     values = values.reshape(-1)
-    if bound.dither and not is_dithered(grid):
+    if bound.dither and not (isinstance(grid, DitheredRows) or is_dithered(grid)):
         bound = EXACT
     own = grid_at(grid, rows, len(values))
     if len(values) <= _PIECE:
@@ -130,7 +130,7 @@ def _quantised_by_arrays(values: Values, grid: RowGrid, bound: Bound) -> Codes:
 def dequantise_column(
     codes: Integers64,
     verbatim: NDArray[np.uint64],
-    grid: Grid,
+    grid: Grid | RowGrid,
     dtype: np.dtype[Any],
     rows: Integers64 | None = None,
 ) -> Values:
@@ -160,17 +160,32 @@ def dequantise_column(
     return restored
 
 
-def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any], rows: Integers64 | None = None) -> Integers64:
-    """The codes (rows,) of predicted values (rows,), whatever float64 they are: NaN counts as 0, what is beyond the
-    dtype or the codes of the grid as the last one. The same on every machine. `rows` int64 (rows,) are the numbers of
-    the rows in their table, from 0 on where they are None.
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a formula predicts of rows: the `codes` int64 (rows,), and the grid as it is for these rows."""
+
+    codes: Integers64
+    grid: RowGrid
+
+
+def predict_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any], rows: Integers64 | None = None) -> Predicted:
+    """What values (rows,) predict, whatever float64 they are: NaN counts as 0, what is beyond the dtype or the codes of
+    the grid as the last one. The same on every machine. `rows` int64 (rows,) are the numbers of the rows in their
+    table, from 0 on where they are None.
     """
     limits = np.finfo(dtype) if dtype.kind == "f" else None
     numbers = np.where(np.isnan(values), 0.0, values)
     if limits is not None:
         numbers = np.clip(numbers, float(limits.min), float(limits.max))
-    codes = grid_at(grid, rows, len(values)).quantise(to_dtype(numbers, dtype))
-    return codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT)
+    rounded = to_dtype(numbers, dtype)
+    own = grid.around(rounded) if is_centred(grid) else grid_at(grid, rows, len(values))
+    codes = own.quantise(rounded)
+    return Predicted(codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT), own)
+
+
+def predicted_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any], rows: Integers64 | None = None) -> Integers64:
+    """The codes (rows,) alone that values (rows,) predict."""
+    return predict_codes(values, grid, dtype, rows).codes
 
 
 def _settle(values: Values, codes: Integers64, grid: RowGrid, bound: Bound) -> tuple[NDArray[np.bool_], Values]:

@@ -59,8 +59,8 @@ def dither_of(key: int, rows: Integers64, parts: int) -> Integers64:
 
 @dataclass(frozen=True, eq=False)
 class DitheredRows:
-    """A dithered grid for certain rows: the `fine` grid, the `parts` fine steps of a cell, and by how many each row is
-    shifted, `offsets` int64 (rows,).
+    """A dithered or centred grid for certain rows: the `fine` grid, the `parts` fine steps of a cell, and by how many
+    each row is shifted, `offsets` int64 (rows,).
 
     A value with code f on the fine grid has code 0 where f is 0, else that of its sign with
     1 + floor((abs(f) - 1 + offset) / parts).
@@ -104,7 +104,8 @@ class DitheredStep:
     holds_everything: ClassVar = False
 
     def __post_init__(self) -> None:
-        _check(self.parts, self.key)
+        check_parts(self.parts)
+        _check_key(self.key)
         Step(self.step)
 
     def at(self, rows: Integers64) -> DitheredRows:
@@ -127,7 +128,8 @@ class DitheredLogarithmic:
     holds_everything: ClassVar = False
 
     def __post_init__(self) -> None:
-        _check(self.parts, self.key)
+        check_parts(self.parts)
+        _check_key(self.key)
         Logarithmic(self.relative, self.floor)
 
     def at(self, rows: Integers64) -> DitheredRows:
@@ -151,8 +153,12 @@ def dithered_logarithmic(relative: float, floor: float, key: int) -> list[Dither
     return []
 
 
-def _check(parts: int, key: int) -> None:
+def check_parts(parts: int) -> None:
+    """Raise ValueError where cells cannot be of so many steps of a fine grid."""
     if not (3 <= parts <= MOST_PARTS and parts % 2):
-        raise ValueError(f"a dithered grid cannot have cells of {parts} steps")
+        raise ValueError(f"a grid cannot have cells of {parts} steps")
+
+
+def _check_key(key: int) -> None:
     if not 0 <= key < MOST_KEYS:
         raise ValueError(f"a dithered grid cannot have the key {key}")

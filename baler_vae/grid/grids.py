@@ -5,7 +5,8 @@ Each is a frozen dataclass of the numbers that describe it, with `quantise`, val
 judged in `baler_vae.grid.codes`. Grids that hold every value of a dtype (`holds_everything`) need nothing else; the
 codes of the others are for finite values, stay within +-`CODE_LIMIT`, and leave room for special codes.
 
-What a code means on a dithered grid depends on the number of its row: `grid_at` gives the grid of some rows.
+What a code means on a dithered grid depends on the number of its row, and on a centred one on what was predicted of
+it: `grid_at` gives the grid of some rows, `around` that of what was predicted of them.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Final, TypeGuard, cast, get_args
 
 import numpy as np
 
+from baler_vae.grid.centred import CentredLogarithmic, CentredStep
 from baler_vae.grid.decimal import Decimal, Significant
 from baler_vae.grid.dither import DitheredLogarithmic, DitheredRows, DitheredStep
 from baler_vae.grid.logarithmic import Logarithmic
@@ -84,7 +86,7 @@ class Pattern:
 
 
 PlainGrid = Integers | Pattern | Decimal | Significant | Step | Logarithmic
-Grid = PlainGrid | DitheredStep | DitheredLogarithmic
+Grid = PlainGrid | DitheredStep | DitheredLogarithmic | CentredStep | CentredLogarithmic
 RowGrid = PlainGrid | DitheredRows
 """A grid as it is for certain rows: what values and codes are given to."""
 
@@ -98,8 +100,17 @@ def is_dithered(grid: Grid) -> TypeGuard[DitheredStep | DitheredLogarithmic]:
     return isinstance(grid, DitheredStep | DitheredLogarithmic)
 
 
-def grid_at(grid: Grid, rows: Integers64 | None, n_rows: int) -> RowGrid:
-    """A grid as it is for rows with certain numbers, int64 (n_rows,), in their table; None for all from 0 on."""
+def is_centred(grid: Grid | RowGrid) -> TypeGuard[CentredStep | CentredLogarithmic]:
+    """Whether the codes of a grid depend on what is predicted of the rows."""
+    return isinstance(grid, CentredStep | CentredLogarithmic)
+
+
+def grid_at(grid: Grid | RowGrid, rows: Integers64 | None, n_rows: int) -> RowGrid:
+    """A grid as it is for rows with certain numbers, int64 (n_rows,), in their table; None for all from 0 on. Of a
+    centred one, that of rows of which nothing is predicted: what networks see of its values by themselves.
+    """
+    if isinstance(grid, CentredStep | CentredLogarithmic):
+        return grid.unshifted(n_rows)
     if isinstance(grid, DitheredStep | DitheredLogarithmic):
         return grid.at(np.arange(n_rows) if rows is None else rows)
     return grid
@@ -107,18 +118,19 @@ def grid_at(grid: Grid, rows: Integers64 | None, n_rows: int) -> RowGrid:
 
 def code_limit(grid: Grid | RowGrid) -> int:
     """What the codes of finite values, on a grid that does not hold everything, stay below in absolute value."""
-    return (
-        CODE_LIMIT // grid.parts if isinstance(grid, DitheredStep | DitheredLogarithmic | DitheredRows) else CODE_LIMIT
-    )
+    in_parts = DitheredStep | DitheredLogarithmic | CentredStep | CentredLogarithmic | DitheredRows
+    return CODE_LIMIT // grid.parts if isinstance(grid, in_parts) else CODE_LIMIT
 
 
 def check_grid(grid: Grid, dtype: np.dtype[Any]) -> None:
     """Check that numbers of a dtype can lie on a grid.
 
     Raises:
-        ValueError: patterns are of integers, or integers of floats, or steps are dithered that are not of floats.
+        ValueError: patterns are of integers, or integers of floats, or steps are dithered or centred that are not of
+            floats.
     """
-    if isinstance(grid, Integers) if dtype.kind == "f" else isinstance(grid, Pattern) or is_dithered(grid):
+    of_floats = isinstance(grid, Pattern) or is_dithered(grid) or is_centred(grid)
+    if isinstance(grid, Integers) if dtype.kind == "f" else of_floats:
         raise ValueError(f"a grid {grid.kind!r} for {dtype}")
 
 
@@ -162,11 +174,11 @@ def describe_grid(grid: Grid) -> str:
             text = f"steps of {step:.6g}"
         case Logarithmic(relative, floor):
             text = _describe_relative(relative, floor)
-        case DitheredStep(step, parts):
-            text = f"dithered steps of {step * parts:.6g}"
-        case DitheredLogarithmic(relative, floor, parts):
-            text = f"dithered {_describe_relative(relative * parts, floor * parts)}"
-    return text
+        case DitheredStep(step, parts) | CentredStep(step, parts):
+            text = f"steps of {step * parts:.6g}"
+        case DitheredLogarithmic(relative, floor, parts) | CentredLogarithmic(relative, floor, parts):
+            text = _describe_relative(relative * parts, floor * parts)
+    return f"dithered {text}" if is_dithered(grid) else f"{text}, from its formula" if is_centred(grid) else text
 
 
 def _describe_relative(relative: float, floor: float) -> str:

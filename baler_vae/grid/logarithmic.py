@@ -178,6 +178,11 @@ class _Layout:
         return segments
 
 
+def has_table(relative: float) -> bool:
+    """Whether an octave has so few steps that their mantissas are kept in a table, which compiled loops need."""
+    return _layout(relative, 0.0).table is not None
+
+
 @lru_cache(maxsize=256)
 def _layout(relative: float, floor: float) -> _Layout:
     ideal = [0.5 / (relative * (SEGMENTS + segment)) for segment in range(SEGMENTS)]

@@ -1,5 +1,6 @@
 """The types of the fields of an RNTuple, from its header, without reading all values."""
 
+from collections.abc import Collection
 from typing import Any
 
 import awkward as ak
@@ -11,11 +12,16 @@ from baler_vae.table.nested import Nested
 from baler_vae.table.schema import NESTED, TEXT, Column
 
 
-def describe_fields(ntuple: Any) -> tuple[list[Described], dict[str, str]]:  # noqa: ANN401  an RNTuple
-    """The fields of an RNTuple in its order, and those that cannot be read as columns, with the reason."""
+def describe_fields(
+    ntuple: Any,  # noqa: ANN401  an RNTuple
+    hidden: Collection[str] = (),
+) -> tuple[list[Described], dict[str, str]]:
+    """The fields of an RNTuple in its order, but for hidden ones, and those that cannot be read as columns, with the
+    reason.
+    """
     described: list[Described] = []
     unsupported: dict[str, str] = {}
-    for field in ntuple.fields:
+    for field in (field for field in ntuple.fields if field.name not in hidden):
         found = _describe(field)
         if found is not None:
             described.append(found)
@@ -58,18 +64,22 @@ def no_entries(field: Any) -> ak.Array:  # noqa: ANN401  a field
 
 
 def bytes_by_field(ntuple: Any) -> dict[str, float]:  # noqa: ANN401  an RNTuple
-    """About how many bytes an entry of each field takes in memory, by the number of values in its pages."""
+    """About how many bytes an entry of each field takes in memory, by the number of values in its pages, or in
+    those of which it is a projection.
+    """
     parents = [record.parent_field_id for record in ntuple.field_records]
     taken = np.zeros(len(ntuple.column_records))
     for columns in ntuple.page_link_list:
         for number, column in enumerate(columns):
             taken[number] += sum(page.num_elements for page in column.pages)
     by_field: dict[int, float] = {}
-    for n_values, record in zip(taken, ntuple.column_records, strict=True):
-        field = record.field_id
-        while parents[field] != field:
-            field = parents[field]
-        by_field[field] = by_field.get(field, 0.0) + float(n_values) * max(1.0, record.nbits / 8)
+    sizes = [float(n) * max(1.0, own.nbits / 8) for n, own in zip(taken, ntuple.column_records, strict=True)]
+    own = [(record.field_id, size) for record, size in zip(ntuple.column_records, sizes, strict=True)]
+    for field, size in own + [(record.field_id, sizes[record.physical_id]) for record in ntuple.alias_column_records]:
+        top = field
+        while parents[top] != top:
+            top = parents[top]
+        by_field[top] = by_field.get(top, 0.0) + size
     n_entries = max(1, int(ntuple.num_entries))
     return {field.name: by_field.get(field.field_id, 0.0) / n_entries for field in ntuple.fields}
 

@@ -1,7 +1,9 @@
 """TTrees and RNTuples of ROOT files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uproot
@@ -12,6 +14,7 @@ from baler_vae.root.branches import FAILURES, describe_branches
 from baler_vae.root.classes import open_file
 from baler_vae.root.compression import compression_in
 from baler_vae.root.fields import describe_fields
+from baler_vae.root.projections import projected_collections, readable, with_collections
 from baler_vae.root.reading import KIND, bytes_by_branch, is_ntuple, read_events
 from baler_vae.root.writing import add_table, recreated
 from baler_vae.source.grouping import (
@@ -24,6 +27,7 @@ from baler_vae.source.grouping import (
     schema_of_branches,
 )
 from baler_vae.source.source import Ranges, Source, reading, step_for
+from baler_vae.table.projected import ProjectedCollection
 from baler_vae.table.schema import Origin, Schema
 from baler_vae.table.table import Batch, empty_batch
 
@@ -31,8 +35,9 @@ TREES = frozenset({"TTree", "TNtuple", "TNtupleD"})
 NTUPLES = frozenset({"ROOT::RNTuple", "ROOT::Experimental::RNTuple"})
 
 
-def open_root(path: str, inner: str) -> Source:
-    """The source of a TTree or RNTuple, named by `inner` unless the file has but one.
+def open_root(path: str, inner: str, *, with_records: bool = False) -> Source:
+    """The source of a TTree or RNTuple, named by `inner` unless the file has but one. Lists of records of which all
+    members are also fields by projection are no columns, but `with_records` they are, as earlier versions had it.
 
     Columns are named as their branches are; an array of one size in every row has a column for each element. Jagged
     branches are grouped by their counter branch; those without a readable one (`std::vector`) by prefix and equal
@@ -47,13 +52,14 @@ def open_root(path: str, inner: str) -> Source:
         name = _find_tree(file, inner, path)
         tree = file[name]
         rntuple = is_ntuple(tree)
-        described, unsupported = describe_fields(tree) if rntuple else describe_branches(tree)
-        clashes = name_clashes(described)
-        described = [branch for branch in described if branch.name not in clashes]
-        unsupported |= clashes
+        collections: tuple[ProjectedCollection, ...] = ()
+        if rntuple:
+            described, unsupported, collections = _described_fields(tree, with_records=with_records)
+        else:
+            described, unsupported = _without_clashes(*describe_branches(tree))
         title = str((tree.description if rntuple else tree.title) or "")
         compression = compression_in(tree, file.file.fCompress)
-        origin = Origin("root", name.rpartition(";")[0], title, rntuple=rntuple, compression=compression)
+        origin = Origin("root", name.rpartition(";")[0], title, (), rntuple, compression, collections)
         n_events = int(tree.num_entries)
         branch_bytes = bytes_by_branch(tree)
     schema = _grouped(path, name, described, unsupported, origin, branch_bytes)
@@ -79,7 +85,32 @@ def open_root(path: str, inner: str) -> Source:
         return empty_batch(selection) if n_events else next(read(selection, 1, None))
 
     by_column = bytes_by_column(described, branch_bytes)
-    return Source(path, schema, n_events, batches, unsupported, by_column, empty=empty)
+    earlier = partial(open_root, path, inner, with_records=True) if collections else None
+    return Source(path, schema, n_events, batches, unsupported, by_column, empty=empty, earlier=earlier)
+
+
+def _described_fields(
+    ntuple: Any,  # noqa: ANN401  an RNTuple
+    *,
+    with_records: bool,
+) -> tuple[list[Described], dict[str, str], tuple[ProjectedCollection, ...]]:
+    """The fields of an RNTuple that are columns, those that cannot be, with the reason, and the lists of records that
+    need not be: what they hold others show.
+    """
+    collections = () if with_records else projected_collections(ntuple)
+    while True:
+        hidden = {made.name for made in collections}
+        described, unsupported = _without_clashes(*describe_fields(ntuple, hidden))
+        found = readable(collections, described)
+        if found == collections:
+            return with_collections(described, collections), unsupported, collections
+        collections = found
+
+
+def _without_clashes(described: list[Described], unsupported: dict[str, str]) -> tuple[list[Described], dict[str, str]]:
+    """The branches but for those with the name of an element of an array, which become unsupported."""
+    clashes = name_clashes(described)
+    return [branch for branch in described if branch.name not in clashes], unsupported | clashes
 
 
 def _grouped(

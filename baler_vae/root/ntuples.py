@@ -7,6 +7,7 @@ key of its own. Source: ROOT, tree/ntuple/doc/BinaryFormatSpecification.md (1.0)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import awkward as ak
@@ -17,12 +18,9 @@ from uproot.writing import _cascadentuple as own
 
 from baler_vae.root.compression import Setting
 from baler_vae.root.directories import directory_of
+from baler_vae.root.headers import SPLIT, Header
+from baler_vae.table.projected import ProjectedCollection
 
-_SPLIT = {
-    **{plain: plain + 0x0C for plain in range(0x05, 0x0B)},  # 16, 32 and 64 bits, with and without sign
-    **{plain: plain + 0x0C for plain in range(0x0C, 0x10)},  # float32, float64, offsets of 32 and 64 bits
-}
-"""The type of columns whose bytes are split, by that of those whose are not."""
 _WITH_SIGN, _OFFSETS = {0x05, 0x07, 0x09}, {0x0E, 0x0F}
 
 
@@ -33,37 +31,43 @@ class NTupleWriter:
     """
 
     directory: uproot.WritableDirectory
-    header: Any
+    header: Header
     setting: Setting
-    types: tuple[int, ...]
     n_elements: list[int]
     n_entries: int = 0
     groups: list[Any] = field(default_factory=list)
 
     def extend(self, arrays: Mapping[str, ak.Array]) -> None:
-        """Write a cluster of some entries, a page of each column.
+        """Write a cluster of some entries, a page of each column: `arrays` of all fields that have values. Pages of the
+        same bytes, as those of the lengths of lists often are, are written once.
 
         Raises:
             ValueError: the arrays have other types than those of which the header was made.
         """
-        layout = own._to_packed(ak.Array(dict(arrays)).layout)  # noqa: SLF001
+        layout = own._to_packed(ak.Array({name: arrays[name] for name in self.header.fields}).layout)  # noqa: SLF001
         form = self.header._akform  # noqa: SLF001
         if layout.form != form or _names(layout.form) != _names(form):
             raise ValueError(f"the types of the entries are {layout.form.type}, not {form.type}")
         buffers = ak.to_buffers(layout)[2]
         pages: list[bytes] = []
         counts: list[int] = []
-        for key, kind in zip(self.header._column_keys, self.types, strict=True):  # noqa: SLF001
+        for key, kind in zip(self.header._column_keys, self.header.types, strict=True):  # noqa: SLF001
             elements = _elements(key, buffers)
             counts.append(len(elements))
             pages.append(self.setting.compressed(_page(elements, kind)))
-        place = self._add_blob(pages, sum(map(len, pages))) if any(counts) else 0
+        starts: dict[bytes, int] = {}
+        n_bytes = 0
+        for page in pages:
+            if page not in starts:
+                starts[page] = n_bytes
+                n_bytes += len(page)
+        place = self._add_blob(tuple(starts), n_bytes) if any(counts) else 0
         columns = []
         for number, (page, count) in enumerate(zip(pages, counts, strict=True)):
-            listed = [own.NTuple_PageDescription(count, own.NTuple_Locator(len(page), place))] if count else []
+            where = own.NTuple_Locator(len(page), place + starts[page])
+            listed = [own.NTuple_PageDescription(count, where)] if count else []
             columns.append(own.NTuple_ColumnPageListDescription(listed, self.n_elements[number], self.setting.code))
             self.n_elements[number] += count
-            place += len(page)
         cluster = own.NTuple_ClusterSummary(self.n_entries, len(layout))
         link = self._add_envelope(own.NTuple_PageListEnvelope(self.header._checksum, [cluster], [columns]).serialize())  # noqa: SLF001
         self.groups.append(own.NTuple_ClusterGroupRecord(self.n_entries, len(layout), 1, link))
@@ -102,28 +106,27 @@ class NTupleWriter:
 
 
 def ntuple_writer(
-    file: uproot.WritableDirectory, path: str, description: str, types: Mapping[str, Any], setting: Setting
+    file: uproot.WritableDirectory,
+    path: str,
+    description: str,
+    types: Mapping[str, Any],
+    setting: Setting,
+    *,
+    collections: Sequence[ProjectedCollection] = (),
+    typenames: Mapping[str, str] = MappingProxyType({}),
 ) -> NTupleWriter:
     """A new RNTuple in a file, with fields of some awkward types; what stands before the last `/` of its path are
-    directories, which are made.
+    directories, which are made. `typenames` are what fields were called before, where that may be the same type.
+
+    Fields that are projections of `collections`, whose fields stand before them, are described, but have no values.
 
     Raises:
         ValueError: an RNTuple has no such type.
     """
-    directory, name = directory_of(file, path)
+    directory, name = directory_of(file, path, path)
     form = uproot.writing.writable._type_specification_to_awkward_form(dict(types))  # noqa: SLF001
-
-    class Header(own.NTuple_Header):  # type: ignore[misc]  # uproot is not typed
-        """A header whose columns are split where they can be."""
-
-        def generate_field_col_records(self) -> None:
-            super().generate_field_col_records()
-            self.types = tuple(record.type_num for record in self._column_records)
-            for record in self._column_records:
-                record.type_num = _SPLIT.get(record.type_num, record.type_num)
-
-    header = Header(None, name, description, form)
-    return NTupleWriter(directory, header, setting, header.types, [0] * len(header.types))
+    header = Header(name, description, form, collections, typenames)
+    return NTupleWriter(directory, header, setting, [0] * len(header.types))
 
 
 def _names(form: Any) -> list[Any]:  # noqa: ANN401  a form of awkward
@@ -157,7 +160,7 @@ def _page(elements: NDArray[Any], kind: int) -> bytes:
     """The bytes of elements (n,) in a column of a type that is not split: little-endian, and split where that is so."""
     if elements.dtype == np.bool_:
         return np.packbits(elements, bitorder="little").tobytes()
-    if kind not in _SPLIT:
+    if kind not in SPLIT:
         return elements.tobytes()
     if kind in _OFFSETS:
         elements = np.diff(elements, prepend=elements.dtype.type(0))

@@ -5,7 +5,7 @@ a time that rises with the square of the number of branches: of 1,500 branches a
 and two thirds of the file. Here it is written last, and compressed as ROOT does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,16 @@ from numpy.typing import NDArray
 
 from baler_vae.root.compression import Setting
 from baler_vae.root.directories import directory_of
-from baler_vae.root.records import FIRST_BIG, BranchRecord, basket_head_bytes, basket_record, string_of, tree_record
+from baler_vae.root.records import (
+    FIRST_BIG,
+    LETTERS,
+    BranchRecord,
+    basket_head_bytes,
+    basket_record,
+    string_of,
+    tree_record,
+)
 
-_LEAVES = ("TLeafB_v1", "TLeafS_v1", "TLeafI_v1", "TLeafL_v1", "TLeafF_v1", "TLeafD_v1", "TLeafC_v1", "TLeafO_v1")
 _LARGEST_BASKET = (1 << 31) - 2
 Values = NDArray[np.generic] | Sequence[bytes]
 """The values of a branch in some entries: numbers (values, *shape) in their order, or texts."""
@@ -95,34 +102,46 @@ def tree_writer(
     file: uproot.WritableDirectory, path: str, title: str, branches: Sequence[BranchRecord], setting: Setting
 ) -> TreeWriter:
     """A new TTree in a file; what stands before the last `/` of its path are directories, which are made."""
-    _describe_classes(file.file, setting)
-    directory, name = directory_of(file, path)
+    _describe_classes(file.file, {LETTERS[branch.type].upper() for branch in branches}, setting)
+    directory, name = directory_of(file, path, title)
     return TreeWriter(directory, name, title, _ordered(branches), setting)
 
 
-def _describe_classes(file: Any, setting: Setting) -> None:  # noqa: ANN401  a WritableFile
-    """Adds what ROOT says of the classes of a tree, and compresses it with what the file says of others; the place that
-    this leaves is free for baskets.
+def _describe_classes(
+    file: Any,  # noqa: ANN401  a WritableFile
+    letters: Collection[str],
+    setting: Setting,
+) -> None:
+    """Adds what ROOT says of the classes of a tree with leaves of some types, where the file does not say it yet, and
+    compresses it with what is said of others. uproot would write it uncompressed, and of files of few entries most
+    would be the place for it.
     """
     cascade, sink = file._cascading, file.sink  # noqa: SLF001
-    raw = {own[-2:]: own for model in _models() for own in model.class_rawstreamers}
     streamers = cascade.streamers
-    streamers.update_streamers(sink, [uproot.writing._cascade.RawStreamerInfo(*own) for own in raw.values()])  # noqa: SLF001
-    key, n_bytes, allocated = streamers.key, streamers.num_bytes, streamers.allocation
-    first = key.location + key.num_bytes
-    data = setting.compressed(bytes(sink.read(first, n_bytes)))
-    key.uncompressed_bytes, key.compressed_bytes = n_bytes, len(data)
+    n_known = len(streamers._rawstreamers)  # noqa: SLF001
+    raw = {own[-2:]: own for model in _models(letters) for own in model.class_rawstreamers}
+    made = [uproot.writing._cascade.RawStreamerInfo(*own) for own in raw.values()]  # noqa: SLF001
+    streamers.update_streamers(sink, made, flush=False)
+    known = streamers._rawstreamers  # noqa: SLF001
+    if len(known) == n_known:
+        return
+    header, key, free = streamers.header, streamers.key, streamers.freesegments
+    header.data_bytes, header.num_entries = streamers.num_bytes, len(known)
+    content = header.serialize() + b"".join(own.serialize() for own in known)
+    data = setting.compressed(content)
+    before = key.location, key.location + key.allocation + streamers.allocation
+    key.location = key.seek_location = free.allocate(key.num_bytes + len(data))
+    free.release(*before)
+    streamers._allocation = len(data)  # noqa: SLF001
+    key.uncompressed_bytes, key.compressed_bytes = len(content), len(data)
     key.write(sink)
-    sink.write(first, data)
-    streamers._allocation = len(data)  # noqa: SLF001 - so that uproot finds another place if it adds to them
-    cascade.fileheader.info_num_bytes = key.num_bytes + len(data)
-    if allocated > len(data):
-        cascade.freesegments.release(first + len(data), first + allocated)
+    sink.write(key.location + key.num_bytes, data)
+    cascade.fileheader.info_location, cascade.fileheader.info_num_bytes = key.location, key.num_bytes + len(data)
 
 
-def _models() -> Sequence[Any]:
-    """The classes of uproot that know how ROOT describes those of which a tree is made."""
-    leaves = [getattr(uproot.models.TLeaf, f"Model_{name}") for name in _LEAVES]
+def _models(letters: Collection[str]) -> Sequence[Any]:
+    """The classes of uproot that know how ROOT describes those of which a tree with leaves of some types is made."""
+    leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in sorted(letters)]
     return (*leaves, uproot.models.TBranch.Model_TBranch_v13, uproot.models.TTree.Model_TTree_v20)
 
 

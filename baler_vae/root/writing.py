@@ -16,6 +16,7 @@ from baler_vae.errors import OutputError, listed
 from baler_vae.root.compression import Setting
 from baler_vae.root.ntuples import ntuple_writer
 from baler_vae.root.options import IN_LISTS, OptionalPlaces
+from baler_vae.root.projections import order_of_fields, records_of, restored_collections
 from baler_vae.root.records import LETTERS, BranchRecord
 from baler_vae.root.trees import Values, tree_writer
 from baler_vae.source.grouping import missing
@@ -108,7 +109,8 @@ def _record(branch: Branch, names: Mapping[str, str], schema: Schema, *, is_coun
 
 def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterable[Batch], setting: Setting) -> None:
     """Add an RNTuple to a file: fields named and described as the columns (`_` for `/`, `.` and brackets in names),
-    jagged ones as vectors; an implied counter is not written.
+    jagged ones as vectors; an implied counter is not written. Lists of records that were in the source are again, with
+    the branches of their members as projections.
 
     Raises:
         OutputError: an RNTuple has no type for a column, two columns get the same name, or a string is missing.
@@ -116,17 +118,25 @@ def _add_rntuple(file: uproot.WritableDirectory, schema: Schema, batches: Iterab
     implied = {group.counter for group in schema.groups[1:] if schema.events.column(str(group.counter)).implied}
     branches = [branch for branch in branches_of(schema) if branch.name not in implied]
     names = _branch_names(branches, r"[/\[\].]")
+    collections = restored_collections(schema.origin.collections, branches, names)
     read = iter(batches)
     first = next(read, empty_batch(schema))  # without events, too, it tells the types of nested columns
     with writing("an RNTuple", *_FAILURES):
         options = {branch.name: _options(branch, first, schema) for branch in branches}
-        arrays = {names[branch.name]: _described(branch, first, options[branch.name]) for branch in branches}
-        types = {name: array.type.content for name, array in arrays.items()}
+
+        def fields(batch: Batch) -> dict[str, ak.Array]:
+            own = {names[branch.name]: _described(branch, batch, options[branch.name]) for branch in branches}
+            return own | {made.name: records_of(made, own.__getitem__) for made in collections}
+
+        types = {name: array.type.content for name, array in fields(first).items()}
         _check_known(branches, [types[names[branch.name]] for branch in branches])
-        ntuple = ntuple_writer(file, _tree_name(schema), schema.origin.title, types, setting)
+        types = {name: types[name] for name in order_of_fields([*names.values()], collections)}
+        typenames = {names[branch.name]: branch.typename for branch in branches}
+        title, where = schema.origin.title, _tree_name(schema)
+        ntuple = ntuple_writer(file, where, title, types, setting, collections=collections, typenames=typenames)
     for batch in row_groups(chain([first], read), schema, BASKET_ROWS):
         with writing("an RNTuple", *_FAILURES):
-            ntuple.extend({names[b.name]: _described(b, batch, options[b.name]) for b in branches})
+            ntuple.extend(fields(batch))
     with writing("an RNTuple", *_FAILURES):
         ntuple.close()
 

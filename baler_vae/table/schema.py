@@ -12,6 +12,7 @@ import numpy as np
 
 from baler_vae.errors import UsageError, nearest
 from baler_vae.table.padded import MOST_CELLS, MOST_COLUMNS, PaddedCollection, check_padded
+from baler_vae.table.projected import ProjectedCollection
 
 Format = Literal["root", "csv", "parquet", "hdf5", "npz", "npy", "feather", "memory"]
 
@@ -120,7 +121,8 @@ class Group:
 @dataclass(frozen=True)
 class Origin:
     """Where a table came from: its format, the tree, HDF5 group or npz key, its title, of an n-dimensional array the
-    leading axes that rows were made of, of a ROOT file whether it is an RNTuple and (`lzma:9`) how it is compressed.
+    leading axes that rows were made of, of a ROOT file whether it is an RNTuple, (`lzma:9`) how it is compressed, and
+    of which lists of records its branches are projections.
     """
 
     format: Format
@@ -129,6 +131,7 @@ class Origin:
     shape: tuple[int, ...] = ()
     rntuple: bool = False
     compression: str = ""
+    collections: tuple[ProjectedCollection, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -314,16 +317,10 @@ class Schema:
         """
         masks = tuple(mask for mask in self.masks if {mask.values, mask.missing} & set(wanted))
         wanted = {*wanted, *(name for mask in masks for name in (mask.values, mask.missing))}
-        kept = [
-            replace(group, columns=tuple(column for column in group.columns if column.name in wanted))
-            for group in self.groups[1:]
-        ]
-        kept = [group for group in kept if group.columns]
-        counters = {group.counter for group in kept}
-        events = replace(
-            self.events,
-            columns=tuple(c for c in self.events.columns if c.name in wanted or c.name in counters),
-        )
+        parts = [replace(g, columns=tuple(c for c in g.columns if c.name in wanted)) for g in self.groups[1:]]
+        kept = [group for group in parts if group.columns]
+        needed = wanted | {str(group.counter) for group in kept}
+        events = replace(self.events, columns=tuple(c for c in self.events.columns if c.name in needed))
         names = {name for group in [events, *kept] for name in group.names}
         return replace(
             self,

@@ -9,8 +9,8 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, located
-from baler_vae.fitting.choosing import fit_group_model, with_effort, with_fine_ranges
-from baler_vae.fitting.guards import guarded_models, resolved_guarantees
+from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
+from baler_vae.fitting.guards import guarded_models, held_columns, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
 from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
@@ -24,7 +24,7 @@ from baler_vae.source.dialect import Options
 from baler_vae.source.source import Source
 from baler_vae.table.bounds import Bound, BoundRule, ColumnLimits, assign_rules, resolve_bound
 from baler_vae.table.schema import Schema, match_columns
-from baler_vae.table.table import counts_of
+from baler_vae.table.table import Batch, counts_of
 from baler_vae.verbs.in_memory import source_of
 from baler_vae.verbs.request import FitRequest
 
@@ -128,7 +128,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     many_columns = _many_columns(schema, settings, progress)
-    effective = with_effort(settings)
+    guarantees = _guaranteed(request, source, schema, batch, bounds)
+    held = held_columns(guarantees, schema)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -138,10 +139,10 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         name = table.group.name
         told = within(progress, f"{number}/{len(batch)} groups: {name}") if len(batch) > 1 else progress
         events = None if coded_events is None else coded_events.as_events(counts_of(batch, table.group))
-        own = with_fine_ranges(effective) if name in padded else effective
+        own = with_fine_ranges(settings) if name in padded else settings
         with located(path=source.path):
             chosen = fit_group_model(
-                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns
+                table, bounds, own, told, events, n_rows=sample.n_rows[name], many_columns=many_columns, held=held
             )
         models[name], fits[name] = chosen.fit.model, chosen.summary(sample.n_rows[name]) | _sampled(sample, name)
         if chosen.fit.history:
@@ -150,11 +151,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             history[f"{name}, networks"] = chosen.fit.network_history
         if table is batch[0] and len(batch) > 1:
             coded_events = coded_table(table, models[name], bounds)
-    guarantees = Guarantees()
-    if request.guarantees:
+    if guarantees:
         with located(path=source.path):
-            check_guaranteed(request, source, schema)
-            guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
             models = guarded_models(models, guarantees, batch, schema, bounds)
     repeat = request.described()
     if request.skip_unreadable:
@@ -165,8 +163,20 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
-    schema = replace(schema, origin=replace(schema.origin, compression=""))  # that is of a file, not of what is known
+    origin = replace(schema.origin, compression="", collections=())  # these are of a file, not of what is known
+    schema = replace(schema, origin=origin)
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
+
+
+def _guaranteed(
+    request: FitRequest, source: Source, schema: Schema, batch: Batch, bounds: Mapping[str, Bound]
+) -> Guarantees:
+    """What is guaranteed, with bounds in explicit numbers."""
+    if not request.guarantees:
+        return Guarantees()
+    with located(path=source.path):
+        check_guaranteed(request, source, schema)
+        return resolved_guarantees(request.guarantees, batch, schema, bounds)
 
 
 def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -> int:

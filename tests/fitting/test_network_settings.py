@@ -49,7 +49,7 @@ def test_symbols_have_their_frequencies_on_average(fitted):
     assert len(networked) == 2
     for name, column in networked.items():
         predicted = rows.predict(name, 0, coded.n_rows)
-        codes = coded.codes[name].codes - (predicted if column.predicted else 0)
+        codes = coded.codes[name].codes - (predicted.codes if column.predicted else 0)
         network = column.conditional
         weights = network.tables(rows.sources.inputs(network.inputs, network.alphabet, 0, coded.n_rows))
         found = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)

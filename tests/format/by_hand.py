@@ -382,10 +382,10 @@ class Group:
         return np.array(found, dtype)
 
 
-def restored(code, grid, dtype, verbatim, row=0):
+def restored(code, grid, dtype, verbatim, row=0, shift=None):
     """The value of a code of a row; those that stand verbatim come one after the other."""
     if not is_special(code, grid):
-        return value_of(code, grid, dtype, row)
+        return value_of(code, grid, dtype, row, shift)
     return (
         dtype.type(SPECIAL[code])
         if code != VERBATIM

@@ -7,7 +7,7 @@ import numpy as np
 from baler_vae.kinematics.formula import parse_formula
 
 from .by_hand import alphabets_of, checked_parts_of, numbers, parts_of, restored, root_of_two, tables_of, under_table
-from .grids_by_hand import holds_everything, is_special, predicted_code
+from .grids_by_hand import centre_of, holds_everything, is_special, predicted_code
 
 NO_BASE, OWN, PREDICTED, REMAINING, RANK = -5, -4, -3, -2, -1
 FIRST_ALONE = -(2**63) + 16
@@ -178,14 +178,16 @@ def collection(contents, manifest, number, events, counts):
         if not holds_everything(grid):
             size = int.from_bytes(data[:4], "little")
             verbatim, data = numbers(data[8 : 4 + size], np.uint64) if size else [], data[4 + size :]
-        predicted = None
+        predicted, shifts = None, [None] * len(ranks)
         if formula:
             found = formula.evaluate({name: values[name] for name in formula.names})
             predicted = [predicted_code(one, grid, dtype) for one in found]
+            shifts = [centre_of(one, grid, dtype) for one in found]
         if context:
             sources[place] = codes_of(data, context, grid, ranks, remaining, sources, predicted)
         else:
             sources[place] = under_table(data, own_tables[place], len(ranks))
         own = iter(verbatim)
-        values[column["name"]] = np.array([restored(code, grid, dtype, own) for code in sources[place]], dtype)
+        found = [restored(code, grid, dtype, own, shift=u) for code, u in zip(sources[place], shifts, strict=True)]
+        values[column["name"]] = np.array(found, dtype)
     return values

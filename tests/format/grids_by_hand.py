@@ -64,11 +64,20 @@ def shift_of(grid, row):
     return ((z ^ z >> 31) >> 32) * parts >> 32
 
 
-def value_of(code, grid, dtype, row=0):
-    """The value of an ordinary code, in a row of its table."""
-    kind, own = grid["kind"], grid["parameters"]
-    if "dithered" in kind:
-        size = max(1, abs(code) * own["parts"] - shift_of(grid, row) - (own["parts"] - 1) // 2) if code else 0
+def centre_of(number, grid, dtype):
+    """By how many fine steps the cells of a row are shifted of which a number was predicted; None of other grids."""
+    if "centred" not in grid["kind"]:
+        return None
+    size, parts = abs(plain_code_of(foreseen(number, dtype), fine_of(grid), dtype)), grid["parameters"]["parts"]
+    return next(u for u in range(parts) if (size + u + (parts - 1) // 2) % parts == 0) if size else 0
+
+
+def value_of(code, grid, dtype, row=0, shift=None):
+    """The value of an ordinary code, in a row of its table, whose cells have a shift if that does not follow."""
+    own = grid["parameters"]
+    if "parts" in own:
+        shift = shift_of(grid, row) if shift is None else shift
+        size = max(1, abs(code) * own["parts"] - shift - (own["parts"] - 1) // 2) if code else 0
         return on_plain_grid(-size if code < 0 else size, fine_of(grid), dtype)
     return on_plain_grid(code, grid, dtype)
 
@@ -91,16 +100,16 @@ def on_plain_grid(code, grid, dtype):
 
 
 def fine_of(grid):
-    """The fine grid of a dithered one."""
-    return {"kind": grid["kind"].removeprefix("dithered-"), "parameters": grid["parameters"]}
+    """The fine grid of a dithered or centred one."""
+    return {"kind": grid["kind"].split("-")[1], "parameters": grid["parameters"]}
 
 
-def code_of(value, grid, dtype, row=0):
+def code_of(value, grid, dtype, row=0, shift=None):
     """The code of a finite value of the dtype, in a row of its table."""
-    kind, own = grid["kind"], grid["parameters"]
-    if "dithered" in kind:
-        fine = plain_code_of(value, fine_of(grid), dtype)
-        size = (abs(fine) + shift_of(grid, row) + own["parts"] - 1) // own["parts"] if fine else 0
+    own = grid["parameters"]
+    if "parts" in own:
+        fine, shift = plain_code_of(value, fine_of(grid), dtype), shift_of(grid, row) if shift is None else shift
+        size = (abs(fine) + shift + own["parts"] - 1) // own["parts"] if fine else 0
         return -size if fine < 0 else size
     return plain_code_of(value, grid, dtype)
 
@@ -123,12 +132,17 @@ def plain_code_of(value, grid, dtype):
     return -code if value < 0 else code
 
 
-def predicted_code(number, grid, dtype):
-    """The code that a number predicts."""
+def foreseen(number, dtype):
+    """A predicted number as a value of the dtype."""
     number = 0.0 if math.isnan(number) else number
     if dtype.kind == "f":
         number = min(max(number, float(np.finfo(dtype).min)), float(np.finfo(dtype).max))
-    code = code_of(rounded(number, dtype), grid, dtype)
+    return rounded(number, dtype)
+
+
+def predicted_code(number, grid, dtype):
+    """The code that a number predicts."""
+    code = code_of(foreseen(number, dtype), grid, dtype, shift=centre_of(number, grid, dtype))
     return code if holds_everything(grid) else min(max(code, -(2**61)), 2**61)
 
 

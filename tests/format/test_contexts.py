@@ -38,6 +38,7 @@ def test_streams_and_tables_are_what_the_page_says(archive):
     columns = manifest["groups"][1]["columns"]
     assert sum(column["coding"] == "context-1" for column in columns) >= 5
     assert any(column["predicted"] for column in columns)
+    assert any("centred" in column["grid"]["kind"] for column in columns)
     grids = {column["name"]: column["grid"] for column in manifest["groups"][0]["columns"]}
     codes = {
         number: [code_of(value, grids[name], values.dtype) for value in values]

@@ -29,6 +29,7 @@ from baler_vae.archive.manifest import (
     OriginEntry,
     PaddedArrayEntry,
     PaddedEntry,
+    ProjectedEntry,
     SectionEntry,
     TailEntry,
 )
@@ -162,6 +163,7 @@ def test_a_history_in_an_archive_changes_nothing(tmp_path):
 
 ENTRIES = [Manifest, OriginEntry, ArrayEntry, GroupEntry, ColumnEntry, GridEntry, LatentsEntry, SectionEntry]
 ENTRIES += [MaskEntry, PaddedEntry, PaddedArrayEntry, GuardEntry, CorrectionEntry, CellEntry, TailEntry]
+ENTRIES += [ProjectedEntry]
 
 
 @pytest.mark.parametrize("model", ENTRIES)

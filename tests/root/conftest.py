@@ -14,7 +14,8 @@ ORACLE = Path(__file__).parent / "oracle.py"
 @pytest.fixture(scope="session")
 def root():
     """What ROOT says: `write(path, n_events)` makes a tree, `write_wide(path, n_events, n_flags, compression)` one as
-    nanoAOD has them, with a setting of ROOT's such as 101, `write_odd(folder, n_events)` the files of odd.hxx,
+    nanoAOD has them, with a setting of ROOT's such as 101, `write_imported(path, tree, ntuple)` an RNTuple of a
+    tree, with projections, `write_odd(folder, n_events)` the files of odd.hxx,
     `read(path, tree, columns)` gives the values of columns by name.
     """
     if importlib.util.find_spec("ROOT") is None:
@@ -32,6 +33,10 @@ def root():
         @staticmethod
         def write_wide(path, n_events, n_flags, compression):
             run("wide", path, n_events, n_flags, compression)
+
+        @staticmethod
+        def write_imported(path, tree, ntuple):
+            run("import", path, tree, ntuple)
 
         @staticmethod
         def write_odd(folder, n_events):

@@ -188,11 +188,73 @@ void write_fields(const char *path, int n_events) {
   }
 }
 
+// An RNTuple with lists of records whose members, and numbers, are fields by projection, as RNTupleImporter makes them:
+// one with all of them, one without a number, one with a member that is nowhere else; and a number that is shown twice.
+void write_projected(const char *path, int n_events) {
+  using ROOT::RField, ROOT::RFieldBase;
+  struct Jet { float pt; std::int32_t id; bool tag; std::vector<int> hits; };
+  struct Object { float pt; double eta; };
+  struct Track { float pt; float cov[2]; };
+  auto model = ROOT::RNTupleModel::CreateBare();
+  using Fields = std::vector<std::unique_ptr<RFieldBase>>;
+  auto add = [&](const char *name, const char *title, Fields members) {
+    auto record = std::make_unique<ROOT::RRecordField>("_0", std::move(members));
+    auto lists = ROOT::RVectorField::CreateUntyped(name, std::move(record)); lists->SetDescription(title);
+    model->AddField(std::move(lists));
+  };
+  auto project = [&](std::unique_ptr<RFieldBase> field, std::string lists, std::string member, const char *title) {
+    std::string name = field->GetFieldName(); field->SetDescription(title);
+    model->AddProjectedField(std::move(field), [=](const std::string &own) {
+      return own == name ? lists : lists + "._0." + member + own.substr(name.size() + 3);
+    });
+  };
+  model->AddField(std::make_unique<RField<float>>("x"));
+  Fields jet; jet.push_back(std::make_unique<RField<float>>("pt"));
+  jet.push_back(std::make_unique<RField<std::int32_t>>("id")); jet.push_back(std::make_unique<RField<bool>>("tag"));
+  jet.push_back(std::make_unique<RField<std::vector<int>>>("hits"));
+  add("Jet", "slimmed jets", std::move(jet));
+  Fields object; object.push_back(std::make_unique<RField<float>>("pt"));
+  object.push_back(std::make_unique<RField<double>>("eta"));
+  add("_collection1", "", std::move(object));
+  model->AddField(std::make_unique<RField<double>>("y"));
+  Fields track; track.push_back(std::make_unique<RField<float>>("pt"));
+  track.push_back(std::make_unique<RField<std::array<float, 2>>>("cov"));
+  add("Track", "", std::move(track));
+  project(std::make_unique<RField<ROOT::RVec<float>>>("Jet_pt"), "Jet", "pt", "transverse momentum");
+  project(std::make_unique<RField<ROOT::RVec<std::int32_t>>>("Jet_id"), "Jet", "id", "");
+  project(std::make_unique<RField<ROOT::RVec<bool>>>("Jet_tag"), "Jet", "tag", "");
+  project(std::make_unique<RField<std::vector<std::vector<int>>>>("Jet_hits"), "Jet", "hits", "hits of each jet");
+  auto number = std::make_unique<RField<ROOT::RNTupleCardinality<std::uint32_t>>>("nJet");
+  number->SetDescription("the number of jets");
+  model->AddProjectedField(std::move(number), [](const std::string &) { return "Jet"; });
+  project(std::make_unique<RField<std::vector<float>>>("pt"), "_collection1", "pt", "");
+  project(std::make_unique<RField<std::vector<double>>>("eta"), "_collection1", "eta", "");
+  project(std::make_unique<RField<std::vector<float>>>("Track_pt"), "Track", "pt", "");
+  model->AddProjectedField(std::make_unique<RField<float>>("same"), [](const std::string &) { return "x"; });
+  model->Freeze();
+  TFile file(path, "RECREATE");
+  auto writer = ROOT::RNTupleWriter::Append(std::move(model), "t", file);
+  float x; double y; std::vector<Jet> jets; std::vector<Object> objects; std::vector<Track> tracks;
+  auto entry = writer->GetModel().CreateBareEntry();
+  entry->BindRawPtr<void>("x", &x); entry->BindRawPtr<void>("y", &y); entry->BindRawPtr<void>("Jet", &jets);
+  entry->BindRawPtr<void>("_collection1", &objects); entry->BindRawPtr<void>("Track", &tracks);
+  for (int i = 0; i < n_events; i++) {
+    x = i * 0.37f; y = i / 7.; jets.clear(); objects.clear(); tracks.clear();
+    for (int k = 0; k < i % 4; k++) {
+      jets.push_back({20 + k + i * 0.01f, k * i, (k + i) % 2 == 0, std::vector<int>(k, i)});
+      tracks.push_back({i * 0.5f + k, {k * 1.f, i * 1.f}});
+    }
+    for (int k = 0; k < i % 3; k++) objects.push_back({i + k * 0.5f, i / 3. - k});
+    writer->Fill(*entry);
+    if ((i + 1) % 25 == 0) writer->CommitCluster();
+  }
+}
+
 void write_odd(const char *folder, int n_events) {
   TString f = folder;
   write_lengths(f + "/lengths.root"); write_bools(f + "/bools.root", n_events);
   write_counters(f + "/counters.root", n_events); write_baskets(f + "/baskets.root", n_events);
   write_cycles(f + "/cycles.root"); write_objects(f + "/objects.root", n_events);
   write_objects(f + "/no_objects.root", 0); write_fields(f + "/fields.root", n_events);
-  write_fields(f + "/no_fields.root", 0);
+  write_fields(f + "/no_fields.root", 0); write_projected(f + "/projected.root", n_events);
 }

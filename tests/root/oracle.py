@@ -2,6 +2,7 @@
 
 python oracle.py write FILE N_EVENTS
 python oracle.py wide FILE N_EVENTS N_FLAGS COMPRESSION    (a tree as nanoAOD has them)
+python oracle.py import TREES TREE FILE    (an RNTuple of a tree, with projections)
 python oracle.py odd FOLDER N_EVENTS    (the trees and RNTuples of odd.hxx and xaod.hxx, a file each)
 python oracle.py read FILE TREE [COLUMN ...]    (prints JSON: the values by column, of all that it knows the type of)
 """
@@ -161,6 +162,11 @@ def main() -> None:
     if sys.argv[1] == "wide":
         ROOT.gInterpreter.Declare(WIDE)
         ROOT.write_wide(sys.argv[2], *map(int, sys.argv[3:]))
+        return
+    if sys.argv[1] == "import":
+        importer = ROOT.Experimental.RNTupleImporter.Create(*sys.argv[2:])
+        importer.SetIsQuiet(True)
+        importer.Import()
         return
     if sys.argv[1] == "odd":
         here, folder, n_events = Path(__file__).parent, Path(sys.argv[2]).resolve(), int(sys.argv[3])

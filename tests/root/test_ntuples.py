@@ -65,6 +65,31 @@ def test_entries_of_other_types_are_refused(tmp_path):
             ntuple.extend({"x": ak.Array([1])})
 
 
+def test_pages_of_the_same_bytes_are_written_once(tmp_path):
+    counts = np.arange(200) % 7
+    values = {
+        "a": ak.unflatten(np.arange(counts.sum()), counts),
+        "b": ak.unflatten(np.arange(counts.sum()) / 3, counts),
+        "c": np.arange(200) % 3,
+        "d": np.arange(200) % 3,
+    }
+    types = {name: ak.Array(own).type.content for name, own in values.items()}
+    with uproot.recreate(tmp_path / "t.root") as file:
+        ntuple = ntuple_writer(file, "T", "", types, Setting())
+        for _ in range(2):
+            ntuple.extend(values)
+        ntuple.close()
+    with uproot.open(f"{tmp_path}/t.root:T") as read:
+        for cluster in read.page_link_list:
+            places = [column.pages[0].locator.offset for column in cluster]
+            assert len(places) == 6
+            assert len(set(places)) == 4
+            assert places[0] == places[2]
+            assert places[4] == places[5]
+        for name, own in values.items():
+            assert read[name].array().to_list() == 2 * ak.Array(own).to_list()
+
+
 def test_pages_to_the_byte():
     """Source: ROOT, BinaryFormatSpecification.md, "Column Encoding"."""
     assert _page(np.array([True, False, True]), 0x00) == b"\5"

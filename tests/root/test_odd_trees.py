@@ -29,6 +29,7 @@ UNREADABLE = {
     "cycles.root": set(),
     "fields.root": set(),
     "no_fields.root": set(),
+    "projected.root": set(),
     "lengths.root": {"longer", "shorter", "v", "vv"},
     "no_objects.root": {"clones"},
     "objects.root": {"clones", "none", "outer/none", "whole"},

@@ -110,6 +110,38 @@ def test_records_of_several_trees_are_compressed_and_described_once(tmp_path):
         assert file.file.fEND - baskets < 2 * 300 * 50
 
 
+@pytest.mark.parametrize(("n_trees", "most"), [(1, 6_292), (30, 52_818)])
+def test_files_of_few_entries_hold_little_else(n_trees, most, tmp_path):
+    """ROOT 6.40 takes so many bytes for trees of five branches and ten entries under zlib:1, each in a directory."""
+    rng = np.random.default_rng(1)
+    setting = Setting("zlib:1")
+    names = [f"variable_{number}" for number in range(5)]
+    with uproot.recreate(tmp_path / "t.root", initial_streamers_bytes=0, compression=setting.compression) as file:
+        for number in range(n_trees):
+            branches = [BranchRecord(name=name, title=f"{name}/D", type="float64") for name in names]
+            path = f"channel_{number}/nominal" if n_trees > 1 else "nominal"
+            tree = tree_writer(file, path, "nominal", branches, setting)
+            tree.extend(10, {name: rng.normal(size=10) for name in names}, {})
+            tree.close()
+    assert (tmp_path / "t.root").stat().st_size < 1.1 * most
+    with uproot.open(tmp_path / "t.root") as file:
+        assert len(file.keys(cycle=False, filter_classname="TTree")) == n_trees
+        assert {"TLeafD", "TLeaf", "TTree"} <= set(file.file.streamers)
+        assert not {"TLeafF", "TLeafO"} & set(file.file.streamers)
+
+
+def test_leaves_of_another_type_are_described_when_they_come(tmp_path):
+    with uproot.recreate(tmp_path / "t.root", initial_streamers_bytes=0) as file:
+        for name, kind in (("a", "int16"), ("b", "float32"), ("c", "int16")):
+            tree = tree_writer(file, name, "", [BranchRecord(name="x", title="x", type=kind)], Setting())
+            tree.extend(3, {"x": np.arange(3)}, {})
+            tree.close()
+            assert ("TLeafF" in {own.name for own in file.file._cascading.streamers._rawstreamers}) == (name != "a")
+    with uproot.open(tmp_path / "t.root") as file:
+        assert {"TLeafS", "TLeafF"} <= set(file.file.streamers)
+        assert all(file[name]["x"].array().to_list() == [0, 1, 2] for name in "abc")
+
+
 def test_places_beyond_two_gigabytes_take_eight_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(trees, "FIRST_BIG", 80_000)
     branches = [

@@ -1,0 +1,53 @@
+"""Which columns have their cells centred on what their formula predicts."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_vae.entropy.tables import fit_table, table_bits
+from baler_vae.fitting import policy
+from baler_vae.fitting.relations import Numeric, parents_of
+from baler_vae.fitting.rows import GroupRows
+from baler_vae.grid.centred import centred
+from baler_vae.grid.codes import Codes, predict_codes, quantise_column
+from baler_vae.grid.grids import Grid
+from baler_vae.grid.numbers import Integers64
+from baler_vae.kinematics.formula import Formula
+from baler_vae.model.coders import differences
+from baler_vae.model.group import in_order
+
+
+def with_centres(rows: GroupRows, followed: Mapping[str, Formula]) -> GroupRows:
+    """The rows with cells of columns centred on what the formulas that they follow, by name, predict, where differences
+    from predictions take fewer bits so. What a guarantee moves, and what follows from that, stays as it is.
+    """
+    arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
+    numeric, independent = dict(rows.numeric), dict(rows.independent)
+    for name in in_order(rows.names, set(rows.names), parents_of(rows.names, followed)):
+        bound = rows.bounds.get(name)
+        if name not in followed or bound is None or bound.dither or rows.held & {name, *followed[name].names}:
+            continue
+        column, grid = numeric[name], centred(numeric[name].grid)
+        if grid is None:
+            continue
+        numbers = followed[name].evaluate(arrays)
+        kept = independent[name]
+        still = _bits(Codes(column.codes, column.values), numbers, column.grid, column.rows)
+        still += 0.0 if kept.codes is None else kept.codes.verbatim_bits
+        own = predict_codes(numbers, grid, column.values.dtype).grid
+        codes = quantise_column(rows.table[name], own, bound)
+        bits = _bits(codes, numbers, grid) + codes.verbatim_bits
+        pays = bits < kept.bits / rows.weight * (1 - policy.LEAST_FORMULA_SAVING)
+        if pays and bits < still * (1 - policy.LEAST_CENTRING_SAVING):
+            numeric[name] = Numeric(codes.restored, codes.codes, grid, column.rows)
+            independent[name] = replace(kept, codes=codes)
+            arrays[name] = codes.restored
+    return replace(rows, numeric=numeric, independent=independent)
+
+
+def _bits(codes: Codes, predicted: NDArray[np.float64], grid: Grid, rows: Integers64 | None = None) -> float:
+    """What differences of codes (rows,) from predicted values (rows,) take under a table of their own."""
+    less = differences(codes.codes, predict_codes(predicted, grid, codes.restored.dtype, rows).codes, grid)
+    return table_bits(less, fit_table(less))
