@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.coded import quantised
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.guarding import Guard, patchable, restored
+from baler_vae.codec.quantising import quantised
 from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
 from baler_vae.fitting.moves import tabled_moves
@@ -49,7 +49,7 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
 
 
 def held_columns(guarantees: Guarantees, schema: Schema) -> frozenset[str]:
-    """The columns that guarantees of quantities read, and may move."""
+    """The columns that guarantees of quantities read, some of which they may move."""
     quantities = (promise for promise in Promises(guarantees, schema).all if promise.selection is None)
     return frozenset(name for promise in quantities for _, name in promise.columns)
 
