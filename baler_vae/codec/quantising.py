@@ -1,6 +1,6 @@
 """The values of a group to codes, those of a column that is centred on predictions after all that these read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,10 @@ class OfEvents:
 
     arrays: Mapping[str, NDArray[np.generic]]
     rows: NDArray[np.int64]
+
+    def read(self, names: Iterable[str], values: Mapping[str, NDArray[np.generic]]) -> Arrays:
+        """The columns (rows,) of those names, out of `values` of the rows or of their events."""
+        return {name: values[name] if name in values else self.arrays[name][self.rows] for name in names}
 
 
 def quantised(batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> list[dict[str, Codes]]:
@@ -72,8 +76,8 @@ def quantise_centred(
         column = model.columns[name]
         if not isinstance(column, OnGrid) or column.formula is None:
             raise ValueError(f"column {name!r} is centred on what no formula predicts")
-        read = {n: values[n] if n in values else of_events.arrays[n][of_events.rows] for n in column.formula.names}
-        predicted[name] = predict_codes(column.formula.evaluate(read), column.grid, group.column(name).dtype)
+        numbers = column.formula.evaluate(of_events.read(column.formula.names, values))
+        predicted[name] = predict_codes(numbers, column.grid, group.column(name).dtype)
         codes[name] = quantise_column(values[name], predicted[name].grid, bounds[name])
         values[name] = codes[name].restored
     return codes, predicted
