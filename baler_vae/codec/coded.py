@@ -1,15 +1,16 @@
 """The rows of a group on their way to bytes: every value quantised once, its restored value kept."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.codec.correcting import Guarded
+from baler_vae.codec.quantising import OfEvents, quantise, quantised
 from baler_vae.codec.rows import Arrays, Events, layout_of, shown_codes
-from baler_vae.grid.codes import Codes, is_special, predict_codes, quantise_column
+from baler_vae.grid.codes import Codes, Predicted, is_special
 from baler_vae.grid.grids import Grid, is_centred
 from baler_vae.model.columns import OnGrid
 from baler_vae.model.group import GroupModel
@@ -29,7 +30,7 @@ class CodedTable:
     `codes` are those of the columns on a grid; `values` all columns (rows,) as a reader will get them, but those under
     `free`, which are as they were read. A network sees these: what it says does not depend on what a grid takes away,
     so that a restored file is compressed to the same bytes. `events` is what the rows of a collection see of their
-    events, `guarded` what keeps guarantees.
+    events, `guarded` what keeps guarantees, `predicted` what formulas predict of columns, as far as that is known.
     """
 
     group: Group
@@ -39,6 +40,7 @@ class CodedTable:
     values: Arrays
     events: Events | None = None
     guarded: Guarded = field(default_factory=Guarded)
+    predicted: Mapping[str, Predicted] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -71,13 +73,14 @@ def coded_table(
     """
     layout = layout_of(model, table.n_rows, events)
     values: Arrays = {name: layout.arrange(array) for name, array in table.arrays.items()}
+    predicted: dict[str, Predicted] = {}
     if own_codes is None:
-        of_events = _OfEvents({}, layout.events) if events is None else _OfEvents(events.arrays, layout.events)
-        codes = _quantised(values, table.group, model, bounds, of_events, layout.order)
+        of_events = OfEvents({}, layout.events) if events is None else OfEvents(events.arrays, layout.events)
+        codes, predicted = quantise(values, table.group, model, bounds, of_events, layout.order)
     else:
         codes = {n: own if layout.is_own_order else own.only(layout.order) for n, own in own_codes.items()}
         values |= {n: own.restored.reshape(values[n].shape) for n, own in codes.items()}
-    return CodedTable(table.group, model, layout, codes, values, events, guarded or Guarded())
+    return CodedTable(table.group, model, layout, codes, values, events, guarded or Guarded(), predicted)
 
 
 def coded_tables(
@@ -97,58 +100,6 @@ def coded_tables(
         model = models[table.group.name]
         events = first.as_events(counts_of(batch, table.group), model.event_columns(model.names, first.group.names))
         yield coded_table(table, model, bounds, events, own, kept)
-
-
-def quantised(batch: Batch, models: Mapping[str, GroupModel], bounds: Mapping[str, Bound]) -> list[dict[str, Codes]]:
-    """The codes of the columns on a grid, in the order of each table; `models` is by group, `bounds` by column."""
-    found: list[dict[str, Codes]] = []
-    of_events = _OfEvents({}, np.empty(0, np.int64))
-    for table in batch:
-        values = dict(table.arrays)
-        if found:
-            counts = counts_of(batch, table.group)
-            of_events = replace(of_events, rows=np.repeat(np.arange(len(counts)), counts))
-        found.append(_quantised(values, table.group, models[table.group.name], bounds, of_events, None))
-        if len(found) == 1:
-            of_events = replace(of_events, arrays=values)
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _OfEvents:
-    """What formulas of rows read of their events: columns (events,), and the event int64 (rows,) of each row."""
-
-    arrays: Mapping[str, NDArray[np.generic]]
-    rows: NDArray[np.int64]
-
-
-def _quantised(
-    values: Arrays,
-    group: Group,
-    model: GroupModel,
-    bounds: Mapping[str, Bound],
-    of_events: _OfEvents,
-    order: NDArray[np.int64] | None,
-) -> dict[str, Codes]:
-    """The codes of the columns on a grid, whose `values` become those that codes give back; of what is centred on
-    predictions after all that these read. `order` int64 (rows,) are the numbers of the rows, from 0 on where None.
-    """
-    on_grid = {name: column for name, column in model.columns.items() if isinstance(column, OnGrid)}
-    centred = [name for name, column in on_grid.items() if is_centred(column.grid)]
-    after = [name for name in model.needed(centred) if name in centred]
-    codes = {}
-    for name in (*(name for name in on_grid if name not in after), *after):
-        column, grid = on_grid[name], on_grid[name].grid
-        if column.formula is not None and is_centred(grid):
-            read = {n: values[n] if n in values else of_events.arrays[n][of_events.rows] for n in column.formula.names}
-            numbers = column.formula.evaluate(read)
-            codes[name] = quantise_column(
-                values[name], predict_codes(numbers, grid, group.column(name).dtype).grid, bounds[name]
-            )
-        else:
-            codes[name] = quantise_column(values[name], grid, bounds[name], order)
-        values[name] = codes[name].restored.reshape(values[name].shape)
-    return {name: codes[name] for name in on_grid}
 
 
 def _shown(coded: Codes, grid: Grid) -> NDArray[np.int64]:

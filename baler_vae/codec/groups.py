@@ -59,7 +59,7 @@ def known_rows(coded: CodedTable) -> Rows:
     """
     model, events = coded.model, coded.events
     rows = Rows(model, coded.group, coded.layout, events)
-    rows.values = coded.values
+    rows.values, rows.predicted = coded.values, coded.predicted
     rows.show_events(model.event_columns(model.names, () if events is None else events.names))
     if model.encoder is not None and model.n_latents:
         rows.latents = latents_of(rows.values, model, bounded=model.decoder is None, group=coded.group.name)

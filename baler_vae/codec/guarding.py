@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.correcting import Classes, Guarded, Moves, differences_of, lever_of
 from baler_vae.codec.frames import Frame
+from baler_vae.codec.quantising import centred_columns, of_events_of, quantise_centred
 from baler_vae.codec.rows import Arrays
 from baler_vae.codec.solving import on_lattice, solve
 from baler_vae.grid.codes import Codes
-from baler_vae.grid.grids import is_centred
 from baler_vae.grid.numbers import same_bits
 from baler_vae.guarantees.promises import (
     Cells,
@@ -78,18 +78,10 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
             home = 0 if correction.is_of_events else number
             if promise.selection is not None or promise.home != home:
                 raise ValueError("a correction is not of the rows of its guarantee")
-            moved = {correction.cells[name].column for name in correction.movable}
-            if any(moved & read for read in _centring(models)):
-                raise ValueError("a correction moves what a column is centred on")
+            if correction.moved_columns & {*centred_columns(model)}:
+                raise ValueError("a correction moves a column that is centred on predictions")
             if not {name for _, name in promise.columns} >= correction.columns:
                 raise ValueError("a correction reads what its guarantee does not read")
-
-
-def _centring(models: Mapping[str, GroupModel]) -> list[set[str]]:
-    """Each column whose cells are centred on what a formula predicts, of all groups, and what that reads."""
-    columns = (pair for model in models.values() for pair in model.columns.items())
-    on_grid = ((name, own) for name, own in columns if isinstance(own, OnGrid) and is_centred(own.grid))
-    return [{name, *(() if own.formula is None else own.formula.names)} for name, own in on_grid]
 
 
 def patchable(number: int, model: GroupModel, promises: Promises, bounds: Mapping[str, Bound]) -> tuple[str, ...]:
@@ -141,6 +133,7 @@ class _Pass:
                 found = self._solve(number, correction, missed, before[place], after[place])
                 changed |= {(number, correction.cells[name].column) for name in correction.movable}
                 touched |= events_of(batch, promise.home, missed | (found.moves != 0))
+        touched |= self._centre()
         if touched.any():
             self._settle(touched)
         final = self._final()
@@ -186,6 +179,25 @@ class _Pass:
         base = _placed(self._base[number][name], rows, restored)
         self._base[number][name] = base
         self._coded[number][name] = Codes(_placed(own.codes, rows, codes), base, own.verbatim)
+
+    def _centre(self) -> Mask:
+        """Gives columns that are centred on predictions the codes that go with what these read now. Gives back in
+        which events, bool (events,), any of them changed.
+        """
+        changed = np.zeros(self._batch[0].n_rows, np.bool_)
+        for number, (table, model) in enumerate(zip(self._batch, self._models, strict=True)):
+            centred = centred_columns(model)
+            if not centred or not any(own.corrections for own in self._models):
+                continue
+            values = {**self._base[number], **{name: table[name] for name in centred}}
+            of_events = of_events_of(self._batch, number, self._base[0])
+            codes, _ = quantise_centred(values, table.group, model, self._guard.bounds, of_events)
+            for name, own in codes.items():
+                changed |= events_of(self._batch, number, ~same_bits(own.restored, self._base[number][name]))
+            self._coded[number] |= codes
+            self._base[number] |= {name: own.restored for name, own in codes.items()}
+            self._moved[number] |= {name: own.restored for name, own in codes.items()}
+        return changed
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:
         """The events, bool (events,), in which something missed a guarantee."""
@@ -243,6 +255,7 @@ class _Pass:
                         if correction.promise == place:
                             self._undo(number, own, items)
             waiting = {key: rows & ~self._exact.get(key, np.zeros_like(rows)) for key, rows in more.items()}
+        self._centre()
 
     def _undo(self, number: int, own: int, items: Mask) -> None:
         """Takes back the moves of some items of a correction."""

@@ -81,12 +81,13 @@ def layout_of(model: GroupModel, n_rows: int, events: Events | None) -> Layout:
 class Rows:
     """What is known of the rows of a group, in the order of their layout: all of it at once when they are encoded,
     column by column and rank by rank when they are decoded. `values` are the columns (rows,) as a reader gets them,
-    `latents` what an encoder gave.
+    `latents` what an encoder gave, `predicted` what formulas predict of all rows, by column, as far as that is known.
     """
 
     def __init__(self, model: GroupModel, group: Group, layout: Layout, events: Events | None) -> None:
         self.model, self.group, self.layout = model, group, layout
         self.values: Arrays = {}
+        self.predicted: Mapping[str, Predicted] = {}
         self.latents: Latents | None = None
         self.sources = Context(layout, {source: model.view(source) for source in model.viewed})
         self.looked_at = Sources(layout)
@@ -136,6 +137,8 @@ class Rows:
         column = self.model.columns[name]
         if not isinstance(column, OnGrid) or column.formula is None:
             return None
+        if name in self.predicted and (start, stop) == (0, self.layout.n_rows):
+            return self.predicted[name]
         arrays = {
             read: (self.values[read] if read in self.values else self._of_events[read])[start:stop]
             for read in column.formula.names

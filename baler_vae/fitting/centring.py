@@ -21,13 +21,13 @@ from baler_vae.model.group import in_order
 
 def with_centres(rows: GroupRows, followed: Mapping[str, Formula]) -> GroupRows:
     """The rows with cells of columns centred on what the formulas that they follow, by name, predict, where differences
-    from predictions take fewer bits so. What a guarantee moves, and what follows from that, stays as it is.
+    from predictions take fewer bits so. What guarantees of quantities read stays as it is.
     """
     arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
     numeric, independent = dict(rows.numeric), dict(rows.independent)
     for name in in_order(rows.names, set(rows.names), parents_of(rows.names, followed)):
         bound = rows.bounds.get(name)
-        if name not in followed or bound is None or bound.dither or rows.held & {name, *followed[name].names}:
+        if name not in followed or bound is None or bound.dither or name in rows.held:
             continue
         column, grid = numeric[name], centred(numeric[name].grid)
         if grid is None:

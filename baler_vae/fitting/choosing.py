@@ -78,7 +78,8 @@ def fit_group_model(
     held: frozenset[str] = frozenset(),
 ) -> ChosenFit:
     """The model of a group; `events` is given for objects, `n_rows` where these rows are a sample of so many,
-    `many_columns` where the file has more than `MANY_COLUMNS`. Columns that are `held` may be moved by a guarantee.
+    `many_columns` where the file has more than `MANY_COLUMNS`. Guarantees of quantities read the columns that are
+    `held`.
 
     Columns under `free` are what a network gives, all others of their group are then coded independently. Without such
     columns the kind decides; a network that does not pay is left out, unless the settings keep it.

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.codec.coded import quantised
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
 from baler_vae.codec.guarding import Guard, patchable, restored
+from baler_vae.codec.quantising import centred_columns, of_events_of, quantised
+from baler_vae.codec.rows import Arrays
 from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
 from baler_vae.fitting.moves import tabled_moves
@@ -20,9 +21,12 @@ from baler_vae.fitting.policy import (
     PATCH_BITS,
     STEPS_OF_BOUND,
 )
+from baler_vae.grid.codes import predict_codes
 from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
+from baler_vae.model.coders import differences, fit_coder
+from baler_vae.model.columns import Coded, OnGrid
 from baler_vae.model.correction import MOST_MOVABLE, Cell, ClassTables, Correction, Lever, Tail
 from baler_vae.model.group import GroupModel
 from baler_vae.table.bounds import Bound, column_limits, parse_bound, resolve_bound
@@ -49,7 +53,7 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
 
 
 def held_columns(guarantees: Guarantees, schema: Schema) -> frozenset[str]:
-    """The columns that guarantees of quantities read, and may move."""
+    """The columns that guarantees of quantities read, some of which they may move."""
     quantities = (promise for promise in Promises(guarantees, schema).all if promise.selection is None)
     return frozenset(name for promise in quantities for _, name in promise.columns)
 
@@ -92,7 +96,7 @@ def guarded_models(
     fitter = _Fitter(promises, batch, found, bounds)
     for number, table in enumerate(batch):
         found[table.group.name] = replace(found[table.group.name], corrections=fitter.corrections(number))
-    return fitter.with_tables(found)
+    return fitter.with_centres(fitter.with_tables(found))
 
 
 def _sampled(batch: Batch, schema: Schema) -> Batch:
@@ -147,6 +151,31 @@ class _Fitter:
         ]
         tried = [self._tabled(models, levers, step) for step in STEPS_OF_BOUND]
         return min(tried, key=lambda found: found[1])[0]
+
+    def with_centres(self, models: Mapping[str, GroupModel]) -> dict[str, GroupModel]:
+        """Models with tables of their own for columns that are centred on what follows from moved values: what these
+        are moved from is often not the nearest code, and predictions differ by as much.
+        """
+        found = dict(models)
+        if not any(model.corrections and centred_columns(model) for model in models.values()):
+            return found
+        coded, _ = Guard(self._promises, models, self._bounds).guard(self._batch, self._coded)
+        moved = {name for model in models.values() for one in model.corrections for name in one.moved_columns}
+        events: Arrays = {}
+        for number, (table, own) in enumerate(zip(self._batch, coded, strict=True)):
+            values, model = restored(table, own), models[table.group.name]
+            events = events if number else values
+            of_events, columns = of_events_of(self._batch, number, events), dict(model.columns)
+            for name in centred_columns(model):
+                column = columns[name]
+                if isinstance(column, OnGrid) and column.formula is not None and moved & {*column.formula.names}:
+                    moved.add(name)
+                    numbers = column.formula.evaluate(of_events.read(column.formula.names, values))
+                    predicted = predict_codes(numbers, column.grid, values[name].dtype).codes
+                    coder, _ = fit_coder(differences(own[name].codes, predicted, column.grid))
+                    columns[name] = Coded(grid=column.grid, coder=coder, formula=column.formula, predicted=True)
+            found[table.group.name] = replace(model, columns=columns)
+        return found
 
     def _tabled(
         self, models: Mapping[str, GroupModel], levers: Sequence[Sequence[Lever]], step: float

@@ -48,8 +48,8 @@ class GroupRows:
     of the columns of arrays with codes, under their `bounds`, `events` what the rows see of their events. Bits are
     counted for `weight` rows for each of these: more than one where they stand for a
     larger file. `part` is the same for each row that `independent` was made of. `many_columns` is the number of columns
-    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees may move is `held`: no cells are
-    centred on what follows from that.
+    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees of quantities read is `held`:
+    its cells are not centred on anything.
     """
 
     table: Table

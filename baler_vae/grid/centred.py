@@ -39,8 +39,8 @@ class CentredStep:
         check_parts(self.parts)
         Step(self.step)
 
-    def around(self, predicted: Values) -> DitheredRows:
-        """The grid for rows of which finite values (rows,) were predicted."""
+    def around(self, predicted: Values) -> tuple[Integers64, DitheredRows]:
+        """The codes (rows,) of finite values (rows,) that were predicted, and the grid for these rows."""
         return _around(Step(self.step), self.parts, predicted)
 
     def unshifted(self, n_rows: int) -> DitheredRows:
@@ -63,8 +63,8 @@ class CentredLogarithmic:
         check_parts(self.parts)
         Logarithmic(self.relative, self.floor)
 
-    def around(self, predicted: Values) -> DitheredRows:
-        """The grid for rows of which finite values (rows,) were predicted."""
+    def around(self, predicted: Values) -> tuple[Integers64, DitheredRows]:
+        """The codes (rows,) of finite values (rows,) that were predicted, and the grid for these rows."""
         return _around(Logarithmic(self.relative, self.floor), self.parts, predicted)
 
     def unshifted(self, n_rows: int) -> DitheredRows:
@@ -85,9 +85,12 @@ def centred(grid: object) -> CentredStep | CentredLogarithmic | None:
     return CentredLogarithmic(grid.relative / parts, grid.floor / parts, parts)
 
 
-def _around(fine: Step | Logarithmic, parts: int, predicted: Values) -> DitheredRows:
+def _around(fine: Step | Logarithmic, parts: int, predicted: Values) -> tuple[Integers64, DitheredRows]:
+    """The codes of predicted values (rows,), and the grid for their rows."""
     # A cell has its middle where abs(f) + offset + parts // 2 is a multiple of its parts.
-    size: Integers64 = np.abs(fine.quantise(predicted))
-    offsets = (-size - parts // 2) % parts
-    offsets[size == 0] = 0
-    return DitheredRows(fine, parts, offsets)
+    middles: Integers64 = fine.quantise(predicted)
+    size = np.abs(middles)
+    codes = (size + (parts // 2 + parts - 1)) // parts
+    offsets = codes * parts - (size + parts // 2)
+    codes[size == 0], offsets[size == 0] = 0, 0
+    return np.where(middles < 0, -codes, codes), DitheredRows(fine, parts, offsets)

@@ -178,7 +178,9 @@ def predict_codes(values: Floats64, grid: Grid, dtype: np.dtype[Any], rows: Inte
     if limits is not None:
         numbers = np.clip(numbers, float(limits.min), float(limits.max))
     rounded = to_dtype(numbers, dtype)
-    own = grid.around(rounded) if is_centred(grid) else grid_at(grid, rows, len(values))
+    if is_centred(grid):
+        return Predicted(*grid.around(rounded))
+    own = grid_at(grid, rows, len(values))
     codes = own.quantise(rounded)
     return Predicted(codes if grid.holds_everything else np.clip(codes, -CODE_LIMIT, CODE_LIMIT), own)
 

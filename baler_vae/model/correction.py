@@ -106,6 +106,11 @@ class Correction:
         own = {cell.column for cell in self.cells.values()}
         return own.union(*(tail.formula.names for tail in self.tails.values()))
 
+    @property
+    def moved_columns(self) -> set[str]:
+        """The columns whose values it may move."""
+        return {self.cells[name].column for name in self.movable}
+
     def steps(self, quantity: Floats64) -> Floats64:
         """By how much the quantity (items,) changes with a move by 1."""
         with np.errstate(all="ignore"):
