@@ -81,8 +81,8 @@ def choose_relations(
     }
     found: list[Saving] = []
     independent_bits = {name: table_bits(column.codes, fit_table(column.codes)) for name, column in sample.items()}
-    for relation in find_relations(arrays):
-        if relation.target in columns and relation.target not in forbidden and independent_bits[relation.target] > 0:
+    for relation in find_relations(arrays, columns.keys() - forbidden):
+        if independent_bits[relation.target] > 0:
             bits = _difference_bits(relation.formula, arrays, sample[relation.target])
             saving = independent_bits[relation.target] - bits
             found.append((saving, saving / independent_bits[relation.target], relation))
