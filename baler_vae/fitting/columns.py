@@ -74,7 +74,8 @@ def fit_conditional_group(
     columns = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
-    followed = choose_relations(rows.numeric, of_events_in_formulas(rows), settings.formulas, settings.seed)
+    sought = of_events_in_formulas(rows)
+    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed, sought)
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}

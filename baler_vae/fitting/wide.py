@@ -14,11 +14,9 @@ from baler_vae.model.coders import pcodec_bits
 from baler_vae.model.columns import Coded, ColumnModel, Plain
 
 
-def of_events_in_formulas(rows: GroupRows) -> Mapping[str, NDArray[np.generic]]:
-    """The columns of the events, values (rows,) by name, that formulas of a group may read: in such a file no flags."""
-    if not rows.many_columns:
-        return rows.others
-    return {name: values for name, values in rows.others.items() if values.dtype != np.bool_}
+def of_events_in_formulas(rows: GroupRows) -> list[str]:
+    """The columns of the events that formulas which are looked for may read: in such a file no flags."""
+    return [name for name, values in rows.others.items() if not rows.many_columns or values.dtype != np.bool_]
 
 
 def seen_of_events(rows: GroupRows) -> set[str]:

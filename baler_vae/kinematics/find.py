@@ -59,9 +59,7 @@ class Relation:
     error: float
 
 
-def find_relations(
-    arrays: Mapping[str, NDArray[np.generic]], targets: Collection[str] | None = None
-) -> list[Relation]:
+def find_relations(arrays: Mapping[str, NDArray[np.generic]], targets: Collection[str] | None = None) -> list[Relation]:
     """The relations that hold on a sample of rows, target by target in the order of the columns, at most 8 of each, the
     most precise first; those of some `targets` only, where they are given. A formula never reads its own target; two
     may read each other's.

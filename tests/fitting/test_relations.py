@@ -54,8 +54,12 @@ def test_no_columns_follow_from_each_other():
 def test_columns_of_events_are_read_too():
     arrays = momenta()
     pz = arrays.pop("pz")
-    chosen = choose_relations(numeric(arrays), {"pz": numeric({"pz": pz})["pz"].values})
+    events = {"pz": numeric({"pz": pz})["pz"].values}
+    chosen = choose_relations(numeric(arrays), events)
     assert chosen["e"].names == ("px", "py", "pz")
+    assert "e" not in choose_relations(numeric(arrays), events, sought=())
+    declared = choose_relations(numeric(arrays), events, {"e": "norm(px, py, pz)"}, sought=())
+    assert declared["e"].names == ("px", "py", "pz")
 
 
 @pytest.mark.parametrize("name", ["e", "*"])
