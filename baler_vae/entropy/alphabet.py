@@ -33,12 +33,10 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not 1 <= len(self.starts) <= LARGEST_ALPHABET or len(self.starts) != len(self.shifts):
             raise ValueError(f"an alphabet of {len(self.starts)} ranges and {len(self.shifts)} widths")
-        lasts = [int(start) + (1 << int(shift)) - 1 for start, shift in zip(self.starts, self.shifts, strict=True)]
-        aligned = all(
-            shift < 64 and int(start) % (1 << int(shift)) == 0
-            for start, shift in zip(self.starts, self.shifts, strict=True)
-        )
-        if not aligned or any(last >= int(start) for last, start in zip(lasts, self.starts[1:], strict=False)):
+        starts, shifts = self.starts.tolist(), self.shifts.tolist()
+        ends = [start + (1 << shift) for start, shift in zip(starts, shifts, strict=True)]
+        aligned = all(shift < 64 and not start % (1 << shift) for start, shift in zip(starts, shifts, strict=True))
+        if not aligned or any(end > start for end, start in zip(ends, starts[1:], strict=False)):
             raise ValueError("the ranges of an alphabet overlap, or do not start at multiples of their widths")
 
     @property
