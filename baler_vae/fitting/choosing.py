@@ -89,7 +89,16 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, progress=progress)
+    rows = rows_of_group(
+        table,
+        bounds,
+        events,
+        n_rows,
+        many_columns=many_columns,
+        declared=settings.formulas,
+        seed=settings.seed,
+        progress=progress,
+    )
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))

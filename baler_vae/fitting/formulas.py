@@ -11,9 +11,8 @@ from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
 from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
-from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
+from baler_vae.fitting.relations import Numeric, parents_of
 from baler_vae.fitting.rows import GroupRows
-from baler_vae.fitting.wide import of_events_in_formulas
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences
 from baler_vae.model.columns import ColumnModel, Contextual, OnGrid
@@ -36,8 +35,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
         return GroupFit(GroupModel(columns=columns), rows.bits)
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
-    sought = of_events_in_formulas(rows)
-    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed, sought)
+    followed = rows.followed
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))
