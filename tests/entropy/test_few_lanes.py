@@ -25,6 +25,7 @@ FACTORS = (
     (Factor(OWN, EDGES, 2, lag=1),),
     (Factor(0, EDGES, relative=True), Factor(OWN, np.array([0]), lag=1), Factor(PREDICTED, EDGES)),
     (Factor(1, np.array([-(2**62), -(2**62) + 2]), lag=1), Factor(1, np.array([2**62]))),
+    (Factor(OWN, np.array([-(2**62)]), lag=1),),
 )
 
 
