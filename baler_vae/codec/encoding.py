@@ -23,8 +23,8 @@ from baler_vae.table.table import Batch, row_groups
 class EncodedRowGroup:
     """A row group on its way into an archive: the rows of each group, the size of each column in its own dtype, and the
     sections of the groups, none where they are in the archive already. `independent_bits` estimates, in the first row
-    group only, how many bits a row of each group would take if its columns were independent; None where there are too
-    few rows to tell. `digest` is that of the rows as they were read.
+    group only, and only where a codec is judged, how many bits a row of each group would take if its columns were
+    independent; None where there are too few rows to tell. `digest` is that of the rows as they were read.
     """
 
     n_rows: tuple[int, ...]
@@ -45,11 +45,14 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class RowGroupEncoder:
-    """Encodes row groups of the file at `path` with a codec; the first `n_kept` are in the archive already."""
+    """Encodes row groups of the file at `path` with a codec, which it `judges` or not; the first `n_kept` are in the
+    archive already.
+    """
 
     codec: Codec
     path: str
     n_kept: int = 0
+    judges: bool = True
 
     @np.errstate(all="ignore")  # of hostile numbers: what they give is judged, not warned of
     def encode(self, row_group: RowGroup) -> EncodedRowGroup:
@@ -59,13 +62,14 @@ class RowGroupEncoder:
             SourceError: a value would be lost, or an event has too many rows.
             UsageError: the codec has no model for a group, or values are too far from those of the fit.
         """
-        batch, is_kept, is_first = row_group.batch, row_group.number < self.n_kept, not row_group.number
+        batch, is_kept = row_group.batch, row_group.number < self.n_kept
+        judges = self.judges and not row_group.number
         sections, independent_bits = [], []
         with located(path=self.path):
             check_finite(batch, self.codec.bounds, row_group.first_rows)
-            for coded in coded_batch(batch, self.codec) if is_first or not is_kept else ():
+            for coded in coded_batch(batch, self.codec) if judges or not is_kept else ():
                 sections += [] if is_kept else [encode_table(coded)]
-                independent_bits += [independent_bits_per_row(coded)] if is_first else []
+                independent_bits += [independent_bits_per_row(coded)] if judges else []
         return EncodedRowGroup(
             tuple(table.n_rows for table in batch),
             original_bytes(batch, self.codec.schema.padded),

@@ -116,6 +116,7 @@ class _Pass:
         self._moves: list[list[Moves]] = [[] for _ in batch]
         self._classes: list[list[Classes]] = [[] for _ in batch]
         self._exact: Cells = {}
+        self._read = [self._read_by(number) for number in range(len(batch))]
 
     def run(self) -> tuple[list[Coded], list[Guarded]]:
         promises, batch = self._guard.promises, self._batch
@@ -187,7 +188,7 @@ class _Pass:
         changed = np.zeros(self._batch[0].n_rows, np.bool_)
         for number, (table, model) in enumerate(zip(self._batch, self._models, strict=True)):
             centred = centred_columns(model)
-            if not centred or not any(own.corrections for own in self._models):
+            if self._read[number] == (read := self._read_by(number)):
                 continue
             values = {**self._base[number], **{name: table[name] for name in centred}}
             of_events = of_events_of(self._batch, number, self._base[0])
@@ -197,7 +198,19 @@ class _Pass:
             self._coded[number] |= codes
             self._base[number] |= {name: own.restored for name, own in codes.items()}
             self._moved[number] |= {name: own.restored for name, own in codes.items()}
+            self._read[number] = read
         return changed
+
+    def _read_by(self, number: int) -> set[int]:
+        """What columns of a group that are centred on predictions read, as the identities of arrays, which are never
+        changed but replaced by others.
+        """
+        model, base = self._models[number], self._base
+        formulas = [model.formula(name) for name in centred_columns(model)]
+        names = {name for formula in formulas if formula is not None for name in formula.names}
+        return {id(base[number][name] if name in base[number] else base[0][name]) for name in names} - {
+            id(base[number][name]) for name in centred_columns(model)
+        }
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:
         """The events, bool (events,), in which something missed a guarantee."""

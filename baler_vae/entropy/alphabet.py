@@ -33,12 +33,10 @@ class Alphabet:
     def __post_init__(self) -> None:
         if not 1 <= len(self.starts) <= LARGEST_ALPHABET or len(self.starts) != len(self.shifts):
             raise ValueError(f"an alphabet of {len(self.starts)} ranges and {len(self.shifts)} widths")
-        lasts = [int(start) + (1 << int(shift)) - 1 for start, shift in zip(self.starts, self.shifts, strict=True)]
-        aligned = all(
-            shift < 64 and int(start) % (1 << int(shift)) == 0
-            for start, shift in zip(self.starts, self.shifts, strict=True)
-        )
-        if not aligned or any(last >= int(start) for last, start in zip(lasts, self.starts[1:], strict=False)):
+        starts, shifts = self.starts.tolist(), self.shifts.tolist()
+        ends = [start + (1 << shift) for start, shift in zip(starts, shifts, strict=True)]
+        aligned = all(shift < 64 and not start % (1 << shift) for start, shift in zip(starts, shifts, strict=True))
+        if not aligned or any(end > start for end, start in zip(ends, starts[1:], strict=False)):
             raise ValueError("the ranges of an alphabet overlap, or do not start at multiples of their widths")
 
     @property
@@ -94,17 +92,17 @@ def fit_alphabet(
     if len(distinct) > _MOST_DISTINCT:
         # Taken from the sorted codes: at every k-th row a column with a period could lose one of its parts.
         distinct, masses = np.unique(np.sort(codes)[:: -(-len(codes) // _MOST_DISTINCT)], return_counts=True)
-    high, low = range_bits, range_bits
+    tree, high, low = _tree_of(distinct, masses), range_bits, range_bits
     most = most_in_range
-    alphabet = _prune(distinct, masses, high, most)
+    alphabet = tree.pruned(high, most)
     while len(alphabet[0]) > largest:
         if most < 1 and high > _HIGHEST_PRICE * range_bits:
             high, most = range_bits, _MORE_IN_RANGE * most
         low, high = high, 2 * high
-        alphabet = _prune(distinct, masses, high, most)
+        alphabet = tree.pruned(high, most)
     for _ in range(_BISECTIONS if high > low else 0):
         middle = (low * high) ** 0.5
-        trial = _prune(distinct, masses, middle, most)
+        trial = tree.pruned(middle, most)
         if len(trial[0]) > largest:
             low = middle
         else:
@@ -112,41 +110,51 @@ def fit_alphabet(
     return Alphabet(*alphabet)
 
 
-def _prune(
-    distinct: NDArray[np.int64], masses: NDArray[np.int64], range_bits: float, most: float
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Starts and shifts of the leaves for distinct codes (codes,) in rising order and their masses (codes,)."""
-    total = masses.sum()
-    keys = distinct.view(np.uint64) ^ _SIGN
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """The binary tree over distinct codes (codes,) in rising order that have `masses` (codes,): `children`, `spans`,
+    `shifts` and `together` of its nodes as `pruning` tells; `bits` (codes,) and `as_leaf` (nodes,) are those that all
+    rows of a code, or of a node as one range, take without the range itself.
+    """
+
+    distinct: NDArray[np.int64]
+    total: int
+    children: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    shifts: NDArray[np.uint8]
+    together: NDArray[np.float64]
+    bits: NDArray[np.float64]
+    as_leaf: NDArray[np.float64]
+
+    def pruned(self, range_bits: float, most: float) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Starts and shifts of the leaves, each of which costs `range_bits`, and has at most the part `most` of the
+        mass where it has several codes.
+        """
+        from baler_vae.entropy.pruning import prune_branches  # noqa: PLC0415
+
+        shifts, most_mass = np.empty(len(self.bits), np.uint8), most * self.total
+        nodes = self.children, self.spans, self.shifts
+        prune_branches(self.bits, self.as_leaf, range_bits, self.together, most_mass, *nodes, shifts)
+        # An arithmetic shift there and back: the start of the range in which each code lies.
+        starts = (self.distinct >> shifts) << shifts
+        firsts = np.append(True, starts[1:] != starts[:-1])
+        return starts[firsts], shifts[firsts]
+
+
+def _tree_of(distinct: NDArray[np.int64], counts: NDArray[np.int64]) -> _Tree:
+    """The tree over distinct codes (codes,) that so many rows (codes,) have."""
+    from baler_vae.entropy.pruning import join_branches  # noqa: PLC0415 - numba takes half a second to import
+
     # Neighbours meet in the node that leaves out all bits up to the highest in which they differ.
-    meets = _bit_lengths(keys[1:] ^ keys[:-1])
-    ends, mass = np.arange(1, len(keys) + 1), masses.astype(np.float64)
-    bits = mass * np.log2(total / mass) + range_bits
-    shifts = np.zeros(len(keys), np.uint8)
-    for shift in np.flatnonzero(np.bincount(meets, minlength=_ESCAPE_BITS)[:_ESCAPE_BITS]).tolist():
-        meeting = meets == shift
-        left = meeting.nonzero()[0]
-        right = left + 1
-        together = mass[left] + mass[right]
-        as_leaf = together * (np.log2(total / together) + shift) + range_bits
-        branches = bits[left] + bits[right]
-        allowed = together <= most * total
-        merged = left[(as_leaf <= branches) & allowed]
-        if len(merged):
-            marks = np.zeros(len(keys) + 1, np.int8)  # 1 where a new leaf begins, -1 where one ends
-            marks[np.where(merged, ends[merged - 1], 0)] += 1
-            marks[ends[merged + 1]] -= 1
-            shifts[np.cumsum(marks[:-1], dtype=np.int8) > 0] = shift
-        mass[left] = together
-        bits[left] = np.where(allowed, np.minimum(as_leaf, branches), branches)
-        ends[left] = ends[right]
-        kept = np.ones(len(mass), bool)
-        kept[right] = False
-        ends, mass, bits = ends[kept], mass[kept], bits[kept]
-        meets = meets[~meeting]
-    # An arithmetic shift there and back: the start of the range in which each code lies.
-    starts, where = np.unique((distinct >> shifts) << shifts, return_index=True)
-    return starts, shifts[where]
+    keys = distinct.view(np.uint64) ^ _SIGN
+    meets, masses, n_most = _bit_lengths(keys[1:] ^ keys[:-1]), counts.astype(np.float64), max(0, len(distinct) - 1)
+    children, spans = np.empty(2 * n_most, np.int64), np.empty(2 * n_most, np.int64)
+    shifts, together = np.empty(n_most, np.uint8), np.empty(n_most)
+    n = join_branches(meets, masses, children, spans, shifts, together)
+    total, shifts, together = int(counts.sum()), shifts[:n], together[:n]
+    as_leaf = together * (np.log2(total / together) + shifts)
+    bits = masses * np.log2(total / masses)
+    return _Tree(distinct, total, children, spans, shifts, together, bits, as_leaf)
 
 
 def _bit_lengths(values: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -1,15 +1,13 @@
 """The loops over codes under several tables, compiled; `lanes` tells what they do."""
 
-from typing import Any, Final
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled, tuple_of
-from baler_vae.entropy.lanes import FIRST_ALONE, LARGEST_BASE, LEAST_STATE
-
-_SPECIAL_LIMIT: Final = -(1 << 63) + 4
+from baler_vae.entropy.lanes import FIRST_ALONE, LARGEST_BASE, LEAST_STATE, SPECIAL_LIMIT
 
 _i8, _u1, _u2, _u4, _u8 = numba.int64[::1], numba.uint8[::1], numba.uint16[::1], numba.uint32[::1], numba.uint64[::1]
 _i = numba.int64
@@ -60,7 +58,7 @@ def add_factor(
     there are any, less the `base` (rows,), where there is one.
     """
     shift, first, added, missing = factor
-    last = len(added) - 1
+    last = first + len(added) - 1
     lagged, relative = len(previous) > 0, len(base) > 0
     for row in range(len(contexts)):
         source = row
@@ -72,8 +70,8 @@ def add_factor(
         code = codes[source]
         if relative:
             code -= base[row]
-        place = min(max((code >> shift), first) - first, last)
-        contexts[row] += added[place]
+        # Limited before: a difference could be too large for 64 bits.
+        contexts[row] += added[min(max(code >> shift, first), last) - first]
 
 
 @compiled(numba.void(_i8, _i8, _i8))
@@ -99,7 +97,7 @@ def subtract_base(codes: Integers64, base: Integers64, holds_everything: bool, a
         code = codes[row]
         if holds_everything:
             codes[row] = code - base[row]
-        elif code > _SPECIAL_LIMIT:
+        elif code > SPECIAL_LIMIT:
             coded = code - base[row]
             for number in range(len(alone)):
                 if code == alone[number]:
@@ -223,7 +221,7 @@ def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
     range_starts, range_shifts, n_ranges = alphabet[0], alphabet[1], len(alphabet[0])
     n_lanes = len(starts) - 1
     shift, first, added, missing = factor
-    last, slots_log, mask = len(added) - 1, np.uint64(slot_bits), np.uint64((1 << slot_bits) - 1)
+    last, slots_log, mask = first + len(added) - 1, np.uint64(slot_bits), np.uint64((1 << slot_bits) - 1)
     has_base, lagged = len(base) > 0, own_base or own_factor
     longest = np.int64(0)
     for lane in range(n_lanes):
@@ -241,7 +239,7 @@ def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
                 if source >= 0:
                     before = codes[source]
                     if own_factor:
-                        context += added[min(max(before >> shift, first) - first, last)]
+                        context += added[min(max(before >> shift, first), last) - first]
                     if own_base and before <= LARGEST_BASE and before >= -LARGEST_BASE:
                         less = before
                 elif own_factor:
@@ -273,7 +271,7 @@ def decode_lanes(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
                 bit_places[lane] = place + width
             if holds_everything:
                 code += less
-            elif code > _SPECIAL_LIMIT:
+            elif code > SPECIAL_LIMIT:
                 number = code - FIRST_ALONE
                 if code < -LARGEST_BASE and number < len(alone) and number >= 0:
                     code = alone[number]

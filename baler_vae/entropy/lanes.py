@@ -7,6 +7,7 @@ in four lanes, runs of rows with a state each.
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.bits import leb128, read_leb128
 from baler_vae.entropy.frequencies import root_of_two_to
+from baler_vae.entropy.loading import FEW_IN_CONTEXT, kernels_pay
 
 if TYPE_CHECKING:
     from baler_vae.entropy.lane_kernels import PackedAlphabet, PackedTables
@@ -30,6 +32,8 @@ LEAST_STATE: Final = 1 << 16
 """A state lies in [2^16, 2^32); each word has 16 bits."""
 FIRST_ALONE: Final = -(1 << 63) + 16
 """What is coded for the first code that stands alone; the others follow."""
+SPECIAL_LIMIT: Final = -(1 << 63) + 4
+"""Codes up to it stand for values that no grid holds; nothing is subtracted from them."""
 LARGEST_BASE: Final = 1 << 61
 """A code beyond it, to either side, counts as 0 where it is subtracted."""
 
@@ -236,6 +240,17 @@ def read_lanes(data: bytes, starts: Integers64) -> Lanes:
         word_places=word_ends - n_words,
         bit_places=bit_ends - n_bits,
     )
+
+
+def reading_loops(n_codes: int) -> ModuleType:
+    """What reads so many codes: `lane_kernels`, or `few_lanes` where they are few, with loops of the same names."""
+    if kernels_pay(n_codes, FEW_IN_CONTEXT):
+        from baler_vae.entropy import lane_kernels  # noqa: PLC0415 - numba takes long to import
+
+        return lane_kernels
+    from baler_vae.entropy import few_lanes  # noqa: PLC0415 - which imports this module
+
+    return few_lanes
 
 
 def random_lanes(starts: Integers64, generator: np.random.Generator) -> Lanes:

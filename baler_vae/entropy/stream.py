@@ -4,18 +4,15 @@ Symbols are coded by asymmetric numeral systems (Duda 2009), the stream coder of
 decoded first.
 """
 
-import sys
-
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.bits import leb128, pack_bits, read_leb128
+from baler_vae.entropy.loading import FEW_ALONE, kernels_pay
 
 _WORD_BYTES = 4
 _ESCAPE_BITS = 64
-_FEW = 1 << 20
-"""Codes up to which it takes less to read them without numba than to import it."""
 
 
 def join_stream(words: NDArray[np.uint32], offsets: NDArray[np.uint64], widths: NDArray[np.uint8]) -> bytes:
@@ -60,12 +57,12 @@ class StreamReader:
         """
         codes = np.empty(len(symbols), np.int64)
         arguments = alphabet.starts, alphabet.shifts, symbols, self.offsets, self.place, codes
-        if len(symbols) <= _FEW and "numba" not in sys.modules:
-            self.advance(read_few_codes(*arguments))
-        else:
+        if kernels_pay(len(symbols), FEW_ALONE):
             from baler_vae.entropy.kernels import read_codes  # noqa: PLC0415 - numba takes half a second to import
 
             self.advance(read_codes(*arguments))
+        else:
+            self.advance(read_few_codes(*arguments))
         return codes
 
     def advance(self, place: int) -> None:

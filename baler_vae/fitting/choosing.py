@@ -91,7 +91,17 @@ def fit_group_model(
     UsageError
         The training diverged, or the device is not available.
     """
-    rows = rows_of_group(table, bounds, events, n_rows, many_columns=many_columns, held=held, progress=progress)
+    rows = rows_of_group(
+        table,
+        bounds,
+        events,
+        n_rows,
+        many_columns=many_columns,
+        held=held,
+        declared=settings.formulas,
+        seed=settings.seed,
+        progress=progress,
+    )
     independent = fit_independent(rows)
     if any(bounds[name].kind == "free" for name in table.group.names):
         kind = kind_named(kind_of_free(settings.kind))
@@ -99,7 +109,7 @@ def fit_group_model(
         return ChosenFit(fitted, independent, kind.name)
     found = {INDEPENDENT.name: independent.n_bytes}
     wanted = _wanted(settings)
-    if wanted is FORMULAS or (wanted is None and many_columns and not _is_large(table)):
+    if wanted is FORMULAS or (wanted is None and many_columns and not is_large(table)):
         return _in_context(rows, settings, progress, ChosenFit(independent, independent, candidates=found))
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
@@ -123,7 +133,7 @@ def fit_group_model(
     return chosen
 
 
-def _is_large(table: Table) -> bool:
+def is_large(table: Table) -> bool:
     """Whether a group of a file of many columns has enough of them, and rows, for networks to be tried."""
     return len(table.arrays) > policy.MANY_COLUMNS and table.n_rows >= policy.LEAST_ROWS_IN_MANY_COLUMNS
 

@@ -13,9 +13,9 @@ from baler_vae.fitting.cells import CellTrainer, RowSource
 from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, Parents, most_informative_first, view_of
-from baler_vae.fitting.relations import choose_relations, parents_of
+from baler_vae.fitting.relations import parents_of
 from baler_vae.fitting.rows import GroupRows
-from baler_vae.fitting.wide import of_events_in_formulas, promising, rank_bits, seen_of_events
+from baler_vae.fitting.wide import promising, rank_bits, seen_of_events
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
@@ -75,7 +75,7 @@ def fit_conditional_group(
     columns = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
-    followed = choose_relations(rows.numeric, of_events_in_formulas(rows), settings.formulas, settings.seed)
+    followed = rows.followed
     rows = with_centres(rows, followed)
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)

@@ -13,7 +13,7 @@ from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.neighbours import fit_neighbours
-from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
+from baler_vae.fitting.relations import Numeric, parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.grid.codes import SPECIAL
 from baler_vae.grid.grids import is_centred
@@ -43,7 +43,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
         return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits)
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
-    followed = choose_relations(rows.numeric, rows.others, settings.formulas, settings.seed)
+    followed = rows.followed
     rows = with_centres(rows, followed)
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)

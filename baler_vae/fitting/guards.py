@@ -54,6 +54,8 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
 
 def held_columns(guarantees: Guarantees, schema: Schema) -> frozenset[str]:
     """The columns that guarantees of quantities read, some of which they may move."""
+    if not guarantees:
+        return frozenset()
     quantities = (promise for promise in Promises(guarantees, schema).all if promise.selection is None)
     return frozenset(name for promise in quantities for _, name in promise.columns)
 

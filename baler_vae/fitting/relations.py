@@ -1,8 +1,9 @@
 """Which formula each column of a group follows, if any: the one that saves most bits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +53,10 @@ def choose_relations(
     others: Mapping[str, NDArray[np.generic]],
     declared: Mapping[str, str] | None = None,
     seed: int = 0,
+    sought: Collection[str] | None = None,
 ) -> dict[str, Formula]:
     """The formula of each column that follows one, by name; they read columns of the group and `others`, values (rows,)
-    of the events repeated for each row.
+    of the events repeated for each row, of which only those that are `sought` are tried where it is given.
 
     A relation is confirmed by the bits that differences from its predictions take on a sample. Where columns could
     follow from each other, the one that saves most does; of the columns of one and the same relation the last one, if
@@ -73,19 +75,19 @@ def choose_relations(
     sample = {name: column.only(rows) for name, column in columns.items()}
     arrays = {
         **{name: column.values for name, column in sample.items()},
-        **{name: values[rows] for name, values in others.items()},
+        **{name: values[rows] for name, values in others.items() if sought is None or name in sought},
     }
     chosen = _declared(columns, others, declared or {})
     forbidden = {
         name for name in columns for glob, text in (declared or {}).items() if text == NONE and matches(name, glob)
     }
     found: list[Saving] = []
-    independent_bits = {name: table_bits(column.codes, fit_table(column.codes)) for name, column in sample.items()}
-    for relation in find_relations(arrays):
-        if relation.target in columns and relation.target not in forbidden and independent_bits[relation.target] > 0:
-            bits = _difference_bits(relation.formula, arrays, sample[relation.target])
-            saving = independent_bits[relation.target] - bits
-            found.append((saving, saving / independent_bits[relation.target], relation))
+    for target, relations in groupby(find_relations(arrays, columns.keys() - forbidden), lambda each: each.target):
+        codes = sample[target].codes
+        independent_bits = table_bits(codes, fit_table(codes))
+        for relation in relations if independent_bits > 0 else ():
+            saving = independent_bits - _difference_bits(relation.formula, arrays, sample[target])
+            found.append((saving, saving / independent_bits, relation))
     for _, part, relation in _ranked(found, list(columns)):
         if part < policy.LEAST_HINT_SAVING or relation.target in chosen:
             continue

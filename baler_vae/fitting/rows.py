@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,12 @@ from baler_vae.entropy import plain
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.fitting import policy
 from baler_vae.fitting.cells import CellColumn, cell_column, chosen_rows
-from baler_vae.fitting.relations import Numeric
+from baler_vae.fitting.relations import Numeric, choose_relations
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, quantise_column
 from baler_vae.grid.dither import key_of
 from baler_vae.grid.grids import Grid
+from baler_vae.kinematics.formula import Formula
 from baler_vae.model.cells import MOST_CELL_AXES
 from baler_vae.model.coders import fit_coder, pcodec_bits
 from baler_vae.model.columns import Coded, ColumnModel, Free, OnGrid, Plain
@@ -25,6 +28,8 @@ from baler_vae.progress import Progress, silent
 from baler_vae.table.bounds import Bound
 from baler_vae.table.schema import Column
 from baler_vae.table.table import Table
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ class GroupRows:
     of the columns of arrays with codes, under their `bounds`, `events` what the rows see of their events. Bits are
     counted for `weight` rows for each of these: more than one where they stand for a
     larger file. `part` is the same for each row that `independent` was made of. `many_columns` is the number of columns
-    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees of quantities read is `held`:
-    its cells are not centred on anything.
+    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees of quantities read is `held`: its cells
+    are not centred on anything. Formulas are those that a user `declared`, by column, and others, looked for in rows that a
+    `seed` chooses.
     """
 
     table: Table
@@ -64,6 +70,22 @@ class GroupRows:
     bounds: Mapping[str, Bound] = field(default_factory=dict)
     many_columns: int = 0
     held: frozenset[str] = frozenset()
+    declared: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    @cached_property
+    def followed(self) -> Mapping[str, Formula]:
+        """The formula of each column that follows one, by name.
+
+        Raises:
+            UsageError: a declared one is wrong.
+        """
+        return choose_relations(self.numeric, self.others, self.declared, self.seed, self.sought_of_events)
+
+    @property
+    def sought_of_events(self) -> list[str]:
+        """The columns of the events that formulas which are looked for may read: of a file of many columns no flags."""
+        return [name for name, values in self.others.items() if not self.many_columns or values.dtype != np.bool_]
 
     @property
     def n_all(self) -> float:
@@ -87,9 +109,13 @@ def rows_of_group(
     *,
     many_columns: int = 0,
     held: frozenset[str] = frozenset(),
+    declared: Mapping[str, str] = _NOTHING,
+    seed: int = 0,
     progress: Progress = silent,
 ) -> GroupRows:
-    """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more."""
+    """The rows of a group with the grids and codes of all columns; they stand for `n_rows` where those are more. The
+    others are those of `GroupRows`.
+    """
     weight = 1.0 if n_rows is None or not table.n_rows else n_rows / table.n_rows
     independent = {}
     for number, column in enumerate(table.group.columns):
@@ -116,7 +142,20 @@ def rows_of_group(
         if 0 < len(column.shape) <= MOST_CELL_AXES and (coded := independent[column.name].on_grid) is not None
     }
     return GroupRows(
-        ordered, layout, independent, numeric, events, others, weight, weight, cells, bounds, many_columns, held
+        ordered,
+        layout,
+        independent,
+        numeric,
+        events,
+        others,
+        weight,
+        part=weight,
+        cells=cells,
+        bounds=bounds,
+        many_columns=many_columns,
+        held=held,
+        declared=declared,
+        seed=seed,
     )
 
 
@@ -145,6 +184,8 @@ def sample_of(rows: GroupRows, n_rows: int, seed: int) -> GroupRows:
         part=part,
         bounds=rows.bounds,
         held=rows.held,
+        declared=rows.declared,
+        seed=rows.seed,
     )
 
 

@@ -14,13 +14,6 @@ from baler_vae.model.coders import pcodec_bits
 from baler_vae.model.columns import Coded, ColumnModel, Plain
 
 
-def of_events_in_formulas(rows: GroupRows) -> Mapping[str, NDArray[np.generic]]:
-    """The columns of the events, values (rows,) by name, that formulas of a group may read: in such a file no flags."""
-    if not rows.many_columns:
-        return rows.others
-    return {name: values for name, values in rows.others.items() if values.dtype != np.bool_}
-
-
 def seen_of_events(rows: GroupRows) -> set[str]:
     """The columns of the events that networks of a group may see: in such a file the first and the last that are
     numbers and vary.
@@ -28,7 +21,7 @@ def seen_of_events(rows: GroupRows) -> set[str]:
     if not rows.many_columns or rows.events is None:
         return set(rows.others)
     arrays = rows.events.arrays
-    varying = [n for n in of_events_in_formulas(rows) if len(arrays[n]) and (arrays[n] != arrays[n][0]).any()]
+    varying = [n for n in rows.sought_of_events if len(arrays[n]) and (arrays[n] != arrays[n][0]).any()]
     half = policy.MOST_EVENT_COLUMNS // 2
     return set(varying if len(varying) <= 2 * half else [*varying[:half], *varying[-half:]])
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.entropy.loading import FEW_ALONE, kernels_pay
+
 Values = NDArray[np.generic]
 Integers64 = NDArray[np.int64]
 Floats64 = NDArray[np.float64]
@@ -18,12 +20,13 @@ CODE_LIMIT: Final = 1 << 61
 
 
 LEAST_COMPILED: Final = 1_024
-"""Rows below which arrays are as fast as compiled loops, which have to be loaded first."""
+"""Rows below which arrays are as fast as compiled loops."""
 
 
 def is_compiled(dtype: np.dtype[Any], n_rows: int) -> bool:
     """Whether so many values of a dtype are worth a compiled loop, and there is one."""
-    return n_rows >= LEAST_COMPILED and dtype.kind == "f" and dtype.itemsize in (4, 8) and dtype.isnative
+    is_there = dtype.kind == "f" and dtype.itemsize in (4, 8) and dtype.isnative
+    return is_there and n_rows >= LEAST_COMPILED and kernels_pay(n_rows, FEW_ALONE)
 
 
 def bits_of(values: Values) -> NDArray[np.uint64]:

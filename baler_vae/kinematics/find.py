@@ -1,6 +1,6 @@
 """Which columns follow from others: proposed by their names, confirmed by their numbers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,9 +59,10 @@ class Relation:
     error: float
 
 
-def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
+def find_relations(arrays: Mapping[str, NDArray[np.generic]], targets: Collection[str] | None = None) -> list[Relation]:
     """The relations that hold on a sample of rows, target by target in the order of the columns, at most 8 of each, the
-    most precise first. A formula never reads its own target; two may read each other's.
+    most precise first; those of some `targets` only, where they are given. A formula never reads its own target; two
+    may read each other's.
 
     `arrays` maps names to values (rows,) of one length, whatever they are; columns that are not numbers are passed
     over. The time grows linearly with the number of columns.
@@ -70,7 +71,7 @@ def find_relations(arrays: Mapping[str, NDArray[np.generic]]) -> list[Relation]:
         sample = FormulaSample(arrays)
         if sample.n_rows < FEWEST_ROWS or len(sample.columns) < 2:
             return []
-        search = _Search(sample)
+        search = _Search(sample, sample.columns.keys() if targets is None else targets)
         for members in search.objects.values():
             search.try_energy(members)
             search.try_all((members[kind], text) for kind, text in four_vectors.one_object(members))
@@ -90,11 +91,11 @@ class _Search:
     """The relations found so far on a sample.
 
     `objects` maps the names of objects to their quantities, as texts in formulas; `guesses` are objects without names;
-    `members` maps prefixes to the names of columns that are not constant.
+    `members` maps prefixes to the names of columns that are not constant. Relations of `targets` alone are kept.
     """
 
-    def __init__(self, sample: FormulaSample) -> None:
-        self.sample = sample
+    def __init__(self, sample: FormulaSample, targets: Collection[str]) -> None:
+        self.sample, self.targets = sample, targets
         texts = {name: text for text, name in sample.names.items()}
         self.texts = texts
         self.objects: dict[str, Object] = {
@@ -123,7 +124,7 @@ class _Search:
         known: dict[str, tuple[Formula, Floats64] | None] = {}
         for target_text, text in proposals:
             target = self.sample.names.get(target_text)
-            if target is None or not self.sample.columns[target].spread:
+            if target is None or target not in self.targets or not self.sample.columns[target].spread:
                 continue
             if text not in known:
                 known[text] = self.evaluated(text)
@@ -150,7 +151,8 @@ class _Search:
     def try_best(self, target_text: str, texts: Sequence[str]) -> None:
         """Tries that one of some formulas which is the best on a few rows."""
         target = self.sample.names[target_text]
-        known = [(evaluated[1], text) for text in texts if (evaluated := self.evaluated(text))]
+        wanted = texts if target in self.targets else ()
+        known = [(evaluated[1], text) for text in wanted if (evaluated := self.evaluated(text))]
         if known:
             best = min(known, key=lambda each: self.sample.error_on_few(target, each[0]))
             self.try_all([(target_text, best[1])])
@@ -224,8 +226,9 @@ class _Search:
                 self.keep_linear(members[start : start + _GROUP], linear_relations)
         self.keep_linear([name for members in self.members.values() for name in members], multiples)
 
-    def keep_linear(self, names: list[str], method: Callable[[list[Floats64]], list[Linear]]) -> None:
-        relations = method([self.sample.columns[name].values for name in names])
+    def keep_linear(self, names: list[str], method: Callable[[list[Floats64], Sequence[bool]], list[Linear]]) -> None:
+        wanted = [name in self.targets for name in names]
+        relations = method([self.sample.columns[name].values for name in names], wanted) if any(wanted) else []
         texts = [self.texts[name] for name in names]
         solved = [each for relation in relations for each in relation.solved()]
         self.try_all((texts[each.target], each.text(texts)) for each in solved)

@@ -1,6 +1,7 @@
 """Which columns are sums, differences and multiples of others."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,19 +58,20 @@ class Linear:
         return "-" + text[3:] if text.startswith(" - ") else text[3:]
 
 
-def linear_relations(columns: list[Floats64]) -> list[Linear]:
+def linear_relations(columns: list[Floats64], wanted: Sequence[bool]) -> list[Linear]:
     """The columns of a few, float64 (rows,) each, that follow from up to six others, with short factors where these do
-    as well.
+    as well: those relations that have one of the columns that are `wanted`.
     """
     prepared = _prepared(columns)
-    found = [prepared.relation(target) for target in range(len(prepared.indices))]
+    found = [prepared.relation(target, wanted) for target in range(len(prepared.indices))]
     return [relation for relation in found if relation is not None]
 
 
 def linear_relation(columns: list[Floats64], target: int) -> Linear | None:
     """The same for one of the columns only."""
     prepared = _prepared(columns)
-    return prepared.relation(prepared.indices.index(target)) if target in prepared.indices else None
+    wanted = [True] * len(columns)
+    return prepared.relation(prepared.indices.index(target), wanted) if target in prepared.indices else None
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ class _Prepared:
     matrix: Floats64
     correlations: Floats64
 
-    def relation(self, target: int) -> Linear | None:
+    def relation(self, target: int, wanted: Sequence[bool]) -> Linear | None:
         chosen = _pursue(self.correlations, target)
-        relation = _fitted(self.matrix, target, chosen) if chosen else None
+        is_wanted = bool(chosen) and any(wanted[self.indices[index]] for index in (target, *chosen))
+        relation = _fitted(self.matrix, target, chosen) if is_wanted else None
         if relation is None:
             return None
         terms = tuple((self.indices[index], factor) for index, factor in relation.terms)
@@ -169,8 +172,10 @@ def _snapped(value: float, digits: int) -> float:
     return math.copysign(simple, value) if abs(abs(value) - simple) < 0.02 * simple else float(f"{value:.1g}")
 
 
-def multiples(columns: list[Floats64]) -> list[Linear]:
-    """Columns that are a multiple of another of many; each is compared to its likeliest partners only."""
+def multiples(columns: list[Floats64], wanted: Sequence[bool]) -> list[Linear]:
+    """Columns that are a multiple of another of many, one of the two a `wanted` one; each is compared to its likeliest
+    partners only.
+    """
     signatures: list[tuple[float, int]] = []
     for index, column in enumerate(columns):
         values = np.where(np.isfinite(column), column, 0.0)
@@ -188,7 +193,8 @@ def multiples(columns: list[Floats64]) -> list[Linear]:
         for other_signature, other in signatures[place + 1 : place + 4]:
             if abs(other_signature - signature) > 1e-5:
                 break
-            relation = _multiple(columns[target], columns[other])
+            is_wanted = wanted[target] or wanted[other]
+            relation = _multiple(columns[target], columns[other]) if is_wanted else None
             if relation is not None and not relation.constant:
                 found += Linear(target, 0.0, ((other, relation.terms[0][1]),)).solved()
     return found

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_vae.entropy.lanes import LARGEST_BASE, Lanes, LaneTables, encode_lanes, lanes_of, random_lanes, read_lanes
+from baler_vae.entropy.lanes import (
+    LARGEST_BASE,
+    Lanes,
+    LaneTables,
+    encode_lanes,
+    lanes_of,
+    random_lanes,
+    read_lanes,
+    reading_loops,
+)
 from baler_vae.model.layout import Layout
 
 if TYPE_CHECKING:
@@ -178,9 +187,8 @@ def _known(model: InContext, sources: Sources, predicted: Integers64 | None, own
     """What is known of rows; `predicted` (rows,) are codes of a formula, `own` (rows,) those of the column itself,
     where they are known already.
     """
-    from baler_vae.entropy.lane_kernels import add_factor  # noqa: PLC0415 - numba takes long to import
-
     previous, base = sources.previous, _base(model, sources, predicted, own)
+    loops = reading_loops(sources.layout.n_rows)
     contexts = np.zeros(sources.layout.n_rows, np.uint16)
     of_own = None
     for factor, packed in zip(model.factors, model.packed, strict=True):
@@ -188,7 +196,8 @@ def _known(model: InContext, sources: Sources, predicted: Integers64 | None, own
             of_own = packed
             continue
         less = base if factor.relative else _NONE
-        add_factor(contexts, _looked_at(factor, sources, base, own), previous if factor.lag else _NONE, less, packed)
+        looked_at = _looked_at(factor, sources, base, own)
+        loops.add_factor(contexts, looked_at, previous if factor.lag else _NONE, less, packed)
     return _Known(base, contexts, of_own)
 
 
@@ -197,10 +206,9 @@ def _base(model: InContext, sources: Sources, predicted: Integers64 | None, own:
     codes = own if model.base == OWN else None if model.base is None else sources.codes[model.base]
     if codes is None:
         return _NONE if predicted is None else predicted
-    from baler_vae.entropy.lane_kernels import fill_base  # noqa: PLC0415
-
-    base = np.empty(sources.layout.n_rows, np.int64)
-    fill_base(base, codes, sources.previous if model.lag else _NONE)
+    n_rows = sources.layout.n_rows
+    base = np.empty(n_rows, np.int64)
+    reading_loops(n_rows).fill_base(base, codes, sources.previous if model.lag else _NONE)
     return base
 
 
@@ -218,7 +226,7 @@ def _looked_at(factor: Factor, sources: Sources, base: Integers64, own: Integers
 
 def _coded(codes: Integers64, model: InContext, base: Integers64, *, holds_everything: bool) -> Integers64:
     """What is coded of codes (rows,)."""
-    from baler_vae.entropy.lane_kernels import subtract_base  # noqa: PLC0415
+    from baler_vae.entropy.lane_kernels import subtract_base  # noqa: PLC0415 - numba takes long to import
 
     if not len(base):
         return codes
@@ -300,11 +308,10 @@ def _decoded(
     *,
     holds_everything: bool,
 ) -> Integers64:
-    from baler_vae.entropy.lane_kernels import decode_lanes  # noqa: PLC0415
-
     known = _known(model, sources, predicted, None)
-    codes = np.empty(sources.layout.n_rows, np.int64)
-    done = decode_lanes(
+    n_rows = sources.layout.n_rows
+    codes = np.empty(n_rows, np.int64)
+    done = reading_loops(n_rows).decode_lanes(
         codes,
         known.contexts,
         model.table_of,

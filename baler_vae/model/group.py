@@ -267,7 +267,7 @@ class GroupModel:
         columns = self.columns.values()
         return {source for own in columns if isinstance(own, Contextual) for source in own.context.sources}
 
-    @property
+    @cached_property
     def looks_back(self) -> bool:
         """Whether a network uses preceding objects: the rows are then coded rank by rank."""
         return any(isinstance(c, Networked) and c.conditional.looks_back for c in self.columns.values())

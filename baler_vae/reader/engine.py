@@ -1,6 +1,6 @@
 """The decoding engine of an open archive: row groups in, batches out. What users ask for is `archive`'s affair."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from baler_vae.codec.batches import check_types, decode_parts
 from baler_vae.codec.manifests import section_name
 from baler_vae.codec.opening import archive_schema, check_row_groups
 from baler_vae.codec.sections import check_entries, read_model
+from baler_vae.entropy.loading import load_kernels
 from baler_vae.errors import located
+from baler_vae.model.columns import Contextual
 from baler_vae.model.group import GroupModel
 from baler_vae.scale.parallel import in_parallel
-from baler_vae.table.schema import Schema
+from baler_vae.table.schema import Group, Schema
 from baler_vae.table.table import Batch, slice_events
 
 
@@ -55,8 +57,8 @@ class Engine:
         wanted = [n for n, first in enumerate(self.offsets[:-1]) if first < stop and self.offsets[n + 1] > start]
         if not self.num_entries:  # a row group without events tells the types of nested columns
             wanted = list(range(len(self.offsets) - 1))
-        for group in selection.groups if wanted else ():  # before there are threads, each of which would read them
-            self._model(group.name)
+        if wanted:  # before there are threads, each of which would read the models
+            load_kernels(sum(self._n_in_context(group, wanted) for group in selection.groups))
         batches = in_parallel(lambda number: self.row_group(number, selection), wanted)
         for number, batch in zip(wanted, batches, strict=True):
             first, end = self.offsets[number : number + 2]
@@ -80,6 +82,12 @@ class Engine:
             for table in batch:
                 check_types(table, self._types, section_name(self.schema.group_number(table.group.name), row_group))
         return batch
+
+    def _n_in_context(self, group: Group, row_groups: Iterable[int]) -> int:
+        """How many codes under tables in context are read for the columns of a group."""
+        number, model = self.schema.group_number(group.name), self._model(group.name)
+        n_columns = sum(isinstance(model.columns[name], Contextual) for name in model.closure(group.names))
+        return n_columns * sum(self.manifest.row_groups[row_group][number] for row_group in row_groups)
 
     def _model(self, name: str) -> GroupModel:
         """The model of a group."""

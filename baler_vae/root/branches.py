@@ -73,7 +73,8 @@ def _describe(name: str, branch: Any, integers: set[str]) -> Described | None:  
         values = branch.interpretation
         is_jagged = isinstance(values, uproot.AsJagged)
         number = _numbers(values.content if is_jagged else values)
-        counter = branch.count_branch.name if is_jagged and branch.count_branch is not None else ""
+        counts = branch.count_branch if is_jagged else None  # which takes uproot long to find
+        counter = "" if counts is None else counts.name
         if number is not None:
             column = Column(name, number[0], branch.title, branch.typename)
             return describe(column, number[1], jagged=is_jagged, counter=counter if counter in integers else "")

@@ -74,7 +74,9 @@ def compress_table(
         schema = codec.match(opened)
         with (
             work.writing(len(schema.groups), opened.path) as (writer, digests),
-            closing(encoded_row_groups(client, specs, opened, schema, codec, digests.n_kept)) as row_groups,
+            closing(
+                encoded_row_groups(client, specs, opened, schema, codec, digests.n_kept, judges=request.fit is None)
+            ) as row_groups,
         ):
             digests.check(hashlib.sha256(extras).hexdigest())
             fitness = write_archive(
@@ -117,7 +119,9 @@ def compress_stream(
     schema = codec.match(opened)
     with SpooledTemporaryFile(_SPOOLED_BYTES) as spool, cluster(run.workers, run.scheduler) as client:
         file = cast("BinaryIO", spool)
-        with closing(encoded_row_groups(client, specs, opened, schema, codec, 0)) as row_groups:
+        with closing(
+            encoded_row_groups(client, specs, opened, schema, codec, 0, judges=request.fit is None)
+        ) as row_groups:
             fitness = write_archive(
                 ArchiveWriter(file),
                 schema,

@@ -8,8 +8,8 @@ import numpy as np
 
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
-from baler_vae.errors import UsageError, located
-from baler_vae.fitting.choosing import fit_group_model, with_fine_ranges
+from baler_vae.errors import UsageError, listed, located
+from baler_vae.fitting.choosing import fit_group_model, is_large, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, held_columns, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
@@ -114,6 +114,8 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         match_columns(pattern, [column.name for column in schema.columns if column.is_float])
     for pattern in settings.formulas:
         match_columns(pattern, [column.name for column in schema.columns if column.is_scalar])
+    with located(path=source.path):
+        check_guaranteed(request, source, schema)
 
     n_most = _sample_rows(settings)
     sample = read_sample(source, schema, assigned, sample_rows=n_most, seed=settings.seed, progress=progress)
@@ -127,9 +129,10 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         raise UsageError(
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
-    many_columns = _many_columns(schema, settings, progress)
-    guarantees = _guaranteed(request, source, schema, batch, bounds)
+    with located(path=source.path):
+        guarantees = _resolved(request.guarantees, batch, schema, bounds)
     held = held_columns(guarantees, schema)
+    many_columns = _many_columns(batch, settings, progress)
     models: dict[str, GroupModel] = {}
     coded_events: CodedTable | None = None
     padded = {made.name for made in schema.padded}
@@ -168,26 +171,17 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
-def _guaranteed(
-    request: FitRequest, source: Source, schema: Schema, batch: Batch, bounds: Mapping[str, Bound]
-) -> Guarantees:
-    """What is guaranteed, with bounds in explicit numbers."""
-    if not request.guarantees:
-        return Guarantees()
-    with located(path=source.path):
-        check_guaranteed(request, source, schema)
-        return resolved_guarantees(request.guarantees, batch, schema, bounds)
-
-
-def _many_columns(schema: Schema, settings: ModelSettings, progress: Progress) -> int:
+def _many_columns(batch: Batch, settings: ModelSettings, progress: Progress) -> int:
     """The number of columns in all groups where they are more than `MANY_COLUMNS`, otherwise 0. What `auto` will try
     then is told.
     """
-    n_columns = sum(len(group.columns) for group in schema.groups)
+    n_columns = sum(len(table.group.columns) for table in batch)
     if n_columns <= MANY_COLUMNS:
         return 0
     if settings.kind == AUTO:
-        progress(f"{n_columns:,} columns: tables in context, and networks where a group has as many; no latents", 0, 1)
+        large = [] if settings.effort == "fast" else [table.group.name for table in batch if is_large(table)]
+        networks = f"networks without latents in {listed(large)}" if large else "no networks"
+        progress(f"{n_columns:,} columns: formulas and tables in context, {networks}", 0, 1)
     return n_columns
 
 
@@ -219,6 +213,11 @@ def check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> Non
             if error.column in source.schema.order and error.column not in schema.order:
                 error.way_out = "Keep the column (--columns), or leave out the guarantee"
             raise
+
+
+def _resolved(asked: Guarantees, batch: Batch, schema: Schema, bounds: Mapping[str, Bound]) -> Guarantees:
+    """What `resolved_guarantees` gives; nothing where nothing is asked."""
+    return resolved_guarantees(asked, batch, schema, bounds) if asked else Guarantees()
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:

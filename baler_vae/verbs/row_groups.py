@@ -39,18 +39,26 @@ def stamped(paths: Sequence[str]) -> Stamped:
 
 
 def encoded_row_groups(
-    client: Client | None, specs: Sequence[str], opened: Source, schema: Schema, codec: Codec, n_kept: int
+    client: Client | None,
+    specs: Sequence[str],
+    opened: Source,
+    schema: Schema,
+    codec: Codec,
+    n_kept: int,
+    *,
+    judges: bool,
 ) -> Generator[EncodedRowGroup, None, None]:
-    """The row groups of a source under a codec, in their order; the first `n_kept` without their sections. `schema` is
-    that of the codec's columns in the source.
+    """The row groups of a source under a codec, which the first of them `judges` or not, in their order; the first
+    `n_kept` without their sections. `schema` is that of the codec's columns in the source.
     """
     if client is None or not opened.n_events:
-        yield from in_parallel(RowGroupEncoder(codec, opened.path, n_kept).encode, numbered_row_groups(opened, schema))
+        encoder = RowGroupEncoder(codec, opened.path, n_kept, judges)
+        yield from in_parallel(encoder.encode, numbered_row_groups(opened, schema))
         return
     future = client.submit(Codec.from_bytes, codec.to_bytes())
     files = stamped(specs)
     tasks = (
-        (future, files, opened.dialect, opened.path, n_kept, number * _TOGETHER, planned)
+        (future, files, opened.dialect, opened.path, (n_kept, judges), number * _TOGETHER, planned)
         for number, planned in enumerate(_several(_planned(opened, schema)))
     )
     for encoded in on_cluster(client, _encode, tasks):
@@ -127,13 +135,15 @@ def _encode(
     files: Stamped,
     dialect: DialectOptions | None,
     path: str,
-    n_kept: int,
+    told: tuple[int, bool],
     first: int,
     planned: Sequence[Planned],
 ) -> list[EncodedRowGroup]:
-    """Row groups that follow each other, the first of which has the number `first`."""
+    """Row groups that follow each other, the first of which has the number `first`; an encoder is told how many are
+    kept, and whether it judges the codec.
+    """
     opened = _opened(files, dialect).as_in(codec.schema)
-    schema, encoder = codec.match(opened), RowGroupEncoder(codec, path, n_kept)
+    schema, encoder = codec.match(opened), RowGroupEncoder(codec, path, *told)
     numbers = [stop - start for (start, stop), _ in planned]
     events = opened.read(schema, [(planned[0][0][0], planned[-1][0][1])])
     batches = list(cut_events(events, schema, numbers))

@@ -42,9 +42,10 @@ def write_archive(
     keep_history: bool = False,
     progress: Progress = silent,
 ) -> tuple[Fitness, ...]:
-    """How well a codec fits each group that has rows, after the archive of these rows was written whole: models, what
-    lies besides the columns, row groups as they come, the manifest. `schema` is that of the codec's columns in the
-    source, which has `n_events` events. Sections of row groups that the writer has already are only taken note of.
+    """How well a codec fits each group that has rows, if row groups tell, after the archive of these rows was written
+    whole: models, what lies besides the columns, row groups as they come, the manifest. `schema` is that of the codec's
+    columns in the source, which has `n_events` events. Sections of row groups that the writer has already are only
+    taken note of.
     """
     progress("events", 0, n_events)
     sections = _RowGroupWriter(writer, schema, codec)
@@ -118,8 +119,10 @@ class _RowGroupWriter:
         self._row_groups.append(encoded.n_rows)
 
     def fitness(self) -> list[Fitness]:
-        """How well the codec fits each group that has rows; columns by themselves are judged by the first rows."""
-        if not self._row_groups:
+        """How well the codec fits each group that has rows, where that was judged: columns by themselves are by the
+        first rows.
+        """
+        if not self._independent_bits:
             return []
         n_rows = [sum(rows) for rows in zip(*self._row_groups, strict=True)]
         found = []

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ARCHIVE = Path(__file__).parents[1] / "golden" / "autoregressive.bvae"
 NOT_LOADED = (
     "fitting",
@@ -59,15 +61,19 @@ assert not loaded, loaded
     assert done.returncode == 0, done.stderr
 
 
-def test_a_column_of_few_rows_is_read_without_anything_compiled():
-    """Importing numba takes longer than all else together."""
+@pytest.mark.parametrize("few", [None, 1 << 8], ids=["few", "many"])
+@pytest.mark.parametrize("name", ["independent.bvae", "second/contexts.bvae"])
+def test_columns_of_few_rows_are_read_without_anything_compiled(name, few):
+    """Importing numba takes longer than all else together, but for many codes in many columns."""
     code = f"""
 import sys
 import baler_vae
+from baler_vae.entropy import loading
 
-with baler_vae.open({str(ARCHIVE.with_name("independent.bvae"))!r}) as opened:
+loading.FEW_IN_CONTEXT = {few} or loading.FEW_IN_CONTEXT
+with baler_vae.open({str(ARCHIVE.parent / name)!r}) as opened:
     opened.arrays(library="np")
-assert "numba" not in sys.modules
+assert ("numba" in sys.modules) is {few is not None and "contexts" in name}
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -171,3 +171,15 @@ def test_the_best_effort_looks_at_tables_in_context_too():
     candidates = found["candidate_bytes"]
     assert candidates.keys() > {"independent", "autoregressive", "formulas"}
     assert found["fitted_bytes"] <= candidates["formulas"] < candidates["independent"]
+
+
+def test_the_best_effort_is_not_larger_than_the_default_one():
+    """Finer ranges make larger networks, which may not pay for themselves in a small table."""
+    rng = np.random.default_rng(1)
+    x = rng.gamma(2, 3, 1200)
+    data = {"x": x, "y": x * rng.normal(1, 0.05, 1200), "n": rng.poisson(x)}
+    sizes = {
+        effort: baler_vae.fit(data, bound="bits:9", kind="autoregressive", effort=effort).fits["events"]["fitted_bytes"]
+        for effort in ("default", "best")
+    }
+    assert sizes["best"] <= sizes["default"]

@@ -8,6 +8,7 @@ from baler_vae.errors import UsageError
 from baler_vae.fitting.relations import Numeric, choose_relations, parents_of
 from baler_vae.grid.grids import Step
 from baler_vae.io.files import write_file
+from baler_vae.kinematics.find import find_relations
 from baler_vae.settings.project import read_project
 from baler_vae.table.schema import Column, Group, Origin, Schema
 from baler_vae.table.table import Table
@@ -54,8 +55,12 @@ def test_no_columns_follow_from_each_other():
 def test_columns_of_events_are_read_too():
     arrays = momenta()
     pz = arrays.pop("pz")
-    chosen = choose_relations(numeric(arrays), {"pz": numeric({"pz": pz})["pz"].values})
+    events = {"pz": numeric({"pz": pz})["pz"].values}
+    chosen = choose_relations(numeric(arrays), events)
     assert chosen["e"].names == ("px", "py", "pz")
+    assert "e" not in choose_relations(numeric(arrays), events, sought=())
+    declared = choose_relations(numeric(arrays), events, {"e": "norm(px, py, pz)"}, sought=())
+    assert declared["e"].names == ("px", "py", "pz")
 
 
 @pytest.mark.parametrize("name", ["e", "*"])
@@ -111,3 +116,15 @@ def test_info_tells_formulas_and_what_they_save(tmp_path, source):
     assert group.formulas_saved_bytes["e"] > 2_000
     assert set(group.candidate_bytes) == {"independent", "autoregressive"}
     assert not baler_vae.verify(tmp_path / "a.bvae", against=source).broken
+
+
+def test_formulas_of_the_same_rows_are_looked_for_once(monkeypatch, source):
+    looked_for = []
+    monkeypatch.setattr(
+        "baler_vae.fitting.relations.find_relations",
+        lambda arrays, targets: looked_for.append(len(next(iter(arrays.values())))) or find_relations(arrays, targets),
+    )
+    monkeypatch.setattr("baler_vae.fitting.policy.TRIAL_ROWS", 300)
+    fit = baler_vae.fit(source, effort="best", epochs=1).fits["events"]
+    assert fit["candidate_bytes"].keys() > {"autoregressive", "formulas"}
+    assert len(looked_for) == 2  # in the rows of trials, and in all

@@ -8,7 +8,7 @@ from baler_vae.fitting import columns as fitted_columns
 from baler_vae.fitting.choosing import fit_group_model
 from baler_vae.fitting.columns import fit_conditional_group
 from baler_vae.fitting.rows import rows_of_group
-from baler_vae.fitting.wide import of_events_in_formulas, rank_bits, seen_of_events
+from baler_vae.fitting.wide import rank_bits, seen_of_events
 from baler_vae.progress import silent
 from baler_vae.settings.model import ModelSettings
 from baler_vae.table.bounds import EXACT
@@ -58,7 +58,7 @@ def test_networks_see_numbers_of_events_that_vary(rows, monkeypatch):
 
 
 def test_formulas_read_no_flags(rows):
-    assert of_events_in_formulas(rows[0]).keys() - of_events_in_formulas(rows[MANY]).keys() == {"flag"}
+    assert {*rows[0].sought_of_events} - {*rows[MANY].sought_of_events} == {"flag"}
 
 
 def test_what_falls_within_events_takes_more_rank_by_rank(rows):

@@ -246,6 +246,16 @@ def test_sums_and_multiples():
         assert any(relations.get((target, text), 1) < 1e-3 for text in texts), (target, relations)
 
 
+@pytest.mark.parametrize("targets", [{"s_all", "e"}, {"copy"}, {"veto", "h_b", "m1", "mt1"}, {"pt"}, set()])
+def test_relations_of_some_targets_are_those_among_all(targets):
+    a, b, c = noise(11), noise(12), noise(13)
+    arrays = {"s_a": a, "s_b": b, "s_all": a + b, "h_b": b, "flag": a > 20, "veto": a <= 20, "copy": c, "mm": 1000 * c}
+    arrays |= vector(16, MUON) | {f"{kind}1": values for kind, values in vector(17, VARYING).items()}
+    expected = [relation for relation in find_relations(arrays) if relation.target in targets]
+    assert find_relations(arrays, targets) == expected
+    assert {relation.target for relation in expected} == targets
+
+
 def test_columns_without_relations_have_none():
     assert not found({name: noise(i) for i, name in enumerate(["px", "py", "e", "m", "pt1", "pt2", "M", "x_a", "x_b"])})
 

@@ -217,7 +217,8 @@ def test_guarantees_that_cost_much_are_remarked_on(tmp_path):
         ("px=bits", {}, "bits"),
     ],
 )
-def test_what_cannot_be_guaranteed_is_refused(guarantee, options, message):
+def test_what_cannot_be_guaranteed_is_refused_before_a_model_is_fitted(guarantee, options, message, monkeypatch):
+    monkeypatch.setattr("baler_vae.verbs.fit.fit_group_model", None)
     with pytest.raises(UsageError, match=message):
         baler_vae.dumps(momenta(), guarantees=[guarantee], **{**ASKED, **options})
 

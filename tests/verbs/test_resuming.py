@@ -249,7 +249,7 @@ def test_with_a_stored_codec_what_is_kept_is_compared(copied, expected, killed):
 def test_less_than_what_is_kept_is_refused(source, killed, monkeypatch):
     codec = baler_vae.fit(source, **REQUEST)
     output, folder = killed(3, codec=codec)
-    monkeypatch.setattr(compress_table, "encoded_row_groups", lambda *_: (_ for _ in ()))
+    monkeypatch.setattr(compress_table, "encoded_row_groups", lambda *_, **__: (_ for _ in ()))
     with pytest.raises(UsageError, match="its content changed"):
         baler_vae.compress(source, output, resume=True, codec=codec)
     assert (folder / "archive").exists()
