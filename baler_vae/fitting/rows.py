@@ -51,11 +51,10 @@ class GroupRows:
 
     `independent` is how each column would be kept without others, `numeric` the columns with codes, `cells` some rows
     of the columns of arrays with codes, under their `bounds`, `events` what the rows see of their events. Bits are
-    counted for `weight` rows for each of these: more than one where they stand for a
-    larger file. `part` is the same for each row that `independent` was made of. `many_columns` is the number of columns
-    in all groups where it is above `MANY_COLUMNS`, otherwise 0. What guarantees of quantities read is `held`: its cells
-    are not centred on anything. Formulas are those that a user `declared`, by column, and others, looked for in rows that a
-    `seed` chooses.
+    counted for `weight` rows for each of these: more than one where they stand for a larger file. `part` is the same
+    for each row that `independent` was made of. `many_columns` is the number of columns in all groups where it is above
+    `MANY_COLUMNS`, otherwise 0. What guarantees of quantities read is `held`: its cells are not centred on anything.
+    Formulas are those that a user `declared`, by column, and others, looked for in rows that a `seed` chooses.
     """
 
     table: Table

@@ -9,7 +9,7 @@ import pytest
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.codec import coded, groups, rows
+from baler_vae.codec import groups, quantising, rows
 from baler_vae.codec.batches import coded_batch, decode_batch, encode_batch
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.encoding import RowGroup, RowGroupEncoder
@@ -52,7 +52,7 @@ def quantised(monkeypatch):
             found[np.asarray(values).tobytes()] += 1
         return before(values, grid, bound, numbers)
 
-    for module in (codes, coded, groups, rows, choose):
+    for module in (codes, groups, quantising, rows, choose):
         if hasattr(module, "quantise_column"):
             monkeypatch.setattr(module, "quantise_column", counted)
     return found
