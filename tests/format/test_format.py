@@ -172,8 +172,9 @@ def test_the_page_names_every_key(model):
 
 
 def test_the_page_names_every_coding_and_grid():
-    codings = {*get_args(plain.Coding), *get_args(coders.CodesCoding), coders.NETWORK, coders.CELLS, coders.CONTEXT}
-    assert len(codings) == 9
+    codings = {*get_args(plain.Coding), *get_args(coders.CodesCoding), coders.NETWORK, coders.CELLS}
+    codings |= {coders.CONTEXT, coders.NEIGHBOURS}
+    assert len(codings) == 10
     assert {name for name in (*codings, *GRID_KINDS) if f"`{name}`" not in PAGE} == set()
     for coding in codings:  # a row of the table of codings
         assert f"| `{coding}` |" in PAGE
@@ -186,6 +187,7 @@ def test_the_page_names_every_section():
         models.networks_section,
         models.cells_section,
         models.contexts_section,
+        models.neighbours_section,
         models.corrections_section,
         models.encoder_section,
     )
