@@ -23,8 +23,9 @@ from torch import Tensor, nn
 import baler_vae
 from baler_vae.entropy.alphabet import fit_alphabet
 from baler_vae.entropy.plain import encode_numbers, encode_text
+from baler_vae.grid.centred import centred
 from baler_vae.grid.choose import choose_grid
-from baler_vae.grid.codes import predicted_codes, quantise_column
+from baler_vae.grid.codes import predict_codes, quantise_column
 from baler_vae.grid.numbers import Integers64
 from baler_vae.model.coders import differences
 from baler_vae.table.schema import TEXT
@@ -69,7 +70,7 @@ class Estimate:
 
 
 def coded_columns(table: Table, bounds: Bounds, formulas: Mapping[str, Formula]) -> list[CodedColumn]:
-    """The numeric columns of a table on the grids that suit pcodec, those with a formula last."""
+    """The numeric columns of a table on the grids that suit pcodec, those with a formula last and centred on it."""
     names = [name for name in table.group.names if table[name].dtype != TEXT]
     restored: dict[str, Values] = {}
     found = []
@@ -77,14 +78,15 @@ def coded_columns(table: Table, bounds: Bounds, formulas: Mapping[str, Formula])
         values, bound = table[name], bounds[name]
         grid = choose_grid(values, bound, cost=lambda codes: 8.0 * len(encode_numbers(codes.codes)))
         codes = quantise_column(values, grid, bound)
-        restored[name] = codes.restored.astype(np.float64)
         plain_bits = 8.0 * len(encode_numbers(codes.codes)) / max(1, len(values))
-        seen, numbers = _seen(restored[name]), codes.codes
+        numbers = codes.codes
         if name in formulas:
             with np.errstate(all="ignore"):
-                predicted = formulas[name](restored)
-            numbers = differences(codes.codes, predicted_codes(predicted, grid, values.dtype), grid)
-        found.append(CodedColumn(name, numbers, seen, plain_bits))
+                predicted = predict_codes(formulas[name](restored), around := centred(grid) or grid, values.dtype)
+            codes = quantise_column(values, predicted.grid, bound)
+            numbers = differences(codes.codes, predicted.codes, around)
+        restored[name] = codes.restored.astype(np.float64)
+        found.append(CodedColumn(name, numbers, _seen(restored[name]), plain_bits))
     return found
 
 

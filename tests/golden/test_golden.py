@@ -1,7 +1,7 @@
 """Archives made once: every release that names their codings reads them, on every machine and with every numpy.
 
 `digests.json` holds what they gave back when they were made. Neither it nor they are ever made again by a test. Those
-in `second` are of format 2: until it is declared frozen, they are made again by hand where it changes.
+in `second` are of format 2.
 """
 
 import hashlib
