@@ -188,7 +188,8 @@ class _Pass:
         changed = np.zeros(self._batch[0].n_rows, np.bool_)
         for number, (table, model) in enumerate(zip(self._batch, self._models, strict=True)):
             centred = centred_columns(model)
-            if self._read[number] == (read := self._read_by(number)):
+            read = self._read_by(number)
+            if all(now is before for now, before in zip(read, self._read[number], strict=True)):
                 continue
             values = {**self._base[number], **{name: table[name] for name in centred}}
             of_events = of_events_of(self._batch, number, self._base[0])
@@ -201,16 +202,15 @@ class _Pass:
             self._read[number] = read
         return changed
 
-    def _read_by(self, number: int) -> set[int]:
-        """What columns of a group that are centred on predictions read, as the identities of arrays, which are never
-        changed but replaced by others.
+    def _read_by(self, number: int) -> list[NDArray[np.generic]]:
+        """The columns that those of a group read which are centred on predictions, but these themselves: arrays that
+        are never changed but replaced by others.
         """
         model, base = self._models[number], self._base
-        formulas = [model.formula(name) for name in centred_columns(model)]
-        names = {name for formula in formulas if formula is not None for name in formula.names}
-        return {id(base[number][name] if name in base[number] else base[0][name]) for name in names} - {
-            id(base[number][name]) for name in centred_columns(model)
-        }
+        centred = centred_columns(model)
+        formulas = [formula for name in centred if (formula := model.formula(name)) is not None]
+        names = sorted({name for formula in formulas for name in formula.names} - {*centred})
+        return [base[number][name] if name in base[number] else base[0][name] for name in names]
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:
         """The events, bool (events,), in which something missed a guarantee."""
