@@ -78,8 +78,6 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
             home = 0 if correction.is_of_events else number
             if promise.selection is not None or promise.home != home:
                 raise ValueError("a correction is not of the rows of its guarantee")
-            if correction.moved_columns & {*centred_columns(model)}:
-                raise ValueError("a correction moves a column that is centred on predictions")
             if not {name for _, name in promise.columns} >= correction.columns:
                 raise ValueError("a correction reads what its guarantee does not read")
 

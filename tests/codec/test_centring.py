@@ -29,6 +29,10 @@ from tests.tables import short_row_groups
 
 KINDS = {"formulas": Contextual, "autoregressive": Networked}
 BOUND = ["bits:9", "met_pt=abs:0.05", "mu_dphi=abs:0.002"]
+MASS = {
+    "quantity": {"name": "m", "kind": "mass", "objects": ["mu_*"], "rows": [1, 2], "mass_of_each": 0.1056583755},
+    "bound": "rel:1e-4",
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -128,9 +132,8 @@ def test_what_a_guarantee_moves_and_what_follows_from_it_stays_as_it_is():
 def test_what_follows_from_moved_momenta_is_centred_on_where_they_are():
     """A mass by momenta moves them, to other codes too; energies, which no guarantee of a quantity reads, follow."""
     data = muons(n_events=1500)
-    mass = {"name": "m", "kind": "mass", "objects": ["mu_*"], "rows": [1, 2], "mass_of_each": 0.1056583755}
     options = {"bound": BOUND, "effort": "fast"}
-    codec = baler_vae.fit(data, guarantees=["m=rel:1e-4", "mu_e > 7"], quantities=[mass], **options)
+    codec = baler_vae.fit(data, guarantees=[MASS, "mu_e > 7"], **options)
     assert is_centred(codec.models["mu"].columns["mu_e"].grid)
     assert len(codec.models["mu"].corrections) == 1
     archive = baler_vae.compress(data, codec=codec)
@@ -182,6 +185,17 @@ def test_the_first_format_has_no_centred_cells(tmp_path):
     origin = OriginEntry(format="parquet", name="", title="", shape=(500,))
     with pytest.raises(CorruptArchive, match="centred, which format 1 does not know"):
         decode(saying(GOLDEN, tmp_path / "lies.bvae", version=1, origin=origin))
+
+
+def test_a_correction_that_moves_a_centred_column_is_corrupt(tmp_path):
+    def of_mass(content):
+        cells = content["groups"][1]["guard"]["corrections"][0]["cells"]
+        next(cell for cell in cells.values() if cell["column"] == "mu_px")["column"] = "mu_e"
+
+    codec = baler_vae.fit(muons(n_events=800), bound=BOUND, guarantees=[MASS], effort="fast")
+    baler_vae.compress(muons(n_events=60), tmp_path / "a.bvae", codec=codec)
+    with pytest.raises(CorruptArchive, match="moves a value that cannot move"):
+        decode(lie(tmp_path / "a.bvae", tmp_path / "lies.bvae", of_mass))
 
 
 @pytest.mark.parametrize("n_takes", range(1, 7))
