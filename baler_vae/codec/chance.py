@@ -117,7 +117,7 @@ class Chance:
             taken = self._kept.coded[name].only(cells.reshape(-1))
             return _DrawnCodes(target, _Taken(taken.codes), self._tally, n_cells, taken.verbatim)
         if name in self._ranges:
-            codes = drawn_from_ranges(self._ranges[name], n_codes, self._generator)
+            codes = drawn_from_ranges(self._ranges[name], target, n_codes, self._generator)
         else:  # of a column that is drawn as it is predicted
             codes = np.zeros(n_codes, np.int64)
         return _DrawnCodes(target, _Taken(codes), self._tally, n_cells)

@@ -157,16 +157,23 @@ def _reason(  # noqa: C901, PLR0911  one for each kind of column
 
 
 def _ranges(codec: Codec) -> dict[str, Alphabet]:
-    """The ranges in which networks see the columns that have codes without probabilities, by name."""
+    """The ranges in which networks see the columns that have codes without probabilities, by name, where codes in them
+    have values.
+    """
     found = dict[str, Alphabet]()
     for group in codec.schema.groups:
         model = codec.models[group.name]
         sources = {source for name in group.names for source in model.sources_of(name)}
         for source in sources & model.views.keys():
             name = _name_of(source, model, codec.schema)
-            own = None if name is None else codec.models[codec.schema.group_of(name).name].columns[name]
-            if name is not None and isinstance(own, Coded) and own.coder.table is None and not own.predicted:
-                found[name] = model.views[source]
+            if name is None:
+                continue
+            home, view = codec.schema.group_of(name), model.views[source]
+            own = codec.models[home.name].columns[name]
+            if not isinstance(own, Coded) or own.coder.table is not None or own.predicted:
+                continue
+            if can_draw(view, Target(name, own.grid, home.column(name).dtype)):
+                found[name] = view
     return found
 
 

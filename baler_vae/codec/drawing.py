@@ -165,11 +165,18 @@ class TableDrawer:
         return _redrawing(self._weights, self._alphabet, self._target, self._generator)
 
 
-def drawn_from_ranges(alphabet: Alphabet, n_rows: int, generator: np.random.Generator) -> Codes:
-    """Codes int64 (n_rows,) from anywhere in the ranges of an alphabet, each code as often as any other."""
-    sizes = np.exp2(alphabet.shifts.astype(np.float64))
-    symbols = generator.choice(len(sizes), n_rows, p=sizes / sizes.sum()).astype(np.int32)
-    return _within_ranges(symbols, alphabet, generator)
+def drawn_from_ranges(alphabet: Alphabet, target: Target, n_rows: int, generator: np.random.Generator) -> Codes:
+    """Codes int64 (n_rows,) that have a value, from anywhere in the ranges of an alphabet that `can_draw`, each code as
+    often as any other.
+    """
+    barred = target.lacks_value(alphabet.starts) & target.lacks_value(_lasts(alphabet))
+    sizes = np.where(barred, 0.0, np.exp2(alphabet.shifts.astype(np.float64)))
+    codes, left = np.empty(n_rows, np.int64), np.arange(n_rows)
+    while len(left):
+        symbols = generator.choice(len(sizes), len(left), p=sizes / sizes.sum()).astype(np.int32)
+        codes[left] = _within_ranges(symbols, alphabet, generator)
+        left = left[target.lacks_value(codes[left])]
+    return codes
 
 
 class ConditionalDrawer:

@@ -78,8 +78,6 @@ def check_guarded(promises: Promises, models: Mapping[str, GroupModel], bounds: 
             home = 0 if correction.is_of_events else number
             if promise.selection is not None or promise.home != home:
                 raise ValueError("a correction is not of the rows of its guarantee")
-            if correction.moved_columns & {*centred_columns(model)}:
-                raise ValueError("a correction moves a column that is centred on predictions")
             if not {name for _, name in promise.columns} >= correction.columns:
                 raise ValueError("a correction reads what its guarantee does not read")
 
@@ -188,7 +186,8 @@ class _Pass:
         changed = np.zeros(self._batch[0].n_rows, np.bool_)
         for number, (table, model) in enumerate(zip(self._batch, self._models, strict=True)):
             centred = centred_columns(model)
-            if self._read[number] == (read := self._read_by(number)):
+            read = self._read_by(number)
+            if all(now is before for now, before in zip(read, self._read[number], strict=True)):
                 continue
             values = {**self._base[number], **{name: table[name] for name in centred}}
             of_events = of_events_of(self._batch, number, self._base[0])
@@ -201,16 +200,15 @@ class _Pass:
             self._read[number] = read
         return changed
 
-    def _read_by(self, number: int) -> set[int]:
-        """What columns of a group that are centred on predictions read, as the identities of arrays, which are never
-        changed but replaced by others.
+    def _read_by(self, number: int) -> list[NDArray[np.generic]]:
+        """The columns that those of a group read which are centred on predictions, but these themselves: arrays that
+        are never changed but replaced by others.
         """
         model, base = self._models[number], self._base
-        formulas = [model.formula(name) for name in centred_columns(model)]
-        names = {name for formula in formulas if formula is not None for name in formula.names}
-        return {id(base[number][name] if name in base[number] else base[0][name]) for name in names} - {
-            id(base[number][name]) for name in centred_columns(model)
-        }
+        centred = centred_columns(model)
+        formulas = [formula for name in centred if (formula := model.formula(name)) is not None]
+        names = sorted({name for formula in formulas for name in formula.names} - {*centred})
+        return [base[number][name] if name in base[number] else base[0][name] for name in names]
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:
         """The events, bool (events,), in which something missed a guarantee."""

@@ -16,6 +16,7 @@ from baler_vae.fitting.parents import ContextColumn, Parents, most_informative_f
 from baler_vae.fitting.relations import parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.fitting.wide import promising, rank_bits, seen_of_events
+from baler_vae.grid.grids import is_centred
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
@@ -187,9 +188,9 @@ def _under_formulas(
     bits: dict[str, float],
     forced: Collection[str],
 ) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
-    """Puts columns under their formulas where differences take much fewer bits, or are `forced`. Gives back for every
-    column with codes what is coded of it, and for the other columns the codes that their formulas predict, (rows,)
-    each, by name.
+    """Puts columns under their formulas where differences take much fewer bits or are `forced`, and where cells are
+    centred. Gives back for every column with codes what is coded of it, and for the other columns the codes that their
+    formulas predict, (rows,) each, by name.
     """
     arrays = {**rows.others, **{name: column.values for name, column in rows.numeric.items()}}
     coded, hints = {name: column.codes for name, column in rows.numeric.items()}, {}
@@ -199,7 +200,8 @@ def _under_formulas(
         differing = differences(column.codes, predicted, column.grid)
         coder, own_bits = fit_coder(differing)
         own_bits = own_bits * rows.weight + _verbatim_bits(rows, name)
-        if own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING) or name in forced:
+        saves = own_bits < bits[name] * (1 - policy.LEAST_FORMULA_SAVING)
+        if saves or name in forced or is_centred(column.grid):
             coded[name], bits[name] = differing, own_bits
             columns[name] = Coded(grid=column.grid, coder=coder, formula=formula, predicted=True)
         else:

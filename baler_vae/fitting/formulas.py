@@ -44,7 +44,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
     followed = rows.followed
-    rows = with_centres(rows, followed)
+    alone, rows = rows.numeric, with_centres(rows, followed)
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))
@@ -67,7 +67,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
                 if formula is not None:
                     saved[name] = own.bits - whole
         if column is not None and isinstance(columns[name], OnGrid):
-            search.show(number, column)
+            search.show(number, column if isinstance(columns[name], Contextual) else alone[name])
     exact_bits = _model_bits(columns)
     return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits, saved)
 

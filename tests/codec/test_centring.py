@@ -10,11 +10,14 @@ import baler_vae
 from baler_vae.archive.manifest import OriginEntry
 from baler_vae.codec.batches import decode_batch, encode_batch
 from baler_vae.codec.codec import Codec
+from baler_vae.codec.guarding import Guard, _Pass
 from baler_vae.codec.lengths import code_lengths
+from baler_vae.codec.quantising import quantised
 from baler_vae.errors import CorruptArchive
 from baler_vae.explore.sampling import sample
 from baler_vae.grid.grids import is_centred
 from baler_vae.grid.judge import keeps_bound
+from baler_vae.guarantees.promises import Promises
 from baler_vae.model.columns import Contextual, Networked
 from baler_vae.table.table import Table
 from tests.centred import columns_of, muons
@@ -26,6 +29,10 @@ from tests.tables import short_row_groups
 
 KINDS = {"formulas": Contextual, "autoregressive": Networked}
 BOUND = ["bits:9", "met_pt=abs:0.05", "mu_dphi=abs:0.002"]
+MASS = {
+    "quantity": {"name": "m", "kind": "mass", "objects": ["mu_*"], "rows": [1, 2], "mass_of_each": 0.1056583755},
+    "bound": "rel:1e-4",
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -125,9 +132,8 @@ def test_what_a_guarantee_moves_and_what_follows_from_it_stays_as_it_is():
 def test_what_follows_from_moved_momenta_is_centred_on_where_they_are():
     """A mass by momenta moves them, to other codes too; energies, which no guarantee of a quantity reads, follow."""
     data = muons(n_events=1500)
-    mass = {"name": "m", "kind": "mass", "objects": ["mu_*"], "rows": [1, 2], "mass_of_each": 0.1056583755}
     options = {"bound": BOUND, "effort": "fast"}
-    codec = baler_vae.fit(data, guarantees=["m=rel:1e-4", "mu_e > 7"], quantities=[mass], **options)
+    codec = baler_vae.fit(data, guarantees=[MASS, "mu_e > 7"], **options)
     assert is_centred(codec.models["mu"].columns["mu_e"].grid)
     assert len(codec.models["mu"].corrections) == 1
     archive = baler_vae.compress(data, codec=codec)
@@ -179,3 +185,31 @@ def test_the_first_format_has_no_centred_cells(tmp_path):
     origin = OriginEntry(format="parquet", name="", title="", shape=(500,))
     with pytest.raises(CorruptArchive, match="centred, which format 1 does not know"):
         decode(saying(GOLDEN, tmp_path / "lies.bvae", version=1, origin=origin))
+
+
+def test_a_correction_that_moves_a_centred_column_is_corrupt(tmp_path):
+    def of_mass(content):
+        cells = content["groups"][1]["guard"]["corrections"][0]["cells"]
+        next(cell for cell in cells.values() if cell["column"] == "mu_px")["column"] = "mu_e"
+
+    codec = baler_vae.fit(muons(n_events=800), bound=BOUND, guarantees=[MASS], effort="fast")
+    baler_vae.compress(muons(n_events=60), tmp_path / "a.bvae", codec=codec)
+    with pytest.raises(CorruptArchive, match="moves a value that cannot move"):
+        decode(lie(tmp_path / "a.bvae", tmp_path / "lies.bvae", of_mass))
+
+
+@pytest.mark.parametrize("n_takes", range(1, 7))
+def test_what_was_moved_several_times_is_followed(n_takes):
+    """Arrays that were replaced are gone, and the last one may stand where the first one did."""
+    codec = baler_vae.fit(muons(n_events=300), bound=BOUND, guarantees=["mu_e > 7"], effort="fast")
+    assert is_centred(codec.models["mu"].columns["mu_e"].grid)
+    batch = jagged(codec, *columns_of(300))
+    guard = Guard(Promises(codec.guarantees, codec.schema), codec.models, codec.bounds)
+    own = _Pass(guard, batch, quantised(batch, codec.models, codec.bounds))
+    rows = np.arange(100)
+    for number in range(3 * n_takes):
+        momenta = own._base[1]["mu_px"][rows] + np.float32(number + 1)
+        own._take(1, "mu_px", rows, own._coded[1]["mu_px"].codes[rows], momenta)
+        own._moved[1]["mu_px"] = own._base[1]["mu_px"].copy()
+        if number % n_takes == n_takes - 1:
+            assert own._centre().any()

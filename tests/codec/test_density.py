@@ -9,7 +9,7 @@ from scipy import stats
 import baler_vae
 from baler_vae.codec.batches import decode_batch, encode_batch
 from baler_vae.codec.density import drawable, kept_rows, sample_batches
-from baler_vae.codec.drawing import ConditionalDrawer, TableDrawer, Tally, Target
+from baler_vae.codec.drawing import ConditionalDrawer, TableDrawer, Tally, Target, drawn_from_ranges
 from baler_vae.codec.rows import Rows
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.entropy.frequencies import TOTAL, frequencies
@@ -75,6 +75,15 @@ def test_codes_without_a_value_are_drawn_again(dtype, kept):
     codes = TableDrawer(own, Target("x", Step(0.5), dtype), np.random.default_rng(0), tally).read(0, 3_000)
     assert set(codes.tolist()) == kept
     assert tally.valueless["x"] > 900
+
+
+def test_codes_from_ranges_have_a_value():
+    """Networks may see codes of what stands verbatim, and of what is beyond a grid."""
+    seen = Alphabet(np.array([SPECIAL, 0, 1 << 61]), np.array([0, 1, 0], np.uint8))
+    on_grid, whole = Target("x", Step(0.5), FLOAT), Target("x", Integers(), INT)
+    for target, expected in ((on_grid, {0, 1}), (whole, {SPECIAL, 0, 1, 1 << 61})):
+        codes = drawn_from_ranges(seen, target, 1_000, np.random.default_rng(0))
+        assert set(codes.tolist()) == expected
 
 
 def test_sums_stay_within_the_dtype():
