@@ -68,13 +68,13 @@ def decode_lanes(  # noqa: C901, PLR0912  one loop, as in the kernel
     all_words, all_bits, (n_words, n_bits) = words.tolist(), bits.tolist(), limits.tolist()
     lagged, stand_alone = own_base or own_factor, alone.tolist()
     bases = base.tolist() if len(base) else [0] * len(codes)
-    known, befores, found = contexts.tolist(), previous.tolist(), [0] * len(codes)
+    known, preceding, found = contexts.tolist(), previous.tolist(), [0] * len(codes)
     for lane in range(len(starts) - 1):
         state, at, bit = int(states[lane]), int(word_places[lane]), int(bit_places[lane])
         for row in range(int(starts[lane]), int(starts[lane + 1])):
             context, less = known[row], bases[row]
             if lagged:
-                source = befores[row]
+                source = preceding[row]
                 if source >= 0:
                     before = found[source]
                     if own_factor:
