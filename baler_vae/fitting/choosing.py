@@ -109,7 +109,7 @@ def fit_group_model(
         return ChosenFit(fitted, independent, kind.name)
     found = {INDEPENDENT.name: independent.n_bytes}
     wanted = _wanted(settings)
-    if wanted is FORMULAS or (wanted is None and many_columns and not is_large(table)):
+    if wanted is FORMULAS or (wanted is None and many_columns and not tries_networks(table, settings)):
         return _in_context(rows, settings, progress, ChosenFit(independent, independent, candidates=found))
     few = table.n_rows < policy.LEAST_ROWS_FOR_AUTO or (events is None and len(rows.numeric) < 2)
     few = few and sum(cells.n_cells for cells in rows.cells.values()) < policy.LEAST_ROWS_FOR_AUTO
@@ -133,9 +133,14 @@ def fit_group_model(
     return chosen
 
 
-def is_large(table: Table) -> bool:
-    """Whether a group of a file of many columns has enough of them, and rows, for networks to be tried."""
-    return len(table.arrays) > policy.MANY_COLUMNS and table.n_rows >= policy.LEAST_ROWS_IN_MANY_COLUMNS
+def tries_networks(table: Table, settings: ModelSettings) -> bool:
+    """Whether `auto` tries networks for a group of a file of many columns: where it has as many itself, and the rows;
+    under the best effort where it has rows for any network.
+    """
+    if settings.effort == "best":
+        return table.n_rows >= policy.LEAST_ROWS_FOR_AUTO
+    is_large = len(table.arrays) > policy.MANY_COLUMNS and table.n_rows >= policy.LEAST_ROWS_IN_MANY_COLUMNS
+    return is_large and settings.effort != "fast"
 
 
 def _in_context(rows: GroupRows, settings: ModelSettings, progress: Progress, other: ChosenFit) -> ChosenFit:

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_vae.codec.coded import coded_tables
 from baler_vae.codec.correcting import lever_of
 from baler_vae.codec.frames import Frame
+from baler_vae.codec.groups import known_rows
 from baler_vae.codec.guarding import Guard, patchable, restored
-from baler_vae.codec.quantising import centred_columns, of_events_of, quantised
-from baler_vae.codec.rows import Arrays
+from baler_vae.codec.lengths import lengths_of
+from baler_vae.codec.quantising import centred_columns, quantised
 from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
 from baler_vae.fitting.moves import tabled_moves
@@ -21,7 +23,6 @@ from baler_vae.fitting.policy import (
     PATCH_BITS,
     STEPS_OF_BOUND,
 )
-from baler_vae.grid.codes import predict_codes
 from baler_vae.guarantees.definitions import Guarantee, Guarantees
 from baler_vae.guarantees.drafts import Draft, draft_of
 from baler_vae.guarantees.promises import Promise, Promises, check_promisable
@@ -155,28 +156,27 @@ class _Fitter:
         return min(tried, key=lambda found: found[1])[0]
 
     def with_centres(self, models: Mapping[str, GroupModel]) -> dict[str, GroupModel]:
-        """Models with tables of their own for columns that are centred on what follows from moved values: what these
-        are moved from is often not the nearest code, and predictions differ by as much.
+        """Models with tables of their own for columns that are centred on what follows from moved values, where these
+        take fewer bits: what values are moved from is often not the nearest code, and predictions differ by as much.
         """
         found = dict(models)
-        if not any(model.corrections and centred_columns(model) for model in models.values()):
-            return found
-        coded, _ = Guard(self._promises, models, self._bounds).guard(self._batch, self._coded)
         moved = {name for model in models.values() for one in model.corrections for name in one.moved_columns}
-        events: Arrays = {}
-        for number, (table, own) in enumerate(zip(self._batch, coded, strict=True)):
-            values, model = restored(table, own), models[table.group.name]
-            events = events if number else values
-            of_events, columns = of_events_of(self._batch, number, events), dict(model.columns)
-            for name in centred_columns(model):
-                column = columns[name]
-                if isinstance(column, OnGrid) and column.formula is not None and moved & {*column.formula.names}:
-                    moved.add(name)
-                    numbers = column.formula.evaluate(of_events.read(column.formula.names, values))
-                    predicted = predict_codes(numbers, column.grid, values[name].dtype).codes
-                    coder, _ = fit_coder(differences(own[name].codes, predicted, column.grid))
+        if not moved or not any(centred_columns(model) for model in models.values()):
+            return found
+        for coded in coded_tables(self._batch, models, self._bounds, Guard(self._promises, models, self._bounds)):
+            rows, columns = known_rows(coded), dict(coded.model.columns)
+            lengths = lengths_of(coded, rows)
+            for name in centred_columns(coded.model):
+                column, predicted = columns[name], rows.predict(name, 0, coded.n_rows)
+                if predicted is None or not isinstance(column, OnGrid) or column.formula is None:
+                    continue
+                if not moved & {*column.formula.names}:
+                    continue
+                moved.add(name)
+                coder, bits = fit_coder(differences(coded.codes[name].codes, predicted.codes, column.grid))
+                if name in lengths and bits < lengths[name].sum() - coded.codes[name].verbatim_bits:
                     columns[name] = Coded(grid=column.grid, coder=coder, formula=column.formula, predicted=True)
-            found[table.group.name] = replace(model, columns=columns)
+            found[coded.group.name] = replace(coded.model, columns=columns)
         return found
 
     def _tabled(

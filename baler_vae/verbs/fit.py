@@ -9,7 +9,7 @@ import numpy as np
 from baler_vae.codec.codec import Codec
 from baler_vae.codec.coded import CodedTable, coded_table
 from baler_vae.errors import UsageError, listed, located
-from baler_vae.fitting.choosing import fit_group_model, is_large, with_fine_ranges
+from baler_vae.fitting.choosing import fit_group_model, tries_networks, with_fine_ranges
 from baler_vae.fitting.guards import guarded_models, held_columns, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
@@ -179,7 +179,7 @@ def _many_columns(batch: Batch, settings: ModelSettings, progress: Progress) -> 
     if n_columns <= MANY_COLUMNS:
         return 0
     if settings.kind == AUTO:
-        large = [] if settings.effort == "fast" else [table.group.name for table in batch if is_large(table)]
+        large = [table.group.name for table in batch if tries_networks(table, settings)]
         networks = f"networks without latents in {listed(large)}" if large else "no networks"
         progress(f"{n_columns:,} columns: formulas and tables in context, {networks}", 0, 1)
     return n_columns
