@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-import baler_vae
 from benchmarks.controls import wide
 from benchmarks.data import FOLDER
 from benchmarks.nano import write_nano
@@ -71,14 +70,15 @@ def run(what: str, arguments: Sequence[object], repeat: int, archive: Path | Non
 def start_runs(folder: Path, repeat: int) -> Iterator[Run]:
     """What starting takes, and the jets with a stored codec."""
     jets, codec, archive = FOLDER / "zprime_jets.root", folder / "jets.bvmodel", folder / "jets.bvae"
-    if not codec.exists():
-        baler_vae.fit(jets).save(codec)
     command = ("-m", "baler_vae")
+    if not codec.exists():  # in a process of its own: what is started from here counts with our memory at least
+        subprocess.run([sys.executable, *command, "fit", str(jets), "-o", str(codec)], check=True)  # noqa: S603
     yield run("import numpy", ["-c", "import numpy"], repeat)
     yield run("import of the reader", ["-c", "import baler_vae.reader.archive"], repeat)
     yield run("import of compiled kernels", ["-c", "import baler_vae.model.kernels"], repeat)
-    stored = [*command, "compress", jets, "--codec", codec, "-o", archive, "--force", "--no-verify"]
+    stored = [*command, "compress", jets, "--codec", codec, "-o", archive, "--force"]
     yield run("compress, stored codec", stored, repeat, archive)
+    yield run("compress, not verified", [*stored, "--no-verify"], repeat, archive)
     restored = folder / "restored.root"
     yield run("decompress", [*command, "decompress", archive, "-o", restored, "--force"], repeat, archive)
     yield run("open(...).arrays()", ["-c", _READ, archive], repeat, archive)
