@@ -75,7 +75,7 @@ def coded_table(
     values: Arrays = {name: layout.arrange(array) for name, array in table.arrays.items()}
     predicted: dict[str, Predicted] = {}
     if own_codes is None:
-        of_events = OfEvents({}, layout.events) if events is None else OfEvents(events.arrays, layout.events)
+        of_events = OfEvents({} if events is None else events.arrays, layout.events)
         codes, predicted = quantise(values, table.group, model, bounds, of_events, layout.order)
     else:
         codes = {n: own if layout.is_own_order else own.only(layout.order) for n, own in own_codes.items()}

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 
 from baler_vae.archive.manifest import GroupEntry
-from baler_vae.codec.quantising import centred_columns
 from baler_vae.entropy import plain
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import CELLS, NEIGHBOURS, PCODEC_CODES, TABLE
@@ -86,7 +85,7 @@ def check_guard(model: GroupModel, number: int, groups: Sequence[GroupEntry], n_
     of_events = {column.name for column in events.columns if not column.shape and column.dtype not in _NO_NUMBERS}
     changing = {name for name in scalar if isinstance(model.columns[name], OnGrid)}
     changing -= {group.counter for group in groups}
-    centred = {*centred_columns(model)}
+    movable = changing - {*model.centred}
     if len(set(model.patched)) < len(model.patched) or not changing.issuperset(model.patched):
         raise ValueError("a column with patches is missing, or has no codes")
     for correction in model.corrections:
@@ -96,7 +95,7 @@ def check_guard(model: GroupModel, number: int, groups: Sequence[GroupEntry], n_
             raise ValueError("a correction moves a value twice")
         if correction.promise >= n_guarantees:
             raise ValueError("a correction keeps a guarantee that is not there")
-        if any(cell is None or cell.column not in changing - centred for cell in moving):
+        if any(cell is None or cell.column not in movable for cell in moving):
             raise ValueError("a correction moves a value that cannot move")
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.correcting import Classes, Guarded, Moves, differences_of, lever_of
 from baler_vae.codec.frames import Frame
-from baler_vae.codec.quantising import centred_columns, of_events_of, quantise_centred
+from baler_vae.codec.quantising import of_events_of, quantise_centred
 from baler_vae.codec.rows import Arrays
 from baler_vae.codec.solving import on_lattice, solve
 from baler_vae.grid.codes import Codes
@@ -185,11 +185,10 @@ class _Pass:
         """
         changed = np.zeros(self._batch[0].n_rows, np.bool_)
         for number, (table, model) in enumerate(zip(self._batch, self._models, strict=True)):
-            centred = centred_columns(model)
             read = self._read_by(number)
             if all(now is before for now, before in zip(read, self._read[number], strict=True)):
                 continue
-            values = {**self._base[number], **{name: table[name] for name in centred}}
+            values = {**self._base[number], **{name: table[name] for name in model.centred}}
             of_events = of_events_of(self._batch, number, self._base[0])
             codes, _ = quantise_centred(values, table.group, model, self._guard.bounds, of_events)
             for name, own in codes.items():
@@ -205,9 +204,8 @@ class _Pass:
         are never changed but replaced by others.
         """
         model, base = self._models[number], self._base
-        centred = centred_columns(model)
-        formulas = [formula for name in centred if (formula := model.formula(name)) is not None]
-        names = sorted({name for formula in formulas for name in formula.names} - {*centred})
+        formulas = [formula for name in model.centred if (formula := model.formula(name)) is not None]
+        names = sorted({name for formula in formulas for name in formula.names} - {*model.centred})
         return [base[number][name] if name in base[number] else base[0][name] for name in names]
 
     def _touched(self, missed: Sequence[Mask]) -> Mask:

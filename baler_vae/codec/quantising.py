@@ -57,10 +57,9 @@ def quantise(
     """The codes of the columns on a grid, whose `values` become those that codes give back, and what was predicted of
     those that are centred on it. `order` int64 (rows,) are the numbers of the rows, from 0 on where None.
     """
-    after = centred_columns(model)
     codes = {}
     for name, column in model.columns.items():
-        if isinstance(column, OnGrid) and name not in after:
+        if isinstance(column, OnGrid) and not is_centred(column.grid):
             codes[name] = quantise_column(values[name], column.grid, bounds[name], order)
             values[name] = codes[name].restored.reshape(values[name].shape)
     centred, predicted = quantise_centred(values, group, model, bounds, of_events)
@@ -72,7 +71,7 @@ def quantise_centred(
 ) -> tuple[dict[str, Codes], dict[str, Predicted]]:
     """The same of the columns that are centred on predictions alone, where those of all others are restored ones."""
     codes, predicted = dict[str, Codes](), dict[str, Predicted]()
-    for name in centred_columns(model):
+    for name in model.centred:
         column = model.columns[name]
         if not isinstance(column, OnGrid) or column.formula is None:
             raise ValueError(f"column {name!r} is centred on what no formula predicts")
@@ -81,9 +80,3 @@ def quantise_centred(
         codes[name] = quantise_column(values[name], predicted[name].grid, bounds[name])
         values[name] = codes[name].restored
     return codes, predicted
-
-
-def centred_columns(model: GroupModel) -> tuple[str, ...]:
-    """The columns whose cells are centred on predictions, each after those that its formula reads."""
-    centred = {name for name, column in model.columns.items() if isinstance(column, OnGrid) and is_centred(column.grid)}
-    return tuple(name for name in model.needed(centred) if name in centred)

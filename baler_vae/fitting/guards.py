@@ -12,7 +12,7 @@ from baler_vae.codec.frames import Frame
 from baler_vae.codec.groups import known_rows
 from baler_vae.codec.guarding import Guard, patchable, restored
 from baler_vae.codec.lengths import lengths_of
-from baler_vae.codec.quantising import centred_columns, quantised
+from baler_vae.codec.quantising import quantised
 from baler_vae.entropy.tables import fit_table
 from baler_vae.errors import UsageError
 from baler_vae.fitting.moves import tabled_moves
@@ -44,6 +44,8 @@ def resolved_guarantees(asked: Guarantees, batch: Batch, schema: Schema, bounds:
         UsageError: one reads a column that is not there, not numeric or `free`; no sampled row passes a cut, or has a
             value of a quantity.
     """
+    if not asked:
+        return asked
     promises = Promises(asked.exactly(), schema)
     check_promisable(promises, bounds)
     found = []
@@ -161,12 +163,12 @@ class _Fitter:
         """
         found = dict(models)
         moved = {name for model in models.values() for one in model.corrections for name in one.moved_columns}
-        if not moved or not any(centred_columns(model) for model in models.values()):
+        if not moved or not any(model.centred for model in models.values()):
             return found
         for coded in coded_tables(self._batch, models, self._bounds, Guard(self._promises, models, self._bounds)):
             rows, columns = known_rows(coded), dict(coded.model.columns)
             lengths = lengths_of(coded, rows)
-            for name in centred_columns(coded.model):
+            for name in coded.model.centred:
                 column, predicted = columns[name], rows.predict(name, 0, coded.n_rows)
                 if predicted is None or not isinstance(column, OnGrid) or column.formula is None:
                     continue

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.alphabet import Alphabet
+from baler_vae.grid.grids import is_centred
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import Coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Neighboured, Networked, OnGrid
@@ -202,6 +203,12 @@ class GroupModel:
         """The part of a section that holds a column, by its name; columns under `free` have none."""
         own = [name for name, column in self.columns.items() if column.coding is not None]
         return {name: self.n_latent_parts + place for place, name in enumerate(own)}
+
+    @cached_property
+    def centred(self) -> tuple[str, ...]:
+        """The columns whose cells are centred on predictions, each after those that its formula reads."""
+        own = {name for name, column in self.columns.items() if isinstance(column, OnGrid) and is_centred(column.grid)}
+        return tuple(name for name in self.needed(own) if name in own) if own else ()
 
     @property
     def n_parts(self) -> int:

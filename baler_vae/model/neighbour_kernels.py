@@ -1,16 +1,12 @@
 """The loops over the cells of arrays that their neighbours predict, compiled; `neighbours` tells what they do."""
 
-from typing import Final
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_vae.entropy.compiled import compiled, inlined, tuple_of
 from baler_vae.entropy.lane_kernels import ALPHABET, TABLES, PackedAlphabet, PackedTables
-from baler_vae.entropy.lanes import FIRST_ALONE, LARGEST_BASE, LEAST_STATE
-
-_SPECIAL_LIMIT: Final = -(1 << 63) + 4
+from baler_vae.entropy.lanes import FIRST_ALONE, LARGEST_BASE, LEAST_STATE, SPECIAL_LIMIT
 
 _i8, _u1, _u2, _u4, _u8 = numba.int64[::1], numba.uint8[::1], numba.uint16[::1], numba.uint32[::1], numba.uint64[::1]
 _i = numba.int64
@@ -122,7 +118,7 @@ def predict_cells(  # noqa: C901  one loop
         if not holds_everything:
             if less > LARGEST_BASE or less < -LARGEST_BASE:
                 less = np.int64(0)
-            if code <= _SPECIAL_LIMIT:
+            if code <= SPECIAL_LIMIT:
                 code = first
         base[item], seen[item] = less, code
         cell += 1
@@ -258,7 +254,7 @@ def decode_cells(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
             marks[item] = marks_of[symbol]
             if holds_everything:
                 code += less
-            elif code > _SPECIAL_LIMIT:
+            elif code > SPECIAL_LIMIT:
                 stands = code - FIRST_ALONE
                 if code < -LARGEST_BASE and stands < len(alone) and stands >= 0:
                     code = alone[stands]
@@ -266,7 +262,7 @@ def decode_cells(  # noqa: C901, PLR0912, PLR0915  one loop: calls would keep st
                     code += less
             codes[item] = code
             if not holds_everything:
-                seen[item] = first if code <= _SPECIAL_LIMIT else code
+                seen[item] = first if code <= SPECIAL_LIMIT else code
         cell += 1
         if cell == n_cells:
             cell = np.int64(0)

@@ -13,7 +13,7 @@ from baler_vae.fitting.choosing import fit_group_model, tries_networks, with_fin
 from baler_vae.fitting.guards import guarded_models, held_columns, resolved_guarantees
 from baler_vae.fitting.policy import FAST_SAMPLE_ROWS, MANY_COLUMNS
 from baler_vae.fitting.sampling import FitSample, read_sample
-from baler_vae.guarantees.definitions import Asked, Declared, Guarantees
+from baler_vae.guarantees.definitions import Asked, Declared
 from baler_vae.guarantees.promises import Promises
 from baler_vae.io.chain import open_sources
 from baler_vae.model.group import GroupModel
@@ -130,7 +130,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
             'latents can be "float64" only under the bound `free`', way_out="Leave them rounded, or ask for `free`"
         )
     with located(path=source.path):
-        guarantees = _resolved(request.guarantees, batch, schema, bounds)
+        guarantees = resolved_guarantees(request.guarantees, batch, schema, bounds)
     held = held_columns(guarantees, schema)
     many_columns = _many_columns(batch, settings, progress)
     models: dict[str, GroupModel] = {}
@@ -213,11 +213,6 @@ def check_guaranteed(request: FitRequest, source: Source, schema: Schema) -> Non
             if error.column in source.schema.order and error.column not in schema.order:
                 error.way_out = "Keep the column (--columns), or leave out the guarantee"
             raise
-
-
-def _resolved(asked: Guarantees, batch: Batch, schema: Schema, bounds: Mapping[str, Bound]) -> Guarantees:
-    """What `resolved_guarantees` gives; nothing where nothing is asked."""
-    return resolved_guarantees(asked, batch, schema, bounds) if asked else Guarantees()
 
 
 def _check_free(assigned: Mapping[str, BoundRule | None], settings: ModelSettings) -> None:
