@@ -76,9 +76,9 @@ def kept_rows(codec: Codec, batch: Batch) -> dict[str, Kept]:
         if any(column.predicted for column in chosen.values()):
             rows = known_rows(coded)
             for name, column in chosen.items():
-                predicted = rows.predict(name, 0, coded.n_rows) if column.predicted else None
+                predicted = rows.predicted_codes(name) if column.predicted else None
                 if predicted is not None:
-                    less = differences(own[name].codes, predicted.codes, column.grid)
+                    less = differences(own[name].codes, predicted, column.grid)
                     own[name] = Codes(less, own[name].restored, own[name].verbatim)
         values = {n: array for n, array in coded.values.items() if isinstance(coded.model.columns[n], Plain)}
         found[coded.group.name] = Kept(coded.n_rows, values, own)

@@ -80,8 +80,7 @@ def _encode_codes(coded: Codes, name: str, column: Coded | Contextual | Neighbou
     """The codes of a column; before them, where its grid does not hold every value, what stands verbatim, led by its
     size in bytes (uint32).
     """
-    found = rows.predict(name, 0, rows.layout.n_rows)
-    predicted = None if found is None else found.codes
+    predicted = rows.predicted_codes(name)
     codes, holds = coded.codes, column.grid.holds_everything
     if isinstance(column, Coded | Networked) and column.predicted and predicted is not None:
         codes = differences(codes, predicted, column.grid)

@@ -131,8 +131,7 @@ def _column_bits(coded: Codes, name: str, column: OnGrid, rows: Rows) -> NDArray
     """The bits (rows,) of a column, in the order of the layout."""
     if isinstance(column, Celled):
         return _cell_bits(coded, name, column, rows)
-    found = rows.predict(name, 0, rows.layout.n_rows)
-    predicted = None if found is None else found.codes
+    predicted = rows.predicted_codes(name)
     codes = coded.codes
     if isinstance(column, Contextual):
         holds = column.grid.holds_everything

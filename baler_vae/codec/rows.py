@@ -130,6 +130,11 @@ class Rows:
         if source in self._looked_at:
             self.looked_at.codes[source] = codes
 
+    def predicted_codes(self, name: str) -> NDArray[np.int64] | None:
+        """The codes (rows,) that the formula of a column predicts for all rows."""
+        found = self.predict(name, 0, self.layout.n_rows)
+        return None if found is None else found.codes
+
     def predict(self, name: str, start: int, stop: int) -> Predicted | None:
         """What the formula of a column predicts for the rows from `start` to `stop`; its network sees the codes where
         they are not what is coded.

@@ -3,20 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from baler_vae.entropy.tables import fit_table, table_bits
 from baler_vae.fitting import policy
-from baler_vae.fitting.relations import Numeric, parents_of
+from baler_vae.fitting.relations import Numeric, difference_bits, parents_of
 from baler_vae.fitting.rows import GroupRows
 from baler_vae.grid.centred import centred
-from baler_vae.grid.codes import Codes, predict_codes, quantise_column
-from baler_vae.grid.grids import Grid
-from baler_vae.grid.numbers import Integers64
+from baler_vae.grid.codes import predict_codes, quantise_column
 from baler_vae.kinematics.formula import Formula
-from baler_vae.model.coders import differences
-from baler_vae.model.group import in_order
+from baler_vae.model.order import in_order
 
 
 def with_centres(rows: GroupRows, followed: Mapping[str, Formula]) -> GroupRows:
@@ -34,20 +27,16 @@ def with_centres(rows: GroupRows, followed: Mapping[str, Formula]) -> GroupRows:
             continue
         numbers = followed[name].evaluate(arrays)
         kept = independent[name]
-        still = _bits(Codes(column.codes, column.values), numbers, column.grid, column.rows)
+        dtype = column.values.dtype
+        predicted = predict_codes(numbers, column.grid, dtype, column.rows)
+        still = difference_bits(column.codes, predicted.codes, column.grid)
         still += 0.0 if kept.codes is None else kept.codes.verbatim_bits
-        own = predict_codes(numbers, grid, column.values.dtype).grid
-        codes = quantise_column(rows.table[name], own, bound)
-        bits = _bits(codes, numbers, grid) + codes.verbatim_bits
+        predicted = predict_codes(numbers, grid, dtype)
+        codes = quantise_column(rows.table[name], predicted.grid, bound)
+        bits = difference_bits(codes.codes, predicted.codes, grid) + codes.verbatim_bits
         pays = bits < kept.bits / rows.weight * (1 - policy.LEAST_FORMULA_SAVING)
         if pays and bits < still * (1 - policy.LEAST_CENTRING_SAVING):
             numeric[name] = Numeric(codes.restored, codes.codes, grid, column.rows)
             independent[name] = replace(kept, codes=codes)
             arrays[name] = codes.restored
     return replace(rows, numeric=numeric, independent=independent)
-
-
-def _bits(codes: Codes, predicted: NDArray[np.float64], grid: Grid, rows: Integers64 | None = None) -> float:
-    """What differences of codes (rows,) from predicted values (rows,) take under a table of their own."""
-    less = differences(codes.codes, predict_codes(predicted, grid, codes.restored.dtype, rows).codes, grid)
-    return table_bits(less, fit_table(less))

@@ -21,7 +21,8 @@ from baler_vae.kinematics.formula import Formula
 from baler_vae.model.coders import differences, fit_coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Networked, OnGrid
 from baler_vae.model.conditional import FORMULA
-from baler_vae.model.group import GroupModel, in_order, own_view
+from baler_vae.model.group import GroupModel, own_view
+from baler_vae.model.order import in_order
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings, NetworkSettings
 

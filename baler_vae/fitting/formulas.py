@@ -22,8 +22,9 @@ from baler_vae.model.coders import differences
 from baler_vae.model.columns import ColumnModel, Contextual, Neighboured, OnGrid
 from baler_vae.model.context import OWN, RANK, REMAINING
 from baler_vae.model.context_parts import encode_contexts
-from baler_vae.model.group import GroupModel, in_order
+from baler_vae.model.group import GroupModel
 from baler_vae.model.neighbour_parts import encode_neighbours
+from baler_vae.model.order import in_order
 from baler_vae.progress import Progress
 from baler_vae.settings.model import ModelSettings
 from baler_vae.table.table import ROW_GROUP_ROWS

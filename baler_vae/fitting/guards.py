@@ -169,13 +169,13 @@ class _Fitter:
             rows, columns = known_rows(coded), dict(coded.model.columns)
             lengths = lengths_of(coded, rows)
             for name in coded.model.centred:
-                column, predicted = columns[name], rows.predict(name, 0, coded.n_rows)
+                column, predicted = columns[name], rows.predicted_codes(name)
                 if predicted is None or not isinstance(column, OnGrid) or column.formula is None:
                     continue
                 if not moved & {*column.formula.names}:
                     continue
                 moved.add(name)
-                coder, bits = fit_coder(differences(coded.codes[name].codes, predicted.codes, column.grid))
+                coder, bits = fit_coder(differences(coded.codes[name].codes, predicted, column.grid))
                 if name in lengths and bits < lengths[name].sum() - coded.codes[name].verbatim_bits:
                     columns[name] = Coded(grid=column.grid, coder=coder, formula=column.formula, predicted=True)
             found[coded.group.name] = replace(coded.model, columns=columns)

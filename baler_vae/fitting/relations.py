@@ -86,7 +86,8 @@ def choose_relations(
         codes = sample[target].codes
         independent_bits = table_bits(codes, fit_table(codes))
         for relation in relations if independent_bits > 0 else ():
-            saving = independent_bits - _difference_bits(relation.formula, arrays, sample[target])
+            predicted = sample[target].predicted_by(relation.formula, arrays)
+            saving = independent_bits - difference_bits(codes, predicted, sample[target].grid)
             found.append((saving, saving / independent_bits, relation))
     for _, part, relation in _ranked(found, list(columns)):
         if part < policy.LEAST_HINT_SAVING or relation.target in chosen:
@@ -139,8 +140,9 @@ def _members(relation: Relation) -> frozenset[str]:
     return frozenset((relation.target, *relation.formula.names))
 
 
-def _difference_bits(formula: Formula, arrays: Mapping[str, NDArray[np.generic]], column: Numeric) -> float:
-    differing = differences(column.codes, column.predicted_by(formula, arrays), column.grid)
+def difference_bits(codes: Integers64, predicted: Integers64, grid: Grid) -> float:
+    """What the differences of codes (rows,) from predicted ones (rows,) take under a table of their own."""
+    differing = differences(codes, predicted, grid)
     return table_bits(differing, fit_table(differing))
 
 

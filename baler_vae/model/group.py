@@ -16,6 +16,7 @@ from baler_vae.model.coders import Coder
 from baler_vae.model.columns import Celled, Coded, ColumnModel, Contextual, Neighboured, Networked, OnGrid
 from baler_vae.model.correction import Correction
 from baler_vae.model.network import Dense, Network, apply_network
+from baler_vae.model.order import in_order
 from baler_vae.model.transform import Transform
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -377,28 +378,3 @@ def own_view(model: GroupModel, source: int) -> Alphabet | None:
         return None
     table = model.latents[latent].table
     return None if table is None else table.alphabet
-
-
-def in_order(names: Iterable[str], chosen: set[str], parents: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """The chosen names, each after its parents, otherwise in the order of `names`.
-
-    Raises:
-        ValueError: some depend on each other.
-    """
-    ordered: dict[str, None] = {}
-    opened: set[str] = set()
-    for root in (name for name in names if name in chosen):
-        waiting = [root]
-        while waiting:
-            name = waiting[-1]
-            missing = [] if name in ordered else sorted(parents[name] - ordered.keys())
-            if name in opened and missing:
-                raise ValueError(f"columns depend on each other: {name!r} and {missing[0]!r}")
-            if missing:
-                opened.add(name)
-                waiting += missing
-            else:
-                ordered[name] = None
-                opened.discard(name)
-                waiting.pop()
-    return tuple(ordered)

@@ -15,7 +15,8 @@ from baler_vae.kinematics.formula import parse_formula
 from baler_vae.model.coders import TABLE, Coder
 from baler_vae.model.columns import Coded, Networked, Plain
 from baler_vae.model.conditional import Input
-from baler_vae.model.group import GroupModel, in_order
+from baler_vae.model.group import GroupModel
+from baler_vae.model.order import in_order
 
 from .conditionals import alphabet_of, conditional_of
 
