@@ -7,7 +7,7 @@ import numpy as np
 from baler_vae.kinematics.formula import parse_formula
 
 from .by_hand import alphabets_of, checked_parts_of, numbers, parts_of, restored, root_of_two, tables_of, under_table
-from .grids_by_hand import centre_of, holds_everything, is_special, predicted_code
+from .grids_by_hand import centre_of, holds_everything, is_special, predicted_code, wrapped
 
 NO_BASE, OWN, PREDICTED, REMAINING, RANK = -5, -4, -3, -2, -1
 FIRST_ALONE = -(2**63) + 16
@@ -77,25 +77,56 @@ def leb128(data):
             return number, data[place:]
 
 
+class Lane:
+    """The codes of one lane: the state, the words and the bits that are left to read."""
+
+    def __init__(self, context, state, words, bits):
+        self.context, self.state, self.words, self.bits = context, state, words, bits
+
+    def next(self, number):
+        """The symbol and the code, modulo 2^64, that come next in a context."""
+        context, quantiles = self.context, self.context.tables[self.context.table_of[number]]
+        slot = self.state % 2**context.bits
+        symbol = max(k for k in range(len(quantiles) - 1) if quantiles[k] <= slot)
+        size = quantiles[symbol + 1] - quantiles[symbol]
+        self.state = size * (self.state >> context.bits) + slot - quantiles[symbol]
+        if self.state < 2**16:
+            self.state = self.state * 2**16 + self.words.pop(0)
+        starts, widths = [*context.alphabet[0], 0], [*context.alphabet[1], 64]
+        code = wrapped(starts[symbol] + self.bits % 2 ** widths[symbol])
+        self.bits >>= widths[symbol]
+        return symbol, code
+
+    def finish(self):
+        assert (self.state, self.words, self.bits) == (2**16, [], 0)
+
+
+def lanes_in(data, n_lanes, context):
+    """The lanes of a stream."""
+    sizes, states, words = [], [], []
+    for _ in range(2 * n_lanes):
+        size, data = leb128(data)
+        sizes.append(size)
+    for _ in range(n_lanes):
+        states.append(int.from_bytes(data[:4], "little"))
+        data = data[4:]
+    for n_words in sizes[::2]:
+        words.append([int.from_bytes(data[2 * k : 2 * k + 2], "little") for k in range(n_words)])
+        data = data[2 * n_words :]
+    n_bits, bits, found = sizes[1::2], int.from_bytes(data, "little"), []
+    assert len(data) == (sum(n_bits) + 7) // 8
+    for state, own_words, n_own_bits in zip(states, words, n_bits, strict=True):
+        found.append(Lane(context, state, own_words, bits % 2**n_own_bits))
+        bits >>= n_own_bits
+    assert bits == 0
+    return found
+
+
 def codes_of(data, context, grid, ranks, remaining, sources, predicted):
     """The codes of a column; `sources` by number, `predicted` those of a formula or None."""
     n_rows, codes = len(ranks), [0] * len(ranks)
     lanes = lanes_of(n_rows, ranks)
-    sizes, states = [], []
-    for _ in range(2 * len(lanes)):
-        size, data = leb128(data)
-        sizes.append(size)
-    for _ in lanes:
-        states.append(int.from_bytes(data[:4], "little"))
-        data = data[4:]
-    words = []
-    for n_words in sizes[::2]:
-        words.append([int.from_bytes(data[2 * k : 2 * k + 2], "little") for k in range(n_words)])
-        data = data[2 * n_words :]
-    bits, n_bits = int.from_bytes(data, "little"), sum(sizes[1::2])
-    assert len(data) == (n_bits + 7) // 8
-    for rows, n_own_bits, first_state, own_words in zip(lanes, sizes[1::2], states, words, strict=True):
-        state, own_bits, bits = first_state, bits % 2**n_own_bits, bits >> n_own_bits
+    for rows, lane in zip(lanes, lanes_in(data, len(lanes), context), strict=True):
         for row in rows:
             base = base_of(row, context, codes, ranks, sources, predicted)
             number = 0
@@ -104,24 +135,9 @@ def codes_of(data, context, grid, ranks, remaining, sources, predicted):
                 number = number * size + (
                     size - 1 if seen is None else sum(edge <= seen >> factor[3] for edge in edges)
                 )
-            quantiles = context.tables[context.table_of[number]]
-            slot = state % 2**context.bits
-            symbol = max(k for k in range(len(quantiles) - 1) if quantiles[k] <= slot)
-            size = quantiles[symbol + 1] - quantiles[symbol]
-            state = size * (state >> context.bits) + slot - quantiles[symbol]
-            if state < 2**16:
-                state = state * 2**16 + own_words.pop(0)
-            starts, widths = [*context.alphabet[0], 0], [*context.alphabet[1], 64]
-            coded = starts[symbol] + own_bits % 2 ** widths[symbol]
-            own_bits >>= widths[symbol]
-            codes[row] = added(wrapped(coded), base, context, grid)
-        assert (state, own_words, own_bits) == (2**16, [], 0)
-    assert bits == 0
+            codes[row] = added(lane.next(number)[1], base, context, grid)
+        lane.finish()
     return codes
-
-
-def wrapped(code):
-    return (code + 2**63) % 2**64 - 2**63
 
 
 def added(coded, base, context, grid):

@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 
 from .by_hand import checked_parts_of, numbers, parts_of, restored
-from .contexts_by_hand import FIRST_ALONE, contexts_of, leb128, wrapped
-from .grids_by_hand import holds_everything, is_special
+from .contexts_by_hand import added, contexts_of, lanes_in
+from .grids_by_hand import holds_everything, is_special, wrapped
 
 PREDICTED, SIDE = -3, -1
 
@@ -47,19 +47,8 @@ def codes_of(data, own, grid, n_rows):
     looks_back = any(step[0] for taps in (own.taps, *own.sums) for _, step in taps)
     n_lanes = 4 if n_rows * n_cells >= 2048 and not looks_back else 1
     lanes = [range(n_rows * k // n_lanes, n_rows * (k + 1) // n_lanes) for k in range(n_lanes)]
-    sizes, states, words = [], [], []
-    for _ in range(2 * n_lanes):
-        size, data = leb128(data)
-        sizes.append(size)
-    for _ in lanes:
-        states.append(int.from_bytes(data[:4], "little"))
-        data = data[4:]
-    for n_words in sizes[::2]:
-        words.append([int.from_bytes(data[2 * k : 2 * k + 2], "little") for k in range(n_words)])
-        data = data[2 * n_words :]
-    bits, seen, marks, codes = int.from_bytes(data, "little"), {}, {}, {}
-    for rows, n_bits, first_state, own_words in zip(lanes, sizes[1::2], states, words, strict=True):
-        state, own_bits, bits = first_state, bits % 2**n_bits, bits >> n_bits
+    seen, marks, codes = {}, {}, {}
+    for rows, lane in zip(lanes, lanes_in(data, n_lanes, context), strict=True):
         for row, place in product(rows, product(*map(range, own.shape))):
             cell = (row, *place)
             first, predicted = predicted_of(cell, own, grid, seen)
@@ -69,24 +58,11 @@ def codes_of(data, own, grid, n_rows):
             ):
                 value = looked_at(cell, source, own, marks, predicted)
                 number = number * size + sum(edge <= value >> shift for edge in edges)
-            quantiles = context.tables[context.table_of[number]]
-            slot = state % 2**context.bits
-            symbol = max(k for k in range(len(quantiles) - 1) if quantiles[k] <= slot)
-            size = quantiles[symbol + 1] - quantiles[symbol]
-            state = size * (state >> context.bits) + slot - quantiles[symbol]
-            if state < 2**16:
-                state = state * 2**16 + own_words.pop(0)
-            starts, widths = [*context.alphabet[0], 0], [*context.alphabet[1], 64]
-            code = wrapped(starts[symbol] + own_bits % 2 ** widths[symbol])
-            own_bits >>= widths[symbol]
-            alone = code - FIRST_ALONE
-            if not is_special(code, grid):
-                is_alone = 0 <= alone < len(context.alone)
-                code = context.alone[alone] if is_alone else wrapped(code + predicted)
-            codes[cell], marks[cell] = code, own.marks[symbol]
+            symbol, coded = lane.next(number)
+            code = codes[cell] = added(coded, predicted, context, grid)
+            marks[cell] = own.marks[symbol]
             seen[cell] = first if is_special(code, grid) else code
-        assert (state, own_words, own_bits) == (2**16, [], 0)
-    assert bits == 0
+        lane.finish()
     return [*codes.values()]
 
 
