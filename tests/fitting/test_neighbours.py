@@ -6,14 +6,13 @@ import pytest
 
 import baler_vae
 from baler_vae.archive.container import ArchiveFile
-from baler_vae.codec.codec import Codec
 from baler_vae.codec.lengths import code_lengths
 from baler_vae.explore import sample
 from baler_vae.fitting.neighbours import corners
 from baler_vae.model.columns import Neighboured
 from baler_vae.table import table as tables
 
-from ..codec.test_cells import keeps, odd, smooth
+from ..codec.test_cells import check_any_values, keeps, odd, smooth
 from ..contexts import awkward_jets
 from ..fields import fields
 
@@ -80,13 +79,7 @@ def test_any_values_keep_their_bounds(shape, dtype, bound):
     data = {"x": smooth(120, shape, dtype)}
     codec = baler_vae.fit(data, bound=bound, effort="fast")
     assert neighboured(codec).keys() == {"x"}
-    loaded = Codec.from_bytes(codec.to_bytes())
-    for values in (data["x"], odd(data["x"][:40]), data["x"][:0], data["x"][1:2], np.zeros((3, *shape), dtype)):
-        blob = baler_vae.dumps({"x": values}, codec=codec)
-        found = baler_vae.loads(blob)["x"]
-        assert (found.dtype, found.shape) == (values.dtype, values.shape)
-        assert keeps(values, found, bound)
-        assert baler_vae.dumps({"x": values}, codec=loaded) == blob
+    check_any_values(codec, data["x"], bound)
 
 
 @pytest.mark.parametrize(
