@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from baler_vae.fitting import policy
 from baler_vae.fitting.relations import Numeric, difference_bits, parents_of
-from baler_vae.fitting.rows import GroupRows
 from baler_vae.grid.centred import centred
 from baler_vae.grid.codes import predict_codes, quantise_column
 from baler_vae.kinematics.formula import Formula
 from baler_vae.model.order import in_order
 
+if TYPE_CHECKING:
+    from baler_vae.fitting.rows import GroupRows
 
-def with_centres(rows: GroupRows, followed: Mapping[str, Formula]) -> GroupRows:
+
+def with_centres(rows: "GroupRows", followed: Mapping[str, Formula]) -> "GroupRows":
     """The rows with cells of columns centred on what the formulas that they follow, by name, predict, where differences
     from predictions take fewer bits so. What guarantees of quantities read stays as it is.
     """

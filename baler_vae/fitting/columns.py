@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from baler_vae.entropy.alphabet import Alphabet
 from baler_vae.fitting import policy
 from baler_vae.fitting.cells import CellTrainer, RowSource
-from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.conditionals import FittedNetwork, Point, Target, check_training, fit_conditionals
 from baler_vae.fitting.parents import ContextColumn, Parents, most_informative_first, view_of
 from baler_vae.fitting.relations import parents_of
@@ -77,8 +76,7 @@ def fit_conditional_group(
     columns = {name: kept.model for name, kept in rows.independent.items()}
     bits = {name: kept.bits for name, kept in rows.independent.items()}
     progress("looking for formulas", 0, 1)
-    followed = rows.followed
-    rows = with_centres(rows, followed)
+    followed, rows = rows.followed, rows.centred
     forced = () if settings.networks is None else settings.networks.differences
     coded, hints = _under_formulas(rows, followed, columns, bits, forced)
     saved = {name: rows.independent[name].bits - bits[name] for name in followed if name not in hints}

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from baler_vae.codec.rows import random_rows
 from baler_vae.fitting import policy
-from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.columns import GroupFit
 from baler_vae.fitting.contexts import ContextFit, Look, Seen, alone_bits, fit_in_context
 from baler_vae.fitting.neighbours import fit_neighbours
@@ -44,8 +43,7 @@ def fit_formulas(rows: GroupRows, settings: ModelSettings, progress: Progress) -
         return GroupFit(GroupModel(columns=columns), sum(bits.values()) - model_bits + exact_bits, exact_bits)
     progress("looking for formulas", 0, 1)
     sample = random_rows(rows.table.n_rows, policy.CONTEXT_ROWS, settings.seed)
-    followed = rows.followed
-    alone, rows = rows.numeric, with_centres(rows, followed)
+    alone, followed, rows = rows.numeric, rows.followed, rows.centred
     predicted = _predictions(rows, followed, sample)
     search = _Columns(rows, sample)
     order = in_order(rows.names, set(rows.names), parents_of(rows.names, {n: followed[n] for n in predicted}))

@@ -14,6 +14,7 @@ from baler_vae.entropy import plain
 from baler_vae.entropy.tables import fit_table, table_bits, table_bytes
 from baler_vae.fitting import policy
 from baler_vae.fitting.cells import CellColumn, cell_column, chosen_rows
+from baler_vae.fitting.centring import with_centres
 from baler_vae.fitting.relations import Numeric, choose_relations
 from baler_vae.grid.choose import choose_grid
 from baler_vae.grid.codes import Codes, quantise_column
@@ -80,6 +81,11 @@ class GroupRows:
             UsageError: a declared one is wrong.
         """
         return choose_relations(self.numeric, self.others, self.declared, self.seed, self.sought_of_events)
+
+    @cached_property
+    def centred(self) -> "GroupRows":
+        """The same with cells of columns centred on what their formulas predict, where that takes fewer bits."""
+        return with_centres(self, self.followed)
 
     @property
     def sought_of_events(self) -> list[str]:
