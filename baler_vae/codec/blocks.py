@@ -166,7 +166,7 @@ def _description(schema: Schema, own: Schema) -> Description:
     """What of a schema differs from that of the codec."""
     labels = {column.name: _labels(column) for column in own.columns}
     others = {c.name: _labels(c) for c in schema.columns if _labels(c) != labels[c.name]}
-    origin = replace(schema.origin, compression="", collections=())
+    origin = schema.origin.of_any_file()
     return Description(
         origin=None if origin == own.origin else origin_entry(origin),
         order=None if schema.order == own.order else schema.order,

@@ -133,6 +133,10 @@ class Origin:
     compression: str = ""
     collections: tuple[ProjectedCollection, ...] = ()
 
+    def of_any_file(self) -> "Origin":
+        """The same without what is of one file, not of what is known about others of its kind."""
+        return replace(self, compression="", collections=())
+
 
 @dataclass(frozen=True)
 class FixedArray:
@@ -353,9 +357,7 @@ def mask_name(name: str) -> str:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a glob matches a name, case-sensitively; a name always matches itself, whatever characters it has, and
-    that of an array matches its elements.
-    """
+    """Whether a glob matches a name or that of its array, case-sensitively; a name matches itself, whatever it is."""
     if name == pattern or fnmatchcase(name, pattern):
         return True
     array = array_of(name)

@@ -166,8 +166,7 @@ def fit_source(source: Source, request: FitRequest, progress: Progress = silent)
         "rounded_whole_numbers": [n for n in whole if _is_rounded(assigned[n], bounds[n], limits[n])],
     }
     repeat |= {key: names for key, names in remarkable.items() if names}
-    origin = replace(schema.origin, compression="", collections=())  # these are of a file, not of what is known
-    schema = replace(schema, origin=origin)
+    schema = replace(schema, origin=schema.origin.of_any_file())
     return Codec(schema, bounds, models, history, repeat, fits, guarantees)
 
 
